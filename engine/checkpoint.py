@@ -1,0 +1,224 @@
+"""The checkpoint: a state machine that makes one prefix of every session durable.
+
+`NEXT` (in `phases`) says what follows what; one `_enter_` method a phase says what is done there;
+`advance` takes one step, `drive` all of them. A step that fails before the metadata is written
+takes the machine back to REST with the version it has reached: a version number is never used for
+two different prefixes.
+
+    PREPARE       L_s = tail, begin = log's begin                     sessions work in v
+    WAIT_PENDING  no operation of v with effects waits for the device
+    IN_PROGRESS   version v + 1; each session's N is set as it meets it
+    WAIT_FLUSH    idle sessions are claimed; L_f = tail, frozen, written, synced
+    PERSIST       table block and new names synced; two roots synced: acknowledged
+    REST          the extents are named; the third root is owed
+
+Invariants
+  C1  everything a root names is durable before the root is written
+  C2  N(s) is what this reports, what the block holds and what a session resumes with
+  C3  a checkpoint counts once two roots name it, not before
+
+Threads: one checkpoint at a time; any thread may take a step, one at a time.
+Source: CPR (Prasaad et al., SIGMOD 2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from . import words as w
+from .errors import CheckpointError
+from .hybridlog import HybridLog
+from .layout import Block, Pointer, Root, SessionMark, Version, VoidRange
+from .phases import NEXT, CheckpointKind, Phase, System
+from .poison import Poison
+from .roots import Roots
+from .sessions import SessionRegistry
+from .tables import CHAIN_BLOCKS_MAX, NO_BLOCK, Tables
+
+__all__ = ["CheckpointPoint", "CheckpointTicket", "Checkpointer"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointPoint:
+    """A durable checkpoint: its version, and N of every session it has."""
+
+    version: Version
+    serials: dict[str, int]
+    kind: CheckpointKind = CheckpointKind.FOLD_OVER
+
+
+@dataclass(slots=True)
+class _Running:
+    """What the steps of one checkpoint hand on."""
+
+    kind: CheckpointKind
+    version: int
+    begin: int
+    fuzzy_start: int
+    final: int = 0
+    marks: list[SessionMark] = field(default_factory=list)
+
+
+class Checkpointer:
+    """The state machine of one store."""
+
+    def __init__(
+        self,
+        log: HybridLog,
+        system: System,
+        sessions: SessionRegistry,
+        tables: Tables,
+        roots: Roots,
+        poison: Poison,
+        root: Root,
+        voids: list[VoidRange],
+    ) -> None:
+        self._log = log
+        self._system = system
+        self._sessions = sessions
+        self._tables = tables
+        self._roots = roots
+        self._poison = poison
+        self._root = root
+        self._voids = voids
+        self._running: _Running | None = None
+        self.entering: Phase | None = None  # The phase whose entry work is being done.
+        self.newest: CheckpointPoint | None = None
+
+    def start(self, kind: CheckpointKind) -> CheckpointTicket:
+        """Enter PREPARE. Raises CheckpointError if one runs already."""
+        self._poison.check()
+        if self._running is not None:
+            raise CheckpointError(
+                f"a checkpoint of version {self._running.version} is at {self._system.phase.name}"
+            )
+        control = self._log.spaces.control
+        self._running = _Running(kind, self._system.version, control[w.BEGIN], control[w.TAIL])
+        ticket = CheckpointTicket(self, self._running)
+        self.advance()
+        return ticket
+
+    def advance(self) -> Phase:
+        """Take one step; the phase reached.
+
+        Raises CheckpointError (back at REST, a retry may succeed) or PoisonedError.
+        """
+        self._poison.check()
+        running = self._running
+        if running is None:
+            return self._system.phase
+        phase = NEXT[running.kind][self._system.phase]
+        self.entering = phase
+        try:
+            _ENTER[phase](self, running)
+        except OSError as error:
+            self._rest()
+            raise CheckpointError(f"version {running.version} at {phase.name}: {error}; try again") from error
+        finally:
+            self.entering = None
+        self._system.phase = phase
+        if phase is Phase.REST:
+            self._rest()
+        return phase
+
+    def is_running(self, running: object) -> bool:
+        return self._running is running
+
+    def _rest(self) -> None:
+        self._running = None
+        self._system.phase = Phase.REST
+        self._system.fuzzy_start = 0
+
+    # -- one method a phase --------------------------------------------------------------------------
+
+    def _enter_prepare(self, running: _Running) -> None:
+        self._system.fuzzy_start = running.fuzzy_start
+
+    def _enter_wait_pending(self, running: _Running) -> None:
+        """Operations finish inside their call, so none is pending between two of them."""
+
+    def _enter_in_progress(self, running: _Running) -> None:
+        self._system.version += 1
+
+    def _enter_wait_flush(self, running: _Running) -> None:
+        self._sessions.shift_idle()
+        running.marks = self._sessions.marks(running.version)
+        running.final = self._log.fold_over()
+        self._log.flush(running.final)
+        self._log.sync()
+
+    def _enter_persist(self, running: _Running) -> None:
+        tables, extents = self._tables, self._log.extents
+        is_full = tables.chain_blocks >= CHAIN_BLOCKS_MAX
+        named = [extent for extent in extents.unnamed() if extent.start < running.final]
+        if is_full:
+            named = [extents[number] for number in range(extents.named)] + named
+        count = len(named) + (0 if is_full else extents.named)
+        block = Block(
+            version=Version(self._root.life, running.version),
+            fuzzy_start=running.fuzzy_start,
+            final=running.final,
+            begin=running.begin,
+            previous=tables.head if tables.head.length else NO_BLOCK,
+            is_full=is_full,
+            extents=named,
+            voids=[void for void in self._voids if void.high > running.begin],
+            sessions=running.marks,
+        )
+        head = tables.append(block)
+        if tables.has_new_name or self._log.has_new_names:
+            self._log.sync_names()
+            tables.has_new_name = False
+        self._commit(head, running.begin)
+        tables.accept(head, is_full)
+        extents.name_until(count)
+        serials = {mark.name: mark.serial for mark in running.marks}
+        self.newest = CheckpointPoint(block.version, serials, running.kind)
+
+    def _enter_rest(self, running: _Running) -> None:
+        """PERSIST acknowledged; nothing is left to do."""
+
+    def _commit(self, head: Pointer, begin: int) -> None:
+        self._root = replace(self._root, head=head, begin=begin)
+        self._roots.commit(self._root)
+
+
+_ENTER: Final = {
+    Phase.PREPARE: Checkpointer._enter_prepare,
+    Phase.WAIT_PENDING: Checkpointer._enter_wait_pending,
+    Phase.IN_PROGRESS: Checkpointer._enter_in_progress,
+    Phase.WAIT_FLUSH: Checkpointer._enter_wait_flush,
+    Phase.PERSIST: Checkpointer._enter_persist,
+    Phase.REST: Checkpointer._enter_rest,
+}
+
+
+class CheckpointTicket:
+    """A checkpoint that was started; step it, or drive it to its end."""
+
+    def __init__(self, checkpointer: Checkpointer, running: _Running) -> None:
+        self._checkpointer = checkpointer
+        self._running = running
+        self._point: CheckpointPoint | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended, acknowledged or not."""
+        return not self._checkpointer.is_running(self._running)
+
+    def advance(self) -> bool:
+        """Take one step; whether it is done. Raises as `Checkpointer.advance`."""
+        if not self.is_done:
+            phase = self._checkpointer.advance()
+            if phase is Phase.PERSIST:
+                self._point = self._checkpointer.newest
+        return self.is_done
+
+    def result(self) -> CheckpointPoint:
+        """Drive it to its end; what is durable now. Raises CheckpointError if it was aborted."""
+        while not self.advance():
+            pass
+        if self._point is None:
+            raise CheckpointError(f"the checkpoint of version {self._running.version} was aborted")
+        return self._point

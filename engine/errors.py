@@ -1,0 +1,127 @@
+"""Errors of the engine: one class per reaction the caller can have.
+
+Every error is an `EngineError`; those that a standard class describes are that class too, so
+`except ValueError` and `except EngineError` both do what they say. A message tells where, what
+was found, what was expected, and what to do next.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CheckpointError",
+    "ClosedError",
+    "CorruptionError",
+    "DeviceError",
+    "EngineError",
+    "IndexFullError",
+    "InvariantError",
+    "MissingStoreError",
+    "NotAStoreError",
+    "OperationError",
+    "PoisonedError",
+    "ReadOnlyError",
+    "SerialError",
+    "SessionError",
+    "SettingsError",
+    "StoreLockedError",
+    "UnknownSessionError",
+    "UnsupportedVersionError",
+]
+
+
+class EngineError(Exception):
+    """Base of every error the engine raises on purpose."""
+
+
+class SettingsError(EngineError, ValueError):
+    """A setting is out of range, or differs from what the store was created with."""
+
+
+class OperationError(EngineError, ValueError):
+    """An argument of an operation is not valid; no serial was taken, nothing happened."""
+
+
+class SessionError(EngineError):
+    """A session is used in a way its state does not allow (live twice, closed, forgotten)."""
+
+
+class UnknownSessionError(SessionError, KeyError):
+    """No session of that name was recovered or closed here."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class ClosedError(EngineError):
+    """The store is closed."""
+
+
+class ReadOnlyError(EngineError):
+    """The store was opened read-only; open it for writing to change it."""
+
+
+class CheckpointError(EngineError):
+    """A checkpoint cannot start or go on; the store goes on as if it had not been asked."""
+
+
+class IndexFullError(EngineError):
+    """The hash index has no overflow bucket left; nothing was lost. Reopen with more memory."""
+
+
+class DeviceError(EngineError, OSError):
+    """The device failed below an operation; the operation may or may not have happened."""
+
+
+class PoisonedError(EngineError):
+    """A sync or a root write failed: what is durable is unknown, so nothing more is accepted.
+
+    Close the store and open it again: recovery tells what survived.
+    """
+
+
+class MissingStoreError(EngineError, FileNotFoundError):
+    """The path does not exist and the caller did not ask to create a store."""
+
+
+class NotAStoreError(EngineError):
+    """The folder exists and holds no file of ours."""
+
+
+class StoreLockedError(EngineError):
+    """Another open store holds the device."""
+
+
+class UnsupportedVersionError(EngineError):
+    """The format version is not one this release reads. Not corruption: use another release."""
+
+
+class CorruptionError(EngineError):
+    """Bytes on the device are not what a checkpoint says they are.
+
+    `file`, `offset` (bytes), `found` and `expected` say where and what; no repair is attempted.
+    """
+
+    def __init__(self, file: str, offset: int, found: str, expected: str) -> None:
+        self.file = file
+        self.offset = offset
+        self.found = found
+        self.expected = expected
+        super().__init__(
+            f"{file} at byte {offset}: found {found}, expected {expected}; "
+            "restore the file from a copy, the engine repairs nothing it cannot prove"
+        )
+
+
+class SerialError(CorruptionError):
+    """Session serials in the metadata contradict each other or an earlier checkpoint."""
+
+
+class InvariantError(EngineError, AssertionError):
+    """`check()` found a broken invariant of the engine itself: a bug, not bad input.
+
+    `name` is the invariant's number (A1, H3, ...), as in the docstring of its module.
+    """
+
+    def __init__(self, name: str, what: str) -> None:
+        self.name = name
+        super().__init__(f"invariant {name}: {what}")

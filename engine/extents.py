@@ -1,0 +1,68 @@
+"""Extents: which runs of the log are on the device, and with which checksum.
+
+Invariants
+  1  extents are contiguous and ascending: each starts where the one before it ends
+  2  none crosses a page; none is longer than `extent_bytes`
+  3  those before `named` are in the tables of a durable checkpoint; the others stand only here
+
+Three parallel arrays, 24 bytes an extent; finding one is a bisection.
+Threads: appends under the log's flush lock; reads from anywhere.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from .layout import Extent
+
+__all__ = ["ExtentTable"]
+
+
+class ExtentTable:
+    """All extents of the log, oldest first."""
+
+    def __init__(self, extents: Iterable[Extent] = ()) -> None:
+        self._starts = array("Q")
+        self._shapes = array("Q")  # length << 32 | crc
+        self._lives = array("Q")
+        for extent in extents:
+            self.append(extent)
+        self.named = len(self._starts)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, number: int) -> Extent:
+        shape = self._shapes[number]
+        return Extent(self._starts[number], shape >> 32, shape & 0xFFFFFFFF, self._lives[number])
+
+    @property
+    def end(self) -> int:
+        """The address at which the last extent ends; 0 for none."""
+        return self[len(self) - 1].start + self[len(self) - 1].length if len(self) else 0
+
+    def append(self, extent: Extent) -> None:
+        self._starts.append(extent.start)
+        self._shapes.append(extent.length << 32 | extent.crc)
+        self._lives.append(extent.life)
+
+    def find(self, address: int) -> Extent:
+        """The extent that holds `address`; raises IndexError where none does. O(log n)."""
+        number = bisect_right(self._starts, address) - 1
+        if number < 0:
+            raise IndexError(f"no extent holds address {address}")
+        extent = self[number]
+        if address >= extent.start + extent.length:
+            raise IndexError(f"no extent holds address {address}")
+        return extent
+
+    def unnamed(self) -> list[Extent]:
+        """What the next checkpoint has to name."""
+        return [self[number] for number in range(self.named, len(self))]
+
+    def name_until(self, count: int) -> None:
+        """The first `count` extents are named by a durable checkpoint now."""
+        assert self.named <= count <= len(self)
+        self.named = count

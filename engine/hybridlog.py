@@ -1,0 +1,256 @@
+"""The hybrid log: a ring of pages between memory and the device.
+
+    begin        head       flushed   safe_ro   read_only        tail
+      |------------|------------|---------|---------|--------------|
+        on the       evictable    being     fuzzy      mutable
+        device only               flushed
+
+Invariants
+  A1  begin <= head <= flushed <= safe_read_only <= read_only <= tail
+  A2  flushed moves only after every byte below it was written to the device and has an extent
+  A3  each boundary only grows; a byte below safe_read_only never changes again
+  A4  a range is flushed once: it starts at a write unit that no earlier flush touched
+  A5  a frame is reused only for a page whose predecessor in it lies wholly below head
+  A6  tail - page start of head <= ring bytes
+  A7  padding inside a page is at least two words long, so its second word is a sizes word of 0
+
+What `flushed` promises is that the device can serve the bytes, not that they survive a power cut:
+that is a checkpoint's `sync`.
+
+Threads: kernels append and read; pages, flushes and boundaries move under one lock.
+Source: HybridLog of FASTER (Chandramouli et al., SIGMOD 2018, sections 4 and 5).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from . import words as w
+from .device import Device, read_exactly, write_fully
+from .errors import CorruptionError, OperationError
+from .extents import ExtentTable
+from .layout import Extent, checksum
+from .poison import Poison
+from .probe import is_void
+from .runtime import Runtime
+from .settings import Settings
+from .spaces import Spaces
+
+__all__ = ["ColdRecord", "HybridLog", "segment_name"]
+
+MUTABLE_TENTHS: Final = 9  # Of the ring, in tenths: how far read-only trails the tail.
+
+
+def segment_name(number: int) -> str:
+    """The file of segment `number`."""
+    return f"segment-{number:08d}"
+
+
+class ColdRecord(NamedTuple):
+    """A record read from the device; `previous` goes on along the chain."""
+
+    previous: int
+    link: int
+    key: bytes
+    value: bytes
+
+
+class HybridLog:
+    """Pages, boundaries, flushes and cold reads."""
+
+    def __init__(
+        self,
+        device: Device,
+        runtime: Runtime,
+        poison: Poison,
+        settings: Settings,
+        spaces: Spaces,
+        store_id: bytes,
+        life: int,
+        extents: ExtentTable,
+    ) -> None:
+        self.settings = settings
+        self.spaces = spaces
+        self.extents = extents
+        self.life = life
+        self.unsynced: list[str] = []  # Segments written to since their last sync, in order.
+        self.has_new_names = False
+        self._device = device
+        self._poison = poison
+        self._store_id = store_id
+        self._lock = runtime.lock()
+        self._runtime = runtime
+        self._segments: set[str] = set()
+        self._loaded: tuple[Extent, bytes] | None = None
+        ring_pages = spaces.ring_bytes // settings.page_bytes
+        self._mutable_bytes = max(1, ring_pages * MUTABLE_TENTHS // 10) * settings.page_bytes
+
+    @property
+    def record_bytes_max(self) -> int:
+        """The longest record: a page less the part of page 0 that is no address."""
+        return self.settings.page_bytes - w.FIRST_ADDRESS
+
+    def adopt(self, begin: int, head: int, tail: int, segments: set[str]) -> None:
+        """Set every boundary as recovery (or creation) found it."""
+        control = self.spaces.control
+        page = self.settings.page_bytes
+        control[w.BEGIN] = begin
+        control[w.HEAD] = head
+        flushed = max(w.FIRST_ADDRESS, self.extents.end)
+        control[w.FLUSHED] = control[w.SAFE_READ_ONLY] = control[w.READ_ONLY] = flushed
+        control[w.TAIL] = tail
+        control[w.PAGE_END] = (tail + page - 1) // page * page
+        self._segments = segments
+
+    def create_segment(self, number: int) -> None:
+        """Make the file of segment `number`; its name is not durable yet."""
+        name = segment_name(number)
+        self._device.create(name)
+        self._segments.add(name)
+        self.has_new_names = True
+
+    # -- pages -----------------------------------------------------------------------------------
+
+    def open_page(self, needed: int) -> None:
+        """Make `needed` more bytes fit below PAGE_END, evicting where the ring is full.
+
+        Raises OSError where a flush fails (nothing moved), OperationError at the end of the
+        address space.
+        """
+        control = self.spaces.control
+        page = self.settings.page_bytes
+        with self._lock:
+            if control[w.TAIL] + needed <= control[w.PAGE_END]:
+                return  # Another session opened it.
+            start = control[w.PAGE_END]
+            if start + 2 * page > w.ADDRESS_LIMIT:
+                raise OperationError(f"the log ends at address {start}: copy the live records to a new store")
+            head = max(control[w.HEAD], start + page - self.spaces.ring_bytes)
+            read_only = max(head, start - self._mutable_bytes)
+            # The tail first: what follows reads boundaries below it.
+            self.shift_read_only(read_only)
+            self.flush(control[w.SAFE_READ_ONLY])
+            control[w.HEAD] = head
+            frame = start & (self.spaces.ring_bytes - 1)
+            self.spaces.log_bytes[frame : frame + page] = bytes(page)
+            control[w.PAGE_END] = start + page
+            control[w.TAIL] = start
+
+    def shift_read_only(self, address: int) -> None:
+        """Freeze everything below `address`, as far as the tail reaches."""
+        control = self.spaces.control
+        if address > control[w.READ_ONLY]:
+            control[w.READ_ONLY] = address
+            control[w.SAFE_READ_ONLY] = address
+
+    def fold_over(self) -> int:
+        """Round the tail up to a write unit and freeze all below it; that address."""
+        control = self.spaces.control
+        unit = self.settings.write_unit
+        with self._lock:
+            # The padding is zeros, and a sector of it is never shared with a later flush (A4).
+            final: int = (control[w.TAIL] + unit - 1) // unit * unit
+            is_one_word = final - control[w.TAIL] == w.WORD_BYTES
+            if is_one_word and final % self.settings.page_bytes:
+                # A scan would take the next unit's first word for a sizes word (A7).
+                final += unit
+            control[w.TAIL] = final
+            self.shift_read_only(final)
+            return final
+
+    # -- to the device ---------------------------------------------------------------------------
+
+    def flush(self, until: int) -> None:
+        """Write every whole unit below `until` that is not on the device yet; see A2 and A4."""
+        control = self.spaces.control
+        until -= until % self.settings.write_unit  # Only the null region of page 0 is not whole.
+        with self._lock:
+            start = self.extents.end  # 0 in a fresh log, whose lowest address is FIRST_ADDRESS.
+            while start < until:
+                start += self._flush_extent(start, until)
+                control[w.FLUSHED] = start
+
+    def _flush_extent(self, start: int, until: int) -> int:
+        length = min(until, (start // self.settings.extent_bytes + 1) * self.settings.extent_bytes) - start
+        frame = start & (self.spaces.ring_bytes - 1)
+        # One copy: checksum, write and any retry see the same bytes, whatever a session does meanwhile.
+        data = bytes(self.spaces.log_bytes[frame : frame + length])
+        number, offset = divmod(start, self.settings.segment_bytes)
+        name = segment_name(number)
+        if name not in self._segments:
+            self.create_segment(number)
+        write_fully(self._device, name, offset, data)
+        if name not in self.unsynced:
+            self.unsynced.append(name)
+        crc = checksum(data, self._store_id, name, offset, self.life)
+        self.extents.append(Extent(start, length, crc, self.life))
+        return length
+
+    def sync(self) -> None:
+        """Make every flushed byte durable. Raises PoisonedError if a sync fails."""
+        with self._lock:
+            for name in self.unsynced:
+                with self._poison.guard(f"syncing {name}"):
+                    self._device.sync(name)
+            self.unsynced.clear()
+
+    def sync_names(self) -> None:
+        """Make the names of new segments durable. Raises PoisonedError if that fails."""
+        with self._poison.guard("syncing the names"):
+            self._device.sync_names()
+        self.has_new_names = False
+
+    # -- from the device -------------------------------------------------------------------------
+
+    def load_extent(self, extent: Extent) -> bytes:
+        """The extent's bytes, verified. Raises CorruptionError, OSError."""
+        if self._loaded is not None and self._loaded[0] == extent:
+            return self._loaded[1]
+        number, offset = divmod(extent.start, self.settings.segment_bytes)
+        name = segment_name(number)
+        try:
+            data = read_exactly(self._device, name, offset, extent.length)
+        except FileNotFoundError:
+            raise CorruptionError(name, offset, "no file", f"{extent.length} bytes") from None
+        if len(data) != extent.length:
+            raise CorruptionError(name, offset, f"{len(data)} bytes", f"{extent.length} bytes")
+        found = checksum(data, self._store_id, name, offset, extent.life)
+        if found != extent.crc:
+            raise CorruptionError(name, offset, f"CRC-32C {found:08x}", f"{extent.crc:08x}")
+        self._loaded = (extent, data)
+        return data
+
+    def load(self, address: int, length: int) -> bytes:
+        """`length` bytes of flushed log from `address`, every extent of them verified."""
+        parts = []
+        while length > 0:
+            extent = self.extents.find(address)
+            at = address - extent.start
+            part = self.load_extent(extent)[at : at + length]
+            parts.append(part)
+            address += len(part)
+            length -= len(part)
+        return b"".join(parts)
+
+    def load_record(self, address: int) -> ColdRecord:
+        """The record at `address`, from the device."""
+        header = self.load(address, w.RECORD_HEADER_WORDS * w.WORD_BYTES)
+        sizes = int.from_bytes(header[:8], "little")
+        link = int.from_bytes(header[8:], "little")
+        key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
+        padded = (key_bytes + 7) // 8 * 8
+        body = self.load(address + len(header), padded + (sizes >> w.VALUE_SHIFT))
+        return ColdRecord(link & w.ADDRESS_MASK, link, body[:key_bytes], body[padded:])
+
+    def find_cold(self, address: int, key: bytes) -> ColdRecord | None:
+        """The key's newest live record at or below `address` on the device; None if it has none.
+
+        A tombstone is a record; the caller looks at its link.
+        """
+        begin = self.spaces.control[w.BEGIN]
+        while address >= max(begin, w.FIRST_ADDRESS):
+            record = self.load_record(address)
+            if record.key == key and not is_void(self.spaces.control, address, record.link):
+                return record
+            address = record.previous
+        return None

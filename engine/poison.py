@@ -1,0 +1,39 @@
+"""Poison: after a failed sync nobody knows what is durable, so the store takes no more.
+
+Invariants
+  1  once poisoned, for ever poisoned: only a new open, which reads the device, gives trust back
+  2  every entry of the store asks `check` first
+
+Threads: any; the flag is set once and only read after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import PoisonedError
+
+__all__ = ["Poison"]
+
+
+class Poison:
+    """The flag, and what set it."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+
+    def check(self) -> None:
+        """Raises PoisonedError if set."""
+        if self.reason is not None:
+            raise PoisonedError(f"{self.reason}; close the store and open it again to see what survived")
+
+    @contextmanager
+    def guard(self, what: str) -> Iterator[None]:
+        """An OSError inside sets the flag and becomes PoisonedError."""
+        try:
+            yield
+        except OSError as error:
+            if self.reason is None:
+                self.reason = f"{what} failed: {error}"
+            raise PoisonedError(f"{self.reason}; what is durable is unknown") from error

@@ -1,0 +1,184 @@
+"""Probes: the kernels that find things, in the hash index, along a chain, through the log.
+
+Invariants
+  H1  a bucket chain has at most one entry of a tag that is not tentative
+  H2  an entry's address is PENDING_ADDRESS or that of a record below the tail
+  H3  following `previous` strictly lowers the address
+  P4  version bits are looked at only from a checkpoint's cut up, and in void ranges
+  P5  a void record is stepped through, never returned; nothing marks it
+
+Threads: any. Nothing here allocates, raises or spins; a lost race is -RETRY.
+Source: the index of FASTER (Chandramouli et al., SIGMOD 2018, section 3); void ranges are ours.
+"""
+
+from __future__ import annotations
+
+from . import words as w
+from .atomics import Space, cas, fetch_add, load, same, store
+
+MASK64 = (1 << 64) - 1
+_MIX_A = 0x9E3779B97F4A7C15
+_MIX_B = 0xBF58476D1CE4E5B9
+_MIX_C = 0x94D049BB133111EB
+
+
+def hash_words(space: Space, word: int, size: int, kept: int) -> int:
+    """64-bit hash of the `size` bytes that start at `word` (zero padded), with the mask `kept`.
+
+    A splitmix64 step a word; the same on every platform and in both kernel modes.
+    """
+    mixed = (size * _MIX_A) & MASK64
+    for number in range(word, word + ((size + 7) >> 3)):
+        mixed = ((mixed ^ space[number]) + _MIX_A) & MASK64
+        mixed = ((mixed ^ (mixed >> 30)) * _MIX_B) & MASK64
+        mixed = ((mixed ^ (mixed >> 27)) * _MIX_C) & MASK64
+        mixed ^= mixed >> 31
+    return mixed & kept
+
+
+# -- index ---------------------------------------------------------------------------------------
+
+
+def find_slot(control: Space, index: Space, hashed: int) -> int:
+    """Word number of the entry that has the hash's tag and is not tentative; -1 if none has."""
+    tag = hashed >> w.TAG_FROM
+    bucket = hashed & control[w.BUCKET_MASK]
+    while True:
+        base = bucket * w.BUCKET_WORDS
+        for slot in range(base, base + w.BUCKET_ENTRIES):
+            entry = load(index, slot)
+            if entry != 0 and entry >> w.TAG_SHIFT == tag:
+                return slot
+        bucket = load(index, base + w.BUCKET_ENTRIES)
+        if bucket == 0:
+            return -1
+
+
+def claim_slot(control: Space, index: Space, hashed: int) -> int:
+    """Word number of the tag's entry, made if need be; -OVERFLOW or -RETRY where it cannot be.
+
+    Two-phase insert: a free word becomes tentative, then the whole chain is read again; whoever
+    finds the tag elsewhere, tentative or not, gives its word back. So no tag has two entries.
+    """
+    tag = hashed >> w.TAG_FROM
+    free = -1
+    bucket = hashed & control[w.BUCKET_MASK]
+    while True:
+        base = bucket * w.BUCKET_WORDS
+        for slot in range(base, base + w.BUCKET_ENTRIES):
+            entry = load(index, slot)
+            if entry == 0:
+                if free < 0:
+                    free = slot
+            elif entry >> w.TAG_SHIFT == tag:
+                return slot
+        bucket = load(index, base + w.BUCKET_ENTRIES)
+        if bucket == 0:
+            break
+    if free < 0:
+        return -w.OVERFLOW
+    if not cas(index, free, 0, w.TENTATIVE | (tag << w.TAG_SHIFT)):
+        return -w.RETRY
+    bucket = hashed & control[w.BUCKET_MASK]
+    while True:
+        base = bucket * w.BUCKET_WORDS
+        for slot in range(base, base + w.BUCKET_ENTRIES):
+            if (
+                slot != free
+                and (load(index, slot) >> w.TAG_SHIFT) & w.TAG_MASK == tag
+                and load(index, slot) != 0
+            ):
+                store(index, free, 0)
+                return -w.RETRY
+        bucket = load(index, base + w.BUCKET_ENTRIES)
+        if bucket == 0:
+            break
+    store(index, free, (tag << w.TAG_SHIFT) | w.PENDING_ADDRESS)
+    return free
+
+
+def extend_bucket(control: Space, index: Space, hashed: int) -> bool:
+    """Link one overflow bucket behind the last of the hash's chain; False if none is left."""
+    fresh = fetch_add(control, w.OVERFLOW_NEXT, 1)
+    if fresh >= control[w.OVERFLOW_END]:
+        return False
+    bucket = hashed & control[w.BUCKET_MASK]
+    while True:
+        word = bucket * w.BUCKET_WORDS + w.BUCKET_ENTRIES
+        if cas(index, word, 0, fresh):
+            return True
+        bucket = load(index, word)
+
+
+# -- chains --------------------------------------------------------------------------------------
+
+
+def is_void(control: Space, address: int, link: int) -> bool:
+    """Whether the record belongs to a version that a recovery left behind (invariant P5)."""
+    if address >= control[w.VOID_TOP]:
+        return False
+    for number in range(control[w.VOID_COUNT]):
+        base = w.CONTROL_WORDS + number * w.VOID_WORDS
+        inside = control[base + 1] <= address < control[base + 2]
+        if inside and (link >> w.VERSION_SHIFT) & w.VERSION_BITS == control[base]:
+            return True
+    return False
+
+
+def find_record(control: Space, log: Space, batch: Space, op: int, address: int, floor: int) -> int:
+    """The chain's first live record of the operation's key at or above `floor`;
+    else the first address below `floor` (0: the chain ends)."""
+    ring = control[w.RING_MASK]
+    key = batch[op + w.OP_KEY]
+    key_bytes = batch[op + w.OP_KEY_BYTES]
+    key_words = (key_bytes + 7) >> 3
+    while address >= floor:
+        at = (address >> 3) & ring
+        link = load(log, at + w.LINK)
+        if not is_void(control, address, link):
+            sizes = load(log, at + w.SIZES)
+            alike = (sizes >> w.KEY_SHIFT) & w.KEY_MASK == key_bytes
+            if alike and same(log, at + w.RECORD_HEADER_WORDS, batch, key, key_words):
+                return address
+        address = link & w.ADDRESS_MASK
+    return address
+
+
+# -- scans ---------------------------------------------------------------------------------------
+
+
+def next_record(control: Space, log: Space, address: int, end: int) -> int:
+    """The first record at or after `address`, below `end`; `end` if there is none."""
+    ring = control[w.RING_MASK]
+    unit = control[w.UNIT_MASK]
+    while address < end:
+        if load(log, ((address >> 3) & ring) + w.SIZES) != 0:
+            return address
+        address = (address | unit) + 1
+    return end
+
+
+def relink(control: Space, index: Space, log: Space, address: int, end: int) -> tuple[int, int]:
+    """Make the index name every live record of [address, end), oldest first.
+
+    (address, why): DONE at `end`, else the record at which an overflow bucket is needed.
+    """
+    ring = control[w.RING_MASK]
+    while True:
+        address = next_record(control, log, address, end)
+        if address >= end:
+            return end, w.DONE
+        at = (address >> 3) & ring
+        link = load(log, at + w.LINK)
+        sizes = load(log, at + w.SIZES)
+        if not link & w.INVALID and not is_void(control, address, link):
+            key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
+            hashed = hash_words(log, at + w.RECORD_HEADER_WORDS, key_bytes, control[w.HASH_MASK])
+            slot = claim_slot(control, index, hashed)
+            if slot < 0:
+                return address, -slot
+            if link & w.TRANSIENT:
+                # Sealed for a copy that is void now, or caught under its lock: no one is in it any more.
+                store(log, at + w.LINK, link & ~w.TRANSIENT)
+            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | address)
+        address += (sizes & w.ALLOCATED_MASK) << 3

@@ -1,0 +1,91 @@
+"""Runtime: the seam for time, threads, locks, asynchronous calls and turns.
+
+The engine asks its Runtime for everything that makes a run nondeterministic, and nothing else in
+the engine imports `time`, `threading` or `random`. `ThreadRuntime` is the real one; a test or a
+scheduler hands in its own by shape.
+
+Threads: every method may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_futures
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+__all__ = ["Runtime", "ThreadRuntime", "Ticket"]
+
+
+class Ticket(Protocol):
+    """A call handed to `submit`."""
+
+    def done(self) -> bool:
+        """Whether the call has ended."""
+
+    def result(self) -> object:
+        """What the call returned; raises what it raised. Only after `wait`."""
+
+
+class Runtime(Protocol):
+    """What the engine needs of the world besides bytes."""
+
+    def submit(self, call: Callable[[], object]) -> Ticket:
+        """Run `call` some time from now, before a `wait` for its ticket returns."""
+
+    def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
+        """Wait until all have ended or `now()` reaches `deadline`; whether all have."""
+
+    def lock(self) -> AbstractContextManager[object]:
+        """A new reentrant lock, free."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+
+    def turn(self, what: str) -> None:
+        """A place where another session may go on; names what is about to happen."""
+
+    def current(self) -> int:
+        """Identifies the calling thread or task."""
+
+    def entropy(self, count: int) -> bytes:
+        """`count` bytes that no other store has."""
+
+
+class ThreadRuntime:
+    """Real threads, the real clock. The pool starts with the first `submit`, not before."""
+
+    def __init__(self, workers: int = 2) -> None:
+        self._workers = workers
+        self._guard = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def submit(self, call: Callable[[], object]) -> Future[object]:
+        with self._guard:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="powercut")
+            return self._pool.submit(call)
+
+    def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
+        futures = [ticket for ticket in tickets if isinstance(ticket, Future)]
+        timeout = None if deadline is None else max(0.0, deadline - self.now())
+        return not wait_futures(futures, timeout).not_done
+
+    def lock(self) -> AbstractContextManager[object]:
+        return threading.RLock()
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def turn(self, what: str) -> None:
+        """Real threads need no turns."""
+
+    def current(self) -> int:
+        return threading.get_ident()
+
+    def entropy(self, count: int) -> bytes:
+        return os.urandom(count)

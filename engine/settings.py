@@ -1,0 +1,113 @@
+"""Settings: the geometry of a store.
+
+The first five are written into the root record when the store is created and hold for its life;
+opening it with others is an error. The last two only size the memory of this process.
+
+Invariants
+  1  every size is a power of two
+  2  512 <= write_unit <= extent_bytes <= page_bytes <= segment_bytes
+  3  page_bytes <= 2**25, the widest record the sizes word can describe
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import SettingsError
+
+__all__ = ["MASK64", "Budget", "Settings", "plan_memory"]
+
+MASK64 = (1 << 64) - 1
+
+SECTOR_BYTES = 512  # The smallest unit a disk writes without tearing, and the size of a root record.
+PAGE_BYTES_MAX = 1 << 25
+RING_PAGES_MIN = 2
+BUCKET_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Geometry of a store; every size in bytes, a power of two.
+
+    page_bytes      a record never crosses a page, so this bounds key plus value
+    segment_bytes   one file of the log; truncation removes whole segments
+    write_unit      what one flush may not share with a later one; 4096 on real disks
+    extent_bytes    the longest checksummed run, so the least that a cold read verifies
+    hash_mask       kept bits of every key's hash; fewer bits make collisions, for tests
+    ring_pages      pages of log in memory (power of two, at least 2); None: from `memory`
+    index_buckets   main hash buckets (power of two); None: from `memory`; never fewer than an earlier
+                    opening for writing had, whatever is said here
+
+    Raises SettingsError where a value breaks an invariant of this module.
+    """
+
+    page_bytes: int = 1 << 20
+    segment_bytes: int = 1 << 28
+    write_unit: int = 4096
+    extent_bytes: int = 1 << 14
+    hash_mask: int = MASK64
+    ring_pages: int | None = None
+    index_buckets: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("page_bytes", "segment_bytes", "write_unit", "extent_bytes"):
+            value = getattr(self, name)
+            if _is_no_power(value, SECTOR_BYTES):
+                raise SettingsError(
+                    f"{name} is {value!r}: expected a power of two of at least {SECTOR_BYTES}"
+                )
+        if not self.write_unit <= self.extent_bytes <= self.page_bytes <= self.segment_bytes:
+            raise SettingsError(
+                f"write_unit {self.write_unit}, extent_bytes {self.extent_bytes}, "
+                f"page_bytes {self.page_bytes}, segment_bytes {self.segment_bytes}: "
+                "expected each at most the next"
+            )
+        if self.page_bytes > PAGE_BYTES_MAX:
+            raise SettingsError(f"page_bytes is {self.page_bytes}: expected at most {PAGE_BYTES_MAX}")
+        if not 0 <= self.hash_mask <= MASK64:
+            raise SettingsError(f"hash_mask is {self.hash_mask!r}: expected 64 bits")
+        for name, least in (("ring_pages", RING_PAGES_MIN), ("index_buckets", 1)):
+            value = getattr(self, name)
+            if value is not None and _is_no_power(value, least):
+                raise SettingsError(
+                    f"{name} is {value!r}: expected a power of two of at least {least}, or None"
+                )
+
+    def persisted(self) -> tuple[int, int, int, int, int]:
+        """The part that the root record keeps."""
+        return (self.page_bytes, self.segment_bytes, self.write_unit, self.extent_bytes, self.hash_mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How `memory` is spent: pages of log and main hash buckets."""
+
+    ring_pages: int
+    index_buckets: int
+
+
+def plan_memory(settings: Settings, memory: int) -> Budget:
+    """Split `memory` bytes: half for the log's ring, a quarter for the main buckets.
+
+    The last quarter is left for overflow buckets and extent tables. Raises SettingsError, naming
+    the number needed, where not even two pages and one bucket fit.
+    """
+    if memory <= 0:
+        raise SettingsError(f"memory is {memory!r}: expected a positive number of bytes")
+    ring = settings.ring_pages or _power_of_two(memory // 2 // settings.page_bytes)
+    buckets = settings.index_buckets or _power_of_two(memory // 4 // BUCKET_BYTES)
+    if ring < RING_PAGES_MIN or buckets < 1:
+        needed = 2 * RING_PAGES_MIN * settings.page_bytes
+        raise SettingsError(
+            f"memory is {memory} bytes: expected at least {needed} for pages of {settings.page_bytes}"
+        )
+    return Budget(ring, buckets)
+
+
+def _is_no_power(value: object, least: int) -> bool:
+    return not isinstance(value, int) or value < least or value & (value - 1) != 0
+
+
+def _power_of_two(value: int) -> int:
+    """The largest power of two <= value; 0 for none."""
+    return 1 << (value.bit_length() - 1) if value > 0 else 0

@@ -1,0 +1,258 @@
+"""The store: what a user opens, and the parts it is made of.
+
+Design principles
+  1  nothing else knows FasterKv: checkpoint and recovery get log, index and sessions handed in
+  2  every entry asks the poison first
+  3  what opening reports is an acknowledgement: it survives the next power cut
+
+Threads: `session`, `checkpoint`, `close` under one lock; operations go through sessions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from .audit import check_log, live_items
+from .checkpoint import Checkpointer, CheckpointPoint, CheckpointTicket
+from .device import Device, FileDevice
+from .errors import ClosedError, ReadOnlyError, SettingsError, StoreLockedError
+from .layout import Version
+from .phases import CheckpointKind, Phase
+from .recovery import Recovered, recover
+from .roots import Finding
+from .runtime import Runtime, ThreadRuntime
+from .session import Session
+from .sessions import SessionState
+from .settings import Settings
+
+__all__ = ["FasterKv"]
+
+MEMORY_DEFAULT = 64 << 20
+
+
+class FasterKv:
+    """A hash key-value store over a hybrid log; made by `open`."""
+
+    def __init__(self, device: Device, runtime: Runtime, parts: Recovered, read_only: bool) -> None:
+        self._device = device
+        self._runtime = runtime
+        self._parts = parts
+        self._read_only = read_only
+        self._lock = runtime.lock()
+        self._is_closed = False
+        self._live: dict[str, Session] = {}
+        self._checkpointer = Checkpointer(
+            parts.log,
+            parts.system,
+            parts.sessions,
+            parts.tables,
+            parts.roots,
+            parts.poison,
+            parts.root,
+            parts.voids,
+        )
+        block = parts.block
+        if block is not None:
+            serials = {mark.name: mark.serial for mark in block.sessions}
+            self._checkpointer.newest = CheckpointPoint(block.version, serials)
+
+    @classmethod
+    def open(
+        cls,
+        where: str | os.PathLike[str] | Device,
+        *,
+        create: bool = False,
+        read_only: bool = False,
+        memory: int = MEMORY_DEFAULT,
+        settings: Settings | None = None,
+        runtime: Runtime | None = None,
+        version: Version | None = None,
+    ) -> Self:
+        """Open the store in a folder or on a Device; with `create`, make one where none is.
+
+        memory    bytes for log pages and index (settings' ring_pages and index_buckets go first)
+        settings  geometry for a new store; for an old one None, or the very same
+        version   an older checkpoint from `checkpoints()`; only with `read_only`
+
+        Raises MissingStoreError, NotAStoreError, StoreLockedError, SettingsError, CorruptionError,
+        UnsupportedVersionError, PoisonedError, OSError; a refusal changes nothing on the device.
+        O(log): every extent is verified and re-linked.
+        """
+        if version is not None and not read_only:
+            raise SettingsError("an older checkpoint opens read-only: give read_only=True with version")
+        runtime = runtime or ThreadRuntime()
+        if isinstance(where, str | os.PathLike):
+            device: Device = FileDevice(where, create=create and not read_only, read_only=read_only)
+        else:
+            device = where
+        owner = object()
+        if not getattr(device, "acquire", lambda _: True)(owner):
+            raise StoreLockedError("the device is in use by another open store; close that first")
+        try:
+            parts = recover(
+                device,
+                runtime,
+                create=create,
+                read_only=read_only,
+                memory=memory,
+                settings=settings,
+                version=version,
+            )
+        except BaseException:
+            getattr(device, "release", lambda _: None)(owner)
+            if device is not where:
+                device.close()
+            raise
+        store = cls(device, runtime, parts, read_only)
+        store._owner = owner
+        return store
+
+    _owner: object = None
+
+    # -- sessions ----------------------------------------------------------------------------------
+
+    def session(self, name: str) -> Session:
+        """A new session, or a closed or recovered one taken up again. Raises SessionError if live."""
+        self._check_open()
+        with self._lock:
+            return self._handle(self._parts.sessions.open(name))
+
+    def resume_session(self, name: str) -> Session:
+        """A session that was recovered or closed here. Raises UnknownSessionError, SessionError."""
+        self._check_open()
+        with self._lock:
+            return self._handle(self._parts.sessions.resume(name))
+
+    def forget_session(self, name: str) -> None:
+        """Drop a session that is not live; durable with the next checkpoint."""
+        self._check_writable()
+        with self._lock:
+            self._parts.sessions.forget(name)
+
+    def _handle(self, state: SessionState) -> Session:
+        parts = self._parts
+        session = Session(state, parts.log, parts.index, parts.system, parts.poison, self._read_only)
+        self._live[state.name] = session
+        return session
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def checkpoint(self, kind: CheckpointKind = CheckpointKind.FOLD_OVER) -> CheckpointPoint:
+        """Make a prefix of every session durable; which one is in the result.
+
+        Raises CheckpointError (nothing changed, try again), PoisonedError. O(bytes since the last).
+        """
+        return self.start_checkpoint(kind).result()
+
+    def start_checkpoint(self, kind: CheckpointKind = CheckpointKind.FOLD_OVER) -> CheckpointTicket:
+        """Begin a checkpoint; sessions go on while the ticket is stepped."""
+        self._check_writable()
+        with self._lock:
+            return self._checkpointer.start(kind)
+
+    def checkpoints(self) -> list[CheckpointPoint]:
+        """What can be recovered, newest first: the newest for writing, older ones read-only.
+
+        Reads the table chain: O(checkpoints). Raises CorruptionError where a block is damaged.
+        """
+        self._check_open()
+        parts = self._parts
+        findings: list[Finding] = []
+        return [
+            CheckpointPoint(block.version, {mark.name: mark.serial for mark in block.sessions})
+            for block in parts.tables.chain(parts.tables.head, findings)
+        ]
+
+    @property
+    def newest(self) -> CheckpointPoint | None:
+        """The newest durable checkpoint; None before the first."""
+        return self._checkpointer.newest
+
+    @property
+    def phase(self) -> Phase:
+        """Where the running checkpoint stands; REST if none runs."""
+        return self._parts.system.phase
+
+    @property
+    def entering(self) -> Phase | None:
+        """The phase whose entry work is under way, for those who watch the device."""
+        return self._checkpointer.entering
+
+    # -- the whole ---------------------------------------------------------------------------------
+
+    @property
+    def kernels(self) -> str:
+        """How the kernels run."""
+        return "interpreted"
+
+    @property
+    def settings(self) -> Settings:
+        return self._parts.settings
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What opening read, in order, and what it thought of each."""
+        return tuple(self._parts.findings)
+
+    def serials(self) -> dict[str, int]:
+        """Operations issued by every session known, by name."""
+        self._check_open()
+        return self._parts.sessions.serials()
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Live keys and values, chain by chain of the index; takes no serial. At rest only. O(log)."""
+        self._check_open()
+        return live_items(self._parts.log, self._parts.index)
+
+    def check(self) -> None:
+        """Audit the invariants of index and log against each other. At rest only. O(log).
+
+        Raises InvariantError with the invariant's number.
+        """
+        self._check_open()
+        self._parts.index.check()
+        check_log(self._parts.log, self._parts.index)
+
+    def close(self, *, checkpoint: bool = False) -> dict[str, int]:
+        """Close; does not checkpoint unless asked. Returns how many operations of each session no
+        checkpoint holds (sessions with none are left out): they are lost. Idempotent.
+        """
+        with self._lock:
+            if self._is_closed:
+                return {}
+            try:
+                if checkpoint:
+                    self.checkpoint()
+                saved = self.newest.serials if self.newest else {}
+                issued = self._parts.sessions.serials()
+                if not self._read_only and self._parts.poison.reason is None:
+                    self._parts.roots.settle()
+            finally:
+                self._is_closed = True
+                for session in self._live.values():
+                    session.close()
+                getattr(self._device, "release", lambda _: None)(self._owner)
+                self._device.close()
+            unsaved = {name: serial - saved.get(name, 0) for name, serial in issued.items()}
+            return {name: count for name, count in unsaved.items() if count}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ClosedError("the store is closed; open it again")
+        self._parts.poison.check()
+
+    def _check_writable(self) -> None:
+        self._check_open()
+        if self._read_only:
+            raise ReadOnlyError("the store was opened read-only")

@@ -1,0 +1,44 @@
+"""faultfs: a disk that forgets what was not synced, and every way in which it can.
+
+device = FaultDevice()                       # run a program over it
+states = crash_states(device.trace, "posix") # every content that a power cut could have left, each once
+for state in states:
+    recovered = FaultDevice(state.image)     # and recover from each
+"""
+
+from .chains import ChainKind, History
+from .device import FaultDevice
+from .enumeration import CrashState, Enumeration, crash_states
+from .errors import CrashIndexError, FaultfsError, SectorSizeError, UnknownLawError
+from .events import SYNC_KINDS, Event, EventKind
+from .image import Image
+from .render import render_trace, tell_crash
+from .survival import ChainInfo, Law, Survivors, chains, survivor_image
+from .trace import PAGE_BYTES, SECTOR_BYTES, Trace
+
+__all__ = [
+    "PAGE_BYTES",
+    "SECTOR_BYTES",
+    "SYNC_KINDS",
+    "ChainInfo",
+    "ChainKind",
+    "CrashIndexError",
+    "CrashState",
+    "Enumeration",
+    "Event",
+    "EventKind",
+    "FaultDevice",
+    "FaultfsError",
+    "History",
+    "Image",
+    "Law",
+    "SectorSizeError",
+    "Survivors",
+    "Trace",
+    "UnknownLawError",
+    "chains",
+    "crash_states",
+    "render_trace",
+    "survivor_image",
+    "tell_crash",
+]

@@ -1,0 +1,20 @@
+"""What a caller of faultfs can do wrong.
+
+What the *disk* does wrong is an `OSError`, as on any disk; these are errors of the one who asks.
+"""
+
+
+class FaultfsError(Exception):
+    """The root of every error that is faultfs's own."""
+
+
+class UnknownLawError(FaultfsError, ValueError):
+    """The name of a survival law that does not exist."""
+
+
+class CrashIndexError(FaultfsError, IndexError):
+    """A crash index outside the trace."""
+
+
+class SectorSizeError(FaultfsError, ValueError):
+    """A sector that is not a power of two between one grain and one page."""

@@ -1,0 +1,58 @@
+"""Events: the calls that reached the device, as values.
+
+    kind        name        offset      data       size              target      label
+    CREATE      the name                                                         free text of the caller
+    REMOVE      the name
+    WRITE       a name      first byte  accepted   bytes accepted
+    TRUNCATE    a name                             the new size
+    SYNC        a name
+    SYNC_NAMES
+    READ        a name      first byte             bytes returned
+    SIZE        a name                             the answer
+    LIST
+    LINK        old name                                             new name
+    RENAME      old name                                             new name
+    MARK                                payload                                  what is marked
+
+Invariants
+  1  the numbers of EventKind are only ever appended to: kept traces carry them
+  2  an event stands in the trace iff its call returned, and is applied to the live image exactly then;
+     the one exception: READ and SIZE of an absent name, which stand there with inode 0 (what recovery asked)
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+
+class EventKind(IntEnum):
+    """What was called. Invariant 1."""
+
+    CREATE = 1
+    REMOVE = 2
+    WRITE = 3
+    TRUNCATE = 4
+    SYNC = 5
+    SYNC_NAMES = 6
+    READ = 7
+    SIZE = 8
+    LIST = 9
+    LINK = 10
+    RENAME = 11
+    MARK = 12
+
+
+SYNC_KINDS = frozenset({EventKind.SYNC, EventKind.SYNC_NAMES})
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One call that the device has answered. Fields that a kind does not use keep their defaults."""
+
+    kind: EventKind
+    name: str = ""
+    inode: int = 0
+    offset: int = 0
+    data: bytes = b""
+    size: int = 0
+    target: str = ""
+    label: str = ""

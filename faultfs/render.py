@@ -1,0 +1,82 @@
+"""Words for people: a trace line by line, and what a crash has taken.
+
+Invariants
+  1  a line of a trace begins with the index of its event, the number by which everything else names it
+  2  tell_crash speaks of exactly the chains whose newest version did not survive
+"""
+
+from collections.abc import Sequence
+
+from .chains import NO_FILE, AnyChain, ChainKind, History
+from .events import SYNC_KINDS, Event, EventKind
+from .survival import Law, choose, names_of
+from .trace import Trace
+
+
+def render_trace(trace: Trace, *, start: int = 0, stop: int | None = None, crash: int | None = None) -> str:
+    """The events from start to stop, one a line; syncs stand out, a crash index is shown where it cuts."""
+    end = trace.check_index(len(trace) if stop is None else stop)
+    lines = []
+    for index in range(trace.check_index(start), end + 1):
+        if index == crash:
+            lines.append("~" * 12 + f" the power is cut: {index} events issued " + "~" * 12)
+        if index < end:
+            lines.append(_line(index, trace.events[index]))
+    return "\n".join(lines)
+
+
+def tell_crash(trace: Trace, index: int, digits: Sequence[int], law: str | Law) -> list[str]:
+    """What did not survive, one line a chain: `log sector 3: version 1 of 2 (write #14 lost)`."""
+    trace.check_index(index)
+    history = History(trace)
+    choice = choose(history, index, digits, law)
+    lines = []
+    for chain in history.pending(index):
+        if choice[chain] < chain.legal(index)[-1]:
+            lines.append(_loss(history, index, chain, choice[chain]))
+    return lines
+
+
+def _line(index: int, event: Event) -> str:
+    call = event.kind.name.lower()
+    match event.kind:
+        case EventKind.WRITE | EventKind.READ:
+            what = f"{event.name}  {event.offset}+{event.size}"
+        case EventKind.TRUNCATE:
+            what = f"{event.name}  to {event.size}"
+        case EventKind.SIZE:
+            what = f"{event.name}  {event.size}"
+        case EventKind.LINK | EventKind.RENAME:
+            what = f"{event.name} -> {event.target}"
+        case EventKind.MARK:
+            what = f"{event.label}  {len(event.data)} bytes" if event.data else event.label
+        case _:
+            what = event.name
+    if event.kind in (EventKind.READ, EventKind.SIZE) and event.inode == NO_FILE:
+        what = f"{event.name}  absent"
+    text = f"{index:6}  {call:<10}  {what}".rstrip()
+    if event.label and event.kind is not EventKind.MARK:
+        text = f"{text}  [{event.label}]"
+    return f"{text}  {'=' * 12}" if event.kind in SYNC_KINDS else text
+
+
+def _loss(history: History, index: int, chain: AnyChain, version: int) -> str:
+    legal = chain.legal(index)
+    lost = [chain.births[later] - 1 for later in range(version + 1, legal[-1] + 1)]
+    events = ", ".join(
+        f"{history.trace.events[event].kind.name.lower()} #{event}" for event in dict.fromkeys(lost)
+    )
+    if chain.kind is ChainKind.NAME:
+        return f"name {chain.name}: {_binding(index, chain, version)} ({events} lost)"
+    file = " or ".join(names_of(history, index, chain.inode))
+    if chain.kind is ChainKind.SIZE:
+        sizes = history.sizes[chain.inode].values
+        return f"{file} size: {sizes[version]} instead of {sizes[legal[-1]]} ({events} lost)"
+    return f"{file} sector {chain.sector}: version {version - legal[0]} of {len(legal) - 1} ({events} lost)"
+
+
+def _binding(index: int, chain: AnyChain, version: int) -> str:
+    before, after = chain.values[version], chain.values[chain.legal(index)[-1]]
+    if before == NO_FILE:
+        return "absent"
+    return "present again" if after == NO_FILE else "the file it was before"

@@ -1,0 +1,117 @@
+"""What the engine's tests share: the smallest geometries, stores in memory, devices that fail on demand."""
+
+import errno
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from engine import Device, FasterKv, MemoryDevice, Settings
+from engine.device import Buffer
+
+TINY = Settings(
+    page_bytes=1024, segment_bytes=2048, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2
+)
+# All keys collide: one chain holds everything.
+COLLIDING = Settings(
+    page_bytes=1024,
+    segment_bytes=2048,
+    write_unit=512,
+    extent_bytes=512,
+    hash_mask=0,
+    ring_pages=2,
+    index_buckets=2,
+)
+
+Fails = Callable[[str, str], bool]
+
+
+class FailingDevice(MemoryDevice):
+    """Raises EIO, before any effect, from the calls that `fails(call, name)` picks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails: Fails = lambda call, name: False
+
+    def _try(self, call: str, name: str) -> None:
+        if self.fails(call, name):
+            raise OSError(errno.EIO, f"{call} fails", name)
+
+    def create(self, name: str) -> None:
+        self._try("create", name)
+        super().create(name)
+
+    def write(self, name: str, offset: int, buffer: Buffer) -> int:
+        self._try("write", name)
+        return super().write(name, offset, buffer)
+
+    def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
+        self._try("read", name)
+        return super().read_into(name, offset, buffer)
+
+    def sync(self, name: str) -> None:
+        self._try("sync", name)
+        super().sync(name)
+
+    def sync_names(self) -> None:
+        self._try("sync_names", "")
+        super().sync_names()
+
+
+@pytest.fixture
+def tiny() -> Settings:
+    return TINY
+
+
+@pytest.fixture(params=["spread", "colliding"])
+def geometry(request: pytest.FixtureRequest) -> Settings:
+    return TINY if request.param == "spread" else COLLIDING
+
+
+@pytest.fixture
+def device() -> MemoryDevice:
+    return MemoryDevice()
+
+
+@pytest.fixture
+def failing() -> FailingDevice:
+    return FailingDevice()
+
+
+@pytest.fixture
+def fail_once() -> Callable[[str, str], Fails]:
+    """Makes a `fails` that fires at the first such call on a name with this beginning, then never again."""
+
+    def make(call: str, beginning: str) -> Fails:
+        fired: list[str] = []
+
+        def fails(made: str, name: str) -> bool:
+            if fired or made != call or not name.startswith(beginning):
+                return False
+            fired.append(name)
+            return True
+
+        return fails
+
+    return make
+
+
+@pytest.fixture
+def store(device: MemoryDevice) -> Iterator[FasterKv]:
+    """A new store of the tiny geometry on `device`."""
+    with FasterKv.open(device, create=True, settings=TINY) as opened:
+        yield opened
+
+
+@pytest.fixture
+def contents() -> Callable[[Device], dict[str, bytes]]:
+    """Every file of a device that is not closed, with its bytes."""
+
+    def read(device: Device) -> dict[str, bytes]:
+        files = {}
+        for name in device.list():
+            data = bytearray(device.size(name))
+            assert device.read_into(name, 0, data) == len(data)
+            files[name] = bytes(data)
+        return files
+
+    return read

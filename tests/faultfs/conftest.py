@@ -1,0 +1,81 @@
+"""What the tests of faultfs share: small random programs over a device."""
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from faultfs import FaultDevice, Image
+
+NAMES = ("a", "b", "c")
+CALLS = (
+    "create",
+    "write",
+    "write",
+    "write",
+    "append",
+    "truncate",
+    "sync",
+    "sync_names",
+    "remove",
+    "rename",
+    "link",
+    "look",
+)
+
+
+def _call(generator: Random, device: FaultDevice) -> None:
+    """One call that succeeds; calls whose precondition does not hold do nothing."""
+    names = device.image().names
+    present = [name for name in NAMES if name in names]
+    absent = [name for name in NAMES if name not in names]
+    call = generator.choice(CALLS)
+    if call == "create" and absent:
+        device.create(generator.choice(absent))
+    elif call == "sync_names":
+        device.sync_names()
+    elif present:
+        name = generator.choice(present)
+        size = len(device.image().content()[name])
+        fill = generator.choice((b"x", b"y", b"\0"))
+        match call:
+            case "write":
+                device.write(
+                    name,
+                    generator.choice((0, 0, 100, 512, 900, 1100)),
+                    fill * generator.choice((1, 400, 512, 700)),
+                )
+            case "append":
+                device.write(name, size, fill * generator.choice((10, 512, 4000)))
+            case "truncate":
+                device.truncate(name, generator.choice((0, 300, 512, 800, 1600)))
+            case "sync":
+                device.sync(name)
+            case "remove":
+                device.remove(name)
+            case "rename":
+                device.rename(name, generator.choice(NAMES))
+            case "link" if absent:
+                device.link(name, generator.choice(absent))
+            case "look":
+                device.size(name)
+                device.mark("looked")
+
+
+@pytest.fixture(scope="session")
+def random_device() -> Callable[[int, int], FaultDevice]:
+    """A device after a random program of so many calls, from a seed."""
+
+    def make(seed: int, calls: int) -> FaultDevice:
+        generator = Random(seed)
+        content = {
+            name: generator.choice((b"", b"o" * 300, b"o" * 1000))
+            for name in NAMES
+            if generator.random() < 0.4
+        }
+        device = FaultDevice(Image.of(content), sector_bytes=generator.choice((512, 512, 1024)))
+        for _ in range(calls):
+            _call(generator, device)
+        return device
+
+    return make

@@ -1,0 +1,17 @@
+"""Errors of the verifier: the harness's own, not what it finds in a store."""
+
+from __future__ import annotations
+
+__all__ = ["HarnessError", "TapeError", "VerifierError"]
+
+
+class VerifierError(Exception):
+    """Base of every error the verifier raises on purpose."""
+
+
+class TapeError(VerifierError, ValueError):
+    """The bytes are no tape, or one of another format."""
+
+
+class HarnessError(VerifierError):
+    """The harness contradicts itself: its finding may not be trusted."""

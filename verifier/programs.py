@@ -1,0 +1,75 @@
+"""Programs: all small ones up to renaming, and random larger ones.
+
+Exhaustive: every sequence over {upsert, delete, rmw} x 2 keys x 2 sessions, checkpoint and reopen,
+one of each class under renaming keys and renaming sessions. The representative names the key it
+uses first 0, and the session it uses first 0, so every prefix of a representative is one.
+
+    programs of n steps = (14**n + 3 * 2**n) / 4      5, 52, 692, 9616 for n = 1 .. 4
+
+By Burnside: of 14**n sequences each of the three renamings but the identity fixes the 2**n that
+consist of checkpoint and reopen alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+from .tape import Kind, Operation
+
+__all__ = ["ALPHABET", "count_programs", "random_program", "small_programs"]
+
+_KEYED: Final = (Kind.UPSERT, Kind.DELETE, Kind.RMW)
+ALPHABET: Final = (
+    *(Operation(kind, session, key) for kind in _KEYED for session in (0, 1) for key in (0, 1)),
+    Operation(Kind.CHECKPOINT),
+    Operation(Kind.REOPEN),
+)
+_WEIGHTS: Final = (
+    (Kind.UPSERT, 9),
+    (Kind.DELETE, 3),
+    (Kind.RMW, 6),
+    (Kind.READ, 2),
+    (Kind.INSERT, 2),
+    (Kind.CHECKPOINT, 4),
+    (Kind.REOPEN, 1),
+    (Kind.START, 3),
+    (Kind.STEP, 6),
+)
+
+
+def count_programs(steps: int) -> int:
+    """How many programs of exactly `steps` steps there are up to renaming."""
+    return int((len(ALPHABET) ** steps + 3 * 2**steps) // 4)
+
+
+def small_programs(steps: int) -> Iterator[tuple[Operation, ...]]:
+    """Every program of at most `steps` steps up to renaming, the empty one first, in size order."""
+    level: list[tuple[Operation, ...]] = [()]
+    yield from level
+    for _ in range(steps):
+        level = [(*program, operation) for program in level for operation in _successors(program)]
+        yield from level
+
+
+def _successors(program: tuple[Operation, ...]) -> Iterator[Operation]:
+    is_named = any(operation.kind < Kind.CHECKPOINT for operation in program)
+    for operation in ALPHABET:
+        if is_named or operation.kind >= Kind.CHECKPOINT or (operation.session, operation.key) == (0, 0):
+            yield operation
+
+
+def random_program(random: Random, steps: int, keys: int = 3, sessions: int = 2) -> tuple[Operation, ...]:
+    """`steps` weighted steps; sizes favour small values, so that some pages turn and some do not."""
+    kinds = [kind for kind, weight in _WEIGHTS for _ in range(weight)]
+    heavy = random.random() < 0.4
+    program = []
+    for _ in range(steps):
+        kind = random.choice(kinds)
+        if kind >= Kind.CHECKPOINT:
+            program.append(Operation(kind))
+            continue
+        size = random.choice((0, 1, 2) if heavy else (0, 0, 0, 1))
+        program.append(Operation(kind, random.randrange(sessions), random.randrange(keys), size))
+    return tuple(program)

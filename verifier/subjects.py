@@ -1,0 +1,121 @@
+"""Subjects: what can be put on the bench, behind one small protocol.
+
+A subject lives on a Device. The bench gives it operations, asks it to make them durable, takes
+its power away, and makes another one from what is left.
+
+    make_store(device) -> Subject      opens, creating or recovering; raising means: cannot open
+
+`checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
+session; a number counts operations in the order in which they were given, whoever gave them.
+`recovered`, if the subject has it, names the cut it came back to in the same terms; without it the
+bench looks for any cut between what was acknowledged and what was issued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from engine import CheckpointTicket, FasterKv, Runtime, Session, Settings
+from faultfs import FaultDevice
+
+from .model import Issued, Result, session_name
+from .tape import Kind
+
+__all__ = ["Bound", "FasterSubject", "MakeStore", "Subject"]
+
+Bound = Mapping[int, int] | int
+
+
+class Subject(Protocol):
+    """A store under test."""
+
+    def apply(self, issued: Issued) -> Result:
+        """Carry the operation out; its result, as the reference dict would give it."""
+
+    def checkpoint(self) -> Bound:
+        """Make what was done durable; which operations are durable now."""
+
+    def read_all(self) -> dict[bytes, bytes]:
+        """Every live key with its value."""
+
+    def close(self) -> None:
+        """Close without making more durable."""
+
+
+MakeStore = Callable[[FaultDevice], Subject]
+
+
+class FasterSubject:
+    """FasterKv on the bench; also steps checkpoints, and names the cut it recovered to."""
+
+    def __init__(self, device: FaultDevice, settings: Settings, runtime: Runtime) -> None:
+        self.store = FasterKv.open(device, create=True, settings=settings, memory=1 << 20, runtime=runtime)
+        device.label = self._label
+        self._sessions: dict[int, Session] = {}
+        self._ticket: CheckpointTicket | None = None
+        self._at_opening = _bound(self.store.serials())
+
+    def _label(self) -> str:
+        phase = self.store.entering
+        return "" if phase is None else phase.name
+
+    def apply(self, issued: Issued) -> Result:
+        session = self._sessions.get(issued.session)
+        if session is None:
+            session = self._sessions[issued.session] = self.store.session(session_name(issued.session))
+        kind, key = issued.kind, issued.key
+        if kind is Kind.READ:
+            return session.read(key)
+        if kind is Kind.UPSERT:
+            session.upsert(key, issued.value)
+            return None
+        if kind is Kind.RMW:
+            return session.rmw(key, issued.appended)
+        if kind is Kind.INSERT:
+            return session.insert(key, issued.value)
+        return session.delete(key)
+
+    def checkpoint(self) -> Bound:
+        """A whole checkpoint; one that was started is driven to its end in its place."""
+        ticket = self._ticket or self.store.start_checkpoint()
+        self._ticket = None
+        return _bound(ticket.result().serials)
+
+    def start(self) -> None:
+        """Begin a checkpoint, unless one is under way."""
+        if self._ticket is None:
+            self._ticket = self.store.start_checkpoint()
+
+    def step(self) -> Bound | None:
+        """Take the checkpoint one phase on; its bound once it is acknowledged."""
+        if self._ticket is None:
+            return None
+        before = self.store.newest
+        is_done = self._ticket.advance()
+        if is_done:
+            self._ticket = None
+        newest = self.store.newest
+        return None if newest is None or newest is before else _bound(newest.serials)
+
+    def recovered(self) -> Bound:
+        """The serials at opening."""
+        return self._at_opening
+
+    def serials(self) -> Mapping[int, int]:
+        """The serials that the sessions report now."""
+        return {number: session.serial for number, session in self._sessions.items()}
+
+    def read_all(self) -> dict[bytes, bytes]:
+        return dict(self.store.items())
+
+    def check(self) -> None:
+        """The engine's own audit."""
+        self.store.check()
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def _bound(serials: Mapping[str, int]) -> dict[int, int]:
+    return {int(name[1:]): serial for name, serial in serials.items()}

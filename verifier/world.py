@@ -1,0 +1,379 @@
+"""The world: a deterministic place in which a tape is played against a subject.
+
+`play` runs the eras of a tape in order, one device after another, and lets the oracles that look
+at a running store say what they have to say: results against the model, bounds a checkpoint
+reports, the content after every opening. Crash states it leaves to `crashes`.
+
+Invariants
+  1  nothing here reads a clock, a thread or an unseeded generator: equal tapes, equal runs
+  2  a call handed to `submit` runs when it is waited for, so the third root is written as late
+     as the engine's rules allow
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from engine import InvariantError, Settings
+from engine.runtime import Ticket
+from faultfs import FaultDevice, survivor_image
+
+from .history import Observation, Passage, Segment
+from .model import Model, Result, session_name
+from .prefix import judge_recovery, judge_report, show
+from .subjects import Bound, FasterSubject, MakeStore, Subject
+from .tape import Crash, Era, Kind, Operation, Tape
+from .verdict import OK, Breach, Verdict, Violation
+
+__all__ = ["GEOMETRIES", "Run", "SteppedRuntime", "World", "crash_index", "make_faster", "play"]
+
+_TINY: Final = {
+    "page_bytes": 1024,
+    "segment_bytes": 2048,
+    "write_unit": 512,
+    "extent_bytes": 512,
+    "ring_pages": 2,
+    "index_buckets": 2,
+}
+# Small enough that a page turns, a segment begins and a frame is evicted within a few operations.
+GEOMETRIES: Final = {
+    "tiny": Settings(**_TINY),
+    "colliding": Settings(**_TINY, hash_mask=0),
+    "paired": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}), hash_mask=1),
+}
+
+
+class _Call:
+    """A submitted call; runs once, when first waited for."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call: Callable[[], object] | None = call
+        self._result: object = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            try:
+                self._result = call()
+            except Exception as error:  # noqa: BLE001 (handed to whoever asks for the result)
+                self._error = error
+
+    def done(self) -> bool:
+        return self._call is None
+
+    def result(self) -> object:
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+class SteppedRuntime:
+    """A Runtime without threads or a clock; entropy counts up."""
+
+    def __init__(self) -> None:
+        self._entropy = 0
+
+    def submit(self, call: Callable[[], object]) -> Ticket:
+        return _Call(call)
+
+    def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
+        for ticket in tickets:
+            assert isinstance(ticket, _Call)
+            ticket.run()
+        return True
+
+    def lock(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def now(self) -> float:
+        return 0.0
+
+    def turn(self, what: str) -> None:
+        """One task: there is nobody to take the turn."""
+
+    def current(self) -> int:
+        return 0
+
+    def entropy(self, count: int) -> bytes:
+        self._entropy += 1
+        return self._entropy.to_bytes(count, "little")
+
+
+def make_faster(geometry: str) -> MakeStore:
+    """Opens FasterKv in the named geometry."""
+    settings = GEOMETRIES[geometry]
+    return lambda device: FasterSubject(device, settings, SteppedRuntime())
+
+
+@dataclass(slots=True)
+class Run:
+    """What came of a tape: its segments, and the first objection."""
+
+    tape: Tape
+    segments: list[Segment] = field(default_factory=list)
+    verdict: Verdict = OK
+
+    def digest(self) -> str:
+        """A hash of everything that happened: device events, results, acknowledgements, verdict."""
+        state = blake2b(digest_size=16)
+        for segment in self.segments:
+            state.update(segment.trace.digest().encode())
+            for seen in segment.observations:
+                state.update(f"{seen.index}|{seen.what}|{seen.returned}|{seen.expected}\n".encode())
+            for index, bound in segment.acks:
+                state.update(f"{index}|{_plain(bound)}\n".encode())
+        state.update(msgspec.json.encode(self.verdict))
+        return state.hexdigest()
+
+
+class World:
+    """Plays eras one by one; the caller may look around between them."""
+
+    def __init__(self, make_store: MakeStore, floor: Bound | None = None) -> None:
+        self.make_store = make_store
+        self.model = Model()
+        self.device = FaultDevice()
+        self.subject: Subject | None = None
+        self.verdict: Verdict = OK
+        self._at_start: Mapping[int, int] = {}
+        self._pending = False  # A checkpoint was started and not acknowledged yet.
+        self.segment = Segment(self.device.trace, {} if floor is None else floor)
+
+    # -- openings ----------------------------------------------------------------------------------
+
+    def open(self) -> bool:
+        """Open the store on the device as it is; False if an oracle objects."""
+        passage = Passage(len(self.device.trace), list(self.model.history))
+        self.segment.passages.append(passage)
+        try:
+            self.subject = self.make_store(self.device)
+            content = self.subject.read_all()
+            _check(self.subject)
+        except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
+            return self._object(_failed("openable", Breach.UNOPENABLE, error))
+        recovered = _recovered(self.subject)
+        index = len(self.device.trace)
+        verdict = judge_recovery(self.model.history, self._acked(), recovered, content)
+        if verdict != OK:
+            return self._object(verdict)
+        self._rebase(recovered, content)
+        passage.opened = index
+        passage.recovered = recovered
+        passage.history = list(self.model.history)
+        passage.base = len(passage.history)
+        self.segment.acks.append((index, self._named(recovered)))
+        return True
+
+    def _rebase(self, recovered: Bound | None, content: dict[bytes, bytes]) -> None:
+        """Take the model back to the cut that the subject came back to."""
+        if isinstance(recovered, Mapping):
+            self.model.recover(recovered)
+            return
+        count = recovered if recovered is not None else _longest_cut(self.model, content)
+        self.model.history = self.model.history[:count]
+        self.model.recover({each.session: each.serial for each in self.model.history})
+
+    def _named(self, recovered: Bound | None) -> Bound:
+        """The cut as a bound; what an opening reports is acknowledged."""
+        return len(self.model.history) if recovered is None else recovered
+
+    def close(self) -> bool:
+        """A clean close; what is not checkpointed is lost, what is not synced still hangs in the air."""
+        if self.subject is None:
+            return True
+        subject, self.subject = self.subject, None
+        self._pending = False
+        self.device.label = "CLOSE"
+        try:
+            subject.close()
+        except Exception as error:  # noqa: BLE001
+            return self._object(_failed("model", Breach.ERROR, error))
+        self.device.acquire(self)  # A closed device opens again for its next owner.
+        self.device.release(self)
+        self.device.label = "OPEN"
+        return True
+
+    def cut(self, index: int, digits: tuple[int, ...], law: str) -> Segment:
+        """The power goes at `index` of the trace; a new segment begins with what survives."""
+        ended = self.segment
+        image = survivor_image(ended.trace, index, digits, law)
+        self.model.history = list(ended.issued_by(index))
+        self.device = FaultDevice(image)
+        self.device.label = "OPEN"
+        self.subject = None
+        self._pending = False
+        self.segment = Segment(self.device.trace, ended.acked_by(index))
+        return ended
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def step(self, operation: Operation) -> bool:
+        """Carry one operation out; False if an oracle objects."""
+        self.segment.step_starts.append(len(self.device.trace))
+        kind = Kind(operation.kind)
+        if kind is Kind.REOPEN:
+            return self.close() and self.open()
+        try:
+            if kind is Kind.CHECKPOINT:
+                return self._checkpoint()
+            if kind in (Kind.START, Kind.STEP):
+                return self._step_checkpoint(kind)
+        except Exception as error:  # noqa: BLE001
+            return self._object(_failed("model", Breach.ERROR, error))
+        return self._apply(operation)
+
+    def _apply(self, operation: Operation) -> bool:
+        assert self.subject is not None
+        issued = self.model.next(operation)
+        passage = self.segment.passages[-1]
+        passage.history.append(issued)
+        passage.issued_at.append(len(self.device.trace))
+        try:
+            returned: Result = self.subject.apply(issued)
+        except Exception as error:  # noqa: BLE001
+            return self._object(_failed("model", Breach.ERROR, error))
+        expected = self.model.apply(issued)
+        what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
+        self._observe(what, operation.session, _text(returned), _text(expected))
+        if returned != expected:
+            detail = (
+                f"{session_name(issued.session)} {what}: expected {_text(expected)}, got {_text(returned)}"
+            )
+            return self._object(Violation("model", Breach.WRONG_RESULT, detail))
+        return True
+
+    def _checkpoint(self) -> bool:
+        assert self.subject is not None
+        at_least = self._at_start if self._pending else dict(self.model.issued)
+        self._pending = False
+        return self._acknowledge(self.subject.checkpoint(), at_least)
+
+    def _step_checkpoint(self, kind: Kind) -> bool:
+        start, step = getattr(self.subject, "start", None), getattr(self.subject, "step", None)
+        if start is None or step is None:
+            return True  # The subject's checkpoints are one step.
+        if kind is Kind.START:
+            if not self._pending:
+                self._at_start = dict(self.model.issued)
+                self._pending = True
+            start()
+            return True
+        bound = step()
+        if bound is None:
+            return True
+        return self._acknowledge(bound, self._at_start)
+
+    def _acknowledge(self, bound: Bound, at_least: Mapping[int, int]) -> bool:
+        self._observe("checkpoint", -1, _plain(bound), "")
+        verdict = judge_report(self.model.history, self._acked(), bound, at_least)
+        if verdict != OK:
+            return self._object(verdict)
+        self.segment.acks.append((len(self.device.trace), bound))
+        return True
+
+    # -- oracles -----------------------------------------------------------------------------------
+
+    def inspect(self) -> bool:
+        """At the end of an era: content against the model, the subject's own audit."""
+        if self.subject is None:
+            return self.verdict == OK
+        try:
+            content = self.subject.read_all()
+            _check(self.subject)
+        except Exception as error:  # noqa: BLE001
+            return self._object(_failed("model", Breach.ERROR, error))
+        if content != self.model.content:
+            model = self.model.content
+            key = min(key for key in content.keys() | model.keys() if content.get(key) != model.get(key))
+            detail = f"{key.decode()}: expected {show(model.get(key))}, found {show(content.get(key))}"
+            return self._object(Violation("model", Breach.WRONG_VALUE, detail))
+        return True
+
+    def _acked(self) -> Bound:
+        return self.segment.acked_by(len(self.device.trace))
+
+    def _observe(self, what: str, session: int, returned: str, expected: str) -> None:
+        seen = Observation(len(self.device.trace), what, session, returned, expected)
+        self.segment.observations.append(seen)
+
+    def _object(self, verdict: Verdict) -> bool:
+        if self.verdict == OK:
+            self.verdict = verdict
+        return False
+
+
+def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
+    """Run the whole tape; stops at the first objection."""
+    world = World(make_store or make_faster(tape.geometry))
+    run = Run(tape)
+    for era in tape.eras:
+        if not _play_era(world, era):
+            break
+        if era.crash is None:
+            if not (world.inspect() and world.close()):
+                break
+        else:
+            index = crash_index(world.segment, era.crash)
+            run.segments.append(world.cut(index, era.crash.survivors, tape.law))
+    run.segments.append(world.segment)
+    run.verdict = world.verdict
+    return run
+
+
+def _play_era(world: World, era: Era) -> bool:
+    return world.open() and all(world.step(operation) for operation in era.program)
+
+
+def crash_index(segment: Segment, crash: Crash) -> int:
+    """The trace index that a crash names; clamped, so that every crash names one.
+
+    Sync 0 is the end of the trace; sync k the k-th from the end, the power going just before it
+    returns when `before` is 0, and that many events earlier otherwise.
+    """
+    syncs = [len(segment.trace), *reversed(segment.trace.syncs())]
+    return max(0, syncs[min(max(crash.sync, 0), len(syncs) - 1)] - max(crash.before, 0))
+
+
+def _check(subject: Subject) -> None:
+    check = getattr(subject, "check", None)
+    if check is not None:
+        check()
+
+
+def _recovered(subject: Subject) -> Bound | None:
+    recovered = getattr(subject, "recovered", None)
+    bound: Bound | None = recovered() if recovered is not None else None
+    return bound
+
+
+def _longest_cut(model: Model, content: dict[bytes, bytes]) -> int:
+    """The longest prefix, in issue order, that explains the content."""
+    from_the_end = range(len(model.history), -1, -1)
+    for count in from_the_end:
+        candidate = Model()
+        for issued in model.history[:count]:
+            candidate.apply(issued)
+        if candidate.content == content:
+            return count
+    return 0
+
+
+def _failed(oracle: str, breach: Breach, error: Exception) -> Violation:
+    if isinstance(error, InvariantError):
+        return Violation("structure", Breach.BROKEN_INVARIANT, f"{error}")
+    return Violation(oracle, breach, f"{type(error).__name__}: {error}")
+
+
+def _text(result: Result) -> str:
+    return show(result) if result is None or isinstance(result, bytes) else str(result)
+
+
+def _plain(bound: Bound) -> str:
+    return str(dict(sorted(bound.items()))) if isinstance(bound, Mapping) else str(bound)
