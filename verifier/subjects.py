@@ -113,6 +113,16 @@ class FasterSubject:
         """The engine's own audit."""
         self.store.check()
 
+    def probe(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        """What operations read under these keys: the kernels' road, where `read_all` takes the audit's."""
+        session = self.store.session("probe")
+        found = {key: session.read(key) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def reading(self) -> tuple[object, ...]:
+        """What opening read, in order: (file role, offset, length, verdict) of each."""
+        return tuple((f.file, f.offset, f.length, f.verdict) for f in self.store.findings)
+
     def close(self) -> None:
         self.store.close()
 

@@ -5,111 +5,30 @@ at a running store say what they have to say: results against the model, bounds 
 reports, the content after every opening. Crash states it leaves to `crashes`.
 
 Invariants
-  1  nothing here reads a clock, a thread or an unseeded generator: equal tapes, equal runs
-  2  a call handed to `submit` runs when it is waited for, so the third root is written as late
-     as the engine's rules allow
+  1  equal tapes, equal runs: nothing here reads a clock, a thread or an unseeded generator
+  2  an objection ends the run; the first one is the verdict
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Final
 
 import msgspec
 
-from engine import InvariantError, Settings
-from engine.runtime import Ticket
-from faultfs import FaultDevice, survivor_image
+from engine import InvariantError
+from faultfs import FaultDevice, Trace, survivor_image
 
+from .geometries import make_faster
 from .history import Observation, Passage, Segment
 from .model import Model, Result, session_name
 from .prefix import judge_recovery, judge_report, show
-from .subjects import Bound, FasterSubject, MakeStore, Subject
+from .subjects import Bound, MakeStore, Subject
 from .tape import Crash, Era, Kind, Operation, Tape
 from .verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["GEOMETRIES", "Run", "SteppedRuntime", "World", "crash_index", "make_faster", "play"]
-
-_TINY: Final = {
-    "page_bytes": 1024,
-    "segment_bytes": 2048,
-    "write_unit": 512,
-    "extent_bytes": 512,
-    "ring_pages": 2,
-    "index_buckets": 2,
-}
-# Small enough that a page turns, a segment begins and a frame is evicted within a few operations.
-GEOMETRIES: Final = {
-    "tiny": Settings(**_TINY),
-    "colliding": Settings(**_TINY, hash_mask=0),
-    "paired": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}), hash_mask=1),
-}
-
-
-class _Call:
-    """A submitted call; runs once, when first waited for."""
-
-    def __init__(self, call: Callable[[], object]) -> None:
-        self._call: Callable[[], object] | None = call
-        self._result: object = None
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        call, self._call = self._call, None
-        if call is not None:
-            try:
-                self._result = call()
-            except Exception as error:  # noqa: BLE001 (handed to whoever asks for the result)
-                self._error = error
-
-    def done(self) -> bool:
-        return self._call is None
-
-    def result(self) -> object:
-        if self._error is not None:
-            raise self._error
-        return self._result
-
-
-class SteppedRuntime:
-    """A Runtime without threads or a clock; entropy counts up."""
-
-    def __init__(self) -> None:
-        self._entropy = 0
-
-    def submit(self, call: Callable[[], object]) -> Ticket:
-        return _Call(call)
-
-    def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
-        for ticket in tickets:
-            assert isinstance(ticket, _Call)
-            ticket.run()
-        return True
-
-    def lock(self) -> AbstractContextManager[object]:
-        return nullcontext()
-
-    def now(self) -> float:
-        return 0.0
-
-    def turn(self, what: str) -> None:
-        """One task: there is nobody to take the turn."""
-
-    def current(self) -> int:
-        return 0
-
-    def entropy(self, count: int) -> bytes:
-        self._entropy += 1
-        return self._entropy.to_bytes(count, "little")
-
-
-def make_faster(geometry: str) -> MakeStore:
-    """Opens FasterKv in the named geometry."""
-    settings = GEOMETRIES[geometry]
-    return lambda device: FasterSubject(device, settings, SteppedRuntime())
+__all__ = ["Run", "World", "crash_at", "crash_index", "failed", "play", "recovered_bound"]
 
 
 @dataclass(slots=True)
@@ -140,6 +59,7 @@ class World:
         self.make_store = make_store
         self.model = Model()
         self.device = FaultDevice()
+        self.device.label = "OPEN"
         self.subject: Subject | None = None
         self.verdict: Verdict = OK
         self._at_start: Mapping[int, int] = {}
@@ -155,10 +75,10 @@ class World:
         try:
             self.subject = self.make_store(self.device)
             content = self.subject.read_all()
-            _check(self.subject)
+            audit(self.subject)
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
-            return self._object(_failed("openable", Breach.UNOPENABLE, error))
-        recovered = _recovered(self.subject)
+            return self._object(failed("openable", Breach.UNOPENABLE, error))
+        recovered = recovered_bound(self.subject)
         index = len(self.device.trace)
         verdict = judge_recovery(self.model.history, self._acked(), recovered, content)
         if verdict != OK:
@@ -194,7 +114,7 @@ class World:
         try:
             subject.close()
         except Exception as error:  # noqa: BLE001
-            return self._object(_failed("model", Breach.ERROR, error))
+            return self._object(failed("model", Breach.ERROR, error))
         self.device.acquire(self)  # A closed device opens again for its next owner.
         self.device.release(self)
         self.device.label = "OPEN"
@@ -226,7 +146,7 @@ class World:
             if kind in (Kind.START, Kind.STEP):
                 return self._step_checkpoint(kind)
         except Exception as error:  # noqa: BLE001
-            return self._object(_failed("model", Breach.ERROR, error))
+            return self._object(failed("model", Breach.ERROR, error))
         return self._apply(operation)
 
     def _apply(self, operation: Operation) -> bool:
@@ -238,7 +158,7 @@ class World:
         try:
             returned: Result = self.subject.apply(issued)
         except Exception as error:  # noqa: BLE001
-            return self._object(_failed("model", Breach.ERROR, error))
+            return self._object(failed("model", Breach.ERROR, error))
         expected = self.model.apply(issued)
         what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
         self._observe(what, operation.session, _text(returned), _text(expected))
@@ -286,9 +206,9 @@ class World:
             return self.verdict == OK
         try:
             content = self.subject.read_all()
-            _check(self.subject)
+            audit(self.subject)
         except Exception as error:  # noqa: BLE001
-            return self._object(_failed("model", Breach.ERROR, error))
+            return self._object(failed("model", Breach.ERROR, error))
         if content != self.model.content:
             model = self.model.content
             key = min(key for key in content.keys() | model.keys() if content.get(key) != model.get(key))
@@ -320,7 +240,7 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
             if not (world.inspect() and world.close()):
                 break
         else:
-            index = crash_index(world.segment, era.crash)
+            index = crash_index(world.segment.trace, era.crash)
             run.segments.append(world.cut(index, era.crash.survivors, tape.law))
     run.segments.append(world.segment)
     run.verdict = world.verdict
@@ -331,23 +251,32 @@ def _play_era(world: World, era: Era) -> bool:
     return world.open() and all(world.step(operation) for operation in era.program)
 
 
-def crash_index(segment: Segment, crash: Crash) -> int:
+def crash_at(trace: Trace, index: int, survivors: tuple[int, ...]) -> Crash:
+    """The crash that `crash_index` takes back to `index`."""
+    syncs = [len(trace), *reversed(trace.syncs())]
+    sync = max(number for number, at in enumerate(syncs) if at >= index)
+    return Crash(sync, syncs[sync] - index, survivors)
+
+
+def crash_index(trace: Trace, crash: Crash) -> int:
     """The trace index that a crash names; clamped, so that every crash names one.
 
     Sync 0 is the end of the trace; sync k the k-th from the end, the power going just before it
     returns when `before` is 0, and that many events earlier otherwise.
     """
-    syncs = [len(segment.trace), *reversed(segment.trace.syncs())]
+    syncs = [len(trace), *reversed(trace.syncs())]
     return max(0, syncs[min(max(crash.sync, 0), len(syncs) - 1)] - max(crash.before, 0))
 
 
-def _check(subject: Subject) -> None:
+def audit(subject: Subject) -> None:
+    """The subject's own check, if it has one."""
     check = getattr(subject, "check", None)
     if check is not None:
         check()
 
 
-def _recovered(subject: Subject) -> Bound | None:
+def recovered_bound(subject: Subject) -> Bound | None:
+    """The cut that the subject says it came back to, if it says."""
     recovered = getattr(subject, "recovered", None)
     bound: Bound | None = recovered() if recovered is not None else None
     return bound
@@ -365,7 +294,8 @@ def _longest_cut(model: Model, content: dict[bytes, bytes]) -> int:
     return 0
 
 
-def _failed(oracle: str, breach: Breach, error: Exception) -> Violation:
+def failed(oracle: str, breach: Breach, error: Exception) -> Violation:
+    """What an exception of the subject amounts to."""
     if isinstance(error, InvariantError):
         return Violation("structure", Breach.BROKEN_INVARIANT, f"{error}")
     return Violation(oracle, breach, f"{type(error).__name__}: {error}")

@@ -1,0 +1,33 @@
+"""Geometries: the smallest stores that still have every kind of boundary, by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine import Settings
+
+from .stepped import SteppedRuntime
+from .subjects import FasterSubject, MakeStore
+
+__all__ = ["GEOMETRIES", "make_faster"]
+
+_TINY: Final = {
+    "page_bytes": 1024,
+    "segment_bytes": 2048,
+    "write_unit": 512,
+    "extent_bytes": 512,
+    "ring_pages": 2,
+    "index_buckets": 2,
+}
+# Small enough that a page turns, a segment begins and a frame is evicted within a few operations.
+GEOMETRIES: Final = {
+    "tiny": Settings(**_TINY),
+    "colliding": Settings(**_TINY, hash_mask=0),
+    "paired": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}), hash_mask=1),
+}
+
+
+def make_faster(geometry: str) -> MakeStore:
+    """Opens FasterKv in the named geometry."""
+    settings = GEOMETRIES[geometry]
+    return lambda device: FasterSubject(device, settings, SteppedRuntime())
