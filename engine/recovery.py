@@ -317,4 +317,4 @@ def _take_over(
     with poison.guard("syncing the names"):
         device.sync_names()
     log.has_new_names = False
-    roots.commit(root)
+    roots.take_over(root)

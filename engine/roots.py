@@ -4,7 +4,8 @@ A commit writes the stalest copy and syncs it, then the next, and is acknowledge
 is owed, and paid before any other root write begins. At no moment are two copies in flight.
 
 Invariants
-  1  every root write has a sequence above all before it, in this life or an earlier one
+  1  every root write has a sequence above all before it, in this life or an earlier one, those of
+     lost and of rolled-back copies included
   2  a copy is written only while two others are whole, or none but it is damaged and stale
   3  the copy written is the stalest: a damaged one first, the newest last
   4  acknowledged  =>  two copies are durable that name it, or something later
@@ -30,6 +31,7 @@ from .runtime import Runtime, Ticket
 __all__ = ["ROOT_FILES", "Finding", "RootReading", "Roots", "read_roots"]
 
 ROOT_FILES: Final = ("root-a", "root-b", "root-c")
+LIFE_SHIFT: Final = 32  # A life's sequences start at life << LIFE_SHIFT | 1.
 
 Verdict = Literal["accepted", "rejected", "absent"]
 
@@ -92,6 +94,21 @@ class Roots:
         self._sequences = dict(sequences)
         self._last = max(sequences.values())
         self._owed: Ticket | None = None
+
+    def take_over(self, root: Root) -> None:
+        """Begin the life of `root`: `commit` it, after nothing of an earlier process is in flight any more.
+
+        What a process wrote and did not sync before it was killed reads as if it were durable.
+        Raises PoisonedError.
+        """
+        with self._lock:
+            # Above every number of an earlier life, those that no copy shows any more included: else a copy
+            # of a commit that was never acknowledged could come back as the newest.
+            self._last = max(self._last, root.life << LIFE_SHIFT)
+            for file in ROOT_FILES:
+                with self._poison.guard(f"syncing {file}"):
+                    self._device.sync(file)
+            self.commit(root)
 
     def commit(self, root: Root) -> None:
         """Make `root` (its sequence is filled in) the newest; durable in two copies on return.

@@ -1,5 +1,4 @@
-"""Version chains: everything that each coordinate of the disk has held, and from when until when a crash may
-show it.
+"""Version chains: all that each coordinate of the disk has held, and at which crash indices that may be seen.
 
 A coordinate is one sector of one inode, the size of one inode, or one name. Its chain is the list of its
 versions in issue order; version 0 is what it was at the start (zeros, 0 bytes, or no file, if it did not
@@ -7,14 +6,12 @@ exist).
 
     version   0        1        2
     birth     0        b1       b2          crash indices are birth[v] <= t < kill[v]
-    kill      k0       k1       FOREVER     kill[v] = 1 + index of the first sync of the coordinate after
-    event b[v+1]-1
+    kill      k0       k1       FOREVER     kill[v] = s + 1, s the first sync of it at an index >= birth[v+1]
 
 Invariants
   1  births and kills never decrease along a chain; births[0] == 0; kills[-1] == FOREVER
   2  legal(t) = range(first v with kills[v] > t, first v with births[v] > t), and it is never empty
-  3  a step is the smallest thing that happens or does not: one version of one coordinate; a rename, two of
-     two
+  3  a step happens or does not: it is one version of one coordinate; of a rename, one of each of two names
   4  the steps of one event stand in this order: page by page, in a page the size before the sectors (F13)
 """
 

@@ -4,14 +4,15 @@ Invariants
   1  exhaustive: the contents are exactly those of survivor_image(trace, t, digits, law) for t in start..stop
   2  bounded(k): at each crash index with more than `limit` legal states, at least those that differ in at
      most k chains from the newest or from the durable state; at all others, all
-  3  first and last are the least and the greatest t in start..stop at which the content is legal (when
-     bounded: by the version vectors visited)
-  4  survivor_image(trace, state.index, state.digits, law) == state.image, and its key is state.key
+  3  first and last are the least and the greatest t in start..stop at which the content is legal; when
+     bounded they may lie closer together, for only what was visited is known
+  4  survivor_image(trace, state.index, state.digits, law) == state.image, and its key is state.key;
+     index == first
   5  legal is the number of version vectors, summed over crash indices; distinct is the number of contents
 
 Method, law `posix`: at a crash index only what uses a version made by the event before it can be new, so only
-that file's new states are crossed with all others; intervals come from the births and kills of versions. The
-other laws are walks: each state is one step from the one before.
+that file's new states are crossed with all others; how long a state lasts is known from the kills of its
+versions. The other laws are walks: each state is one step from the one before.
 
 Threads: pure; the trace must not grow while it is enumerated.
 """
@@ -31,8 +32,7 @@ LIMIT = 4096
 
 
 class CrashState:
-    """One content that a crash can leave behind, from `first` to `last`; a crash at `index` is the
-    witness."""
+    """One content that a crash can leave behind, and the first and last crash index at which it can."""
 
     __slots__ = ("_entry", "_enumeration", "first", "index", "key", "last")
 
@@ -40,7 +40,8 @@ class CrashState:
         self._enumeration = enumeration
         self._entry = entry
         self.key = key
-        self.first, self.last, self.index = entry[0], entry[1], entry[2]
+        self.first, self.last = entry[0], entry[1]
+        self.index = self.first
 
     @property
     def image(self) -> Image:
@@ -53,12 +54,11 @@ class CrashState:
         return self._enumeration.digits_of(self._entry)
 
     def __repr__(self) -> str:
-        return f"CrashState({self.key:032x}, legal {self.first}..{self.last}, {self.index}: {self.digits})"
+        return f"CrashState({self.key:032x}, legal {self.first}..{self.last}, {self.digits})"
 
 
 class Enumeration:
-    """The crash states of one trace under one law, and how complete they are. Iterable, in order of first
-    discovery."""
+    """The crash states of one trace under one law, in order of `first`, and how complete they are."""
 
     def __init__(self, trace: Trace, law: Law, start: int, stop: int, limit: int) -> None:
         self.law = law
@@ -95,27 +95,27 @@ class Enumeration:
 
     def image_of(self, entry: Entry) -> Image:
         """The image of a finding."""
-        names, trail = entry[3], entry[4]
+        first, _, names, trail, _ = entry
         files = {}
         for inode, state in unwind(trail):
             data = self._bytes.get((inode, state[0]))
             if data is None:
-                choice = versions_of(self._history, inode, state[4])
-                data = self._bytes[inode, state[0]] = file_bytes(self._history, entry[2], inode, choice)
+                choice = versions_of(self._history, inode, state[3])
+                data = self._bytes[inode, state[0]] = file_bytes(self._history, first, inode, choice)
             files[inode] = data
         return Image(dict(names.bindings), files)
 
     def digits_of(self, entry: Entry) -> Survivors:
         """The digits of a finding."""
-        _, _, index, names, trail, known = entry
+        first, _, names, trail, known = entry
         if known is not None:
             return known
         choice = dict(names.choice)
         for inode, state in unwind(trail):
-            choice.update(versions_of(self._history, inode, state[4]))
+            choice.update(versions_of(self._history, inode, state[3]))
         digits = []
-        for chain in self._history.pending(index):
-            newest = chain.legal(index)[-1]
+        for chain in self._history.pending(first):
+            newest = chain.legal(first)[-1]
             digits.append(newest - choice.get(chain, newest))
         while digits and not digits[-1]:
             digits.pop()

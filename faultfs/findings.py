@@ -1,18 +1,16 @@
 """Findings: the contents that an enumeration has come across, each with when it is legal and one witness.
 
 Invariants
-  1  one entry a content; first <= index <= last of each entry, and index, with the witness, maps to the
-     content
-  2  first only ever falls, last only ever rises, the witness never changes
+  1  one entry a content; it is legal at first and at last, and at first its witness maps to it
+  2  first and the witness never change, last only ever rises: crash indices are visited in ascending order
 """
 
 from typing import Any, TypeAlias
 
 from .product import NameState, Option
 
-# first, last, index, and the witness there: a state of names, the trail of its files, the digits if they are
-# known.
-Entry: TypeAlias = tuple[int, int, int, NameState, Any, tuple[int, ...] | None]
+# first, last, and the witness at first: a state of names, the trail of its files, the digits if known.
+Entry: TypeAlias = tuple[int, int, NameState, Any, tuple[int, ...] | None]
 
 
 class Findings:
@@ -29,23 +27,22 @@ class Findings:
         self.depth: int | None = None
 
     def add(self, index: int, names: NameState, states: list[Option]) -> None:
-        """Notes disk states that share a state of names."""
-        found, start, stop = self.found, self.start, self.stop
-        for key, first, last, _, trail in states:
-            first = first if first > start else start
+        """Notes disk states that share a state of names and are legal from this index on."""
+        found, stop = self.found, self.stop
+        for key, last, _, trail in states:
             last = last if last < stop else stop
             known = found.get(key)
             if known is None:
-                found[key] = (first, last, index, names, trail, None)
-            elif first < known[0] or last > known[1]:
-                found[key] = (min(first, known[0]), max(last, known[1]), *known[2:])
+                found[key] = (index, last, names, trail, None)
+            elif last > known[1]:
+                found[key] = (known[0], last, *known[2:])
 
     def add_one(self, index: int, key: int, names: NameState, trail: Any, digits: tuple[int, ...]) -> None:
         """Notes that a content is legal at an index by these digits."""
         if key in self.found:
             self.extend(key, index)
         else:
-            self.found[key] = (index, index, index, names, trail, digits)
+            self.found[key] = (index, index, names, trail, digits)
 
     def extend(self, key: int, last: int) -> None:
         """Notes that a content found before is still legal at an index."""

@@ -1,20 +1,19 @@
-"""The states of the law `posix` at one crash index: a product, built file by file, hashed by XOR, never
-materialised.
+"""The states of the law `posix` at one crash index: a product, hashed by XOR and never materialised.
 
     disk state  =  name state  x  for each inode that it names: a file state
     file state  =  size        x  for each sector below that size: its visible content
 
 A sector at or past the chosen size, and a file that the chosen names do not name, are invisible: they
 contribute nothing, so versions that differ only there are one content and are visited once. Versions of one
-chain with equal visible content are one option, whose interval runs from its earliest birth to its latest
-kill; all versions legal at one index share that index, so the union of their intervals is an interval.
+chain with equal visible content are one option, which lasts as long as the last of them; for all of them are
+legal at the same index, and legal from their birth to their kill without a gap.
 
-An option is (key, first, last, spent, trail): the key it contributes, the crash indices between which it is
-legal without a gap, in how many chains it differs from the base, and what was chosen.
+An option is (key, last, spent, trail): the key it contributes, the crash index until which it stays legal, in
+how many chains it differs from the base, and what was chosen.
 
 Invariants
-  1  the disk states of one index with an unlimited budget are exactly its distinct contents, each (first,
-     last) exactly the interval around the index in which it is legal
+  1  the disk states of one index with an unlimited budget are exactly its distinct contents, and each is
+     legal from that index to `last` without a gap, and not at last + 1
   2  with a budget k: exactly the contents with a choice that differs from the base in at most k chains, where
      for the base `newest` a lost rename costs its two names
 """
@@ -32,8 +31,8 @@ UNLIMITED = 1 << 62
 # The trail of a file state is a nest, cheap to build and rarely read: (earlier trail, chain, version), at the
 # bottom (index, newest), the base. That of a disk state: (earlier trail, inode, file state), at the bottom
 # None.
-Option: TypeAlias = tuple[int, int, int, int, Any]
-_NOTHING: Option = (0, 0, UNLIMITED, 0, None)
+Option: TypeAlias = tuple[int, int, int, Any]
+_NOTHING: Option = (0, UNLIMITED, 0, None)
 
 
 class NameState(NamedTuple):
@@ -41,7 +40,6 @@ class NameState(NamedTuple):
 
     bindings: tuple[tuple[str, int], ...]
     files: dict[int, tuple[str, ...]]  # The names of each inode that has any.
-    first: int
     last: int
     spent: int
     choice: dict[AnyChain, int]
@@ -106,20 +104,19 @@ class Product:
             known = found.get(state.bindings)
             if known is not None:
                 cheaper = state if state.spent < known.spent else known
-                first, last = min(state.first, known.first), max(state.last, known.last)
-                state = cheaper._replace(first=first, last=last)
+                state = cheaper._replace(last=max(state.last, known.last))
             found[state.bindings] = state
         return list(found.values())
 
     def _name_state(self, index: int, moved: dict[AnyChain, int], spent: int) -> NameState:
-        first, last, bindings = 0, UNLIMITED, []
+        last, bindings = UNLIMITED, []
         choice: dict[AnyChain, int] = {}
         for name, chain in sorted(self.history.names.items()):
             version = choice[chain] = moved.get(chain, chain.legal(index)[0])
-            first, last = max(first, chain.births[version]), min(last, chain.kills[version] - 1)
+            last = min(last, chain.kills[version] - 1)
             if chain.values[version] != NO_FILE:
                 bindings.append((name, chain.values[version]))
-        return NameState(tuple(bindings), groups_of(bindings), first, last, spent, choice)
+        return NameState(tuple(bindings), groups_of(bindings), last, spent, choice)
 
     # States of one file.
 
@@ -134,13 +131,13 @@ class Product:
         folds = list(accumulate((layer[0] for layer in layers), _fold, initial=_NOTHING))
         sizes = self.history.sizes[inode]
         states: list[Option] = []
-        for size, first, last, spent, choice in self._options(index, sizes, sizes.values, newest):
+        for size, last, spent, choice in self._options(index, sizes, sizes.values, newest):
             if spent > budget:
                 continue
             root = (index, newest)
             trail = root if choice is None else (root, *choice)
             key = size_key(size) ^ self._static_key(inode, size)
-            start: Option = (key, first, last, spent, trail)
+            start: Option = (key, last, spent, trail)
             count = bisect_left(numbers, size // width)
             visible, fold = layers[:count], folds[count]
             # The sector in which the file ends is seen in part, so its versions differ in less.
@@ -188,14 +185,9 @@ class Product:
         legal = chain.legal(index)
         base = keys[legal[-1] if newest else legal[0]]
         found: dict[int, Option] = {base: _NOTHING}
-        for version in legal:
-            key, first, last = keys[version], chain.births[version], chain.kills[version] - 1
-            known = found.get(key, _NOTHING)
-            if known is not _NOTHING:
-                first = known[1]
-            found[key] = (
-                (key, first, last, 0, None) if key == base else (key, first, last, 1, (chain, version))
-            )
+        for version in legal:  # Kills never decrease along a chain: of equal keys the newest lasts longest.
+            key, last = keys[version], chain.kills[version] - 1
+            found[key] = (key, last, 0, None) if key == base else (key, last, 1, (chain, version))
         return list(found.values())
 
     def _static_key(self, inode: int, size: int) -> int:
@@ -227,13 +219,12 @@ def cross(partial: list[Option], inode: int, options: list[Option], budget: int)
     return [
         (
             key ^ added,
-            first if first > option_first else option_first,
             last if last < option_last else option_last,
             spent + option_spent,
             (trail, inode, state),
         )
-        for added, option_first, option_last, option_spent, state in options
-        for key, first, last, spent, trail in partial
+        for added, option_last, option_spent, state in options
+        for key, last, spent, trail in partial
         if spent + option_spent <= budget
     ]
 
@@ -241,7 +232,7 @@ def cross(partial: list[Option], inode: int, options: list[Option], budget: int)
 def named(names: tuple[str, ...], states: list[Option]) -> list[Option]:
     """The states of a file as options of the disk: keyed with the file's names, each with itself as its
     trail."""
-    return [(named_key(names, state[0]), state[1], state[2], state[3], state) for state in states]
+    return [(named_key(names, state[0]), state[1], state[2], state) for state in states]
 
 
 def unwind(trail: Any) -> Iterator[tuple[int, Option]]:
@@ -266,8 +257,8 @@ def versions_of(history: History, inode: int, trail: Any) -> dict[AnyChain, int]
 
 def _fold(state: Option, option: Option) -> Option:
     """A state with one more option, at no cost and with no trail of its own."""
-    key, first, last, spent, trail = state
-    return (key ^ option[0], max(first, option[1]), min(last, option[2]), spent, trail)
+    key, last, spent, trail = state
+    return (key ^ option[0], min(last, option[1]), spent, trail)
 
 
 def _expand(start: Option, layers: list[list[Option]], budget: int) -> list[Option]:
@@ -287,13 +278,13 @@ def _expand(start: Option, layers: list[list[Option]], budget: int) -> list[Opti
     while stack:
         position, state = stack.pop()
         states.append(_fold(state, rest[position]))
-        if state[3] == budget:
+        if state[2] == budget:
             continue
         for following in range(position + 1, len(free) + 1):
             layer = free[following - 1]
-            key, first, last, spent, trail = state
-            for added, option_first, option_last, _, choice in layer[1:]:
-                first_of, last_of = max(first, option_first), min(last, option_last)
-                stack.append((following, (key ^ added, first_of, last_of, spent + 1, (trail, *choice))))
+            key, last, spent, trail = state
+            for added, option_last, _, choice in layer[1:]:
+                option = (key ^ added, min(last, option_last), spent + 1, (trail, *choice))
+                stack.append((following, option))
             state = _fold(state, layer[0])
     return states

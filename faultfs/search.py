@@ -64,12 +64,12 @@ class _Search:
         return self.findings
 
     def _after_file_event(self, index: int, inode: int) -> None:
-        known = {state[0]: state[2] for state in self.files.pop(inode, ())}
+        known = {state[0]: state[1] for state in self.files.pop(inode, ())}
         self.options.pop(inode, None)
         self.file_legal[inode] = self.product.file_legal(index, inode)
         if self._visit_point(index):
             return
-        new = [state for state in self._states(index, inode) if known.get(state[0], -1) < state[2]]
+        new = [state for state in self._states(index, inode) if known.get(state[0], -1) < state[1]]
         if new:
             for state in self._names(index):
                 if inode in state.files:
@@ -115,7 +115,7 @@ class _Search:
         self, index: int, names: NameState, only: int = NO_FILE, states: list[Option] | None = None
     ) -> None:
         """Finds every disk state with these names; with only these states of the file `only`."""
-        found: list[Option] = [(0, names.first, names.last, 0, None)]
+        found: list[Option] = [(0, names.last, 0, None)]
         for inode, group in names.files.items():
             if inode == only and states is not None:
                 options = named(group, states)
@@ -130,7 +130,7 @@ class _Search:
         for newest in _BASES:
             files: dict[int, list[Option]] = {}
             for names in self.product.name_states(index, newest, self.depth):
-                found: list[Option] = [(0, names.first, names.last, names.spent, None)]
+                found: list[Option] = [(0, names.last, names.spent, None)]
                 for inode, group in names.files.items():
                     if inode not in files:
                         files[inode] = self.product.file_states(index, inode, newest, self.depth)

@@ -84,7 +84,7 @@ class _Cursor:
         self.base = 0, True
         self.versions: dict[AnyChain, int] = {}
         self.files: dict[int, Option] = {}
-        self.names = NameState((), {}, 0, 0, 0, {})
+        self.names = NameState((), {}, 0, 0, {})
 
     def reset(self, index: int, newest: bool) -> None:
         """Goes to the newest state at an index, or to the durable one."""
@@ -132,12 +132,12 @@ class _Cursor:
             sizes = self.history.sizes[inode]
             # From an empty file it is one change of size.
             key = self.product.size_change_key(inode, 0, sizes.values[self.versions[sizes]], self.versions)
-            self.files[inode] = (size_key(0) ^ key, 0, 0, 0, self.base)
+            self.files[inode] = (size_key(0) ^ key, 0, 0, self.base)
         return self.files[inode]
 
     def _move_file(self, chain: AnyChain, version: int) -> None:
         inode = chain.inode
-        key, _, _, _, trail = self._file(inode)
+        key, _, _, trail = self._file(inode)
         sizes = self.history.sizes[inode]
         size = sizes.values[self.versions[sizes]]
         before = self.versions[chain]
@@ -149,7 +149,7 @@ class _Cursor:
             visible = size - sector.sector * self.history.sector_bytes
             key ^= self.product.sector_key(sector, before, visible)
             key ^= self.product.sector_key(sector, version, visible)
-        self.files[inode] = (key, 0, 0, 0, (trail, chain, version))
+        self.files[inode] = (key, 0, 0, (trail, chain, version))
 
     def _bind(self) -> None:
         bindings = []
@@ -157,4 +157,4 @@ class _Cursor:
             inode = chain.values[self.versions[chain]]
             if inode != NO_FILE:
                 bindings.append((name, inode))
-        self.names = NameState(tuple(bindings), groups_of(bindings), 0, 0, 0, {})
+        self.names = NameState(tuple(bindings), groups_of(bindings), 0, 0, {})

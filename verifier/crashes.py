@@ -56,12 +56,15 @@ class Coverage(msgspec.Struct):
     checked: int = 0
     read_paths: int = 0
     bounded: int = 0  # Crash points with more legal states than the limit: not exhausted.
+    after_checkpoint: int = 0  # Programs with a judged crash behind an acknowledged checkpoint.
+    several_eras: int = 0  # Programs that went on after a power cut.
     reached: dict[str, int] = {}
 
     def merge(self, other: Coverage) -> None:
         """Add what another search has seen."""
-        for name in ("programs", "legal", "visited", "distinct", "checked", "read_paths", "bounded"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in self.__struct_fields__:
+            if name != "reached":
+                setattr(self, name, getattr(self, name) + getattr(other, name))
         for what, count in other.reached.items():
             self.reached[what] = self.reached.get(what, 0) + count
 
@@ -136,7 +139,7 @@ class _Search:
         limit: int,
         is_counted: bool,
     ) -> None:
-        self.coverage = Coverage(programs=1)
+        self.coverage = Coverage(programs=1, several_eras=int(any(era.crash for era in tape.eras[:-1])))
         self._tape = tape
         self._world = World(make_store)
         self._recoveries = recoveries
@@ -202,6 +205,8 @@ class _Search:
             acked = _frozen(segment.acked_by(state.last))
             if state.first > start or acked != owed or start == 0:
                 _count(outcome, acked, keys, paths)
+        if any(state.first >= segment.checkpointed for state in judged.values()):
+            coverage.after_checkpoint = 1
         coverage.distinct += len(keys)
         coverage.read_paths += len(paths)
         self._reach(segment, start)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from math import inf
 
 from faultfs import Trace
 
@@ -64,6 +65,7 @@ class Segment:
     floor: Bound  # Acknowledged in earlier segments.
     passages: list[Passage] = field(default_factory=list)
     acks: list[tuple[int, Bound]] = field(default_factory=list)
+    checkpointed: float = inf  # Index at which the first checkpoint was acknowledged.
     observations: list[Observation] = field(default_factory=list)
     step_starts: list[int] = field(default_factory=list)  # Index at which each step of the programs began.
 

@@ -12,13 +12,15 @@ consist of checkpoint and reopen alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
-from .tape import Kind, Operation
+import msgspec
 
-__all__ = ["ALPHABET", "count_programs", "random_program", "small_programs"]
+from .tape import Crash, Era, Kind, Operation, Tape
+
+__all__ = ["ALPHABET", "count_programs", "random_program", "random_tapes", "small_programs"]
 
 _KEYED: Final = (Kind.UPSERT, Kind.DELETE, Kind.RMW)
 ALPHABET: Final = (
@@ -73,3 +75,34 @@ def random_program(random: Random, steps: int, keys: int = 3, sessions: int = 2)
         size = random.choice((0, 1, 2) if heavy else (0, 0, 0, 1))
         program.append(Operation(kind, random.randrange(sessions), random.randrange(keys), size))
     return tuple(program)
+
+
+def random_tapes(
+    random: Random, count: int, geometries: Sequence[str], law: str, steps: int
+) -> Iterator[Tape]:
+    """`count` tapes of up to `steps` steps an era; geometries take turns.
+
+    Every second one has a checkpoint half-way through its first era, so that crashes fall behind
+    an acknowledgement; every third one goes on after a power cut, once or twice.
+    """
+    for number in range(count):
+        eras = [_random_era(random, steps, has_checkpoint=number % 2 == 0)]
+        if number % 3 == 0:
+            for _ in range(random.randint(1, 2)):
+                last = msgspec.structs.replace(eras[-1], crash=_random_crash(random))
+                eras[-1:] = [last, _random_era(random, steps, has_checkpoint=random.random() < 0.5)]
+        yield Tape(tuple(eras), geometries[number % len(geometries)], law)
+
+
+def _random_era(random: Random, steps: int, *, has_checkpoint: bool) -> Era:
+    program = random_program(random, random.randint(2, steps))
+    if has_checkpoint:
+        half = (len(program) + 1) // 2
+        program = (*program[:half], Operation(Kind.CHECKPOINT), *program[half:])
+    return Era(program)
+
+
+def _random_crash(random: Random) -> Crash:
+    """Late in the trace, with most chains at their newest: early and bare is what exhausting does."""
+    survivors = tuple(random.choice((0, 0, 1, 2)) for _ in range(8))
+    return Crash(random.choice((0, 0, 1, 2, 3, 4)), random.choice((0, 0, 1, 2)), survivors)

@@ -195,7 +195,9 @@ class World:
         verdict = judge_report(self.model.history, self._acked(), bound, at_least)
         if verdict != OK:
             return self._object(verdict)
-        self.segment.acks.append((len(self.device.trace), bound))
+        index = len(self.device.trace)
+        self.segment.acks.append((index, bound))
+        self.segment.checkpointed = min(self.segment.checkpointed, index)
         return True
 
     # -- oracles -----------------------------------------------------------------------------------

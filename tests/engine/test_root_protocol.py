@@ -1,55 +1,141 @@
-"""The protocol of the three roots, explored to the end of a stated bound, on the real `engine.roots`.
+"""The protocol of the three roots, explored to the end, on the real `engine.roots`.
 
-The model is the disk and the faults; what is driven is `Roots` and `read_roots` themselves.
+The model is the disk and what may befall it; what is driven is `Roots` and `read_roots` themselves.
 
     disk      each copy has durable bytes, perhaps newer bytes that no sync has covered, and a past
-    era       open (read, choose, repair as an opening does, report), then commits, cut anywhere
-    power     each unsynced copy is afterwards old, torn or new, all combinations
+    era       open (read, choose, repair as an opening does, report), then up to two commits, cut anywhere
+    power     each unsynced copy is afterwards old, torn or new, in all combinations
     kill      the process dies alone: what was written is read back, whether or not it is durable
-    damage    one copy turns rotten, or missing, or back into ANY earlier value of its own; once between two
-              acknowledgements, at any moment the store is not running. A failed sync counts as that one damage
+    damage    one copy turns rotten, or missing, or back into ANY value it ever durably held; once between two
+              acknowledgements, at any moment the store is not running. A failed sync counts as that damage
 
-Property, at every opening: the state recovered is the one acknowledged last (by a commit or by an opening that
-reported), or that of the commit that was under way when the run was cut. Never an older one, never a refusal.
+Property, at every opening: the state recovered is the one acknowledged last (by a commit, or by an opening that
+reported), or that of the commit under way when the run was cut. Never an older one, never a refusal.
 
-The search is breadth first over the states between two eras, so the trace of a failure is a shortest one.
+The search is breadth first over the states between two eras, so a breach comes with a shortest trace. It needs no
+bound on the number of eras, for the states are finitely many up to what the protocol cannot tell apart:
+payloads are reduced to acknowledged, under way and neither; sequences are shifted; and values older than all
+that stands on the disk differ in their payload alone. The number of states is asserted, so a search that
+stopped early is seen.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cache
 from itertools import product
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
-import pytest
-
-from engine import CorruptionError, PoisonedError, roots
+from engine import PoisonedError, roots
 from engine.device import Buffer, MemoryDevice
-from engine.layout import ROOT_BYTES, Pointer, Root, decode_root
+from engine.layout import Pointer, Root, decode_root, encode_root
 from engine.poison import Poison
-from engine.roots import Roots, read_roots
+from engine.roots import LIFE_SHIFT, Roots, read_roots
 from engine.runtime import Ticket
 
-EMPTY = Root(bytes(16), 0, 0, (512, 512, 512, 512, 0), Pointer(0, 0, 0))
-TORN = b"\xff" * ROOT_BYTES
+ACKNOWLEDGED: Final = 0
+UNDER_WAY: Final = 1
+NEITHER: Final = 2
+COMMITS: Final = (10,)  # Payloads of an era's commits, until the era is over and they are one of the above.
+
+
+class Value(NamedTuple):
+    """What a copy holds. Sequence 0: nothing valid."""
+
+    sequence: int
+    payload: int
+
+
+ROTTEN: Final = Value(0, 0)
+MISSING: Final = Value(0, 1)
+OLD: Final = Value(1, NEITHER)
+
+
+@cache
+def bytes_of(value: Value) -> bytes:
+    life = value.sequence >> LIFE_SHIFT
+    root = Root(bytes(16), value.sequence, life, (512, 512, 512, 512, 0), Pointer(value.payload, 0, 0))
+    return encode_root(root) if value.sequence else b"rotten"
+
+
+@cache
+def value_of(data: bytes) -> Value:
+    root = decode_root(data, "")
+    return ROTTEN if isinstance(root, str) else Value(root.sequence, root.head.offset)
+
+
+class Copy(NamedTuple):
+    """One copy on the disk; `written` is what a running process reads."""
+
+    durable: Value
+    written: Value
+    past: frozenset[Value]
+
+    def settled(self, durable: Value) -> "Copy":
+        return Copy(durable, durable, self.past | {durable})
+
+
+class State(NamedTuple):
+    """Between two eras."""
+
+    copies: tuple[Copy, ...]
+    is_under_way: bool
+    may_be_damaged: bool
 
 
 class Cut(BaseException):
     """The process ends here."""
 
 
+class Disk(MemoryDevice):
+    """The copies as a Device. Step number `cut` is not reached, the sync at step `failing` fails."""
+
+    def __init__(self, files: tuple[str, ...], copies: tuple[Copy, ...], cut: int, failing: int) -> None:
+        super().__init__()
+        self.copies = dict(zip(files, copies, strict=True))
+        self.steps: list[str] = []
+        self._cut = cut
+        self._failing = failing
+        for file, copy in self.copies.items():
+            if copy.written != MISSING:
+                super().create(file)
+                super().write(file, 0, bytes_of(copy.written))
+
+    def _step(self, what: str) -> None:
+        if len(self.steps) == self._cut:
+            raise Cut
+        self.steps.append(what)
+
+    def create(self, name: str) -> None:
+        super().create(name)
+        self.copies[name] = self.copies[name]._replace(durable=ROTTEN, written=ROTTEN)
+
+    def write(self, name: str, offset: int, buffer: Buffer) -> int:
+        self._step("write")
+        self.copies[name] = self.copies[name]._replace(written=value_of(bytes(buffer)))
+        return super().write(name, offset, buffer)
+
+    def sync(self, name: str) -> None:
+        copy = self.copies[name]
+        if copy.durable != copy.written:
+            self._step("sync")
+            if len(self.steps) - 1 == self._failing:
+                raise OSError("the sync fails")
+            self.copies[name] = copy.settled(copy.written)
+
+
 class Deferred:
-    """A call that runs when it is waited for, which is as late as the protocol allows."""
+    """A call that runs when its result is asked for, as late as the protocol allows."""
 
     def __init__(self, call: Callable[[], object]) -> None:
-        self.call: Callable[[], object] | None = call
+        self._call: Callable[[], object] | None = call
 
     def done(self) -> bool:
-        return self.call is None
+        return self._call is None
 
     def result(self) -> object:
-        call, self.call = self.call, None
+        call, self._call = self._call, None
         return call() if call else None
 
 
@@ -78,222 +164,171 @@ class LateRuntime:
         return bytes(count)
 
 
-class Copy(NamedTuple):
-    """One copy on the disk. `durable` and `written` are None where there is no file."""
-
-    durable: bytes | None
-    written: bytes | None
-    past: frozenset[bytes]
-
-    @property
-    def is_clean(self) -> bool:
-        return self.durable == self.written
-
-
-Disk = tuple[Copy, ...]
-
-
-class Disc(MemoryDevice):
-    """The copies as a Device: what a running process sees is `written`. Cut at the n-th write or sync."""
-
-    def __init__(self, files: tuple[str, ...], disk: Disk, cut: int, failing: int) -> None:
-        super().__init__()
-        self.copies = dict(zip(files, disk, strict=True))
-        self.steps = 0
-        self._cut = cut
-        self._failing = failing
-        for file, copy in self.copies.items():
-            if copy.written is not None:
-                super().create(file)
-                super().write(file, 0, copy.written)
-
-    def _step(self) -> None:
-        if self.steps == self._cut:
-            raise Cut
-        self.steps += 1
-
-    def create(self, name: str) -> None:
-        super().create(name)
-        self.copies[name] = self.copies[name]._replace(durable=b"", written=b"")
-
-    def write(self, name: str, offset: int, buffer: Buffer) -> int:
-        self._step()
-        copy = self.copies[name]
-        self.copies[name] = copy._replace(written=bytes(buffer), past=copy.past | {bytes(buffer)})
-        return super().write(name, offset, buffer)
-
-    def sync(self, name: str) -> None:
-        copy = self.copies[name]
-        if copy.is_clean:
-            return
-        self._step()
-        if self.steps - 1 == self._failing:
-            raise OSError("sync fails")
-        self.copies[name] = copy._replace(durable=copy.written)
-
-    @property
-    def disk(self) -> Disk:
-        return tuple(self.copies.values())
-
-
-# -- the protocol, as an opening and a checkpoint use it ---------------------------------------------
-
-
 class Protocol:
     """The real one. Variants that must be found wanting override what they do worse."""
 
-    files: tuple[str, ...] = roots.ROOT_FILES
-
-    def make(self, device: Disc, poison: Poison, sequences: dict[str, int]) -> Roots:
-        return Roots(device, LateRuntime(), poison, sequences)
+    def make(self, device: Disk, sequences: dict[str, int]) -> Roots:
+        return Roots(device, LateRuntime(), Poison(), sequences)
 
     def repair(self, writer: Roots, root: Root) -> None:
-        writer.commit(replace(root, life=root.life + 1))
+        writer.take_over(root)
 
 
-class State(NamedTuple):
-    """Between two eras. `legal` are the payloads that an opening may find; the first is acknowledged."""
-
-    disk: Disk
-    legal: tuple[int, ...]
-    may_damage: bool
-    next_payload: int
+# -- one era -----------------------------------------------------------------------------------------
 
 
-@dataclass
-class Era:
-    """What one run of the process did until it was cut."""
+class Outcome(NamedTuple):
+    """What a run of the process left: acknowledged and under way are payloads."""
 
-    state: State
-    complaint: str = ""
-
-
-def payload_of(root: Root) -> int:
-    return root.head.offset
+    copies: tuple[Copy, ...]
+    acknowledged: int
+    under_way: int | None
+    may_be_damaged: bool
+    steps: tuple[str, ...]
 
 
-def run_era(protocol: Protocol, state: State, commits: int, cut: int, failing: int) -> tuple[Era, int]:
-    """Open, commit `commits` new payloads, close; cut at step `cut`. (what came of it, steps taken)."""
-    device = Disc(protocol.files, state.disk, cut, failing)
-    legal, may_damage, payload = state.legal, state.may_damage and failing < 0, state.next_payload
-    complaint = ""
+def run_era(protocol: Protocol, state: State, cut: int = -1, failing: int = -1) -> Outcome | str:
+    """Open, repair, report, commit, settle; or in a few words how the property was broken."""
+    device = Disk(roots.ROOT_FILES, state.copies, cut, failing)
+    acknowledged, under_way = ACKNOWLEDGED, UNDER_WAY if state.is_under_way else None
+    may_be_damaged = state.may_be_damaged
+    reading = read_roots(device, device.list(), [])
+    if reading.newest is None:
+        return "an opening refuses: no valid root"
+    found = reading.newest.head.offset
+    if found not in (acknowledged, under_way):
+        return f"an opening finds sequence {reading.newest.sequence}, a state older than the acknowledged one"
     try:
-        poison = Poison()
-        names = device.list()
-        reading = read_roots(device, names, [])
-        if reading.newest is None:
-            raise CorruptionError("roots", 0, "no valid root", "one")
-        found = payload_of(reading.newest)
-        if found not in legal:
-            return Era(state, f"recovers {found}, legal are {legal}"), 0
-        for file in protocol.files:
-            if file not in names:
-                device.create(file)
-        writer = protocol.make(device, poison, reading.sequences)
-        protocol.repair(writer, reading.newest)
-        legal, may_damage = (found,), True
+        for file in reading.missing:
+            device.create(file)
+        writer = protocol.make(device, reading.sequences)
         root = replace(reading.newest, life=reading.newest.life + 1)
-        for _ in range(commits):
-            legal = (legal[0], payload)
-            root = replace(root, head=Pointer(payload, 0, 0))
-            payload += 1
-            writer.commit(root)
-            legal, may_damage = (legal[1],), True
+        protocol.repair(writer, root)
+        acknowledged, under_way, may_be_damaged = found, None, True
+        for payload in COMMITS:
+            under_way = payload
+            writer.commit(replace(root, head=Pointer(payload, 0, 0)))
+            acknowledged, under_way, may_be_damaged = payload, None, True
         writer.settle()
-    except (Cut, PoisonedError):
+    except Cut:
         pass
-    except CorruptionError as error:
-        complaint = f"refuses: {error}"
-    return Era(State(device.disk, legal, may_damage, payload), complaint), device.steps
+    except PoisonedError:
+        may_be_damaged = False
+    copies = tuple(device.copies[file] for file in roots.ROOT_FILES)
+    return Outcome(copies, acknowledged, under_way, may_be_damaged, tuple(device.steps))
 
 
-# -- what may happen to the disk while nothing runs --------------------------------------------------
+def ends_of(protocol: Protocol, state: State) -> Iterator[tuple[str, Outcome | str]]:
+    """The era, whole, cut before every step, and with every sync failing that may."""
+    whole = run_era(protocol, state)
+    yield "an era", whole
+    if isinstance(whole, str):
+        return
+    for step, what in enumerate(whole.steps):
+        yield f"an era cut before step {step} ({what})", run_era(protocol, state, cut=step)
+        if what == "sync":
+            era = run_era(protocol, state, failing=step)
+            assert not isinstance(era, str)
+            # The one damage may not have been spent already since the acknowledgement before the failure.
+            before = run_era(protocol, state, cut=step)
+            assert not isinstance(before, str)
+            if before.may_be_damaged:
+                yield f"an era whose sync at step {step} fails", era
 
 
-def after_power_cut(disk: Disk) -> Iterator[tuple[str, Disk]]:
+# -- between eras ------------------------------------------------------------------------------------
+
+
+def after_power_cut(copies: tuple[Copy, ...]) -> Iterator[tuple[str, tuple[Copy, ...]]]:
     """Every unsynced copy old, torn or new."""
-    choices = []
-    for copy in disk:
-        outcomes = [("", copy._replace(written=copy.durable))]
-        if not copy.is_clean:
-            assert copy.written is not None
-            outcomes = [
-                ("old", copy._replace(written=copy.durable)),
-                ("torn", copy._replace(durable=TORN, written=TORN)),
-                ("new", copy._replace(durable=copy.written)),
-            ]
-        choices.append(outcomes)
+    choices = [
+        [("whole", copy)]
+        if copy.durable == copy.written
+        else [
+            ("old", copy.settled(copy.durable)),
+            ("torn", copy.settled(ROTTEN)),
+            ("new", copy.settled(copy.written)),
+        ]
+        for copy in copies
+    ]
     for combination in product(*choices):
-        yield "power cut " + " ".join(how or "-" for how, _ in combination), tuple(c for _, c in combination)
+        how = ", ".join(name for name, _ in combination)
+        yield f"power cut ({how})", tuple(copy for _, copy in combination)
 
 
-def after_damage(disk: Disk) -> Iterator[tuple[str, Disk]]:
-    """One copy rotten, missing, or any earlier value of itself; a page cache keeps nothing of it."""
-    for number, copy in enumerate(disk):
-        for value in [None, TORN, *sorted(copy.past - {copy.durable})]:
-            harmed = Copy(value, value, copy.past)
-            yield f"damage {number}: {tell(value)}", (*disk[:number], harmed, *disk[number + 1 :])
+def after_damage(copies: tuple[Copy, ...]) -> Iterator[tuple[str, tuple[Copy, ...]]]:
+    """One copy is missing, rotten, or any value it ever held. What a page cache still has of it goes as well."""
+    for number, copy in enumerate(copies):
+        for value in sorted({MISSING, ROTTEN, *copy.past} - {copy.durable}):
+            harmed = copy.settled(value)
+            how = f"copy {number} turns from {tuple(copy.durable)} to {tuple(value)}"
+            yield how, (*copies[:number], harmed, *copies[number + 1 :])
 
 
-def tell(value: bytes | None) -> str:
-    if not value:
-        return "missing" if value is None else "empty"
-    root = decode_root(value, "")
-    return "rotten" if isinstance(root, str) else f"{root.sequence}={payload_of(root)}(life {root.life})"
+def reduced(outcome: Outcome, copies: tuple[Copy, ...], *, may_be_damaged: bool) -> State:
+    """The state up to what the protocol cannot tell apart (see the top of this file)."""
+    standing = [
+        min((value.sequence for value in (copy.durable, copy.written) if value.sequence), default=0)
+        for copy in copies
+    ]
+    oldest = min((sequence for sequence in standing if sequence), default=0)
+    shift = max(0, (oldest >> LIFE_SHIFT) - 1) << LIFE_SHIFT
+    classes = {outcome.acknowledged: ACKNOWLEDGED, outcome.under_way: UNDER_WAY}
+
+    def reduce(value: Value) -> Value:
+        if not value.sequence:
+            return value
+        return Value(max(1, value.sequence - shift), classes.get(value.payload, NEITHER))
+
+    reduced_copies = []
+    for number, copy in enumerate(copies):
+        others = [sequence for at, sequence in enumerate(standing) if at != number]
+        past = {
+            OLD if value.sequence < min(others) else reduce(value) for value in copy.past if value.sequence
+        }
+        reduced_copies.append(Copy(reduce(copy.durable), reduce(copy.written), frozenset(past)))
+    return State(tuple(reduced_copies), outcome.under_way is not None, may_be_damaged)
 
 
-def canonical(state: State) -> object:
-    """Two states that differ in the names of payloads alone are one: payloads are numbered as they appear."""
-    return state
-
-
-def successors(protocol: Protocol, state: State, commits: int, *, kills: bool) -> Iterator[tuple[str, Era]]:
-    """Every era that may follow, with every end it may have and what may happen after it."""
-    _, steps = run_era(protocol, state, commits, -1, -1)
-    runs = [(cut, -1) for cut in range(steps + 1)]
-    if state.may_damage:
-        runs += [(-1, failing) for failing in range(steps)]
-    for cut, failing in runs:
-        era, _ = run_era(protocol, state, commits, cut, failing)
-        how = f"era cut at step {cut}" if failing < 0 else f"era with step {failing} failing"
-        how += " on " + " ".join(tell(copy.written) for copy in era.state.disk)
-        if era.complaint:
-            yield how, era
+def successors(protocol: Protocol, state: State, kinds: str) -> Iterator[tuple[str, State | str]]:
+    """Every state that may follow an era from `state`, or how the property was broken."""
+    for how, outcome in ends_of(protocol, state):
+        if isinstance(outcome, str):
+            yield how, outcome
             return
-        ends = [(how + ", " + end, disk) for end, disk in after_power_cut(era.state.disk)]
-        if kills:
-            ends.append((how + ", kill", era.state.disk))
-        for end, disk in ends:
-            calm = era.state._replace(disk=disk)
-            yield end, Era(calm)
-            if calm.may_damage and all(copy.is_clean for copy in disk):
-                for harm, harmed in after_damage(disk):
-                    yield f"{end}, {harm}", Era(calm._replace(disk=harmed, may_damage=False))
+        ends = list(after_power_cut(outcome.copies))
+        if "kill" in kinds:
+            ends.append(("kill", outcome.copies))
+        for end, copies in ends:
+            yield f"{how}; {end}", reduced(outcome, copies, may_be_damaged=outcome.may_be_damaged)
+            if outcome.may_be_damaged and "damage" in kinds:
+                for harm, harmed in after_damage(copies):
+                    yield f"{how}; {end}; {harm}", reduced(outcome, harmed, may_be_damaged=False)
 
 
-def explore(
-    protocol: Protocol, *, eras: int, commits: int = 1, kills: bool = True
-) -> tuple[list[str] | None, int]:
-    """(a shortest trace to a breach or None, states visited), over `eras` eras of up to `commits` commits."""
-    first = State(tuple(Copy(None, None, frozenset()) for _ in protocol.files), (0,), False, 1)
-    device = Disc(protocol.files, first.disk, -1, -1)
-    for file in protocol.files:
+def explore(protocol: Protocol, kinds: str = "kill damage") -> tuple[list[str], int]:
+    """(a shortest trace to a breach, or none; the number of states visited)."""
+    nothing = tuple(Copy(MISSING, MISSING, frozenset()) for _ in roots.ROOT_FILES)
+    device = Disk(roots.ROOT_FILES, nothing, -1, -1)
+    for file in roots.ROOT_FILES:
         device.create(file)
-    writer = protocol.make(device, Poison(), dict.fromkeys(protocol.files, 0))
-    writer.commit(EMPTY)
+    writer = protocol.make(device, dict.fromkeys(roots.ROOT_FILES, 0))
+    writer.commit(Root(bytes(16), 0, 0, (512, 512, 512, 512, 0), Pointer(ACKNOWLEDGED, 0, 0)))
     writer.settle()
-    first = first._replace(disk=device.disk)
-    queue: deque[tuple[State, int, list[str]]] = deque([(first, 0, [])])
-    seen = {first}
+    first = State(tuple(device.copies.values()), False, True)
+    before: dict[State, tuple[State, str] | None] = {first: None}
+    queue = deque([first])
     while queue:
-        state, depth, trace = queue.popleft()
-        for how, era in successors(protocol, state, commits, kills=kills):
-            told = [*trace, how]
-            if era.complaint:
-                return [*told, era.complaint], len(seen)
-            if depth + 1 < eras or True:
-                if era.state not in seen:
-                    seen.add(era.state)
-                    if depth < eras:
-                        queue.append((era.state, depth + 1, told))
-    return None, len(seen)
+        state = queue.popleft()
+        for how, following in successors(protocol, state, kinds):
+            if isinstance(following, str):
+                trace = [how, following]
+                step = before[state]
+                while step is not None:
+                    trace.insert(0, f"{step[1]} -> {step[0]}")
+                    step = before[step[0]]
+                return trace, len(before)
+            if following not in before:
+                before[following] = (state, how)
+                queue.append(following)
+    return [], len(before)

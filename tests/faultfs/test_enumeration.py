@@ -148,6 +148,7 @@ def test_f21_a_point_over_the_limit_is_searched_to_the_depth_it_says(random_devi
             else:
                 over += 1
                 assert point.depth is not None
+                assert point.distinct <= 40
                 assert nearby(trace, index, point.depth) <= {state.key for state in point} <= keys
         assert found.bounded_points == over
     assert bounded > 10
