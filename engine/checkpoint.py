@@ -173,6 +173,7 @@ class Checkpointer:
         self._commit(head, running.begin)
         tables.accept(head, is_full)
         extents.name_until(count)
+        self._sessions.save(running.marks)
         serials = {mark.name: mark.serial for mark in running.marks}
         self.newest = CheckpointPoint(block.version, serials, running.kind)
 

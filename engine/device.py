@@ -230,6 +230,7 @@ class MemoryDevice:
 
     def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
         with self._guard:
+            _check_offset(offset, name)
             data = self._file(name)[offset : offset + len(buffer)]
             buffer[: len(data)] = data
             return len(data)
@@ -237,6 +238,7 @@ class MemoryDevice:
     def write(self, name: str, offset: int, buffer: Buffer) -> int:
         with self._guard:
             file = self._file(name)
+            _check_offset(offset, name)
             if not len(buffer):
                 return 0
             if offset > len(file):
@@ -247,6 +249,7 @@ class MemoryDevice:
     def truncate(self, name: str, size: int) -> None:
         with self._guard:
             file = self._file(name)
+            _check_offset(size, name)
             del file[size:]
             file.extend(bytes(size - len(file)))
 
@@ -270,3 +273,8 @@ class MemoryDevice:
             return self._files[name]
         except KeyError:
             raise FileNotFoundError(errno.ENOENT, "no such file", name) from None
+
+
+def _check_offset(offset: int, name: str) -> None:
+    if offset < 0:
+        raise OSError(errno.EINVAL, "a negative offset or size", name)

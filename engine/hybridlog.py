@@ -36,7 +36,7 @@ from .runtime import Runtime
 from .settings import Settings
 from .spaces import Spaces
 
-__all__ = ["ColdRecord", "HybridLog", "segment_name"]
+__all__ = ["ColdRecord", "HybridLog", "read_extent", "segment_name"]
 
 MUTABLE_TENTHS: Final = 9  # Of the ring, in tenths: how far read-only trails the tail.
 
@@ -44,6 +44,22 @@ MUTABLE_TENTHS: Final = 9  # Of the ring, in tenths: how far read-only trails th
 def segment_name(number: int) -> str:
     """The file of segment `number`."""
     return f"segment-{number:08d}"
+
+
+def read_extent(device: Device, store_id: bytes, segment_bytes: int, extent: Extent) -> bytes:
+    """The extent's bytes, verified. Raises CorruptionError, OSError."""
+    number, offset = divmod(extent.start, segment_bytes)
+    name = segment_name(number)
+    try:
+        data = read_exactly(device, name, offset, extent.length)
+    except FileNotFoundError:
+        raise CorruptionError(name, offset, "no file", f"{extent.length} bytes") from None
+    if len(data) != extent.length:
+        raise CorruptionError(name, offset, f"{len(data)} bytes", f"{extent.length} bytes")
+    found = checksum(data, store_id, name, offset, extent.life)
+    if found != extent.crc:
+        raise CorruptionError(name, offset, f"CRC-32C {found:08x}", f"{extent.crc:08x}")
+    return data
 
 
 class ColdRecord(NamedTuple):
@@ -206,17 +222,7 @@ class HybridLog:
         """The extent's bytes, verified. Raises CorruptionError, OSError."""
         if self._loaded is not None and self._loaded[0] == extent:
             return self._loaded[1]
-        number, offset = divmod(extent.start, self.settings.segment_bytes)
-        name = segment_name(number)
-        try:
-            data = read_exactly(self._device, name, offset, extent.length)
-        except FileNotFoundError:
-            raise CorruptionError(name, offset, "no file", f"{extent.length} bytes") from None
-        if len(data) != extent.length:
-            raise CorruptionError(name, offset, f"{len(data)} bytes", f"{extent.length} bytes")
-        found = checksum(data, self._store_id, name, offset, extent.life)
-        if found != extent.crc:
-            raise CorruptionError(name, offset, f"CRC-32C {found:08x}", f"{extent.crc:08x}")
+        data = read_extent(self._device, self._store_id, self.settings.segment_bytes, extent)
         self._loaded = (extent, data)
         return data
 

@@ -37,9 +37,9 @@ from .settings import Budget, Settings, plan_memory
 from .spaces import Spaces
 from .tables import NO_BLOCK, TABLE_FILE, Tables
 
-__all__ = ["Recovered", "recover"]
+__all__ = ["SEGMENT_PREFIX", "Recovered", "check_extents", "check_order", "recover"]
 
-_SEGMENT_PREFIX = segment_name(0)[: -len("00000000")]
+SEGMENT_PREFIX = segment_name(0)[: -len("00000000")]
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ def recover(
     names = device.list()
     findings: list[Finding] = []
     reading = read_roots(device, names, findings)
-    segments = {name for name in names if name.startswith(_SEGMENT_PREFIX)}
+    segments = {name for name in names if name.startswith(SEGMENT_PREFIX)}
     if reading.newest is None:
         _refuse_to_create(names, segments, reading, create=create and not read_only)
         plan_memory(settings or Settings(), memory)  # Refuses before anything is written.
@@ -175,7 +175,7 @@ def _load_tables(
     runs: list[list[Extent]] = []
     for each in tables.chain(head, findings):
         if newer is not None:
-            _check_order(each, newer)
+            check_order(each, newer)
         newer = each
         if block is None and version is not None and each.version != version:
             continue
@@ -188,11 +188,11 @@ def _load_tables(
         raise CorruptionError(TABLE_FILE, head.offset, "no such checkpoint", f"version {tuple(version)}")
     extents = [extent for run in reversed(runs) for extent in run]
     if block is not None:
-        _check_extents(extents, block.final, head)
+        check_extents(extents, block.final, head)
     return block, extents
 
 
-def _check_order(older: Block, newer: Block) -> None:
+def check_order(older: Block, newer: Block) -> None:
     """Versions, addresses and each session's serial only grow from checkpoint to checkpoint."""
     if older.version >= newer.version or older.final > newer.fuzzy_start:
         raise CorruptionError(
@@ -212,7 +212,8 @@ def _check_order(older: Block, newer: Block) -> None:
             )
 
 
-def _check_extents(extents: list[Extent], final: int, head: Pointer) -> None:
+def check_extents(extents: list[Extent], final: int, head: Pointer) -> None:
+    """They follow one another from 0 to `final`. Raises CorruptionError."""
     at = 0
     for extent in extents:
         if extent.start != at or not extent.length:

@@ -82,7 +82,7 @@ class Session:
         try:
             return self._read(key)
         finally:
-            self._is_busy = False
+            self._end()
 
     def upsert(self, key: bytes, value: bytes) -> None:
         """Set the key's value, whatever it was."""
@@ -90,7 +90,7 @@ class Session:
         try:
             self._run(w.UPSERT, key, value)
         finally:
-            self._is_busy = False
+            self._end()
 
     def insert(self, key: bytes, value: bytes) -> bool:
         """Set the key's value if it has none; whether it had none."""
@@ -98,7 +98,7 @@ class Session:
         try:
             return self._run(w.INSERT, key, value) == w.ABSENT
         finally:
-            self._is_busy = False
+            self._end()
 
     def delete(self, key: bytes) -> bool:
         """Take the key's value away; whether it had one."""
@@ -106,7 +106,7 @@ class Session:
         try:
             return self._run(w.DELETE, key) == w.FOUND
         finally:
-            self._is_busy = False
+            self._end()
 
     def rmw(self, key: bytes, function: Callable[[bytes | None], bytes | None]) -> bytes | None:
         """Replace the value by `function(value or None)`; None leaves it. Returns what it returned.
@@ -125,7 +125,7 @@ class Session:
                 if self._run(w.SWAP, key, value, found, is_swap=True) != w.CHANGED:
                     return value
         finally:
-            self._is_busy = False
+            self._end()
 
     def close(self) -> None:
         """Give the handle up; the session can be resumed. Idempotent."""
@@ -156,6 +156,10 @@ class Session:
         self._is_busy = True
         self._refresh()
         self._state.serial += 1
+
+    def _end(self) -> None:
+        self._state.applied = self._state.serial
+        self._is_busy = False
 
     def _check_sizes(self, key: bytes, value: bytes) -> None:
         for given in (key, value):

@@ -6,7 +6,8 @@ persists it, recovery brings it back.
 
 Invariants
   S1  `serial` counts the operations issued; it only grows
-  S2  the commit point of version v is set once, when the session leaves v, and never after
+  S2  the commit point of version v is set once, when the session leaves v, and never after; an
+      operation under way then belongs to the next version
   S3  numbers are unique over all lives: a forgotten name that comes back is another session
   S4  at most one handle is live for a name
 
@@ -36,6 +37,8 @@ class SessionState:
     number: int
     serial: int
     version: int  # The version its next operation belongs to.
+    applied: int  # The last operation that has ended; `serial` is one more while one is under way.
+    saved: int = 0  # What the newest durable checkpoint holds of it.
     commit_version: int = -1
     commit_serial: int = 0
     is_live: bool = False
@@ -44,7 +47,7 @@ class SessionState:
         """Leave the version that the running checkpoint takes; its commit point is set (S2)."""
         if self.version != system.version:
             self.commit_version = self.version
-            self.commit_serial = self.serial
+            self.commit_serial = self.applied
             self.version = system.version
 
 
@@ -55,7 +58,10 @@ class SessionRegistry:
         self._system = system
         self._next_number = life << LIFE_SHIFT | 1
         self._states = {
-            mark.name: SessionState(mark.name, mark.number, mark.serial, system.version) for mark in marks
+            mark.name: SessionState(
+                mark.name, mark.number, mark.serial, system.version, mark.serial, mark.serial
+            )
+            for mark in marks
         }
 
     def open(self, name: str) -> SessionState:
@@ -63,7 +69,7 @@ class SessionRegistry:
         check_name(name)
         if name in self._states:
             return self.resume(name)
-        state = SessionState(name, self._next_number, 0, self._system.version, is_live=True)
+        state = SessionState(name, self._next_number, 0, self._system.version, 0, is_live=True)
         self._next_number += 1
         self._states[name] = state
         return state
@@ -95,6 +101,18 @@ class SessionRegistry:
             for _, state in sorted(self._states.items())
             if state.commit_version == version
         ]
+
+    def save(self, marks: Iterable[SessionMark]) -> None:
+        """A checkpoint with these commit points is durable."""
+        for mark in marks:
+            state = self._states.get(mark.name)
+            if state is not None and state.number == mark.number:
+                state.saved = mark.serial
+
+    def unsaved(self) -> dict[str, int]:
+        """How many operations of each session no checkpoint holds, by name; those with none left out."""
+        lost = {name: state.serial - state.saved for name, state in sorted(self._states.items())}
+        return {name: count for name, count in lost.items() if count}
 
     def serials(self) -> dict[str, int]:
         """Operations issued by each session, by name."""

@@ -226,8 +226,6 @@ class FasterKv:
             try:
                 if checkpoint:
                     self.checkpoint()
-                saved = self.newest.serials if self.newest else {}
-                issued = self._parts.sessions.serials()
                 if not self._read_only and self._parts.poison.reason is None:
                     self._parts.roots.settle()
             finally:
@@ -236,8 +234,7 @@ class FasterKv:
                     session.close()
                 getattr(self._device, "release", lambda _: None)(self._owner)
                 self._device.close()
-            unsaved = {name: serial - saved.get(name, 0) for name, serial in issued.items()}
-            return {name: count for name, count in unsaved.items() if count}
+            return self._parts.sessions.unsaved()
 
     def __enter__(self) -> Self:
         return self

@@ -218,9 +218,7 @@ def _without_eras(tape: Tape) -> Iterator[Tape]:
             joined = replace(after, program=(*era.program, *after.program))
             yield replace(tape, eras=(*eras[:number], joined, *eras[number + 2 :]))
             # The crash stays with the longer program: what came after it may not have mattered.
-            yield replace(
-                tape, eras=(*eras[:number], replace(joined, crash=era.crash), *eras[number + 2 :])
-            )
+            yield replace(tape, eras=(*eras[:number], replace(joined, crash=era.crash), *eras[number + 2 :]))
         if era.crash is not None:
             yield _with_era(tape, number, replace(era, crash=None))
         if era.switches or era.faults:

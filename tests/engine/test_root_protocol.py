@@ -12,11 +12,11 @@ The model is the disk and what may befall it; what is driven is `Roots` and `rea
 Property, at every opening: the state recovered is the one acknowledged last (by a commit, or by an opening that
 reported), or that of the commit under way when the run was cut. Never an older one, never a refusal.
 
-The search is breadth first over the states between two eras, so a breach comes with a shortest trace. It needs no
-bound on the number of eras, for the states are finitely many up to what the protocol cannot tell apart:
-payloads are reduced to acknowledged, under way and neither; sequences are shifted; and values older than all
-that stands on the disk differ in their payload alone. The number of states is asserted, so a search that
-stopped early is seen.
+The search is breadth first over the states between two eras, so a breach comes with a shortest trace. Bound: every
+run of BOUND eras and the opening after them, whatever is cut, lost or damaged in and between them. States are
+one where the protocol cannot tell them apart: payloads are reduced to acknowledged, under way and neither, lives
+are shifted, and of the values below all that stands in the two other copies only that there are some is kept. The
+number of states is asserted, so a search that stopped early, or a disk that can do less, is seen.
 """
 
 from collections import deque
@@ -25,7 +25,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cache
 from itertools import product
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
+
+import pytest
 
 from engine import PoisonedError, roots
 from engine.device import Buffer, MemoryDevice
@@ -37,6 +39,7 @@ from engine.runtime import Ticket
 ACKNOWLEDGED: Final = 0
 UNDER_WAY: Final = 1
 NEITHER: Final = 2
+BOUND: Final = 2
 COMMITS: Final = (10,)  # Payloads of an era's commits, until the era is over and they are one of the above.
 
 
@@ -306,7 +309,7 @@ def successors(protocol: Protocol, state: State, kinds: str) -> Iterator[tuple[s
                     yield f"{how}; {end}; {harm}", reduced(outcome, harmed, may_be_damaged=False)
 
 
-def explore(protocol: Protocol, kinds: str = "kill damage") -> tuple[list[str], int]:
+def explore(protocol: Protocol, kinds: str = "kill damage", eras: int = BOUND) -> tuple[list[str], int]:
     """(a shortest trace to a breach, or none; the number of states visited)."""
     nothing = tuple(Copy(MISSING, MISSING, frozenset()) for _ in roots.ROOT_FILES)
     device = Disk(roots.ROOT_FILES, nothing, -1, -1)
@@ -316,19 +319,145 @@ def explore(protocol: Protocol, kinds: str = "kill damage") -> tuple[list[str], 
     writer.commit(Root(bytes(16), 0, 0, (512, 512, 512, 512, 0), Pointer(ACKNOWLEDGED, 0, 0)))
     writer.settle()
     first = State(tuple(device.copies.values()), False, True)
-    before: dict[State, tuple[State, str] | None] = {first: None}
+    traces: dict[State, list[str]] = {first: []}
     queue = deque([first])
     while queue:
         state = queue.popleft()
+        trace = traces[state]
+        if len(trace) == eras:
+            opened = run_era(protocol, state, cut=0)
+            if isinstance(opened, str):
+                return [*trace, opened], len(traces)
+            continue
         for how, following in successors(protocol, state, kinds):
             if isinstance(following, str):
-                trace = [how, following]
-                step = before[state]
-                while step is not None:
-                    trace.insert(0, f"{step[1]} -> {step[0]}")
-                    step = before[step[0]]
-                return trace, len(before)
-            if following not in before:
-                before[following] = (state, how)
+                return [*trace, following], len(traces)
+            if following not in traces:
+                traces[following] = [*trace, how]
                 queue.append(following)
-    return [], len(before)
+    return [], len(traces)
+
+
+# -- the tests ---------------------------------------------------------------------------------------
+
+
+def test_no_run_within_the_bound_finds_an_older_state_or_a_refusal() -> None:
+    trace, states = explore(Protocol())
+    assert trace == []
+    assert states == 7_753
+
+
+def test_a_power_cut_alone_is_survived_over_twice_the_bound() -> None:
+    trace, states = explore(Protocol(), kinds="kill", eras=2 * BOUND)
+    assert trace == []
+    assert states == 1_601
+
+
+class NewestFirst(Roots):
+    """Writes the newest copy first, in place of the stalest."""
+
+    def commit(self, root: Root) -> None:
+        self.settle()
+        for file in sorted(self._sequences, key=lambda file: -self._sequences[file]):
+            self._write(file, root, self._last + 1)
+
+
+class TwoInFlight(Roots):
+    """Writes two copies before it syncs either."""
+
+    def commit(self, root: Root) -> None:
+        first, second, third = sorted(self._sequences, key=lambda file: (self._sequences[file], file))
+        for file in (first, second):
+            self._last += 1
+            self._sequences[file] = self._last
+            self._device.write(file, 0, encode_root(replace(root, sequence=self._last)))
+        for file in (first, second):
+            with self._poison.guard("syncing"):
+                self._device.sync(file)
+        self._write(third, root, self._last + 1)
+
+
+class OneCopyAcknowledges(Roots):
+    """Acknowledges after the first copy; the other two are owed."""
+
+    def commit(self, root: Root) -> None:
+        self.settle()
+        first, *others = sorted(self._sequences, key=lambda file: (self._sequences[file], file))
+        self._write(first, root, self._last + 1)
+        self._owed = self._runtime.submit(
+            lambda: [self._write(file, root, self._last + 1) for file in others]
+        )
+
+
+class AllCopies(Roots):
+    """However many there are, one after the other, and acknowledges then."""
+
+    def commit(self, root: Root) -> None:
+        for file in sorted(self._sequences, key=lambda file: (self._sequences[file], file)):
+            self._write(file, root, self._last + 1)
+
+
+class NumbersAgain(Roots):
+    """A new life goes on from the highest number that it can see."""
+
+    def take_over(self, root: Root) -> None:
+        for file in roots.ROOT_FILES:
+            self._device.sync(file)
+        self.commit(root)
+
+
+class NothingSynced(Roots):
+    """An opening trusts that what it reads is durable."""
+
+    def take_over(self, root: Root) -> None:
+        self._last = max(self._last, root.life << LIFE_SHIFT)
+        self.commit(root)
+
+
+class NoRepair(Roots):
+    """An opening reports what it read and writes nothing."""
+
+    def take_over(self, root: Root) -> None:
+        self._last = max(self._last, root.life << LIFE_SHIFT)
+
+
+@pytest.mark.parametrize(
+    ("worse", "kinds", "outcome"),
+    [
+        (NewestFirst, "damage", "refuses"),
+        (TwoInFlight, "damage", "refuses"),
+        (OneCopyAcknowledges, "damage", "older"),
+        (NumbersAgain, "damage", "older"),
+        (NothingSynced, "kill damage", "refuses"),
+        (NoRepair, "damage", "refuses"),
+    ],
+)
+def test_a_worse_protocol_is_found_wanting(worse: type[Roots], kinds: str, outcome: str) -> None:
+    class Worse(Protocol):
+        def make(self, device: Disk, sequences: dict[str, int]) -> Roots:
+            return worse(device, LateRuntime(), Poison(), sequences)
+
+    trace, _ = explore(Worse(), kinds)
+    assert len(trace) <= BOUND + 1
+    assert outcome in trace[-1], trace
+
+
+def test_two_copies_are_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Two(Protocol):
+        def make(self, device: Disk, sequences: dict[str, int]) -> Roots:
+            return AllCopies(device, LateRuntime(), Poison(), sequences)
+
+    monkeypatch.setattr(roots, "ROOT_FILES", roots.ROOT_FILES[:2])
+    trace, _ = explore(Two(), kinds="damage")
+    assert "refuses" in trace[-1] or "older" in trace[-1]
+    assert len(trace) == 2, trace
+
+
+def test_three_copies_written_one_by_one_are_enough() -> None:
+    """So it is the third copy that helps in the test before, not how the variant writes."""
+
+    class Three(Protocol):
+        def make(self, device: Disk, sequences: dict[str, int]) -> Roots:
+            return AllCopies(device, LateRuntime(), Poison(), sequences)
+
+    assert explore(Three(), kinds="damage")[0] == []

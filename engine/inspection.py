@@ -1,0 +1,252 @@
+"""Inspection: what is on a device, told without opening it as a store and without writing to it.
+
+Opening refuses at the first thing that is wrong; here all of it is looked at and reported, so that
+a damaged store can be judged. Nothing of the log is loaded into memory: extents are verified and
+let go.
+
+Invariants
+  1  nothing is written; a folder is locked as a reader
+  2  sound  <=>  opening for writing would succeed and find every byte that it reads as it was written,
+     or mend it: only one thing is mended, a root copy beside valid ones
+
+Threads: one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .device import Device, FileDevice, read_exactly
+from .errors import CorruptionError, MissingStoreError, NotAStoreError, StoreLockedError
+from .hybridlog import read_extent, segment_name
+from .layout import ROOT_BYTES, Block, Extent, Pointer, Root, SessionMark, Version, VoidRange, decode_root
+from .poison import Poison
+from .recovery import SEGMENT_PREFIX, check_extents, check_order
+from .roots import ROOT_FILES, read_roots
+from .settings import Settings
+from .tables import TABLE_FILE, Tables
+
+__all__ = ["Damage", "RootCopy", "SegmentFile", "StoreInspection", "TableBlock", "inspect_store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that is not as it was written. `is_mended`: the next opening for writing rewrites it."""
+
+    file: str
+    offset: int
+    found: str
+    expected: str
+    is_mended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RootCopy:
+    """One copy of the root; `complaint` says why it is none, and the numbers are 0 then."""
+
+    file: str
+    sequence: int = 0
+    life: int = 0
+    complaint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableBlock:
+    """One checkpoint's metadata, and where it stands."""
+
+    version: Version
+    offset: int
+    length: int
+    is_full: bool
+    extents: int
+    voids: int
+    sessions: int
+    fuzzy_start: int
+    final: int
+
+
+@dataclass(slots=True)
+class SegmentFile:
+    """One file of the log. `size` None: there is no file."""
+
+    name: str
+    size: int | None
+    extents: int = 0
+    first_bad: Extent | None = None
+
+
+@dataclass(slots=True)
+class StoreInspection:
+    """All that was found. Without a valid root only `roots` and `damage` say something."""
+
+    roots: list[RootCopy] = field(default_factory=list)
+    store_id: bytes | None = None
+    sequence: int = 0
+    life: int = 0
+    settings: Settings | None = None
+    index_buckets: int = 0
+    newest: Version | None = None
+    begin: int = 0
+    tail: int = 0
+    chain: list[TableBlock] = field(default_factory=list)
+    voids: list[VoidRange] = field(default_factory=list)
+    sessions: list[SessionMark] = field(default_factory=list)
+    segments: list[SegmentFile] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        """Invariant 2."""
+        return all(damage.is_mended for damage in self.damage)
+
+
+def inspect_store(where: str | os.PathLike[str] | Device) -> StoreInspection:
+    """Look at the store in a folder or on a Device.
+
+    Raises MissingStoreError, NotAStoreError, StoreLockedError, UnsupportedVersionError, OSError;
+    CorruptionError never: damage is in the result. O(log).
+    """
+    if isinstance(where, str | os.PathLike):
+        device: Device = FileDevice(where, read_only=True)
+        try:
+            return _inspect(device)
+        finally:
+            device.close()
+    owner = object()
+    if not getattr(where, "acquire", lambda _: True)(owner):
+        raise StoreLockedError("the device is in use by an open store; close that first")
+    try:
+        return _inspect(where)
+    finally:
+        getattr(where, "release", lambda _: None)(owner)
+
+
+def _inspect(device: Device) -> StoreInspection:
+    names = device.list()
+    segments = [name for name in names if name.startswith(SEGMENT_PREFIX)]
+    known = {*ROOT_FILES, TABLE_FILE, *segments}
+    found = StoreInspection(strangers=[name for name in names if name not in known])
+    root = _look_at_roots(device, names, found)
+    if root is None:
+        _refuse(names, segments)
+        return found
+    found.store_id, found.sequence, found.life = root.store_id, root.sequence, root.life
+    found.settings = Settings(*root.geometry)
+    found.index_buckets = root.index_buckets
+    extents = _look_at_tables(device, found, root)
+    _look_at_segments(device, found, root, segments, extents)
+    return found
+
+
+def _refuse(names: list[str], segments: list[str]) -> None:
+    """Raise where opening says that there is no store, rather than that it is damaged."""
+    if segments:
+        return
+    if not names:
+        raise MissingStoreError("no store here: found an empty folder")
+    if not any(name in ROOT_FILES for name in names):
+        raise NotAStoreError(f"no store here: found {names[:3]}, expected {ROOT_FILES[0]}")
+    raise MissingStoreError("no store here: found a creation that was cut short")
+
+
+# -- the parts ---------------------------------------------------------------------------------------
+
+
+def _look_at_roots(device: Device, names: list[str], found: StoreInspection) -> Root | None:
+    """The newest root; None where no copy is valid, or two are of different stores."""
+    try:
+        reading = read_roots(device, names, [])
+    except CorruptionError as error:
+        _report(found, error)
+        return None
+    for file in ROOT_FILES:
+        complaint = reading.complaints.get(file)
+        if complaint is None:
+            copy = decode_root(read_exactly(device, file, 0, ROOT_BYTES), file)
+            assert isinstance(copy, Root)
+            found.roots.append(RootCopy(file, copy.sequence, copy.life))
+            continue
+        found.roots.append(RootCopy(file, complaint=complaint))
+        expected = (
+            f"a root, for the newest has sequence {reading.newest.sequence}" if reading.newest else "one"
+        )
+        found.damage.append(Damage(file, 0, complaint, expected, is_mended=reading.newest is not None))
+    return reading.newest
+
+
+def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> list[Extent]:
+    """Walk the whole chain; the newest checkpoint's extents as far as they are known, oldest first."""
+    assert found.settings is not None
+    tables = Tables(device, Poison(), root.store_id, found.settings.write_unit, root.head)
+    runs: list[list[Extent]] = []
+    pointer: Pointer = root.head
+    newer: Block | None = None
+    is_whole = True
+    try:
+        for block in tables.chain(root.head, []):
+            if newer is not None:
+                check_order(block, newer)
+            else:
+                _take_newest(found, block)
+            if not any(each.is_full for each in found.chain):
+                runs.append(list(block.extents))
+            found.chain.append(_view(block, pointer))
+            newer, pointer = block, block.previous
+    except CorruptionError as error:
+        _report(found, error)
+        is_whole = any(each.is_full for each in found.chain)
+    extents = [extent for run in reversed(runs) for extent in run]
+    if runs and is_whole:
+        try:
+            check_extents(extents, found.tail, root.head)
+        except CorruptionError as error:
+            _report(found, error)
+    return extents
+
+
+def _take_newest(found: StoreInspection, block: Block) -> None:
+    found.newest = block.version
+    found.begin = block.begin
+    found.tail = block.final
+    found.voids = list(block.voids)
+    found.sessions = list(block.sessions)
+
+
+def _view(block: Block, pointer: Pointer) -> TableBlock:
+    return TableBlock(
+        block.version,
+        pointer.offset,
+        pointer.length,
+        block.is_full,
+        len(block.extents),
+        len(block.voids),
+        len(block.sessions),
+        block.fuzzy_start,
+        block.final,
+    )
+
+
+def _look_at_segments(
+    device: Device, found: StoreInspection, root: Root, names: list[str], extents: Iterable[Extent]
+) -> None:
+    """Verify every extent; a segment that no extent needs is ignored by opening, and listed here."""
+    assert found.settings is not None
+    segment_bytes = found.settings.segment_bytes
+    files = {name: SegmentFile(name, device.size(name)) for name in names}
+    for extent in extents:
+        name = segment_name(extent.start // segment_bytes)
+        file = files.setdefault(name, SegmentFile(name, None))
+        file.extents += 1
+        try:
+            read_extent(device, root.store_id, segment_bytes, extent)
+        except CorruptionError as error:
+            file.first_bad = file.first_bad or extent
+            _report(found, error)
+    found.segments = [files[name] for name in sorted(files)]
+
+
+def _report(found: StoreInspection, error: CorruptionError) -> None:
+    found.damage.append(Damage(error.file, error.offset, error.found, error.expected))

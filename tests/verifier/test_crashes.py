@@ -1,0 +1,143 @@
+"""The crash search: complete by its own count, and it finds what it should."""
+
+from __future__ import annotations
+
+import pytest
+from engine.device import read_exactly
+from engine.layout import ROOT_BYTES, Root, decode_root
+from faultfs import FaultDevice
+from verifier.crashes import Coverage, exhaust, search_tape
+from verifier.geometries import GEOMETRIES
+from verifier.model import Issued, Result, apply
+from verifier.programs import count_programs, small_programs
+from verifier.stepped import SteppedRuntime
+from verifier.subjects import Bound, FasterSubject
+from verifier.tape import Era, Kind, Operation, Tape
+from verifier.verdict import Breach
+from verifier.world import play
+
+_UPSERT, _CHECKPOINT = Operation(), Operation(Kind.CHECKPOINT)
+
+
+class _NoSync(FaultDevice):
+    """A device under a store that forgets to sync one file role."""
+
+    def __init__(self, device: FaultDevice, role: str) -> None:
+        self._device = device
+        self._role = role
+
+    def __getattribute__(self, name: str) -> object:
+        if name in ("_device", "_role", "sync"):
+            return object.__getattribute__(self, name)
+        return getattr(object.__getattribute__(self, "_device"), name)
+
+    def sync(self, name: str) -> None:
+        if not name.startswith(self._role):
+            self._device.sync(name)
+
+
+class _Careless(FasterSubject):
+    role = "segment"
+
+    def __init__(self, device: FaultDevice) -> None:
+        device.label = "OPEN"
+        super().__init__(_NoSync(device, self.role), GEOMETRIES["tiny"], SteppedRuntime())
+
+
+class _CarelessOfTables(_Careless):
+    role = "tables"
+
+
+class _CarelessOfRoots(_Careless):
+    role = "root"
+
+
+@pytest.mark.parametrize("geometry", ["tiny", "colliding"])
+def test_all_small_programs_are_complete_and_without_violation(geometry: str) -> None:
+    coverage, finding = exhaust(small_programs(2), geometry, "posix")
+    assert finding is None
+    assert coverage.programs == sum(count_programs(steps) for steps in range(3))
+    assert coverage.visited == coverage.legal > 0
+    assert coverage.bounded == 0
+    assert coverage.distinct > coverage.checked / 2 > 0
+
+
+@pytest.mark.parametrize("law", ["strict", "prefix", "pagecache"])
+def test_every_law_is_searched_without_violation(law: str) -> None:
+    coverage, finding = exhaust(small_programs(2), "tiny", law)
+    assert finding is None
+    assert coverage.visited == coverage.legal > 0
+
+
+@pytest.mark.parametrize(
+    ("subject", "breaches"),
+    [
+        (_Careless, {("openable", Breach.UNOPENABLE)}),
+        (_CarelessOfTables, {("openable", Breach.UNOPENABLE)}),
+        (_CarelessOfRoots, {("prefix", Breach.LOST_ACK), ("openable", Breach.UNOPENABLE)}),
+    ],
+)
+def test_missing_sync_is_found_and_its_tape_replays(
+    subject: type[_Careless], breaches: set[tuple[str, Breach]]
+) -> None:
+    _, finding = search_tape(Tape((Era((_UPSERT, _CHECKPOINT)),)), make_store=subject)
+    assert finding is not None
+    assert (finding.verdict.oracle, finding.verdict.breach) in breaches
+    again = play(finding.tape, subject)
+    assert finding.verdict.is_same_kind(again.verdict)
+    assert play(finding.tape).verdict != again.verdict
+
+
+class _DiesInTheSecondLife(FasterSubject):
+    """Refuses roots of which some say life 2 and others do not: what a crash inside recovery leaves."""
+
+    def __init__(self, device: FaultDevice) -> None:
+        lives = set()
+        for name in device.list():
+            if name.startswith("root"):
+                root = decode_root(read_exactly(device, name, 0, ROOT_BYTES), name)
+                lives.add(root.life if isinstance(root, Root) else 0)
+        if max(lives, default=0) >= 2 and len(lives) > 1:
+            raise OSError("planted")
+        super().__init__(device, GEOMETRIES["tiny"], SteppedRuntime())
+
+
+def test_crash_inside_recovery_is_judged_too() -> None:
+    tape = Tape((Era((_UPSERT, _CHECKPOINT)),))
+    _, shallow = search_tape(tape, make_store=_DiesInTheSecondLife, depth=0)
+    assert shallow is None
+    _, deep = search_tape(tape, make_store=_DiesInTheSecondLife, depth=1)
+    assert deep is not None
+    assert len(deep.tape.eras) == 3
+    assert deep.verdict.is_same_kind(play(deep.tape, _DiesInTheSecondLife).verdict)
+
+
+def test_store_without_a_named_cut_is_searched_for_one() -> None:
+    class Unnamed:
+        """Keeps a dict beside a store that it never asks: everything is lost, nothing was promised."""
+
+        def __init__(self, device: FaultDevice) -> None:
+            if not device.list():
+                device.create("log")
+            self._content: dict[bytes, bytes] = {}
+
+        def apply(self, issued: Issued) -> Result:
+            return apply(self._content, issued)
+
+        def checkpoint(self) -> Bound:
+            return 0
+
+        def read_all(self) -> dict[bytes, bytes]:
+            return dict(self._content)
+
+        def close(self) -> None:
+            """Nothing is kept."""
+
+    _, finding = search_tape(Tape((Era((_UPSERT, _CHECKPOINT)),)), make_store=Unnamed)
+    assert finding is None
+
+
+def test_coverage_adds_up() -> None:
+    total = Coverage(programs=1, reached={"a": 1})
+    total.merge(Coverage(programs=2, distinct=3, reached={"a": 1, "b": 4}))
+    assert total == Coverage(programs=3, distinct=3, reached={"a": 2, "b": 4})
