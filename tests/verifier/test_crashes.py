@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from engine.device import read_exactly
 from engine.layout import ROOT_BYTES, Root, decode_root
 from faultfs import FaultDevice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from verifier.model import Issued, Model, replay
 from verifier.prefix import judge_recovery, judge_report, show
 from verifier.tape import Kind, Operation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from verifier.errors import TapeError
 from verifier.tape import Crash, Era, Kind, Operation, Tape, clamp, decode_tape, encode_tape
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from random import Random
 
 import pytest
+
 from engine import InvariantError
 from faultfs import FaultDevice, Trace
 from verifier.geometries import GEOMETRIES, make_faster
