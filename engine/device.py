@@ -116,13 +116,15 @@ class FileDevice:
             raise StoreLockedError(f"{self.path} is open elsewhere; close that store first") from None
 
     def _make_folder(self) -> None:
-        self.path.mkdir(parents=True)
-        # The new name lives in the parent: a power cut may take the folder with all that is in it.
-        parent = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir()
+            # The new name lives in the parent: a power cut may take the folder with all that is in it.
+            parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(parent)
+            finally:
+                os.close(parent)
 
     def list(self) -> list[str]:
         self._file_number("")

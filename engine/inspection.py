@@ -170,10 +170,8 @@ def _look_at_roots(device: Device, names: list[str], found: StoreInspection) -> 
             found.roots.append(RootCopy(file, copy.sequence, copy.life))
             continue
         found.roots.append(RootCopy(file, complaint=complaint))
-        expected = (
-            f"a root, for the newest has sequence {reading.newest.sequence}" if reading.newest else "one"
-        )
-        found.damage.append(Damage(file, 0, complaint, expected, is_mended=reading.newest is not None))
+        is_mended = reading.newest is not None
+        found.damage.append(Damage(file, 0, complaint, "a root record", is_mended))
     return reading.newest
 
 

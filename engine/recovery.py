@@ -82,6 +82,7 @@ def recover(
     segments = {name for name in names if name.startswith(SEGMENT_PREFIX)}
     if reading.newest is None:
         _refuse_to_create(names, segments, reading, create=create and not read_only)
+        plan_memory(settings or Settings(), memory)
         plan_memory(settings or Settings(), memory)  # Refuses before anything is written.
         reading, root = _format(device, runtime, poison, reading, settings or Settings())
         names = device.list()

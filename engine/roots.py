@@ -11,7 +11,7 @@ Invariants
   4  acknowledged  =>  two copies are durable that name it, or something later
 
 So one damaged or rolled-back copy and a power cut anywhere, inside the repair too, cost neither
-an acknowledged state nor the ability to open: tests/engine/test_root_protocol.py tries them all,
+an acknowledged state nor the ability to open: tests/engine/root_protocol tries them all,
 and shows that with two copies, with two in flight, or without the repair it would not hold.
 
 Threads: `commit` and `settle` under one lock.

@@ -26,7 +26,7 @@ from .roots import Finding
 from .runtime import Runtime, ThreadRuntime
 from .session import Session
 from .sessions import SessionState
-from .settings import Settings
+from .settings import Settings, plan_memory
 
 __all__ = ["FasterKv"]
 
@@ -85,6 +85,8 @@ class FasterKv:
             raise SettingsError("an older checkpoint opens read-only: give read_only=True with version")
         runtime = runtime or ThreadRuntime()
         if isinstance(where, str | os.PathLike):
+            if create and not os.path.exists(where):
+                plan_memory(settings or Settings(), memory)  # Refused before the folder is made.
             device: Device = FileDevice(where, create=create and not read_only, read_only=read_only)
         else:
             device = where

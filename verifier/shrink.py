@@ -25,11 +25,12 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from .crashes import search_tape
+from .subjects import MakeStore
 from .tape import Crash, Era, Kind, Operation, Tape
 from .verdict import Verdict, Violation
 from .world import play
 
-__all__ = ["BUDGET", "Judged", "Search", "count_operations", "search_again", "shrink", "weigh"]
+__all__ = ["BUDGET", "Judged", "Search", "count_operations", "searching", "shrink", "weigh"]
 
 BUDGET: Final = 20_000  # Runs: a few seconds of a store in its smallest geometry.
 STATES_MAX: Final = 1024  # Of one crash point, where a program is searched again.
@@ -42,7 +43,7 @@ class Judged(Protocol):
     def verdict(self) -> Verdict: ...
 
 
-# A tape with the same program that shows a violation, if one was found; and how many runs it took.
+# A tape of the same programs that shows a violation, if one was found; and how many runs it took.
 Search = Callable[[Tape], tuple[Tape | None, int]]
 
 
@@ -57,20 +58,20 @@ def shrink(
 
     A tape that does not show that kind is handed back as it is.
     """
-    search = search_again if search is None and run is play else search
-    work = _Work(tape, verdict, run, search, budget)
-    work.descend()
-    return work.best
+    search = searching() if search is None and run is play else search
+    descent = _Descent(tape, verdict, run, search, budget)
+    descent.go()
+    return descent.best
 
 
-def search_again(tape: Tape) -> tuple[Tape | None, int]:
-    """Search every crash state of the tape's programs, its last crash forgotten."""
-    eras = list(tape.eras)
-    while len(eras) > 1 and not eras[-1].program:
-        eras.pop()
-    eras[-1] = replace(eras[-1], crash=None)
-    coverage, finding = search_tape(replace(tape, eras=tuple(eras)), limit=STATES_MAX)
-    return (finding.tape if finding is not None else None), 1 + coverage.checked
+def searching(make_store: MakeStore | None = None) -> Search:
+    """The search of every crash state of a tape's programs, with this maker of stores."""
+
+    def search(tape: Tape) -> tuple[Tape | None, int]:
+        coverage, finding = search_tape(tape, limit=STATES_MAX, make_store=make_store)
+        return (finding.tape if finding is not None else None), 1 + coverage.checked
+
+    return search
 
 
 def count_operations(tape: Tape) -> int:
@@ -100,7 +101,7 @@ def weigh(tape: Tape) -> tuple[int, ...]:
     )
 
 
-class _Work:
+class _Descent:
     """One shrinking: the best tape so far, and what is left of the budget."""
 
     def __init__(
@@ -119,15 +120,15 @@ class _Work:
         self._played: set[Tape] = set()
         self._searched: set[Tape] = set()
 
-    def descend(self) -> None:
+    def go(self) -> None:
         """Apply every pass until none of them helps."""
         if not self._is_same(self.best):
             return
         attempts = [self.replays] if self.search is None else [self.replays, self.recurs]
-        while any(self._descend_by(attempt) for attempt in attempts):
+        while any(self._helps(attempt) for attempt in attempts):
             pass
 
-    def _descend_by(self, attempt: Callable[[Tape], bool]) -> bool:
+    def _helps(self, attempt: Callable[[Tape], bool]) -> bool:
         """All passes with one way of trying; whether any of them helped."""
         before = self.best
         self._take_first(_without_eras, attempt)
@@ -154,11 +155,11 @@ class _Work:
     def recurs(self, candidate: Tape) -> bool:
         """Take the candidate, under whichever crash, if its programs can still show the same kind."""
         assert self.search is not None
-        programs = replace(candidate, eras=tuple(replace(era, crash=None) for era in candidate.eras))
-        if programs in self._searched or not self._is_smaller(candidate):
+        open_ended = _open_ended(candidate)
+        if open_ended in self._searched or not self._is_smaller(candidate):
             return False
-        self._searched.add(programs)
-        found, runs = self.search(candidate)
+        self._searched.add(open_ended)
+        found, runs = self.search(open_ended)
         self.budget -= runs
         return found is not None and self.replays(found)
 
@@ -189,6 +190,15 @@ class _Work:
             if size == 1:
                 return
             size //= 2
+
+
+def _open_ended(tape: Tape) -> Tape:
+    """The tape up to its last program, whose crash is forgotten."""
+    eras = list(tape.eras)
+    while len(eras) > 1 and not eras[-1].program:
+        eras.pop()
+    eras[-1] = replace(eras[-1], crash=None)
+    return replace(tape, eras=tuple(eras))
 
 
 def _with_era(tape: Tape, number: int, *eras: Era) -> Tape:
@@ -232,12 +242,20 @@ def _without_names(tape: Tape) -> Iterator[Tape]:
             {getattr(op, field) for era in tape.eras for op in era.program if op.kind < Kind.CHECKPOINT}
         )
         for name in reversed(used):
-            yield _map(tape, lambda op, f=field, n=name: None if _has(op, f, n) else op)
+            yield _renamed(tape, field, name, None)
             for other in range(name):
-                yield _map(
-                    tape,
-                    lambda op, f=field, n=name, o=other: replace(op, **{f: o}) if _has(op, f, n) else op,
-                )
+                yield _renamed(tape, field, name, other)
+
+
+def _renamed(tape: Tape, field: str, name: int, other: int | None) -> Tape:
+    """The operations of `name` become another's, or go."""
+
+    def change(operation: Operation) -> Operation | None:
+        if not _has(operation, field, name):
+            return operation
+        return None if other is None else replace(operation, **{field: other})
+
+    return _map(tape, change)
 
 
 def _has(operation: Operation, field: str, name: int) -> bool:

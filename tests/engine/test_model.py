@@ -1,4 +1,4 @@
-"""The store against a dict: every result of every operation, and the whole content after each step that may lose some.
+"""The store against a dict: every result of every operation, and the content after whatever may lose some.
 
 Programs are drawn from seeded generators, so a failure names its seed. The geometry is the smallest: two
 pages of ring, so that records are evicted and read back from the device; two buckets, so that they overflow;
