@@ -23,7 +23,16 @@ from typing import Protocol
 
 from .errors import MissingStoreError, NotAStoreError, StoreLockedError
 
-__all__ = ["Buffer", "Device", "FileDevice", "MemoryDevice", "read_exactly", "write_fully"]
+__all__ = [
+    "Buffer",
+    "Device",
+    "FileDevice",
+    "MemoryDevice",
+    "claim",
+    "read_exactly",
+    "unclaim",
+    "write_fully",
+]
 
 Buffer = bytes | bytearray | memoryview
 
@@ -60,6 +69,19 @@ class Device(Protocol):
 
     def close(self) -> None:
         """Give everything back; later calls fail with EBADF. Idempotent."""
+
+
+def claim(device: Device, owner: object) -> bool:
+    """Take a device that locks by instance (`acquire`); whether it was free. Others lock themselves."""
+    acquire = getattr(device, "acquire", None)
+    return acquire is None or bool(acquire(owner))
+
+
+def unclaim(device: Device, owner: object) -> None:
+    """Give back what `claim` took."""
+    release = getattr(device, "release", None)
+    if release is not None:
+        release(owner)
 
 
 def read_exactly(device: Device, name: str, offset: int, length: int) -> bytes:

@@ -143,14 +143,14 @@ class HybridLog:
                 raise OperationError(f"the log ends at address {start}: copy the live records to a new store")
             head = max(control[w.HEAD], start + page - self.spaces.ring_bytes)
             read_only = max(head, start - self._mutable_bytes)
-            # The tail first: what follows reads boundaries below it.
             self.shift_read_only(read_only)
             self.flush(control[w.SAFE_READ_ONLY])
             control[w.HEAD] = head
             frame = start & (self.spaces.ring_bytes - 1)
             self.spaces.log_bytes[frame : frame + page] = bytes(page)
-            control[w.PAGE_END] = start + page
+            # The tail first: until the end moves too, no allocation fits, so none can straddle the pages.
             control[w.TAIL] = start
+            control[w.PAGE_END] = start + page
 
     def shift_read_only(self, address: int) -> None:
         """Freeze everything below `address`, as far as the tail reaches."""

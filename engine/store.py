@@ -17,7 +17,7 @@ from typing import Self
 
 from .audit import check_log, live_items
 from .checkpoint import Checkpointer, CheckpointPoint, CheckpointTicket
-from .device import Device, FileDevice
+from .device import Device, FileDevice, claim, unclaim
 from .errors import ClosedError, ReadOnlyError, SettingsError, StoreLockedError
 from .layout import Version
 from .phases import CheckpointKind, Phase
@@ -36,8 +36,11 @@ MEMORY_DEFAULT = 64 << 20
 class FasterKv:
     """A hash key-value store over a hybrid log; made by `open`."""
 
-    def __init__(self, device: Device, runtime: Runtime, parts: Recovered, read_only: bool) -> None:
+    def __init__(
+        self, device: Device, runtime: Runtime, parts: Recovered, read_only: bool, owner: object
+    ) -> None:
         self._device = device
+        self._owner = owner
         self._runtime = runtime
         self._parts = parts
         self._read_only = read_only
@@ -91,7 +94,7 @@ class FasterKv:
         else:
             device = where
         owner = object()
-        if not getattr(device, "acquire", lambda _: True)(owner):
+        if not claim(device, owner):
             raise StoreLockedError("the device is in use by another open store; close that first")
         try:
             parts = recover(
@@ -104,15 +107,11 @@ class FasterKv:
                 version=version,
             )
         except BaseException:
-            getattr(device, "release", lambda _: None)(owner)
+            unclaim(device, owner)
             if device is not where:
                 device.close()
             raise
-        store = cls(device, runtime, parts, read_only)
-        store._owner = owner
-        return store
-
-    _owner: object = None
+        return cls(device, runtime, parts, read_only, owner)
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -191,6 +190,11 @@ class FasterKv:
         return "interpreted"
 
     @property
+    def is_read_only(self) -> bool:
+        """Whether opening wrote nothing, and nothing will be written."""
+        return self._read_only
+
+    @property
     def settings(self) -> Settings:
         return self._parts.settings
 
@@ -234,7 +238,7 @@ class FasterKv:
                 self._is_closed = True
                 for session in self._live.values():
                     session.close()
-                getattr(self._device, "release", lambda _: None)(self._owner)
+                unclaim(self._device, self._owner)
                 self._device.close()
             return self._parts.sessions.unsaved()
 

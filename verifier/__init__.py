@@ -1,0 +1,79 @@
+"""verifier: every state that a power cut can leave, opened and judged.
+
+class LogMachine(StoreMachine):            # the bench, for a store of one's own, with Hypothesis
+    def make_store(self, device): ...
+
+play(tape).verdict                         # one run, again
+search_tape(tape)                          # and every crash state of it
+
+Names are looked up when they are first used: a process that plants a bug in the engine must be able
+to import this package before the engine is.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .crashes import Coverage, Finding, search_tape
+    from .errors import HarnessError, TapeError, VerifierError
+    from .machine import FasterMachine, StoreMachine, StoreViolation
+    from .model import Issued, Result
+    from .subjects import Bound, FasterSubject, Subject
+    from .tape import Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
+    from .verdict import Breach, Ok, Unknown, Verdict, Violation
+    from .world import Run, play
+
+__all__ = [
+    "Bound",
+    "Breach",
+    "Coverage",
+    "Crash",
+    "Era",
+    "FasterMachine",
+    "FasterSubject",
+    "Finding",
+    "HarnessError",
+    "Issued",
+    "Kind",
+    "Ok",
+    "Operation",
+    "Result",
+    "Run",
+    "StoreMachine",
+    "StoreViolation",
+    "Subject",
+    "Tape",
+    "TapeError",
+    "Unknown",
+    "Verdict",
+    "VerifierError",
+    "Violation",
+    "decode_tape",
+    "encode_tape",
+    "play",
+    "search_tape",
+]
+
+_MODULES = {
+    "crashes": ("Coverage", "Finding", "search_tape"),
+    "errors": ("HarnessError", "TapeError", "VerifierError"),
+    "machine": ("FasterMachine", "StoreMachine", "StoreViolation"),
+    "model": ("Issued", "Result"),
+    "subjects": ("Bound", "FasterSubject", "Subject"),
+    "tape": ("Crash", "Era", "Kind", "Operation", "Tape", "decode_tape", "encode_tape"),
+    "verdict": ("Breach", "Ok", "Unknown", "Verdict", "Violation"),
+    "world": ("Run", "play"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

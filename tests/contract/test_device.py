@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
+import numpy as np
 import pytest
 
 from engine.device import Device
@@ -157,14 +158,31 @@ def test_a_write_of_nothing_changes_nothing(device: Device, offset: int) -> None
     assert get(device, name) == b"12345"
 
 
-@pytest.mark.parametrize("make", [bytes, bytearray, memoryview, lambda data: memoryview(bytearray(data))])
+def _array(data: bytes) -> memoryview:
+    return np.frombuffer(data, dtype=np.uint8).data
+
+
+def _words(data: bytes) -> memoryview:
+    return np.frombuffer(data.ljust(8, b"\0"), dtype="<u8").data.cast("B")[: len(data)]
+
+
+@pytest.mark.parametrize(
+    "make", [bytes, bytearray, memoryview, lambda data: memoryview(bytearray(data)), _array, _words]
+)
 def test_any_buffer_of_bytes_is_written(device: Device, make: Callable[[bytes], bytes]) -> None:
     name = file(device)
     assert device.write(name, 0, make(b"data")) == 4
     assert get(device, name) == b"data"
 
 
-@pytest.mark.parametrize("make", [bytearray, lambda count: memoryview(bytearray(count))])
+@pytest.mark.parametrize(
+    "make",
+    [
+        bytearray,
+        lambda count: memoryview(bytearray(count)),
+        lambda count: np.zeros(count, dtype=np.uint8).data,
+    ],
+)
 def test_any_writable_buffer_is_read_into(device: Device, make: Callable[[int], bytearray]) -> None:
     name = file(device, b"12345")
     buffer = make(4)

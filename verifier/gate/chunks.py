@@ -1,0 +1,165 @@
+"""Chunks: a stage's work in pieces that do not depend on how many processes there are.
+
+A chunk is a value that crosses to another process, and `run` is all that is done there. Which
+programs it holds, and which generator it draws from, is fixed by profile, seed and number.
+
+Invariants
+  1  results of a stage's chunks, merged in order, give the same figures wherever each of them ran
+  2  no program of an exhaustive search is in two chunks, and none is in no chunk
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from random import Random
+from typing import Final, Protocol
+
+from ..crashes import Coverage, Finding, exhaust, search_tape
+from ..machine import run_machine
+from ..mutants.bank import BANK
+from ..mutants.hunt import Row, kill
+from ..profiles import CrashPlan, ModelPlan, MutantsPlan
+from ..programs import count_programs, random_tapes, small_programs
+from ..tape import Operation
+
+__all__ = [
+    "Chunk",
+    "Examples",
+    "PlantedBug",
+    "RandomTapes",
+    "Result",
+    "SmallPrograms",
+    "cut_crash",
+    "cut_model",
+    "cut_mutants",
+]
+
+_SEEDS: Final = 1_000_003  # Apart, so that the chunks of one seed are not those of the next.
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a chunk."""
+
+    coverage: Coverage = field(default_factory=Coverage)
+    finding: Finding | None = None
+    row: Row | None = None
+
+
+class Chunk(Protocol):
+    """One piece of work."""
+
+    def run(self) -> Result: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """So many examples of the state machine in one geometry."""
+
+    seed: int
+    geometry: str
+    law: str
+    count: int
+    steps: int
+    limit: int
+
+    def run(self) -> Result:
+        coverage, finding = run_machine(
+            seed=self.seed,
+            examples=self.count,
+            steps=self.steps,
+            geometry=self.geometry,
+            law=self.law,
+            limit=self.limit,
+        )
+        return Result(coverage, finding)
+
+
+@dataclass(frozen=True, slots=True)
+class SmallPrograms:
+    """Programs start to stop of the list of all small ones, every crash state of each."""
+
+    start: int
+    stop: int
+    steps: int
+    geometry: str
+    law: str
+    limit: int
+    depth: int
+
+    def run(self) -> Result:
+        programs = _all_programs(self.steps)[self.start : self.stop]
+        coverage, finding = exhaust(programs, self.geometry, self.law, depth=self.depth, limit=self.limit)
+        return Result(coverage, finding)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomTapes:
+    """So many random tapes, every crash state of each; geometries take turns."""
+
+    seed: str
+    count: int
+    steps: int
+    geometries: tuple[str, ...]
+    law: str
+    limit: int
+    depth: int
+
+    def run(self) -> Result:
+        result = Result()
+        for tape in random_tapes(Random(self.seed), self.count, self.geometries, self.law, self.steps):
+            seen, result.finding = search_tape(tape, depth=self.depth, limit=self.limit)
+            result.coverage.merge(seen)
+            if result.finding is not None:
+                break
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedBug:
+    """The hunt for one planted bug."""
+
+    name: str
+    seed: int
+
+    def run(self) -> Result:
+        row = kill(self.name, seed=self.seed)
+        coverage = Coverage(programs=row.programs, distinct=row.distinct, checked=row.checked)
+        return Result(coverage, row=row)
+
+
+def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
+    """Examples in each geometry, `plan.chunk` at a time."""
+    for place, geometry in enumerate(plan.geometries):
+        for start in range(0, plan.examples, plan.chunk):
+            count = min(plan.chunk, plan.examples - start)
+            own = seed * _SEEDS + place * plan.examples + start
+            yield Examples(own, geometry, law, count, plan.steps, plan.limit)
+
+
+def cut_crash(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
+    """Slices of the small programs in each geometry, then random tapes."""
+    small, large = plan.exhaustive, plan.random
+    total = sum(count_programs(steps) for steps in range(small.steps + 1))
+    for geometry in small.geometries:
+        for start in range(0, total, small.chunk):
+            stop = min(start + small.chunk, total)
+            yield SmallPrograms(start, stop, small.steps, geometry, law, plan.limit, plan.depth)
+    for start in range(0, large.tapes, large.chunk):
+        count = min(large.chunk, large.tapes - start)
+        own = f"{seed}:{start}"
+        yield RandomTapes(own, count, large.steps, large.geometries, law, plan.limit, plan.depth)
+
+
+def cut_mutants(plan: MutantsPlan, seed: int) -> Iterator[Chunk]:
+    """One planted bug a chunk, in the order of the bank."""
+    for mutant in BANK:
+        if not plan.only or mutant.name in plan.only:
+            yield PlantedBug(mutant.name, seed)
+
+
+@lru_cache(maxsize=1)
+def _all_programs(steps: int) -> list[tuple[Operation, ...]]:
+    return list(small_programs(steps))

@@ -1,0 +1,189 @@
+"""The document of a gate: what each stage searched, what it had to reach, and what came of it.
+
+Versioned; its JSON Schema is made from the types below and ships as gate.schema.json.
+
+Invariants
+  1  a figure that a floor names and the stage does not reach is a shortfall; so is an unknown figure
+  2  exit: 130 interrupted, 1 violation, 5 nondeterminism, 4 undecided, 3 below a floor, 0 none of them,
+     in this order: what is worse, or explains the rest, is said first
+  3  but for `seconds` and `cpu_seconds`, equal profile, seed and law give equal documents
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ..profiles import Floor
+
+__all__ = ["SCHEMA", "VERDICTS", "Bound", "GateReport", "Planted", "Stage", "Violated", "json_schema"]
+
+SCHEMA: Final = 1
+VERDICTS: Final = {
+    0: "consistent",
+    1: "violation",
+    3: "below its floor",
+    4: "inconclusive",
+    5: "nondeterminism",
+    130: "interrupted",
+}
+
+
+class Bound(msgspec.Struct):
+    """One exhaustive search: what the formula counts, and what was visited one by one."""
+
+    name: str
+    law: str
+    depth: int
+    formula: str
+    programs: int = 0  # By formula.
+    programs_visited: int = 0
+    legal: int = 0  # Version vectors, by formula.
+    visited: int = 0
+    complete: bool = False
+
+
+class Violated(msgspec.Struct):
+    """A violation that was replayed twice, shrunk and written."""
+
+    oracle: str
+    kind: str
+    detail: str
+    operations: int
+    file: str
+    repeat: str
+    story: str = ""
+
+
+class Planted(msgspec.Struct):
+    """A planted bug, and whether the oracle that must catch it did."""
+
+    name: str
+    ancestor: str
+    oracle: str
+    kind: str
+    killed: bool
+    cpu_seconds: float
+    operations: int
+
+
+class Stage(msgspec.Struct):
+    """What one stage did."""
+
+    law: str
+    floor: Floor
+    programs: int = 0
+    distinct: int = 0
+    checked: int = 0
+    read_paths: int = 0
+    after_checkpoint: int = 0
+    several_eras: int = 0
+    bounded: int = 0
+    killed: int = 0
+    reached: dict[str, int] = {}
+    fired: dict[str, int] = {}
+    violations: list[Violated] = []
+    unstable: list[str] = []  # Findings that did not come back: nondeterminism.
+    unknown: list[str] = []  # What was not decided, and why.
+    failures: list[str] = []  # Of the harness itself.
+    bounds: list[Bound] = []
+    mutants: list[Planted] = []
+    seconds: float = 0.0
+
+    def shortfalls(self) -> list[str]:
+        """Everything the stage had to show and did not."""
+        faults = list(self.failures)
+        for name, least in self.floor.items():
+            measured = getattr(self, name, None)
+            if isinstance(least, dict):
+                inner = measured if isinstance(measured, dict) else {}
+                faults += [
+                    f"{name} {each!r}: {inner.get(each, 0)}, at least {figure} expected"
+                    for each, figure in least.items()
+                    if inner.get(each, 0) < figure
+                ]
+            elif not isinstance(measured, int) or measured < least:
+                faults.append(f"{name}: {measured}, at least {least} expected")
+        faults += [f"planted bug {each.name} survived" for each in self.mutants if not each.killed]
+        return faults
+
+    def undecided(self) -> list[str]:
+        """Everything that a limit left open."""
+        return self.unknown + [f"{bound.name}: not complete" for bound in self.bounds if not bound.complete]
+
+
+class GateReport(msgspec.Struct):
+    """One run of the gate."""
+
+    profile: str
+    seed: int
+    stages: dict[str, Stage] = {}
+    schema: int = SCHEMA
+    exit: int = 0
+    verdict: str = VERDICTS[0]
+    summary: str = ""  # The closing line.
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    def conclude(self) -> None:
+        """Set exit, verdict and summary from what the stages hold."""
+        self.exit = self._exit()
+        self.verdict = VERDICTS[self.exit]
+        self.summary = f"{self.verdict}: {self._reason()}" if self.exit else self._proved()
+
+    def to_json(self) -> bytes:
+        """The document, indented."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+    def _exit(self) -> int:
+        stages = self.stages.values()
+        if self.interrupted:
+            return 130
+        if any(stage.violations for stage in stages):
+            return 1
+        if any(stage.unstable for stage in stages):
+            return 5
+        if any(stage.undecided() for stage in stages):
+            return 4
+        return 3 if not self.stages or any(stage.shortfalls() for stage in stages) else 0
+
+    def _reason(self) -> str:
+        said: list[str] = []
+        for name, stage in self.stages.items():
+            parts = {
+                1: [f"{v.oracle}: {v.kind} ({v.operations} operations); {v.repeat}" for v in stage.violations],
+                5: stage.unstable,
+                4: stage.undecided(),
+                3: stage.shortfalls(),
+            }.get(self.exit, [])
+            said += [f"{name}: {part}" for part in parts]
+        if self.exit == 130:
+            return f"searched until then: {', '.join(self.stages) or 'nothing'}"
+        return "; ".join(said) or "no stage was run"
+
+    def _proved(self) -> str:
+        stages = self.stages.values()
+        bounds = [bound for stage in stages for bound in stage.bounds]
+        parts = []
+        if bounds:
+            complete = sorted({bound.programs for bound in bounds})
+            names = ", ".join(bound.name for bound in bounds)
+            parts.append(f"all {' and '.join(f'{n:,}' for n in complete)} programs of {names} complete")
+        crashes = sum(stage.distinct for stage in stages)
+        parts.append(f"{crashes:,} distinct crash states in {sum(s.programs for s in stages):,} programs")
+        planted = [each for stage in stages for each in stage.mutants]
+        if planted:
+            parts.append(f"{sum(each.killed for each in planted)} of {len(planted)} planted bugs killed")
+        laws = ", ".join(sorted({stage.law for stage in stages}))
+        depth = max((bound.depth for bound in bounds), default=0)
+        inside = {0: "recovery not crashed", 1: "recovery crashed once inside"}.get(
+            depth, f"recovery crashed {depth} times inside"
+        )
+        return f"proved: {'; '.join(parts)}; 0 violations (law {laws}, {inside})"
+
+
+def json_schema() -> bytes:
+    """The JSON Schema of the document, as it is shipped."""
+    schema = msgspec.json.schema(GateReport)
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"

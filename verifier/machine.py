@@ -1,0 +1,300 @@
+"""StoreMachine: the bench as a Hypothesis state machine, for a store of one's own.
+
+    class LogMachine(StoreMachine):
+        def make_store(self, device):       # opens: creates on an empty device, recovers on any other
+            return Log(device)              # has apply(operation), checkpoint(), read_all(), close()
+
+    TestLog = LogMachine.TestCase
+
+Hypothesis chooses operations, checkpoints, clean reopenings and now and then a power cut. When an
+example ends, every crash state of each of its stretches is enumerated, opened and judged by plain
+Python. A failing example is shrunk by Hypothesis and carries its tape.
+
+Invariants
+  1  an example is a tape: what the rules did, `tape()` says, and `play` does again
+  2  nothing but the example decides: no clock, no count over examples, no state kept between them
+     that a verdict could depend on. (Hypothesis runs a failing example again; a verdict that
+     differs would be called flaky.)
+  3  teardown judges only where the rules saw nothing wrong, so it never masks their objection
+
+Threads: none. Source: rule-based state machines, Hypothesis.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from typing import Any, ClassVar, Final
+
+import hypothesis
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.errors import Flaky
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from faultfs import FaultDevice, render_trace, tell_crash
+
+from .crashes import Coverage, Finding, search_tape
+from .errors import HarnessError
+from .geometries import make_faster
+from .recoveries import Recoveries
+from .subjects import Subject
+from .tape import KEYS_MAX, SESSIONS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+from .verdict import Violation
+from .world import Run, World, crash_index, play
+
+__all__ = ["STATES_MAX", "FasterMachine", "StoreMachine", "StoreViolation", "run_machine", "tell_briefly"]
+
+STATES_MAX: Final = 256  # Legal states of one crash point; one with more is searched to a depth only.
+_STEPPED: Final = frozenset({Kind.START, Kind.STEP})
+
+
+class StoreViolation(AssertionError):
+    """A store broke a promise: the verdict, the tape that plays it again, and the story in words."""
+
+    def __init__(self, finding: Finding, story: str) -> None:
+        super().__init__(story)
+        self.tape = finding.tape
+        self.verdict = finding.verdict
+
+
+def _own(attribute: str, most: int) -> st.SearchStrategy[int]:
+    """A number below the machine's own `attribute`."""
+    return st.runner().flatmap(lambda machine: st.integers(0, min(getattr(machine, attribute), most) - 1))
+
+
+_SESSION: Final = _own("sessions", SESSIONS_MAX)
+_KEY: Final = _own("keys", KEYS_MAX)
+_SIZE: Final = _own("sizes", SIZES)
+
+
+def _knows(kind: Kind) -> Any:
+    return precondition(lambda machine: kind in machine.kinds)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Override `make_store`; set what the store cannot do, or what is to be searched.
+
+    kinds       the operations it is given; START and STEP need `start()` and `step()` of it
+    sessions    how many sessions issue them, 1 to 4
+    keys        how many keys they use, 1 to 8
+    sizes       1: small values only, 2: some of 150 bytes, 3: some of 380
+    law         what a power cut may leave, by name
+    states_max  legal states of one crash point; beyond, the point is searched to a depth only
+    depth       power cuts inside each recovery
+    geometry    what the tape says of the store's settings
+    """
+
+    kinds: ClassVar[Collection[Kind]] = frozenset(Kind)
+    sessions: ClassVar[int] = 2
+    keys: ClassVar[int] = 3
+    sizes: ClassVar[int] = SIZES
+    law: ClassVar[str] = "posix"
+    states_max: ClassVar[int] = STATES_MAX
+    depth: ClassVar[int] = 1
+    geometry: ClassVar[str] = "tiny"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._world = World(self.make_store)
+        self._ended: list[Era] = []
+        self._program: list[Operation] = []
+        # What was already being handled when the example began is not this example's.
+        self._handled = sys.exc_info()[1]
+
+    def make_store(self, device: FaultDevice) -> Subject:
+        """Open the store on the device; called again after every clean close and every power cut."""
+        raise NotImplementedError("a StoreMachine needs make_store(device)")
+
+    @property
+    def store(self) -> Subject:
+        """The open store, for rules of one's own; what those do is not on the tape."""
+        assert self._world.subject is not None
+        return self._world.subject
+
+    def tape(self) -> Tape:
+        """Invariant 1: the example so far."""
+        return Tape((*self._ended, Era(tuple(self._program))), self.geometry, self.law)
+
+    # -- rules -------------------------------------------------------------------------------------
+
+    @initialize()
+    def open(self) -> None:
+        """The first opening, on an empty device."""
+        self._demand(self._world.open())
+
+    @_knows(Kind.UPSERT)
+    @rule(session=_SESSION, key=_KEY, size=_SIZE)
+    def upsert(self, session: int, key: int, size: int) -> None:
+        self._step(Operation(Kind.UPSERT, session, key, size))
+
+    @_knows(Kind.DELETE)
+    @rule(session=_SESSION, key=_KEY)
+    def delete(self, session: int, key: int) -> None:
+        self._step(Operation(Kind.DELETE, session, key))
+
+    @_knows(Kind.RMW)
+    @rule(session=_SESSION, key=_KEY, size=_SIZE)
+    def rmw(self, session: int, key: int, size: int) -> None:
+        self._step(Operation(Kind.RMW, session, key, size))
+
+    @_knows(Kind.INSERT)
+    @rule(session=_SESSION, key=_KEY, size=_SIZE)
+    def insert(self, session: int, key: int, size: int) -> None:
+        self._step(Operation(Kind.INSERT, session, key, size))
+
+    @_knows(Kind.READ)
+    @rule(session=_SESSION, key=_KEY)
+    def read(self, session: int, key: int) -> None:
+        self._step(Operation(Kind.READ, session, key))
+
+    @_knows(Kind.CHECKPOINT)
+    @rule()
+    def checkpoint(self) -> None:
+        self._step(Operation(Kind.CHECKPOINT))
+
+    @precondition(lambda machine: _STEPPED <= set(machine.kinds) and hasattr(machine._world.subject, "step"))
+    @rule(kind=st.sampled_from((Kind.START, Kind.STEP, Kind.STEP)))
+    def step_checkpoint(self, kind: Kind) -> None:
+        """Begin a checkpoint, or take the running one a step on; operations go between."""
+        self._step(Operation(kind))
+
+    @_knows(Kind.REOPEN)
+    @rule()
+    def reopen(self) -> None:
+        """A clean close, and an opening on what is there."""
+        self._step(Operation(Kind.REOPEN))
+
+    @rule(
+        sync=st.integers(0, 4),
+        before=st.integers(0, 2),
+        survivors=st.lists(st.integers(0, 2), max_size=8).map(tuple),
+    )
+    def crash(self, sync: int, before: int, survivors: tuple[int, ...]) -> None:
+        """Cut the power `before` events before the `sync`-th sync from the end, and open what is left."""
+        crash = Crash(sync, before, survivors)
+        self._demand(self._world.inspect())
+        self._world.cut(crash_index(self._world.segment.trace, crash), survivors, self.law)
+        self._ended.append(Era(tuple(self._program), crash))
+        self._program.clear()
+        self._demand(self._world.open())
+
+    # -- the end of an example ---------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        """Judge every crash state of every stretch between power cuts. Invariant 3."""
+        if sys.exc_info()[1] is self._handled and self._world.subject is not None:
+            tape = self.tape()
+            coverage, finding = search_tape(
+                tape,
+                depth=self.depth,
+                limit=self.states_max,
+                make_store=self.make_store,
+                recoveries=self.recoveries(),
+            )
+            self.searched(coverage)
+            self._object(finding)
+
+    def recoveries(self) -> Recoveries | None:
+        """Where openings are kept; None: for this example only."""
+        return None
+
+    def searched(self, coverage: Coverage) -> None:
+        """Told what the search at the end of an example has seen."""
+
+    def tell(self, finding: Finding, run: Run) -> str:
+        """The story of a finding, for the message of the failure."""
+        return tell_briefly(finding, run)
+
+    # -- objections --------------------------------------------------------------------------------
+
+    def _step(self, operation: Operation) -> None:
+        self._program.append(operation)
+        self._demand(self._world.step(operation))
+
+    def _demand(self, is_fine: bool) -> None:
+        if not is_fine:
+            verdict = self._world.verdict
+            assert isinstance(verdict, Violation)
+            self._object(Finding(self.tape(), verdict))
+
+    def _object(self, finding: Finding | None) -> None:
+        """The one place that raises: Hypothesis tells failures apart by their place."""
+        if finding is not None:
+            self._world.subject = None
+            raise StoreViolation(finding, self.tell(finding, play(finding.tape, self.make_store)))
+
+
+def tell_briefly(finding: Finding, run: Run) -> str:
+    """What was violated, then every stretch: its device calls, where the power went, and what was lost."""
+    verdict = finding.verdict
+    lines = [f"{verdict.breach.value} ({verdict.oracle} oracle, law {finding.tape.law})", f"  {verdict.detail}"]
+    for era, segment in zip(finding.tape.eras, run.segments, strict=False):
+        for seen in segment.observations:
+            lines.append(f"  {seen.index:6}  {seen.what} -> {seen.returned}")
+        if era.crash is not None:
+            index = crash_index(segment.trace, era.crash)
+            lines.append(render_trace(segment.trace, stop=index, crash=index))
+            lost = tell_crash(segment.trace, index, era.crash.survivors, finding.tape.law)
+            lines += [f"        lost: {line}" for line in lost]
+    return "\n".join(lines)
+
+
+class FasterMachine(StoreMachine):
+    """FasterKv on the bench, in the machine's geometry."""
+
+    def make_store(self, device: FaultDevice) -> Subject:
+        return make_faster(self.geometry)(device)
+
+
+def run_machine(
+    *,
+    seed: int,
+    examples: int,
+    steps: int,
+    geometry: str,
+    law: str = "posix",
+    limit: int = STATES_MAX,
+    machine: type[StoreMachine] = FasterMachine,
+) -> tuple[Coverage, Finding | None]:
+    """Search `examples` examples of at most `steps` steps; what was seen, and the first finding, not shrunk.
+
+    Hypothesis only generates: equal arguments, equal examples. Raises HarnessError where an example
+    fails once and not again.
+    """
+    total = Coverage()
+    # An outcome is a function of a content, so keeping it over examples decides nothing. Invariant 2.
+    kept: list[Recoveries] = []
+
+    class Searching(machine):  # type: ignore[misc, valid-type]
+        def recoveries(self) -> Recoveries:
+            if not kept:
+                kept.append(Recoveries(self.make_store, law, limit))
+            return kept[0]
+
+        def searched(self, coverage: Coverage) -> None:
+            total.merge(coverage)
+
+        def tell(self, finding: Finding, run: Run) -> str:
+            return finding.verdict.detail
+
+    Searching.geometry, Searching.law, Searching.states_max = geometry, law, limit
+    settings = hypothesis.settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        phases=(Phase.generate,),
+        database=None,
+        deadline=None,
+        derandomize=False,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+    )
+    try:
+        run_state_machine_as_test(hypothesis.seed(seed)(Searching), settings=settings)
+    except StoreViolation as violation:
+        return total, Finding(violation.tape, violation.verdict)
+    except Flaky as error:
+        raise HarnessError(f"an example failed once and not again: {error}") from error
+    return total, None

@@ -1,0 +1,124 @@
+"""Profiles: what each stage of a gate searches, how it is cut into chunks, and the least it must show.
+
+A profile is one TOML file beside this module, or one of the user's own. Sizes of chunks stand in it
+and not in the machine: the same profile cuts the same work everywhere.
+
+Invariants
+  1  an unknown field is an error: a misspelt floor would hold nothing
+  2  every floor names at least one field, and none of its figures is below 1
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from ..errors import VerifierError
+
+__all__ = [
+    "CrashPlan",
+    "ExhaustivePlan",
+    "Floor",
+    "ModelPlan",
+    "MutantsPlan",
+    "Profile",
+    "ProfileError",
+    "RandomPlan",
+    "load_profile",
+    "names",
+    "parse_profile",
+]
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Figures = Annotated[dict[str, Positive], msgspec.Meta(min_length=1)]
+Floor = Annotated[dict[str, Positive | Figures], msgspec.Meta(min_length=1)]
+_SUFFIX: Final = ".toml"
+
+
+class ProfileError(VerifierError, ValueError):
+    """There is no such profile, or the file is none."""
+
+
+class ModelPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The state machine by Hypothesis: examples of so many steps, in each geometry."""
+
+    geometries: tuple[str, ...]
+    examples: Positive
+    steps: Positive
+    limit: Positive
+    chunk: Positive  # Examples a chunk.
+    floor: Floor
+    law: str = "posix"
+
+
+class ExhaustivePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All programs of at most so many steps, in each geometry."""
+
+    geometries: tuple[str, ...]
+    steps: Annotated[int, msgspec.Meta(ge=0)]
+    chunk: Positive  # Programs a chunk.
+
+
+class RandomPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Random tapes of at most so many steps an era; geometries take turns."""
+
+    geometries: tuple[str, ...]
+    tapes: Positive
+    steps: Annotated[int, msgspec.Meta(ge=2)]
+    chunk: Positive  # Tapes a chunk.
+
+
+class CrashPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every crash state of all small programs, and of random larger ones."""
+
+    exhaustive: ExhaustivePlan
+    random: RandomPlan
+    limit: Positive
+    depth: Annotated[int, msgspec.Meta(ge=0)]
+    floor: Floor
+    law: str = "posix"
+
+
+class MutantsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every planted bug, or those that are named."""
+
+    floor: Floor
+    only: tuple[str, ...] = ()
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A gate's work. A stage that is absent is not run."""
+
+    name: str
+    seed: int = 0
+    model: ModelPlan | None = None
+    crash: CrashPlan | None = None
+    mutants: MutantsPlan | None = None
+
+
+def names() -> list[str]:
+    """The profiles that ship with the package."""
+    shipped = (entry.name for entry in files(__package__).iterdir())
+    return sorted(name.removesuffix(_SUFFIX) for name in shipped if name.endswith(_SUFFIX))
+
+
+def load_profile(name: str) -> Profile:
+    """The shipped profile of that name, or the one in the file of that path."""
+    if name in names():
+        return parse_profile(files(__package__).joinpath(name + _SUFFIX).read_text(encoding="utf-8"), name)
+    path = Path(name)
+    if path.suffix != _SUFFIX or not path.is_file():
+        raise ProfileError(f"no profile {name!r}: neither one of {', '.join(names())} nor a file {_SUFFIX}")
+    return parse_profile(path.read_text(encoding="utf-8"), name)
+
+
+def parse_profile(text: str, name: str) -> Profile:
+    """The profile in `text`; `name` is for the message when it is none."""
+    try:
+        return msgspec.convert(tomllib.loads(text), Profile)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ProfileError(f"profile {name}: {error}") from None
