@@ -12,7 +12,6 @@ Invariants
   A4  a range is flushed once: it starts at a write unit that no earlier flush touched
   A5  a frame is reused only for a page whose predecessor in it lies wholly below head
   A6  tail - page start of head <= ring bytes
-  A7  padding inside a page is at least two words long, so its second word is a sizes word of 0
 
 What `flushed` promises is that the device can serve the bytes, not that they survive a power cut:
 that is a checkpoint's `sync`.
@@ -166,10 +165,6 @@ class HybridLog:
         with self._lock:
             # The padding is zeros, and a sector of it is never shared with a later flush (A4).
             final: int = (control[w.TAIL] + unit - 1) // unit * unit
-            is_one_word = final - control[w.TAIL] == w.WORD_BYTES
-            if is_one_word and final % self.settings.page_bytes:
-                # A scan would take the next unit's first word for a sizes word (A7).
-                final += unit
             control[w.TAIL] = final
             self.shift_read_only(final)
             return final

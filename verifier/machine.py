@@ -30,7 +30,13 @@ import hypothesis
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import Flaky
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from faultfs import FaultDevice, render_trace, tell_crash
 
@@ -153,7 +159,7 @@ class StoreMachine(RuleBasedStateMachine):
     def checkpoint(self) -> None:
         self._step(Operation(Kind.CHECKPOINT))
 
-    @precondition(lambda machine: _STEPPED <= set(machine.kinds) and hasattr(machine._world.subject, "step"))
+    @precondition(lambda machine: set(machine.kinds) >= _STEPPED and hasattr(machine._world.subject, "step"))
     @rule(kind=st.sampled_from((Kind.START, Kind.STEP, Kind.STEP)))
     def step_checkpoint(self, kind: Kind) -> None:
         """Begin a checkpoint, or take the running one a step on; operations go between."""
@@ -228,7 +234,10 @@ class StoreMachine(RuleBasedStateMachine):
 def tell_briefly(finding: Finding, run: Run) -> str:
     """What was violated, then every stretch: its device calls, where the power went, and what was lost."""
     verdict = finding.verdict
-    lines = [f"{verdict.breach.value} ({verdict.oracle} oracle, law {finding.tape.law})", f"  {verdict.detail}"]
+    lines = [
+        f"{verdict.breach.value} ({verdict.oracle} oracle, law {finding.tape.law})",
+        f"  {verdict.detail}",
+    ]
     for era, segment in zip(finding.tape.eras, run.segments, strict=False):
         for seen in segment.observations:
             lines.append(f"  {seen.index:6}  {seen.what} -> {seen.returned}")

@@ -15,18 +15,15 @@ Complexity: one opening and one full read for each distinct content, and for eac
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from faultfs import EventKind, FaultDevice, Image, crash_states
 from faultfs.enumeration import CrashState
 
 from .subjects import Bound, MakeStore
 from .verdict import Breach, Violation
-from .world import audit, failed, recovered_bound
+from .world import audit, failed, judge_probe, recovered_bound
 
 __all__ = ["Nested", "Outcome", "Recoveries"]
-
-_PROBED_ABSENT: Final = b"key-absent"
 
 
 @dataclass(slots=True)
@@ -85,9 +82,7 @@ class Recoveries:
             return outcome
         outcome.recovered = recovered_bound(subject)
         outcome.path = self._path(subject, device, opened)
-        probe = getattr(subject, "probe", None)
-        if probe is not None:
-            outcome.error = _judge_probe(probe([*outcome.content, _PROBED_ABSENT]), outcome.content)
+        outcome.error = judge_probe(subject, outcome.content)
         if depth and outcome.error is None:
             self._cut_again(outcome, device, opened, depth)
         return outcome
@@ -109,11 +104,3 @@ class Recoveries:
             events = device.trace.events[:opened]
             path = tuple((e.name, e.offset, e.size) for e in events if e.kind is EventKind.READ)
         return self._paths.setdefault(path, len(self._paths))
-
-
-def _judge_probe(found: dict[bytes, bytes], content: dict[bytes, bytes]) -> Violation | None:
-    if found == content:
-        return None
-    key = min(key for key in found.keys() | content.keys() if found.get(key) != content.get(key))
-    detail = f"{key.decode()}: the index lists {content.get(key)!r}, a read finds {found.get(key)!r}"
-    return Violation("structure", Breach.WRONG_VALUE, detail)

@@ -1,237 +1,347 @@
-"""The report: a run as a text that a person reads from top to bottom.
+"""The report: a tape and its run as text for somebody who was woken by it.
 
-    what was violated      oracle, kind, the fact; law, geometry, planted bug
-    one part a power cut   a lane for each session, its operations with their results; below each the
-                           device calls that it made, syncs standing out; the cut, and what it took
-    what was owed          at least what was acknowledged, at most what was issued
-    how to see it again    one line
+    what      the violation, by which oracle; the tape's setting
+    eras      from power cut to power cut: a lane for each session, the device's calls where they fell
+              between its operations, what was acknowledged, the cut and what it took
+    verdict   expected against recovered, session by session and key by key
+    again     the command that repeats it
 
 Invariants
-  1  a report is a function of the tape and its run: equal runs, equal texts
-  2  every device call that changed something is there, with the number that the crash speaks of
+  1  equal tapes and runs give equal text
+  2  what is marked as lost at a cut is exactly what `tell_crash` names
+  3  an operation that a cut came before is not shown as done
 
-Threads: pure.
+Sources: Jepsen's and Maelstrom's lanes; the crash line is of `faultfs.render`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Final
 
-from faultfs import EventKind, Trace, render_trace, tell_crash
+from faultfs import SYNC_KINDS, EventKind, FaultDevice, chains, render_trace, survivor_image, tell_crash
 
+from .geometries import make_faster
 from .history import Observation, Passage, Segment
-from .model import replay, session_name
-from .prefix import show
-from .subjects import Bound
-from .tape import Crash, Era, Kind, Operation, Tape
+from .model import Issued, issue, replay, session_name
+from .prefix import meets, show
+from .subjects import Bound, MakeStore
+from .tape import Crash, Era, Kind, Operation, Tape, encode_tape
 from .verdict import Unknown, Violation
-from .world import Run, crash_index
+from .world import Run, crash_index, recovered_bound
 
-__all__ = ["headline", "tell"]
+__all__ = ["tell"]
 
-LANE: Final = 34  # An operation, its key, its serial and two stamps.
-_CUT: Final = "cut short by the power cut"
-_QUIET: Final = {EventKind.READ, EventKind.SIZE, EventKind.LIST}
+WIDTH: Final = 100
+_NUMBER: Final = 4  # Columns for the number of a step.
+_LANE: Final = 26
+_ASKS: Final = {EventKind.READ, EventKind.SIZE, EventKind.LIST}
+_FAR: Final = {
+    Kind.CHECKPOINT: "checkpoint",
+    Kind.REOPEN: "close, and open again",
+    Kind.START: "start a checkpoint",
+    Kind.STEP: "one phase of the checkpoint",
+}
 
 
-def tell(tape: Tape, run: Run, file: str = "TAPE") -> str:
-    """The whole report. `file` is where the tape can be found, for the line that repeats it."""
-    sessions = sorted(
-        {op.session for era in tape.eras for op in era.program if op.kind < Kind.CHECKPOINT}
-    ) or [0]
-    lines = [headline(run), *_facts(tape, run), ""]
-    parts = _by_segment(tape)
-    for number, (segment, eras) in enumerate(zip(run.segments, parts, strict=False)):
-        lines.append(f"{_ordinal(number)} ".ljust(72, "-"))
-        crash = eras[-1].crash if number + 1 < len(run.segments) else None
-        stop = len(segment.trace) if crash is None else crash_index(segment.trace, crash)
-        lines += _Part(segment, eras, sessions, stop).lines()
-        if crash is not None:
-            lines += _tell_cut(segment.trace, stop, crash, tape.law)
-        lines.append("")
-    lines += _owed(run)
-    lines.append(f"repeat it: powercut replay {file}")
+def tell(tape: Tape, run: Run, *, path: str = "", make_store: MakeStore | None = None) -> str:
+    """The whole story; `path` is where the tape is kept, if it is."""
+    lines = [*_header(tape, run), ""]
+    groups = _groups(tape)
+    for number, segment in enumerate(run.segments):
+        lines += [*_Story(tape, run, groups[number], number).lines(segment), ""]
+    if isinstance(run.verdict, Violation):
+        comparison = _comparison(tape, run, make_store or make_faster(tape.geometry))
+        lines += [*comparison, *([""] if comparison else [])]
+    lines += _again(tape, path)
     return "\n".join(lines) + "\n"
 
 
-def headline(run: Run) -> str:
-    """The verdict in one line."""
+def _header(tape: Tape, run: Run) -> Iterator[str]:
     verdict = run.verdict
     if isinstance(verdict, Violation):
-        return f"{verdict.oracle}: {verdict.breach.value}"
-    if isinstance(verdict, Unknown):
-        return f"not decided: {verdict.why}"
-    return "consistent: no oracle objects to this run"
+        yield f"VIOLATION  {verdict.breach.value}"
+        yield ""
+        yield f"  said by   the {verdict.oracle} oracle"
+        yield f"  because   {verdict.detail}"
+    else:
+        yield f"UNKNOWN  {verdict.why}" if isinstance(verdict, Unknown) else "OK  no oracle objects"
+        yield ""
+    if tape.bug:
+        yield f"  planted   {tape.bug}"
+    yield f"  setting   {tape.subject}, geometry {tape.geometry}, law {tape.law}, {tape.kernels} kernels"
+    cuts = sum(era.crash is not None for era in tape.eras)
+    operations = sum(len(era.program) for era in tape.eras)
+    yield f"  length    {_count(operations, 'operation')}, {_count(cuts, 'power cut')}"
 
 
-def _facts(tape: Tape, run: Run) -> Iterator[str]:
-    if isinstance(run.verdict, Violation):
-        yield f"  {run.verdict.detail}"
-    bug = f", planted bug {tape.bug}" if tape.bug else ""
-    yield f"  {tape.subject}, geometry {tape.geometry}, law {tape.law}, kernels {tape.kernels}{bug}"
+def _again(tape: Tape, path: str) -> Iterator[str]:
+    if path:
+        yield f"repeat it:  powercut replay {path}"
+    else:
+        yield "repeat it:  put this line into a file and give it to `powercut replay`"
+        yield f"  {encode_tape(tape).decode()}"
 
 
-def _ordinal(number: int) -> str:
-    if number == 0:
-        return "from an empty disk"
-    return "after the power cut" if number == 1 else f"after power cut {number}"
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The eras between two power cuts, as one program."""
+
+    program: tuple[Operation, ...]
+    crash: Crash | None
 
 
-def _by_segment(tape: Tape) -> list[list[Era]]:
-    """The eras between two power cuts."""
-    parts: list[list[Era]] = [[]]
-    for era in tape.eras:
-        parts[-1].append(era)
-        if era.crash is not None:
-            parts.append([])
-    return parts if parts[-1] else parts[:-1]
+def _groups(tape: Tape) -> list[_Group]:
+    groups, open_eras = [], list[Era]()
+    for number, era in enumerate(tape.eras):
+        open_eras.append(era)
+        if era.crash is not None or number == len(tape.eras) - 1:
+            groups.append(_Group(tuple(op for each in open_eras for op in each.program), era.crash))
+            open_eras = []
+    # A tape that ends in a cut has one more segment: the disk as the cut left it.
+    return [*groups, _Group((), None)]
 
 
-# -- one part ------------------------------------------------------------------------------------
+class _Story:
+    """One segment, from the image it begins with to the power cut or the end."""
 
+    def __init__(self, tape: Tape, run: Run, group: _Group, number: int) -> None:
+        self._tape = tape
+        self._group = group
+        self._number = number
+        self._is_last = number == len(run.segments) - 1
+        self._verdict = run.verdict
+        keyed = {op.session for op in group.program if op.kind < Kind.CHECKPOINT}
+        self._lanes = sorted(keyed)
+        self._indent = " " * (_NUMBER + 2 + _LANE * min(2, max(1, len(self._lanes))))
+        self._lost: dict[int, bool] = {}
+        self._shown = 0  # Events told so far.
+        self._acked = 0
 
-class _Part:
-    """The stretch between two power cuts, as lines."""
+    def lines(self, segment: Segment) -> Iterator[str]:
+        # The last segment was never cut: the run ended in it.
+        crash = None if self._is_last else self._group.crash
+        cut = None if crash is None else crash_index(segment.trace, crash)
+        end = len(segment.trace) if cut is None else cut
+        losses = [] if crash is None or cut is None else self._losses(segment, cut, crash)
+        yield _rule(self._title())
+        yield self._heads()
+        yield from self._opening(segment, segment.passages[0] if segment.passages else None, end)
+        yield from self._steps(segment, end)
+        yield from self._device(segment, end)
+        if cut is not None:
+            when = f"after {_count(cut, 'device call')}"
+            yield f"~~~~ THE POWER IS CUT {when} ".ljust(WIDTH, "~")
+            yield from self._taken(segment, cut, losses)
 
-    def __init__(self, segment: Segment, eras: list[Era], sessions: list[int], stop: int) -> None:
-        self._segment = segment
-        self._stop = stop  # Nothing from this index on was issued.
-        self._eras = eras
-        self._lanes = {session: place for place, session in enumerate(sessions)}
-        self._seen = list(segment.observations)
-        self._starts = list(segment.step_starts)
-        self._passages = list(segment.passages)
-        self._told = 0  # Events before this index have been told.
+    def _title(self) -> str:
+        return "an empty disk" if self._number == 0 else f"what power cut {self._number} left"
 
-    def lines(self) -> Iterator[str]:
-        """Everything, in the order in which it happened."""
-        names = "".join(session_name(session).ljust(LANE) for session in self._lanes)
-        yield f"    {names}".rstrip()
-        for era in self._eras:
-            yield from self._open()
-            for operation in era.program:
-                if not self._starts or self._starts[0] > self._stop:
-                    # An objection or the power cut came before this step.
-                    yield from self._events(self._stop)
-                    return
-                yield from self._step(operation)
-        yield from self._events(self._stop)
+    def _heads(self) -> str:
+        lanes = "".join(session_name(session).ljust(_LANE) for session in self._lanes[:2])
+        rest = "".join(f", {session_name(session)}" for session in self._lanes[2:])
+        return f"{'':{_NUMBER}}  {lanes.rstrip() + rest}".ljust(len(self._indent)) + "device".rjust(8)
 
-    def _open(self) -> Iterator[str]:
-        if not self._passages or self._passages[0].start > self._stop:
+    # -- between the operations --------------------------------------------------------------------
+
+    def _opening(self, segment: Segment, passage: Passage | None, end: int) -> Iterator[str]:
+        """Short if it went well and the power stayed on; call by call otherwise."""
+        if passage is None:
             return
-        passage = self._passages.pop(0)
-        yield from self._events(passage.start)
-        is_cut = passage.opened is not None and passage.opened > self._stop
-        yield f"    open: {_CUT if is_cut else _opening(passage)}"
-        yield from self._events(passage.start if passage.opened is None else passage.opened)
-
-    def _step(self, operation: Operation) -> Iterator[str]:
-        start = self._starts.pop(0)
-        end = self._starts[0] if self._starts else len(self._segment.trace)
-        yield from self._events(start)
-        if operation.kind == Kind.REOPEN:
-            yield "    close"
-            yield from self._open()
-            return
-        seen = self._take(operation, end)
-        if seen is not None and seen.index > self._stop:
-            seen = replace(seen, returned=_CUT, expected=_CUT)
-        if operation.kind >= Kind.CHECKPOINT:
-            yield f"    {_checkpoint(operation, seen)}"
+        opened = passage.opened
+        if opened is None:
+            yield f"{'':{_NUMBER}}  the store is opened"
+            yield from self._device(segment, end, has_reads=True)
+            yield f"{'':{_NUMBER}}  {self._objection()}"
+        elif opened > end:
+            yield f"{'':{_NUMBER}}  the store is opened"
+            yield from self._device(segment, end)
         else:
-            lane = self._lanes.get(operation.session, 0)
-            yield f"    {' ' * (LANE * lane)}{_outcome(operation, seen)}"
-        if self._starts:  # Of the last step not all calls need be its own: the close may follow.
-            yield from self._events(end)
+            events = segment.trace.events[self._shown : opened]
+            syncs = sum(event.kind in SYNC_KINDS for event in events)
+            told = f"the store is opened: {_count(len(events), 'call')}, {_count(syncs, 'sync')}"
+            yield f"{'':{_NUMBER}}  {told}"
+            yield from self._device(segment, opened, is_brief=True)
+            yield from self._acknowledged(segment, opened)
 
-    def _take(self, operation: Operation, end: int) -> Observation | None:
-        """What was seen of this step; None if it failed, or was no step at which to see anything."""
-        session = -1 if operation.kind >= Kind.CHECKPOINT else operation.session
-        if operation.kind == Kind.START or not self._seen:
-            return None
-        first = self._seen[0]
-        return self._seen.pop(0) if first.session == session and first.index <= end else None
+    def _acknowledged(self, segment: Segment, until: int) -> Iterator[str]:
+        for index, bound in segment.acks[self._acked :]:
+            if index > until:
+                return
+            self._acked += 1
+            yield f"{'':{_NUMBER}}  >> durable from here on: {_bound(bound)}"
 
-    def _events(self, until: int) -> Iterator[str]:
-        """The device calls up to an index; those that only asked, in one line for each stretch."""
-        quiet: dict[str, None] = {}
-        count = 0
-        until = min(until, self._stop)
-        for index in range(self._told, until):
-            event = self._segment.trace.events[index]
-            if event.kind in _QUIET:
-                count += 1
-                quiet[event.name or "the names"] = None
+    def _device(
+        self, segment: Segment, until: int, *, has_reads: bool = False, is_brief: bool = False
+    ) -> Iterator[str]:
+        """The calls up to `until`; brief: only those that a cut takes back."""
+        for index in range(self._shown, until):
+            event = segment.trace.events[index]
+            if (is_brief and index not in self._lost) or (event.kind in _ASKS and not has_reads):
                 continue
-            yield from _asked(count, quiet)
-            count, quiet = 0, {}
-            yield f"      {render_trace(self._segment.trace, start=index, stop=index + 1)}"
-        yield from _asked(count, quiet)
-        self._told = max(self._told, until)
+            text = render_trace(segment.trace, start=index, stop=index + 1)
+            if index in self._lost:
+                text += "  LOST" if self._lost[index] else "  LOST IN PART"
+            yield f"{self._indent}{text[2:]}"
+        self._shown = max(self._shown, until)
+
+    # -- operations ----------------------------------------------------------------------------------
+
+    def _steps(self, segment: Segment, end: int) -> Iterator[str]:
+        """Each step, the calls it made, and what it acknowledged."""
+        starts = segment.step_starts
+        results = iter([seen for seen in segment.observations if seen.session >= 0])
+        history = iter([each for passage in segment.passages for each in passage.history[passage.base :]])
+        passages = iter(segment.passages[1:])
+        for number, (operation, start) in enumerate(zip(self._group.program, starts, strict=False)):
+            if start > end:
+                return
+            stop = starts[number + 1] if number + 1 < len(starts) else len(segment.trace)
+            is_cut = stop > end
+            seen = next(results, None) if operation.kind < Kind.CHECKPOINT else None
+            yield from self._device(segment, start)
+            issued = next(history, None) if operation.kind < Kind.CHECKPOINT else None
+            yield f"{number + 1:{_NUMBER}}  {self._lane(operation, issued, None if is_cut else seen, is_cut)}"
+            if seen is not None and not is_cut and seen.returned != seen.expected:
+                yield f"{'':{_NUMBER}}  ** expected {seen.expected}, got {seen.returned}"
+            if operation.kind == Kind.REOPEN:
+                passage = next(passages, None)
+                yield from self._device(segment, min(end, passage.start if passage else stop))
+                yield from self._opening(segment, passage, end)
+            yield from self._device(segment, min(stop, end))
+            if operation.kind >= Kind.CHECKPOINT:
+                yield from self._acknowledged(segment, min(stop, end))
+        if self._is_last and starts and segment.passages[-1].opened is not None:
+            yield from self._device(segment, end)
+            yield f"{'':{_NUMBER}}  {self._objection()}"
+
+    def _lane(
+        self, operation: Operation, issued: Issued | None, seen: Observation | None, is_cut: bool
+    ) -> str:
+        kind = Kind(operation.kind)
+        if kind >= Kind.CHECKPOINT:
+            return f"--- {_FAR[kind]}{' (cut short)' if is_cut else ''} ---"
+        issued = issued or issue(operation, 0)
+        text = f"#{issued.serial} {kind.name.lower()} {issued.key.decode()}"
+        if kind in (Kind.UPSERT, Kind.INSERT):
+            text += f" := {show(issued.value)}"
+        if kind is Kind.RMW:
+            text += f" += {show(issued.stamp + issued.padding)}"
+        if is_cut:
+            text += " (cut short)"
+        elif seen is not None and kind in (Kind.DELETE, Kind.READ, Kind.INSERT):
+            text += f" -> {seen.returned}"
+        lane = self._lanes.index(operation.session)
+        # A third session shares the second's lane, and then each says its name.
+        name = f"{session_name(operation.session)} " if len(self._lanes) > 2 else ""
+        return " " * (_LANE * min(1, lane)) + name + text
+
+    def _objection(self) -> str:
+        verdict = self._verdict
+        return f"** {verdict.breach.value}" if isinstance(verdict, Violation) else "the run ends here"
+
+    # -- the cut -----------------------------------------------------------------------------------
+
+    def _losses(self, segment: Segment, cut: int, crash: Crash) -> list[str]:
+        """What the cut took; marks each call that lost something."""
+        losses = tell_crash(segment.trace, cut, crash.survivors, self._tape.law)
+        # All that could be lost: every chain at its oldest. A call that keeps some of it is lost in part.
+        oldest = (len(segment.trace),) * len(chains(segment.trace, cut, self._tape.law))
+        least = tell_crash(segment.trace, cut, oldest, self._tape.law)
+        at_most = _named(least)
+        for index, count in _named(losses).items():
+            self._lost[index] = count >= at_most.get(index, 0)
+        return losses
+
+    def _taken(self, segment: Segment, cut: int, losses: list[str]) -> Iterator[str]:
+        acked = segment.acked_by(cut)
+        yield f"  acknowledged by then: {_bound(acked)}"
+        if not losses:
+            yield "  lost: nothing, all that had been written was on the disk"
+        else:
+            yield "  lost, for no sync had made it durable:"
+            yield from (f"    {loss}" for loss in losses)
+        later = len(segment.trace) - cut
+        if later:
+            yield f"  never happened: the {_count(later, 'device call')} that would have followed"
 
 
-def _asked(count: int, names: Mapping[str, None]) -> Iterator[str]:
-    if count:
-        yield f"              {count} reads of {', '.join(names)}"
+def _named(losses: list[str]) -> dict[int, int]:
+    """How many chains name each event."""
+    counts: dict[int, int] = {}
+    for loss in losses:
+        for found in re.findall(r"#(\d+)", loss):
+            counts[int(found)] = counts.get(int(found), 0) + 1
+    return counts
 
 
-def _opening(passage: Passage) -> str:
-    if passage.opened is None:
-        return "an oracle objects"
-    if passage.recovered is None:
-        return "recovered"
-    return f"recovered {_bound(passage.recovered)}"
+# -- expected against recovered ------------------------------------------------------------------------
 
 
-def _outcome(operation: Operation, seen: Observation | None) -> str:
-    if seen is None:
-        return f"{Kind(operation.kind).name.lower()} key-{operation.key}: failed"
-    text = f"{seen.what} = {seen.returned}"
-    return text if seen.returned == seen.expected else f"{text}, expected {seen.expected}"
+def _comparison(tape: Tape, run: Run, make_store: MakeStore) -> list[str]:
+    """Where an opening is what the verdict is about: what had to be there, and what came back."""
+    segment = run.segments[-1]
+    if not segment.passages or segment.passages[-1].opened is not None:
+        return []
+    passage = segment.passages[-1]
+    lines = [_rule("expected against recovered")]
+    acked = segment.acked_by(len(segment.trace))
+    try:
+        subject = make_store(FaultDevice(survivor_image(segment.trace, passage.start, (), tape.law)))
+        recovered, content = recovered_bound(subject), subject.read_all()
+    except Exception as error:  # noqa: BLE001 (whatever a subject raises is what came of it)
+        lines.append(f"  expected   a store; acknowledged: {_bound(acked)}")
+        return [*lines, f"  recovered  none: {type(error).__name__}: {error}"]
+    lines += _sessions(passage.before, acked, recovered)
+    is_named = recovered is not None and meets(recovered, acked)
+    cut = recovered if is_named and recovered is not None else acked
+    expected = replay(*_prefix(passage.before, cut))
+    which = "the recovered cut" if is_named else "what was acknowledged"
+    lines += ["", f"  {'key':<10}{f'expected by {which}':<40}recovered"]
+    for key in sorted(expected.keys() | content.keys()):
+        wanted, found = expected.get(key), content.get(key)
+        mark = "" if wanted == found else "   <--"
+        lines.append(f"  {key.decode():<10}{show(wanted):<40}{show(found)}{mark}")
+    if not expected and not content:
+        lines.append("  no key in either")
+    return lines
 
 
-def _checkpoint(operation: Operation, seen: Observation | None) -> str:
-    name = {Kind.CHECKPOINT: "checkpoint", Kind.START: "checkpoint begun"}.get(
-        Kind(operation.kind), "checkpoint, one phase on"
-    )
-    if seen is None:
-        return name
-    return f"{name}: {_CUT}" if seen.returned == _CUT else f"{name}: acknowledged {seen.returned}"
+def _sessions(before: list[Issued], acked: Bound, recovered: Bound | None) -> Iterator[str]:
+    if not isinstance(acked, Mapping) or not isinstance(recovered, Mapping):
+        yield f"  operations: {_bound(acked)} acknowledged, {len(before)} issued, recovered: " + (
+            "a cut without a name" if recovered is None else _bound(recovered)
+        )
+        return
+    issued = {each.session: each.serial for each in before}
+    yield f"  {'session':<10}{'acknowledged':>12}{'recovered':>12}{'issued':>12}"
+    for session in sorted({*acked, *recovered, *issued}):
+        low, found, high = acked.get(session, 0), recovered.get(session, 0), issued.get(session, 0)
+        mark = "" if low <= found <= high else "   <--"
+        yield f"  {session_name(session):<10}{low:>12}{found:>12}{high:>12}{mark}"
+
+
+def _prefix(history: list[Issued], bound: Bound) -> tuple[list[Issued], Mapping[int, int]]:
+    if isinstance(bound, Mapping):
+        return history, bound
+    return history[:bound], {each.session: each.serial for each in history[:bound]}
+
+
+# -- words ---------------------------------------------------------------------------------------------
 
 
 def _bound(bound: Bound) -> str:
     if not isinstance(bound, Mapping):
-        return f"{bound} operations"
-    return " ".join(f"{session_name(number)}:{count}" for number, count in sorted(bound.items())) or "nothing"
+        return f"the first {_count(bound, 'operation')}" if bound else "nothing yet"
+    named = [f"{session_name(session)} up to #{count}" for session, count in sorted(bound.items()) if count]
+    return ", ".join(named) or "nothing yet"
 
 
-# -- the cut, and what was owed --------------------------------------------------------------------
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _tell_cut(trace: Trace, index: int, crash: Crash, law: str) -> Iterator[str]:
-    yield "~" * 12 + f" the power is cut: {index} of {len(trace)} calls issued " + "~" * 12
-    lost = tell_crash(trace, index, crash.survivors, law)
-    yield from (f"      lost   {line}" for line in lost)
-    yield "      what was issued and is not named survived" if lost else "      everything issued survived"
-
-
-def _owed(run: Run) -> Iterator[str]:
-    """What the last opening had to come back to, where it is the opening that an oracle objects to."""
-    segment = run.segments[-1]
-    if not isinstance(run.verdict, Violation) or not segment.passages:
-        return
-    passage = segment.passages[-1]
-    if passage.opened is not None:
-        return
-    acked = segment.acked_by(len(segment.trace))
-    issued = {each.session: each.serial for each in passage.before}
-    yield f"owed      at least {_bound(acked)}, at most {_bound(issued)}"
-    if isinstance(acked, Mapping):
-        content = replay(passage.before, acked)
-        pairs = ", ".join(f"{key.decode()} = {show(value)}" for key, value in sorted(content.items()))
-        yield f"expected  at {_bound(acked)}: {pairs or 'no key'}"
-    yield f"found     {run.verdict.detail}"
-    yield ""
+def _rule(title: str) -> str:
+    return f"---- {title} ".ljust(WIDTH, "-")

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
@@ -28,7 +29,9 @@ from .subjects import Bound, MakeStore, Subject
 from .tape import Crash, Era, Kind, Operation, Tape
 from .verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["Run", "World", "crash_at", "crash_index", "failed", "play", "recovered_bound"]
+__all__ = ["Run", "World", "crash_at", "crash_index", "failed", "judge_probe", "play", "recovered_bound"]
+
+_PROBED_ABSENT: Final = b"key-absent"
 
 
 @dataclass(slots=True)
@@ -218,6 +221,11 @@ class World:
             return self._object(Violation("model", Breach.WRONG_VALUE, detail))
         return True
 
+    def probe(self) -> bool:
+        """At the end of a run, for it opens a session: whether reads find what the audit's road lists."""
+        verdict = judge_probe(self.subject, self.model.content)
+        return verdict is None or self._object(verdict)
+
     def _acked(self) -> Bound:
         return self.segment.acked_by(len(self.device.trace))
 
@@ -235,11 +243,12 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
     """Run the whole tape; stops at the first objection."""
     world = World(make_store or make_faster(tape.geometry))
     run = Run(tape)
-    for era in tape.eras:
+    for number, era in enumerate(tape.eras, 1):
         if not _play_era(world, era):
             break
         if era.crash is None:
-            if not (world.inspect() and world.close()):
+            is_last = number == len(tape.eras)
+            if not (world.inspect() and (not is_last or world.probe()) and world.close()):
                 break
         else:
             index = crash_index(world.segment.trace, era.crash)
@@ -282,6 +291,22 @@ def recovered_bound(subject: Subject) -> Bound | None:
     recovered = getattr(subject, "recovered", None)
     bound: Bound | None = recovered() if recovered is not None else None
     return bound
+
+
+def judge_probe(subject: Subject | None, content: dict[bytes, bytes]) -> Violation | None:
+    """Whether operations read what the subject lists; None where they do, or it cannot be asked."""
+    probe = getattr(subject, "probe", None)
+    if probe is None:
+        return None
+    try:
+        found: dict[bytes, bytes] = probe([*content, _PROBED_ABSENT])
+    except Exception as error:  # noqa: BLE001
+        return failed("openable", Breach.UNOPENABLE, error)
+    if found == content:
+        return None
+    key = min(key for key in found.keys() | content.keys() if found.get(key) != content.get(key))
+    detail = f"{key.decode()}: listed {show(content.get(key))}, a read finds {show(found.get(key))}"
+    return Violation("structure", Breach.WRONG_VALUE, detail)
 
 
 def _longest_cut(model: Model, content: dict[bytes, bytes]) -> int:

@@ -119,7 +119,7 @@ def test_damage_at_one_site_is_never_silent(
 
 def test_damage_is_silent_where_extents_go_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.hybridlog, "checksum", lambda *_: 0)
-    final, earlier = _build()
+    final, _ = _build()
     file = next(name for name, data in final.items() if name.startswith("segment") and b"new" in data)
     damaged = [("a value", final | {file: final[file].replace(b"new", b"old")})]
     assert _silent(iter(damaged), _read(final)) == ["a value"]

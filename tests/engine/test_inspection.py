@@ -149,9 +149,8 @@ def test_a_creation_that_was_cut_short_is_no_store(device: MemoryDevice) -> None
 
 
 def test_a_folder_that_is_open_for_writing_is_locked(tmp_path: Path, tiny: Settings) -> None:
-    with FasterKv.open(tmp_path / "s", create=True, settings=tiny):
-        with pytest.raises(StoreLockedError):
-            inspect_store(tmp_path / "s")
+    with FasterKv.open(tmp_path / "s", create=True, settings=tiny), pytest.raises(StoreLockedError):
+        inspect_store(tmp_path / "s")
     assert inspect_store(tmp_path / "s").is_sound
 
 

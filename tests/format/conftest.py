@@ -1,7 +1,7 @@
 """Golden images: stores written by known programs, kept byte for byte under `golden/`.
 
-`golden/<name>/` is a store; `golden/<name>.json` says what it holds. A changed byte means that a released store
-reads differently, so an image changes together with the format version, never alone. To write them anew:
+`golden/<name>/` is a store; `golden/<name>.json` says what it holds. A changed byte means that a released
+store reads differently, so an image changes with the format version, never alone. To write them anew:
 
     PYTHONPATH=. python tests/format/conftest.py
 """

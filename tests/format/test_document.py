@@ -149,6 +149,17 @@ def test_record_words_have_their_bits_where_the_document_draws_them() -> None:
     }
 
 
+def test_a_record_on_the_device_has_its_parts_in_the_order_of_the_document() -> None:
+    order = [row[2] for row in rows_after("## Records")]
+    assert order == ["sizes", "link", "key", "value"]
+    data = (DOCUMENT.parent / "tests/format/golden/two-checkpoints/segment-00000000").read_bytes()
+    sizes, link = (int.from_bytes(data[at : at + 8], "little") for at in (64, 72))
+    assert data[:64] == bytes(64)
+    assert sizes == 3 | 6 << 22 | 0 << 39  # The program's first value is empty.
+    assert link & ~words.TRANSIENT == 1 << 48
+    assert data[80:88] == b"key-00\0\0"
+
+
 def test_the_hash_gives_the_printed_vectors() -> None:
     rows = rows_after("* A store is never opened")
     assert len(rows) == 3

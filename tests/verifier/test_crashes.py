@@ -142,3 +142,22 @@ def test_coverage_adds_up() -> None:
     total = Coverage(programs=1, reached={"a": 1})
     total.merge(Coverage(programs=2, distinct=3, reached={"a": 1, "b": 4}))
     assert total == Coverage(programs=3, distinct=3, reached={"a": 2, "b": 4})
+
+
+class _ListsMoreThanItReads(FasterSubject):
+    """Its audit and its listing are right; a read of key-0 misses, once the store was opened again."""
+
+    def __init__(self, device: FaultDevice) -> None:
+        self._is_reopened = bool(device.list())
+        super().__init__(device, GEOMETRIES["tiny"], SteppedRuntime())
+
+    def probe(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        found = super().probe(keys)
+        return {key: value for key, value in found.items() if not (self._is_reopened and key == b"key-0")}
+
+
+def test_read_that_misses_what_is_listed_is_found_and_its_tape_replays() -> None:
+    _, finding = search_tape(Tape((Era((_UPSERT, _CHECKPOINT)),)), make_store=_ListsMoreThanItReads)
+    assert finding is not None
+    assert (finding.verdict.oracle, finding.verdict.breach) == ("structure", Breach.WRONG_VALUE)
+    assert play(finding.tape, _ListsMoreThanItReads).verdict == finding.verdict

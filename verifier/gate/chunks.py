@@ -19,10 +19,11 @@ from typing import Final, Protocol
 from ..crashes import Coverage, Finding, exhaust, search_tape
 from ..machine import run_machine
 from ..mutants.bank import BANK
-from ..mutants.hunt import Row, kill
+from ..mutants.hunt import kill
 from ..profiles import CrashPlan, ModelPlan, MutantsPlan
 from ..programs import count_programs, random_tapes, small_programs
 from ..tape import Operation
+from .document import Planted
 
 __all__ = [
     "Chunk",
@@ -45,7 +46,8 @@ class Result:
 
     coverage: Coverage = field(default_factory=Coverage)
     finding: Finding | None = None
-    row: Row | None = None
+    planted: Planted | None = None
+    unknown: str = ""
 
 
 class Chunk(Protocol):
@@ -127,7 +129,10 @@ class PlantedBug:
     def run(self) -> Result:
         row = kill(self.name, seed=self.seed)
         coverage = Coverage(programs=row.programs, distinct=row.distinct, checked=row.checked)
-        return Result(coverage, row=row)
+        planted = Planted(
+            row.name, row.ancestor, row.oracle, row.kind, row.killed, row.cpu_seconds, row.operations, row.why
+        )
+        return Result(coverage, planted=planted, unknown=f"{row.name}: {row.unknown}" if row.unknown else "")
 
 
 def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:

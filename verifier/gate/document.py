@@ -29,6 +29,8 @@ VERDICTS: Final = {
     130: "interrupted",
 }
 
+_SAID_MAX: Final = 4
+
 
 class Bound(msgspec.Struct):
     """One exhaustive search: what the formula counts, and what was visited one by one."""
@@ -41,6 +43,7 @@ class Bound(msgspec.Struct):
     programs_visited: int = 0
     legal: int = 0  # Version vectors, by formula.
     visited: int = 0
+    bounded: int = 0  # Crash points with more legal states than the limit.
     complete: bool = False
 
 
@@ -66,6 +69,7 @@ class Planted(msgspec.Struct):
     killed: bool
     cpu_seconds: float
     operations: int
+    why: str = ""  # Why it was not killed.
 
 
 class Stage(msgspec.Struct):
@@ -105,7 +109,9 @@ class Stage(msgspec.Struct):
                 ]
             elif not isinstance(measured, int) or measured < least:
                 faults.append(f"{name}: {measured}, at least {least} expected")
-        faults += [f"planted bug {each.name} survived" for each in self.mutants if not each.killed]
+        faults += [
+            f"planted bug {each.name} survived: {each.why}" for each in self.mutants if not each.killed
+        ]
         return faults
 
     def undecided(self) -> list[str]:
@@ -152,24 +158,31 @@ class GateReport(msgspec.Struct):
         said: list[str] = []
         for name, stage in self.stages.items():
             parts = {
-                1: [f"{v.oracle}: {v.kind} ({v.operations} operations); {v.repeat}" for v in stage.violations],
+                1: [
+                    f"{v.oracle}: {v.kind} ({v.operations} operations); {v.repeat}" for v in stage.violations
+                ],
                 5: stage.unstable,
                 4: stage.undecided(),
                 3: stage.shortfalls(),
             }.get(self.exit, [])
             said += [f"{name}: {part}" for part in parts]
         if self.exit == 130:
-            return f"searched until then: {', '.join(self.stages) or 'nothing'}"
-        return "; ".join(said) or "no stage was run"
+            programs = sum(stage.programs for stage in self.stages.values())
+            violations = sum(len(stage.violations) for stage in self.stages.values())
+            return f"{programs:,} programs searched until then, {violations} violations"
+        hidden = len(said) - _SAID_MAX
+        tail = [f"and {hidden} more, in the JSON"] if hidden > 0 else []
+        return "; ".join(said[:_SAID_MAX] + tail) or "no stage was run"
 
     def _proved(self) -> str:
         stages = self.stages.values()
         bounds = [bound for stage in stages for bound in stage.bounds]
+        counts: dict[int, list[str]] = {}
+        for bound in bounds:
+            counts.setdefault(bound.programs, []).append(bound.name)
         parts = []
-        if bounds:
-            complete = sorted({bound.programs for bound in bounds})
-            names = ", ".join(bound.name for bound in bounds)
-            parts.append(f"all {' and '.join(f'{n:,}' for n in complete)} programs of {names} complete")
+        for programs, names in sorted(counts.items()):
+            parts.append(f"all {programs:,} programs of {' and of '.join(names)}")
         crashes = sum(stage.distinct for stage in stages)
         parts.append(f"{crashes:,} distinct crash states in {sum(s.programs for s in stages):,} programs")
         planted = [each for stage in stages for each in stage.mutants]

@@ -5,7 +5,8 @@ and not in the machine: the same profile cuts the same work everywhere.
 
 Invariants
   1  an unknown field is an error: a misspelt floor would hold nothing
-  2  every floor names at least one field, and none of its figures is below 1
+  2  every geometry and law is one that there is
+  3  every floor names at least one field, and none of its figures is below 1
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from typing import Annotated, Final
 
 import msgspec
 
+from faultfs import Law, UnknownLawError
+
 from ..errors import VerifierError
+from ..geometries import GEOMETRIES
 
 __all__ = [
     "CrashPlan",
@@ -35,6 +39,7 @@ __all__ = [
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Figures = Annotated[dict[str, Positive], msgspec.Meta(min_length=1)]
+Names = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 Floor = Annotated[dict[str, Positive | Figures], msgspec.Meta(min_length=1)]
 _SUFFIX: Final = ".toml"
 
@@ -46,7 +51,7 @@ class ProfileError(VerifierError, ValueError):
 class ModelPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The state machine by Hypothesis: examples of so many steps, in each geometry."""
 
-    geometries: tuple[str, ...]
+    geometries: Names
     examples: Positive
     steps: Positive
     limit: Positive
@@ -58,7 +63,7 @@ class ModelPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ExhaustivePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All programs of at most so many steps, in each geometry."""
 
-    geometries: tuple[str, ...]
+    geometries: Names
     steps: Annotated[int, msgspec.Meta(ge=0)]
     chunk: Positive  # Programs a chunk.
 
@@ -66,7 +71,7 @@ class ExhaustivePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RandomPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Random tapes of at most so many steps an era; geometries take turns."""
 
-    geometries: tuple[str, ...]
+    geometries: Names
     tapes: Positive
     steps: Annotated[int, msgspec.Meta(ge=2)]
     chunk: Positive  # Tapes a chunk.
@@ -119,6 +124,25 @@ def load_profile(name: str) -> Profile:
 def parse_profile(text: str, name: str) -> Profile:
     """The profile in `text`; `name` is for the message when it is none."""
     try:
-        return msgspec.convert(tomllib.loads(text), Profile)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        profile = msgspec.convert(tomllib.loads(text), Profile)
+        _check_names(profile)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnknownLawError) as error:
         raise ProfileError(f"profile {name}: {error}") from None
+    return profile
+
+
+def _check_names(profile: Profile) -> None:
+    """Every geometry and every law is one that there is, and every stage has some work."""
+    used: list[tuple[str, ...]] = []
+    if profile.model is not None:
+        Law.of(profile.model.law)
+        used.append(profile.model.geometries)
+    if profile.crash is not None:
+        Law.of(profile.crash.law)
+        used += [profile.crash.exhaustive.geometries, profile.crash.random.geometries]
+    for geometries in used:
+        unknown = [name for name in geometries if name not in GEOMETRIES]
+        if unknown or len(set(geometries)) != len(geometries):
+            raise msgspec.ValidationError(
+                f"geometries {', '.join(geometries)}: each once, of {', '.join(GEOMETRIES)}"
+            )

@@ -1,0 +1,180 @@
+"""The conduct of a gate: its stages one after another, each cut into chunks, merged in order.
+
+Invariants
+  1  verdict and figures do not depend on the number of lanes: chunks are fixed, merging is in order,
+     and a stage ends with its first violation in that order
+  2  a stage with a violation is the last one: what is planted in a broken store proves nothing
+  3  what was not searched, since a budget was spent, is undecided; it is never passed over
+  4  figures are owed under the law they were measured under; under another law only the programs are
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from faultfs import Law
+
+from ..crashes import Coverage
+from ..profiles import CrashPlan, Floor, ModelPlan, Profile
+from ..programs import count_programs
+from .chunks import Chunk, Result, SmallPrograms, cut_crash, cut_model, cut_mutants
+from .document import Bound, GateReport, Stage
+from .findings import take_down
+from .lanes import Lanes
+
+__all__ = ["Progress", "run_gate"]
+
+# Stage, chunks done, chunks in all.
+Progress = Callable[[str, int, int], None]
+_FIGURES: Final = (
+    *("programs", "distinct", "checked", "read_paths"),
+    *("bounded", "after_checkpoint", "several_eras"),
+)
+_MUTANTS_LAW: Final = "posix"
+
+
+def run_gate(
+    profile: Profile,
+    *,
+    seed: int | None = None,
+    jobs: int = 1,
+    law: str | None = None,
+    budget: float | None = None,
+    findings_folder: Path = Path("powercut-findings"),
+    progress: Progress = lambda stage, done, total: None,
+    executor: Executor | None = None,
+) -> GateReport:
+    """Run every stage of the profile, and judge.
+
+    seed      None: the profile's
+    law       of the model and crash stages; None: the profile's
+    budget    seconds after which no further chunk is begun
+    executor  used instead of processes made here; `jobs` then says how much it is given at once
+
+    Ctrl-C ends it with what is known until then, exit 130. Raises ValueError for an unknown law.
+    """
+    if law is not None:
+        Law.of(law)
+    seed = profile.seed if seed is None else seed
+    started = monotonic()
+    deadline = None if budget is None else started + budget
+    report = GateReport(profile.name, seed)
+    lanes = Lanes(jobs, executor)
+    otherwise = f"powercut gate --profile {profile.name} --seed {seed}" + (f" --law {law}" if law else "")
+    try:
+        for name, stage, chunks in _stages(profile, law, seed):
+            report.stages[name] = stage
+            _run_stage(name, stage, chunks, lanes, deadline, progress, findings_folder, otherwise)
+            if stage.violations or stage.unstable:
+                break
+        lanes.close()
+    except KeyboardInterrupt:
+        report.interrupted = True
+        lanes.abandon()
+    report.seconds = round(monotonic() - started, 2)
+    report.conclude()
+    return report
+
+
+def _stages(profile: Profile, law: str | None, seed: int) -> Iterator[tuple[str, Stage, list[Chunk]]]:
+    if (model := profile.model) is not None:
+        yield "model", _stage(model, law), list(cut_model(model, law or model.law, seed))
+    if (crash := profile.crash) is not None:
+        stage = _stage(crash, law)
+        stage.bounds = [_bound(crash, geometry, stage.law) for geometry in crash.exhaustive.geometries]
+        yield "crash", stage, list(cut_crash(crash, stage.law, seed))
+    if (mutants := profile.mutants) is not None:
+        yield "mutants", Stage(_MUTANTS_LAW, mutants.floor), list(cut_mutants(mutants, seed))
+
+
+def _stage(plan: ModelPlan | CrashPlan, law: str | None) -> Stage:
+    if law is None or law == plan.law:
+        return Stage(plan.law, plan.floor)
+    programs = plan.floor.get("programs", 1)
+    floor: Floor = {"programs": programs, "checked": 1}
+    return Stage(law, floor)
+
+
+def _bound(plan: CrashPlan, geometry: str, law: str) -> Bound:
+    steps = plan.exhaustive.steps
+    total = sum(count_programs(length) for length in range(steps + 1))
+    return Bound(
+        _bound_name(geometry, steps),
+        law,
+        plan.depth,
+        "programs: sum of (14^n + 3*2^n)/4 for n = 0.."
+        f"{steps}; crash states: sum over crash points of the product of the lengths of the chains",
+        programs=total,
+    )
+
+
+def _bound_name(geometry: str, steps: int) -> str:
+    return f"<= {steps} steps in {geometry}"
+
+
+def _run_stage(
+    name: str,
+    stage: Stage,
+    chunks: list[Chunk],
+    lanes: Lanes,
+    deadline: float | None,
+    progress: Progress,
+    folder: Path,
+    otherwise: str,
+) -> None:
+    started = monotonic()
+    done = 0
+    progress(name, done, len(chunks))
+    results = lanes.results(chunks, lambda: deadline is not None and monotonic() >= deadline)
+    try:
+        for chunk, result in results:
+            done += 1
+            if isinstance(result, Exception):
+                stage.failures.append(f"{chunk}: {type(result).__name__}: {result}")
+                continue
+            _merge(stage, chunk, result)
+            progress(name, done, len(chunks))
+            if result.finding is not None:
+                take_down(result.finding, name, stage, lanes, folder, otherwise)
+                return
+        if done < len(chunks):
+            stage.unknown.append(
+                f"{len(chunks) - done} of {len(chunks)} chunks not begun: the budget was spent"
+            )
+    finally:
+        results.close()
+        for bound in stage.bounds:
+            bound.complete = _is_complete(bound)
+        stage.seconds = round(monotonic() - started, 2)
+
+
+def _merge(stage: Stage, chunk: Chunk, result: Result) -> None:
+    _add(stage, result.coverage)
+    if isinstance(chunk, SmallPrograms):
+        name = _bound_name(chunk.geometry, chunk.steps)
+        bound = next(bound for bound in stage.bounds if bound.name == name)
+        bound.programs_visited += result.coverage.programs
+        bound.legal += result.coverage.legal
+        bound.visited += result.coverage.visited
+        bound.bounded += result.coverage.bounded
+    if result.planted is not None:
+        stage.mutants.append(result.planted)
+        stage.killed += result.planted.killed
+    if result.unknown:
+        stage.unknown.append(result.unknown)
+
+
+def _add(stage: Stage, coverage: Coverage) -> None:
+    for figure in _FIGURES:
+        setattr(stage, figure, getattr(stage, figure) + getattr(coverage, figure))
+    for what, count in coverage.reached.items():
+        stage.reached[what] = stage.reached.get(what, 0) + count
+
+
+def _is_complete(bound: Bound) -> bool:
+    """Whether every program and every version vector that the formulas count was visited."""
+    return (bound.programs, bound.legal) == (bound.programs_visited, bound.visited) and not bound.bounded

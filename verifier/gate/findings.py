@@ -1,0 +1,98 @@
+"""Findings: a violation on its way from a search to a person.
+
+It is replayed twice, each time in any lane; only one that comes back is believed. Then it is
+shrunk, written as a tape, and told.
+
+Invariants
+  1  what did not come back with one digest and the same kind is nondeterminism, not a violation
+  2  a tape that cannot be written does not hide the violation
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..crashes import Finding
+from ..report import tell
+from ..shrink import count_operations, shrink
+from ..tape import Tape, encode_tape
+from ..verdict import Verdict, Violation
+from ..world import play
+from .document import Stage, Violated
+from .lanes import Lanes
+
+__all__ = ["take_down"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """What a run of a tape comes to."""
+
+    digest: str
+    verdict: Verdict
+
+
+def take_down(finding: Finding, name: str, stage: Stage, lanes: Lanes, folder: Path, otherwise: str) -> None:
+    """Add the finding to the stage: as a violation, or as one that did not come back.
+
+    name       of the stage, for the file
+    otherwise  the line that repeats it where its file cannot be written
+    """
+    first, second = lanes.call(_replay, finding.tape), lanes.call(_replay, finding.tape)
+    is_same = finding.verdict.is_same_kind(first.verdict) and first == second
+    if not is_same:
+        what = f"{finding.verdict.oracle}: {finding.verdict.breach.value} was found; replayed: "
+        repeat = _keep(finding.tape, f"{name}-unstable-{first.digest[:8]}", stage, folder)[1] or otherwise
+        stage.unstable.append(what + f"{_say(first)}, then {_say(second)}; {repeat}")
+        return
+    tape, last = lanes.call(_shrink, finding)
+    verdict = last.verdict
+    assert isinstance(verdict, Violation)
+    file, repeat = _keep(
+        tape, f"{name}-{verdict.oracle}-{verdict.breach.name.lower()}-{last.digest[:8]}", stage, folder
+    )
+    stage.violations.append(
+        Violated(
+            verdict.oracle,
+            verdict.breach.value,
+            verdict.detail,
+            count_operations(tape),
+            file,
+            repeat or otherwise,
+            lanes.call(_tell, tape, file),
+        )
+    )
+
+
+def _replay(tape: Tape) -> _Replay:
+    run = play(tape)
+    return _Replay(run.digest(), run.verdict)
+
+
+def _shrink(finding: Finding) -> tuple[Tape, _Replay]:
+    tape = shrink(finding.tape, finding.verdict)
+    return tape, _replay(tape)
+
+
+def _tell(tape: Tape, file: str) -> str:
+    return tell(tape, play(tape), path=file)
+
+
+def _say(replay: _Replay) -> str:
+    verdict = replay.verdict
+    kind = f"{verdict.oracle}: {verdict.breach.value}" if isinstance(verdict, Violation) else "no violation"
+    return f"{kind} ({replay.digest[:8]})"
+
+
+def _keep(tape: Tape, name: str, stage: Stage, folder: Path) -> tuple[str, str]:
+    """The file with the tape and the line that replays it; both empty if it cannot be written."""
+    path = folder / f"{name}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_tape(tape) + b"\n")
+    except OSError as error:
+        stage.failures.append(f"{path}: {error.strerror}")
+        return "", ""
+    return str(path), f"powercut replay {shlex.quote(str(path))}"

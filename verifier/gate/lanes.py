@@ -1,0 +1,120 @@
+"""Lanes: the processes of a gate, and the chunks that go through them.
+
+Invariants
+  1  results come in the order of the chunks, whatever the order in which they end
+  2  after a budget is spent no further chunk is handed out; those handed out are waited for
+  3  Ctrl-C is the parent's alone: a lane ignores it, and ends when it is told to, or with its parent
+
+Threads: one caller. Processes are spawned, so that a lane holds nothing of its parent's threads.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from typing import Final, ParamSpec, TypeVar
+
+from .chunks import Chunk, Result
+
+__all__ = ["Lanes"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_AHEAD: Final = 3  # Chunks a lane that are handed out at once, so that a long one delays no other.
+
+
+class Lanes:
+    """An executor, handed in or made here, and how many chunks it is given at once."""
+
+    def __init__(self, jobs: int, executor: Executor | None = None) -> None:
+        self._before = frozenset(multiprocessing.active_children())
+        self._own = executor is None
+        self._executor = executor or _make(jobs)
+        self._window = 1 if isinstance(self._executor, _Here) else jobs * _AHEAD
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `function` returns in one of the lanes."""
+        return self._executor.submit(function, *args, **kwargs).result()
+
+    def results(
+        self, chunks: Iterable[Chunk], is_over: Callable[[], bool]
+    ) -> Generator[tuple[Chunk, Result | Exception], None, None]:
+        """Each chunk with its result, or with what went wrong in it, until `is_over`."""
+        rest = iter(chunks)
+        out: deque[tuple[Chunk, Future[Result]]] = deque()
+        try:
+            while True:
+                while len(out) < self._window and not is_over():
+                    chunk = next(rest, None)
+                    if chunk is None:
+                        break
+                    out.append((chunk, self._executor.submit(_run, chunk)))
+                if not out:
+                    return
+                chunk, future = out.popleft()
+                yield chunk, _outcome(future)
+        finally:
+            for _, future in out:
+                future.cancel()
+
+    def close(self) -> None:
+        """Wait for what was handed out, and end the processes made here."""
+        if self._own:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def abandon(self) -> None:
+        """End the processes made here, whatever they are at."""
+        if not self._own:
+            return
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        lanes = [child for child in multiprocessing.active_children() if child not in self._before]
+        for lane in lanes:
+            lane.terminate()
+        for lane in lanes:
+            lane.join()
+
+
+class _Here(Executor):
+    """One lane, and it is this process."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 (handed to whoever asks for the result)
+            future.set_exception(error)
+        return future
+
+
+def _make(jobs: int) -> Executor:
+    if jobs == 1:
+        return _Here()
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_begin_lane)
+
+
+def _begin_lane() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _run(chunk: Chunk) -> Result:
+    return chunk.run()
+
+
+def _outcome(future: Future[Result]) -> Result | Exception:
+    try:
+        return future.result()
+    except Exception as error:  # noqa: BLE001 (a chunk that fails is the harness's failure, told by the stage)
+        return error

@@ -1,0 +1,157 @@
+"""Kept tapes: a failure as one JSON file, and what became of it when it is played again.
+
+    tape         the run, with its planted bug if it needs one
+    expected     the oracle and the breach it must show; none: it once failed and must stay Ok
+    digest       of the whole run, so that a changed pattern of writes is noticed
+    post_mortem  three sentences: what was lost, why, what holds it now
+
+Replayed, a kept tape is
+    exact        the same run, digest and kind
+    moved        the pattern of writes has changed, and the kind still shows: at once or after a search of
+                 the tape's programs; or, where Ok is expected, it and the search are still without violation
+    gone         the kind shows no more
+    back         Ok was expected and something is violated
+
+A file that holds a bare tape loads too: of it nothing is expected.
+
+Invariants
+  1  gone and back are never told without having searched the tape's programs again
+  2  nothing here imports the store, so a planted bug can be installed after a file is loaded
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from .errors import HarnessError, TapeError
+from .tape import Tape, decode_tape, encode_tape
+from .verdict import Breach, Unknown, Verdict, Violation
+
+__all__ = ["Expected", "Kept", "Outcome", "Played", "encode_kept", "keep", "load", "replay"]
+
+_FIELDS: Final = {"tape", "expected", "digest", "post_mortem"}
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """The kind of a violation."""
+
+    oracle: str
+    breach: Breach
+
+    def is_shown_by(self, verdict: Verdict) -> bool:
+        """Whether `verdict` is of this kind."""
+        return Violation(self.oracle, self.breach, "").is_same_kind(verdict)
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What a file holds."""
+
+    tape: Tape
+    expected: Expected | None = None
+    digest: str = ""
+    post_mortem: str = ""
+
+
+class Outcome(StrEnum):
+    """What became of a kept tape."""
+
+    EXACT = "exact"
+    MOVED = "moved"
+    GONE = "gone"
+    BACK = "back"
+    UNDECIDED = "undecided"
+
+
+class Played(Protocol):
+    """What a run is to a kept tape."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+    def digest(self) -> str: ...
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    tape: msgspec.Raw
+    expected: Expected | None = None
+    digest: str = ""
+    post_mortem: str = ""
+
+
+def keep(path: Path, tape: Tape, run: Played, post_mortem: str = "") -> Kept:
+    """Write the tape with what its run showed."""
+    verdict = run.verdict
+    expected = Expected(verdict.oracle, verdict.breach) if isinstance(verdict, Violation) else None
+    kept = Kept(tape, expected, run.digest(), post_mortem)
+    path.write_bytes(encode_kept(kept))
+    return kept
+
+
+def encode_kept(kept: Kept) -> bytes:
+    """JSON, a field a line: a change of one reads well in a diff."""
+    values = {
+        "tape": encode_tape(kept.tape),
+        "expected": msgspec.json.encode(kept.expected),
+        "digest": msgspec.json.encode(kept.digest),
+        "post_mortem": msgspec.json.encode(kept.post_mortem),
+    }
+    lines = b",\n".join(b'  "%s": %s' % (name.encode(), value) for name, value in values.items())
+    return b"{\n%s\n}\n" % lines
+
+
+def load(path: Path) -> Kept:
+    """The kept tape, or the bare tape, in a file. Raises TapeError, OSError."""
+    data = path.read_bytes()
+    try:
+        fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        if not _FIELDS & fields.keys():
+            return Kept(decode_tape(data))
+        file = msgspec.json.decode(data, type=_File)
+        return Kept(decode_tape(bytes(file.tape)), file.expected, file.digest, file.post_mortem)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise TapeError(f"not a tape: {error}") from None
+
+
+def replay(
+    kept: Kept,
+    run: Callable[[Tape], Played],
+    search: Callable[[Tape], tuple[Tape | None, int]],
+) -> tuple[Outcome, Tape]:
+    """What became of it, and the tape that shows it: its own, or one that the search found.
+
+    Raises HarnessError if two runs of one tape differ.
+    """
+    played = run(kept.tape)
+    if played.digest() != run(kept.tape).digest():
+        raise HarnessError("nondeterminism: two runs of one tape differ; nothing it shows may be trusted")
+    is_exact = played.digest() == kept.digest
+    if isinstance(played.verdict, Unknown):
+        return Outcome.UNDECIDED, kept.tape
+    if kept.expected is None:
+        return _replay_expecting_ok(kept, played, search, is_exact=is_exact)
+    if kept.expected.is_shown_by(played.verdict):
+        return (Outcome.EXACT if is_exact else Outcome.MOVED), kept.tape
+    found, _ = search(kept.tape)
+    if found is not None and kept.expected.is_shown_by(run(found).verdict):
+        return Outcome.MOVED, found
+    return Outcome.GONE, kept.tape
+
+
+def _replay_expecting_ok(
+    kept: Kept,
+    played: Played,
+    search: Callable[[Tape], tuple[Tape | None, int]],
+    *,
+    is_exact: bool,
+) -> tuple[Outcome, Tape]:
+    if isinstance(played.verdict, Violation):
+        return Outcome.BACK, kept.tape
+    if is_exact:
+        return Outcome.EXACT, kept.tape
+    found, _ = search(kept.tape)
+    return (Outcome.MOVED, kept.tape) if found is None else (Outcome.BACK, found)

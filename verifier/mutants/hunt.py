@@ -1,0 +1,167 @@
+"""The hunt: whether a planted bug is killed, and the matrix of all of them.
+
+killed  <=>  a violation by the very oracle and of the very kind that the bank names was found,
+             and two fresh children that play its tape show that kind with equal digests,
+             and it takes at most OPERATIONS_MAX operations,
+             and the unchanged code under the same tape is Ok
+
+Another violation or exception is no kill, and a child that exceeds its limit is `unknown`: not
+decided, so not killed.
+
+Threads: any number of hunts at once, each has its own server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from ..errors import HarnessError
+from ..tape import Tape, decode_tape
+from ..verdict import Breach
+from .bank import CONTRACT, Mutant, find
+
+__all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix"]
+
+OPERATIONS_MAX: Final = 6
+PROGRAMS_MAX: Final = 3_000
+LIMIT_SECONDS: Final = 40  # Processor time of one child.
+
+Answer = dict[str, Any]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One planted bug, and what became of it."""
+
+    name: str
+    ancestor: str
+    oracle: str
+    kind: str
+    killed: bool
+    cpu_seconds: float
+    operations: int
+    unknown: str  # "", or why it was not decided.
+    why: str  # "", or why it was not killed.
+    programs: int
+    distinct: int
+    checked: int
+    tape: Tape | None
+
+
+def kill(
+    name: str, *, seed: int, programs_max: int = PROGRAMS_MAX, limit_seconds: int = LIMIT_SECONDS
+) -> Row:
+    """Hunt the named bug down. Raises KeyError where the bank has none of that name."""
+    mutant = find(name)
+    with _Server() as server:
+        return _hunt(server, mutant, seed, programs_max, limit_seconds)
+
+
+def matrix(rows: Iterable[Row]) -> str:
+    """The rows as a table for a terminal."""
+    lines = []
+    for row in rows:
+        state = "killed" if row.killed else "unknown" if row.unknown else "SURVIVED"
+        tail = row.unknown or row.why
+        lines.append(
+            f"{row.name:32} {state:8} {row.oracle:9} {row.operations} operations"
+            f"  {row.programs:5} programs {row.cpu_seconds:6.2f} s  {row.kind}{': ' if tail else ''}{tail}"
+        )
+    return "\n".join(lines)
+
+
+def _hunt(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int) -> Row:
+    common: Answer = {"oracle": mutant.oracle, "breach": mutant.breach, "limit_seconds": limit_seconds}
+    chase = {"task": "chase", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}
+    unknown, found = server.ask(chase)
+    if unknown or not found["operations"]:
+        others = found.get("others", {})
+        seen = ", ".join(f"{kind} ({count})" for kind, count in others.items())
+        return _row(mutant, server, found, unknown, f"found {seen or 'nothing'}")
+    replay = {"task": "replay", "tape": found["tape"], **common}
+    plays = [server.ask({**replay, "bug": bug}) for bug in (mutant.name, mutant.name, "")]
+    unknown = next((each for each, _ in plays if each), "")
+    why = "" if unknown else _objection(mutant, found, [result for _, result in plays])
+    return _row(mutant, server, found, unknown, why)
+
+
+def _objection(mutant: Mutant, found: Answer, plays: list[Answer]) -> str:
+    """Why the finding is no kill; "" if it is one."""
+    first, second, unchanged = plays
+    for play in (first, second):
+        if (play["oracle"], play["breach"]) != (mutant.oracle, mutant.breach):
+            return f"its tape replays as {play['oracle'] or 'ok'} {play['breach']}".rstrip()
+    if first["digest"] != second["digest"]:
+        return "two replays differ"
+    if unchanged["oracle"]:
+        return f"the unchanged code fails too: {unchanged['oracle']} {unchanged['breach']}"
+    if found["operations"] > OPERATIONS_MAX:
+        return f"it still takes {found['operations']} operations"
+    return ""
+
+
+def _row(mutant: Mutant, server: _Server, found: Answer, unknown: str, why: str) -> Row:
+    tape = decode_tape(found["tape"].encode()) if found.get("tape") else None
+    return Row(
+        name=mutant.name,
+        ancestor=mutant.ancestor,
+        oracle=mutant.oracle,
+        kind=Breach[mutant.breach].value,
+        killed=not unknown and not why,
+        cpu_seconds=round(server.cpu_seconds, 3),
+        operations=found.get("operations", 0),
+        unknown=unknown,
+        why="" if unknown else why,
+        programs=found.get("programs", 0),
+        distinct=found.get("distinct", 0),
+        checked=found.get("checked", 0),
+        tape=tape,
+    )
+
+
+class _Server:
+    """The fork server of one hunt; `cpu_seconds` adds up over its children."""
+
+    def __init__(self) -> None:
+        self.cpu_seconds = 0.0
+        home = str(Path(__file__).resolve().parents[2])
+        paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", f"{__package__}.server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+
+    def ask(self, request: Answer) -> tuple[str, Answer]:
+        """(why it is unknown or "", result). Raises HarnessError where the server is gone."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise HarnessError(f"the fork server ended with status {self._process.wait()}")
+        answer: Answer = json.loads(line)
+        self.cpu_seconds += answer["cpu_seconds"]
+        return answer["unknown"], answer["result"] or {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
