@@ -78,7 +78,7 @@ class Session:
 
     def read(self, key: bytes) -> bytes | None:
         """The key's value, None if it has none."""
-        self._begin(key)
+        self._begin(key, b"", is_read=True)
         try:
             return self._read(key)
         finally:
@@ -143,14 +143,14 @@ class Session:
 
     # -- one operation -----------------------------------------------------------------------------
 
-    def _begin(self, key: bytes, value: bytes | None = None) -> None:
-        """Validate, take a serial, enter. `value` None: the operation changes nothing."""
+    def _begin(self, key: bytes, value: bytes, *, is_read: bool = False) -> None:
+        """Validate, take a serial, enter."""
         if self._is_closed:
             raise ClosedError(f"session {self.name!r} is closed; resume it with resume_session")
         self._poison.check()
-        if value is not None and self._is_read_only:
+        if self._is_read_only and not is_read:
             raise ReadOnlyError("the store was opened read-only")
-        self._check_sizes(key, value or b"")
+        self._check_sizes(key, value)
         if self._is_busy:
             raise SessionError(f"session {self.name!r} is in use: one thread, one operation at a time")
         self._is_busy = True

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .crashes import Coverage, Finding, search_tape
     from .errors import HarnessError, TapeError, VerifierError
-    from .machine import FasterMachine, StoreMachine, StoreViolation
+    from .machine import StoreMachine, StoreViolationError, run_machine
     from .model import Issued, Result
     from .subjects import Bound, FasterSubject, Subject
     from .tape import Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
@@ -29,7 +29,6 @@ __all__ = [
     "Coverage",
     "Crash",
     "Era",
-    "FasterMachine",
     "FasterSubject",
     "Finding",
     "HarnessError",
@@ -40,7 +39,7 @@ __all__ = [
     "Result",
     "Run",
     "StoreMachine",
-    "StoreViolation",
+    "StoreViolationError",
     "Subject",
     "Tape",
     "TapeError",
@@ -51,13 +50,14 @@ __all__ = [
     "decode_tape",
     "encode_tape",
     "play",
+    "run_machine",
     "search_tape",
 ]
 
 _MODULES = {
     "crashes": ("Coverage", "Finding", "search_tape"),
     "errors": ("HarnessError", "TapeError", "VerifierError"),
-    "machine": ("FasterMachine", "StoreMachine", "StoreViolation"),
+    "machine": ("StoreMachine", "StoreViolationError", "run_machine"),
     "model": ("Issued", "Result"),
     "subjects": ("Bound", "FasterSubject", "Subject"),
     "tape": ("Crash", "Era", "Kind", "Operation", "Tape", "decode_tape", "encode_tape"),

@@ -29,12 +29,37 @@ from typing import Final, Protocol
 import msgspec
 
 from .errors import HarnessError, TapeError
-from .tape import Tape, decode_tape, encode_tape
+from .tape import FORMAT, Tape, decode_tape, encode_tape
 from .verdict import Breach, Unknown, Verdict, Violation
 
-__all__ = ["Expected", "Kept", "Outcome", "Played", "encode_kept", "keep", "load", "replay"]
+__all__ = [
+    "DamagedTapeError",
+    "Expected",
+    "Kept",
+    "Outcome",
+    "Played",
+    "UnstableError",
+    "UnsupportedTapeError",
+    "encode_kept",
+    "keep",
+    "load",
+    "parse",
+    "replay",
+]
 
-_FIELDS: Final = {"tape", "expected", "digest", "post_mortem"}
+_MARK: Final = b'"eras"'
+
+
+class DamagedTapeError(TapeError):
+    """The bytes were a tape once."""
+
+
+class UnsupportedTapeError(TapeError):
+    """A tape of another format, or for something that this release does not have."""
+
+
+class UnstableError(HarnessError):
+    """Two runs of one tape differ."""
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -106,15 +131,42 @@ def encode_kept(kept: Kept) -> bytes:
 
 def load(path: Path) -> Kept:
     """The kept tape, or the bare tape, in a file. Raises TapeError, OSError."""
-    data = path.read_bytes()
+    return parse(path.read_bytes(), str(path))
+
+
+def parse(data: bytes, name: str) -> Kept:
+    """The kept tape, or the bare tape, in `data`; `name` is for the message when it is none.
+
+    Raises TapeError: DamagedTapeError where it was one, UnsupportedTapeError where it is another
+    release's.
+    """
     try:
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        if not _FIELDS & fields.keys():
-            return Kept(decode_tape(data))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if data.lstrip()[:1] == b"{" and _MARK in data:
+            raise DamagedTapeError(f"{name}: a damaged tape: {error}") from None
+        raise TapeError(f"{name}: not a tape: {error}") from None
+    if not {"tape", "eras"} & fields.keys():
+        raise TapeError(f"{name}: not a tape: it has neither eras nor a tape with them")
+    try:
+        if "tape" not in fields:
+            return Kept(_tape(data, name))
         file = msgspec.json.decode(data, type=_File)
-        return Kept(decode_tape(bytes(file.tape)), file.expected, file.digest, file.post_mortem)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise TapeError(f"not a tape: {error}") from None
+        return Kept(_tape(bytes(file.tape), name), file.expected, file.digest, file.post_mortem)
+    except msgspec.ValidationError as error:
+        raise DamagedTapeError(f"{name}: a damaged tape: {error}") from None
+
+
+def _tape(data: bytes, name: str) -> Tape:
+    """Raises DamagedTapeError, UnsupportedTapeError."""
+    fields = msgspec.json.decode(data)
+    number = fields.get("format", FORMAT) if isinstance(fields, dict) else FORMAT
+    if isinstance(number, int) and number != FORMAT:
+        raise UnsupportedTapeError(f"{name}: a tape of format {number}; this release plays format {FORMAT}")
+    try:
+        return decode_tape(data)
+    except TapeError as error:
+        raise DamagedTapeError(f"{name}: a damaged tape: {error}") from None
 
 
 def replay(
@@ -124,11 +176,11 @@ def replay(
 ) -> tuple[Outcome, Tape]:
     """What became of it, and the tape that shows it: its own, or one that the search found.
 
-    Raises HarnessError if two runs of one tape differ.
+    Raises UnstableError if two runs of one tape differ.
     """
     played = run(kept.tape)
     if played.digest() != run(kept.tape).digest():
-        raise HarnessError("nondeterminism: two runs of one tape differ; nothing it shows may be trusted")
+        raise UnstableError("nondeterminism: two runs of one tape differ; what it shows may not be trusted")
     is_exact = played.digest() == kept.digest
     if isinstance(played.verdict, Unknown):
         return Outcome.UNDECIDED, kept.tape

@@ -33,7 +33,8 @@ def filled(device: MemoryDevice, tiny: Settings) -> MemoryDevice:
             if number % 40 == 39:
                 store.checkpoint()
     # Open as a device, though no store has it.
-    assert device.acquire(owner := object())
+    owner = object()
+    assert device.acquire(owner)
     device.release(owner)
     return device
 

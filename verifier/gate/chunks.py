@@ -23,7 +23,7 @@ from ..mutants.hunt import kill
 from ..profiles import CrashPlan, ModelPlan, MutantsPlan
 from ..programs import count_programs, random_tapes, small_programs
 from ..tape import Operation
-from .document import Planted
+from .document import Hunted
 
 __all__ = [
     "Chunk",
@@ -46,7 +46,7 @@ class Result:
 
     coverage: Coverage = field(default_factory=Coverage)
     finding: Finding | None = None
-    planted: Planted | None = None
+    planted: Hunted | None = None
     unknown: str = ""
 
 
@@ -129,7 +129,7 @@ class PlantedBug:
     def run(self) -> Result:
         row = kill(self.name, seed=self.seed)
         coverage = Coverage(programs=row.programs, distinct=row.distinct, checked=row.checked)
-        planted = Planted(
+        planted = Hunted(
             row.name, row.ancestor, row.oracle, row.kind, row.killed, row.cpu_seconds, row.operations, row.why
         )
         return Result(coverage, planted=planted, unknown=f"{row.name}: {row.unknown}" if row.unknown else "")

@@ -11,7 +11,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -63,18 +63,19 @@ def run_gate(
     started = monotonic()
     deadline = None if budget is None else started + budget
     report = GateReport(profile.name, seed)
-    lanes = Lanes(jobs, executor)
     otherwise = f"powercut gate --profile {profile.name} --seed {seed}" + (f" --law {law}" if law else "")
     try:
-        for name, stage, chunks in _stages(profile, law, seed):
-            report.stages[name] = stage
-            _run_stage(name, stage, chunks, lanes, deadline, progress, findings_folder, otherwise)
-            if stage.violations or stage.unstable:
-                break
-        lanes.close()
+        with Lanes(jobs, executor) as lanes:
+            for name, stage, chunks in _stages(profile, law, seed):
+                report.stages[name] = stage
+                _run_stage(name, stage, chunks, lanes, deadline, progress, findings_folder, otherwise)
+                if stage.violations or stage.unstable:
+                    break
     except KeyboardInterrupt:
         report.interrupted = True
-        lanes.abandon()
+    except BrokenExecutor as error:
+        *_, last = report.stages.values()
+        last.failures.append(f"a process of the gate is gone: {error}")
     report.seconds = round(monotonic() - started, 2)
     report.conclude()
     return report

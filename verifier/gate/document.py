@@ -11,16 +11,17 @@ Invariants
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from ..profiles import Floor
 
-__all__ = ["SCHEMA", "VERDICTS", "Bound", "GateReport", "Planted", "Stage", "Violated", "json_schema"]
+__all__ = ["SCHEMA", "VERDICTS", "Bound", "GateReport", "Hunted", "Stage", "Violated", "json_schema"]
 
 SCHEMA: Final = 1
-VERDICTS: Final = {
+Exit = Literal[0, 1, 3, 4, 5, 130]
+VERDICTS: Final[dict[Exit, str]] = {
     0: "consistent",
     1: "violation",
     3: "below its floor",
@@ -59,7 +60,7 @@ class Violated(msgspec.Struct):
     story: str = ""
 
 
-class Planted(msgspec.Struct):
+class Hunted(msgspec.Struct):
     """A planted bug, and whether the oracle that must catch it did."""
 
     name: str
@@ -92,7 +93,7 @@ class Stage(msgspec.Struct):
     unknown: list[str] = []  # What was not decided, and why.
     failures: list[str] = []  # Of the harness itself.
     bounds: list[Bound] = []
-    mutants: list[Planted] = []
+    mutants: list[Hunted] = []
     seconds: float = 0.0
 
     def shortfalls(self) -> list[str]:
@@ -125,8 +126,8 @@ class GateReport(msgspec.Struct):
     profile: str
     seed: int
     stages: dict[str, Stage] = {}
-    schema: int = SCHEMA
-    exit: int = 0
+    schema: Literal[1] = SCHEMA
+    exit: Exit = 0
     verdict: str = VERDICTS[0]
     summary: str = ""  # The closing line.
     interrupted: bool = False
@@ -142,7 +143,7 @@ class GateReport(msgspec.Struct):
         """The document, indented."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
-    def _exit(self) -> int:
+    def _exit(self) -> Exit:
         stages = self.stages.values()
         if self.interrupted:
             return 130
@@ -197,6 +198,9 @@ class GateReport(msgspec.Struct):
 
 
 def json_schema() -> bytes:
-    """The JSON Schema of the document, as it is shipped."""
+    """The JSON Schema of the document, as it is shipped. A report is written with all its fields."""
     schema = msgspec.json.schema(GateReport)
+    definitions: dict[str, dict[str, Any]] = schema["$defs"]
+    for definition in definitions.values():
+        definition["required"] = list(definition["properties"])
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"

@@ -5,12 +5,14 @@ shrunk, written as a tape, and told.
 
 Invariants
   1  what did not come back with one digest and the same kind is nondeterminism, not a violation
-  2  a tape that cannot be written does not hide the violation
+  2  a tape that cannot be shrunk, told or written does not hide the violation
 """
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +49,17 @@ def take_down(finding: Finding, name: str, stage: Stage, lanes: Lanes, folder: P
         repeat = _keep(finding.tape, f"{name}-unstable-{first.digest[:8]}", stage, folder)[1] or otherwise
         stage.unstable.append(what + f"{_say(first)}, then {_say(second)}; {repeat}")
         return
-    tape, last = lanes.call(_shrink, finding)
+    tape, last = finding.tape, first
+    with _tried(stage, "shrinking"):
+        tape, last = lanes.call(_shrink, finding)
     verdict = last.verdict
     assert isinstance(verdict, Violation)
     file, repeat = _keep(
         tape, f"{name}-{verdict.oracle}-{verdict.breach.name.lower()}-{last.digest[:8]}", stage, folder
     )
+    story = ""
+    with _tried(stage, "telling"):
+        story = lanes.call(_tell, tape, file)
     stage.violations.append(
         Violated(
             verdict.oracle,
@@ -61,9 +68,17 @@ def take_down(finding: Finding, name: str, stage: Stage, lanes: Lanes, folder: P
             count_operations(tape),
             file,
             repeat or otherwise,
-            lanes.call(_tell, tape, file),
+            story,
         )
     )
+
+
+@contextmanager
+def _tried(stage: Stage, what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 (a failure of the harness; the violation stands)
+        stage.failures.append(f"{what} failed: {type(error).__name__}: {error}")
 
 
 def _replay(tape: Tape) -> _Replay:

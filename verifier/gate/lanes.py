@@ -3,7 +3,8 @@
 Invariants
   1  results come in the order of the chunks, whatever the order in which they end
   2  after a budget is spent no further chunk is handed out; those handed out are waited for
-  3  Ctrl-C is the parent's alone: a lane ignores it, and ends when it is told to, or with its parent
+  3  Ctrl-C is the parent's alone: it is held back from a lane since before the lane is born, and
+     the lane ends when it is told to, or with its parent
 
 Threads: one caller. Processes are spawned, so that a lane holds nothing of its parent's threads.
 """
@@ -17,7 +18,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from typing import Final, ParamSpec, TypeVar
+from types import TracebackType
+from typing import Final, ParamSpec, Self, TypeVar
 
 from .chunks import Chunk, Result
 
@@ -39,7 +41,7 @@ class Lanes:
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `function` returns in one of the lanes."""
-        return self._executor.submit(function, *args, **kwargs).result()
+        return self._submit(function, *args, **kwargs).result()
 
     def results(
         self, chunks: Iterable[Chunk], is_over: Callable[[], bool]
@@ -53,7 +55,7 @@ class Lanes:
                     chunk = next(rest, None)
                     if chunk is None:
                         break
-                    out.append((chunk, self._executor.submit(_run, chunk)))
+                    out.append((chunk, self._submit(_run, chunk)))
                 if not out:
                     return
                 chunk, future = out.popleft()
@@ -62,14 +64,27 @@ class Lanes:
             for _, future in out:
                 future.cancel()
 
-    def close(self) -> None:
-        """Wait for what was handed out, and end the processes made here."""
-        if self._own:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+    def _submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if not self._own or isinstance(self._executor, _Here):
+            return self._executor.submit(function, *args, **kwargs)
+        # Processes are born in here, and keep for life what is held back at birth.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._executor.submit(function, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def abandon(self) -> None:
-        """End the processes made here, whatever they are at."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the processes made here; after an error, end them whatever they are at."""
         if not self._own:
+            return
+        if kind is None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
             return
         self._executor.shutdown(wait=False, cancel_futures=True)
         lanes = [child for child in multiprocessing.active_children() if child not in self._before]
@@ -98,7 +113,6 @@ def _make(jobs: int) -> Executor:
 
 
 def _begin_lane() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,9 +1,9 @@
 """Planted bugs: who checks the checker.
 
-    bank      the bugs as data: a source edit, its real ancestor, the oracle that must object
-    hook      plants one of them in this process, while the module is imported
-    server    a clean process that forks a child for each question
-    chase     what the child does: search, shrink, replay
-    contract  what the child does for a bug in the device
-    hunt      asks, and decides what is a kill
+planted   what a planted bug is; bank, bank_*: all of them
+hook      plants one of them in this process, while the module is imported
+server    a clean process that forks a child for each question
+chase     what the child does: search, shrink, replay
+contract  what the child does for a bug in the device
+hunt      asks, and decides what is a kill
 """

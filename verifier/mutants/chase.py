@@ -3,9 +3,9 @@
     chase    search programs in size order for a violation of the kind expected; shrink it
     replay   play one tape; verdict and digest
 
-The order: every program of one step, then two; every program around one checkpoint taken apart
-into its steps; every program of three steps; random tapes that grow. Each in all geometries. So
-the first kill is nearly minimal, and nothing here knows which bug is planted.
+The order: every program of one step, then two; those around one checkpoint taken apart into its
+steps; those in which pages turn; every program of three steps; random tapes that grow. Each in
+all geometries. So the first kill is nearly minimal, and nothing here knows which bug is planted.
 
 Source: small-scope search (Jackson; CrashMonkey's bounded programs).
 """
@@ -13,7 +13,7 @@ Source: small-scope search (Jackson; CrashMonkey's bounded programs).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from random import Random
 from typing import Any, Final
 
@@ -25,13 +25,13 @@ from ..geometries import GEOMETRIES, make_faster
 from ..programs import random_tapes, small_programs
 from ..recoveries import Recoveries
 from ..shrink import count_operations, shrink
-from ..tape import Era, Kind, Operation, Tape, decode_tape, encode_tape
+from ..tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ..verdict import Breach, Violation
 from ..world import play
-from .bank import CONTRACT
 from .contract import judge_device
+from .planted import CONTRACT
 
-__all__ = ["answer", "stepped_programs", "tapes_in_size_order"]
+__all__ = ["answer", "paged_runs", "stepped_runs", "tapes_in_size_order"]
 
 SMALL_STEPS: Final = 2
 RANDOM_STEPS: Final = (4, 6, 8, 10, 12, 16, 20)
@@ -40,6 +40,7 @@ LIMIT: Final = 1024  # Crash states of one crash point.
 SHRINK_RUNS: Final = 6_000
 
 Answer = dict[str, Any]
+Program = tuple[Operation, ...]
 
 
 def answer(request: Answer) -> bytes:
@@ -55,31 +56,50 @@ def tapes_in_size_order(seed: int) -> Iterator[Tape]:
     """What is searched, in order."""
     geometries = sorted(GEOMETRIES)
     small = [program for program in small_programs(3) if program]
-    short = [program for program in small if len(program) <= SMALL_STEPS]
-    long = [program for program in small if len(program) > SMALL_STEPS]
-    for programs in (short, list(stepped_programs()), long):
-        for program in programs:
+    short = [(program,) for program in small if len(program) <= SMALL_STEPS]
+    long = [(program,) for program in small if len(program) > SMALL_STEPS]
+    for runs in (short, list(stepped_runs()), list(paged_runs()), long):
+        for programs in runs:
+            eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
             for geometry in geometries:
-                yield Tape((Era(program),), geometry)
+                yield Tape(eras, geometry)
     random = Random(seed)
-    yield from chain.from_iterable(
-        random_tapes(random, RANDOM_TAPES, geometries, "posix", steps) for steps in RANDOM_STEPS
-    )
+    for steps in RANDOM_STEPS:
+        yield from random_tapes(random, RANDOM_TAPES, geometries, "posix", steps)
 
 
-def stepped_programs() -> Iterator[tuple[Operation, ...]]:
-    """At most one operation, a checkpoint begun and taken some steps on, an operation, its end; in size order."""
-    around: list[tuple[Operation, ...]] = [()]
-    around += [(Operation(kind, 0, 0),) for kind in (Kind.UPSERT, Kind.DELETE, Kind.RMW)]
-    around += [(Operation(Kind.UPSERT, 1, 1),)]
+def stepped_runs() -> Iterator[tuple[Program, ...]]:
+    """At most one operation, a checkpoint begun and taken some steps on, an operation, its end.
+
+    And the same with another checkpoint after a power cut. In size order.
+    """
+    one: list[Program] = [(Operation(kind, 0, 0),) for kind in (Kind.UPSERT, Kind.DELETE, Kind.RMW)]
+    one += [(Operation(Kind.UPSERT, 1, 1),)]
     programs = [
         (*before, Operation(Kind.START), *[Operation(Kind.STEP)] * steps, *during, Operation(Kind.CHECKPOINT))
-        for before in around
+        for before in ((), *one)
         for steps in range(5)
-        for during in around
-        if during
+        for during in one
     ]
-    yield from sorted(programs, key=len)
+    for program in sorted(programs, key=len):
+        yield (program,)
+        yield (program, (Operation(Kind.CHECKPOINT),))
+
+
+def paged_runs() -> Iterator[tuple[Program, ...]]:
+    """A key is written, then so much else that pages turn; then it is used again.
+
+    With and without a checkpoint and a power cut in between. In size order.
+    """
+    upsert, delete = Operation(Kind.UPSERT), Operation(Kind.DELETE)
+    before: list[Program] = [(), (upsert,), (upsert, delete)]
+    after = [Operation(kind) for kind in (Kind.READ, Kind.UPSERT, Kind.RMW, Kind.INSERT, Kind.DELETE)]
+    for count in range(1, 5):
+        turning = tuple(Operation(Kind.UPSERT, 0, 1 + number, SIZES - 1) for number in range(count))
+        for first in before:
+            yield from [((*first, *turning, last),) for last in after]
+            saved = (*first, *turning, Operation(Kind.CHECKPOINT))
+            yield from [(saved, (last,)) for last in after]
 
 
 def _chase(request: Answer) -> Answer:
@@ -89,9 +109,7 @@ def _chase(request: Answer) -> Answer:
     kept: dict[str, Recoveries] = {}
     others: dict[str, int] = {}
     for tape in islice(tapes_in_size_order(request["seed"]), request["programs_max"]):
-        recoveries = kept.setdefault(
-            tape.geometry, Recoveries(make_faster(tape.geometry), tape.law, LIMIT)
-        )
+        recoveries = kept.setdefault(tape.geometry, Recoveries(make_faster(tape.geometry), tape.law, LIMIT))
         seen, finding = search_tape(tape, limit=LIMIT, recoveries=recoveries)
         coverage.merge(seen)
         if finding is None:

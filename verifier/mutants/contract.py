@@ -22,7 +22,7 @@ import engine.device
 from engine import FileDevice
 
 from ..verdict import Breach, Violation
-from .bank import CONTRACT
+from .planted import CONTRACT
 
 __all__ = ["judge_device"]
 

@@ -1,11 +1,13 @@
-"""The import hook: edits the source of one module on its way into the interpreter.
+"""The import hook: plants one bug of the bank in this process, before the engine is imported.
+
+The edited source is compiled in the place of the file's; the file is not touched, and no cache of
+compiled code is read or written.
 
 Invariants
-  1  an edit is refused unless its old text occurs exactly once
-  2  cached bytecode is neither used nor written for the edited module
-  3  nothing on disk changes
+  1  the old text stands in the module exactly once, else nothing is planted
+  2  no module of the bug's package was imported before the hook
 
-Threads: one, before the first import of the module.
+Threads: one, before the first import of the engine.
 """
 
 from __future__ import annotations
@@ -14,61 +16,77 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
 from types import CodeType, ModuleType
 
-__all__ = ["PlantError", "install", "plant"]
+from ..errors import HarnessError
+from .bank import find
+from .planted import Mutant
+
+__all__ = ["edit", "install", "read_source"]
 
 
-class PlantError(Exception):
-    """An edit that cannot be made: the bank and the source have grown apart."""
+def install(name: str) -> None:
+    """Plant the named bug in this process.
+
+    Raises KeyError where the bank has no such name, HarnessError where the package is imported
+    already or the old text is not there exactly once.
+    """
+    mutant = find(name)
+    package = mutant.module.partition(".")[0]
+    if package in sys.modules:
+        raise HarnessError(f"{name}: {package} is imported already, the bug would not be in it")
+    edit(read_source(mutant), mutant)
+    sys.meta_path.insert(0, _Finder(mutant))
 
 
-def plant(module: str, source: str, old: str, new: str) -> str:
-    """The source with the edit made. Raises PlantError (invariant 1)."""
-    count = source.count(old)
+def edit(source: str, mutant: Mutant) -> str:
+    """The source with the bug in it. Raises HarnessError unless the old text is there once."""
+    count = source.count(mutant.old)
     if count != 1:
-        raise PlantError(f"{module}: {old!r} occurs {count} times, expected exactly 1")
-    return source.replace(old, new)
+        raise HarnessError(f"{mutant.name}: the old text stands {count} times in {mutant.module}: expected 1")
+    return source.replace(mutant.old, mutant.new)
 
 
-class _PlantingLoader(SourceFileLoader):
-    """Compiles the edited source, whatever bytecode lies about."""
-
-    def __init__(self, fullname: str, path: str, old: str, new: str) -> None:
-        super().__init__(fullname, path)
-        self._old = old
-        self._new = new
-
-    def get_code(self, fullname: str) -> CodeType:
-        source = self.get_source(fullname)
-        assert source is not None
-        edited = plant(fullname, source, self._old, self._new)
-        code: CodeType = compile(edited, self.path, "exec", dont_inherit=True)
-        return code
+def read_source(mutant: Mutant) -> str:
+    """The unchanged source of the bug's module, found without importing anything."""
+    path: Sequence[str] | None = None
+    at = ""
+    origin = ""
+    for part in mutant.module.split("."):
+        at = f"{at}.{part}" if at else part
+        spec = PathFinder.find_spec(at, path)
+        if spec is None or spec.origin is None:
+            raise HarnessError(f"{mutant.name}: no source of {mutant.module} found")
+        path, origin = spec.submodule_search_locations, spec.origin
+    return Path(origin).read_text(encoding="utf-8")
 
 
-class _PlantingFinder(MetaPathFinder):
-    """Finds the edited module first, and leaves all others to whoever comes after."""
+class _Finder(MetaPathFinder):
+    """Finds the one module that is edited; all others are left to the finders behind it."""
 
-    def __init__(self, module: str, old: str, new: str) -> None:
-        self._module = module
-        self._old = old
-        self._new = new
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != self._module:
+        if fullname != self._mutant.module:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
-        if spec is None or not isinstance(spec.loader, SourceFileLoader):
-            raise PlantError(f"{fullname} has no source to edit")
-        spec.loader = _PlantingLoader(fullname, spec.loader.path, self._old, self._new)
+        if spec is not None and spec.origin is not None:
+            spec.loader = _Loader(self._mutant, fullname, spec.origin)
         return spec
 
 
-def install(module: str, old: str, new: str) -> None:
-    """Edit the module from now on. Raises PlantError where it is already imported."""
-    if module in sys.modules:
-        raise PlantError(f"{module} is already imported, too late to edit it")
-    sys.meta_path.insert(0, _PlantingFinder(module, old, new))
+class _Loader(SourceFileLoader):
+    """Compiles the edited source, whatever compiled code lies about."""
+
+    def __init__(self, mutant: Mutant, fullname: str, path: str) -> None:
+        super().__init__(fullname, path)
+        self._mutant = mutant
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = Path(self.path).read_text(encoding="utf-8")
+        code: CodeType = compile(edit(source, self._mutant), self.path, "exec", dont_inherit=True)
+        return code

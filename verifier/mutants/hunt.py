@@ -27,7 +27,8 @@ import msgspec
 from ..errors import HarnessError
 from ..tape import Tape, decode_tape
 from ..verdict import Breach
-from .bank import CONTRACT, Mutant, find
+from .bank import find
+from .planted import Mutant
 
 __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix"]
 

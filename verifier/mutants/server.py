@@ -28,7 +28,6 @@ import traceback
 from importlib import import_module
 from typing import Any, Final
 
-from .bank import find
 from .hook import install
 
 __all__ = ["serve"]
@@ -97,8 +96,7 @@ def _work(request: Request, sink: int) -> None:
         if imported:
             raise RuntimeError(f"the fork server has imported {imported}")
         if request["bug"]:
-            mutant = find(request["bug"])
-            install(mutant.module, mutant.old, mutant.new)
+            install(request["bug"])
         task = import_module(".chase", __package__).answer
         answer = b'{"unknown": "", "result": ' + task(request) + b"}"
     except Exception:  # noqa: BLE001 (told to the client: it decided nothing)

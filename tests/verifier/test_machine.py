@@ -1,0 +1,242 @@
+"""The machine: it says no to a store that forgets, yes to one that does not, and repeats itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import ClassVar
+from zlib import crc32
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from faultfs import FaultDevice
+from verifier.errors import HarnessError
+from verifier.machine import StoreMachine, StoreViolationError, run_machine
+from verifier.model import Issued, Result, apply
+from verifier.subjects import Bound, Subject
+from verifier.tape import Kind
+from verifier.verdict import Breach
+from verifier.world import play
+
+_FEW = settings(max_examples=60, stateful_step_count=8, derandomize=True, database=None, deadline=None)
+
+
+class Snapshots:
+    """A dict; each checkpoint writes all of it to a new file, and the newest whole one is recovered."""
+
+    syncs_data = True
+    syncs_names = True
+
+    def __init__(self, device: FaultDevice) -> None:
+        self._device = device
+        self._content: dict[bytes, bytes] = {}
+        self._count = 0
+        for name in reversed(device.list()):
+            data = bytearray(device.size(name))
+            device.read_into(name, 0, data)
+            if data[:8] == b"%08x" % crc32(data[8:]):
+                self._count = int(name)
+                self._content = {key.encode(): value.encode() for key, value in json.loads(data[8:]).items()}
+                device.sync(name)
+                break
+            device.remove(name)
+        device.sync_names()
+        self._recovered = self._count
+
+    def recovered(self) -> Bound:
+        return self._recovered
+
+    def apply(self, issued: Issued) -> Result:
+        self._count += 1
+        return apply(self._content, issued)
+
+    def checkpoint(self) -> Bound:
+        name = f"{self._count:06}"
+        if name not in self._device.list():
+            texts = {key.decode(): value.decode() for key, value in self._content.items()}
+            body = json.dumps(texts).encode()
+            self._device.create(name)
+            self._device.write(name, 0, b"%08x%s" % (crc32(body), body))
+            if self.syncs_data:
+                self._device.sync(name)
+            if self.syncs_names:
+                self._device.sync_names()
+        return self._count
+
+    def read_all(self) -> dict[bytes, bytes]:
+        return dict(self._content)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class _SyncsNoData(Snapshots):
+    syncs_data = False
+
+
+class _SyncsNoNames(Snapshots):
+    syncs_names = False
+
+
+class _ReadsNothing(Snapshots):
+    def apply(self, issued: Issued) -> Result:
+        result = super().apply(issued)
+        return None if issued.kind is Kind.READ else result
+
+
+class SnapshotMachine(StoreMachine):
+    store_class: ClassVar[type[Snapshots]] = Snapshots
+
+    def make_store(self, device: FaultDevice) -> Subject:
+        return self.store_class(device)
+
+
+class _SyncsNoDataMachine(SnapshotMachine):
+    store_class = _SyncsNoData
+
+
+class _SyncsNoNamesMachine(SnapshotMachine):
+    store_class = _SyncsNoNames
+
+
+class _ReadsNothingMachine(SnapshotMachine):
+    store_class = _ReadsNothing
+
+
+def _search(machine: type[StoreMachine], seed: int = 1) -> object:
+    return run_machine(seed=seed, examples=40, steps=10, geometry="tiny", machine=machine)
+
+
+@pytest.mark.parametrize("machine", [StoreMachine, SnapshotMachine])
+def test_store_that_keeps_its_word_passes_with_every_kind_of_era_seen(machine: type[StoreMachine]) -> None:
+    coverage, finding = run_machine(seed=1, examples=60, steps=12, geometry="tiny", machine=machine)
+    assert finding is None
+    assert coverage.programs > 10
+    assert coverage.checked > 20
+    assert coverage.after_checkpoint > 0
+    assert coverage.several_eras > 0
+
+
+@pytest.mark.parametrize("geometry", ["colliding", "paired"])
+def test_faster_passes_in_other_geometries(geometry: str) -> None:
+    coverage, finding = run_machine(seed=2, examples=10, steps=12, geometry=geometry)
+    assert finding is None
+    assert coverage.distinct > 100
+
+
+@pytest.mark.parametrize(
+    ("machine", "oracle", "breach"),
+    [
+        (_SyncsNoDataMachine, "prefix", Breach.LOST_ACK),
+        (_SyncsNoNamesMachine, "prefix", Breach.LOST_ACK),
+        (_ReadsNothingMachine, "model", Breach.WRONG_RESULT),
+    ],
+)
+def test_broken_store_is_found_and_the_tape_plays_it_again(
+    machine: type[SnapshotMachine], oracle: str, breach: Breach
+) -> None:
+    _, finding = run_machine(seed=1, examples=200, steps=10, geometry="tiny", machine=machine)
+    assert finding is not None
+    assert (finding.verdict.oracle, finding.verdict.breach) == (oracle, breach)
+    assert finding.verdict.is_same_kind(play(finding.tape, machine.store_class).verdict)
+    assert not finding.verdict.is_same_kind(play(finding.tape, Snapshots).verdict)
+
+
+def test_equal_seeds_give_equal_searches_and_others_do_not() -> None:
+    assert _search(StoreMachine) == _search(StoreMachine)
+    assert _search(StoreMachine) != _search(StoreMachine, seed=2)
+
+
+def test_users_example_is_shrunk_and_tells_the_story() -> None:
+    with pytest.raises(StoreViolationError) as raised:
+        run_state_machine_as_test(_SyncsNoNamesMachine, settings=_FEW)
+    tape = raised.value.tape
+    assert [operation.kind for era in tape.eras for operation in era.program][-1] == Kind.CHECKPOINT
+    assert sum(len(era.program) for era in tape.eras) == 2
+    story = str(raised.value)
+    assert story.startswith("lost acknowledged operation (prefix oracle, law posix)\n")
+    assert "recovered 0 of 1 acknowledged" in story
+    assert "lost: name 000001: absent" in story
+
+
+def test_users_right_store_passes() -> None:
+    run_state_machine_as_test(SnapshotMachine, settings=_FEW)
+
+
+def test_search_at_the_end_does_not_mask_what_a_rule_saw() -> None:
+    """The store both reads wrong and syncs nothing; an example that fails in a rule is not searched."""
+
+    class Both(_ReadsNothing):
+        syncs_data = False
+
+    class Machine(SnapshotMachine):
+        store_class = Both
+
+        def searched(self, coverage: object) -> None:
+            raise AssertionError("searched after an objection")
+
+    def example() -> None:
+        machine = Machine()
+        machine.open()
+        machine.upsert(0, 0, 0)
+        try:
+            machine.read(0, 0)
+        finally:
+            machine.teardown()
+
+    with pytest.raises(StoreViolationError) as raised:
+        example()
+    assert raised.value.verdict.breach is Breach.WRONG_RESULT
+
+
+def test_store_without_steps_and_operations_left_out_are_respected() -> None:
+    seen: set[int] = set()
+
+    class Machine(SnapshotMachine):
+        kinds = frozenset({Kind.UPSERT, Kind.CHECKPOINT, Kind.START, Kind.STEP})
+        sessions = 1
+
+        def searched(self, coverage: object) -> None:
+            for era in self.tape().eras:
+                seen.update(operation.kind for operation in era.program)
+                assert all(operation.session == 0 for operation in era.program)
+
+    run_state_machine_as_test(Machine, settings=_FEW)
+    assert seen == {Kind.UPSERT, Kind.CHECKPOINT}
+
+
+def test_failure_that_does_not_repeat_is_the_harness_speaking() -> None:
+    calls = 0
+
+    class Once(Snapshots):
+        def read_all(self) -> dict[bytes, bytes]:
+            nonlocal calls
+            calls += 1
+            return {b"ghost": b"0.9;"} if calls == 40 else super().read_all()
+
+    class Machine(SnapshotMachine):
+        store_class = Once
+
+    with pytest.raises(HarnessError):
+        _search(Machine)
+
+
+def test_importing_the_package_imports_neither_engine_nor_hypothesis() -> None:
+    code = (
+        "import sys, verifier; early = {'engine', 'faultfs', 'hypothesis', 'msgspec'} & set(sys.modules);"
+        "verifier.StoreMachine; print(sorted(early), 'engine' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]", "True"]
+
+
+def test_public_names_are_found_and_others_are_not() -> None:
+    import verifier
+
+    for name in verifier.__all__:
+        assert getattr(verifier, name) is not None
+    with pytest.raises(AttributeError):
+        _ = verifier.absent

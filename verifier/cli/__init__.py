@@ -1,0 +1,11 @@
+"""The command `powercut`: arguments in, one report out, and an exit code that a script can trust.
+
+app       commands and their options
+errors    what an exception is to a person: one line and an exit code
+tapes     replay, shrink, demo
+tables    what gate, mutants and inspect print
+"""
+
+from .app import main
+
+__all__ = ["main"]

@@ -1,0 +1,204 @@
+"""The commands of `powercut`, and their options.
+
+Invariants
+  1  one line to stderr for an error, never a traceback; the exit codes are those of `errors`
+  2  nothing heavy is imported before it is needed: the store only after a tape has said which bug
+     is to be planted in it
+  3  no command creates or changes a store
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from ..kept import Kept, load, parse
+from .errors import ENVIRONMENT, INTERRUPTED, USAGE, explain
+
+__all__ = ["main"]
+
+_BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
+_SECONDS: Final = {None: 1, "s": 1, "m": 60, "h": 3600}
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Cuts the power of a store at every write, and tells what it lost.",
+)
+
+_Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout in place of text.")]
+_Tape = Annotated[str, typer.Argument(metavar="TAPE", help="A tape, bare or kept; - reads stdin.")]
+_Seed = Annotated[int | None, typer.Option(min=0, help="Of every random choice; default: the profile's.")]
+
+
+def main() -> NoReturn:
+    """Run the command line; ends the process."""
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads on. What is left in the buffer goes nowhere, or the interpreter complains at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ENVIRONMENT)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (invariant 1)
+        code, line = explain(error)
+        if code == INTERRUPTED:
+            # The terminal shows ^C; the line begins after it.
+            print(file=sys.stderr)  # noqa: T201
+        typer.echo(f"powercut: {line}", err=True)
+    sys.exit(code or 0)
+
+
+@app.callback(invoke_without_command=True)
+def _powercut(
+    context: typer.Context,
+    is_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if is_version:
+        typer.echo(f"powercut {version('powercut')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(USAGE)
+
+
+@app.command()
+def gate(
+    profile: Annotated[str, typer.Option(help="ci, nightly, or a TOML file.")] = "ci",
+    budget: Annotated[str | None, typer.Option(help="Begin nothing more after 90s, 5m, 1h.")] = None,
+    seed: _Seed = None,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes.")] = 0,
+    law: Annotated[str | None, typer.Option(help="What a disk may do; default: the profile's.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the document there.")] = None,
+    findings: Annotated[Path, typer.Option(metavar="DIR", help="Where tapes of violations go.")] = Path(
+        "powercut-findings"
+    ),
+) -> int:
+    """Search programs, crashes and planted bugs; whether the store may pass."""
+    seconds = _seconds(budget)
+    if json is not None and not (json.absolute().parent.is_dir() and not json.is_dir()):
+        raise typer.BadParameter(f"--json {json}: no file can be written there")
+    from ..gate import run_gate
+    from ..profiles import load_profile
+    from .tables import Bars, tell_gate
+
+    plan = load_profile(profile)
+    with Bars() as bars:
+        report = run_gate(
+            plan,
+            seed=seed,
+            jobs=jobs or _cores(),
+            law=law,
+            budget=seconds,
+            findings_folder=findings,
+            progress=bars.show,
+        )
+    if json is not None:
+        json.write_bytes(report.to_json())
+    typer.echo(tell_gate(report))
+    return report.exit
+
+
+@app.command()
+def demo() -> int:
+    """A planted bug, found, shrunk and told, in a few seconds."""
+    from .demo import show
+
+    return show()
+
+
+@app.command()
+def replay(tape: _Tape, json: _Json = False) -> int:
+    """Play a tape again, with the bug that it plants, and tell the story."""
+    kept = _load(tape)
+    from . import tapes
+
+    return tapes.replay_tape(kept, "" if tape == "-" else tape, is_json=json)
+
+
+@app.command()
+def shrink(
+    tape: _Tape,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Keep the result there.")
+    ] = None,
+    json: _Json = False,
+) -> int:
+    """Find the smallest tape that still shows the same kind of violation."""
+    if out is not None and (out.exists() or not out.absolute().parent.is_dir()):
+        raise typer.BadParameter(f"--out {out}: exists, or its folder does not")
+    kept = _load(tape)
+    from . import tapes
+
+    return tapes.shrink_tape(kept, out, is_json=json)
+
+
+@app.command()
+def mutants(
+    only: Annotated[list[str] | None, typer.Option(help="A planted bug; may be given again.")] = None,
+    seed: _Seed = None,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Hunts at once.")] = 0,
+    json: _Json = False,
+) -> int:
+    """Plant each bug of the bank, and hunt it down: who checks the checker."""
+    from .planted import hunt_all
+
+    return hunt_all(only or [], seed or 0, jobs or _cores(), is_json=json)
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a store.")],
+    json: _Json = False,
+) -> int:
+    """Look at a store without opening it: roots, checkpoints, segments, damage. Writes nothing."""
+    from engine.inspection import inspect_store
+
+    from .tables import encode_inspection, tell_inspection
+
+    found = inspect_store(path)
+    typer.echo(encode_inspection(found) if json else tell_inspection(found))
+    return 0 if found.is_sound else 1
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(context: typer.Context) -> int:
+    """Measure, side by side; in a checkout, for bench/ is not in the wheel. Options go to bench/run.py."""
+    script = Path("bench", "run.py")
+    if not script.is_file():
+        typer.echo("powercut: bench/run.py is not here; run this in a checkout of powercut", err=True)
+        return ENVIRONMENT
+    code = subprocess.run([sys.executable, str(script), *context.args], check=False).returncode
+    return ENVIRONMENT if code else 0
+
+
+def _load(name: str) -> Kept:
+    """The kept tape, with its bug planted; the store may be imported after this and not before."""
+    kept = parse(sys.stdin.buffer.read(), "stdin") if name == "-" else load(Path(name))
+    if kept.tape.bug:
+        from .planted import plant_bug
+
+        plant_bug(kept.tape.bug)
+    return kept
+
+
+def _seconds(budget: str | None) -> float | None:
+    if budget is None:
+        return None
+    found = _BUDGET.fullmatch(budget)
+    if found is None or not float(found[1]):
+        raise typer.BadParameter(f"--budget {budget}: expected a number of seconds, or like 90s, 5m, 1h")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,64 @@
+"""Planted bugs on the command line: one in this process, or the hunt for all of them.
+
+Imports nothing of the store: what is planted must be planted before.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import typer
+
+from ..kept import UnsupportedTapeError
+from ..mutants.bank import BANK, find
+from ..mutants.hook import install
+from ..mutants.hunt import Row, kill, matrix
+from .errors import ENVIRONMENT, INCONCLUSIVE, OK
+
+__all__ = ["describe", "hunt_all", "plant_bug"]
+
+
+def plant_bug(name: str) -> None:
+    """Plant it in this process. Raises UnsupportedTapeError where there is none of that name."""
+    try:
+        install(name)
+    except KeyError:
+        raise UnsupportedTapeError(f"no planted bug {name!r} in this release") from None
+
+
+def hunt_all(only: list[str], seed: int, jobs: int, *, is_json: bool) -> int:
+    """Hunt the named bugs, or all; print the matrix."""
+    known = [mutant.name for mutant in BANK]
+    unknown = sorted(set(only) - set(known))
+    if unknown:
+        raise typer.BadParameter(f"--only {unknown[0]}: there are {', '.join(known)}")
+    names = [name for name in known if name in only or not only]
+    rows: list[Row] = []
+    # Each hunt is a process of its own; the threads only wait for them.
+    with ThreadPoolExecutor(jobs) as threads:
+        for row in threads.map(lambda name: kill(name, seed=seed), names):
+            rows.append(row)
+            if not is_json:
+                typer.echo(matrix([row]))
+    code = _code(rows)
+    if is_json:
+        document = {"schema": 1, "exit": code, "seed": seed, "mutants": rows}
+        typer.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
+    else:
+        typer.echo(f"{sum(row.killed for row in rows)} of {len(rows)} planted bugs killed")
+    return code
+
+
+def _code(rows: list[Row]) -> int:
+    if all(row.killed for row in rows):
+        return OK
+    return INCONCLUSIVE if all(row.killed or row.unknown for row in rows) else ENVIRONMENT
+
+
+def describe(name: str) -> tuple[str, list[tuple[str, str]], list[tuple[str, str]]]:
+    """Its ancestor, the lines that it takes out, and those that it puts in."""
+    mutant = find(name)
+    old, new = mutant.old.splitlines(), mutant.new.splitlines()
+    removed = [("-", line.strip()) for line in old if line.strip() and line not in new]
+    return mutant.ancestor, removed, [("+", line.strip()) for line in new if line.strip() and line not in old]

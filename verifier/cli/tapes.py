@@ -1,0 +1,121 @@
+"""Tapes on the command line: played again, and shrunk.
+
+Imports the store: whoever imports this has planted what is to be planted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import typer
+
+from faultfs import Law, UnknownLawError
+
+from ..geometries import GEOMETRIES
+from ..kept import Kept, Outcome, UnstableError, UnsupportedTapeError, keep, replay
+from ..report import tell
+from ..shrink import count_operations, searching, shrink
+from ..tape import Tape, encode_tape
+from ..verdict import Unknown, Verdict, Violation
+from ..world import Run, play
+from .errors import INCONCLUSIVE, OK, VIOLATION
+
+__all__ = ["replay_tape", "shrink_tape"]
+
+_SAID = {
+    Outcome.EXACT: "exact: the very run that was kept",
+    Outcome.MOVED: "moved: the pattern of writes has changed since it was kept, its kind has not",
+    Outcome.GONE: "gone: what was kept shows no more, in this run or in any crash state of its programs",
+    Outcome.BACK: "back: what was mended fails again",
+    Outcome.UNDECIDED: "undecided",
+}
+
+
+def replay_tape(kept: Kept, path: str, *, is_json: bool) -> int:
+    """Play it twice, and tell what became of it."""
+    check_playable(kept.tape)
+    is_expected = bool(kept.digest)
+    outcome, tape = replay(kept, play, searching()) if is_expected else (None, kept.tape)
+    run = _play_twice(tape)
+    code = code_of(run.verdict)
+    if is_json:
+        typer.echo(_encode(code, tape, run, outcome, kept))
+        return code
+    # A tape that a search has found is not the one in the file.
+    typer.echo(tell(tape, run, path=path if tape == kept.tape else ""), nl=False)
+    if outcome is not None:
+        typer.echo(f"\n{_SAID[outcome]}")
+    if kept.post_mortem:
+        typer.echo(f"\n{kept.post_mortem}")
+    return code
+
+
+def shrink_tape(kept: Kept, out: Path | None, *, is_json: bool) -> int:
+    """Shrink it, keep it in `out`, and tell the small one."""
+    check_playable(kept.tape)
+    before = _play_twice(kept.tape)
+    small, run = kept.tape, before
+    if isinstance(before.verdict, Violation):
+        small = shrink(kept.tape, before.verdict)
+        run = _play_twice(small)
+    if out is not None and isinstance(run.verdict, Violation):
+        keep(out, small, run, kept.post_mortem)
+    code = code_of(run.verdict)
+    if is_json:
+        typer.echo(_encode(code, small, run, None, None))
+        return code
+    typer.echo(tell(small, run, path="" if out is None else str(out)), nl=False)
+    if isinstance(run.verdict, Violation):
+        typer.echo(f"\nshrunk from {_length(kept.tape)} to {_length(small)}")
+    else:
+        typer.echo("\nnothing to shrink: the tape shows no violation")
+    return code
+
+
+def check_playable(tape: Tape) -> None:
+    """Raises UnsupportedTapeError for names that this release does not have."""
+    if tape.geometry not in GEOMETRIES:
+        raise UnsupportedTapeError(f"geometry {tape.geometry!r}: there are {', '.join(GEOMETRIES)}")
+    try:
+        Law.of(tape.law)
+    except UnknownLawError as error:
+        raise UnsupportedTapeError(str(error)) from None
+
+
+def code_of(verdict: Verdict) -> int:
+    """The exit code of a verdict."""
+    if isinstance(verdict, Violation):
+        return VIOLATION
+    return INCONCLUSIVE if isinstance(verdict, Unknown) else OK
+
+
+def _play_twice(tape: Tape) -> Run:
+    run = play(tape)
+    if run.digest() != play(tape).digest():
+        raise UnstableError("nondeterminism: two runs of this tape differ; what it shows may not be trusted")
+    return run
+
+
+def _encode(code: int, tape: Tape, run: Run, outcome: Outcome | None, kept: Kept | None) -> str:
+    verdict = run.verdict
+    shown = None
+    if isinstance(verdict, Violation):
+        shown = {"oracle": verdict.oracle, "kind": verdict.breach.value, "detail": verdict.detail}
+    document = {
+        "schema": 1,
+        "exit": code,
+        "violation": shown,
+        "unknown": verdict.why if isinstance(verdict, Unknown) else "",
+        "outcome": outcome,
+        "expected": None if kept is None else kept.expected,
+        "operations": count_operations(tape),
+        "digest": run.digest(),
+        "tape": msgspec.Raw(encode_tape(tape)),
+    }
+    return msgspec.json.format(msgspec.json.encode(document)).decode()
+
+
+def _length(tape: Tape) -> str:
+    operations, eras = count_operations(tape), len(tape.eras)
+    return f"{operations} operation{'s' * (operations != 1)} in {eras} era{'s' * (eras != 1)}"

@@ -1,0 +1,140 @@
+"""Planted bugs in the order of durable steps: acknowledged, and not there after a power cut."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .planted import Mutant
+
+__all__ = ["DURABILITY"]
+
+DURABILITY: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "data-never-synced",
+        "oxifaster 27f927e: flush_until wrote pages and never called device.flush()",
+        "engine.checkpoint",
+        "        self._log.flush(running.final)\n        self._log.sync()\n",
+        "        self._log.flush(running.final)\n",
+        "openable",
+        "UNOPENABLE",
+    ),
+    Mutant(
+        "table-synced-after-root",
+        "oxifaster 046cfba: delta metadata was written before its delta data",
+        "engine.tables",
+        """        with self._poison.guard(f"syncing {TABLE_FILE}"):
+            self._device.sync(TABLE_FILE)
+        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
+
+    def accept(self, head: Pointer, is_full: bool) -> None:
+        \"\"\"A root that names `head` is durable.\"\"\"
+""",
+        """        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
+
+    def accept(self, head: Pointer, is_full: bool) -> None:
+        self._device.sync(TABLE_FILE)
+""",
+        "openable",
+        "UNOPENABLE",
+    ),
+    Mutant(
+        "names-synced-after-root",
+        "oxifaster 046cfba: the snapshot was renamed before it was synced",
+        "engine.checkpoint",
+        """        if tables.has_new_name or self._log.has_new_names:
+            self._log.sync_names()
+            tables.has_new_name = False
+        self._commit(head, running.begin)
+""",
+        """        self._commit(head, running.begin)
+        if tables.has_new_name or self._log.has_new_names:
+            self._log.sync_names()
+            tables.has_new_name = False
+""",
+        "openable",
+        "UNOPENABLE",
+    ),
+    Mutant(
+        "segment-name-never-synced",
+        "oxifaster 284b129: the background worker left a part of the flush out",
+        "engine.checkpoint",
+        "        if tables.has_new_name or self._log.has_new_names:\n",
+        "        if tables.has_new_name:\n",
+        "openable",
+        "UNOPENABLE",
+    ),
+    Mutant(
+        "segment-dirty-only-at-its-start",
+        "oxifaster 2b62a49: the dirty bit was set at page offset 0 only, so a page was flushed once",
+        "engine.hybridlog",
+        "        if name not in self.unsynced:\n",
+        "        if offset == 0:\n",
+        "openable",
+        "UNOPENABLE",
+    ),
+    Mutant(
+        "acknowledged-before-any-root",
+        "FASTER #197-#227 family: completion reported by the caller and not by the device",
+        "engine.roots",
+        """            self._write(first, root, self._last + 1)
+            self._write(second, root, self._last + 1)
+            sequence = self._last + 1
+            self._owed = self._runtime.submit(lambda: self._write(third, root, sequence))
+""",
+        """            writes = (first, second, third)
+            self._owed = self._runtime.submit(
+                lambda: [self._write(file, root, self._last + 1) for file in writes]
+            )
+""",
+        "prefix",
+        "LOST_ACK",
+    ),
+    Mutant(
+        "root-never-synced",
+        "oxifaster 27f927e: a completed checkpoint that no sync stood behind",
+        "engine.roots",
+        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+            self._device.sync(file)
+""",
+        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+""",
+        "prefix",
+        "LOST_ACK",
+    ),
+    Mutant(
+        "table-block-overwritten",
+        "FASTER 5bee94bb: an incremental snapshot wrote over the base that it counted on",
+        "engine.tables",
+        "        offset = (end + self._unit - 1) // self._unit * self._unit\n",
+        "        offset = 0 * end\n",
+        "openable",
+        "UNOPENABLE",
+    ),
+    Mutant(
+        "oldest-root-recovered",
+        "garnet #2150: a start that took an older checkpoint without a word",
+        "engine.roots",
+        "        if newest is None or root.sequence > newest.sequence:\n",
+        "        if newest is None or root.sequence < newest.sequence:\n",
+        "prefix",
+        "LOST_ACK",
+    ),
+    Mutant(
+        "last-unit-never-flushed",
+        "oxifaster 93c2274: a partly filled page did not reach the device",
+        "engine.hybridlog",
+        "            final: int = (control[w.TAIL] + unit - 1) // unit * unit\n",
+        "            final: int = control[w.TAIL]\n",
+        "openable",
+        "UNOPENABLE",
+    ),
+    Mutant(
+        "evicted-before-flushed",
+        "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
+        "engine.hybridlog",
+        "            self.flush(control[w.SAFE_READ_ONLY])\n",
+        "",
+        "model",
+        "ERROR",
+    ),
+)

@@ -1,0 +1,69 @@
+"""Planted bugs in the operations themselves, and in the device."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .planted import CONTRACT, Mutant
+
+__all__ = ["DEVICE", "OPERATIONS"]
+
+OPERATIONS: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "tombstone-overwritten-in-place",
+        "FASTER ea38e00e: an upsert ignored the tombstone of the record it met",
+        "engine.kernels",
+        "    if link & w.TOMBSTONE:\n        return w.ROOM\n",
+        "",
+        "model",
+        "WRONG_VALUE",
+    ),
+    Mutant(
+        "tombstone-taken-for-present",
+        "oxifaster 2752475: conditional_insert gave up on a tombstone",
+        "engine.kernels",
+        "    batch[op + w.OP_RESULT] = w.ABSENT if link & w.TOMBSTONE else w.FOUND\n",
+        "    batch[op + w.OP_RESULT] = w.FOUND\n",
+        "model",
+        "WRONG_RESULT",
+    ),
+    Mutant(
+        "cold-tombstone-ignored",
+        "FASTER ea38e00e: one of several paths forgot the tombstone",
+        "engine.session",
+        "        if record is None or record.link & w.TOMBSTONE:\n",
+        "        if record is None:\n",
+        "model",
+        "WRONG_RESULT",
+    ),
+    Mutant(
+        "first-of-bucket-returned",
+        "FASTER 8888c7df: the walk over colliding hashes stopped at another key",
+        "engine.probe",
+        "            if alike and same(log, at + w.RECORD_HEADER_WORDS, batch, key, key_words):\n",
+        "            if alike:\n",
+        "model",
+        "WRONG_RESULT",
+    ),
+)
+
+DEVICE: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "device-sync-does-nothing",
+        "oxifaster 27f927e: nothing below the checkpoint ever synced",
+        "engine.device",
+        "        os.fdatasync(self._file_number(name))\n",
+        "        self._file_number(name)\n",
+        CONTRACT,
+        "LOST_ACK",
+    ),
+    Mutant(
+        "device-names-never-synced",
+        "oxifaster 046cfba: a new name was never made durable",
+        "engine.device",
+        '        self._file_number("")\n        os.fsync(self._folder)\n',
+        '        self._file_number("")\n',
+        CONTRACT,
+        "LOST_ACK",
+    ),
+)

@@ -1,0 +1,34 @@
+"""A planted bug: a source edit that takes one promise of the engine away, as data.
+
+    ancestor   where this bug, or this shape of bug, really happened: a commit or an issue of
+               FASTER, oxifaster or garnet, or powercut's own history
+    oracle     who must object, breach: to what kind of thing
+
+Invariants
+  1  the old text stands exactly once in its module; a refactoring that moves it fails a test
+  2  the engine names no planted bug: `hook` makes the edit on the way into the interpreter
+
+Source: mutation testing (DeMillo, Lipton and Sayward, 1978), with mutants that once lived.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["CONTRACT", "Mutant"]
+
+CONTRACT: Final = "contract"  # The oracle of the device's own bugs: no disk of ours is below it.
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One planted bug; `breach` is the name of a member of `verdict.Breach`."""
+
+    name: str
+    ancestor: str
+    module: str
+    old: str
+    new: str
+    oracle: str
+    breach: str
