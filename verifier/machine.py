@@ -62,12 +62,19 @@ _STEPPED: Final = frozenset({Kind.START, Kind.STEP})
 
 
 class StoreViolationError(AssertionError):
-    """A store broke a promise: the verdict, the tape that plays it again, and the story in words."""
+    """A store broke a promise: the verdict, the tape that plays it again, and as text the story.
 
-    def __init__(self, finding: Finding, story: str) -> None:
-        super().__init__(story)
+    The story is made when it is asked for: while Hypothesis shrinks, nobody reads it.
+    """
+
+    def __init__(self, finding: Finding, story: Callable[[], str]) -> None:
+        super().__init__(finding.verdict.detail)
         self.tape = finding.tape
         self.verdict = finding.verdict
+        self._story = story
+
+    def __str__(self) -> str:
+        return self._story()
 
 
 def _own(attribute: str, most: int) -> st.SearchStrategy[int]:
@@ -246,7 +253,9 @@ class StoreMachine(RuleBasedStateMachine):
         """The one place that raises: Hypothesis tells failures apart by their place."""
         if finding is not None:
             self._world.subject = None
-            raise StoreViolationError(finding, self.tell(finding, play(finding.tape, self._open_store)))
+            raise StoreViolationError(
+                finding, lambda: self.tell(finding, play(finding.tape, self._open_store))
+            )
 
 
 def tell_briefly(finding: Finding, run: Run) -> str:
@@ -301,9 +310,6 @@ def run_machine(
             if tape not in counted:
                 counted.add(tape)
                 total.merge(coverage)
-
-        def tell(self, finding: Finding, run: Run) -> str:
-            return finding.verdict.detail
 
     Searching.geometry, Searching.law, Searching.states_max, Searching.depth = geometry, law, limit, depth
     settings = hypothesis.settings(

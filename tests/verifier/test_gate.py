@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -136,6 +132,15 @@ def test_other_law_owes_the_programs_alone(tiny: Profile) -> None:
 def test_law_that_does_not_exist_is_refused(tiny: Profile) -> None:
     with pytest.raises(ValueError, match="no law 'wishful'"):
         run_gate(tiny, law="wishful")
+
+
+def test_planted_bug_is_hunted_alike_here_and_in_a_lane(tmp_path: Path) -> None:
+    name = BANK[0].name
+    profile = parse_profile(f'name = "m"\n[mutants]\nonly = ["{name}"]\n[mutants.floor]\nkilled = 1', "m")
+    alone, lanes = (run_gate(profile, jobs=jobs, findings_folder=tmp_path) for jobs in (1, 2))
+    assert (alone.exit, [each.name for each in alone.stages["mutants"].mutants]) == (0, [name])
+    assert alone.summary.endswith("1 of 1 planted bugs killed; 0 violations (law posix)")
+    assert figures(alone) == figures(lanes)
 
 
 # ---- below a floor
@@ -314,45 +319,3 @@ def test_finding_that_does_not_come_back_is_nondeterminism(
     (file,) = tmp_path.iterdir()
     assert decode_tape(file.read_bytes()) == Tape()
     assert report.summary.endswith(f"powercut replay {file}")
-
-
-# ---- interrupted
-
-
-def test_interruption_hands_back_what_was_searched(tiny: Profile) -> None:
-    def interrupt(stage: str, done: int, total: int) -> None:
-        if (stage, done) == ("crash", 2):
-            raise KeyboardInterrupt
-
-    report = run_gate(tiny, progress=interrupt)
-    assert (report.exit, report.verdict) == (130, "interrupted")
-    assert report.stages["crash"].programs == 50
-    programs = 50 + report.stages["model"].programs
-    assert report.summary == f"interrupted: {programs} programs searched until then, 0 violations"
-
-
-INTERRUPTED = """
-import sys
-from verifier.gate import run_gate
-from verifier.profiles import load_profile
-
-if __name__ == "__main__":
-    said = lambda stage, done, total: print("begun", flush=True) if (stage, done) == ("crash", 1) else None
-    report = run_gate(load_profile("ci"), jobs=2, progress=said)
-    sys.stdout.buffer.write(report.to_json())
-    sys.exit(report.exit)
-"""
-
-
-def test_interrupt_from_the_terminal_ends_every_process(tmp_path: Path) -> None:
-    script = tmp_path / "gate.py"
-    script.write_text(INTERRUPTED, encoding="utf-8")
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, script], **pipes, start_new_session=True) as gate:
-        assert gate.stdout is not None
-        assert gate.stdout.readline() == b"begun\n"
-        os.killpg(gate.pid, signal.SIGINT)
-        output, errors = gate.communicate()  # Ends when no process holds the pipe any more.
-    assert gate.returncode == 130, errors
-    assert errors == b""
-    assert json.loads(output)["stages"]["crash"]["programs"] >= 700

@@ -62,6 +62,7 @@ def test_floors_name_every_device_call_of_the_store_that_a_crash_can_follow(name
         ('["paired", "tiny"]', '["tiny", "tiny"]', "each once"),
         ("depth = 1", 'depth = 1\nlaw = "wishful"', "wishful"),
         ("[crash.floor]", "[crash.floor", "profile test"),
+        ("[crash.floor]", '[mutants]\nonly = ["ghost"]\nfloor = {killed = 1}\n[crash.floor]', "ghost"),
     ],
 )
 def test_profile_that_is_none_is_refused(old: str, new: str, message: str) -> None:

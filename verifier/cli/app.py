@@ -13,14 +13,14 @@ import os
 import re
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
 import typer
 
 from ..kept import Kept, load, parse
-from .errors import ENVIRONMENT, INTERRUPTED, USAGE, explain
+from .errors import ENVIRONMENT, INTERRUPTED, USAGE, UsageError, explain
 
 __all__ = ["main"]
 
@@ -64,7 +64,7 @@ def _powercut(
     is_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if is_version:
-        typer.echo(f"powercut {version('powercut')}")
+        typer.echo(f"powercut {_version()}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
@@ -76,17 +76,17 @@ def gate(
     profile: Annotated[str, typer.Option(help="ci, nightly, or a TOML file.")] = "ci",
     budget: Annotated[str | None, typer.Option(help="Begin nothing more after 90s, 5m, 1h.")] = None,
     seed: _Seed = None,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes.")] = 0,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes.")] = None,
     law: Annotated[str | None, typer.Option(help="What a disk may do; default: the profile's.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the document there.")] = None,
     findings: Annotated[Path, typer.Option(metavar="DIR", help="Where tapes of violations go.")] = Path(
         "powercut-findings"
     ),
 ) -> int:
-    """Search programs, crashes and planted bugs; whether the store may pass."""
+    """Whether the store stands it: programs, crashes, planted bugs."""
     seconds = _seconds(budget)
     if json is not None and not (json.absolute().parent.is_dir() and not json.is_dir()):
-        raise typer.BadParameter(f"--json {json}: no file can be written there")
+        raise UsageError(f"--json {json}: no file can be written there")
     from ..gate import run_gate
     from ..profiles import load_profile
     from .tables import Bars, tell_gate
@@ -110,7 +110,7 @@ def gate(
 
 @app.command()
 def demo() -> int:
-    """A planted bug, found, shrunk and told, in a few seconds."""
+    """Watch one planted bug being found, shrunk and told."""
     from .demo import show
 
     return show()
@@ -118,7 +118,7 @@ def demo() -> int:
 
 @app.command()
 def replay(tape: _Tape, json: _Json = False) -> int:
-    """Play a tape again, with the bug that it plants, and tell the story."""
+    """Play a tape again, and tell its story."""
     kept = _load(tape)
     from . import tapes
 
@@ -133,9 +133,9 @@ def shrink(
     ] = None,
     json: _Json = False,
 ) -> int:
-    """Find the smallest tape that still shows the same kind of violation."""
+    """Make a failing tape as small as it gets."""
     if out is not None and (out.exists() or not out.absolute().parent.is_dir()):
-        raise typer.BadParameter(f"--out {out}: exists, or its folder does not")
+        raise UsageError(f"--out {out}: exists, or its folder does not")
     kept = _load(tape)
     from . import tapes
 
@@ -146,10 +146,10 @@ def shrink(
 def mutants(
     only: Annotated[list[str] | None, typer.Option(help="A planted bug; may be given again.")] = None,
     seed: _Seed = None,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Hunts at once.")] = 0,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Hunts at once.")] = None,
     json: _Json = False,
 ) -> int:
-    """Plant each bug of the bank, and hunt it down: who checks the checker."""
+    """Check the checker: plant each bug, hunt it down."""
     from .planted import hunt_all
 
     return hunt_all(only or [], seed or 0, jobs or _cores(), is_json=json)
@@ -160,7 +160,12 @@ def inspect(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a store.")],
     json: _Json = False,
 ) -> int:
-    """Look at a store without opening it: roots, checkpoints, segments, damage. Writes nothing."""
+    """Look at the files of a store; nothing is written.
+
+    Roots, settings, checkpoints, segments, sessions, and all damage.
+    """
+    if not path.is_dir():
+        raise UsageError(f"{path}: no such folder")
     from engine.inspection import inspect_store
 
     from .tables import encode_inspection, tell_inspection
@@ -172,7 +177,10 @@ def inspect(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(context: typer.Context) -> int:
-    """Measure, side by side; in a checkout, for bench/ is not in the wheel. Options go to bench/run.py."""
+    """Measure, side by side; needs a checkout.
+
+    Options go to bench/run.py, which is not in the wheel.
+    """
     script = Path("bench", "run.py")
     if not script.is_file():
         typer.echo("powercut: bench/run.py is not here; run this in a checkout of powercut", err=True)
@@ -196,9 +204,16 @@ def _seconds(budget: str | None) -> float | None:
         return None
     found = _BUDGET.fullmatch(budget)
     if found is None or not float(found[1]):
-        raise typer.BadParameter(f"--budget {budget}: expected a number of seconds, or like 90s, 5m, 1h")
+        raise UsageError(f"--budget {budget}: expected a number of seconds, or like 90s, 5m, 1h")
     return float(found[1]) * _SECONDS[found[2]]
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
+
+
+def _version() -> str:
+    try:
+        return version("powercut")
+    except PackageNotFoundError:
+        return "of a checkout that is not installed"

@@ -15,7 +15,7 @@ from typing import Final
 
 import typer
 
-__all__ = ["ENVIRONMENT", "INCONCLUSIVE", "INTERRUPTED", "OK", "USAGE", "VIOLATION", "explain"]
+__all__ = ["ENVIRONMENT", "INCONCLUSIVE", "INTERRUPTED", "OK", "USAGE", "VIOLATION", "UsageError", "explain"]
 
 OK: Final = 0
 VIOLATION: Final = 1
@@ -26,6 +26,7 @@ NONDETERMINISM: Final = 5
 INTERRUPTED: Final = 130
 
 _CODES: Final = {
+    "UsageError": USAGE,
     "CorruptionError": VIOLATION,
     "DamagedTapeError": VIOLATION,
     "UnsupportedTapeError": ENVIRONMENT,
@@ -44,6 +45,10 @@ _CODES: Final = {
     "IsADirectoryError": USAGE,
     "OSError": ENVIRONMENT,
 }
+
+
+class UsageError(Exception):
+    """An argument that no command can do anything with."""
 
 
 def explain(error: BaseException) -> tuple[int, str]:

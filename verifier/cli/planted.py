@@ -14,7 +14,7 @@ from ..kept import UnsupportedTapeError
 from ..mutants.bank import BANK, find
 from ..mutants.hook import install
 from ..mutants.hunt import Row, kill, matrix
-from .errors import ENVIRONMENT, INCONCLUSIVE, OK
+from .errors import ENVIRONMENT, INCONCLUSIVE, OK, UsageError
 
 __all__ = ["describe", "hunt_all", "plant_bug"]
 
@@ -32,7 +32,7 @@ def hunt_all(only: list[str], seed: int, jobs: int, *, is_json: bool) -> int:
     known = [mutant.name for mutant in BANK]
     unknown = sorted(set(only) - set(known))
     if unknown:
-        raise typer.BadParameter(f"--only {unknown[0]}: there are {', '.join(known)}")
+        raise UsageError(f"--only {unknown[0]}: there are {', '.join(known)}")
     names = [name for name in known if name in only or not only]
     rows: list[Row] = []
     # Each hunt is a process of its own; the threads only wait for them.
@@ -44,7 +44,7 @@ def hunt_all(only: list[str], seed: int, jobs: int, *, is_json: bool) -> int:
     code = _code(rows)
     if is_json:
         document = {"schema": 1, "exit": code, "seed": seed, "mutants": rows}
-        typer.echo(msgspec.json.format(msgspec.json.encode(document)).decode())
+        typer.echo(msgspec.json.encode(document).decode())
     else:
         typer.echo(f"{sum(row.killed for row in rows)} of {len(rows)} planted bugs killed")
     return code

@@ -116,7 +116,7 @@ def tell_inspection(found: StoreInspection) -> str:
         lines.append(f"{root.file:<11}{says}{'   <-- damaged' if root.complaint else ''}")
     if found.settings is not None:
         settings = dataclasses.asdict(found.settings)
-        lines.append("settings   " + ", ".join(f"{name} {value}" for name, value in settings.items()))
+        lines.append("settings   " + ", ".join(f"{k} {v}" for k, v in settings.items() if v is not None))
     lines.append(f"newest     {_version(found.newest) if found.newest else 'no checkpoint yet'}")
     lines.append(f"log        {found.begin} to {found.tail}")
     lines += [
@@ -153,7 +153,7 @@ def encode_inspection(found: StoreInspection) -> str:
         shown["version"] = block.version._asdict()
     for segment, shown in zip(found.segments, document["segments"], strict=True):
         shown["first_bad"] = segment.first_bad._asdict() if segment.first_bad else None
-    return msgspec.json.format(msgspec.json.encode(document)).decode()
+    return msgspec.json.encode(document).decode()
 
 
 def _version(version: tuple[int, int]) -> str:

@@ -113,7 +113,7 @@ def _encode(code: int, tape: Tape, run: Run, outcome: Outcome | None, kept: Kept
         "digest": run.digest(),
         "tape": msgspec.Raw(encode_tape(tape)),
     }
-    return msgspec.json.format(msgspec.json.encode(document)).decode()
+    return msgspec.json.encode(document).decode()
 
 
 def _length(tape: Tape) -> str:

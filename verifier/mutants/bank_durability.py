@@ -56,7 +56,7 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "segment-name-never-synced",
-        "oxifaster 284b129: the background worker left a part of the flush out",
+        "oxifaster 284b129: the background worker wrote and did not make durable",
         "engine.checkpoint",
         "        if tables.has_new_name or self._log.has_new_names:\n",
         "        if tables.has_new_name:\n",
@@ -74,7 +74,7 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "acknowledged-before-any-root",
-        "FASTER #197-#227 family: completion reported by the caller and not by the device",
+        "FASTER 0774c41b: CompleteCheckpoint returned before the checkpoint had ended",
         "engine.roots",
         """            self._write(first, root, self._last + 1)
             self._write(second, root, self._last + 1)
@@ -103,7 +103,7 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         "table-block-overwritten",
-        "FASTER 5bee94bb: an incremental snapshot wrote over the base that it counted on",
+        "FASTER 5bee94bb: an incremental snapshot overwrote where its base lay",
         "engine.tables",
         "        offset = (end + self._unit - 1) // self._unit * self._unit\n",
         "        offset = 0 * end\n",

@@ -64,6 +64,15 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "PHANTOM",
     ),
     Mutant(
+        "void-record-taken-for-live",
+        "oxifaster recover(): the index was not built from what the checkpoint holds",
+        "engine.probe",
+        "    if address >= control[w.VOID_TOP]:\n",
+        "    if address >= 0:\n",
+        "prefix",
+        "PHANTOM",
+    ),
+    Mutant(
         "void-range-open-below",
         "FASTER 44428dbf: a condition at the edge of a range was the wrong way round",
         "engine.probe",

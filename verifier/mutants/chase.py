@@ -3,9 +3,10 @@
     chase    search programs in size order for a violation of the kind expected; shrink it
     replay   play one tape; verdict and digest
 
-The order: every program of one step, then two; those around one checkpoint taken apart into its
-steps; those in which pages turn; every program of three steps; random tapes that grow. Each in
-all geometries. So the first kill is nearly minimal, and nothing here knows which bug is planted.
+The order: every program of one step, then two; those with a second life; those around one checkpoint
+taken apart into its steps; those in which pages turn; every program of three steps; random tapes
+that grow. Each in all geometries. So the first kill is nearly minimal, and nothing here knows which
+bug is planted.
 
 Source: small-scope search (Jackson; CrashMonkey's bounded programs).
 """
@@ -31,7 +32,7 @@ from ..world import play
 from .contract import judge_device
 from .planted import CONTRACT
 
-__all__ = ["answer", "paged_runs", "stepped_runs", "tapes_in_size_order"]
+__all__ = ["answer", "paged_runs", "second_lives", "stepped_runs", "tapes_in_size_order"]
 
 SMALL_STEPS: Final = 2
 RANDOM_STEPS: Final = (4, 6, 8, 10, 12, 16, 20)
@@ -58,7 +59,7 @@ def tapes_in_size_order(seed: int) -> Iterator[Tape]:
     small = [program for program in small_programs(3) if program]
     short = [(program,) for program in small if len(program) <= SMALL_STEPS]
     long = [(program,) for program in small if len(program) > SMALL_STEPS]
-    for runs in (short, list(stepped_runs()), list(paged_runs()), long):
+    for runs in (short, list(second_lives()), list(stepped_runs()), list(paged_runs()), long):
         for programs in runs:
             eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
             for geometry in geometries:
@@ -66,6 +67,15 @@ def tapes_in_size_order(seed: int) -> Iterator[Tape]:
     random = Random(seed)
     for steps in RANDOM_STEPS:
         yield from random_tapes(random, RANDOM_TAPES, geometries, "posix", steps)
+
+
+def second_lives() -> Iterator[tuple[Program, ...]]:
+    """A small program that ends in a checkpoint, a power cut, a little more, and another checkpoint."""
+    large = tuple(Operation(Kind.UPSERT, 0, number, SIZES - 1) for number in (1, 2))
+    for more in ((Operation(Kind.UPSERT),), large):
+        for program in small_programs(SMALL_STEPS):
+            if program and program[-1].kind == Kind.CHECKPOINT:
+                yield (program, (*more, program[-1]))
 
 
 def stepped_runs() -> Iterator[tuple[Program, ...]]:

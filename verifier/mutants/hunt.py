@@ -30,7 +30,7 @@ from ..verdict import Breach
 from .bank import find
 from .planted import Mutant
 
-__all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix"]
+__all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection"]
 
 OPERATIONS_MAX: Final = 6
 PROGRAMS_MAX: Final = 3_000
@@ -90,11 +90,11 @@ def _hunt(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_s
     replay = {"task": "replay", "tape": found["tape"], **common}
     plays = [server.ask({**replay, "bug": bug}) for bug in (mutant.name, mutant.name, "")]
     unknown = next((each for each, _ in plays if each), "")
-    why = "" if unknown else _objection(mutant, found, [result for _, result in plays])
+    why = "" if unknown else objection(mutant, found, [result for _, result in plays])
     return _row(mutant, server, found, unknown, why)
 
 
-def _objection(mutant: Mutant, found: Answer, plays: list[Answer]) -> str:
+def objection(mutant: Mutant, found: Answer, plays: list[Answer]) -> str:
     """Why the finding is no kill; "" if it is one."""
     first, second, unchanged = plays
     for play in (first, second):

@@ -5,7 +5,7 @@ and not in the machine: the same profile cuts the same work everywhere.
 
 Invariants
   1  an unknown field is an error: a misspelt floor would hold nothing
-  2  every geometry and law is one that there is
+  2  every geometry, law and planted bug named is one that there is
   3  every floor names at least one field, and none of its figures is below 1
 """
 
@@ -22,6 +22,7 @@ from faultfs import Law, UnknownLawError
 
 from ..errors import VerifierError
 from ..geometries import GEOMETRIES
+from ..mutants.bank import BANK
 
 __all__ = [
     "CrashPlan",
@@ -92,7 +93,7 @@ class MutantsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every planted bug, or those that are named."""
 
     floor: Floor
-    only: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()  # Empty: all.
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,6 +141,10 @@ def _check_names(profile: Profile) -> None:
     if profile.crash is not None:
         Law.of(profile.crash.law)
         used += [profile.crash.exhaustive.geometries, profile.crash.random.geometries]
+    if profile.mutants is not None:
+        strangers = set(profile.mutants.only).difference(mutant.name for mutant in BANK)
+        if strangers:
+            raise msgspec.ValidationError(f"no planted bug {', '.join(sorted(strangers))}")
     for geometries in used:
         unknown = [name for name in geometries if name not in GEOMETRIES]
         if unknown or len(set(geometries)) != len(geometries):
