@@ -186,7 +186,9 @@ def _load_tables(
         if each.is_full:
             break
     if block is None and version is not None:
-        raise SettingsError(f"no such checkpoint: version {tuple(version)}; checkpoints() lists what there is")
+        raise SettingsError(
+            f"no such checkpoint: version {tuple(version)}; checkpoints() lists what there is"
+        )
     extents = [extent for run in reversed(runs) for extent in run]
     if block is not None:
         check_extents(extents, block.final, head)

@@ -215,29 +215,29 @@ class _Search:
         return None
 
     def _judge(self, segment: Segment, era: Era, state: CrashState, outcome: Outcome) -> Finding | None:
-        history = segment.issued_by(state.first)
-        acked = segment.acked_by(state.last)
-        verdict: Verdict = outcome.error or judge_recovery(history, acked, outcome.recovered, outcome.content)
-        if isinstance(verdict, Violation):
-            return self._found(self._way(segment, era, state), verdict)
-        for nested in outcome.nested:
-            least = outcome.recovered if nested.is_reported and outcome.recovered is not None else acked
-            inner = nested.outcome
-            verdict = inner.error or judge_recovery(history, least, inner.recovered, inner.content)
+        for issued_by, acked_by in _moments(segment, state, outcome):
+            history, acked = segment.issued_by(issued_by), segment.acked_by(acked_by)
+            verdict: Verdict = outcome.error or judge_recovery(
+                history, acked, outcome.recovered, outcome.content
+            )
             if isinstance(verdict, Violation):
-                way = self._way(segment, era, state)[:-1]
-                trace = self._opening_trace(way)
-                return self._found(
-                    [*way, Era((), crash_at(trace, nested.index, nested.digits)), Era()], verdict
-                )
+                return self._found(self._way(segment, era, state, acked_by), verdict)
+            for nested in outcome.nested:
+                reported = outcome.recovered if nested.is_reported else None
+                least = acked if reported is None else reported
+                inner = nested.outcome
+                verdict = inner.error or judge_recovery(history, least, inner.recovered, inner.content)
+                if isinstance(verdict, Violation):
+                    way = self._way(segment, era, state, acked_by)[:-1]
+                    again = Era((), crash_at(self._opening_trace(way), nested.index, nested.digits))
+                    return self._found([*way, again, Era()], verdict)
         return None
 
-    def _way(self, segment: Segment, era: Era, state: CrashState) -> list[Era]:
-        """The eras that lead to a state: at the last moment it is legal, when most is owed."""
-        last = crash_states(
-            segment.trace, self._tape.law, start=state.last, stop=state.last, limit=self._limit
-        )
-        witness = next((each for each in last if each.key == state.key), state)
+    def _way(self, segment: Segment, era: Era, state: CrashState, moment: int) -> list[Era]:
+        """The eras that lead to a state at a moment at which it is legal."""
+        law, limit = self._tape.law, self._limit
+        then = crash_states(segment.trace, law, start=moment, stop=moment, limit=limit)
+        witness = next((each for each in then if each.key == state.key), state)
         return [Era(era.program, crash_at(segment.trace, witness.index, witness.digits)), Era()]
 
     def _opening_trace(self, way: list[Era]) -> Trace:
@@ -273,6 +273,18 @@ class _Search:
                 state = judged.get(image_of(history, index, choose(history, index, digits, law)).key())
                 if state is not None and state.first <= index <= state.last:
                     self.coverage.visited += 1
+
+
+def _moments(segment: Segment, state: CrashState, outcome: Outcome) -> list[tuple[int, int]]:
+    """The pairs of indices (issued by, acknowledged by) at which to judge a state.
+
+    A cut that is named is the same at every moment, so the least issued and the most acknowledged are
+    one question. A cut that is looked for may be another one after each acknowledgement.
+    """
+    if outcome.error is not None or outcome.recovered is not None:
+        return [(state.first, state.last)]
+    later = [index for index, _ in segment.acks if state.first < index <= state.last]
+    return [(index, index) for index in (state.first, *later)]
 
 
 def _count(outcome: Outcome, acked: object, keys: set[object], paths: set[object]) -> None:

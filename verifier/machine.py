@@ -2,7 +2,7 @@
 
     class LogMachine(StoreMachine):
         def make_store(self, device):       # opens: creates on an empty device, recovers on any other
-            return Log(device)              # has apply(operation), checkpoint(), read_all(), close()
+            return Log(device)              # apply(operation), checkpoint(), recovered(), read_all(), close()
 
     TestLog = LogMachine.TestCase
 

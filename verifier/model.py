@@ -19,7 +19,7 @@ from typing import Final
 
 from .tape import Kind, Operation
 
-__all__ = ["STAMPS_MAX", "Issued", "Model", "Result", "issue", "replay", "session_name"]
+__all__ = ["STAMPS_MAX", "Issued", "Model", "Result", "apply", "issue", "replay", "session_name"]
 
 STAMPS_MAX: Final = 128
 _PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.

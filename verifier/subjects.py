@@ -6,7 +6,8 @@ its power away, and makes another one from what is left.
     make_store(device) -> Subject      opens, creating or recovering; raising means: cannot open
 
 `checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
-session; a number counts operations in the order in which they were given, whoever gave them.
+session; a number counts operations in the order in which they were given, whoever gave them, reads
+included; None stands for all of them.
 `recovered`, if the subject has it, names the cut it came back to in the same terms; without it the
 bench looks for any cut between what was acknowledged and what was issued.
 """
@@ -33,8 +34,8 @@ class Subject(Protocol):
     def apply(self, issued: Issued) -> Result:
         """Carry the operation out; its result, as the reference dict would give it."""
 
-    def checkpoint(self) -> Bound:
-        """Make what was done durable; which operations are durable now."""
+    def checkpoint(self) -> Bound | None:
+        """Make what was done durable; which operations are durable now, None for all that were given."""
 
     def read_all(self) -> dict[bytes, bytes]:
         """Every live key with its value."""

@@ -77,6 +77,8 @@ class World:
         self.segment.passages.append(passage)
         try:
             self.subject = self.make_store(self.device)
+            if self.device.label == "OPEN":
+                self.device.label = ""  # A subject that does not label its calls has none.
             content = self.subject.read_all()
             audit(self.subject)
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
@@ -176,7 +178,9 @@ class World:
         assert self.subject is not None
         at_least = self._at_start if self._pending else dict(self.model.issued)
         self._pending = False
-        return self._acknowledge(self.subject.checkpoint(), at_least)
+        bound = self.subject.checkpoint()
+        # A subject that counts nothing promises everything it was given.
+        return self._acknowledge(dict(self.model.issued) if bound is None else bound, at_least)
 
     def _step_checkpoint(self, kind: Kind) -> bool:
         start, step = getattr(self.subject, "start", None), getattr(self.subject, "step", None)

@@ -67,7 +67,7 @@ def test_bare_tape_loads_and_expects_nothing() -> None:
     ],
 )
 def test_what_is_no_whole_tape_is_refused_by_kind(data: bytes, error: type[TapeError]) -> None:
-    with pytest.raises(TapeError, match="^name: ") as caught:
+    with pytest.raises(TapeError, match=r"^name: ") as caught:
         parse(data, "name")
     assert caught.type is error
 

@@ -14,7 +14,7 @@ from verifier import StoreMachine, StoreViolationError, run_machine
 
 _README = Path(__file__).resolve().parents[2] / "README.md"
 _SETTINGS = settings(max_examples=50, stateful_step_count=12, derandomize=True, database=None, deadline=None)
-_MISSING = '        device.sync("log")\n        self.found'
+_MISSING = '        device.sync("log")\n\n    def checkpoint'
 
 
 def _blocks(language: str) -> list[str]:
@@ -34,7 +34,7 @@ def _machine(edit: Callable[[str], str] = str) -> type[StoreMachine]:
 
 def _mended(source: str) -> str:
     assert source.count(_MISSING) == 1
-    return source.replace(_MISSING, _MISSING.replace("        self", _blocks("python")[1] + "        self"))
+    return source.replace(_MISSING, _MISSING.replace("\n\n", "\n" + _blocks("python")[1] + "\n"))
 
 
 def _without_checksum(source: str) -> str:

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from engine.device import Device
 from faultfs import FaultDevice
 from verifier.crashes import search_tape
 from verifier.geometries import GEOMETRIES
+from verifier.history import Segment
 from verifier.model import Issued, Result
 from verifier.report import tell
 from verifier.shrink import searching, shrink
 from verifier.stepped import SteppedRuntime
 from verifier.subjects import FasterSubject
 from verifier.tape import Crash, Era, Kind, Operation, Tape, encode_tape
-from verifier.world import Run, play
+from verifier.world import Run, crash_at, play
 
 _UPSERT, _CHECKPOINT, _REOPEN = Operation(), Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
 
 
 class _NoRootSync:
-    """A device under a store that forgets to sync its roots."""
+    """A device under a store that, once open, forgets to sync its roots."""
+
+    is_open = False
 
     def __init__(self, device: FaultDevice) -> None:
-        self._device = device
+        object.__setattr__(self, "_device", device)
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._device, name)
+        return getattr(object.__getattribute__(self, "_device"), name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(object.__getattribute__(self, "_device"), name, value)
 
     def sync(self, name: str) -> None:
-        if not name.startswith("root"):
-            self._device.sync(name)
+        if not (self.is_open and name.startswith("root")):
+            object.__getattribute__(self, "_device").sync(name)
 
 
 class _Careless(FasterSubject):
     def __init__(self, device: FaultDevice) -> None:
-        device.label = "OPEN"
-        careless: Device = _NoRootSync(device)  # type: ignore[assignment]
+        careless = _NoRootSync(device)
         super().__init__(careless, GEOMETRIES["tiny"], SteppedRuntime())  # type: ignore[arg-type]
+        object.__setattr__(careless, "is_open", True)
 
 
 def _told(program: tuple[Operation, ...]) -> tuple[Tape, Run, list[str]]:
@@ -74,25 +79,31 @@ def test_only_what_the_cut_took_is_marked_as_lost() -> None:
     assert text.startswith("OK")
 
 
-def test_torn_write_is_lost_in_part() -> None:
-    """The segment's first write makes a sector and a size; only one of them goes."""
-    program = (_UPSERT, _CHECKPOINT)
-    trace = play(Tape((Era(program),))).segments[0].trace
-    write = next(
-        at for at, event in enumerate(trace.events) if event.name.startswith("segment") and event.data
-    )
-    crash = Crash(0, len(trace) - write - 1, (0, 1))
-    tape = Tape((Era(program, crash), Era()))
+def _cut_at(program: tuple[Operation, ...], find: Callable[[Segment], int], lost: tuple[int, ...]) -> Tape:
+    """The program, with the power cut at the index that `find` names."""
+    segment = play(Tape((Era(program, Crash()), Era()))).segments[0]
+    return Tape((Era(program, crash_at(segment.trace, find(segment), lost)), Era()))
+
+
+def test_write_of_which_something_stays_is_lost_in_part() -> None:
+    """The segment's first write makes a sector and a size; only the size goes."""
+
+    def find(segment: Segment) -> int:
+        names = [event.name for event in segment.trace.events if event.data]
+        first = next(name for name in names if name.startswith("segment"))
+        writes = [at for at, event in enumerate(segment.trace.events) if event.data and event.name == first]
+        return writes[0] + 1
+
+    tape = _cut_at((_UPSERT, _CHECKPOINT), find, (0, 1))
     marked = [line for line in tell(tape, play(tape)).splitlines() if "LOST" in line]
     assert len(marked) == 1
+    assert "write       segment" in marked[0]
     assert marked[0].endswith("LOST IN PART")
 
 
 def test_operation_that_the_cut_came_before_is_not_told_as_done() -> None:
     program = (_UPSERT, _CHECKPOINT, Operation(Kind.DELETE), _CHECKPOINT)
-    trace = play(Tape((Era(program),))).segments[0].trace
-    starts = play(Tape((Era(program),))).segments[0].step_starts
-    tape = Tape((Era(program, Crash(0, len(trace) - starts[1] - 1)), Era()))
+    tape = _cut_at(program, lambda segment: segment.step_starts[1] + 1, ())
     text = tell(tape, play(tape))
     assert "--- checkpoint (cut short) ---" in text
     assert "delete" not in text

@@ -101,8 +101,10 @@ def _details(stage: Stage) -> list[str]:
     if stage.mutants:
         killed = sum(planted.killed for planted in stage.mutants)
         lines.append(f"{killed} of {len(stage.mutants)} planted bugs killed")
-    lines += [f"undecided: {why}" for why in stage.undecided()]
-    lines += [f"below the floor: {what}" for what in stage.shortfalls()]
+    # A stage ends with its first violation, so what else it had to show says nothing then.
+    if not stage.violations:
+        lines += [f"undecided: {why}" for why in stage.undecided()]
+        lines += [f"below the floor: {what}" for what in stage.shortfalls()]
     lines += [f"nondeterminism: {what}" for what in stage.unstable]
     lines += [f"VIOLATION {each.oracle}: {each.kind}; {each.repeat}" for each in stage.violations]
     return lines

@@ -19,6 +19,48 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "UNOPENABLE",
     ),
     Mutant(
+        "root-before-data",
+        "FASTER C++ faster.h: checkpoint metadata was written before the flush that it counts on had ended",
+        "engine.checkpoint",
+        """        self._log.sync()
+
+    def _enter_persist(self, running: _Running) -> None:
+        tables, extents = self._tables, self._log.extents
+""",
+        """
+    def _enter_persist(self, running: _Running) -> None:
+        self._persist(running)
+        self._log.sync()
+
+    def _persist(self, running: _Running) -> None:
+        tables, extents = self._tables, self._log.extents
+""",
+        "openable",
+        "UNOPENABLE",
+    ),
+    Mutant(
+        "root-written-while-another-is-in-flight",
+        "FASTER 1c2a26d6: completions out of order, where the last to end was taken for the newest",
+        "engine.roots",
+        """            self.settle()
+            first, second, third = sorted(ROOT_FILES, key=lambda file: (self._sequences[file], file))
+            self._write(first, root, self._last + 1)
+            self._write(second, root, self._last + 1)
+            sequence = self._last + 1
+            self._owed = self._runtime.submit(lambda: self._write(third, root, sequence))
+""",
+        """            owed = self._owed
+            first, second, third = sorted(ROOT_FILES, key=lambda file: (self._sequences[file], file))
+            self._write(first, root, self._last + 1)
+            self._write(second, root, self._last + 1)
+            if owed is not None:
+                self._runtime.wait([owed])
+            self._owed = self._runtime.submit(lambda: self._write(third, root, self._last + 1))
+""",
+        "prefix",
+        "LOST_ACK",
+    ),
+    Mutant(
         "table-synced-after-root",
         "oxifaster 046cfba: delta metadata was written before its delta data",
         "engine.tables",
