@@ -33,7 +33,7 @@ from .planted import Mutant
 __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection"]
 
 OPERATIONS_MAX: Final = 6
-PROGRAMS_MAX: Final = 3_000
+PROGRAMS_MAX: Final = 6_000
 LIMIT_SECONDS: Final = 40  # Processor time of one child.
 
 Answer = dict[str, Any]
@@ -136,7 +136,7 @@ class _Server:
         home = str(Path(__file__).resolve().parents[2])
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.server"],
+            [sys.executable, "-P", "-m", f"{__package__}.server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

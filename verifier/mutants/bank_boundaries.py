@@ -1,0 +1,94 @@
+"""Planted bugs at boundaries: of pages, of index buckets, and between two lives of a store."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .planted import Mutant
+
+__all__ = ["BOUNDARIES"]
+
+BOUNDARIES: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "page-cleared-before-flushed",
+        "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
+        "engine.hybridlog",
+        """            self.flush(control[w.SAFE_READ_ONLY])
+            control[w.HEAD] = head
+            frame = start & (self.spaces.ring_bytes - 1)
+            self.spaces.log_bytes[frame : frame + page] = bytes(page)
+""",
+        """            control[w.HEAD] = head
+            frame = start & (self.spaces.ring_bytes - 1)
+            self.spaces.log_bytes[frame : frame + page] = bytes(page)
+            self.flush(control[w.SAFE_READ_ONLY])
+""",
+        "model",
+        "WRONG_RESULT",
+    ),
+    Mutant(
+        "frozen-page-still-written",
+        "oxifaster rmw_sync: an update in place neither marked its page dirty nor asked for its region",
+        "engine.hybridlog",
+        "            self.shift_read_only(final)\n            return final\n",
+        "            return final\n",
+        "structure",
+        "BROKEN_INVARIANT",
+    ),
+    Mutant(
+        "table-chain-cut",
+        "FASTER 44428dbf: the reader of the delta log took a hole for its end",
+        "engine.checkpoint",
+        "            previous=tables.head if tables.head.length else NO_BLOCK,\n",
+        "            previous=NO_BLOCK,\n",
+        "openable",
+        "UNOPENABLE",
+    ),
+    Mutant(
+        "void-range-of-another-version",
+        "FASTER d383dcab: recovery looked for the new version's records in the wrong place",
+        "engine.recovery",
+        "VoidRange(block.version.counter + 1, block.fuzzy_start, block.final)",
+        "VoidRange(block.version.counter, block.fuzzy_start, block.final)",
+        "prefix",
+        "HOLE",
+    ),
+    Mutant(
+        "idle-session-left-out",
+        "FASTER c5d1f52a: commit points were read and cleared by whoever came first",
+        "engine.checkpoint",
+        "        self._sessions.shift_idle()\n",
+        "",
+        "serials",
+        "WRONG_SERIAL",
+    ),
+    Mutant(
+        "phase-fallen-through",
+        "FASTER 40964183: one kind of checkpoint fell through into the phase of another",
+        "engine.phases",
+        "        Phase.IN_PROGRESS: Phase.WAIT_FLUSH,\n",
+        "        Phase.IN_PROGRESS: Phase.PERSIST,\n",
+        "serials",
+        "WRONG_SERIAL",
+    ),
+    Mutant(
+        "predecessor-lost-on-re-linking",
+        "oxifaster recover(): of a chain, the index found the first record only",
+        "engine.probe",
+        "            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | address)\n",
+        """            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | address)
+            store(log, at + w.LINK, link & ~(w.TRANSIENT | w.ADDRESS_MASK))
+""",
+        "structure",
+        "BROKEN_INVARIANT",
+    ),
+    Mutant(
+        "room-not-asked-for",
+        "FASTER 61e7a3f9: an entry longer than the room left was written all the same",
+        "engine.kernels",
+        "    if value + value_words > sizes & w.ALLOCATED_MASK:\n        return w.ROOM\n",
+        "",
+        "structure",
+        "BROKEN_INVARIANT",
+    ),
+)
