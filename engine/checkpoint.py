@@ -122,6 +122,10 @@ class Checkpointer:
             self._rest()
         return phase
 
+    def abandon(self) -> None:
+        """The store is closing: what runs is aborted, and its ticket says so."""
+        self._rest()
+
     def is_running(self, running: object) -> bool:
         return self._running is running
 

@@ -26,7 +26,7 @@ from .errors import CorruptionError, MissingStoreError, NotAStoreError, SerialEr
 from .extents import ExtentTable
 from .hybridlog import HybridLog, segment_name
 from .index import HashIndex
-from .layout import Block, Extent, Pointer, Root, Version, VoidRange
+from .layout import ROOT_BYTES, Block, Extent, Pointer, Root, Version, VoidRange
 from .phases import System
 from .poison import Poison
 from .probe import relink
@@ -82,7 +82,7 @@ def recover(
     segments = {name for name in names if name.startswith(SEGMENT_PREFIX)}
     if reading.newest is None:
         _refuse_to_create(names, segments, reading, create=create and not read_only)
-        plan_memory(settings or Settings(), memory)
+        _refuse_other_files(device, names)
         plan_memory(settings or Settings(), memory)  # Refuses before anything is written.
         reading, root = _format(device, runtime, poison, reading, settings or Settings())
         names = device.list()
@@ -122,14 +122,26 @@ def recover(
 
 def _refuse_to_create(names: list[str], segments: set[str], reading: RootReading, *, create: bool) -> None:
     """Raise unless the device is empty, or holds a creation that a power cut interrupted."""
-    if segments:
+    if segments or TABLE_FILE in names:
         complaint = "; ".join(f"{file}: {why}" for file, why in reading.complaints.items())
-        raise CorruptionError(ROOT_FILES[0], 0, f"no valid root ({complaint})", "one, for there are segments")
+        raise CorruptionError(
+            ROOT_FILES[0],
+            0,
+            f"no valid root ({complaint})",
+            "one, for there are segments or tables",
+        )
     if names and not any(name in ROOT_FILES for name in names):
         raise NotAStoreError(f"no store here: found {names[:3]}, expected {ROOT_FILES[0]}")
     if not create:
         what = "a creation that was cut short" if names else "an empty folder"
         raise MissingStoreError(f"no store here: found {what}; open it with create=True to make one")
+
+
+def _refuse_other_files(device: Device, names: list[str]) -> None:
+    """An interrupted creation leaves roots and nothing else; anything else is somebody's."""
+    strangers = [name for name in names if name not in ROOT_FILES or device.size(name) > ROOT_BYTES]
+    if strangers:
+        raise NotAStoreError(f"no store here: found {strangers[:3]}, expected an empty folder")
 
 
 def _format(

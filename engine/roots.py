@@ -126,11 +126,18 @@ class Roots:
     def settle(self) -> None:
         """Wait for the third copy. Raises PoisonedError if it could not be written."""
         with self._lock:
+            owed = self.await_owed()
+            if owed is not None:
+                owed.result()
+            self._poison.check()
+
+    def await_owed(self) -> Ticket | None:
+        """The third copy's ticket, ended one way or the other; nothing is owed any more."""
+        with self._lock:
             owed, self._owed = self._owed, None
             if owed is not None:
                 self._runtime.wait([owed])
-                owed.result()
-            self._poison.check()
+            return owed
 
     def _write(self, file: str, root: Root, sequence: int) -> None:
         if sequence <= self._last:

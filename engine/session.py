@@ -231,6 +231,9 @@ class Session:
 
     def _ask_device(self, key: bytes, expected: bytes | None) -> None:
         """Answer for the chain below head, so that the kernel can go on from there."""
+        # Version bits of what was evicted are not consulted: where a checkpoint's cut has passed, it may be
+        # a record of the next version, so the session follows before it looks.
+        self._refresh()
         batch = self._batch
         address = batch[w.OP_ADDRESS]
         record = self._log.find_cold(address, key)

@@ -5,7 +5,8 @@ Design principles
   2  every entry asks the poison first
   3  what opening reports is an acknowledgement: it survives the next power cut
 
-Threads: `session`, `checkpoint`, `close` under one lock; operations go through sessions.
+Threads: one for now: a checkpoint may stand between two operations, and inside the function of an
+`rmw`, but not beside an operation that another thread has under way.
 """
 
 from __future__ import annotations
@@ -232,10 +233,13 @@ class FasterKv:
             try:
                 if checkpoint:
                     self.checkpoint()
-                if not self._read_only and self._parts.poison.reason is None:
+                if self._parts.poison.reason is None:
                     self._parts.roots.settle()
+                else:
+                    self._parts.roots.await_owed()  # It must not reach the device's next owner.
             finally:
                 self._is_closed = True
+                self._checkpointer.abandon()
                 for session in self._live.values():
                     session.close()
                 unclaim(self._device, self._owner)

@@ -28,8 +28,9 @@ from faultfs.survival import choose, image_of
 
 from .geometries import make_faster
 from .history import Segment
+from .model import Issued
 from .prefix import judge_recovery
-from .recoveries import Outcome, Recoveries
+from .recoveries import Nested, Outcome, Recoveries
 from .subjects import Bound, MakeStore
 from .tape import Crash, Era, Operation, Tape
 from .verdict import Verdict, Violation
@@ -168,9 +169,11 @@ class _Search:
             assert isinstance(world.verdict, Violation)
             return self._found([Era(era.program)], world.verdict)
         if era.crash is None and not is_last:
-            world.close()
             self._eras.append(Era(era.program))
-            return None
+            if world.close():
+                return None
+            assert isinstance(world.verdict, Violation)
+            return self._found([], world.verdict)
         finding = self._judge_segment(era, self._start(start_step, era))
         if finding is not None or is_last:
             return finding
@@ -191,7 +194,7 @@ class _Search:
     def _judge_segment(self, era: Era, start: int) -> Finding | None:
         segment, coverage = self._world.segment, self.coverage
         states = crash_states(segment.trace, self._tape.law, start=start, limit=self._limit)
-        coverage.bounded += states.completeness != "exhaustive"
+        coverage.bounded += states.bounded_points
         keys: set[object] = set()
         paths: set[object] = set()
         judged: dict[int, CrashState] = {}
@@ -217,28 +220,23 @@ class _Search:
     def _judge(self, segment: Segment, era: Era, state: CrashState, outcome: Outcome) -> Finding | None:
         for issued_by, acked_by in _moments(segment, state, outcome):
             history, acked = segment.issued_by(issued_by), segment.acked_by(acked_by)
-            verdict: Verdict = outcome.error or judge_recovery(
-                history, acked, outcome.recovered, outcome.content
-            )
+            path: list[Nested] = []
+            verdict = _judge_outcome(history, acked, outcome, path)
             if isinstance(verdict, Violation):
-                return self._found(self._way(segment, era, state, acked_by), verdict)
-            for nested in outcome.nested:
-                reported = outcome.recovered if nested.is_reported else None
-                least = acked if reported is None else reported
-                inner = nested.outcome
-                verdict = inner.error or judge_recovery(history, least, inner.recovered, inner.content)
-                if isinstance(verdict, Violation):
-                    way = self._way(segment, era, state, acked_by)[:-1]
-                    again = Era((), crash_at(self._opening_trace(way), nested.index, nested.digits))
-                    return self._found([*way, again, Era()], verdict)
+                return self._found(self._way(segment, era, state, acked_by, path), verdict)
         return None
 
-    def _way(self, segment: Segment, era: Era, state: CrashState, moment: int) -> list[Era]:
-        """The eras that lead to a state at a moment at which it is legal."""
+    def _way(
+        self, segment: Segment, era: Era, state: CrashState, moment: int, path: list[Nested]
+    ) -> list[Era]:
+        """The eras that lead to a state at a moment at which it is legal, and on through cut openings."""
         law, limit = self._tape.law, self._limit
         then = crash_states(segment.trace, law, start=moment, stop=moment, limit=limit)
         witness = next((each for each in then if each.key == state.key), state)
-        return [Era(era.program, crash_at(segment.trace, witness.index, witness.digits)), Era()]
+        way = [Era(era.program, crash_at(segment.trace, witness.index, witness.digits))]
+        for nested in path:
+            way.append(Era((), crash_at(self._opening_trace(way), nested.index, nested.digits)))
+        return [*way, Era()]
 
     def _opening_trace(self, way: list[Era]) -> Trace:
         """The device trace of the opening that follows these eras."""
@@ -273,6 +271,21 @@ class _Search:
                 state = judged.get(image_of(history, index, choose(history, index, digits, law)).key())
                 if state is not None and state.first <= index <= state.last:
                     self.coverage.visited += 1
+
+
+def _judge_outcome(history: list[Issued], acked: Bound, outcome: Outcome, path: list[Nested]) -> Verdict:
+    """Judge an opening and every opening after a cut inside it; `path` leads to the one objected to."""
+    verdict: Verdict = outcome.error or judge_recovery(history, acked, outcome.recovered, outcome.content)
+    if isinstance(verdict, Violation):
+        return verdict
+    for nested in outcome.nested:
+        reported = outcome.recovered if nested.is_reported else None
+        path.append(nested)
+        inner = _judge_outcome(history, acked if reported is None else reported, nested.outcome, path)
+        if isinstance(inner, Violation):
+            return inner
+        path.pop()
+    return verdict
 
 
 def _moments(segment: Segment, state: CrashState, outcome: Outcome) -> list[tuple[int, int]]:

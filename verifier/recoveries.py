@@ -89,7 +89,7 @@ class Recoveries:
 
     def _cut_again(self, outcome: Outcome, device: FaultDevice, opened: int, depth: int) -> None:
         states = crash_states(device.trace, self._law, stop=opened, limit=self._limit)
-        self.bounded += states.completeness != "exhaustive"
+        self.bounded += states.bounded_points
         for state in states:
             if state.key != outcome.key:
                 nested = self.of(state, depth - 1)

@@ -83,6 +83,11 @@ class FasterSubject:
         self._ticket = None
         return _bound(ticket.result().serials)
 
+    @property
+    def is_checkpointing(self) -> bool:
+        """Whether a checkpoint is under way."""
+        return self._ticket is not None
+
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
         if self._ticket is None:

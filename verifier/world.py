@@ -26,12 +26,12 @@ from .history import Observation, Passage, Segment
 from .model import Model, Result, session_name
 from .prefix import judge_recovery, judge_report, show
 from .subjects import Bound, MakeStore, Subject
-from .tape import Crash, Era, Kind, Operation, Tape
+from .tape import KEYS_MAX, Crash, Era, Kind, Operation, Tape
 from .verdict import OK, Breach, Verdict, Violation
 
 __all__ = ["Run", "World", "crash_at", "crash_index", "failed", "judge_probe", "play", "recovered_bound"]
 
-_PROBED_ABSENT: Final = b"key-absent"
+_PROBED: Final = [b"key-%d" % number for number in range(KEYS_MAX)]  # Deleted ones too.
 
 
 @dataclass(slots=True)
@@ -66,7 +66,6 @@ class World:
         self.subject: Subject | None = None
         self.verdict: Verdict = OK
         self._at_start: Mapping[int, int] = {}
-        self._pending = False  # A checkpoint was started and not acknowledged yet.
         self.segment = Segment(self.device.trace, {} if floor is None else floor)
 
     # -- openings ----------------------------------------------------------------------------------
@@ -114,7 +113,6 @@ class World:
         if self.subject is None:
             return True
         subject, self.subject = self.subject, None
-        self._pending = False
         self.device.label = "CLOSE"
         try:
             subject.close()
@@ -133,7 +131,6 @@ class World:
         self.device = FaultDevice(image)
         self.device.label = "OPEN"
         self.subject = None
-        self._pending = False
         self.segment = Segment(self.device.trace, ended.acked_by(index))
         return ended
 
@@ -176,8 +173,7 @@ class World:
 
     def _checkpoint(self) -> bool:
         assert self.subject is not None
-        at_least = self._at_start if self._pending else dict(self.model.issued)
-        self._pending = False
+        at_least = self._at_start if self._is_checkpointing() else dict(self.model.issued)
         bound = self.subject.checkpoint()
         # A subject that counts nothing promises everything it was given.
         return self._acknowledge(dict(self.model.issued) if bound is None else bound, at_least)
@@ -187,15 +183,18 @@ class World:
         if start is None or step is None:
             return True  # The subject's checkpoints are one step.
         if kind is Kind.START:
-            if not self._pending:
+            if not self._is_checkpointing():
                 self._at_start = dict(self.model.issued)
-                self._pending = True
             start()
             return True
         bound = step()
         if bound is None:
             return True
         return self._acknowledge(bound, self._at_start)
+
+    def _is_checkpointing(self) -> bool:
+        """Whether the subject has a checkpoint under way that was taken apart into steps."""
+        return bool(getattr(self.subject, "is_checkpointing", False))
 
     def _acknowledge(self, bound: Bound, at_least: Mapping[int, int]) -> bool:
         self._observe("checkpoint", -1, _plain(bound), "")
@@ -254,6 +253,8 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
             is_last = number == len(tape.eras)
             if not (world.inspect() and (not is_last or world.probe()) and world.close()):
                 break
+        elif not world.inspect():  # It reads, so it stands in the trace: the search looks here too.
+            break
         else:
             index = crash_index(world.segment.trace, era.crash)
             run.segments.append(world.cut(index, era.crash.survivors, tape.law))
@@ -303,7 +304,7 @@ def judge_probe(subject: Subject | None, content: dict[bytes, bytes]) -> Violati
     if probe is None:
         return None
     try:
-        found: dict[bytes, bytes] = probe([*content, _PROBED_ABSENT])
+        found: dict[bytes, bytes] = probe(_PROBED)
     except Exception as error:  # noqa: BLE001
         return failed("openable", Breach.UNOPENABLE, error)
     if found == content:

@@ -1,0 +1,101 @@
+"""Closing gives the device to its next owner whole: nothing of the closed store reaches it later."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine import (
+    CheckpointError,
+    CorruptionError,
+    FasterKv,
+    MemoryDevice,
+    NotAStoreError,
+    PoisonedError,
+    Settings,
+)
+from engine.roots import ROOT_FILES, read_roots
+from verifier.stepped import SteppedRuntime
+
+
+def test_ticket_of_a_closed_store_is_aborted(tiny: Settings) -> None:
+    device = MemoryDevice()
+    store = FasterKv.open(device, create=True, settings=tiny)
+    store.session("a").upsert(b"k", b"1")
+    ticket = store.start_checkpoint()
+    store.close()
+    with FasterKv.open(device, settings=tiny) as heir:
+        heir.session("b").upsert(b"k", b"2")
+        heir.checkpoint()
+        with pytest.raises(CheckpointError, match="aborted"):
+            ticket.result()
+    with FasterKv.open(device, settings=tiny) as heir:
+        assert heir.serials() == {"b": 1}
+
+
+def test_root_owed_by_a_poisoned_store_is_written_before_the_device_is_free(tiny: Settings) -> None:
+    class Failing(MemoryDevice):
+        is_failing = False
+
+        def sync(self, name: str) -> None:
+            if self.is_failing and name.startswith("segment"):
+                raise OSError(5, "planted", name)
+            super().sync(name)
+
+    device = Failing()
+    store = FasterKv.open(device, create=True, settings=tiny, runtime=SteppedRuntime())
+    store.session("a").upsert(b"k", b"1")
+    store.checkpoint()
+    store.session("b").upsert(b"k", b"2")
+    device.is_failing = True
+    with pytest.raises(PoisonedError):
+        store.checkpoint()
+    store.close()
+    device.is_failing = False
+    device.acquire(device)
+    sequences = read_roots(device, device.list(), []).sequences
+    device.release(device)
+    assert len({sequence >> 32 for sequence in sequences.values()}) == 1
+
+
+def test_operation_that_meets_an_evicted_record_of_the_next_version_belongs_to_it(tiny: Settings) -> None:
+    device = MemoryDevice()
+    store = FasterKv.open(device, create=True, settings=tiny)
+    first, second = store.session("first"), store.session("second")
+    first.upsert(b"k", b"before")
+    ticket = store.start_checkpoint()
+
+    def meddle(_: bytes | None) -> bytes:
+        if second.serial == 0:
+            while store.phase.name != "IN_PROGRESS":
+                ticket.advance()
+            second.upsert(b"k", b"after the cut")
+            for number in range(8):
+                second.upsert(b"filler-%d" % number, b"x" * 400)
+        return b"first"
+
+    first.rmw(b"k", meddle)
+    point = ticket.result()
+    store.close()
+    assert point.serials == {"first": 1, "second": 0}
+    with FasterKv.open(device, settings=tiny) as store:
+        assert store.session("reader").read(b"k") == b"before"
+
+
+def test_folder_with_files_of_others_is_left_alone_even_if_one_is_named_as_a_root(tiny: Settings) -> None:
+    for names in ({"root-a": b"x" * 1800}, {"root-a": b"", "thesis.txt": b"chapter one"}):
+        device = MemoryDevice()
+        for name, data in names.items():
+            device.create(name)
+            device.write(name, 0, data)
+        with pytest.raises(NotAStoreError):
+            FasterKv.open(device, create=True, settings=tiny)
+        assert device.list() == sorted(names)
+        assert device.size("root-a") == len(names["root-a"])
+
+
+def test_tables_without_a_valid_root_are_never_an_empty_store(tiny: Settings) -> None:
+    device = MemoryDevice()
+    for name in (*ROOT_FILES, "tables"):
+        device.create(name)
+    with pytest.raises(CorruptionError, match="tables"):
+        FasterKv.open(device, create=True, settings=tiny)
