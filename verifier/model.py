@@ -4,6 +4,8 @@ Values are stamped: an upsert writes (session, serial), a read-modify-write appe
 so a value says exactly which operations are in it. After STAMPS_MAX stamps a key starts afresh.
 
 Semantics
+  stamp            session.serial, and a quote for each recovery before it: a serial that a power cut
+                   took back is issued again, and its value must not pass for the one that was lost
   apply(issued)    the effect and the result of one operation on the dict
   recover(bounds)  the dict after exactly the first bounds[s] operations of each session s, in the
                    order in which they were issued; operations beyond are forgotten for good
@@ -56,14 +58,14 @@ def session_name(session: int) -> str:
     return f"s{session}"
 
 
-def issue(operation: Operation, serial: int) -> Issued:
+def issue(operation: Operation, serial: int, recoveries: int = 0) -> Issued:
     """The operation as session `operation.session` issues it with `serial`."""
     return Issued(
         Kind(operation.kind),
         operation.session,
         serial,
         b"key-%d" % operation.key,
-        b"%d.%d;" % (operation.session, serial),
+        b"%d.%d%b;" % (operation.session, serial, b"'" * recoveries),
         _PADDING[operation.size],
     )
 
@@ -103,11 +105,12 @@ class Model:
         self.content: dict[bytes, bytes] = {}
         self.history: list[Issued] = []
         self.issued: dict[int, int] = {}
+        self.recoveries = 0
 
     def next(self, operation: Operation) -> Issued:
         """The operation with its session's next serial."""
         serial = self.issued.get(operation.session, 0) + 1
-        return issue(operation, serial)
+        return issue(operation, serial, self.recoveries)
 
     def apply(self, issued: Issued) -> Result:
         """Carry it out; what it should return."""
@@ -117,6 +120,7 @@ class Model:
 
     def recover(self, bounds: Mapping[int, int]) -> None:
         """Go back to the prefix `bounds`."""
+        self.recoveries += bool(self.history)  # Nothing was issued: there is nothing to tell apart.
         self.history = [each for each in self.history if each.serial <= bounds.get(each.session, 0)]
         self.content = replay(self.history, bounds)
         self.issued = {session: serial for session, serial in bounds.items() if serial}

@@ -13,13 +13,17 @@ Source: CPR's guarantee (Prasaad et al., SIGMOD 2019), as exactness and not as "
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from .model import Issued, replay
 from .subjects import Bound
 from .verdict import OK, Breach, Verdict, Violation
 
 __all__ = ["judge_recovery", "judge_report", "meets"]
+
+_STAMP: Final = re.compile(rb"\d+\.\d+'*")
 
 
 def judge_recovery(
@@ -88,7 +92,7 @@ def _judge_named(
         if recovered[session] > issued.get(session, 0):
             detail = f"session {session}: recovered {recovered[session]}, issued {issued.get(session, 0)}"
             return Violation("serials", Breach.WRONG_SERIAL, detail)
-    return _compare(content, replay(history, recovered), recovered)
+    return _compare(history, content, recovered)
 
 
 def _judge_counted(history: list[Issued], acked: int, recovered: int, content: dict[bytes, bytes]) -> Verdict:
@@ -97,7 +101,7 @@ def _judge_counted(history: list[Issued], acked: int, recovered: int, content: d
     if recovered > len(history):
         return Violation("serials", Breach.WRONG_SERIAL, f"recovered {recovered}, issued {len(history)}")
     cut = _issued(history[:recovered])
-    return _compare(content, replay(history[:recovered], cut), cut)
+    return _compare(history[:recovered], content, cut)
 
 
 def _search(history: list[Issued], acked: Bound, content: dict[bytes, bytes]) -> Verdict:
@@ -114,7 +118,8 @@ def _search(history: list[Issued], acked: Bound, content: dict[bytes, bytes]) ->
     return Violation("prefix", Breach.HOLE, f"no cut of {len(history)} operations explains {_text(content)}")
 
 
-def _compare(content: dict[bytes, bytes], expected: dict[bytes, bytes], bounds: Mapping[int, int]) -> Verdict:
+def _compare(history: list[Issued], content: dict[bytes, bytes], bounds: Mapping[int, int]) -> Verdict:
+    expected = replay(history, bounds)
     if content == expected:
         return OK
     differing = sorted(
@@ -123,10 +128,10 @@ def _compare(content: dict[bytes, bytes], expected: dict[bytes, bytes], bounds: 
     key = differing[0]
     found, wanted = content.get(key), expected.get(key)
     detail = f"{key.decode()}: expected {show(wanted)}, recovered {show(found)} at cut {_cut(bounds)}"
-    beyond = [stamp for stamp in _stamps(found) if stamp[1] > bounds.get(stamp[0], 0)]
-    if beyond:
+    in_prefix = {issued.stamp for issued in history if issued.serial <= bounds.get(issued.session, 0)}
+    if _stamps(found) - in_prefix:
         return Violation("prefix", Breach.PHANTOM, detail)
-    if set(_stamps(wanted)) - set(_stamps(found)) or wanted is None:
+    if _stamps(wanted) - _stamps(found) or wanted is None:
         return Violation("prefix", Breach.HOLE, detail)
     return Violation("prefix", Breach.WRONG_VALUE, detail)
 
@@ -136,14 +141,10 @@ def _issued(history: list[Issued]) -> dict[int, int]:
     return {issued.session: issued.serial for issued in history}
 
 
-def _stamps(value: bytes | None) -> list[tuple[int, int]]:
-    """The stamps in a value; none in a value that no operation wrote."""
-    stamps = []
-    for part in (value or b"").rstrip(b".").split(b";"):
-        session, dot, serial = part.partition(b".")
-        if dot and session.isdigit() and serial.isdigit():
-            stamps.append((int(session), int(serial)))
-    return stamps
+def _stamps(value: bytes | None) -> set[bytes]:
+    """The stamps in a value; what no operation can have written is none."""
+    parts = (value or b"").rstrip(b".").split(b";")[:-1]
+    return {part + b";" for part in parts if _STAMP.fullmatch(part)}
 
 
 def show(value: bytes | None) -> str:

@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from .tape import Crash, Era, Kind, Operation, Tape
+from .tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 
 __all__ = ["ALPHABET", "count_programs", "random_program", "random_tapes", "small_programs"]
 
@@ -66,8 +66,11 @@ def random_program(random: Random, steps: int, keys: int = 3, sessions: int = 2)
     """`steps` weighted steps; sizes favour small values, so that some pages turn and some do not."""
     kinds = [kind for kind, weight in _WEIGHTS for _ in range(weight)]
     heavy = random.random() < 0.4
-    program = []
-    for _ in range(steps):
+    program: list[Operation] = []
+    while len(program) < steps:
+        if heavy and random.random() < 0.08:
+            program += _page_turner(random, sessions)
+            continue
         kind = random.choice(kinds)
         if kind >= Kind.CHECKPOINT:
             program.append(Operation(kind))
@@ -77,25 +80,33 @@ def random_program(random: Random, steps: int, keys: int = 3, sessions: int = 2)
     return tuple(program)
 
 
+def _page_turner(random: Random, sessions: int) -> list[Operation]:
+    """A run of large values under many keys: pages turn and frames are evicted, whatever goes on."""
+    return [
+        Operation(Kind.UPSERT, random.randrange(sessions), random.randrange(KEYS_MAX), SIZES - 1)
+        for _ in range(random.randint(4, 10))
+    ]
+
+
 def random_tapes(
     random: Random, count: int, geometries: Sequence[str], law: str, steps: int
 ) -> Iterator[Tape]:
     """`count` tapes of up to `steps` steps an era; geometries take turns.
 
     Every second one has a checkpoint half-way through its first era, so that crashes fall behind
-    an acknowledgement; every third one goes on after a power cut, once or twice.
+    an acknowledgement; every third one goes on after a power cut, up to four times.
     """
     for number in range(count):
         eras = [_random_era(random, steps, has_checkpoint=number % 2 == 0)]
         if number % 3 == 0:
-            for _ in range(random.randint(1, 2)):
+            for _ in range(random.choice((1, 1, 2, 4))):
                 last = msgspec.structs.replace(eras[-1], crash=_random_crash(random))
                 eras[-1:] = [last, _random_era(random, steps, has_checkpoint=random.random() < 0.5)]
         yield Tape(tuple(eras), geometries[number % len(geometries)], law)
 
 
 def _random_era(random: Random, steps: int, *, has_checkpoint: bool) -> Era:
-    program = random_program(random, random.randint(2, steps))
+    program = random_program(random, random.randint(2, steps), random.choice((2, 3, KEYS_MAX)))
     if has_checkpoint:
         half = (len(program) + 1) // 2
         program = (*program[:half], Operation(Kind.CHECKPOINT), *program[half:])
