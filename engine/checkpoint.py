@@ -87,11 +87,16 @@ class Checkpointer:
         self.newest: CheckpointPoint | None = None
 
     def start(self, kind: CheckpointKind) -> CheckpointTicket:
-        """Enter PREPARE. Raises CheckpointError if one runs already."""
+        """Enter PREPARE. Raises CheckpointError if one runs already, or for what is no kind."""
         self._poison.check()
+        if kind not in NEXT:
+            raise CheckpointError(
+                f"no kind of checkpoint: {kind!r}; expected one of {[each.name for each in NEXT]}"
+            )
         if self._running is not None:
             raise CheckpointError(
-                f"a checkpoint of version {self._running.version} is at {self._system.phase.name}"
+                f"a checkpoint of version {self._running.version} is at {self._system.phase.name}; "
+                "take its ticket to the end first"
             )
         control = self._log.spaces.control
         self._running = _Running(kind, self._system.version, control[w.BEGIN], control[w.TAIL])
@@ -115,12 +120,24 @@ class Checkpointer:
         except OSError as error:
             self._rest()
             raise CheckpointError(f"version {running.version} at {phase.name}: {error}; try again") from error
+        except BaseException as error:
+            # Interrupted: every step up to the metadata can be taken again. A root that was on its way may be
+            # durable or not, and two answers to that are one too many.
+            self._rest()
+            if phase is Phase.PERSIST:
+                self._poison.set(f"writing the metadata was interrupted by {type(error).__name__}")
+            raise
         finally:
             self.entering = None
         self._system.phase = phase
         if phase is Phase.REST:
             self._rest()
         return phase
+
+    def finish(self) -> None:
+        """Take a running checkpoint to its end, if there is one. Raises as `advance`."""
+        while self._running is not None:
+            self.advance()
 
     def abandon(self) -> None:
         """The store is closing: what runs is aborted, and its ticket says so."""

@@ -38,7 +38,9 @@ class SettingsError(EngineError, ValueError):
 
 
 class OperationError(EngineError, ValueError):
-    """An argument of an operation is not valid; no serial was taken, nothing happened."""
+    """An argument of an operation is not valid; nothing happened. No serial was taken, but for an
+    `rmw` whose function returned what is no value: that is known only after it was called.
+    """
 
 
 class SessionError(EngineError):

@@ -19,7 +19,8 @@ Invariants
   P6  the value of a record changes only under its lock bit, and never once it is sealed; who
       seals and does not publish unseals
 
-Threads: any, one session each; a batch runs in one fixed (phase, version).
+Threads: one batch at a time over all sessions, in one fixed (phase, version). A swap compares a
+value before it locks the record, so beside another writer it could lose an update.
 Source: hybrid log of FASTER (Chandramouli et al., SIGMOD 2018), CPR rules for P3 (Prasaad et
 al., SIGMOD 2019).
 """

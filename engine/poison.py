@@ -28,12 +28,16 @@ class Poison:
         if self.reason is not None:
             raise PoisonedError(f"{self.reason}; close the store and open it again to see what survived")
 
+    def set(self, reason: str) -> None:
+        """Set the flag; the first reason stays."""
+        if self.reason is None:
+            self.reason = reason
+
     @contextmanager
     def guard(self, what: str) -> Iterator[None]:
         """An OSError inside sets the flag and becomes PoisonedError."""
         try:
             yield
         except OSError as error:
-            if self.reason is None:
-                self.reason = f"{what} failed: {error}"
+            self.set(f"{what} failed: {error}")
             raise PoisonedError(f"{self.reason}; what is durable is unknown") from error

@@ -7,7 +7,7 @@ Invariants
   P4  version bits are looked at only from a checkpoint's cut up, and in void ranges
   P5  a void record is stepped through, never returned; nothing marks it
 
-Threads: any. Nothing here allocates, raises or spins; a lost race is -RETRY.
+Threads: one for now, as `kernels` says. Nothing here allocates, raises or spins; a lost race is -RETRY.
 Source: the index of FASTER (Chandramouli et al., SIGMOD 2018, section 3); void ranges are ours.
 """
 

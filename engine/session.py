@@ -9,7 +9,8 @@ Invariants
   3  `rmw` calls its function with no latch held; a lost race calls it again; if it raises, the
      store is as before
 
-Threads: one at a time; a second one in it at once is a SessionError.
+Threads: one over all sessions of a store; a second operation in one session at once, from inside the
+function of an `rmw`, is a SessionError.
 """
 
 from __future__ import annotations
@@ -112,8 +113,11 @@ class Session:
         """Replace the value by `function(value or None)`; None leaves it. Returns what it returned.
 
         `function` is called with nothing held, again if another session changed the key in
-        between; if it raises, nothing changed and the exception goes on. The serial is taken.
+        between; if it raises, nothing changed and the exception goes on. The serial is taken, also
+        where what it returned is no value (OperationError).
         """
+        if not callable(function):
+            raise OperationError(f"expected a function, found {type(function).__name__}")
         self._begin(key, b"")
         try:
             while True:

@@ -232,6 +232,7 @@ class FasterKv:
                 return {}
             try:
                 if checkpoint:
+                    self._checkpointer.finish()
                     self.checkpoint()
                 if self._parts.poison.reason is None:
                     self._parts.roots.settle()

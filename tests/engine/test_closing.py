@@ -10,6 +10,7 @@ from engine import (
     FasterKv,
     MemoryDevice,
     NotAStoreError,
+    OperationError,
     PoisonedError,
     Settings,
 )
@@ -99,3 +100,60 @@ def test_tables_without_a_valid_root_are_never_an_empty_store(tiny: Settings) ->
         device.create(name)
     with pytest.raises(CorruptionError, match="tables"):
         FasterKv.open(device, create=True, settings=tiny)
+
+
+def test_wrong_kind_of_checkpoint_is_refused_and_the_next_one_goes_on(tiny: Settings) -> None:
+    store = FasterKv.open(MemoryDevice(), create=True, settings=tiny)
+    with pytest.raises(CheckpointError, match="no kind"):
+        store.checkpoint("x")  # type: ignore[arg-type]
+    store.checkpoint()
+
+
+def test_close_with_checkpoint_takes_a_running_one_to_its_end_first(tiny: Settings) -> None:
+    device = MemoryDevice()
+    store = FasterKv.open(device, create=True, settings=tiny)
+    session = store.session("a")
+    session.upsert(b"k", b"1")
+    ticket = store.start_checkpoint()
+    while store.phase.name != "IN_PROGRESS":
+        ticket.advance()
+    session.upsert(b"k", b"2")
+    assert store.close(checkpoint=True) == {}
+    with FasterKv.open(device, settings=tiny) as store:
+        assert dict(store.items()) == {b"k": b"2"}
+
+
+@pytest.mark.parametrize("role", ["segment", "tables", "root"])
+def test_interrupt_inside_a_checkpoint_leaves_a_store_that_goes_on_or_says_why_not(
+    tiny: Settings, role: str
+) -> None:
+    class Interrupting(MemoryDevice):
+        is_armed = False
+
+        def sync(self, name: str) -> None:
+            if self.is_armed and name.startswith(role):
+                self.is_armed = False
+                raise KeyboardInterrupt
+            super().sync(name)
+
+    device = Interrupting()
+    store = FasterKv.open(device, create=True, settings=tiny)
+    store.session("a").upsert(b"k", b"1")
+    device.is_armed = True
+    with pytest.raises(KeyboardInterrupt):
+        store.checkpoint()
+    if role == "segment":
+        assert store.checkpoint().serials == {"a": 1}
+    else:
+        with pytest.raises(PoisonedError, match="interrupted"):
+            store.checkpoint()
+    store.close()
+    with FasterKv.open(device, settings=tiny) as store:
+        assert store.serials() in ({}, {"a": 1})
+
+
+def test_what_is_no_function_is_refused_before_a_serial_is_taken(tiny: Settings) -> None:
+    session = FasterKv.open(MemoryDevice(), create=True, settings=tiny).session("a")
+    with pytest.raises(OperationError):
+        session.rmw(b"k", None)  # type: ignore[arg-type]
+    assert session.serial == 0
