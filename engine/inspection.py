@@ -6,8 +6,9 @@ let go.
 
 Invariants
   1  nothing is written; a folder is locked as a reader
-  2  sound  <=>  opening for writing would succeed and find every byte that it reads as it was written,
-     or mend it: only one thing is mended, a root copy beside valid ones
+  2  sound  =>  opening for writing succeeds and finds every byte that it reads as it was written, or
+     mends it: only one thing is mended, a root copy beside valid ones. Inspection is the stricter: it
+     also reads blocks of older checkpoints, which opening may not need
 
 Threads: one.
 """

@@ -15,7 +15,7 @@ Replayed, a kept tape is
 A file that holds a bare tape loads too: of it nothing is expected.
 
 Invariants
-  1  gone and back are never told without having searched the tape's programs again
+  1  gone is never told without having searched the tape's programs again
   2  nothing here imports the store, so a planted bug can be installed after a file is loaded
 """
 
@@ -142,7 +142,7 @@ def parse(data: bytes, name: str) -> Kept:
     """
     try:
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if data.lstrip()[:1] == b"{" and _MARK in data:
             raise DamagedTapeError(f"{name}: a damaged tape: {error}") from None
         raise TapeError(f"{name}: not a tape: {error}") from None
@@ -153,7 +153,7 @@ def parse(data: bytes, name: str) -> Kept:
             return Kept(_tape(data, name))
         file = msgspec.json.decode(data, type=_File)
         return Kept(_tape(bytes(file.tape), name), file.expected, file.digest, file.post_mortem)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise DamagedTapeError(f"{name}: a damaged tape: {error}") from None
 
 

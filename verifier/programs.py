@@ -65,11 +65,11 @@ def _successors(program: tuple[Operation, ...]) -> Iterator[Operation]:
 def random_program(random: Random, steps: int, keys: int = 3, sessions: int = 2) -> tuple[Operation, ...]:
     """`steps` weighted steps; sizes favour small values, so that some pages turn and some do not."""
     kinds = [kind for kind, weight in _WEIGHTS for _ in range(weight)]
-    heavy = random.random() < 0.4
+    heavy = random.random() < 0.3
     program: list[Operation] = []
     while len(program) < steps:
-        if heavy and random.random() < 0.08:
-            program += _page_turner(random, sessions)
+        if heavy and random.random() < 0.1:
+            program += _idiom(random, sessions)
             continue
         kind = random.choice(kinds)
         if kind >= Kind.CHECKPOINT:
@@ -80,11 +80,28 @@ def random_program(random: Random, steps: int, keys: int = 3, sessions: int = 2)
     return tuple(program)
 
 
+def _idiom(random: Random, sessions: int) -> list[Operation]:
+    """What single steps hardly ever add up to: pages that turn alone, between the phases of a checkpoint,
+    or on both sides of a clean reopening."""
+    what = random.randrange(3)
+    if what == 0:
+        return _page_turner(random, sessions)
+    if what == 1:
+        steps = [Operation(Kind.START)]
+        for _ in range(6):
+            steps.append(Operation(Kind.STEP))
+            if random.random() < 0.3:
+                steps += _page_turner(random, sessions)
+        return [*steps, Operation(Kind.CHECKPOINT)]
+    reopened = [*_page_turner(random, sessions), Operation(Kind.REOPEN)]
+    return [*reopened, *_page_turner(random, sessions), Operation(Kind.CHECKPOINT)]
+
+
 def _page_turner(random: Random, sessions: int) -> list[Operation]:
     """A run of large values under many keys: pages turn and frames are evicted, whatever goes on."""
     return [
         Operation(Kind.UPSERT, random.randrange(sessions), random.randrange(KEYS_MAX), SIZES - 1)
-        for _ in range(random.randint(4, 10))
+        for _ in range(random.randint(4, 8))
     ]
 
 

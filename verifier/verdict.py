@@ -26,7 +26,6 @@ class Breach(Enum):
     WRONG_SERIAL = "serial that contradicts what was issued or reported"
     UNOPENABLE = "cannot be opened after a power cut"
     BROKEN_INVARIANT = "broken invariant"
-    UNSTABLE = "opening twice gives two states"
     ERROR = "an operation failed that should not"
 
 

@@ -117,6 +117,15 @@ def test_shrink_keeps_a_smaller_tape_of_the_same_kind(tmp_path: Path) -> None:
     assert out.read_bytes() == before
 
 
+def test_shrink_of_a_tape_without_violation_says_that_nothing_was_written(tmp_path: Path) -> None:
+    out = tmp_path / "small.json"
+    done = _run("shrink", "-", "--out", str(out), given=encode_tape(_OK))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"{out} was not written\n".encode())
+    assert f"powercut replay {out}".encode() not in done.stdout
+    assert not out.exists()
+
+
 def test_demonstration_finds_its_bug_and_clears_the_unchanged_store() -> None:
     done = _run("demo")
     assert done.returncode == 0, done.stderr
@@ -160,12 +169,25 @@ def test_gate_that_meets_its_floor_exits_0_and_writes_its_document(tmp_path: Pat
 def test_gate_below_its_floor_exits_3(tmp_path: Path) -> None:
     done = _run("gate", "--profile", _profile(tmp_path, programs=10**6), "-j", "1", folder=tmp_path)
     assert done.returncode == 3
+    assert done.stdout.count(b"crash: below the floor: ") == 1
 
 
-def test_gate_whose_budget_is_spent_exits_4(tmp_path: Path) -> None:
-    profile = _profile(tmp_path, steps=4)
+def test_gate_whose_budget_is_spent_exits_4_and_judges_no_floor(tmp_path: Path) -> None:
+    profile = _profile(tmp_path, steps=4, programs=10**6)
     done = _run("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", folder=tmp_path)
     assert done.returncode == 4
+    assert b"crash: stopped short: the floor is not judged\n" in done.stdout
+    assert b"below the floor" not in done.stdout
+
+
+def test_gate_tells_its_verdict_though_its_document_cannot_be_written(tmp_path: Path) -> None:
+    done = _run("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", "/dev/full", folder=tmp_path)
+    assert done.returncode == 3
+    assert b"\nproved: " in done.stdout
+    assert done.stderr.splitlines()[-1].startswith(b"powercut: /dev/full: ")
+    profile = _profile(tmp_path, steps=4)
+    arguments = ("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", "--json", "/dev/full")
+    assert _run(*arguments, folder=tmp_path).returncode == 4
 
 
 def test_interrupted_gate_writes_what_it_knows_and_exits_130(tmp_path: Path) -> None:
@@ -180,6 +202,7 @@ def test_interrupted_gate_writes_what_it_knows_and_exits_130(tmp_path: Path) -> 
         _, errors = gate.communicate()
     assert gate.returncode == 130, errors
     assert b"Traceback" not in errors
+    assert errors.splitlines()[-1:] == [b"powercut: interrupted"]
     assert msgspec.json.decode(out.read_bytes())["interrupted"] is True
 
 
@@ -198,12 +221,22 @@ def test_interrupted_gate_writes_what_it_knows_and_exits_130(tmp_path: Path) -> 
         (("replay", "later.json"), 3),
         (("replay", "geometry.json"), 3),
         (("replay", "law.json"), 3),
+        (("replay", "subject.json"), 3),
+        (("replay", "kernels.json"), 3),
+        (("replay", "switches.json"), 3),
+        (("shrink", "faults.json"), 3),
+        (("replay", "nested.json"), 1),
+        (("replay", ""), 2),
         (("shrink", "note.txt"), 2),
         (("shrink", "fine.json", "--out", "nowhere/out.json"), 2),
         (("inspect", "nowhere"), 2),
         (("inspect", "note.txt"), 2),
         (("inspect", "folder"), 2),
+        (("inspect", ""), 2),
         (("gate", "--profile", "none"), 2),
+        (("gate", "--profile", "latin.toml"), 2),
+        (("gate", "--findings", "note.txt"), 2),
+        (("gate", "--findings", "note.txt/below"), 2),
         (("gate", "--law", "none"), 2),
         (("gate", "--budget", "soon"), 2),
         (("gate", "-j", "0"), 2),
@@ -225,6 +258,12 @@ def test_refusal_is_one_line_and_changes_nothing(
     (tmp_path / "later.json").write_text('{"eras": [], "format": 99}')
     (tmp_path / "geometry.json").write_text('{"eras": [], "geometry": "huge"}')
     (tmp_path / "law.json").write_text('{"eras": [], "law": "none"}')
+    (tmp_path / "subject.json").write_text('{"eras": [], "subject": "other"}')
+    (tmp_path / "kernels.json").write_text('{"eras": [], "kernels": "compiled"}')
+    (tmp_path / "switches.json").write_text('{"eras": [{"switches": [1]}]}')
+    (tmp_path / "faults.json").write_text('{"eras": [{}, {"faults": [0]}]}')
+    (tmp_path / "nested.json").write_text('{"eras": ' + "[" * 100_000)
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     before = _files(tmp_path)
     done = _run(*arguments, folder=tmp_path)
     assert done.returncode == code, done.stderr

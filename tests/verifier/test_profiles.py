@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from verifier.crashes import exhaust, search_tape
-from verifier.profiles import ProfileError, load_profile, names, parse_profile
+from verifier.gate import Stage
+from verifier.profiles import COUNTS, TABLES, ProfileError, load_profile, names, parse_profile
 from verifier.programs import random_tapes, small_programs
 
 OWN = """
@@ -62,6 +64,10 @@ def test_floors_name_every_device_call_of_the_store_that_a_crash_can_follow(name
         ('["paired", "tiny"]', '["tiny", "tiny"]', "each once"),
         ("depth = 1", 'depth = 1\nlaw = "wishful"', "wishful"),
         ("[crash.floor]", "[crash.floor", "profile test"),
+        ("distinct = 100", "distnict = 100", "no figure 'distnict'"),
+        ("distinct = 100", "reached = 100", "no figure 'reached'"),
+        ("distinct = 100", "distinct = {all = 100}", "no figure 'distinct'"),
+        ("depth = 1", "depth = " + "[" * 100_000, "profile test"),
         ("[crash.floor]", '[mutants]\nonly = ["ghost"]\nfloor = {killed = 1}\n[crash.floor]', "ghost"),
     ],
 )
@@ -69,6 +75,19 @@ def test_profile_that_is_none_is_refused(old: str, new: str, message: str) -> No
     assert OWN.count(old) == 1
     with pytest.raises(ProfileError, match=message):
         parse_profile(OWN.replace(old, new), "test")
+
+
+def test_figures_for_a_floor_are_those_of_a_stage() -> None:
+    fields = {field.name: field.type for field in msgspec.structs.fields(Stage)}
+    assert {name for name, kind in fields.items() if kind is int} == set(COUNTS)
+    assert {name for name, kind in fields.items() if kind == dict[str, int]} == set(TABLES)
+
+
+def test_profile_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_bytes(b'name = "\xff"')
+    with pytest.raises(ProfileError, match="utf-8"):
+        load_profile(str(own))
 
 
 def test_profile_is_found_by_path_and_else_refused(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -20,7 +22,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from ..kept import Kept, load, parse
-from .errors import ENVIRONMENT, INTERRUPTED, USAGE, UsageError, explain
+from .errors import ENVIRONMENT, INTERRUPTED, OK, USAGE, UsageError, explain
 
 __all__ = ["main"]
 
@@ -46,16 +48,41 @@ def main() -> NoReturn:
         code = app(standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Nobody reads on. What is left in the buffer goes nowhere, or the interpreter complains at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ENVIRONMENT)
+        _end_unread()
+    except SystemExit as error:
+        # Not in standalone mode, so typer does this where a pipe was closed.
+        if isinstance(error.__context__, OSError):
+            _end_unread()
+        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (invariant 1)
         code, line = explain(error)
-        if code == INTERRUPTED:
-            # The terminal shows ^C; the line begins after it.
-            print(file=sys.stderr)  # noqa: T201
-        typer.echo(f"powercut: {line}", err=True)
+        if code != INTERRUPTED:
+            typer.echo(f"powercut: {line}", err=True)
+    if code == INTERRUPTED:
+        _end_interrupted()
     sys.exit(code or 0)
+
+
+def _end_unread() -> NoReturn:
+    """Nobody reads on. What is left in the buffers goes nowhere, or the interpreter complains at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
+    sys.exit(ENVIRONMENT)
+
+
+def _end_interrupted() -> NoReturn:
+    """Typer makes an exit code of Ctrl-C, and so does a gate; what is said of it is said here.
+
+    At once: an orderly exit waits for the threads, and they for hunts. These end with this process.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(OSError):
+        sys.stdout.flush()
+    with suppress(OSError):
+        # The terminal shows ^C; the line begins after it.
+        typer.echo(("\n" if sys.stderr.isatty() else "") + "powercut: interrupted", err=True)
+    os._exit(INTERRUPTED)
 
 
 @app.callback(invoke_without_command=True)
@@ -87,6 +114,9 @@ def gate(
     seconds = _seconds(budget)
     if json is not None and not (json.absolute().parent.is_dir() and not json.is_dir()):
         raise UsageError(f"--json {json}: no file can be written there")
+    nearest = next(each for each in (findings.absolute(), *findings.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise UsageError(f"--findings {findings}: {nearest} is a file and not a folder")
     from ..gate import run_gate
     from ..profiles import load_profile
     from .tables import Bars, tell_gate
@@ -102,10 +132,11 @@ def gate(
             findings_folder=findings,
             progress=bars.show,
         )
-    if json is not None:
-        json.write_bytes(report.to_json())
-    typer.echo(tell_gate(report))
-    return report.exit
+    try:
+        typer.echo(tell_gate(report))
+    finally:  # Also where nobody reads the text.
+        is_written = json is None or _write(json, report.to_json())
+    return report.exit or (OK if is_written else ENVIRONMENT)
 
 
 @app.command()
@@ -157,20 +188,22 @@ def mutants(
 
 @app.command()
 def inspect(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a store.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store.")],
     json: _Json = False,
 ) -> int:
     """Look at the files of a store; nothing is written.
 
     Roots, settings, checkpoints, segments, sessions, and all damage.
     """
-    if not path.is_dir():
-        raise UsageError(f"{path}: no such folder")
+    _check_named(path)
+    folder = Path(path)
+    if not folder.is_dir():
+        raise UsageError(f"{path}: {'a file and not a folder' if folder.exists() else 'no such folder'}")
     from engine.inspection import inspect_store
 
     from .tables import encode_inspection, tell_inspection
 
-    found = inspect_store(path)
+    found = inspect_store(folder)
     typer.echo(encode_inspection(found) if json else tell_inspection(found))
     return 0 if found.is_sound else 1
 
@@ -191,12 +224,29 @@ def bench(context: typer.Context) -> int:
 
 def _load(name: str) -> Kept:
     """The kept tape, with its bug planted; the store may be imported after this and not before."""
+    _check_named(name)
     kept = parse(sys.stdin.buffer.read(), "stdin") if name == "-" else load(Path(name))
     if kept.tape.bug:
         from .planted import plant_bug
 
         plant_bug(kept.tape.bug)
     return kept
+
+
+def _check_named(path: str) -> None:
+    """An empty path would be taken for the folder that this runs in."""
+    if not path:
+        raise UsageError("a path is expected, and this one is empty")
+
+
+def _write(path: Path, data: bytes) -> bool:
+    """Whether it was written; where not, a line says so."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        typer.echo(f"powercut: {path}: {error.strerror or error}", err=True)
+        return False
+    return True
 
 
 def _seconds(budget: str | None) -> float | None:

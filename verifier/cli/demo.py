@@ -9,6 +9,7 @@ judge    the unchanged store plays the same tape in a process of its own
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from random import Random
@@ -68,5 +69,16 @@ def show() -> int:
 
 def _is_clean(tape: Tape) -> bool:
     command = [sys.executable, "-c", _ALONE, "replay", "-", "--json"]
-    done = subprocess.run(command, input=encode_tape(tape), capture_output=True, check=False)
-    return done.returncode == OK
+    # It keeps for life what is held back at birth: Ctrl-C is for this process to tell.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        child.communicate(encode_tape(tape))
+    finally:
+        child.kill()  # It has ended, or nobody wants its answer.
+    return child.returncode == OK

@@ -36,11 +36,15 @@ def hunt_all(only: list[str], seed: int, jobs: int, *, is_json: bool) -> int:
     names = [name for name in known if name in only or not only]
     rows: list[Row] = []
     # Each hunt is a process of its own; the threads only wait for them.
-    with ThreadPoolExecutor(jobs) as threads:
+    threads = ThreadPoolExecutor(jobs)
+    try:
         for row in threads.map(lambda name: kill(name, seed=seed), names):
             rows.append(row)
             if not is_json:
                 typer.echo(matrix([row]))
+    finally:
+        # After an error or Ctrl-C nobody wants the rest.
+        threads.shutdown(wait=False, cancel_futures=True)
     code = _code(rows)
     if is_json:
         document = {"schema": 1, "exit": code, "seed": seed, "mutants": rows}

@@ -82,15 +82,17 @@ def tell_gate(report: GateReport) -> str:
         row = "".join(f"{figure:>12,}" for figure in figures)
         lines.append(f"{name:<10}{row}{stage.seconds:>12.1f}")
     lines.append("")
+    last = next(reversed(report.stages), "")
     for name, stage in report.stages.items():
-        lines += [f"{name}: {line}" for line in _details(stage)]
+        is_interrupted = report.interrupted and name == last
+        lines += [f"{name}: {line}" for line in _details(stage, is_interrupted=is_interrupted)]
     for stage in report.stages.values():
         lines += [violated.story for violated in stage.violations if violated.story]
     profile = f"profile {report.profile}, seed {report.seed}, {report.seconds:.1f} s"
     return "\n".join([*lines, profile, report.summary])
 
 
-def _details(stage: Stage) -> list[str]:
+def _details(stage: Stage, *, is_interrupted: bool) -> list[str]:
     lines = []
     for bound in stage.bounds:
         state = "complete" if bound.complete else "NOT complete"
@@ -103,8 +105,15 @@ def _details(stage: Stage) -> list[str]:
         lines.append(f"{killed} of {len(stage.mutants)} planted bugs killed")
     # A stage ends with its first violation, so what else it had to show says nothing then.
     if not stage.violations:
-        lines += [f"undecided: {why}" for why in stage.undecided()]
-        lines += [f"below the floor: {what}" for what in stage.shortfalls()]
+        misses, undecided = stage.misses(), stage.undecided()
+        lines += [f"undecided: {why}" for why in undecided]
+        # Figures of a part of the work say nothing of a floor that the whole of it owes.
+        is_partial = is_interrupted or bool(undecided)
+        lines += [
+            f"below the floor: {what}" for what in stage.shortfalls() if not is_partial or what not in misses
+        ]
+        if is_partial and misses:
+            lines.append(f"{'interrupted' if is_interrupted else 'stopped short'}: the floor is not judged")
     lines += [f"nondeterminism: {what}" for what in stage.unstable]
     lines += [f"VIOLATION {each.oracle}: {each.kind}; {each.repeat}" for each in stage.violations]
     return lines

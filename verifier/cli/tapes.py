@@ -23,6 +23,8 @@ from .errors import INCONCLUSIVE, OK, VIOLATION
 
 __all__ = ["replay_tape", "shrink_tape"]
 
+_NOTHING = "nothing to shrink: the tape shows no violation"
+_DULL = Tape()  # Whose names are those of what there is.
 _SAID = {
     Outcome.EXACT: "exact: the very run that was kept",
     Outcome.MOVED: "moved: the pattern of writes has changed since it was kept, its kind has not",
@@ -59,22 +61,34 @@ def shrink_tape(kept: Kept, out: Path | None, *, is_json: bool) -> int:
     if isinstance(before.verdict, Violation):
         small = shrink(kept.tape, before.verdict)
         run = _play_twice(small)
-    if out is not None and isinstance(run.verdict, Violation):
+    is_failing = isinstance(run.verdict, Violation)
+    if out is not None and is_failing:
         keep(out, small, run, kept.post_mortem)
+    unwritten = f"; {out} was not written" if out is not None and not is_failing else ""
     code = code_of(run.verdict)
     if is_json:
         typer.echo(_encode(code, small, run, None, None))
+        if unwritten:
+            typer.echo(f"powercut: {_NOTHING}{unwritten}", err=True)
         return code
-    typer.echo(tell(small, run, path="" if out is None else str(out)), nl=False)
-    if isinstance(run.verdict, Violation):
+    typer.echo(tell(small, run, path="" if out is None or unwritten else str(out)), nl=False)
+    if is_failing:
         typer.echo(f"\nshrunk from {_length(kept.tape)} to {_length(small)}")
     else:
-        typer.echo("\nnothing to shrink: the tape shows no violation")
+        typer.echo(f"\n{_NOTHING}{unwritten}")
     return code
 
 
 def check_playable(tape: Tape) -> None:
-    """Raises UnsupportedTapeError for names that this release does not have."""
+    """Raises UnsupportedTapeError for what this release does not have, or would pass over in silence."""
+    if tape.subject != _DULL.subject:
+        raise UnsupportedTapeError(f"subject {tape.subject!r}: there is {_DULL.subject}")
+    if tape.kernels != _DULL.kernels:
+        raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are those {_DULL.kernels}")
+    for number, era in enumerate(tape.eras, 1):
+        for what, plan in (("switches", era.switches), ("faults", era.faults)):
+            if plan:
+                raise UnsupportedTapeError(f"era {number} has {what}: this release plays none")
     if tape.geometry not in GEOMETRIES:
         raise UnsupportedTapeError(f"geometry {tape.geometry!r}: there are {', '.join(GEOMETRIES)}")
     try:

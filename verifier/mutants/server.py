@@ -10,7 +10,9 @@ Invariants
      verifier only this package's data
   2  requests are answered one at a time, in order; a child ends with its answer or is killed
   3  when the requests end, because the client closed them or died, so do child and server
-  4  a child that breaks is told as `unknown`: it decided nothing
+  4  Ctrl-C is the client's alone: it is held back from the server since before the server is born,
+     and so from every child
+  5  a child that breaks is told as `unknown`: it decided nothing
 
 Threads: none; that is what makes forking safe.
 """
@@ -25,6 +27,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -41,13 +44,13 @@ Request = dict[str, Any]
 
 def serve() -> None:
     """Answer requests until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # An interrupted run says so itself, once.
     answers = os.dup(1)
     os.dup2(2, 1)  # What a child prints is no answer.
     for name in _WARM:
         import_module(name)
-    while line := sys.stdin.buffer.readline():
-        os.write(answers, _answer(json.loads(line)) + b"\n")
+    with suppress(BrokenPipeError):  # The client died while its answer was made.
+        while line := sys.stdin.buffer.readline():
+            os.write(answers, _answer(json.loads(line)) + b"\n")
 
 
 def _answer(request: Request) -> bytes:

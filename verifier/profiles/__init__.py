@@ -6,7 +6,8 @@ and not in the machine: the same profile cuts the same work everywhere.
 Invariants
   1  an unknown field is an error: a misspelt floor would hold nothing
   2  every geometry, law and planted bug named is one that there is
-  3  every floor names at least one field, and none of its figures is below 1
+  3  every floor names at least one figure, each of its figures is one that a stage has, and none
+     is below 1
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from ..geometries import GEOMETRIES
 from ..mutants.bank import BANK
 
 __all__ = [
+    "COUNTS",
+    "TABLES",
     "CrashPlan",
     "ExhaustivePlan",
     "Floor",
@@ -43,6 +46,12 @@ Figures = Annotated[dict[str, Positive], msgspec.Meta(min_length=1)]
 Names = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 Floor = Annotated[dict[str, Positive | Figures], msgspec.Meta(min_length=1)]
 _SUFFIX: Final = ".toml"
+# What a stage counts: as one number, and by name. A test holds them to the document of the gate.
+COUNTS: Final = (
+    *("programs", "distinct", "checked", "read_paths"),
+    *("after_checkpoint", "several_eras", "bounded", "killed"),
+)
+TABLES: Final = ("reached", "fired")
 
 
 class ProfileError(VerifierError, ValueError):
@@ -119,7 +128,11 @@ def load_profile(name: str) -> Profile:
     path = Path(name)
     if path.suffix != _SUFFIX or not path.is_file():
         raise ProfileError(f"no profile {name!r}: neither one of {', '.join(names())} nor a file {_SUFFIX}")
-    return parse_profile(path.read_text(encoding="utf-8"), name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProfileError(f"profile {name}: {error}") from None
+    return parse_profile(text, name)
 
 
 def parse_profile(text: str, name: str) -> Profile:
@@ -127,7 +140,9 @@ def parse_profile(text: str, name: str) -> Profile:
     try:
         profile = msgspec.convert(tomllib.loads(text), Profile)
         _check_names(profile)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnknownLawError) as error:
+        for stage in (profile.model, profile.crash, profile.mutants):
+            _check_floor({} if stage is None else stage.floor)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnknownLawError, RecursionError) as error:
         raise ProfileError(f"profile {name}: {error}") from None
     return profile
 
@@ -151,3 +166,11 @@ def _check_names(profile: Profile) -> None:
             raise msgspec.ValidationError(
                 f"geometries {', '.join(geometries)}: each once, of {', '.join(GEOMETRIES)}"
             )
+
+
+def _check_floor(floor: Floor) -> None:
+    """Every figure of a floor is one that a stage has, and of its kind."""
+    for name, least in floor.items():
+        known = TABLES if isinstance(least, dict) else COUNTS
+        if name not in known:
+            raise msgspec.ValidationError(f"no figure {name!r} for a floor: there are {', '.join(known)}")
