@@ -24,12 +24,12 @@ name = "test"
 geometries = ["tiny"]
 examples = 2
 steps = 6
-limit = 4096
+limit = 64
 chunk = 2
 [model.floor]
 programs = 1
 [crash]
-limit = 4096
+limit = 64
 depth = 1
 [crash.exhaustive]
 geometries = ["tiny"]
