@@ -239,9 +239,10 @@ class _Search:
         return [*way, Era()]
 
     def _opening_trace(self, way: list[Era]) -> Trace:
-        """The device trace of the opening that follows these eras."""
-        run = play(msgspec.structs.replace(self._tape, eras=(*self._eras, *way, Era())))
-        return run.segments[-1].trace
+        """The device trace of the opening that follows these eras, up to where a cut of it would fall."""
+        eras = (*self._eras, *way, Era((), Crash()))  # Cut, not closed: closing would go on in the trace.
+        run = play(msgspec.structs.replace(self._tape, eras=eras), self._world.make_store)
+        return run.segments[-2].trace
 
     def _found(self, way: list[Era], verdict: Violation) -> Finding:
         return Finding(msgspec.structs.replace(self._tape, eras=(*self._eras, *way)), verdict)

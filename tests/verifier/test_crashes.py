@@ -113,28 +113,29 @@ def test_crash_inside_recovery_is_judged_too() -> None:
     assert deep.verdict.is_same_kind(play(deep.tape, _DiesInTheSecondLife).verdict)
 
 
+class _Unnamed:
+    """Keeps a dict beside a device that it never asks: everything is lost, nothing was promised."""
+
+    def __init__(self, device: FaultDevice) -> None:
+        if not device.list():
+            device.create("log")
+        self._content: dict[bytes, bytes] = {}
+
+    def apply(self, issued: Issued) -> Result:
+        return apply(self._content, issued)
+
+    def checkpoint(self) -> Bound:
+        return 0
+
+    def read_all(self) -> dict[bytes, bytes]:
+        return dict(self._content)
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
 def test_store_without_a_named_cut_is_searched_for_one() -> None:
-    class Unnamed:
-        """Keeps a dict beside a store that it never asks: everything is lost, nothing was promised."""
-
-        def __init__(self, device: FaultDevice) -> None:
-            if not device.list():
-                device.create("log")
-            self._content: dict[bytes, bytes] = {}
-
-        def apply(self, issued: Issued) -> Result:
-            return apply(self._content, issued)
-
-        def checkpoint(self) -> Bound:
-            return 0
-
-        def read_all(self) -> dict[bytes, bytes]:
-            return dict(self._content)
-
-        def close(self) -> None:
-            """Nothing is kept."""
-
-    _, finding = search_tape(Tape((Era((_UPSERT, _CHECKPOINT)),)), make_store=Unnamed)
+    _, finding = search_tape(Tape((Era((_UPSERT, _CHECKPOINT)),)), make_store=_Unnamed)
     assert finding is None
 
 
@@ -161,3 +162,33 @@ def test_read_that_misses_what_is_listed_is_found_and_its_tape_replays() -> None
     assert finding is not None
     assert (finding.verdict.oracle, finding.verdict.breach) == ("structure", Breach.WRONG_VALUE)
     assert play(finding.tape, _ListsMoreThanItReads).verdict == finding.verdict
+
+
+class _Flagged(_Unnamed):
+    """Its opening passes through a state that it cannot open again; its close syncs too."""
+
+    def __init__(self, device: FaultDevice) -> None:
+        super().__init__(device)
+        self._device = device
+        device.sync_names()
+        flag = bytearray(4)
+        device.read_into("log", 0, flag)
+        if flag == b"half":
+            raise OSError("planted")
+        for value in (b"half", b"full"):
+            self._set(value)
+
+    def _set(self, value: bytes) -> None:
+        self._device.write("log", 0, value)
+        self._device.sync("log")
+
+    def close(self) -> None:
+        for _ in range(3):
+            self._set(b"full")
+
+
+def test_crash_inside_the_opening_of_any_store_replays_where_it_was_seen() -> None:
+    _, finding = search_tape(Tape((Era((_UPSERT,)),)), make_store=_Flagged)
+    assert finding is not None
+    assert len(finding.tape.eras) == 3
+    assert finding.verdict == play(finding.tape, _Flagged).verdict
