@@ -32,11 +32,11 @@ from verifier.tape import Tape
 from verifier.world import play
 
 SEED = 1
-TAPES = 100
-STEPS = 14
+TAPES = 24
+STEPS = 12
 GEOMETRY = "tiny"
 LAW = "posix"
-LIMIT = 4096
+LIMIT = 512  # Of the profile ci.
 KEYS = 2_000
 OPERATIONS = 20_000
 VALUE = b"v" * 8
@@ -72,7 +72,7 @@ def open_states(traces: list[Trace]) -> int:
     """Every crash state opened and read in full, and every state of a crash inside that opening."""
     recoveries = Recoveries(make_faster(GEOMETRY), LAW, LIMIT)
     for trace in traces:
-        for state in crash_states(trace, LAW):
+        for state in crash_states(trace, LAW, limit=LIMIT):
             recoveries.of(state, 1)
     return recoveries.opened
 
@@ -81,7 +81,7 @@ def search_tapes(tapes: list[Tape]) -> int:
     """The whole search of these tapes: played, enumerated, opened, judged."""
     total = Coverage()
     for tape in tapes:
-        coverage, finding = search_tape(tape)
+        coverage, finding = search_tape(tape, limit=LIMIT)
         refuse(finding)
         total.merge(coverage)
     return total.distinct
@@ -107,7 +107,7 @@ def search(rounds: int) -> list[Row]:
         best(
             "crash states enumerated and hashed",
             rounds,
-            lambda: sum(crash_states(trace, LAW).distinct for trace in traces),
+            lambda: sum(crash_states(trace, LAW, limit=LIMIT).distinct for trace in traces),
         ),
         best(f"distinct states judged, {TAPES} random tapes", rounds, lambda: search_tapes(tapes)),
         best("programs of <= 3 steps searched completely", rounds, search_small_programs),
