@@ -3,9 +3,10 @@
 A space is a `memoryview` cast to "Q". Each call first announces `(space, word number)` and
 whether it writes to the turn hook, if a Runtime set one: that is where a scheduler may let
 another session go on, so every interleaving of these calls can be played. Without a hook a call
-is one plain access, made indivisible by the interpreter's lock.
+is one plain access; threads that may really run at once take a lock around a batch (`modes`).
 
-Sequentially consistent orders only; weaker memory is not modelled.
+Compiled kernels do not call these: `compilation` puts machine instructions in their place. Here
+only sequentially consistent orders can be played; weaker memory is not modelled.
 
 `copy` and `same` move and compare many words. They announce each word under a hook, because a
 reader really can see another session between two words of a value.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["Space", "Turn", "cas", "copy", "fetch_add", "load", "same", "set_turn", "store"]
+__all__ = ["Space", "Turn", "cas", "copy", "fetch_add", "load", "prefetch", "same", "set_turn", "store"]
 
 Space = memoryview  # cast to "Q"; shape (words,), dtype uint64
 Turn = Callable[[Space, int, bool], None]
@@ -59,6 +60,10 @@ def fetch_add(space: Space, word: int, delta: int) -> int:
     value: int = space[word]
     space[word] = value + delta
     return value
+
+
+def prefetch(space: Space, word: int) -> None:
+    """Ask for the word's cache line; here nothing, and no turn."""
 
 
 def copy(source: Space, start: int, target: Space, at: int, words: int) -> None:

@@ -1,7 +1,7 @@
 """Audits: what must be true of log and index together, and all live keys seen through the index.
 
 Invariants audited
-  A1  begin <= head <= flushed <= safe_read_only <= read_only <= tail
+  A1  begin <= safe_head <= head <= flushed <= safe_read_only <= read_only <= tail
   A6  the ring holds every page from head to tail
   H3  following `previous` strictly lowers the address
   R4  for every key, the newest live record that a scan of the whole log finds is the first of its
@@ -94,9 +94,9 @@ def _sizes_at(log: HybridLog, address: int) -> int:
 def check_log(log: HybridLog, index: HashIndex) -> None:
     """Audit A1, A6, H3, R4 and R7. Raises InvariantError."""
     control = log.spaces.control
-    order = [control[word] for word in (w.BEGIN, w.HEAD, w.FLUSHED, w.SAFE_READ_ONLY, w.READ_ONLY, w.TAIL)]
+    order = [control[word] for word in (w.BEGIN, w.SAFE_HEAD, w.HEAD, w.FLUSHED, w.SAFE_READ_ONLY, w.READ_ONLY, w.TAIL)]
     if order != sorted(order):
-        raise InvariantError("A1", f"begin, head, flushed, safe read-only, read-only, tail are {order}")
+        raise InvariantError("A1", f"begin, safe head, head, flushed, safe read-only, read-only, tail are {order}")
     page = log.settings.page_bytes
     if control[w.TAIL] - control[w.HEAD] // page * page > log.spaces.ring_bytes:
         raise InvariantError(

@@ -6,7 +6,7 @@ takes the machine back to REST with the version it has reached: a version number
 two different prefixes.
 
     PREPARE       L_s = tail, begin = log's begin                     sessions work in v
-    WAIT_PENDING  no operation of v with effects waits for the device
+    WAIT_PENDING  every batch knows L_s; no operation of v with effects waits for the device
     IN_PROGRESS   version v + 1; each session's N is set as it meets it
     WAIT_FLUSH    idle sessions are claimed; L_f = tail, frozen, written, synced
     PERSIST       table block and new names synced; two roots synced: acknowledged
@@ -17,7 +17,8 @@ Invariants
   C2  N(s) is what this reports, what the block holds and what a session resumes with
   C3  a checkpoint counts once two roots name it, not before
 
-Threads: one checkpoint at a time; any thread may take a step, one at a time.
+Threads: one checkpoint at a time; any thread may take a step, one at a time. A step holds no row of
+the epoch table, so sessions go on while it waits for them.
 Source: CPR (Prasaad et al., SIGMOD 2019).
 """
 
@@ -27,12 +28,15 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from . import words as w
+from .atomics import load
+from .epoch import Epochs
 from .errors import CheckpointError
 from .hybridlog import HybridLog
 from .layout import Block, Pointer, Root, SessionMark, Version, VoidRange
-from .phases import NEXT, CheckpointKind, Phase, System
+from .phases import NEXT, SHIFTED, CheckpointKind, Phase, System
 from .poison import Poison
 from .roots import Roots
+from .runtime import Runtime
 from .sessions import SessionRegistry
 from .tables import CHAIN_BLOCKS_MAX, NO_BLOCK, Tables
 
@@ -56,6 +60,7 @@ class _Running:
     version: int
     begin: int
     fuzzy_start: int
+    deadline: float | None
     final: int = 0
     marks: list[SessionMark] = field(default_factory=list)
 
@@ -66,6 +71,8 @@ class Checkpointer:
     def __init__(
         self,
         log: HybridLog,
+        epochs: Epochs,
+        runtime: Runtime,
         system: System,
         sessions: SessionRegistry,
         tables: Tables,
@@ -75,6 +82,9 @@ class Checkpointer:
         voids: list[VoidRange],
     ) -> None:
         self._log = log
+        self._epochs = epochs
+        self._runtime = runtime
+        self._lock = runtime.lock()
         self._system = system
         self._sessions = sessions
         self._tables = tables
@@ -86,8 +96,12 @@ class Checkpointer:
         self.entering: Phase | None = None  # The phase whose entry work is being done.
         self.newest: CheckpointPoint | None = None
 
-    def start(self, kind: CheckpointKind) -> CheckpointTicket:
+    def start(self, kind: CheckpointKind, timeout: float | None) -> CheckpointTicket:
         """Enter PREPARE. Raises CheckpointError if one runs already, or for what is no kind."""
+        with self._lock:
+            return self._start(kind, timeout)
+
+    def _start(self, kind: CheckpointKind, timeout: float | None) -> CheckpointTicket:
         self._poison.check()
         if kind not in NEXT:
             raise CheckpointError(
@@ -99,7 +113,9 @@ class Checkpointer:
                 "take its ticket to the end first"
             )
         control = self._log.spaces.control
-        self._running = _Running(kind, self._system.version, control[w.BEGIN], control[w.TAIL])
+        deadline = None if timeout is None else self._runtime.now() + timeout
+        begin, tail = load(control, w.BEGIN), load(control, w.TAIL)
+        self._running = _Running(kind, self._system.version, begin, tail, deadline)
         ticket = CheckpointTicket(self, self._running)
         self.advance()
         return ticket
@@ -109,6 +125,10 @@ class Checkpointer:
 
         Raises CheckpointError (back at REST, a retry may succeed) or PoisonedError.
         """
+        with self._lock:
+            return self._advance()
+
+    def _advance(self) -> Phase:
         self._poison.check()
         running = self._running
         if running is None:
@@ -117,6 +137,9 @@ class Checkpointer:
         self.entering = phase
         try:
             _ENTER[phase](self, running)
+        except CheckpointError:
+            self._rest()
+            raise
         except OSError as error:
             self._rest()
             raise CheckpointError(f"version {running.version} at {phase.name}: {error}; try again") from error
@@ -129,9 +152,10 @@ class Checkpointer:
             raise
         finally:
             self.entering = None
-        self._system.phase = phase
         if phase is Phase.REST:
             self._rest()
+        else:
+            self._system.set(running.version + (phase in SHIFTED), phase)
         return phase
 
     def finish(self) -> None:
@@ -147,23 +171,33 @@ class Checkpointer:
         return self._running is running
 
     def _rest(self) -> None:
-        self._running = None
-        self._system.phase = Phase.REST
-        self._system.fuzzy_start = 0
+        with self._lock:
+            self._running = None
+            self._system.set(self._system.version, Phase.REST)
+            self._system.fuzzy_start = 0
 
     # -- one method a phase --------------------------------------------------------------------------
 
     def _enter_prepare(self, running: _Running) -> None:
+        # L_s before the phase: a batch that sees the phase sees the address too.
         self._system.fuzzy_start = running.fuzzy_start
 
     def _enter_wait_pending(self, running: _Running) -> None:
-        """Operations finish inside their call, so none is pending between two of them."""
+        """No batch is left that may not know L_s, and no operation of v with effects is unfinished."""
+        self._epochs.drain("batches that began before the checkpoint")
+        pending = self._sessions.pending
+        if not self._epochs.until("pending operations", lambda: not pending(), running.deadline):
+            names = ", ".join(pending())
+            raise CheckpointError(
+                f"version {running.version}: sessions with pending operations: {names}; "
+                "complete_pending there, then try again"
+            )
 
     def _enter_in_progress(self, running: _Running) -> None:
-        self._system.version += 1
+        """The version is set together with the phase (M1)."""
 
     def _enter_wait_flush(self, running: _Running) -> None:
-        self._sessions.shift_idle()
+        self._sessions.shift_all()
         running.marks = self._sessions.marks(running.version)
         running.final = self._log.fold_over()
         self._log.flush(running.final)

@@ -30,7 +30,12 @@ __all__ = [
 
 
 class EngineError(Exception):
-    """Base of every error the engine raises on purpose."""
+    """Base of every error the engine raises on purpose.
+
+    done   of a batch: so many of its operations are done, the others were never issued
+    """
+
+    done: int | None = None
 
 
 class SettingsError(EngineError, ValueError):

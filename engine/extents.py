@@ -44,9 +44,9 @@ class ExtentTable:
         return self[len(self) - 1].start + self[len(self) - 1].length if len(self) else 0
 
     def append(self, extent: Extent) -> None:
-        self._starts.append(extent.start)
         self._shapes.append(extent.length << 32 | extent.crc)
         self._lives.append(extent.life)
+        self._starts.append(extent.start)  # Last: who finds the start finds the rest.
 
     def find(self, address: int) -> Extent:
         """The extent that holds `address`; raises IndexError where none does. O(log n)."""

@@ -6,15 +6,18 @@
         device only               flushed
 
 Invariants
-  A1  begin <= head <= flushed <= safe_read_only <= read_only <= tail
+  A1  begin <= safe_head <= head <= flushed <= safe_read_only <= read_only <= tail
   A2  flushed moves only after every byte below it was written to the device and has an extent
   A3  each boundary only grows; a byte below safe_read_only never changes again
   A4  a range is flushed once: it starts at a write unit that no earlier flush touched
-  A5  a frame is reused only for a page whose predecessor in it lies wholly below head
+  A5  a frame is reused only for a page whose predecessor in it lies wholly below safe_head
   A6  tail - page start of head <= ring bytes
 
 What `flushed` promises is that the device can serve the bytes, not that they survive a power cut:
 that is a checkpoint's `sync`.
+
+`safe_read_only` and `safe_head` follow `read_only` and `head` once every batch that may not have seen
+those move has left: only then are bytes frozen, and a frame nobody's.
 
 Threads: kernels append and read; pages, flushes and boundaries move under one lock.
 Source: HybridLog of FASTER (Chandramouli et al., SIGMOD 2018, sections 4 and 5).
@@ -25,10 +28,13 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from . import words as w
+from .atomics import load, store
 from .device import Device, read_exactly, write_fully
+from .epoch import Epochs
 from .errors import CorruptionError, OperationError
 from .extents import ExtentTable
 from .layout import Extent, checksum
+from .modes import Mode
 from .poison import Poison
 from .probe import is_void
 from .runtime import Runtime
@@ -80,6 +86,8 @@ class HybridLog:
         poison: Poison,
         settings: Settings,
         spaces: Spaces,
+        mode: Mode,
+        epochs: Epochs,
         store_id: bytes,
         life: int,
         extents: ExtentTable,
@@ -90,11 +98,12 @@ class HybridLog:
         self.life = life
         self.unsynced: list[str] = []  # Segments written to since their last sync, in order.
         self.has_new_names = False
+        self._mode = mode
+        self._epochs = epochs
         self._device = device
         self._poison = poison
         self._store_id = store_id
         self._lock = runtime.lock()
-        self._runtime = runtime
         self._segments: set[str] = set()
         self._loaded: tuple[Extent, bytes] | None = None
         ring_pages = spaces.ring_bytes // settings.page_bytes
@@ -110,7 +119,7 @@ class HybridLog:
         control = self.spaces.control
         page = self.settings.page_bytes
         control[w.BEGIN] = begin
-        control[w.HEAD] = head
+        control[w.HEAD] = control[w.SAFE_HEAD] = head
         flushed = max(w.FIRST_ADDRESS, self.extents.end)
         control[w.FLUSHED] = control[w.SAFE_READ_ONLY] = control[w.READ_ONLY] = flushed
         control[w.TAIL] = tail
@@ -135,38 +144,69 @@ class HybridLog:
         control = self.spaces.control
         page = self.settings.page_bytes
         with self._lock:
-            if control[w.TAIL] + needed <= control[w.PAGE_END]:
+            tail, start = load(control, w.TAIL), load(control, w.PAGE_END)
+            if tail + needed <= start:
                 return  # Another session opened it.
-            start = control[w.PAGE_END]
             if start + 2 * page > w.ADDRESS_LIMIT:
                 raise OperationError(f"the log ends at address {start}: copy the live records to a new store")
-            head = max(control[w.HEAD], start + page - self.spaces.ring_bytes)
-            read_only = max(head, start - self._mutable_bytes)
-            self.shift_read_only(read_only)
-            self.flush(control[w.SAFE_READ_ONLY])
-            control[w.HEAD] = head
+            head = max(load(control, w.HEAD), start + page - self.spaces.ring_bytes)
+            self.shift_read_only(max(head, start - self._mutable_bytes))
+            if load(control, w.FLUSHED) < head:
+                self._epochs.until(
+                    "batches that may still write below read-only",
+                    lambda: load(control, w.SAFE_READ_ONLY) >= head,
+                )
+            self.flush(load(control, w.SAFE_READ_ONLY))
+            self._shift_head(head)
             frame = start & (self.spaces.ring_bytes - 1)
             self.spaces.log_bytes[frame : frame + page] = bytes(page)
             # The tail first: until the end moves too, no allocation fits, so none can straddle the pages.
-            control[w.TAIL] = start
-            control[w.PAGE_END] = start + page
+            while not self._mode.cas(control, w.TAIL, tail, start):
+                tail = load(control, w.TAIL)
+            store(control, w.PAGE_END, start + page)
 
     def shift_read_only(self, address: int) -> None:
-        """Freeze everything below `address`, as far as the tail reaches."""
+        """Nothing below `address` may be written from now on; it is frozen when all have seen that."""
         control = self.spaces.control
-        if address > control[w.READ_ONLY]:
-            control[w.READ_ONLY] = address
-            control[w.SAFE_READ_ONLY] = address
+        with self._lock:
+            if address > load(control, w.READ_ONLY):
+                store(control, w.READ_ONLY, address)
+                self._epochs.defer(lambda: self._raise(w.SAFE_READ_ONLY, address))
+
+    def _shift_head(self, address: int) -> None:
+        """Nothing below `address` is read from memory from now on; returns when all have seen that."""
+        control = self.spaces.control
+        if address > load(control, w.HEAD):
+            assert address <= load(control, w.FLUSHED)
+            store(control, w.HEAD, address)
+            self._epochs.defer(lambda: self._raise(w.SAFE_HEAD, address))
+            self._epochs.until(
+                "batches that may still read below head",
+                lambda: load(control, w.SAFE_HEAD) >= address,
+            )
+
+    def _raise(self, word: int, address: int) -> None:
+        """A deferred action: the safe boundary follows. Two of them may run in any order (A3)."""
+        control = self.spaces.control
+        while (found := load(control, word)) < address and not self._mode.cas(control, word, found, address):
+            pass
 
     def fold_over(self) -> int:
         """Round the tail up to a write unit and freeze all below it; that address."""
         control = self.spaces.control
         unit = self.settings.write_unit
         with self._lock:
-            # The padding is zeros, and a sector of it is never shared with a later flush (A4).
-            final: int = (control[w.TAIL] + unit - 1) // unit * unit
-            control[w.TAIL] = final
+            while True:
+                # The padding is zeros, and a sector of it is never shared with a later flush (A4).
+                tail = load(control, w.TAIL)
+                final = (tail + unit - 1) // unit * unit
+                if self._mode.cas(control, w.TAIL, tail, final):
+                    break
             self.shift_read_only(final)
+            self._epochs.until(
+                "batches that may still write below the fold",
+                lambda: load(control, w.SAFE_READ_ONLY) >= final,
+            )
             return final
 
     # -- to the device ---------------------------------------------------------------------------
@@ -179,7 +219,7 @@ class HybridLog:
             start = self.extents.end  # 0 in a fresh log, whose lowest address is FIRST_ADDRESS.
             while start < until:
                 start += self._flush_extent(start, until)
-                control[w.FLUSHED] = start
+                store(control, w.FLUSHED, start)
 
     def _flush_extent(self, start: int, until: int) -> int:
         length = min(until, (start // self.settings.extent_bytes + 1) * self.settings.extent_bytes) - start
@@ -248,7 +288,7 @@ class HybridLog:
 
         A tombstone is a record; the caller looks at its link.
         """
-        begin = self.spaces.control[w.BEGIN]
+        begin = load(self.spaces.control, w.BEGIN)
         while address >= max(begin, w.FIRST_ADDRESS):
             record = self.load_record(address)
             if record.key == key and not is_void(self.spaces.control, address, record.link):

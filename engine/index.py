@@ -10,7 +10,7 @@ Invariants (audited by `check`)
   H4  at rest no entry is tentative
   H5  overflow buckets are used once: no bucket is in two chains
 
-Threads: `extend` from any session; `entries` and `check` at rest.
+Threads: `extend` from any session, under a lock, for kernels only read links; `entries` and `check` at rest.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from . import words as w
 from .errors import IndexFullError, InvariantError
 from .probe import extend_bucket, hash_words
+from .runtime import Runtime
 from .spaces import Spaces, words_of
 
 __all__ = ["HashIndex"]
@@ -28,12 +29,15 @@ __all__ = ["HashIndex"]
 class HashIndex:
     """The index over the spaces of one store."""
 
-    def __init__(self, spaces: Spaces) -> None:
+    def __init__(self, spaces: Spaces, runtime: Runtime) -> None:
         self.spaces = spaces
+        self._lock = runtime.lock()
 
     def extend(self, hashed: int) -> None:
         """One more overflow bucket for the hash's chain. Raises IndexFullError, nothing lost."""
-        if not extend_bucket(self.spaces.control, self.spaces.index, hashed):
+        with self._lock:
+            is_extended = extend_bucket(self.spaces.control, self.spaces.index, hashed)
+        if not is_extended:
             buckets = self.spaces.control[w.BUCKET_MASK] + 1
             raise IndexFullError(
                 f"all overflow buckets of {buckets} main buckets are used; reopen with twice the memory"

@@ -1,26 +1,21 @@
-"""Kernels: the operations of a staged batch, plain functions over word spaces.
+"""Kernels: the operations, on one key each, in a frame that `batch` has set up.
 
-A kernel sees four spaces (`control`, `index`, `log`, `batch`, laid out in `words`) and a few
-integers; it allocates nothing, raises nothing, and does not spin. `run_batch` works staged
-operations off in order and returns `(done, why)`: how many are finished, and why it stopped
-(`words.DONE` or the slow path that the first unfinished operation needs). The caller does the
-slow thing in ordinary Python and calls again from there.
+A kernel sees spaces (`control`, `index`, `log`, `batch`, laid out in `words`) and a few words; it
+allocates nothing, raises nothing, and does not spin: what it cannot do, it returns as `why`.
 
-`version`, `fuzzy` and `cut` are fixed for a batch: the session's version; the running
-checkpoint's L_s (0: none runs), from which up version bits mean something; and the same address
-for a session that has shifted (0 for one that has not), below which it writes nothing in place.
+An operation belongs to one version. `fuzzy` is the running checkpoint's L_s (0: none runs), from
+which up version bits mean something; `cut` is the same address for a session that has shifted (0
+for one that has not), below which it writes nothing in place.
 
 Invariants
-  P1  a record is complete before the index names it: written INVALID, published by one CAS on
-      its entry, then made valid; a lost CAS leaves it INVALID for ever
-  P2  no byte of a record below `read_only` is written, by any kernel
+  P2  no byte of a record below `safe_read_only` is written, by any kernel
   P3  a session of version v leaves a record of v + 1 to its next refresh, and one of v + 1
       never writes a record of v in place
-  P6  the value of a record changes only under its lock bit, and never once it is sealed; who
-      seals and does not publish unseals
+  P8  what a record is found to be decides only under a CAS on its link, or on its entry, that
+      fails if it has changed since; who locks or seals and does not publish undoes it
 
-Threads: one batch at a time over all sessions, in one fixed (phase, version). A swap compares a
-value before it locks the record, so beside another writer it could lose an update.
+Threads: any number, each inside a batch. The source is the one that is compiled (`compilation`), so
+every number is an unsigned 64-bit word.
 Source: hybrid log of FASTER (Chandramouli et al., SIGMOD 2018), CPR rules for P3 (Prasaad et
 al., SIGMOD 2019).
 """
@@ -28,83 +23,61 @@ al., SIGMOD 2019).
 from __future__ import annotations
 
 from . import words as w
-from .atomics import Space, cas, copy, load, same, store
+from .atomics import Space, cas, load, store
 from .probe import claim_slot, find_record, find_slot
+from .records import append, copy_out, is_ahead, is_expected, is_old, sum_up, write_locked
 
-# -- writing -------------------------------------------------------------------------------------
+__all__ = ["run_one"]
+
+# -- changing ----------------------------------------------------------------------------------------
 
 
-def append(
+def is_swap_off(log: Space, batch: Space, at: int) -> bool:
+    """Whether what does not change any more, wherever it is, is not what the swap expects."""
+    if batch[w.OP_PLACE] == w.WARM:
+        return not is_expected(log, batch, at, load(log, at + w.LINK))
+    if batch[w.OP_RESULT] == w.ABSENT:
+        return batch[w.B_EXPECTED_BYTES] != w.EXPECT_ABSENT
+    return batch[w.B_COLD_STATE] != w.COLD_PRESENT
+
+
+def copy_frozen(
     control: Space,
     index: Space,
     log: Space,
     batch: Space,
-    op: int,
     slot: int,
     entry: int,
     version: int,
     tombstone: int,
 ) -> int:
-    """Write the operation's record at the tail and publish it in `slot`; why it stopped."""
-    value_bytes = 0 if tombstone else batch[op + w.OP_VALUE_BYTES]
-    key_bytes = batch[op + w.OP_KEY_BYTES]
-    key_words = (key_bytes + 7) >> 3
-    value_words = (value_bytes + 7) >> 3
-    words = w.RECORD_HEADER_WORDS + key_words + value_words
-    address = load(control, w.TAIL)
-    if address + (words << 3) > load(control, w.PAGE_END):
-        return w.PAGE_FULL
-    if not cas(control, w.TAIL, address, address + (words << 3)):
-        return w.RETRY
-    at = (address >> 3) & control[w.RING_MASK]
-    previous = entry & w.ADDRESS_MASK
-    if previous == w.PENDING_ADDRESS:
-        previous = 0
-    link = previous | (version & w.VERSION_BITS) << w.VERSION_SHIFT | tombstone
-    store(log, at + w.LINK, link | w.INVALID)
-    copy(batch, batch[op + w.OP_KEY], log, at + w.RECORD_HEADER_WORDS, key_words)
-    copy(batch, batch[op + w.OP_VALUE], log, at + w.RECORD_HEADER_WORDS + key_words, value_words)
-    # Last: a scan that meets a zero sizes word knows the record is not there yet.
-    store(log, at + w.SIZES, words | key_bytes << w.KEY_SHIFT | value_bytes << w.VALUE_SHIFT)
-    if not cas(index, slot, entry, (entry & ~w.ADDRESS_MASK) | address):
-        return w.RETRY
-    store(log, at + w.LINK, link)
-    batch[op + w.OP_ADDRESS] = address
-    return w.DONE
+    """The key's record cannot change any more, is on the device, or is nowhere: append a new one.
 
-
-def overwrite(log: Space, batch: Space, op: int, at: int, link: int, tombstone: int) -> int:
-    """Change the record at word `at` in place; ROOM where its shape does not allow it."""
-    if link & w.TOMBSTONE:
-        return w.ROOM
-    if tombstone:
-        return w.DONE if cas(log, at + w.LINK, link, link | w.TOMBSTONE) else w.RETRY
-    sizes = load(log, at + w.SIZES)
-    value_bytes = batch[op + w.OP_VALUE_BYTES]
-    value = w.RECORD_HEADER_WORDS + ((((sizes >> w.KEY_SHIFT) & w.KEY_MASK) + 7) >> 3)
-    value_words = (value_bytes + 7) >> 3
-    if value + value_words > sizes & w.ALLOCATED_MASK:
-        return w.ROOM
-    if not cas(log, at + w.LINK, link, link | w.LOCK):
-        return w.RETRY
-    copy(batch, batch[op + w.OP_VALUE], log, at + value, value_words)
-    store(log, at + w.SIZES, sizes & ((1 << w.VALUE_SHIFT) - 1) | value_bytes << w.VALUE_SHIFT)
-    store(log, at + w.LINK, (link & ~w.SEQUENCE_MASK) | ((link + w.SEQUENCE_UNIT) & w.SEQUENCE_MASK))
-    return w.DONE
-
-
-def is_old(address: int, link: int, version: int, fuzzy: int, cut: int) -> bool:
-    """Whether a shifted session meets a record of the version before its own."""
-    if cut == 0:
-        return False
-    return address < fuzzy or (link >> w.VERSION_SHIFT) & w.VERSION_BITS != version & w.VERSION_BITS
-
-
-def is_ahead(address: int, link: int, version: int, fuzzy: int) -> bool:
-    """Whether a session meets a record of the version after its own."""
-    if fuzzy == 0 or address < fuzzy:
-        return False
-    return (link >> w.VERSION_SHIFT) & w.VERSION_BITS == (version + 1) & w.VERSION_BITS
+    No seal: whoever else copies it publishes in the same entry, and one of the two CAS fails.
+    """
+    kind = batch[w.OP_KIND]
+    place = batch[w.OP_PLACE]
+    at = (batch[w.OP_ADDRESS] >> 3) & control[w.RING_MASK]
+    if kind == w.SWAP and is_swap_off(log, batch, at):
+        return w.CHANGED
+    if kind == w.ADD:
+        if place == w.WARM:
+            why = sum_up(log, batch, at, load(log, at + w.LINK))
+        elif batch[w.OP_RESULT] == w.FOUND and batch[w.B_COLD_STATE] == w.COLD_OTHER:
+            why = w.MISFIT
+        else:
+            why = sum_up(log, batch, at, w.TOMBSTONE)
+            if batch[w.OP_RESULT] == w.FOUND:
+                batch[w.OP_SUM] = (batch[w.OP_SUM] + batch[w.B_COLD_VALUE]) & w.MASK64
+        if why != w.DONE:
+            return why
+    why = append(control, index, log, batch, slot, entry, version, tombstone)
+    if why == w.DONE:
+        if place == w.NOWHERE:
+            batch[w.N_APPENDED] += 1
+        else:
+            batch[w.N_COPIED] += 1
+    return why
 
 
 def change(
@@ -112,181 +85,160 @@ def change(
     index: Space,
     log: Space,
     batch: Space,
-    op: int,
     slot: int,
     entry: int,
-    address: int,
     version: int,
     fuzzy: int,
     cut: int,
-    tombstone: int,
 ) -> int:
-    """Give the key its new value (or tombstone): in place where allowed, else by a new record.
+    """Give the key its new value or tombstone: in place where allowed, else by a new record.
 
-    `address` is what `find_record` returned for `entry`, which `slot` held.
+    OP_ADDRESS and OP_PLACE are what was found for `entry`, which `slot` held.
     """
+    kind = batch[w.OP_KIND]
+    tombstone = w.TOMBSTONE if kind == w.DELETE else 0
+    address = batch[w.OP_ADDRESS]
     if address < load(control, w.READ_ONLY):
         if address >= load(control, w.SAFE_READ_ONLY):
             return w.RETRY  # Fuzzy region: a session with an older view may still write it in place.
-        return append(control, index, log, batch, op, slot, entry, version, tombstone)
+        return copy_frozen(control, index, log, batch, slot, entry, version, tombstone)
     at = (address >> 3) & control[w.RING_MASK]
     link = load(log, at + w.LINK)
     if link & (w.LOCK | w.SEALED | w.INVALID):
         return w.RETRY
-    if not is_old(address, link, version, fuzzy, cut):
-        why = overwrite(log, batch, op, at, link, tombstone)
-        if why != w.ROOM:
-            batch[op + w.OP_ADDRESS] = address
-            return why
-    # Sealed first, so that no update in place slips in between and is lost (invariant P6).
-    if not cas(log, at + w.LINK, link, link | w.SEALED):
+    if is_ahead(address, link, version, fuzzy):
+        return w.SHIFT
+    if kind != w.UPSERT and (link & w.TOMBSTONE != 0) != (batch[w.OP_RESULT] == w.ABSENT):
+        return w.RETRY  # Deleted, or written again, since it was found.
+    old = is_old(address, link, version, fuzzy, cut)
+    if kind == w.DELETE and not old:
+        if not cas(log, at + w.LINK, link, link | w.TOMBSTONE):
+            return w.RETRY
+        batch[w.N_IN_PLACE] += 1
+        return w.DONE
+    if not cas(log, at + w.LINK, link, link | w.LOCK):
         return w.RETRY
-    why = append(control, index, log, batch, op, slot, entry, version, tombstone)
-    if why != w.DONE:
+    if kind == w.SWAP and not is_expected(log, batch, at, link):
+        store(log, at + w.LINK, link)
+        return w.CHANGED
+    if not old:
+        why = write_locked(log, batch, at, link)
+        if why != w.ROOM:
+            if why == w.DONE:
+                batch[w.N_IN_PLACE] += 1
+            return why
+    # Sealed while it is copied, so that no update in place slips in between and is lost (P6).
+    store(log, at + w.LINK, link | w.SEALED)
+    why = w.DONE
+    if kind == w.ADD:
+        why = sum_up(log, batch, at, link)
+    if why == w.DONE:
+        why = append(control, index, log, batch, slot, entry, version, tombstone)
+    if why == w.DONE:
+        batch[w.N_COPIED] += 1
+    else:
         store(log, at + w.LINK, link)
     return why
+
+
+# -- finding -----------------------------------------------------------------------------------------
+
+
+def is_beyond(control: Space, address: int, version: int, fuzzy: int, cut: int) -> bool:
+    """Whether the chain goes on below head, where records of the next version may stand by now.
+
+    Version bits of what was evicted are not read: a session that has not shifted asks the system.
+    """
+    if fuzzy == 0 or cut != 0 or address < fuzzy:
+        return False
+    return load(control, w.SYSTEM) >> w.PHASE_BITS != version
+
+
+def locate(control: Space, log: Space, batch: Space, entry: int, version: int, fuzzy: int, cut: int) -> int:
+    """Find the operation's key: DONE with OP_ADDRESS, OP_PLACE and OP_RESULT set, else why it stopped."""
+    head = load(control, w.HEAD)
+    address = find_record(control, log, batch, entry & w.ADDRESS_MASK, head)
+    batch[w.OP_ADDRESS] = address
+    if address < head:
+        batch[w.OP_PLACE] = w.NOWHERE
+        batch[w.OP_RESULT] = w.ABSENT
+        if address <= w.PENDING_ADDRESS or address < load(control, w.BEGIN):
+            return w.DONE
+        if is_beyond(control, address, version, fuzzy, cut):
+            return w.SHIFT
+        batch[w.OP_PLACE] = w.COLD
+        if batch[w.B_COLD_STATE] == w.COLD_UNKNOWN or batch[w.B_COLD_ADDRESS] != address:
+            return w.ON_DEVICE
+        if batch[w.B_COLD_STATE] != w.COLD_ABSENT:
+            batch[w.OP_RESULT] = w.FOUND
+        return w.DONE
+    batch[w.OP_PLACE] = w.WARM
+    link = load(log, ((address >> 3) & control[w.RING_MASK]) + w.LINK)
+    if link & (w.INVALID | w.LOCK):
+        return w.RETRY
+    if is_ahead(address, link, version, fuzzy):
+        return w.SHIFT
+    batch[w.OP_RESULT] = w.ABSENT if link & w.TOMBSTONE else w.FOUND
+    return w.DONE
 
 
 # -- operations ----------------------------------------------------------------------------------
 
 
-def locate(control: Space, log: Space, batch: Space, op: int, entry: int, version: int, fuzzy: int) -> int:
-    """Find the operation's key: DONE with OP_ADDRESS and OP_RESULT set, else why it stopped.
-
-    OP_ADDRESS 0 and OP_COLD_STATE say what the device answered where the record is below head.
-    """
-    head = load(control, w.HEAD)
-    address = find_record(control, log, batch, op, entry & w.ADDRESS_MASK, head)
-    batch[op + w.OP_ADDRESS] = address
-    if address < head:
-        if address <= w.PENDING_ADDRESS:
-            batch[op + w.OP_RESULT] = w.ABSENT
-            return w.DONE
-        if batch[op + w.OP_COLD_STATE] == w.COLD_UNKNOWN or batch[op + w.OP_COLD_ADDRESS] != address:
-            return w.ON_DEVICE
-        batch[op + w.OP_RESULT] = w.ABSENT if batch[op + w.OP_COLD_STATE] == w.COLD_ABSENT else w.FOUND
+def read(control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, cut: int) -> int:
+    """The value, or that there is none, or from where on the device has to be asked."""
+    slot = find_slot(control, index, batch[w.OP_HASH])
+    if slot >= w.REFUSED:
+        batch[w.OP_RESULT] = w.ABSENT
+        batch[w.OP_PLACE] = w.NOWHERE
         return w.DONE
-    link = load(log, ((address >> 3) & control[w.RING_MASK]) + w.LINK)
-    if link & (w.INVALID | w.LOCK | w.SEALED):
-        return w.RETRY
-    if is_ahead(address, link, version, fuzzy):
-        return w.SHIFT
-    batch[op + w.OP_RESULT] = w.ABSENT if link & w.TOMBSTONE else w.FOUND
-    return w.DONE
-
-
-def copy_out(control: Space, log: Space, batch: Space, op: int) -> int:
-    """Copy the value found into the batch; OP_VALUE_BYTES says its length, or the room it needs."""
-    address = batch[op + w.OP_ADDRESS]
-    if address < load(control, w.HEAD):
-        return w.DONE  # The device's answer is the value; the session holds it.
-    at = (address >> 3) & control[w.RING_MASK]
-    link = load(log, at + w.LINK)
-    sizes = load(log, at + w.SIZES)
-    value_bytes = sizes >> w.VALUE_SHIFT
-    if value_bytes > batch[op + w.OP_VALUE_BYTES]:
-        batch[op + w.OP_VALUE_BYTES] = value_bytes
-        return w.ROOM
-    value = at + w.RECORD_HEADER_WORDS + ((((sizes >> w.KEY_SHIFT) & w.KEY_MASK) + 7) >> 3)
-    copy(log, value, batch, batch[op + w.OP_VALUE], (value_bytes + 7) >> 3)
-    if load(log, at + w.LINK) != link:
-        return w.RETRY  # Written meanwhile: the sequence bits moved.
-    batch[op + w.OP_VALUE_BYTES] = value_bytes
-    return w.DONE
-
-
-def holds(control: Space, log: Space, batch: Space, op: int) -> bool:
-    """Whether the value found is the one that a swap expects."""
-    expected_bytes = batch[op + w.OP_EXPECTED_BYTES]
-    if batch[op + w.OP_RESULT] != w.FOUND:
-        return expected_bytes == w.EXPECT_ABSENT
-    if expected_bytes == w.EXPECT_ABSENT:
-        return False
-    address = batch[op + w.OP_ADDRESS]
-    if address < load(control, w.HEAD):
-        return batch[op + w.OP_COLD_STATE] != w.COLD_OTHER
-    at = (address >> 3) & control[w.RING_MASK]
-    sizes = load(log, at + w.SIZES)
-    if sizes >> w.VALUE_SHIFT != expected_bytes:
-        return False
-    value = at + w.RECORD_HEADER_WORDS + ((((sizes >> w.KEY_SHIFT) & w.KEY_MASK) + 7) >> 3)
-    whole = expected_bytes >> 3
-    if not same(log, value, batch, batch[op + w.OP_EXPECTED], whole):
-        return False
-    rest = (1 << ((expected_bytes & 7) << 3)) - 1
-    return rest == 0 or (load(log, value + whole) ^ batch[batch[op + w.OP_EXPECTED] + whole]) & rest == 0
+    why = locate(control, log, batch, load(index, slot), version, fuzzy, cut)
+    if why == w.ON_DEVICE and batch[w.B_LEAVE] != 0:
+        batch[w.OP_RESULT] = w.LEFT
+        return w.DONE
+    if why == w.DONE and batch[w.OP_PLACE] == w.WARM and batch[w.OP_RESULT] == w.FOUND:
+        return copy_out(control, log, batch)
+    return why
 
 
 def upsert(
-    control: Space,
-    index: Space,
-    log: Space,
-    batch: Space,
-    op: int,
-    slot: int,
-    version: int,
-    fuzzy: int,
-    cut: int,
+    control: Space, index: Space, log: Space, batch: Space, slot: int, version: int, fuzzy: int, cut: int
 ) -> int:
     """Blind below the mutable region: the old value is not needed, so the device is not asked."""
     entry = load(index, slot)
     floor = load(control, w.SAFE_READ_ONLY)
-    address = find_record(control, log, batch, op, entry & w.ADDRESS_MASK, floor)
-    if address >= floor:
-        link = load(log, ((address >> 3) & control[w.RING_MASK]) + w.LINK)
-        if is_ahead(address, link, version, fuzzy):
-            return w.SHIFT
-    return change(control, index, log, batch, op, slot, entry, address, version, fuzzy, cut, 0)
+    address = find_record(control, log, batch, entry & w.ADDRESS_MASK, floor)
+    batch[w.OP_ADDRESS] = address
+    batch[w.OP_RESULT] = w.DONE
+    batch[w.OP_PLACE] = w.WARM if address >= floor else w.COLD if address > w.PENDING_ADDRESS else w.NOWHERE
+    if address < floor and is_beyond(control, address, version, fuzzy, cut):
+        return w.SHIFT
+    return change(control, index, log, batch, slot, entry, version, fuzzy, cut)
 
 
 def run_one(
-    control: Space, index: Space, log: Space, batch: Space, op: int, version: int, fuzzy: int, cut: int
+    control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, cut: int
 ) -> int:
-    """One staged operation; why it stopped."""
-    kind = batch[op + w.OP_KIND]
-    hashed = batch[op + w.OP_HASH]
-    if kind == w.READ or kind == w.DELETE:
-        slot = find_slot(control, index, hashed)
-        if slot < 0:
-            batch[op + w.OP_RESULT] = w.ABSENT
+    """The operation in the batch's frame; why it stopped."""
+    kind = batch[w.OP_KIND]
+    if kind == w.READ:
+        return read(control, index, log, batch, version, fuzzy, cut)
+    if kind == w.DELETE:
+        slot = find_slot(control, index, batch[w.OP_HASH])
+        if slot >= w.REFUSED:
+            batch[w.OP_RESULT] = w.ABSENT
             return w.DONE
     else:
-        slot = claim_slot(control, index, hashed)
-        if slot < 0:
-            return -slot
+        slot = claim_slot(control, index, batch[w.OP_HASH])
+        if slot >= w.REFUSED:
+            return slot & w.WHY_MASK
     if kind == w.UPSERT:
-        return upsert(control, index, log, batch, op, slot, version, fuzzy, cut)
+        return upsert(control, index, log, batch, slot, version, fuzzy, cut)
     entry = load(index, slot)
-    why = locate(control, log, batch, op, entry, version, fuzzy)
+    why = locate(control, log, batch, entry, version, fuzzy, cut)
     if why != w.DONE:
         return why
-    found = batch[op + w.OP_RESULT] == w.FOUND
-    if kind == w.READ:
-        return copy_out(control, log, batch, op) if found else w.DONE
+    found = batch[w.OP_RESULT] == w.FOUND
     if (kind == w.DELETE and not found) or (kind == w.INSERT and found):
         return w.DONE
-    if kind == w.SWAP and not holds(control, log, batch, op):
-        batch[op + w.OP_RESULT] = w.CHANGED
-        return w.DONE
-    tombstone = w.TOMBSTONE if kind == w.DELETE else 0
-    address = batch[op + w.OP_ADDRESS]
-    return change(control, index, log, batch, op, slot, entry, address, version, fuzzy, cut, tombstone)
-
-
-def run_batch(
-    control: Space,
-    index: Space,
-    log: Space,
-    batch: Space,
-    start: int,
-    count: int,
-    version: int,
-    fuzzy: int,
-    cut: int,
-) -> tuple[int, int]:
-    """Work operations `start` to `count` - 1 off; (how many are done, why it stopped)."""
-    for number in range(start, count):
-        why = run_one(control, index, log, batch, number * w.OP_WORDS, version, fuzzy, cut)
-        if why != w.DONE:
-            return number, why
-    return count, w.DONE
+    return change(control, index, log, batch, slot, entry, version, fuzzy, cut)

@@ -14,9 +14,11 @@ Source: CPR (Prasaad et al., SIGMOD 2019, section 6).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from . import words as w
+from .atomics import Space, load, store
 
 __all__ = ["NEXT", "SHIFTED", "CheckpointKind", "Phase", "System"]
 
@@ -51,12 +53,35 @@ NEXT: Final[dict[CheckpointKind, dict[Phase, Phase]]] = {
 
 # Phases in which a session that has refreshed works in the version after the checkpoint's.
 SHIFTED: Final = frozenset({Phase.IN_PROGRESS, Phase.WAIT_FLUSH, Phase.PERSIST})
+assert all((phase.value >= w.PHASE_SHIFTED) == (phase in SHIFTED) for phase in Phase)
 
 
-@dataclass(slots=True)
 class System:
-    """The state every session looks at before a batch."""
+    """The state that every batch looks at on entering: three words of the control space.
 
-    version: int
-    phase: Phase = Phase.REST
-    fuzzy_start: int = 0
+    Version and phase stand in one word, so no batch sees one without the other.
+    """
+
+    def __init__(self, control: Space, version: int) -> None:
+        self._control = control
+        self.set(version, Phase.REST)
+
+    def set(self, version: int, phase: Phase) -> None:
+        store(self._control, w.SYSTEM, version << w.PHASE_BITS | phase.value)
+
+    @property
+    def version(self) -> int:
+        return load(self._control, w.SYSTEM) >> w.PHASE_BITS
+
+    @property
+    def phase(self) -> Phase:
+        return Phase(load(self._control, w.SYSTEM) & w.PHASE_MASK)
+
+    @property
+    def fuzzy_start(self) -> int:
+        """L_s of the running checkpoint; 0 in REST (M3)."""
+        return load(self._control, w.FUZZY_START)
+
+    @fuzzy_start.setter
+    def fuzzy_start(self, address: int) -> None:
+        store(self._control, w.FUZZY_START, address)

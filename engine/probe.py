@@ -7,14 +7,15 @@ Invariants
   P4  version bits are looked at only from a checkpoint's cut up, and in void ranges
   P5  a void record is stepped through, never returned; nothing marks it
 
-Threads: one for now, as `kernels` says. Nothing here allocates, raises or spins; a lost race is -RETRY.
+Threads: any number, each inside a batch (`kernels`); `relink` alone, in recovery. Nothing here raises or
+spins: a lost race is REFUSED | RETRY. Every number is an unsigned 64-bit word.
 Source: the index of FASTER (Chandramouli et al., SIGMOD 2018, section 3); void ranges are ours.
 """
 
 from __future__ import annotations
 
 from . import words as w
-from .atomics import Space, cas, fetch_add, load, same, store
+from .atomics import Space, cas, fetch_add, load, prefetch, same, store
 
 MASK64 = (1 << 64) - 1
 _MIX_A = 0x9E3779B97F4A7C15
@@ -40,7 +41,7 @@ def hash_words(space: Space, word: int, size: int, kept: int) -> int:
 
 
 def find_slot(control: Space, index: Space, hashed: int) -> int:
-    """Word number of the entry that has the hash's tag and is not tentative; -1 if none has."""
+    """Word number of the entry that has the hash's tag and is not tentative; REFUSED if none has."""
     tag = hashed >> w.TAG_FROM
     bucket = hashed & control[w.BUCKET_MASK]
     while True:
@@ -51,54 +52,62 @@ def find_slot(control: Space, index: Space, hashed: int) -> int:
                 return slot
         bucket = load(index, base + w.BUCKET_ENTRIES)
         if bucket == 0:
-            return -1
+            return w.REFUSED
+
+
+def is_tag_elsewhere(control: Space, index: Space, hashed: int, own: int) -> bool:
+    """Whether a word of the chain other than `own` has the tag, tentative or not."""
+    tag = hashed >> w.TAG_FROM
+    bucket = hashed & control[w.BUCKET_MASK]
+    while True:
+        base = bucket * w.BUCKET_WORDS
+        for slot in range(base, base + w.BUCKET_ENTRIES):
+            if slot != own:
+                entry = load(index, slot)
+                if entry != 0 and (entry >> w.TAG_SHIFT) & w.TAG_MASK == tag:
+                    return True
+        bucket = load(index, base + w.BUCKET_ENTRIES)
+        if bucket == 0:
+            return False
 
 
 def claim_slot(control: Space, index: Space, hashed: int) -> int:
-    """Word number of the tag's entry, made if need be; -OVERFLOW or -RETRY where it cannot be.
+    """Word number of the tag's entry, made if need be; REFUSED | OVERFLOW or RETRY where it cannot be.
 
     Two-phase insert: a free word becomes tentative, then the whole chain is read again; whoever
     finds the tag elsewhere, tentative or not, gives its word back. So no tag has two entries.
     """
     tag = hashed >> w.TAG_FROM
-    free = -1
+    free = w.REFUSED
     bucket = hashed & control[w.BUCKET_MASK]
     while True:
         base = bucket * w.BUCKET_WORDS
         for slot in range(base, base + w.BUCKET_ENTRIES):
             entry = load(index, slot)
             if entry == 0:
-                if free < 0:
+                if free == w.REFUSED:
                     free = slot
             elif entry >> w.TAG_SHIFT == tag:
                 return slot
         bucket = load(index, base + w.BUCKET_ENTRIES)
         if bucket == 0:
             break
-    if free < 0:
-        return -w.OVERFLOW
+    if free == w.REFUSED:
+        return w.REFUSED | w.OVERFLOW
     if not cas(index, free, 0, w.TENTATIVE | (tag << w.TAG_SHIFT)):
-        return -w.RETRY
-    bucket = hashed & control[w.BUCKET_MASK]
-    while True:
-        base = bucket * w.BUCKET_WORDS
-        for slot in range(base, base + w.BUCKET_ENTRIES):
-            if (
-                slot != free
-                and (load(index, slot) >> w.TAG_SHIFT) & w.TAG_MASK == tag
-                and load(index, slot) != 0
-            ):
-                store(index, free, 0)
-                return -w.RETRY
-        bucket = load(index, base + w.BUCKET_ENTRIES)
-        if bucket == 0:
-            break
+        return w.REFUSED | w.RETRY
+    if is_tag_elsewhere(control, index, hashed, free):
+        store(index, free, 0)
+        return w.REFUSED | w.RETRY
     store(index, free, (tag << w.TAG_SHIFT) | w.PENDING_ADDRESS)
     return free
 
 
 def extend_bucket(control: Space, index: Space, hashed: int) -> bool:
-    """Link one overflow bucket behind the last of the hash's chain; False if none is left."""
+    """Link one overflow bucket behind the last of the hash's chain; False if none is left.
+
+    Not for a batch: it walks on until it has won.
+    """
     fresh = fetch_add(control, w.OVERFLOW_NEXT, 1)
     if fresh >= control[w.OVERFLOW_END]:
         return False
@@ -125,12 +134,12 @@ def is_void(control: Space, address: int, link: int) -> bool:
     return False
 
 
-def find_record(control: Space, log: Space, batch: Space, op: int, address: int, floor: int) -> int:
+def find_record(control: Space, log: Space, batch: Space, address: int, floor: int) -> int:
     """The chain's first live record of the operation's key at or above `floor`;
     else the first address below `floor` (0: the chain ends)."""
     ring = control[w.RING_MASK]
-    key = batch[op + w.OP_KEY]
-    key_bytes = batch[op + w.OP_KEY_BYTES]
+    key = batch[w.OP_KEY]
+    key_bytes = batch[w.OP_KEY_BYTES]
     key_words = (key_bytes + 7) >> 3
     while address >= floor:
         at = (address >> 3) & ring
@@ -142,6 +151,34 @@ def find_record(control: Space, log: Space, batch: Space, op: int, address: int,
                 return address
         address = link & w.ADDRESS_MASK
     return address
+
+
+def warm(control: Space, index: Space, log: Space, batch: Space, start: int, stop: int) -> None:
+    """Hash the keys of operations start .. stop - 1, and fetch the cache lines that they will need.
+
+    A hint alone: what it finds may have moved on by the time the operation looks again.
+    """
+    table = batch[w.B_TABLE]
+    hashes = batch[w.B_HASHES]
+    kept = control[w.HASH_MASK]
+    for number in range(start, stop):
+        if table == 0:
+            key = batch[w.B_KEYS] + number * batch[w.B_KEY_STRIDE]
+            key_bytes = batch[w.B_KEY_BYTES]
+        else:
+            key = batch[table + number * w.T_WORDS + w.T_KEY]
+            key_bytes = batch[table + number * w.T_WORDS + w.T_KEY_BYTES]
+        hashed = hash_words(batch, key, key_bytes, kept)
+        batch[hashes + number] = hashed
+        prefetch(index, (hashed & control[w.BUCKET_MASK]) * w.BUCKET_WORDS)
+    if stop - start > 1:
+        head = load(control, w.HEAD)
+        for number in range(start, stop):
+            slot = find_slot(control, index, batch[hashes + number])
+            if slot < w.REFUSED:
+                address = load(index, slot) & w.ADDRESS_MASK
+                if address >= head:
+                    prefetch(log, (address >> 3) & control[w.RING_MASK])
 
 
 # -- scans ---------------------------------------------------------------------------------------
@@ -175,8 +212,8 @@ def relink(control: Space, index: Space, log: Space, address: int, end: int) -> 
             key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
             hashed = hash_words(log, at + w.RECORD_HEADER_WORDS, key_bytes, control[w.HASH_MASK])
             slot = claim_slot(control, index, hashed)
-            if slot < 0:
-                return address, -slot
+            if slot >= w.REFUSED:
+                return address, slot & w.WHY_MASK
             if link & w.TRANSIENT:
                 # Sealed for a copy that is void now, or caught under its lock: no one is in it any more.
                 store(log, at + w.LINK, link & ~w.TRANSIENT)

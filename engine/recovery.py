@@ -22,14 +22,15 @@ from dataclasses import dataclass, replace
 
 from . import words as w
 from .device import Device
+from .epoch import Epochs
 from .errors import CorruptionError, MissingStoreError, NotAStoreError, SerialError, SettingsError
 from .extents import ExtentTable
 from .hybridlog import HybridLog, segment_name
 from .index import HashIndex
 from .layout import ROOT_BYTES, Block, Extent, Pointer, Root, Version, VoidRange
+from .modes import Mode, choose_mode
 from .phases import System
 from .poison import Poison
-from .probe import relink
 from .roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
 from .runtime import Runtime
 from .sessions import SessionRegistry
@@ -57,6 +58,8 @@ class Recovered:
     tables: Tables
     roots: Roots
     poison: Poison
+    epochs: Epochs
+    mode: Mode
     findings: list[Finding]
 
 
@@ -69,6 +72,7 @@ def recover(
     memory: int,
     settings: Settings | None,
     version: Version | None = None,
+    kernels: str | None = None,
 ) -> Recovered:
     """Open what is on the device, creating a store on an empty one if `create`.
 
@@ -97,23 +101,27 @@ def recover(
     block, extents = _load_tables(tables, root.head, version, findings)
     voids = _voids(block)
     spaces = Spaces(chosen, budget, voids)
-    log = HybridLog(device, runtime, poison, chosen, spaces, root.store_id, life, ExtentTable(extents))
-    index = HashIndex(spaces)
-    _load_log(log, index, block, findings)
+    mode = choose_mode(runtime, kernels)
+    epochs = Epochs(spaces, mode, runtime)
+    table = ExtentTable(extents)
+    log = HybridLog(device, runtime, poison, chosen, spaces, mode, epochs, root.store_id, life, table)
+    index = HashIndex(spaces, runtime)
+    _load_log(log, index, mode, block, findings)
     log.adopt(
         block.begin if block else w.FIRST_ADDRESS,
         _head(log, block.final if block else w.FIRST_ADDRESS),
         block.final if block else w.FIRST_ADDRESS,
         segments,
     )
-    system = System(block.version.counter + 1 if block else 1)
-    sessions = SessionRegistry(system, life, block.sessions if block else ())
+    system = System(spaces.control, block.version.counter + 1 if block else 1)
+    marks = block.sessions if block else ()
+    sessions = SessionRegistry(system, spaces, mode, epochs, runtime, life, marks)
     roots = Roots(device, runtime, poison, reading.sequences)
     root = replace(root, life=life, index_buckets=budget.index_buckets)
     if not read_only:
         _take_over(device, poison, log, roots, root, names, segments)
     return Recovered(
-        root, chosen, block, voids, log, index, system, sessions, tables, roots, poison, findings
+        root, chosen, block, voids, log, index, system, sessions, tables, roots, poison, epochs, mode, findings
     )  # fmt: skip
 
 
@@ -251,7 +259,9 @@ def _voids(block: Block | None) -> list[VoidRange]:
 # -- the log ---------------------------------------------------------------------------------------
 
 
-def _load_log(log: HybridLog, index: HashIndex, block: Block | None, findings: list[Finding]) -> None:
+def _load_log(
+    log: HybridLog, index: HashIndex, mode: Mode, block: Block | None, findings: list[Finding]
+) -> None:
     """Verify every extent, oldest first, load it into its frame, and re-link page by page.
 
     The ring ends up holding the newest pages.
@@ -270,7 +280,7 @@ def _load_log(log: HybridLog, index: HashIndex, block: Block | None, findings: l
         log_bytes[frame : frame + extent.length] = _verified(log, extent, findings)
         end = extent.start + extent.length
         if end % page == 0 or end == block.final:
-            address = _relink(log, index, address, end)
+            address = _relink(log, index, mode, address, end)
 
 
 def _verified(log: HybridLog, extent: Extent, findings: list[Finding]) -> bytes:
@@ -284,10 +294,10 @@ def _verified(log: HybridLog, extent: Extent, findings: list[Finding]) -> bytes:
     return data
 
 
-def _relink(log: HybridLog, index: HashIndex, address: int, end: int) -> int:
+def _relink(log: HybridLog, index: HashIndex, mode: Mode, address: int, end: int) -> int:
     spaces = log.spaces
     while True:
-        address, why = relink(spaces.control, spaces.index, spaces.log, address, end)
+        address, why = mode.relink(spaces, address, end)
         if why == w.DONE:
             return end
         if why == w.OVERFLOW:

@@ -16,9 +16,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 __all__ = ["Runtime", "ThreadRuntime", "Ticket"]
+
+_PAUSE_LEAST: Final = 20e-6  # Seconds. A batch takes about as long.
+_PAUSE_MOST: Final = 1e-3
 
 
 class Ticket(Protocol):
@@ -32,13 +35,25 @@ class Ticket(Protocol):
 
 
 class Runtime(Protocol):
-    """What the engine needs of the world besides bytes."""
+    """What the engine needs of the world besides bytes.
+
+    is_parallel  whether two threads may be in the engine at once, other than at a turn or a wait
+    """
+
+    @property
+    def is_parallel(self) -> bool: ...
 
     def submit(self, call: Callable[[], object]) -> Ticket:
         """Run `call` some time from now, before a `wait` for its ticket returns."""
 
     def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
         """Wait until all have ended or `now()` reaches `deadline`; whether all have."""
+
+    def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
+        """Wait until others have made `condition` hold, or `now()` reaches `deadline`; whether it holds.
+
+        `what` names what is waited for. The caller holds no row of the epoch table.
+        """
 
     def lock(self) -> AbstractContextManager[object]:
         """A new reentrant lock, free."""
@@ -47,7 +62,7 @@ class Runtime(Protocol):
         """Seconds on a clock that never goes back."""
 
     def turn(self, what: str) -> None:
-        """A place where another session may go on; names what is about to happen."""
+        """A place where others must be let go on; names what is about to happen."""
 
     def current(self) -> int:
         """Identifies the calling thread or task."""
@@ -58,6 +73,8 @@ class Runtime(Protocol):
 
 class ThreadRuntime:
     """Real threads, the real clock. The pool starts with the first `submit`, not before."""
+
+    is_parallel = True
 
     def __init__(self, workers: int = 2) -> None:
         self._workers = workers
@@ -75,6 +92,15 @@ class ThreadRuntime:
         timeout = None if deadline is None else max(0.0, deadline - self.now())
         return not wait_futures(futures, timeout).not_done
 
+    def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
+        pause = _PAUSE_LEAST
+        while not condition():
+            if deadline is not None and self.now() >= deadline:
+                return False
+            time.sleep(pause)
+            pause = min(2 * pause, _PAUSE_MOST)
+        return True
+
     def lock(self) -> AbstractContextManager[object]:
         return threading.RLock()
 
@@ -82,7 +108,7 @@ class ThreadRuntime:
         return time.monotonic()
 
     def turn(self, what: str) -> None:
-        """Real threads need no turns."""
+        time.sleep(0)
 
     def current(self) -> int:
         return threading.get_ident()

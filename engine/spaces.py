@@ -3,28 +3,33 @@
     control   boundaries and masks (`words`), then the void ranges; shape (CONTROL_WORDS + 3 n,)
     index     main buckets, then overflow buckets; shape (8 * buckets,)
     log       the ring of pages; shape (ring bytes / 8,)
+    epochs    one row a live session; shape (8 * SESSIONS_MAX,)
 
 All are uint64. Void ranges are known when the spaces are made and never change: only a recovery
-adds one, and it makes new spaces. Untouched pages of the index cost no memory: the system maps
-zeros until the first write.
+adds one, and it makes new spaces. Large spaces are mapped: untouched pages cost no memory, and
+the system may back them by huge ones, which is what random access is bound by.
 """
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 from collections.abc import Sequence
 
 from . import words as w
 from .layout import VoidRange
 from .settings import Budget, Settings
 
-__all__ = ["OVERFLOW_FACTOR", "Spaces"]
+__all__ = ["OVERFLOW_FACTOR", "SESSIONS_MAX", "Spaces", "address_of", "put_bytes", "words_of"]
 
 OVERFLOW_FACTOR = 4  # Overflow buckets reserved for each main bucket.
 OVERFLOW_LEAST = 64
+SESSIONS_MAX = 256  # Live at once.
+MAPPED_BYTES = 1 << 20  # From here on a space is mapped.
 
 
 class Spaces:
-    """The three spaces of a store, and the ring as bytes."""
+    """The four spaces of a store, and the ring as bytes."""
 
     def __init__(self, settings: Settings, budget: Budget, voids: Sequence[VoidRange]) -> None:
         buckets = budget.index_buckets
@@ -34,7 +39,10 @@ class Spaces:
         self.index = words_of((buckets + overflow) * w.BUCKET_WORDS)
         self.log = words_of(self.ring_bytes // w.WORD_BYTES)
         self.log_bytes = self.log.cast("B")
+        self.epochs = words_of(SESSIONS_MAX * w.ROW_WORDS)
+        self.rows_used = 0  # Rows from here on were never anybody's.
         control = self.control
+        control[w.EPOCH] = w.FIRST_EPOCH
         control[w.OVERFLOW_NEXT] = buckets
         control[w.OVERFLOW_END] = buckets + overflow
         control[w.BUCKET_MASK] = buckets - 1
@@ -52,4 +60,25 @@ class Spaces:
 
 def words_of(count: int) -> memoryview:
     """A zeroed space of `count` words."""
-    return memoryview(bytearray(count * w.WORD_BYTES)).cast("Q")
+    size = count * w.WORD_BYTES
+    if size < MAPPED_BYTES:
+        return memoryview(bytearray(size)).cast("Q")
+    mapped = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        try:
+            mapped.madvise(mmap.MADV_HUGEPAGE)
+        except OSError:
+            pass  # A kernel without them: slower, not wrong.
+    return memoryview(mapped).cast("Q")
+
+
+def address_of(space: memoryview) -> int:
+    """The address of the space's first word, for as long as the space lives."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(space))
+
+
+def put_bytes(target: memoryview, word: int, data: bytes) -> None:
+    """Write `data`, zero padded to a word, from word number `word` of a space seen as bytes."""
+    start = word * w.WORD_BYTES
+    padded = -len(data) % w.WORD_BYTES
+    target[start : start + len(data) + padded] = data + bytes(padded) if padded else data

@@ -5,8 +5,7 @@ Design principles
   2  every entry asks the poison first
   3  what opening reports is an acknowledgement: it survives the next power cut
 
-Threads: one for now: a checkpoint may stand between two operations, and inside the function of an
-`rmw`, but not beside an operation that another thread has under way.
+Threads: any, with a session each; `items`, `check` and `close` want the others at rest.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Self
 from .audit import check_log, live_items
 from .checkpoint import Checkpointer, CheckpointPoint, CheckpointTicket
 from .device import Device, FileDevice, claim, unclaim
+from .driver import Driver
 from .errors import ClosedError, ReadOnlyError, SettingsError, StoreLockedError
 from .layout import Version
 from .phases import CheckpointKind, Phase
@@ -32,6 +32,7 @@ from .settings import Settings, plan_memory
 __all__ = ["FasterKv"]
 
 MEMORY_DEFAULT = 64 << 20
+PENDING_SECONDS = 30.0
 
 
 class FasterKv:
@@ -50,6 +51,8 @@ class FasterKv:
         self._live: dict[str, Session] = {}
         self._checkpointer = Checkpointer(
             parts.log,
+            parts.epochs,
+            runtime,
             parts.system,
             parts.sessions,
             parts.tables,
@@ -74,12 +77,14 @@ class FasterKv:
         settings: Settings | None = None,
         runtime: Runtime | None = None,
         version: Version | None = None,
+        kernels: str | None = None,
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
         memory    bytes for log pages and index (settings' ring_pages and index_buckets go first)
         settings  geometry for a new store; for an old one None, or the very same
         version   an older checkpoint from `checkpoints()`; only with `read_only`
+        kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
 
         Raises MissingStoreError, NotAStoreError, StoreLockedError, SettingsError, CorruptionError,
         UnsupportedVersionError, PoisonedError, OSError; a refusal changes nothing on the device.
@@ -106,6 +111,7 @@ class FasterKv:
                 memory=memory,
                 settings=settings,
                 version=version,
+                kernels=kernels,
             )
         except BaseException:
             unclaim(device, owner)
@@ -136,24 +142,30 @@ class FasterKv:
 
     def _handle(self, state: SessionState) -> Session:
         parts = self._parts
-        session = Session(state, parts.log, parts.index, parts.system, parts.poison, self._read_only)
+        driver = Driver(state, parts.sessions, parts.log, parts.index, parts.epochs, self._runtime)
+        session = Session(driver, parts.mode, parts.poison, self._read_only)
         self._live[state.name] = session
         return session
 
     # -- checkpoints -------------------------------------------------------------------------------
 
-    def checkpoint(self, kind: CheckpointKind = CheckpointKind.FOLD_OVER) -> CheckpointPoint:
-        """Make a prefix of every session durable; which one is in the result.
+    def checkpoint(
+        self, kind: CheckpointKind = CheckpointKind.FOLD_OVER, *, timeout: float | None = PENDING_SECONDS
+    ) -> CheckpointPoint:
+        """Make a prefix of every session durable; which one is in the result. Sessions go on meanwhile.
+
+        timeout   seconds to wait for operations that sessions have left pending; None: for ever
 
         Raises CheckpointError (nothing changed, try again), PoisonedError. O(bytes since the last).
         """
-        return self.start_checkpoint(kind).result()
+        return self.start_checkpoint(kind, timeout=timeout).result()
 
-    def start_checkpoint(self, kind: CheckpointKind = CheckpointKind.FOLD_OVER) -> CheckpointTicket:
+    def start_checkpoint(
+        self, kind: CheckpointKind = CheckpointKind.FOLD_OVER, *, timeout: float | None = PENDING_SECONDS
+    ) -> CheckpointTicket:
         """Begin a checkpoint; sessions go on while the ticket is stepped."""
         self._check_writable()
-        with self._lock:
-            return self._checkpointer.start(kind)
+        return self._checkpointer.start(kind, timeout)
 
     def checkpoints(self) -> list[CheckpointPoint]:
         """What can be recovered, newest first: the newest for writing, older ones read-only.
@@ -187,8 +199,8 @@ class FasterKv:
 
     @property
     def kernels(self) -> str:
-        """How the kernels run."""
-        return "interpreted"
+        """How the kernels run: `compiled` or `interpreted`."""
+        return self._parts.mode.name
 
     @property
     def is_read_only(self) -> bool:

@@ -1,13 +1,14 @@
 """Word layouts: which bits of which 64-bit word mean what, in memory and in the log.
 
     record     sizes  allocated words 22 | key bytes 17 | value bytes 25
-               link   previous 48 | version 8 | sequence 4 | lock | sealed | invalid | tombstone
+               link   previous 48 | version 4 | sequence 8 | lock | sealed | invalid | tombstone
                key    ceil(key bytes / 8) words, zero padded
                value  the rest of the allocated words; only `value bytes` of them mean anything
     entry      address 48 | tag 14 | reserved | tentative         0 = free
     bucket     7 entries | number of the overflow bucket          0 = none
     control    the named words below, then VOID_COUNT triples (version bits, low, high)
-    operation  the OP_ words below; key and value words follow the operations of a batch
+    epochs     one row of ROW_ words a live session
+    batch      a header of B_, OP_ and N_ words; keys, values and results where it says
 
 Addresses are bytes of log, multiples of 8, below 2**47; word number = address >> 3, taken modulo
 the ring. `NO_ADDRESS` ends a chain. The allocated size never changes once a record is published:
@@ -23,6 +24,7 @@ from typing import Final
 
 # -- record ------------------------------------------------------------------------------------
 WORD_BYTES: Final = 8
+MASK64: Final = (1 << 64) - 1
 RECORD_HEADER_WORDS: Final = 2
 SIZES: Final = 0  # First, so that the one word at an address tells a record from padding.
 LINK: Final = 1
@@ -34,10 +36,10 @@ PENDING_ADDRESS: Final = 1  # An entry that has its tag but no record yet.
 FIRST_ADDRESS: Final = 64
 
 VERSION_SHIFT: Final = 48
-VERSION_BITS: Final = 0xFF
-SEQUENCE_SHIFT: Final = 56
+VERSION_BITS: Final = 0xF
+SEQUENCE_SHIFT: Final = 52
 SEQUENCE_UNIT: Final = 1 << SEQUENCE_SHIFT
-SEQUENCE_MASK: Final = 0xF << SEQUENCE_SHIFT
+SEQUENCE_MASK: Final = 0xFF << SEQUENCE_SHIFT
 LOCK: Final = 1 << 60
 SEALED: Final = 1 << 61
 INVALID: Final = 1 << 62
@@ -72,30 +74,101 @@ READ_ONLY: Final = 4
 TAIL: Final = 5
 PAGE_END: Final = 6  # End of the page being filled: an allocation may not pass it.
 OVERFLOW_NEXT: Final = 7  # Number of the next unused overflow bucket.
-OVERFLOW_END: Final = 8
-BUCKET_MASK: Final = 9
-RING_MASK: Final = 10  # In words.
-UNIT_MASK: Final = 11  # In bytes.
-HASH_MASK: Final = 12
-VOID_TOP: Final = 13  # No void range reaches this address.
-VOID_COUNT: Final = 14
-CONTROL_WORDS: Final = 15
+EPOCH: Final = 8
+SYSTEM: Final = 9  # version << PHASE_BITS | phase: one load tells both.
+FUZZY_START: Final = 10  # L_s of the running checkpoint; 0 in REST.
+SAFE_HEAD: Final = 11  # Head as every session sees it: frames below are nobody's.
+OVERFLOW_END: Final = 12  # From here on constants.
+BUCKET_MASK: Final = 13
+RING_MASK: Final = 14  # In words.
+UNIT_MASK: Final = 15  # In bytes.
+HASH_MASK: Final = 16
+VOID_TOP: Final = 17  # No void range reaches this address.
+VOID_COUNT: Final = 18
+CONTROL_WORDS: Final = 19
 VOID_WORDS: Final = 3
 
-# -- one staged operation ------------------------------------------------------------------------
-OP_KIND: Final = 0
-OP_HASH: Final = 1
-OP_KEY: Final = 2  # Word number of the key in the batch.
-OP_KEY_BYTES: Final = 3
-OP_VALUE: Final = 4  # Word number of the value, in or out.
-OP_VALUE_BYTES: Final = 5
-OP_EXPECTED: Final = 6  # Word number of the value a swap expects to find.
-OP_EXPECTED_BYTES: Final = 7  # EXPECT_ABSENT: it expects none.
-OP_ADDRESS: Final = 8  # Out: the record, or the address at which the device must be asked.
-OP_COLD_ADDRESS: Final = 9  # The address at which the device was asked,
-OP_COLD_STATE: Final = 10  # and what it said (COLD_ below).
-OP_RESULT: Final = 11
-OP_WORDS: Final = 12
+PHASE_BITS: Final = 8
+PHASE_MASK: Final = (1 << PHASE_BITS) - 1
+PHASE_SHIFTED: Final = 3  # Phases from IN_PROGRESS on.
+
+# -- epochs: one row a live session, of a cache line ------------------------------------------------
+ROW_WORDS: Final = 8
+ROW_STATE: Final = 0  # IDLE, CLAIMED, or the epoch in which the session entered its batch.
+ROW_VERSION: Final = 1  # The version that its next operation belongs to.
+ROW_SERIAL: Final = 2  # Operations issued,
+ROW_APPLIED: Final = 3  # and the last of them that has ended.
+ROW_PENDING: Final = 4  # Operations with effects that wait for the device between two batches.
+ROW_COMMIT_VERSION: Final = 5  # The version it left last, and what had ended then.
+ROW_COMMIT_SERIAL: Final = 6
+
+IDLE: Final = 0
+CLAIMED: Final = 1
+FIRST_EPOCH: Final = 2
+
+# -- batch: this header, then keys, values and results where it says ---------------------------------
+B_CONTROL: Final = 0  # Base addresses of the other spaces, for compiled kernels.
+B_INDEX: Final = 1
+B_LOG: Final = 2
+B_EPOCHS: Final = 3
+B_ROW: Final = 4  # First word of the session's row.
+B_KIND: Final = 5
+B_START: Final = 6  # In: the operation to begin with. Out: the first that is not finished.
+B_COUNT: Final = 7
+B_ISSUE: Final = 8  # 1: serials of start .. count - 1 are taken on entering.
+B_APPLY: Final = 9  # 1: an operation that is done here has ended.
+B_LEAVE: Final = 10  # 1: a read below head is left, its result says where.
+B_PEND: Final = 11  # 1: an operation below head may be left pending, in REST.
+B_FIRST: Final = 12  # Out: serials that were taken before those of this batch.
+B_KEYS: Final = 13  # Word number of the first key; each next one a stride on.
+B_KEY_STRIDE: Final = 14
+B_KEY_BYTES: Final = 15
+B_VALUES: Final = 16
+B_VALUE_STRIDE: Final = 17
+B_VALUE_BYTES: Final = 18
+B_ROOM: Final = 19  # Bytes there are for the value of a read.
+B_TABLE: Final = 20  # 0, or the word number of one row (T_ words) an operation.
+B_CURSOR: Final = 21  # With a table: where the next value read goes,
+B_LIMIT: Final = 22  # and where the room for them ends.
+B_RESULTS: Final = 23  # One word an operation: result | value bytes or address << RESULT_BITS.
+B_HASHES: Final = 24
+B_EXPECTED: Final = 25  # The value that a swap expects to find.
+B_EXPECTED_BYTES: Final = 26  # EXPECT_ABSENT: none.
+B_COLD_ADDRESS: Final = 27  # The address at which the device was asked for the operation at start,
+B_COLD_STATE: Final = 28  # and what it said (COLD_ below),
+B_COLD_VALUE: Final = 29  # and for ADD the counter it found.
+OP_KIND: Final = 30  # The operation under way.
+OP_HASH: Final = 31
+OP_KEY: Final = 32
+OP_KEY_BYTES: Final = 33
+OP_VALUE: Final = 34
+OP_VALUE_BYTES: Final = 35
+OP_ADDRESS: Final = 36  # Out: the record, or the address at which the device must be asked.
+OP_PLACE: Final = 37  # NOWHERE, WARM or COLD.
+OP_RESULT: Final = 38
+OP_SUM: Final = 39
+N_IN_PLACE: Final = 40  # Counters, only ever added to.
+N_COPIED: Final = 41
+N_APPENDED: Final = 42
+N_LEFT: Final = 43  # Times that a batch was left for a slow path,
+N_RETRY: Final = 44  # of them for a lost race.
+N_MUTABLE: Final = 45  # Keys found in the mutable region,
+N_FROZEN: Final = 46  # in memory below it,
+N_COLD: Final = 47  # below head,
+N_ABSENT: Final = 48  # or nowhere.
+BATCH_WORDS: Final = 64
+
+T_WORDS: Final = 4
+T_KEY: Final = 0
+T_KEY_BYTES: Final = 1
+T_VALUE: Final = 2
+T_VALUE_BYTES: Final = 3
+
+BATCH_MAX: Final = 1024
+GROUP: Final = 16  # Operations whose cache lines are fetched at once.
+ATTEMPTS: Final = 4  # A kernel does not spin: so often it tries a word that another session changes.
+RESULT_BITS: Final = 8
+RESULT_MASK: Final = (1 << RESULT_BITS) - 1
 
 EXPECT_ABSENT: Final = (1 << 64) - 1
 
@@ -104,15 +177,20 @@ UPSERT: Final = 2
 INSERT: Final = 3
 DELETE: Final = 4
 SWAP: Final = 5
+ADD: Final = 6
 
 COLD_UNKNOWN: Final = 0
 COLD_ABSENT: Final = 1
-COLD_PRESENT: Final = 2  # Present with exactly the value that a swap expects.
+COLD_PRESENT: Final = 2  # Present with exactly the value that a swap expects, or as a counter.
 COLD_OTHER: Final = 3  # Present with another value.
+
+NOWHERE: Final = 0
+WARM: Final = 1
+COLD: Final = 2
 
 FOUND: Final = 1
 ABSENT: Final = 2
-CHANGED: Final = 3  # A swap found another value than it expected.
+LEFT: Final = 3  # A read that has to ask the device, from the address in the result on.
 
 # -- why a batch stopped -------------------------------------------------------------------------
 DONE: Final = 0
@@ -121,5 +199,14 @@ ON_DEVICE: Final = 2
 OVERFLOW: Final = 3
 RETRY: Final = 4
 SHIFT: Final = 5
-ROOM: Final = 6  # The value read is longer than the room staged for it.
-WHY_NAMES: Final = ("DONE", "PAGE_FULL", "ON_DEVICE", "OVERFLOW", "RETRY", "SHIFT", "ROOM")
+ROOM: Final = 6  # The value read is longer than the room there is for it.
+CHANGED: Final = 7  # A swap found another value than it expected.
+MISFIT: Final = 8  # A counter was to be added to a value that is not 8 bytes.
+TAKEN: Final = 9  # The session is claimed, or in a batch of another thread.
+PENDING: Final = 10
+WHY_NAMES: Final = (
+    *("DONE", "PAGE_FULL", "ON_DEVICE", "OVERFLOW", "RETRY", "SHIFT", "ROOM"),
+    *("CHANGED", "MISFIT", "TAKEN", "PENDING"),
+)
+REFUSED: Final = 1 << 63  # A kernel that returns a word number or an address returns REFUSED | why instead.
+WHY_MASK: Final = 0xFF

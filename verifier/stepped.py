@@ -44,6 +44,8 @@ class _Call:
 class SteppedRuntime:
     """A Runtime without threads or a clock; entropy counts up."""
 
+    is_parallel = False
+
     def __init__(self) -> None:
         self._entropy = 0
 
@@ -54,6 +56,13 @@ class SteppedRuntime:
         for ticket in tickets:
             assert isinstance(ticket, _Call)
             ticket.run()
+        return True
+
+    def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
+        """One task: if the condition does not hold, nobody is there to make it."""
+        if not condition():
+            assert deadline is not None, f"waits for ever: {what}"
+            return False
         return True
 
     def lock(self) -> AbstractContextManager[object]:

@@ -25,6 +25,8 @@ class Breach(Enum):
     WRONG_RESULT = "wrong result of an operation"
     WRONG_SERIAL = "serial that contradicts what was issued or reported"
     UNOPENABLE = "cannot be opened after a power cut"
+    DEADLOCK = "deadlock: everybody waits for somebody"
+    HANG = "hang: no end within the bound on steps"
     BROKEN_INVARIANT = "broken invariant"
     ERROR = "an operation failed that should not"
 

@@ -1,0 +1,344 @@
+"""Many operations at a time: from arrays or sequences of bytes, a thousand to a kernel call.
+
+Arrays are copied into the stage as they are, a key or value padded to a whole word; sequences of bytes
+get a table row each. Operations are done in order; reads below head are left by the kernel and
+answered together, each device extent read once.
+
+Invariants
+  1  serials are taken for what is issued: an error at operation k of n leaves k serials taken
+  2  values found by one `read` are each as of some moment during the call
+
+Threads: the session's own. numpy is imported with the first call, not with the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from . import words as w
+from .driver import Driver
+from .errors import DeviceError, EngineError, OperationError
+from .modes import Mode
+from .single import check_sizes
+from .staging import Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Keys = Array | Sequence[bytes]
+    Values = Array | Sequence[bytes]
+else:
+    Keys = Values = Any
+
+__all__ = ["Bulk", "Keys", "Values"]
+
+_STAGE_WORDS: Final = 1 << 14  # For the keys and values of a batch of sequences, unless one needs more.
+
+
+class Bulk:
+    """The batches of one session."""
+
+    def __init__(self, driver: Driver, mode: Mode) -> None:
+        self._driver = driver
+        self._mode = mode
+        self._stage: Stage | None = None
+        self._past = [0] * (w.N_ABSENT + 1 - w.N_IN_PLACE)
+
+    def counters(self) -> list[int]:
+        """N_IN_PLACE to N_ABSENT, over all stages."""
+        now = self._stage.counters() if self._stage is not None else self._past
+        return [a + b for a, b in zip(self._past, now, strict=True)] if self._stage is not None else self._past
+
+    # -- public ------------------------------------------------------------------------------------
+
+    def upsert(self, keys: Keys, values: Values) -> None:
+        import numpy as np
+
+        if isinstance(keys, np.ndarray):
+            key_rows, value_rows = _rows(keys, "keys"), _rows(values, "values")
+            if len(key_rows) != len(value_rows):
+                raise _unequal(len(key_rows), len(value_rows))
+            self._run_arrays(w.UPSERT, key_rows, value_rows)
+        else:
+            pairs = _sequence(keys, "keys"), _sequence(values, "values")
+            if len(pairs[0]) != len(pairs[1]):
+                raise _unequal(len(pairs[0]), len(pairs[1]))
+            self._run_sequences(w.UPSERT, *pairs)
+
+    def add(self, keys: Keys, deltas: Any) -> None:
+        import numpy as np
+
+        counts = np.asarray(deltas)
+        if counts.dtype.kind not in "iu" or counts.ndim > 1:
+            raise OperationError(f"deltas are {counts.dtype} of shape {counts.shape}: expected integers")
+        count = len(keys)
+        if counts.ndim == 1 and len(counts) != count:
+            raise _unequal(count, len(counts))
+        values = np.broadcast_to(counts, (count,)).astype("<i8" if counts.dtype.kind == "i" else "<u8")
+        rows = _rows(values, "deltas")
+        if isinstance(keys, np.ndarray):
+            self._run_arrays(w.ADD, _rows(keys, "keys"), rows)
+        else:
+            self._run_sequences(w.ADD, _sequence(keys, "keys"), [row.tobytes() for row in rows])
+
+    def read(self, keys: Keys, dtype: Any) -> Any:
+        import numpy as np
+
+        if dtype is None:
+            if isinstance(keys, np.ndarray):
+                keys = [row.tobytes() for row in _rows(keys, "keys")]
+            return self._read_sequences(_sequence(keys, "keys"))
+        kind = np.dtype(dtype)
+        if kind.hasobject or not kind.itemsize:
+            raise OperationError(f"dtype {kind}: expected one of a fixed width")
+        rows = _rows(keys, "keys") if isinstance(keys, np.ndarray) else _same_width(_sequence(keys, "keys"))
+        return self._read_arrays(rows, kind)
+
+    # -- arrays ------------------------------------------------------------------------------------
+
+    def _run_arrays(self, kind: int, keys: Array, values: Array) -> None:
+        """Rows of bytes, shape (n, width) each."""
+        key_bytes, value_bytes = keys.shape[1], values.shape[1]
+        check_sizes(self._driver, bytes(key_bytes), bytes(value_bytes))
+        stage = self._arrange(key_bytes, value_bytes)
+        to_keys, to_values = _into(stage, stage.keys, key_bytes), _into(stage, stage.values, value_bytes)
+        batch = stage.batch
+        batch[w.B_KIND], batch[w.B_TABLE] = kind, 0
+        batch[w.B_KEY_BYTES], batch[w.B_VALUE_BYTES] = key_bytes, value_bytes
+        for start in range(0, len(keys), w.BATCH_MAX):
+            count = min(w.BATCH_MAX, len(keys) - start)
+            to_keys[:count] = keys[start : start + count]
+            to_values[:count] = values[start : start + count]
+            self._run(stage, count, start)
+
+    def _read_arrays(self, keys: Array, kind: np.dtype[Any]) -> tuple[Array, Array]:
+        import numpy as np
+
+        key_bytes, width = keys.shape[1], kind.itemsize
+        check_sizes(self._driver, bytes(key_bytes), b"")
+        stage = self._arrange(key_bytes, width)
+        to_keys, from_values = _into(stage, stage.keys, key_bytes), _into(stage, stage.values, width)
+        told = np.frombuffer(stage.batch, np.uint64)[stage.results : stage.results + w.BATCH_MAX]
+        values = np.zeros((len(keys), width), np.uint8)
+        found = np.zeros(len(keys), np.bool_)
+        wanted = w.FOUND | width << w.RESULT_BITS
+        batch = stage.batch
+        batch[w.B_KIND], batch[w.B_TABLE], batch[w.B_KEY_BYTES] = w.READ, 0, key_bytes
+        for start in range(0, len(keys), w.BATCH_MAX):
+            count = min(w.BATCH_MAX, len(keys) - start)
+            to_keys[:count] = keys[start : start + count]
+            batch[w.B_LEAVE] = 1
+            try:
+                self._run(stage, count, start, width)
+            finally:
+                batch[w.B_LEAVE] = 0
+            here = told[:count]
+            is_here = here == wanted
+            found[start : start + count] = is_here
+            if is_here.all():
+                values[start : start + count] = from_values[:count]
+                continue
+            values[start : start + count][is_here] = from_values[:count][is_here]
+            kinds = here & np.uint64(w.RESULT_MASK)
+            self._check_widths(here[(kinds == w.FOUND) & ~is_here] >> np.uint64(w.RESULT_BITS), width, start)
+            left = np.flatnonzero(kinds == w.LEFT)
+            asked = [(int(here[n]) >> w.RESULT_BITS, keys[start + n].tobytes()) for n in left]
+            for number, value in zip(left, self._ask(asked), strict=True):
+                if value is not None:
+                    self._check_widths([len(value)], width, start)
+                    values[start + number] = np.frombuffer(value, np.uint8)
+                    found[start + number] = True
+        return values.view(kind).reshape(len(keys)), found
+
+    def _check_widths(self, widths: Any, width: int, done: int) -> None:
+        for found in widths:
+            if found != width:
+                raise _with_done(OperationError(f"a value of {found} bytes: expected {width}"), done)
+
+    # -- sequences of bytes ------------------------------------------------------------------------
+
+    def _run_sequences(self, kind: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        for key, value in zip(keys, values, strict=True):
+            check_sizes(self._driver, key, value)
+        start = 0
+        while start < len(keys):
+            stage, count = self._lay_table(keys, values, start)
+            stage.batch[w.B_KIND] = kind
+            self._run(stage, count, start)
+            start += count
+
+    def _lay_table(
+        self, keys: Sequence[bytes], values: Sequence[bytes], start: int, room: int = 0
+    ) -> tuple[Stage, int]:
+        """Stage as many from `start` on as fit, one at least; how many."""
+        stop = min(len(keys), start + w.BATCH_MAX)
+        most = max(_words(keys[n]) + _words(values[n] if values else b"") for n in range(start, stop))
+        stage = self._arrange(w.WORD_BYTES, max(room, _STAGE_WORDS, most) // w.BATCH_MAX * w.WORD_BYTES + 8)
+        batch, data = stage.batch, stage.bytes
+        at, limit = stage.keys, stage.expected
+        for number in range(start, stop):
+            key, value = keys[number], values[number] if values else b""
+            if at + _words(key) + _words(value) > limit - room:
+                stop = number
+                break
+            row = stage.table + (number - start) * w.T_WORDS
+            batch[row + w.T_KEY], batch[row + w.T_KEY_BYTES] = at, len(key)
+            at = _put(batch, data, at, key)
+            batch[row + w.T_VALUE], batch[row + w.T_VALUE_BYTES] = at, len(value)
+            at = _put(batch, data, at, value)
+        batch[w.B_TABLE] = stage.table
+        batch[w.B_CURSOR], batch[w.B_LIMIT] = at, limit
+        return stage, stop - start
+
+    def _read_sequences(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        for key in keys:
+            check_sizes(self._driver, key, b"")
+        values: list[bytes | None] = []
+        room = _STAGE_WORDS // 2
+        while len(values) < len(keys):
+            stage, count = self._lay_table(keys, (), len(values), room)
+            batch = stage.batch
+            batch[w.B_KIND], batch[w.B_LEAVE] = w.READ, 1
+            try:
+                done = self._run(stage, count, len(values))
+            finally:
+                batch[w.B_LEAVE] = 0
+            if done < count:
+                self._driver.take_back(count - done)
+                room = max(room, (batch[w.OP_VALUE_BYTES] + 7) >> 3)
+            values += self._found(stage, done)
+        return values
+
+    def _found(self, stage: Stage, count: int) -> list[bytes | None]:
+        """The values of the first `count` reads of a table."""
+        batch, data = stage.batch, stage.bytes
+        values: list[bytes | None] = []
+        left: list[tuple[int, bytes]] = []
+        places: list[int] = []
+        for number in range(count):
+            told = batch[stage.results + number]
+            row = stage.table + number * w.T_WORDS
+            value = None
+            if told & w.RESULT_MASK == w.FOUND:
+                start = batch[row + w.T_VALUE] * w.WORD_BYTES
+                value = bytes(data[start : start + (told >> w.RESULT_BITS)])
+            elif told & w.RESULT_MASK == w.LEFT:
+                start = batch[row + w.T_KEY] * w.WORD_BYTES
+                places.append(number)
+                left.append((told >> w.RESULT_BITS, bytes(data[start : start + batch[row + w.T_KEY_BYTES]])))
+            values.append(value)
+        for number, value in zip(places, self._ask(left), strict=True):
+            values[number] = value
+        return values
+
+    # -- both --------------------------------------------------------------------------------------
+
+    def _arrange(self, key_bytes: int, value_bytes: int) -> Stage:
+        """A stage with at least so much room for each of BATCH_MAX operations."""
+        key_words, value_words = (key_bytes + 7) >> 3, max(1, (value_bytes + 7) >> 3)
+        stage = self._stage
+        if stage is None or (stage.key_words, stage.value_words) != (key_words, value_words):
+            self._past = self.counters()
+            log = self._driver.log
+            row = self._driver.state.row
+            stage = self._stage = Stage(log.spaces, self._mode, row, w.BATCH_MAX, key_words, value_words)
+        return stage
+
+    def _run(self, stage: Stage, count: int, before: int, width: int = 0) -> int:
+        """Run the `count` operations staged; how many are done: fewer where a value has no room."""
+        batch = stage.batch
+        batch[w.B_START], batch[w.B_COUNT], batch[w.B_ISSUE] = 0, count, 1
+        try:
+            why = self._driver.finish(stage, stage.kernels.run())
+            if why == w.MISFIT:
+                raise OperationError(f"the value of key {stage.key()!r} is no counter: expected 8 bytes")
+            if why == w.ROOM and width:
+                found = batch[w.OP_VALUE_BYTES]
+                raise OperationError(f"the value of key {stage.key()!r} is {found} bytes: expected {width}")
+        except EngineError as error:
+            done = batch[w.B_START]
+            if not batch[w.B_ISSUE]:
+                self._driver.take_back(count - done)
+            raise _with_done(error, before + done) from error.__cause__
+        return batch[w.B_START]
+
+    def _ask(self, asked: list[tuple[int, bytes]]) -> list[bytes | None]:
+        """The values of keys whose chains go on below head at these addresses; in address order, at once."""
+        driver = self._driver
+        order = sorted(range(len(asked)), key=lambda number: asked[number][0])
+        answers: list[bytes | None] = [None] * len(asked)
+        try:
+            for number in order:
+                record = driver.log.find_cold(*asked[number])
+                if record is not None and not record.link & w.TOMBSTONE:
+                    answers[number] = record.value
+        except OSError as error:
+            raise DeviceError(error.errno, f"reading a record: {error}") from error
+        driver.device_reads += len(order)
+        return answers
+
+
+def _words(data: bytes) -> int:
+    return (len(data) + 7) >> 3
+
+
+def _put(batch: memoryview, data: memoryview, at: int, given: bytes) -> int:
+    words = (len(given) + 7) >> 3
+    if words:
+        batch[at + words - 1] = 0
+        data[at * w.WORD_BYTES : at * w.WORD_BYTES + len(given)] = given
+    return at + words
+
+
+def _into(stage: Stage, word: int, width: int) -> Array:
+    """The staged keys or values, shape (BATCH_MAX, width), uint8, in place; their padding stays zero."""
+    import numpy as np
+
+    words = (width + 7) >> 3
+    area = np.frombuffer(stage.bytes, np.uint8)[word * 8 : (word + stage.count * words) * 8]
+    area[:] = 0
+    return area.reshape(stage.count, words * 8)[:, :width]
+
+
+def _rows(given: Any, what: str) -> Array:
+    """An array of n fixed-width items as bytes, shape (n, width)."""
+    import numpy as np
+
+    if not isinstance(given, np.ndarray):
+        raise OperationError(f"{what} are {type(given).__name__}: expected an array, as the others")
+    if given.dtype.hasobject or not given.dtype.itemsize or given.ndim not in (1, 2):
+        raise OperationError(f"{what} are {given.dtype} of shape {given.shape}: expected n items of a fixed width")
+    plain = np.ascontiguousarray(given)
+    if given.ndim == 2 and given.dtype.itemsize != 1:
+        raise OperationError(f"{what} are {given.dtype} of shape {given.shape}: expected one item a row, or bytes")
+    if plain.dtype.byteorder == ">":
+        plain = plain.byteswap().view(plain.dtype.newbyteorder("<"))
+    width = plain.dtype.itemsize * (given.shape[1] if given.ndim == 2 else 1)
+    return plain.view(np.uint8).reshape(len(given), width)
+
+
+def _sequence(given: Any, what: str) -> Sequence[bytes]:
+    if isinstance(given, bytes | str) or not isinstance(given, Sequence):
+        raise OperationError(f"{what} are {type(given).__name__}: expected an array or a sequence of bytes")
+    return given
+
+
+def _same_width(keys: Sequence[bytes]) -> Array:
+    import numpy as np
+
+    widths = {len(key) for key in keys if type(key) is bytes}
+    if len(widths) > 1 or any(type(key) is not bytes for key in keys):
+        raise OperationError("keys of several lengths: read them with dtype=None")
+    return np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), *(widths or {1}))
+
+
+def _unequal(keys: int, values: int) -> OperationError:
+    return OperationError(f"{keys} keys and {values} values: expected as many of both")
+
+
+def _with_done(error: EngineError, done: int) -> EngineError:
+    error.done = done
+    return error

@@ -1,0 +1,172 @@
+"""One operation at a time: staging it, and taking it to its end.
+
+Invariants
+  1  between two operations the stage's B_APPLY is 1, B_LEAVE and B_PEND are 0
+  2  a swap writes only over the very value that was read; else everything is done again
+
+Threads: the session's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from . import words as w
+from .driver import Driver, record_bytes
+from .errors import OperationError
+from .modes import Mode
+from .spaces import put_bytes
+from .staging import Stage
+
+__all__ = ["Change", "Single", "check_function", "check_sizes"]
+
+Change = Callable[[bytes | None], bytes | None]
+
+_KEY_WORDS: Final = 16
+_VALUE_WORDS: Final = 128
+
+
+class Single:
+    """The stage of one session for one operation, as roomy as its largest so far."""
+
+    def __init__(self, driver: Driver, mode: Mode) -> None:
+        self.driver = driver
+        self._mode = mode
+        self._lay_out(_KEY_WORDS, _VALUE_WORDS)
+
+    def _lay_out(self, key_words: int, value_words: int) -> None:
+        log = self.driver.log
+        self.stage = Stage(log.spaces, self._mode, self.driver.state.row, 1, key_words, value_words)
+        self.run_key = self.stage.kernels.run_key
+        self.run_pair = self.stage.kernels.run_pair
+        # What is no longer than these needs no further question.
+        self.key_bytes = min(key_words * w.WORD_BYTES, log.record_bytes_max // 4)
+        self.value_bytes = min(value_words * w.WORD_BYTES, log.record_bytes_max // 2)
+
+    def make_room(self, key_bytes: int, value_bytes: int) -> None:
+        """Make a key and a value of these sizes fit; what is staged is kept."""
+        old = self.stage
+        key_words, value_words = (key_bytes + 7) >> 3, (value_bytes + 7) >> 3
+        if key_words > old.key_words or value_words > old.value_words:
+            self._lay_out(max(key_words, old.key_words), max(value_words, old.value_words))
+            new = self.stage
+            for word in (w.B_KIND, w.B_START, w.B_COUNT, w.B_ISSUE, w.B_APPLY, w.B_LEAVE, w.B_PEND, w.B_FIRST):
+                new.batch[word] = old.batch[word]
+            new.batch[w.B_KEY_BYTES] = old.batch[w.B_KEY_BYTES]
+            new.batch[new.keys : new.keys + old.key_words] = old.batch[old.keys : old.keys + old.key_words]
+            counters = slice(w.N_IN_PLACE, w.N_ABSENT + 1)
+            new.batch[counters] = old.batch[counters]
+
+    @contextmanager
+    def part(self, *, pends: bool = False) -> Iterator[None]:
+        """What is run in here is a part of an operation; `pends`: it may be left pending."""
+        self.stage.batch[w.B_APPLY], self.stage.batch[w.B_PEND] = 0, int(pends)
+        try:
+            yield
+        finally:
+            self.stage.batch[w.B_APPLY], self.stage.batch[w.B_PEND] = 1, 0
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """A read in here does not ask the device."""
+        self.stage.batch[w.B_LEAVE] = 1
+        try:
+            yield
+        finally:
+            self.stage.batch[w.B_LEAVE] = 0
+
+    # -- to the end --------------------------------------------------------------------------------
+
+    def finish(self, why: int) -> int:
+        """Take what is staged to its end; the result. Whatever is raised, the operation has ended."""
+        try:
+            while why != w.DONE:
+                if why == w.ROOM:
+                    self.make_room(0, self.stage.batch[w.OP_VALUE_BYTES])
+                    why = self.stage.kernels.run()
+                elif why == w.PENDING:
+                    return w.PENDING << w.RESULT_BITS
+                else:
+                    why = self.driver.finish(self.stage, why)
+        except BaseException:
+            self.driver.settle()
+            raise
+        return self.stage.batch[self.stage.results]
+
+    def value(self, told: int) -> bytes | None:
+        """The value that a finished read has found, by its result."""
+        if told & w.RESULT_MASK != w.FOUND:
+            return None
+        if self.stage.batch[w.OP_PLACE] == w.COLD:
+            assert self.driver.cold is not None
+            return self.driver.cold.value
+        return self.stage.value(0, told)
+
+    # -- read, call, swap --------------------------------------------------------------------------
+
+    def swap(self, key: bytes, function: Change, told: int | None, *, applies: bool = True) -> bytes | None:
+        """Replace the value by what `function` makes of it; the serial is taken already.
+
+        told     the result of a read that was just finished; None: read first
+        applies  whether the serial is the session's last, so that ending it marks it as applied
+        """
+        try:
+            while True:
+                self.stage.batch[w.B_APPLY] = 0
+                found = self.value(self.finish(self._run(w.READ, key)) if told is None else told)
+                told = None
+                is_cold = self.stage.batch[w.OP_PLACE] == w.COLD
+                address, record = self.stage.batch[w.OP_ADDRESS], self.driver.cold
+                value = function(found)
+                if value is None:
+                    return None
+                check_sizes(self.driver, key, value)
+                self.make_room(len(key), max(len(value), len(found or b"")))
+                stage = self.stage
+                stage.batch[w.B_APPLY] = 1 if applies else 0
+                stage.batch[w.B_VALUE_BYTES] = len(value)
+                put_bytes(stage.bytes, stage.values, value)
+                stage.expect(found)
+                self._stage(w.SWAP, key)
+                if is_cold:
+                    self.driver.tell(stage, address, record, found)
+                if self.driver.finish(stage, stage.kernels.run(), found) == w.DONE:
+                    return value
+        finally:
+            self.stage.batch[w.B_APPLY] = 1
+
+    def _run(self, kind: int, key: bytes) -> int:
+        """Stage and run a part of an operation whose serial is taken."""
+        self._stage(kind, key)
+        return self.stage.kernels.run()
+
+    def _stage(self, kind: int, key: bytes) -> None:
+        stage = self.stage
+        batch = stage.batch
+        batch[w.B_KIND] = kind
+        batch[w.B_START], batch[w.B_COUNT], batch[w.B_ISSUE] = 0, 1, 0
+        batch[w.B_KEY_BYTES] = len(key)
+        put_bytes(stage.bytes, stage.keys, key)
+
+
+def check_function(function: object) -> None:
+    """Raises OperationError where it cannot be called."""
+    if not callable(function):
+        raise OperationError(f"expected a function, found {type(function).__name__}")
+
+
+def check_sizes(driver: Driver, key: bytes, value: bytes) -> None:
+    """Raises OperationError where these are no key and value of this store."""
+    for given in (key, value):
+        if type(given) is not bytes:
+            raise OperationError(f"expected bytes for key and value, found {type(given).__name__}")
+    if not 1 <= len(key) <= w.KEY_MASK:
+        raise OperationError(f"a key of {len(key)} bytes: expected 1 to {w.KEY_MASK}")
+    needed = record_bytes(len(key), len(value))
+    room = driver.log.record_bytes_max
+    if needed > room:
+        raise OperationError(
+            f"key of {len(key)} and value of {len(value)} bytes need {needed}: expected at most {room}"
+        )

@@ -1,0 +1,81 @@
+"""Staging: one session's batch space, with room for keys, values and results, bound to the kernels.
+
+    header | results | hashes | table | keys | values | expected
+
+Invariants
+  1  what `words` calls B_ROW, B_RESULTS, B_HASHES, B_KEYS and B_VALUES is set once, and every run
+     may rely on it; B_APPLY is 1 and B_LEAVE, B_PEND and B_TABLE are 0 between two operations
+
+Threads: the session's own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from . import words as w
+from .modes import Mode
+from .spaces import Spaces, put_bytes, words_of
+
+__all__ = ["Stage"]
+
+
+class Stage:
+    """A batch of at most `count` operations, with so many words for all their keys and values.
+
+    stride   words from one key, and from one value, to the next; a read has as much room for its value
+    """
+
+    def __init__(
+        self, spaces: Spaces, mode: Mode, row: int, count: int, key_words: int, value_words: int
+    ) -> None:
+        self.count: Final = count
+        self.key_words: Final = key_words
+        self.value_words: Final = value_words
+        results = w.BATCH_WORDS
+        hashes = results + count
+        table = hashes + count
+        keys = table + (count * w.T_WORDS if count > 1 else 0)
+        values = keys + count * key_words
+        expected = values + count * value_words
+        self.batch: Final = words_of(expected + (value_words if count == 1 else 0))
+        self.bytes: Final = self.batch.cast("B")
+        self.results: Final = results
+        self.table: Final = table
+        self.keys: Final = keys
+        self.values: Final = values
+        self.expected: Final = expected
+        batch = self.batch
+        batch[w.B_ROW] = row
+        batch[w.B_RESULTS] = results
+        batch[w.B_HASHES] = hashes
+        batch[w.B_KEYS] = keys
+        batch[w.B_KEY_STRIDE] = key_words
+        batch[w.B_VALUES] = values
+        batch[w.B_VALUE_STRIDE] = value_words
+        batch[w.B_ROOM] = value_words * w.WORD_BYTES
+        batch[w.B_EXPECTED] = expected
+        batch[w.B_APPLY] = 1
+        self.kernels: Final = mode.bind(spaces, batch)
+
+    def expect(self, value: bytes | None) -> None:
+        """What the next swap is to find; None: no value. For a stage of one operation."""
+        if value is None:
+            self.batch[w.B_EXPECTED_BYTES] = w.EXPECT_ABSENT
+        else:
+            self.batch[w.B_EXPECTED_BYTES] = len(value)
+            put_bytes(self.bytes, self.expected, value)
+
+    def key(self) -> bytes:
+        """The key of the operation in the frame."""
+        start = self.batch[w.OP_KEY] * w.WORD_BYTES
+        return bytes(self.bytes[start : start + self.batch[w.OP_KEY_BYTES]])
+
+    def value(self, number: int, told: int) -> bytes:
+        """The value that the read with this number and result has copied out."""
+        start = (self.values + number * self.value_words) * w.WORD_BYTES
+        return bytes(self.bytes[start : start + (told >> w.RESULT_BITS)])
+
+    def counters(self) -> list[int]:
+        """N_IN_PLACE to N_ABSENT."""
+        return list(self.batch[w.N_IN_PLACE : w.N_ABSENT + 1])
