@@ -27,10 +27,12 @@ from .errors import (
     UnsupportedVersionError,
 )
 from .layout import Version
+from .pending import Ticket
 from .phases import CheckpointKind, Phase
 from .runtime import Runtime, ThreadRuntime
 from .session import Session
 from .settings import Settings
+from .stats import Stats
 from .store import FasterKv
 
 __all__ = [
@@ -59,9 +61,11 @@ __all__ = [
     "Session",
     "SessionError",
     "Settings",
+    "Stats",
     "SettingsError",
     "StoreLockedError",
     "ThreadRuntime",
+    "Ticket",
     "UnknownSessionError",
     "UnsupportedVersionError",
     "Version",

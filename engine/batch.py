@@ -36,6 +36,9 @@ def take(batch: Space, number: int) -> None:
         batch[w.OP_VALUE_BYTES] = batch[w.B_VALUE_BYTES]
         if batch[w.OP_KIND] == w.READ:
             batch[w.OP_VALUE_BYTES] = batch[w.B_ROOM]
+        elif batch[w.OP_KIND] == w.PEEK:
+            batch[w.OP_VALUE] = batch[w.B_EXPECTED]
+            batch[w.OP_VALUE_BYTES] = batch[w.B_ROOM]
         return
     row = table + number * w.T_WORDS
     batch[w.OP_KEY] = batch[row + w.T_KEY]
@@ -60,6 +63,8 @@ def put(control: Space, batch: Space, number: int) -> None:
             if batch[w.B_TABLE] != 0:
                 batch[batch[w.B_TABLE] + number * w.T_WORDS + w.T_VALUE] = batch[w.B_CURSOR]
                 batch[w.B_CURSOR] += (batch[w.OP_VALUE_BYTES] + 7) >> 3
+    elif batch[w.OP_KIND] == w.PEEK:
+        batch[w.B_EXPECTED_BYTES] = batch[w.OP_VALUE_BYTES] if result == w.FOUND else w.EXPECT_ABSENT
     batch[batch[w.B_RESULTS] + number] = told
     if place == w.WARM:
         if batch[w.OP_ADDRESS] >= load(control, w.READ_ONLY):
@@ -101,16 +106,16 @@ def run_entered(control: Space, index: Space, log: Space, epochs: Space, batch: 
     version = load(epochs, row + w.ROW_VERSION)
     if system >> w.PHASE_BITS != version:
         return w.SHIFT
-    if batch[w.B_ISSUE] != 0:
+    if batch[w.B_ISSUE] != 0 and batch[w.B_KIND] != w.SWAP:
         first = load(epochs, row + w.ROW_SERIAL)
         store(epochs, row + w.ROW_SERIAL, first + batch[w.B_COUNT] - batch[w.B_START])
         batch[w.B_FIRST] = first
-        batch[w.B_ISSUE] = 0
+    batch[w.B_ISSUE] = 0
     fuzzy = load(control, w.FUZZY_START)
     phase = system & w.PHASE_MASK
     cut = fuzzy if phase >= w.PHASE_SHIFTED else 0
     why = work_off(control, index, log, batch, version, fuzzy, cut)
-    if batch[w.B_APPLY] != 0 and batch[w.B_START] > 0:
+    if batch[w.B_APPLY] != 0 and batch[w.B_KIND] != w.PEEK and batch[w.B_START] > 0:
         store(epochs, row + w.ROW_APPLIED, batch[w.B_FIRST] + batch[w.B_START])
     if why == w.ON_DEVICE and batch[w.B_PEND] != 0 and phase == 0:
         store(epochs, row + w.ROW_PENDING, load(epochs, row + w.ROW_PENDING) + 1)

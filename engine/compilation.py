@@ -36,8 +36,8 @@ from importlib.abc import InspectLoader
 from pathlib import Path
 from types import ModuleType
 
-from . import batch, kernels, objects, probe, records, words
-from .dialect import CompilationError
+from . import batch, entries, kernels, objects, probe, records, words
+from .sources import CompilationError
 
 __all__ = ["CompilationError", "Compiled", "available", "load_compiled", "load_from"]
 
@@ -90,7 +90,7 @@ def load_from(sources: Mapping[str, str], constants: Mapping[str, int], root: Pa
     if content is None:
         with _lock(folder):
             content = _read(folder) or _compile(sources, constants, folder)
-    return Compiled(*objects.load_object(content, [f"powercut_{name}" for name in ENTRIES]))
+    return Compiled(*objects.load_object(content, [f"{entries.PREFIX}{name}" for name in ENTRIES]))
 
 
 def cache_root() -> Path:
@@ -119,7 +119,7 @@ def digest(sources: Mapping[str, str], constants: Mapping[str, int]) -> str:
     return mixed.hexdigest()[:32]
 
 
-_TRANSLATOR = ("dialect", "intrinsics", "objects")
+_TRANSLATOR = ("sources", "dialect", "entries", "intrinsics", "objects")
 
 
 def source_of(module: ModuleType) -> str:

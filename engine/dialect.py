@@ -27,9 +27,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from .sources import BOOL, NOTHING, PAIR, SPACE, WORD, CompilationError, Kernel, KernelSource
+from .sources import BOOL, NOTHING, PAIR, SPACE, WORD, Kernel, KernelSource
 
-__all__ = ["ATOMICS", "CompilationError", "Kernel", "Translation", "translate"]
+__all__ = ["ATOMICS", "Translation", "translate"]
 
 ATOMICS: dict[str, Kernel] = {
     "load": Kernel((SPACE, WORD), WORD),
@@ -40,6 +40,8 @@ ATOMICS: dict[str, Kernel] = {
     "copy": Kernel((SPACE, WORD, SPACE, WORD, WORD), NOTHING),
     "same": Kernel((SPACE, WORD, SPACE, WORD, WORD), BOOL),
 }
+
+
 @dataclass(frozen=True, slots=True)
 class Translation:
     """The generated functions, and what they need around them."""
@@ -85,13 +87,15 @@ _OPERATORS = (
 _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
-
-
 class _Function:
     """One function on its way: checks each construct and gives the one that takes its place."""
 
     def __init__(
-        self, module: KernelSource, function: ast.FunctionDef, known: Mapping[str, Kernel], words: dict[str, int]
+        self,
+        module: KernelSource,
+        function: ast.FunctionDef,
+        known: Mapping[str, Kernel],
+        words: dict[str, int],
     ) -> None:
         self._module = module
         self._function = function

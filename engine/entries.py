@@ -14,31 +14,31 @@ Pure text; `intrinsics` knows what the names mean.
 
 from __future__ import annotations
 
-__all__ = ["ENTRIES", "INTERFACE", "PREFIX", "source"]
+__all__ = ["PREFIX", "source"]
 
 PREFIX = "powercut_"
 LOCK_KEPT = 16
 
-# In the dialect themselves; `space_at` and what stands in _INTERFACE is known to them alone.
+# What is called c_ is Python's C interface, or an instruction that is for entries alone.
 _STEPS = """
 from . import words as w
 
-def pack(space: Space, word: int, data: int, size: int) -> None:
+def entry_pack(space: Space, word: int, data: int, size: int) -> None:
     whole = size >> 3
     for number in range(whole):
-        space[word + number] = unaligned(data + (number << 3))
+        space[word + number] = c_unaligned(data + (number << 3))
     rest = size & 7
     if rest != 0:
-        space[word + whole] = unaligned(data + size - 8) >> (64 - (rest << 3))
+        space[word + whole] = c_unaligned(data + size - 8) >> (64 - (rest << 3))
 
-def work(batch: Space) -> int:
-    control = space_at(batch[w.B_CONTROL])
-    index = space_at(batch[w.B_INDEX])
-    log = space_at(batch[w.B_LOG])
-    return run_batch(control, index, log, space_at(batch[w.B_EPOCHS]), batch)
+def entry_work(batch: Space) -> int:
+    control = c_space(batch[w.B_CONTROL])
+    index = c_space(batch[w.B_INDEX])
+    log = c_space(batch[w.B_LOG])
+    return run_batch(control, index, log, c_space(batch[w.B_EPOCHS]), batch)
 
-def stage(batch: Space, kind: int, key: int, key_bytes: int) -> None:
-    pack(batch, batch[w.B_KEYS], key, key_bytes)
+def entry_stage(batch: Space, kind: int, key: int, key_bytes: int) -> None:
+    entry_pack(batch, batch[w.B_KEYS], key, key_bytes)
     batch[w.B_KEY_BYTES] = key_bytes
     batch[w.B_KIND] = kind
     batch[w.B_START] = 0
@@ -46,47 +46,53 @@ def stage(batch: Space, kind: int, key: int, key_bytes: int) -> None:
     batch[w.B_ISSUE] = 1
 """
 
-_BODIES = {
+# Head: body. A space comes as its address; of a bytes object NAME is where its data is, NAME_bytes the size.
+ENTRIES = {
     "run(batch: Space)": f"""
     if batch[w.B_COUNT] <= {LOCK_KEPT}:
-        return object_of(work(batch))
-    state = release()
-    why = work(batch)
-    regain(state)
-    return object_of(why)
+        return c_object(entry_work(batch))
+    state = c_release()
+    why = entry_work(batch)
+    c_regain(state)
+    return c_object(why)
 """,
     "run_key(batch: Space, kind: int, key: bytes)": """
-    stage(batch, kind, key, key_bytes)
-    return object_of(work(batch))
+    entry_stage(batch, kind, key, key_bytes)
+    return c_object(entry_work(batch))
 """,
     "run_pair(batch: Space, kind: int, key: bytes, value: bytes)": """
-    stage(batch, kind, key, key_bytes)
-    pack(batch, batch[w.B_VALUES], value, value_bytes)
+    entry_stage(batch, kind, key, key_bytes)
+    entry_pack(batch, batch[w.B_VALUES], value, value_bytes)
     batch[w.B_VALUE_BYTES] = value_bytes
-    return object_of(work(batch))
+    return c_object(entry_work(batch))
 """,
     "relink(control: Space, index: Space, log: Space, start: int, end: int)": """
-    state = release()
+    state = c_release()
     address, why = relink(control, index, log, start, end)
-    regain(state)
-    pair = new_tuple(2)
+    c_regain(state)
+    pair = c_tuple(2)
     if pair != 0:
-        set_item(pair, 0, object_of(address))
-        set_item(pair, 1, object_of(why))
+        c_set_item(pair, 0, c_object(address))
+        c_set_item(pair, 1, c_object(why))
     return pair
 """,
     "cas(place: Space, expected: int, value: int)": """
-    return truth_of(1 if cas(place, 0, expected, value) else 0)
+    return c_truth(1 if cas(place, 0, expected, value) else 0)
 """,
     "fetch_add(place: Space, delta: int)": """
-    return object_of(fetch_add(place, 0, delta))
+    return c_object(fetch_add(place, 0, delta))
 """,
 }
 _ARGUMENTS = {
-    "Space": "    {name} = space_at(word_of(arguments[{number}]))",
-    "int": "    {name} = word_of(arguments[{number}])",
-    "bytes": "    {name} = data_of(arguments[{number}])\n    {name}_bytes = size_of(arguments[{number}])",
+    "Space": "    {name} = c_space(c_word(arguments[{number}]))",
+    "int": "    {name} = c_word(arguments[{number}])",
+    "bytes": "    {name} = c_data(arguments[{number}])\n    {name}_bytes = c_size(arguments[{number}])",
 }
+
+
+def source() -> str:
+    """The whole, as one module of the dialect."""
+    return "\n\n".join([_STEPS, *(_entry(head, body) for head, body in ENTRIES.items())])
 
 
 def _entry(head: str, body: str) -> str:
@@ -96,15 +102,13 @@ def _entry(head: str, body: str) -> str:
     taken = [_ARGUMENTS[kind].format(name=name, number=n) for n, (name, kind) in enumerate(pairs)]
     return "\n".join(
         [
-            f"def {_PREFIX}{name}(arguments: Space, count: int) -> int:",
+            f"def {PREFIX}{name}(arguments: Space, count: int) -> int:",
             f"    if count != {len(pairs)}:",
-            "        refuse()",
+            "        c_refuse()",
             "        return 0",
             *taken,
-            "    if error() != 0:",
+            "    if c_error() != 0:",
             "        return 0",
             body.strip("\n"),
         ]
     )
-
-

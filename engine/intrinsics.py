@@ -7,20 +7,12 @@ interface (`objects.INTERFACE`), so a later process loads it without importing n
     load   acquire      store      release          get, put   plain, for words private to the caller
     cas    seq_cst      fetch_add  seq_cst          prefetch   for reading, to be kept in all caches
 
-An entry point is a C function that the interpreter calls directly, with the calling convention of
-METH_FASTCALL: arguments as an array of objects and their count, a new reference back.
-
 Invariants
   M1  every value in a kernel is a uint64, a bool, a pair of words or nothing: no sign, no float
   M2  no kernel can raise: the trap behind a raised exception is gone after optimisation, or it is an error
   M3  `copy` loads each word with acquire and stores it with release, so that a reader who saw one word of
       a change also sees the link word that announced it
 
-A bytes object is read as words from its data's address. The last, partial word is read so that it
-*ends* where the data ends: before the data of a bytes object stands its header, behind it perhaps nothing.
-
-Threads: an entry holds the interpreter's lock for a short batch, since giving it away and waiting for it
-costs more than the batch, and gives it away for one of more than LOCK_KEPT operations.
 Importing this module imports numba; `compilation` does that only where there is no object yet.
 """
 
@@ -32,19 +24,10 @@ from typing import Any
 
 import numpy
 
-from .dialect import (
-    ATOMICS,
-    BOOL,
-    NOTHING,
-    PAIR,
-    SPACE,
-    WORD,
-    CompilationError,
-    Kernel,
-    Translation,
-    translate,
-)
+from . import entries
+from .dialect import ATOMICS, Translation, translate
 from .objects import target_machine
+from .sources import BOOL, NOTHING, PAIR, SPACE, WORD, CompilationError, Kernel
 
 __all__ = ["compile_object", "generate"]
 
@@ -56,9 +39,6 @@ errors: Any = import_module("numba.core.errors")
 extending: Any = import_module("numba.extending")
 ir: Any = import_module("llvmlite.ir")
 llvm: Any = import_module("llvmlite.binding")
-
-LOCK_KEPT = 16
-_PREFIX = "powercut_"
 
 _WORD = ir.IntType(64)
 _TYPES = {
@@ -142,21 +122,21 @@ def same(left, start, right, at, words):
 # What entry points may call besides: functions of Python's C interface, pointers passed as words.
 _ONE = Kernel((WORD,), WORD)
 _INTERFACE = {
-    "word_of": ("PyLong_AsUnsignedLongLong", _ONE),
-    "object_of": ("PyLong_FromUnsignedLongLong", _ONE),
-    "truth_of": ("PyBool_FromLong", _ONE),
-    "data_of": ("PyBytes_AsString", _ONE),
-    "size_of": ("PyBytes_Size", _ONE),
-    "new_tuple": ("PyTuple_New", _ONE),
-    "set_item": ("PyTuple_SetItem", Kernel((WORD, WORD, WORD), NOTHING)),
-    "error": ("PyErr_Occurred", Kernel((), WORD)),
-    "refuse": ("PyErr_BadArgument", Kernel((), NOTHING)),
-    "release": ("PyEval_SaveThread", Kernel((), WORD)),
-    "regain": ("PyEval_RestoreThread", Kernel((WORD,), NOTHING)),
+    "c_word": ("PyLong_AsUnsignedLongLong", _ONE),
+    "c_object": ("PyLong_FromUnsignedLongLong", _ONE),
+    "c_truth": ("PyBool_FromLong", _ONE),
+    "c_data": ("PyBytes_AsString", _ONE),
+    "c_size": ("PyBytes_Size", _ONE),
+    "c_tuple": ("PyTuple_New", _ONE),
+    "c_set_item": ("PyTuple_SetItem", Kernel((WORD, WORD, WORD), NOTHING)),
+    "c_error": ("PyErr_Occurred", Kernel((), WORD)),
+    "c_refuse": ("PyErr_BadArgument", Kernel((), NOTHING)),
+    "c_release": ("PyEval_SaveThread", Kernel((), WORD)),
+    "c_regain": ("PyEval_RestoreThread", Kernel((WORD,), NOTHING)),
 }
 _EXTRA = {
-    "space_at": Kernel((WORD,), SPACE),
-    "unaligned": Kernel((WORD,), WORD),
+    "c_space": Kernel((WORD,), SPACE),
+    "c_unaligned": Kernel((WORD,), WORD),
     **{name: kernel for name, (_, kernel) in _INTERFACE.items()},
 }
 
@@ -171,9 +151,9 @@ def _called(name: str, kernel: Kernel) -> Any:
 
 
 _ENTERING = {
-    "space_at": _intrinsic(_EXTRA["space_at"], lambda b, address: address),
-    "unaligned": _intrinsic(
-        _EXTRA["unaligned"], lambda b, address: b.load(_at(b, address, _WORD(0)), align=1)
+    "c_space": _intrinsic(_EXTRA["c_space"], lambda b, address: address),
+    "c_unaligned": _intrinsic(
+        _EXTRA["c_unaligned"], lambda b, address: b.load(_at(b, address, _WORD(0)), align=1)
     ),
     **{name: _called(function, kernel) for name, (function, kernel) in _INTERFACE.items()},
 }
@@ -182,6 +162,11 @@ _ENTERING = {
 
 # Entry points are called by the wrappers below, never by Python: numba's own wrappers are not wanted.
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def generate(sources: Mapping[str, str], constants: Mapping[str, int]) -> Translation:
+    """The kernels and the entry points around them, translated."""
+    return translate({**sources, "entries": entries.source()}, constants, _EXTRA)
 
 
 def compile_object(translation: Translation, file: str, allowed: Iterable[str]) -> bytes:
@@ -196,9 +181,9 @@ def compile_object(translation: Translation, file: str, allowed: Iterable[str]) 
     exec(compile(translation.text, file, "exec"), namespace)
     for name in kernels:
         namespace[name] = numba.njit(**_OPTIONS)(namespace[name])
-    entries = [name for name in translation.kernels if name.startswith(_PREFIX)]
+    public = [name for name in translation.kernels if name.startswith(entries.PREFIX)]
     module = llvm.parse_assembly("")
-    for name in entries:
+    for name in public:
         dispatcher = namespace[name]
         try:
             dispatcher.compile((types.uint64, types.uint64))
@@ -211,7 +196,7 @@ def compile_object(translation: Translation, file: str, allowed: Iterable[str]) 
         module.link_in(llvm.parse_assembly(_wrapper(name, compiled.fndesc.mangled_name, module.triple)))
     for name, kernel in kernels.items():
         _check_types(name, kernel, namespace[name])
-    return _object(module, entries, {*allowed})
+    return _object(module, public, {*allowed})
 
 
 def _check_types(name: str, kernel: Kernel, dispatcher: Any) -> None:
@@ -245,10 +230,10 @@ def _wrapper(name: str, native: str, triple: str) -> str:
     return str(module)
 
 
-def _object(module: Any, entries: Iterable[str], allowed: set[str]) -> bytes:
+def _object(module: Any, public: Iterable[str], allowed: set[str]) -> bytes:
     """Optimise the whole, check what it leaves open (invariant M2), and emit it."""
     for value in [*module.functions, *module.global_variables]:
-        if not value.is_declaration and value.name not in entries:
+        if not value.is_declaration and value.name not in public:
             value.linkage = "internal"
     machine = target_machine()
     passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
@@ -262,11 +247,3 @@ def _object(module: Any, entries: Iterable[str], allowed: set[str]) -> bytes:
                 raise CompilationError(f"a kernel needs the symbol {value.name}")
     emitted: bytes = machine.emit_object(module)
     return emitted
-
-#GEN
-def generate(sources: Mapping[str, str], constants: Mapping[str, int]) -> Translation:
-    """The kernels and the entry points around them, translated."""
-    entries = "\n\n".join([_STEPS, *(_entry(head, body) for head, body in _BODIES.items())])
-    return translate({**sources, "entries": entries}, constants, _EXTRA)
-
-

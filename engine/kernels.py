@@ -193,7 +193,7 @@ def read(control: Space, index: Space, log: Space, batch: Space, version: int, f
         batch[w.OP_PLACE] = w.NOWHERE
         return w.DONE
     why = locate(control, log, batch, load(index, slot), version, fuzzy, cut)
-    if why == w.ON_DEVICE and batch[w.B_LEAVE] != 0:
+    if why == w.ON_DEVICE and batch[w.B_LEAVE] != 0 and batch[w.OP_KIND] == w.READ:
         batch[w.OP_RESULT] = w.LEFT
         return w.DONE
     if why == w.DONE and batch[w.OP_PLACE] == w.WARM and batch[w.OP_RESULT] == w.FOUND:
@@ -221,7 +221,7 @@ def run_one(
 ) -> int:
     """The operation in the batch's frame; why it stopped."""
     kind = batch[w.OP_KIND]
-    if kind == w.READ:
+    if kind == w.READ or kind == w.PEEK:
         return read(control, index, log, batch, version, fuzzy, cut)
     if kind == w.DELETE:
         slot = find_slot(control, index, batch[w.OP_HASH])

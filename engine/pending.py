@@ -106,13 +106,17 @@ class PendingQueue:
         if each.function is None:
             record = _answer(each.answer)
             return None if record is None or record.link & w.TOMBSTONE else record.value
+        single, batch = self._single, self._single.stage.batch
         try:
             record = _answer(each.answer)
-            single = self._single
+            # Its serial may not be the last: that it has ended is marked below.
+            batch[w.B_APPLY] = 0
+            single.make_room(len(each.key), 0)
             # The kernel takes this answer if the chain still leaves memory there, and asks again if not.
             self._driver.tell(single.stage, each.address, record, None)
-            return single.swap(each.key, each.function, None, applies=False)
+            return single.swap(each.key, each.function, single.peek_again(each.key))
         finally:
+            single.stage.batch[w.B_APPLY] = 1
             self._driver.release_pending(each.serial)
 
 

@@ -34,7 +34,7 @@ from .poison import Poison
 from .roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
 from .runtime import Runtime
 from .sessions import SessionRegistry
-from .settings import Budget, Settings, plan_memory
+from .settings import Settings, plan_memory
 from .spaces import Spaces
 from .tables import NO_BLOCK, TABLE_FILE, Tables
 
@@ -93,9 +93,7 @@ def recover(
     else:
         root = reading.newest
     chosen = _agree(root, settings)
-    budget = plan_memory(chosen, memory)
-    # Chains on the device were made under this many buckets; fewer would merge some, and lose keys.
-    budget = Budget(budget.ring_pages, max(budget.index_buckets, root.index_buckets))
+    budget = plan_memory(chosen, memory, root.index_buckets)
     life = root.life if read_only else root.life + 1
     tables = Tables(device, poison, root.store_id, chosen.write_unit, root.head)
     block, extents = _load_tables(tables, root.head, version, findings)

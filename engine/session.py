@@ -108,14 +108,16 @@ class Session:
         where what it returned is no value (OperationError).
         """
         check_function(function)
-        self._begin(key, b"")
         one = self._one
+        self._begin(key, b"")
         try:
-            with one.part():
-                told = one.finish(one.run_key(w.READ, key))
-            return one.swap(key, function, told)
-        finally:
+            if why := one.run_key(w.PEEK, key):
+                one.finish(why)
+            return one.swap(key, function, one.found())
+        except BaseException:
             self._driver.settle()
+            raise
+        finally:
             self._is_busy = False
 
     # -- many at a time ----------------------------------------------------------------------------
@@ -196,15 +198,13 @@ class Session:
         self._enter(key, b"", is_read=False)
         one = self._one
         try:
-            with one.part(pends=True):
-                told = one.finish(one.run_key(w.READ, key))
+            with one.leaving():
+                told = one.finish(one.run_key(w.PEEK, key))
             if told == w.PENDING << w.RESULT_BITS:
                 return self._pending.add(key, one.stage.batch[w.OP_ADDRESS], self.serial, function)
             ticket = Ticket()
-            try:
-                ticket.end(lambda: one.swap(key, function, told))
-            finally:
-                self._driver.settle()
+            ticket.end(lambda: one.swap(key, function, one.found()))
+            self._driver.settle()
             return ticket
         finally:
             self._is_busy = False

@@ -236,6 +236,12 @@ class SessionRegistry:
             lost = {name: self.serial(state) - state.saved for name, state in sorted(self._states.items())}
             return {name: count for name, count in lost.items() if count}
 
+    @property
+    def live(self) -> int:
+        """How many handles are open."""
+        with self._lock:
+            return sum(state.is_live for state in self._states.values())
+
     def serials(self) -> dict[str, int]:
         """Operations issued by each session, by name."""
         with self._lock:

@@ -23,6 +23,8 @@ SECTOR_BYTES = 512  # The smallest unit a disk writes without tearing, and the s
 PAGE_BYTES_MAX = 1 << 25
 RING_PAGES_MIN = 2
 BUCKET_BYTES = 64
+OVERFLOW_FACTOR = 4
+OVERFLOW_LEAST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +82,35 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How `memory` is spent: pages of log and main hash buckets."""
+    """How `memory` is spent: pages of log, main hash buckets, and overflow buckets."""
 
     ring_pages: int
     index_buckets: int
+    overflow_buckets: int
 
 
-def plan_memory(settings: Settings, memory: int) -> Budget:
-    """Split `memory` bytes: half for the log's ring, a quarter for the main buckets.
+def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budget:
+    """Split `memory` bytes: half for the log's ring, a quarter for the main buckets, and as many overflow
+    buckets; what the settings fix goes first, and has four overflow buckets a main one.
 
-    The last quarter is left for overflow buckets and extent tables. Raises SettingsError, naming
-    the number needed, where not even two pages and one bucket fit.
+    `buckets_least` is what an earlier opening had: chains on the device were made under so many, and
+    fewer would merge some. Raises SettingsError, naming the number needed, where not even two pages and
+    the index fit.
     """
-    if memory <= 0:
+    if not isinstance(memory, int) or memory <= 0:
         raise SettingsError(f"memory is {memory!r}: expected a positive number of bytes")
     ring = settings.ring_pages or _power_of_two(memory // 2 // settings.page_bytes)
-    buckets = settings.index_buckets or _power_of_two(memory // 4 // BUCKET_BYTES)
-    if ring < RING_PAGES_MIN or buckets < 1:
-        needed = 2 * RING_PAGES_MIN * settings.page_bytes
+    buckets = settings.index_buckets or max(_power_of_two(memory // 4 // BUCKET_BYTES), buckets_least)
+    index_bytes = 2 * buckets * BUCKET_BYTES
+    if ring < RING_PAGES_MIN or buckets < 1 or (settings.index_buckets is None and index_bytes > memory):
+        needed = max(2 * RING_PAGES_MIN * settings.page_bytes, 2 * index_bytes)
         raise SettingsError(
             f"memory is {memory} bytes: expected at least {needed} for pages of {settings.page_bytes}"
+            + (f" and an index of {buckets} buckets" if buckets_least else "")
         )
-    return Budget(ring, buckets)
+    buckets = max(buckets, buckets_least)
+    overflow = buckets if settings.index_buckets is None else OVERFLOW_FACTOR * buckets
+    return Budget(ring, buckets, overflow + OVERFLOW_LEAST)
 
 
 def _is_no_power(value: object, least: int) -> bool:

@@ -49,33 +49,23 @@ class Single:
         """Make a key and a value of these sizes fit; what is staged is kept."""
         old = self.stage
         key_words, value_words = (key_bytes + 7) >> 3, (value_bytes + 7) >> 3
-        if key_words > old.key_words or value_words > old.value_words:
-            self._lay_out(max(key_words, old.key_words), max(value_words, old.value_words))
-            new = self.stage
-            for word in (w.B_KIND, w.B_START, w.B_COUNT, w.B_ISSUE, w.B_APPLY, w.B_LEAVE, w.B_PEND, w.B_FIRST):
-                new.batch[word] = old.batch[word]
-            new.batch[w.B_KEY_BYTES] = old.batch[w.B_KEY_BYTES]
-            new.batch[new.keys : new.keys + old.key_words] = old.batch[old.keys : old.keys + old.key_words]
-            counters = slice(w.N_IN_PLACE, w.N_ABSENT + 1)
-            new.batch[counters] = old.batch[counters]
-
-    @contextmanager
-    def part(self, *, pends: bool = False) -> Iterator[None]:
-        """What is run in here is a part of an operation; `pends`: it may be left pending."""
-        self.stage.batch[w.B_APPLY], self.stage.batch[w.B_PEND] = 0, int(pends)
-        try:
-            yield
-        finally:
-            self.stage.batch[w.B_APPLY], self.stage.batch[w.B_PEND] = 1, 0
+        if key_words <= old.key_words and value_words <= old.value_words:
+            return
+        self._lay_out(max(key_words, old.key_words), max(value_words, old.value_words))
+        new = self.stage
+        for word in _KEPT:
+            new.batch[word] = old.batch[word]
+        new.batch[new.keys : new.keys + old.key_words] = old.batch[old.keys : old.keys + old.key_words]
+        new.batch[new.expected : new.expected + old.value_words] = old.batch[old.expected :]
 
     @contextmanager
     def leaving(self) -> Iterator[None]:
-        """A read in here does not ask the device."""
-        self.stage.batch[w.B_LEAVE] = 1
+        """A read in here does not ask the device; a peek in here may be left pending."""
+        self.stage.batch[w.B_LEAVE] = self.stage.batch[w.B_PEND] = 1
         try:
             yield
         finally:
-            self.stage.batch[w.B_LEAVE] = 0
+            self.stage.batch[w.B_LEAVE] = self.stage.batch[w.B_PEND] = 0
 
     # -- to the end --------------------------------------------------------------------------------
 
@@ -104,51 +94,58 @@ class Single:
             return self.driver.cold.value
         return self.stage.value(0, told)
 
-    # -- read, call, swap --------------------------------------------------------------------------
-
-    def swap(self, key: bytes, function: Change, told: int | None, *, applies: bool = True) -> bytes | None:
-        """Replace the value by what `function` makes of it; the serial is taken already.
-
-        told     the result of a read that was just finished; None: read first
-        applies  whether the serial is the session's last, so that ending it marks it as applied
-        """
-        try:
-            while True:
-                self.stage.batch[w.B_APPLY] = 0
-                found = self.value(self.finish(self._run(w.READ, key)) if told is None else told)
-                told = None
-                is_cold = self.stage.batch[w.OP_PLACE] == w.COLD
-                address, record = self.stage.batch[w.OP_ADDRESS], self.driver.cold
-                value = function(found)
-                if value is None:
-                    return None
-                check_sizes(self.driver, key, value)
-                self.make_room(len(key), max(len(value), len(found or b"")))
-                stage = self.stage
-                stage.batch[w.B_APPLY] = 1 if applies else 0
-                stage.batch[w.B_VALUE_BYTES] = len(value)
-                put_bytes(stage.bytes, stage.values, value)
-                stage.expect(found)
-                self._stage(w.SWAP, key)
-                if is_cold:
-                    self.driver.tell(stage, address, record, found)
-                if self.driver.finish(stage, stage.kernels.run(), found) == w.DONE:
-                    return value
-        finally:
-            self.stage.batch[w.B_APPLY] = 1
-
-    def _run(self, kind: int, key: bytes) -> int:
-        """Stage and run a part of an operation whose serial is taken."""
-        self._stage(kind, key)
-        return self.stage.kernels.run()
-
-    def _stage(self, kind: int, key: bytes) -> None:
+    def found(self) -> bytes | None:
+        """The value that a finished peek has found."""
         stage = self.stage
-        batch = stage.batch
-        batch[w.B_KIND] = kind
-        batch[w.B_START], batch[w.B_COUNT], batch[w.B_ISSUE] = 0, 1, 0
+        size = stage.batch[w.B_EXPECTED_BYTES]
+        if size == w.EXPECT_ABSENT:
+            return None
+        if stage.batch[w.OP_PLACE] == w.COLD:
+            assert self.driver.cold is not None
+            return self.driver.cold.value
+        start = stage.expected * w.WORD_BYTES
+        return bytes(stage.bytes[start : start + size])
+
+    def swap(self, key: bytes, function: Change, found: bytes | None) -> bytes | None:
+        """Replace the value that a peek has just found by what `function` makes of it (invariant 2)."""
+        while True:
+            is_cold = self.stage.batch[w.OP_PLACE] == w.COLD
+            address, record = self.stage.batch[w.OP_ADDRESS], self.driver.cold
+            value = function(found)
+            if value is None:
+                self.driver.settle()
+                return None
+            if type(value) is not bytes or len(value) > self.value_bytes:
+                check_sizes(self.driver, key, value)
+                self.make_room(len(key), len(value))
+            if is_cold:
+                self.make_room(0, len(found or b""))
+                self.stage.expect(found)
+                self.stage.batch[w.B_KIND] = w.SWAP
+                self.driver.tell(self.stage, address, record, found)
+            why = self.run_pair(w.SWAP, key, value)
+            if why != w.DONE:
+                why = self.driver.finish(self.stage, why, found)
+            if why == w.DONE:
+                return value
+            found = self.peek_again(key)
+
+    def peek_again(self, key: bytes) -> bytes | None:
+        """What the key has now, for an operation whose serial is taken."""
+        stage, batch = self.stage, self.stage.batch
+        batch[w.B_KIND], batch[w.B_START], batch[w.B_COUNT], batch[w.B_ISSUE] = w.PEEK, 0, 1, 0
         batch[w.B_KEY_BYTES] = len(key)
         put_bytes(stage.bytes, stage.keys, key)
+        self.finish(stage.kernels.run())
+        return self.found()
+
+
+# What goes from one stage to a roomier one: the header but for places and rooms, and the counters.
+_KEPT: Final = (
+    *(w.B_KIND, w.B_START, w.B_COUNT, w.B_ISSUE, w.B_APPLY, w.B_LEAVE, w.B_PEND, w.B_FIRST, w.B_KEY_BYTES),
+    *(w.B_EXPECTED_BYTES, w.OP_PLACE, w.OP_ADDRESS, w.OP_RESULT),
+    *range(w.N_IN_PLACE, w.N_ABSENT + 1),
+)
 
 
 def check_function(function: object) -> None:

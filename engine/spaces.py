@@ -20,10 +20,8 @@ from . import words as w
 from .layout import VoidRange
 from .settings import Budget, Settings
 
-__all__ = ["OVERFLOW_FACTOR", "SESSIONS_MAX", "Spaces", "address_of", "put_bytes", "words_of"]
+__all__ = ["SESSIONS_MAX", "Spaces", "address_of", "put_bytes", "words_of"]
 
-OVERFLOW_FACTOR = 4  # Overflow buckets reserved for each main bucket.
-OVERFLOW_LEAST = 64
 SESSIONS_MAX = 256  # Live at once.
 MAPPED_BYTES = 1 << 20  # From here on a space is mapped.
 
@@ -33,7 +31,7 @@ class Spaces:
 
     def __init__(self, settings: Settings, budget: Budget, voids: Sequence[VoidRange]) -> None:
         buckets = budget.index_buckets
-        overflow = buckets * OVERFLOW_FACTOR + OVERFLOW_LEAST
+        overflow = budget.overflow_buckets
         self.ring_bytes = budget.ring_pages * settings.page_bytes
         self.control = words_of(w.CONTROL_WORDS + len(voids) * w.VOID_WORDS)
         self.index = words_of((buckets + overflow) * w.BUCKET_WORDS)

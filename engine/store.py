@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from . import words as w
 from .audit import check_log, live_items
 from .checkpoint import Checkpointer, CheckpointPoint, CheckpointTicket
 from .device import Device, FileDevice, claim, unclaim
@@ -28,6 +29,7 @@ from .runtime import Runtime, ThreadRuntime
 from .session import Session
 from .sessions import SessionState
 from .settings import Settings, plan_memory
+from .stats import COUNTERS, Stats, add_counters, used_buckets
 
 __all__ = ["FasterKv"]
 
@@ -49,6 +51,7 @@ class FasterKv:
         self._lock = runtime.lock()
         self._is_closed = False
         self._live: dict[str, Session] = {}
+        self._past = add_counters(())
         self._checkpointer = Checkpointer(
             parts.log,
             parts.epochs,
@@ -142,6 +145,8 @@ class FasterKv:
 
     def _handle(self, state: SessionState) -> Session:
         parts = self._parts
+        if (before := self._live.get(state.name)) is not None:
+            self._past = add_counters((self._past, before.counters()))
         driver = Driver(state, parts.sessions, parts.log, parts.index, parts.epochs, self._runtime)
         session = Session(driver, parts.mode, parts.poison, self._read_only)
         self._live[state.name] = session
@@ -220,6 +225,37 @@ class FasterKv:
         """Operations issued by every session known, by name."""
         self._check_open()
         return self._parts.sessions.serials()
+
+    def stats(self) -> Stats:
+        """What the store has done and where it stands. O(sessions), beside running ones."""
+        self._check_open()
+        parts, control = self._parts, self._parts.log.spaces.control
+        with self._lock:
+            handles = list(self._live.values())
+            counters = add_counters((self._past, *(each.counters() for each in handles)))
+        serials = parts.sessions.serials()
+        return Stats(
+            operations=sum(serials.values()),
+            **dict(zip(COUNTERS, counters, strict=True)),
+            pending=sum(each.pending for each in handles),
+            epoch=parts.epochs.current,
+            drains=parts.epochs.drained,
+            deferred=parts.epochs.waiting,
+            begin=control[w.BEGIN],
+            head=control[w.HEAD],
+            flushed=control[w.FLUSHED],
+            safe_read_only=control[w.SAFE_READ_ONLY],
+            read_only=control[w.READ_ONLY],
+            tail=control[w.TAIL],
+            page_bytes=parts.settings.page_bytes,
+            ring_bytes=parts.log.spaces.ring_bytes,
+            index_bytes=used_buckets(parts.log.spaces) * w.BUCKET_WORDS * w.WORD_BYTES,
+            sessions=len(serials),
+            live_sessions=parts.sessions.live,
+            version=parts.system.version,
+            phase=parts.system.phase.name,
+            kernels=parts.mode.name,
+        )
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Live keys and values, chain by chain of the index; takes no serial. At rest only. O(log)."""

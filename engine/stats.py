@@ -1,0 +1,101 @@
+"""Statistics: what a store has done and where it stands, as one value.
+
+Counters are words that each session's kernels add to in passing, in a line no other session touches;
+a snapshot adds them up. It is taken beside running sessions: each number is right as of some moment
+during the call, their sums need not agree to the last operation.
+
+Threads: any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from . import words as w
+from .spaces import Spaces
+
+__all__ = ["COUNTERS", "Stats", "add_counters", "used_buckets"]
+
+# In the order of `words`, N_IN_PLACE to N_ABSENT, and one that the driver keeps.
+COUNTERS = (
+    *("in_place", "copied", "appended", "left", "retries"),
+    *("hits_mutable", "hits_frozen", "hits_cold", "absent", "device_reads"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A snapshot of a store; bytes are bytes of log unless said otherwise.
+
+    operations      issued by all sessions, over all lives
+    in_place        operations that changed a record where it stood
+    copied          ... that wrote a new record for a key that had one
+    appended        ... that wrote the first record of a key that memory knows of
+    left            times a kernel call ended for a slow path: a full page, the device, a lost race ...
+    retries         of these, for a lost race or a record in the fuzzy region
+    hits_mutable    keys found in the mutable region, at the moment their operation ended;
+    hits_frozen     in memory below it; hits_cold on the device; absent nowhere
+    device_reads    chains followed below head
+    pending         operations begun and not completed
+    epoch, drains, deferred    the current epoch; actions run after a drain; actions waiting for one
+    begin .. tail   the boundaries of the log
+    page_bytes, ring_bytes, index_bytes    in memory; the last counts main and used overflow buckets
+    sessions, live_sessions    names known; handles open
+    version, phase  of the next checkpoint, and where a running one stands
+    kernels         compiled or interpreted
+    """
+
+    operations: int
+    in_place: int
+    copied: int
+    appended: int
+    left: int
+    retries: int
+    hits_mutable: int
+    hits_frozen: int
+    hits_cold: int
+    absent: int
+    device_reads: int
+    pending: int
+    epoch: int
+    drains: int
+    deferred: int
+    begin: int
+    head: int
+    flushed: int
+    safe_read_only: int
+    read_only: int
+    tail: int
+    page_bytes: int
+    ring_bytes: int
+    index_bytes: int
+    sessions: int
+    live_sessions: int
+    version: int
+    phase: str
+    kernels: str
+
+    @property
+    def log_bytes(self) -> int:
+        """Live address space: begin to tail."""
+        return self.tail - self.begin
+
+    @property
+    def memory_bytes(self) -> int:
+        """Log in memory: head to tail."""
+        return self.tail - self.head
+
+
+def add_counters(each: Iterable[list[int]]) -> list[int]:
+    """The sums, in the order of COUNTERS."""
+    total = [0] * len(COUNTERS)
+    for counters in each:
+        total = [a + b for a, b in zip(total, counters, strict=True)]
+    return total
+
+
+def used_buckets(spaces: Spaces) -> int:
+    """Main buckets and the overflow buckets that are linked."""
+    control = spaces.control
+    return min(control[w.OVERFLOW_NEXT], control[w.OVERFLOW_END])
