@@ -1,187 +1,118 @@
-"""The tables: how fast the bench searches and how fast the store works, measured side by side in one run.
+"""The tables of the bench, measured side by side in one run. Nothing is asserted.
 
-    search   crash states opened and judged a second; crash states enumerated and hashed a second
-    store    operations a second of a session in memory, beside those of a dict in the same run
+    limits     two dependent random lines an operation on one thread and two, memcpy, sequential write
+    peers      one operation a call: powercut beside dict, lmdb, dbm.gnu, plyvel, rocksdict, sqlite3    Q3
+    store      batch operations beside the bare loop, on one thread and on two                      Q1, Q2
+    memory     resident bytes a record; the peak of a store larger than its memory                       Q7
+    search     crash states opened, enumerated and judged a second                                       V1
+    schedules  schedules run, recorded and judged a second                                               V4
 
-Invariants
-  1  nothing is asserted: a slow machine is no failure
-  2  equal options, equal work: programs and keys come from a seeded generator, only the times differ
-
-One thread, one process. Each row is the best of `--rounds` rounds.
+What is not installed or not there yet is a row that says so. Figures are median [min .. max] of the rounds;
+equal options, equal work: keys, programs and schedules come from seeded generators.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
 
-from engine import FasterKv, MemoryDevice
-from faultfs import Trace, crash_states
-from verifier.crashes import Coverage, Finding, exhaust, search_tape
-from verifier.geometries import make_faster
-from verifier.programs import random_tapes, small_programs
-from verifier.recoveries import Recoveries
-from verifier.tape import Tape
-from verifier.world import play
+# Behind everything else, so that the engine of an installed wheel is the one that is measured.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-SEED = 1
-TAPES = 24
-STEPS = 12
-GEOMETRY = "tiny"
-LAW = "posix"
-LIMIT = 512  # Of the profile ci.
-KEYS = 2_000
-OPERATIONS = 20_000
-VALUE = b"v" * 8
+from bench import limits, memory, peers, schedules, search, store
+from bench.limits import BareLoop
+from bench.tables import Line, Size, machine, show
 
-
-@dataclass(frozen=True)
-class Row:
-    """So many things done in so many seconds."""
-
-    what: str
-    count: int
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        return self.count / self.seconds
-
-
-def best(what: str, rounds: int, work: Callable[[], int]) -> Row:
-    """The fastest of `rounds` runs of `work`, which returns how many things it did."""
-    rows = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        count = work()
-        rows.append(Row(what, count, time.perf_counter() - begun))
-    return max(rows, key=lambda row: row.rate)
-
-
-# -- search ----------------------------------------------------------------------------------------
-
-
-def open_states(traces: list[Trace]) -> int:
-    """Every crash state opened and read in full, and every state of a crash inside that opening."""
-    recoveries = Recoveries(make_faster(GEOMETRY), LAW, LIMIT)
-    for trace in traces:
-        for state in crash_states(trace, LAW, limit=LIMIT):
-            recoveries.of(state, 1)
-    return recoveries.opened
-
-
-def search_tapes(tapes: list[Tape]) -> int:
-    """The whole search of these tapes: played, enumerated, opened, judged."""
-    total = Coverage()
-    for tape in tapes:
-        coverage, finding = search_tape(tape, limit=LIMIT)
-        refuse(finding)
-        total.merge(coverage)
-    return total.distinct
-
-
-def search_small_programs() -> int:
-    """Every program of at most three steps in one geometry, counted by both roads."""
-    coverage, finding = exhaust(small_programs(3), GEOMETRY, LAW)
-    refuse(finding)
-    return coverage.programs
-
-
-def refuse(finding: Finding | None) -> None:
-    if finding is not None:
-        sys.exit(f"the store is broken, so there is nothing to measure: {finding.verdict}")
-
-
-def search(rounds: int) -> list[Row]:
-    tapes = list(random_tapes(Random(SEED), TAPES, (GEOMETRY,), LAW, STEPS))
-    traces = [segment.trace for tape in tapes for segment in play(tape).segments]
-    return [
-        best("crash states opened and read", rounds, lambda: open_states(traces)),
-        best(
-            "crash states enumerated and hashed",
-            rounds,
-            lambda: sum(crash_states(trace, LAW, limit=LIMIT).distinct for trace in traces),
-        ),
-        best(f"distinct states judged, {TAPES} random tapes", rounds, lambda: search_tapes(tapes)),
-        best("programs of <= 3 steps searched completely", rounds, search_small_programs),
-    ]
-
-
-# -- store -----------------------------------------------------------------------------------------
-
-
-def operate(rounds: int) -> list[tuple[Row, Row]]:
-    """(store, dict) for each kind of operation, over the same keys in the same order."""
-    random = Random(SEED)
-    keys = [b"key-%06d" % random.randrange(KEYS) for _ in range(OPERATIONS)]
-    content: dict[bytes, bytes] = {}
-    with FasterKv.open(MemoryDevice(), create=True, memory=16 << 20) as store:
-        session = store.session("bench")
-
-        def upserts() -> int:
-            for key in keys:
-                session.upsert(key, VALUE)
-            return len(keys)
-
-        def sets() -> int:
-            for key in keys:
-                content[key] = VALUE
-            return len(keys)
-
-        def reads() -> int:
-            for key in keys:
-                session.read(key)
-            return len(keys)
-
-        def gets() -> int:
-            for key in keys:
-                content.get(key)
-            return len(keys)
-
-        return [
-            (best("upsert", rounds, upserts), best("dict", rounds, sets)),
-            (best("read", rounds, reads), best("dict", rounds, gets)),
-        ]
-
-
-# -- tables ----------------------------------------------------------------------------------------
-
-
-def processor() -> str:
-    """The name of the processor, as far as the system tells."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown processor"
+SECTIONS = ("limits", "peers", "store", "memory", "search", "schedules")
+ROUNDS = 5
+KEYS = 10_000_000
+PEER_KEYS = 1_000_000
+QUICK_KEYS = 600_000
+QUICK_PEER_KEYS = 20_000
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Measure the search and the store; asserts nothing.")
-    parser.add_argument("--rounds", type=int, default=3, help="the best of so many rounds is shown")
-    rounds = max(1, parser.parse_args().rounds)
-    system = f"{os.cpu_count()} x {processor()}, {platform.system()} {platform.release()}"
-    print(f"{system}, {platform.python_implementation()} {platform.python_version()}\n")
+    options = parser().parse_args()
+    only: frozenset[str] = options.only
+    size = size_of(options)
+    print(f"{machine()}\nmedian [min .. max] of {size.rounds} rounds\n", flush=True)
+    bare = bare_loop(size) if only & {"limits", "store"} else None
+    sections: dict[str, tuple[str, Callable[[], list[Line]]]] = {
+        "limits": ("limits of this machine", lambda: limits.measure(size, bare)),
+        "peers": (
+            f"one operation a call, {size.peer_keys:,} keys of 8 bytes, values of {size.value_bytes}",
+            lambda: peers.measure(size),
+        ),
+        "store": (
+            "batch operations in memory, keys and values of 8 bytes",
+            lambda: store.measure(size, bare),
+        ),
+        "memory": ("memory, each in a process of its own", lambda: memory.measure(size)),
+        "search": ("search, one core", lambda: search.measure(size)),
+        "schedules": ("schedules, one core", lambda: schedules.measure(size)),
+    }
+    for name in SECTIONS:
+        if name in only:
+            title, measure = sections[name]
+            show(title, measure())
 
-    print("search, one core")
-    for row in search(rounds):
-        print(f"  {row.what:<44} {row.count:>8,} in {row.seconds:6.2f} s {row.rate:>10,.0f} /s")
 
-    with FasterKv.open(MemoryDevice(), create=True) as store:
-        kernels = store.kernels
-    print(f"\nstore, {kernels} kernels, one session, one operation a call, 8-byte values in memory")
-    for row, reference in operate(rounds):
-        print(
-            f"  {row.what:<8} {row.rate:>10,.0f} /s    a dict {reference.rate:>12,.0f} /s"
-            f"    ratio 1 : {reference.rate / row.rate:,.0f}"
-        )
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", type=sections_of, default=frozenset(SECTIONS), metavar="A,B", help="only these tables"
+    )
+    parser.add_argument("--keys", type=positive, help=f"keys of the batch rows; {KEYS:,} unless told")
+    parser.add_argument("--rounds", type=positive, help=f"rounds of each figure; {ROUNDS} unless told")
+    parser.add_argument("--values", type=positive, default=8, help="bytes of a value in the table of peers")
+    parser.add_argument("--quick", action="store_true", help="small sizes, one round: seconds, not minutes")
+    return parser
+
+
+def size_of(options: argparse.Namespace) -> Size:
+    """What the options ask for; those of `--quick` give way to what is said beside it."""
+    if options.values < 8:
+        sys.exit("--values: expected at least 8, as rmw counts in the first eight bytes")
+    keys = options.keys or (QUICK_KEYS if options.quick else KEYS)
+    return Size(
+        keys=keys,
+        peer_keys=min(keys, QUICK_PEER_KEYS if options.quick else PEER_KEYS),
+        table_bytes=1 << 26 if options.quick else 1 << 30,
+        log_factor=12,  # So that what is on the device alone is ten times the memory.
+        log_memory_bytes=1 << (23 if options.quick else 25),
+        tapes=4 if options.quick else 24,
+        steps=2 if options.quick else 3,
+        rounds=options.rounds or (1 if options.quick else ROUNDS),
+        value_bytes=options.values,
+    )
+
+
+def bare_loop(size: Size) -> BareLoop | None:
+    """The yardstick, compiled; None where there is nothing to compile it with."""
+    try:
+        return BareLoop(size.table_bytes)
+    except ImportError:
+        return None
+
+
+def sections_of(text: str) -> frozenset[str]:
+    names: Sequence[str] = text.split(",")
+    for name in names:
+        if name not in SECTIONS:
+            raise argparse.ArgumentTypeError(f"{name!r}: expected some of {', '.join(SECTIONS)}")
+    return frozenset(names)
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value}: expected at least 1")
+    return value
 
 
 if __name__ == "__main__":

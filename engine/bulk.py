@@ -50,7 +50,9 @@ class Bulk:
     def counters(self) -> list[int]:
         """N_IN_PLACE to N_ABSENT, over all stages."""
         now = self._stage.counters() if self._stage is not None else self._past
-        return [a + b for a, b in zip(self._past, now, strict=True)] if self._stage is not None else self._past
+        return (
+            [a + b for a, b in zip(self._past, now, strict=True)] if self._stage is not None else self._past
+        )
 
     # -- public ------------------------------------------------------------------------------------
 
@@ -310,10 +312,14 @@ def _rows(given: Any, what: str) -> Array:
     if not isinstance(given, np.ndarray):
         raise OperationError(f"{what} are {type(given).__name__}: expected an array, as the others")
     if given.dtype.hasobject or not given.dtype.itemsize or given.ndim not in (1, 2):
-        raise OperationError(f"{what} are {given.dtype} of shape {given.shape}: expected n items of a fixed width")
+        raise OperationError(
+            f"{what} are {given.dtype} of shape {given.shape}: expected n items of a fixed width"
+        )
     plain = np.ascontiguousarray(given)
     if given.ndim == 2 and given.dtype.itemsize != 1:
-        raise OperationError(f"{what} are {given.dtype} of shape {given.shape}: expected one item a row, or bytes")
+        raise OperationError(
+            f"{what} are {given.dtype} of shape {given.shape}: expected one item a row, or bytes"
+        )
     if plain.dtype.byteorder == ">":
         plain = plain.byteswap().view(plain.dtype.newbyteorder("<"))
     width = plain.dtype.itemsize * (given.shape[1] if given.ndim == 2 else 1)

@@ -16,6 +16,8 @@ Invariants
   C1  everything a root names is durable before the root is written
   C2  N(s) is what this reports, what the block holds and what a session resumes with
   C3  a checkpoint counts once two roots name it, not before
+  C4  a segment is removed only once two roots name a checkpoint in whose chain no block lists an extent
+      of it. So the first block whose begin has left a segment is full, and the chain ends there
 
 Threads: one checkpoint at a time; any thread may take a step, one at a time. A step holds no row of
 the epoch table, so sessions go on while it waits for them.
@@ -154,6 +156,8 @@ class Checkpointer:
             self.entering = None
         if phase is Phase.REST:
             self._rest()
+            # Not before two roots name a checkpoint that does without them (C4).
+            self._log.remove_below(self._log.extents.start)
         else:
             self._system.set(running.version + (phase in SHIFTED), phase)
         return phase
@@ -205,11 +209,12 @@ class Checkpointer:
 
     def _enter_persist(self, running: _Running) -> None:
         tables, extents = self._tables, self._log.extents
-        is_full = tables.chain_blocks >= CHAIN_BLOCKS_MAX
-        named = [extent for extent in extents.unnamed() if extent.start < running.final]
-        if is_full:
-            named = [extents[number] for number in range(extents.named)] + named
-        count = len(named) + (0 if is_full else extents.named)
+        segment_bytes = self._log.settings.segment_bytes
+        start = running.begin - running.begin % segment_bytes
+        is_cut = start > extents.start  # Whole segments are not needed any more.
+        is_full = is_cut or tables.chain_blocks >= CHAIN_BLOCKS_MAX
+        first = extents.below(start) if is_full else extents.named
+        count = extents.below(running.final)
         block = Block(
             version=Version(self._root.life, running.version),
             fuzzy_start=running.fuzzy_start,
@@ -217,17 +222,20 @@ class Checkpointer:
             begin=running.begin,
             previous=tables.head if tables.head.length else NO_BLOCK,
             is_full=is_full,
-            extents=named,
+            extents=[extents[number] for number in range(first, count)],
             voids=[void for void in self._voids if void.high > running.begin],
             sessions=running.marks,
         )
+        if is_cut:
+            # Older checkpoints need what goes, so from this one on they are not listed.
+            block = replace(block, previous=NO_BLOCK)
         head = tables.append(block)
         if tables.has_new_name or self._log.has_new_names:
             self._log.sync_names()
             tables.has_new_name = False
         self._commit(head, running.begin)
         tables.accept(head, is_full)
-        extents.name_until(count)
+        extents.name_until(count, start)
         self._sessions.save(running.marks)
         serials = {mark.name: mark.serial for mark in running.marks}
         self.newest = CheckpointPoint(block.version, serials, running.kind)

@@ -42,7 +42,7 @@ from .sources import CompilationError
 __all__ = ["CompilationError", "Compiled", "available", "load_compiled", "load_from"]
 
 KERNELS = (probe, records, kernels, batch)
-ENTRIES = ("run", "run_key", "run_pair", "relink", "cas", "fetch_add")
+ENTRIES = ("run", "run_key", "read_key", "run_pair", "relink", "cas", "fetch_add")
 CHECKSUM_BYTES = 32
 
 
@@ -51,7 +51,8 @@ class Compiled:
     """The entry points. Addresses are of memory that the caller keeps alive; every integer is a word.
 
     `run`, `run_key` and `run_pair` work a batch off and return why it stopped (`words`); the other spaces
-    are found in the batch's first words. `run_key` and `run_pair` stage one operation before: they write the
+    are found in the batch's first words. `read_key` runs like `run_key` and returns the value found in memory,
+    else the result, or why << RESULT_BITS. `run_key` and `run_pair` stage one operation before: they write the
     key (and the value) zero padded to where B_KEYS (B_VALUES) says, and B_KEY_BYTES (B_VALUE_BYTES), B_KIND,
     B_START, B_COUNT and B_ISSUE. That there is room for them is for the caller to see to.
 
@@ -61,6 +62,7 @@ class Compiled:
 
     run: Callable[[int], int]  # batch
     run_key: Callable[[int, int, bytes], int]  # batch, kind, key
+    read_key: Callable[[int, int, bytes], bytes | int]  # batch, kind, key; a READ or a PEEK
     run_pair: Callable[[int, int, bytes, bytes], int]  # batch, kind, key, value
     relink: Callable[[int, int, int, int, int], tuple[int, int]]  # control, index, log, address, end
     cas: Callable[[int, int, int], bool]  # address of a word, expected, value

@@ -60,6 +60,15 @@ ENTRIES = {
     entry_stage(batch, kind, key, key_bytes)
     return c_object(entry_work(batch))
 """,
+    "read_key(batch: Space, kind: int, key: bytes)": """
+    entry_stage(batch, kind, key, key_bytes)
+    why = entry_work(batch)
+    if why != 0:
+        return c_object(why << w.RESULT_BITS)
+    if batch[w.OP_RESULT] == w.FOUND and batch[w.OP_PLACE] == w.WARM:
+        return c_bytes(c_place(batch, batch[w.OP_VALUE]), batch[w.OP_VALUE_BYTES])
+    return c_object(batch[w.OP_RESULT])
+""",
     "run_pair(batch: Space, kind: int, key: bytes, value: bytes)": """
     entry_stage(batch, kind, key, key_bytes)
     entry_pack(batch, batch[w.B_VALUES], value, value_bytes)

@@ -38,6 +38,7 @@ class Epochs:
         self._runtime = runtime
         self._lock = runtime.lock()
         self._deferred: list[tuple[int, Action]] = []
+        self._draining: set[int] = set()  # Threads that are running actions now.
         self.drained = 0  # Actions that were run.
 
     @property
@@ -58,15 +59,19 @@ class Epochs:
 
     def poll(self) -> None:
         """Run what is due. O(live sessions) where anything is deferred, O(1) else."""
-        while self._deferred:
+        while self._deferred and (me := self._runtime.current()) not in self._draining:
             safe = self.oldest()
             with self._lock:
                 due = [action for epoch, action in self._deferred if epoch < safe]
                 self._deferred = [each for each in self._deferred if each[0] >= safe]
             if not due:
                 return
-            for action in due:
-                action()
+            self._draining.add(me)  # What these defer is seen by this loop, not by one inside it (E5).
+            try:
+                for action in due:
+                    action()
+            finally:
+                self._draining.discard(me)
             self.drained += len(due)
 
     def oldest(self) -> int:

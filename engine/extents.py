@@ -3,7 +3,8 @@
 Invariants
   1  extents are contiguous and ascending: each starts where the one before it ends
   2  none crosses a page; none is longer than `extent_bytes`
-  3  those before `named` are in the tables of a durable checkpoint; the others stand only here
+  3  those of [first, named) are in the tables of the newest durable checkpoint; those from `named` on
+     stand only here; those before `first` are of segments that were truncated, and serve nobody
 
 Three parallel arrays, 24 bytes an extent; finding one is a bisection.
 Threads: appends under the log's flush lock; reads from anywhere.
@@ -12,7 +13,7 @@ Threads: appends under the log's flush lock; reads from anywhere.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 from .layout import Extent
@@ -29,6 +30,7 @@ class ExtentTable:
         self._lives = array("Q")
         for extent in extents:
             self.append(extent)
+        self.first = 0
         self.named = len(self._starts)
 
     def __len__(self) -> int:
@@ -42,6 +44,11 @@ class ExtentTable:
     def end(self) -> int:
         """The address at which the last extent ends; 0 for none."""
         return self[len(self) - 1].start + self[len(self) - 1].length if len(self) else 0
+
+    @property
+    def start(self) -> int:
+        """The address at which the first that a checkpoint lists starts; 0 for none."""
+        return self._starts[self.first] if len(self) else 0
 
     def append(self, extent: Extent) -> None:
         self._shapes.append(extent.length << 32 | extent.crc)
@@ -58,11 +65,16 @@ class ExtentTable:
             raise IndexError(f"no extent holds address {address}")
         return extent
 
+    def below(self, address: int) -> int:
+        """How many start below `address`. O(log n)."""
+        return bisect_left(self._starts, address)
+
     def unnamed(self) -> list[Extent]:
         """What the next checkpoint has to name."""
         return [self[number] for number in range(self.named, len(self))]
 
-    def name_until(self, count: int) -> None:
-        """The first `count` extents are named by a durable checkpoint now."""
+    def name_until(self, count: int, start: int = 0) -> None:
+        """The first `count` extents are named by a durable checkpoint now, but for those below `start`."""
         assert self.named <= count <= len(self)
         self.named = count
+        self.first = max(self.first, self.below(start))

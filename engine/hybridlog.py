@@ -12,6 +12,7 @@ Invariants
   A4  a range is flushed once: it starts at a write unit that no earlier flush touched
   A5  a frame is reused only for a page whose predecessor in it lies wholly below safe_head
   A6  tail - page start of head <= ring bytes
+  A7  a segment goes only when it lies wholly below what any listed checkpoint names, and below every pin
 
 What `flushed` promises is that the device can serve the bytes, not that they survive a power cut:
 that is a checkpoint's `sync`.
@@ -35,20 +36,29 @@ from .errors import CorruptionError, OperationError
 from .extents import ExtentTable
 from .layout import Extent, checksum
 from .modes import Mode
+from .pins import Pins
 from .poison import Poison
 from .probe import is_void
 from .runtime import Runtime
 from .settings import Settings
 from .spaces import Spaces
 
-__all__ = ["ColdRecord", "HybridLog", "read_extent", "segment_name"]
+__all__ = ["ColdRecord", "HybridLog", "read_extent", "segment_name", "segment_number"]
 
+SEGMENT_PREFIX: Final = "segment-"
 MUTABLE_TENTHS: Final = 9  # Of the ring, in tenths: how far read-only trails the tail.
 
 
 def segment_name(number: int) -> str:
     """The file of segment `number`."""
-    return f"segment-{number:08d}"
+    return f"{SEGMENT_PREFIX}{number:08d}"
+
+
+def segment_number(name: str) -> int | None:
+    """The number of the segment in the file `name`; None for another file."""
+    digits = name.removeprefix(SEGMENT_PREFIX)
+    number = int(digits) if digits.isdecimal() else 0
+    return number if segment_name(number) == name else None
 
 
 def read_extent(device: Device, store_id: bytes, segment_bytes: int, extent: Extent) -> bytes:
@@ -68,12 +78,13 @@ def read_extent(device: Device, store_id: bytes, segment_bytes: int, extent: Ext
 
 
 class ColdRecord(NamedTuple):
-    """A record read from the device; `previous` goes on along the chain."""
+    """A copy of a record; `previous` goes on along the chain, `words` are what it has in the log."""
 
     previous: int
     link: int
     key: bytes
     value: bytes
+    words: int
 
 
 class HybridLog:
@@ -95,6 +106,7 @@ class HybridLog:
         self.settings = settings
         self.spaces = spaces
         self.extents = extents
+        self.pins = Pins(spaces.control)
         self.life = life
         self.unsynced: list[str] = []  # Segments written to since their last sync, in order.
         self.has_new_names = False
@@ -255,8 +267,9 @@ class HybridLog:
 
     def load_extent(self, extent: Extent) -> bytes:
         """The extent's bytes, verified. Raises CorruptionError, OSError."""
-        if self._loaded is not None and self._loaded[0] == extent:
-            return self._loaded[1]
+        loaded = self._loaded  # Once: another thread may put another extent there.
+        if loaded is not None and loaded[0] == extent:
+            return loaded[1]
         data = read_extent(self._device, self._store_id, self.settings.segment_bytes, extent)
         self._loaded = (extent, data)
         return data
@@ -281,17 +294,50 @@ class HybridLog:
         key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
         padded = (key_bytes + 7) // 8 * 8
         body = self.load(address + len(header), padded + (sizes >> w.VALUE_SHIFT))
-        return ColdRecord(link & w.ADDRESS_MASK, link, body[:key_bytes], body[padded:])
+        return ColdRecord(
+            link & w.ADDRESS_MASK, link, body[:key_bytes], body[padded:], sizes & w.ALLOCATED_MASK
+        )
 
     def find_cold(self, address: int, key: bytes) -> ColdRecord | None:
         """The key's newest live record at or below `address` on the device; None if it has none.
 
         A tombstone is a record; the caller looks at its link.
         """
-        begin = load(self.spaces.control, w.BEGIN)
-        while address >= max(begin, w.FIRST_ADDRESS):
-            record = self.load_record(address)
-            if record.key == key and not is_void(self.spaces.control, address, record.link):
-                return record
-            address = record.previous
-        return None
+        with self.pins.hold() as begin:
+            while address >= max(begin, w.FIRST_ADDRESS):
+                record = self.load_record(address)
+                if record.key == key and not is_void(self.spaces.control, address, record.link):
+                    return record
+                address = record.previous
+            return None
+
+    # -- truncation --------------------------------------------------------------------------------
+
+    def truncate(self, address: int) -> int:
+        """Nothing below `address` is needed any more; the begin that this makes (A1, a page's start)."""
+        control = self.spaces.control
+        with self._lock:
+            begin = min(address, load(control, w.HEAD))
+            begin -= begin % self.settings.page_bytes
+            if begin > load(control, w.BEGIN):
+                store(control, w.BEGIN, begin)
+            return load(control, w.BEGIN)
+
+    def remove_below(self, address: int) -> None:
+        """Remove the segments wholly below `address`, which no checkpoint needs, and below every pin.
+
+        Those that cannot go now stay for the next time: opening ignores them.
+        """
+        with self._lock:
+            least = self.pins.least(address)
+            for name in sorted(self._segments):
+                number = segment_number(name)
+                if number is None or (number + 1) * self.settings.segment_bytes > least:
+                    continue
+                try:
+                    self._device.remove(name)
+                except FileNotFoundError:
+                    pass  # Gone is what it should be.
+                except OSError:
+                    continue  # Nothing depends on it; the next checkpoint tries again.
+                self._segments.discard(name)

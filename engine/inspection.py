@@ -200,7 +200,7 @@ def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> list[
     extents = [extent for run in reversed(runs) for extent in run]
     if runs and is_whole:
         try:
-            check_extents(extents, found.tail, root.head)
+            check_extents(extents, found.tail, root.head, found.begin, found.settings.segment_bytes)
         except CorruptionError as error:
             _report(found, error)
     return extents

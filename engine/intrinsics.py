@@ -124,6 +124,7 @@ _ONE = Kernel((WORD,), WORD)
 _INTERFACE = {
     "c_word": ("PyLong_AsUnsignedLongLong", _ONE),
     "c_object": ("PyLong_FromUnsignedLongLong", _ONE),
+    "c_bytes": ("PyBytes_FromStringAndSize", Kernel((WORD, WORD), WORD)),
     "c_truth": ("PyBool_FromLong", _ONE),
     "c_data": ("PyBytes_AsString", _ONE),
     "c_size": ("PyBytes_Size", _ONE),
@@ -137,6 +138,7 @@ _INTERFACE = {
 _EXTRA = {
     "c_space": Kernel((WORD,), SPACE),
     "c_unaligned": Kernel((WORD,), WORD),
+    "c_place": Kernel((SPACE, WORD), WORD),
     **{name: kernel for name, (_, kernel) in _INTERFACE.items()},
 }
 
@@ -155,6 +157,7 @@ _ENTERING = {
     "c_unaligned": _intrinsic(
         _EXTRA["c_unaligned"], lambda b, address: b.load(_at(b, address, _WORD(0)), align=1)
     ),
+    "c_place": _intrinsic(_EXTRA["c_place"], lambda b, s, n: b.add(s, b.shl(n, _WORD(3)))),
     **{name: _called(function, kernel) for name, (function, kernel) in _INTERFACE.items()},
 }
 

@@ -45,6 +45,9 @@ class Bound(Protocol):
     def run_key(self, kind: int, key: bytes) -> int:
         """Stage one operation without a value, which fits, and run it."""
 
+    def read_key(self, kind: int, key: bytes) -> bytes | int:
+        """Run a READ or PEEK: the value found in memory, else the result, or why << RESULT_BITS."""
+
     def run_pair(self, kind: int, key: bytes, value: bytes) -> int:
         """Stage one operation with a value, which fits, and run it."""
 
@@ -89,6 +92,15 @@ class _BoundInterpreted:
         put_bytes(self._bytes, batch[w.B_KEYS], key)
         return self.run()
 
+    def read_key(self, kind: int, key: bytes) -> bytes | int:
+        batch = self._batch
+        if why := self.run_key(kind, key):
+            return why << w.RESULT_BITS
+        if batch[w.OP_RESULT] != w.FOUND or batch[w.OP_PLACE] != w.WARM:
+            return batch[w.OP_RESULT]
+        start = batch[w.OP_VALUE] * w.WORD_BYTES
+        return bytes(self._bytes[start : start + batch[w.OP_VALUE_BYTES]])
+
     def run_pair(self, kind: int, key: bytes, value: bytes) -> int:
         batch = self._batch
         batch[w.B_VALUE_BYTES] = len(value)
@@ -124,6 +136,7 @@ class Code(Protocol):
 
     def run(self, batch: int) -> int: ...
     def run_key(self, batch: int, kind: int, key: bytes) -> int: ...
+    def read_key(self, batch: int, kind: int, key: bytes) -> bytes | int: ...
     def run_pair(self, batch: int, kind: int, key: bytes, value: bytes) -> int: ...
     def relink(self, control: int, index: int, log: int, address: int, end: int) -> tuple[int, int]: ...
     def cas(self, address: int, expected: int, value: int) -> bool: ...
@@ -136,6 +149,7 @@ class _BoundCompiled:
         self._batch = batch  # Kept alive, for the code knows only where it is.
         self.run = partial(code.run, address)
         self.run_key = partial(code.run_key, address)
+        self.read_key = partial(code.read_key, address)
         self.run_pair = partial(code.run_pair, address)
 
 

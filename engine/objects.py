@@ -20,6 +20,7 @@ __all__ = ["INTERFACE", "load_object", "machine_name", "target_machine"]
 INTERFACE = (
     "PyBool_FromLong",
     "PyBytes_AsString",
+    "PyBytes_FromStringAndSize",
     "PyBytes_Size",
     "PyErr_BadArgument",
     "PyErr_Occurred",

@@ -96,7 +96,7 @@ def recover(
     budget = plan_memory(chosen, memory, root.index_buckets)
     life = root.life if read_only else root.life + 1
     tables = Tables(device, poison, root.store_id, chosen.write_unit, root.head)
-    block, extents = _load_tables(tables, root.head, version, findings)
+    block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
     voids = _voids(block)
     spaces = Spaces(chosen, budget, voids)
     mode = choose_mode(runtime, kernels)
@@ -105,10 +105,11 @@ def recover(
     log = HybridLog(device, runtime, poison, chosen, spaces, mode, epochs, root.store_id, life, table)
     index = HashIndex(spaces, runtime)
     _load_log(log, index, mode, block, findings)
+    begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     log.adopt(
-        block.begin if block else w.FIRST_ADDRESS,
-        _head(log, block.final if block else w.FIRST_ADDRESS),
-        block.final if block else w.FIRST_ADDRESS,
+        begin,
+        max(begin, _head(log, final)),
+        final,
         segments,
     )
     system = System(spaces.control, block.version.counter + 1 if block else 1)
@@ -186,7 +187,7 @@ def _agree(root: Root, settings: Settings | None) -> Settings:
 
 
 def _load_tables(
-    tables: Tables, head: Pointer, version: Version | None, findings: list[Finding]
+    tables: Tables, head: Pointer, version: Version | None, segment_bytes: int, findings: list[Finding]
 ) -> tuple[Block | None, list[Extent]]:
     """The checkpoint to recover and all its extents, oldest first."""
     block: Block | None = None
@@ -209,7 +210,7 @@ def _load_tables(
         )
     extents = [extent for run in reversed(runs) for extent in run]
     if block is not None:
-        check_extents(extents, block.final, head)
+        check_extents(extents, block.final, head, block.begin, segment_bytes)
     return block, extents
 
 
@@ -233,9 +234,18 @@ def check_order(older: Block, newer: Block) -> None:
             )
 
 
-def check_extents(extents: list[Extent], final: int, head: Pointer) -> None:
-    """They follow one another from 0 to `final`. Raises CorruptionError."""
-    at = 0
+def check_extents(
+    extents: list[Extent], final: int, head: Pointer, begin: int = 0, segment_bytes: int = 1
+) -> None:
+    """They follow one another to `final`, from where `begin`'s segment starts, or an earlier one does.
+
+    Raises CorruptionError.
+    """
+    at = extents[0].start if extents else 0
+    if at > begin or at % segment_bytes:
+        raise CorruptionError(
+            TABLE_FILE, head.offset, f"a first extent at {at}", f"the start of a segment, at most {begin}"
+        )
     for extent in extents:
         if extent.start != at or not extent.length:
             raise CorruptionError(TABLE_FILE, head.offset, f"an extent at {extent.start}", f"one at {at}")
@@ -270,7 +280,8 @@ def _load_log(
     ring = log.spaces.ring_bytes
     log_bytes = log.spaces.log_bytes
     address = max(block.begin, w.FIRST_ADDRESS)
-    for number in range(len(log.extents)):
+    # Below begin's page nothing is needed: that a bit is wrong there, or a file gone, is nothing to refuse for.
+    for number in range(log.extents.below(block.begin - block.begin % page), len(log.extents)):
         extent = log.extents[number]
         frame = extent.start & (ring - 1)
         if extent.start % page == 0:

@@ -64,13 +64,19 @@ class Session:
     def read(self, key: bytes) -> bytes | None:
         """The key's value, None if it has none."""
         one = self._one
-        if self._is_busy or self._poison.reason or type(key) is not bytes or not 0 < len(key) <= one.key_bytes:
+        if (
+            self._is_busy
+            or self._poison.reason
+            or type(key) is not bytes
+            or not 0 < len(key) <= one.key_bytes
+        ):
             self._enter(key, b"", is_read=True)
         self._is_busy = True
         try:
-            if why := one.run_key(w.READ, key):
-                return one.value(one.finish(why))
-            return one.value(one.stage.batch[w.BATCH_WORDS])
+            found = one.read_key(w.READ, key)
+            if isinstance(found, int):
+                return None if found == w.ABSENT else one.value(one.finish(found >> w.RESULT_BITS))
+            return found
         finally:
             self._is_busy = False
 
@@ -111,9 +117,11 @@ class Session:
         one = self._one
         self._begin(key, b"")
         try:
-            if why := one.run_key(w.PEEK, key):
-                one.finish(why)
-            return one.swap(key, function, one.found())
+            found = one.read_key(w.PEEK, key)
+            if isinstance(found, int):
+                absent_or_value = None if found == w.ABSENT else one.peeked(found >> w.RESULT_BITS)
+                return one.swap(key, function, absent_or_value)
+            return one.swap(key, function, found)
         except BaseException:
             self._driver.settle()
             raise

@@ -129,17 +129,29 @@ class SessionRegistry:
         with self._lock:
             del self._states[self._find(name).name]
 
+    def lease(self) -> int:
+        """A row that belongs to no session, for who only looks. Raises SessionError if none is left."""
+        with self._lock:
+            used = self._spaces.rows_used
+            if not self._free and used == SESSIONS_MAX:
+                raise SessionError(f"{SESSIONS_MAX} sessions and iterators are live: close one first")
+            if self._free:
+                return self._free.pop()
+            self._spaces.rows_used = used + 1
+            return used * w.ROW_WORDS
+
+    def release(self, row: int) -> None:
+        """Give back what `lease` gave, not entered any more."""
+        with self._lock:
+            assert load(self._spaces.epochs, row + w.ROW_STATE) == w.IDLE
+            self._free.append(row)
+
     def _enliven(self, state: SessionState) -> None:
         """Give the session a row."""
-        used = self._spaces.rows_used
-        if not self._free and used == SESSIONS_MAX:
-            raise SessionError(f"{SESSIONS_MAX} sessions are live: close one first")
-        row = self._free.pop() if self._free else used * w.ROW_WORDS
+        row = self.lease()
         for field, word in _FIELDS:
             store(self._spaces.epochs, row + word, getattr(state, field))
         store(self._spaces.epochs, row + w.ROW_PENDING, 0)
-        if row == used * w.ROW_WORDS:
-            self._spaces.rows_used = used + 1
         state.row = row
 
     def retire(self, state: SessionState) -> None:
@@ -153,7 +165,7 @@ class SessionRegistry:
                 setattr(state, field, load(self._spaces.epochs, row + word))
             state.row = NOWHERE
             store(self._spaces.epochs, row + w.ROW_STATE, w.IDLE)
-            self._free.append(row)
+            self.release(row)
 
     # -- versions ----------------------------------------------------------------------------------
 

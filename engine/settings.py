@@ -90,14 +90,14 @@ class Budget:
 
 
 def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budget:
-    """Split `memory` bytes: half for the log's ring, a quarter for the main buckets, and as many overflow
-    buckets; what the settings fix goes first, and has four overflow buckets a main one.
+    """Split `memory` bytes: half for the log's ring, a quarter for the main buckets, and up to a quarter more
+    than those for overflow buckets; what the settings fix goes first, and has four overflow buckets a main one.
 
     `buckets_least` is what an earlier opening had: chains on the device were made under so many, and
     fewer would merge some. Raises SettingsError, naming the number needed, where not even two pages and
     the index fit.
     """
-    if not isinstance(memory, int) or memory <= 0:
+    if memory <= 0:
         raise SettingsError(f"memory is {memory!r}: expected a positive number of bytes")
     ring = settings.ring_pages or _power_of_two(memory // 2 // settings.page_bytes)
     buckets = settings.index_buckets or max(_power_of_two(memory // 4 // BUCKET_BYTES), buckets_least)
@@ -109,7 +109,7 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
             + (f" and an index of {buckets} buckets" if buckets_least else "")
         )
     buckets = max(buckets, buckets_least)
-    overflow = buckets if settings.index_buckets is None else OVERFLOW_FACTOR * buckets
+    overflow = 5 * buckets // 4 if settings.index_buckets is None else OVERFLOW_FACTOR * buckets
     return Budget(ring, buckets, overflow + OVERFLOW_LEAST)
 
 

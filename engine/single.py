@@ -40,6 +40,7 @@ class Single:
         log = self.driver.log
         self.stage = Stage(log.spaces, self._mode, self.driver.state.row, 1, key_words, value_words)
         self.run_key = self.stage.kernels.run_key
+        self.read_key = self.stage.kernels.read_key
         self.run_pair = self.stage.kernels.run_pair
         # What is no longer than these needs no further question.
         self.key_bytes = min(key_words * w.WORD_BYTES, log.record_bytes_max // 4)
@@ -93,6 +94,11 @@ class Single:
             assert self.driver.cold is not None
             return self.driver.cold.value
         return self.stage.value(0, told)
+
+    def peeked(self, why: int) -> bytes | None:
+        """Take a peek that has stopped to its end; the value."""
+        self.finish(why)
+        return self.found()
 
     def found(self) -> bytes | None:
         """The value that a finished peek has found."""

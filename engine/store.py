@@ -200,6 +200,12 @@ class FasterKv:
         """The phase whose entry work is under way, for those who watch the device."""
         return self._checkpointer.entering
 
+    @property
+    def spaces(self) -> tuple[memoryview, memoryview, memoryview, memoryview]:
+        """The words that sessions share, for those who watch them: control, index, log, epochs."""
+        spaces = self._parts.log.spaces
+        return spaces.control, spaces.index, spaces.log, spaces.epochs
+
     # -- the whole ---------------------------------------------------------------------------------
 
     @property

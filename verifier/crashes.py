@@ -27,14 +27,14 @@ from faultfs.enumeration import CrashState
 from faultfs.survival import choose, image_of
 
 from .geometries import make_faster
-from .history import Segment
+from .history import Segment, crash_at, crash_index
 from .model import Issued
 from .prefix import judge_recovery
 from .recoveries import Nested, Outcome, Recoveries
 from .subjects import Bound, MakeStore
 from .tape import Crash, Era, Operation, Tape
 from .verdict import Verdict, Violation
-from .world import World, crash_at, crash_index, play
+from .world import World, play
 
 __all__ = ["Coverage", "Finding", "exhaust", "search_tape"]
 

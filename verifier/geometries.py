@@ -23,6 +23,7 @@ _TINY: Final = {
 GEOMETRIES: Final = {
     "tiny": Settings(**_TINY),
     "colliding": Settings(**_TINY, hash_mask=0),
+    "narrow": Settings(**(_TINY | {"index_buckets": 1})),
     "paired": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}), hash_mask=1),
 }
 

@@ -20,8 +20,9 @@ from faultfs import Trace
 
 from .model import Issued
 from .subjects import Bound
+from .tape import Crash
 
-__all__ = ["Observation", "Passage", "Segment"]
+__all__ = ["Observation", "Passage", "Segment", "crash_at", "crash_index"]
 
 
 @dataclass(slots=True)
@@ -86,3 +87,20 @@ class Segment:
                 break
             acked = bound
         return acked
+
+
+def crash_at(trace: Trace, index: int, survivors: tuple[int, ...]) -> Crash:
+    """The crash that `crash_index` takes back to `index`."""
+    syncs = [len(trace), *reversed(trace.syncs())]
+    sync = max(number for number, at in enumerate(syncs) if at >= index)
+    return Crash(sync, syncs[sync] - index, survivors)
+
+
+def crash_index(trace: Trace, crash: Crash) -> int:
+    """The trace index that a crash names; clamped, so that every crash names one.
+
+    Sync 0 is the end of the trace; sync k the k-th from the end, the power going just before it
+    returns when `before` is 0, and that many events earlier otherwise.
+    """
+    syncs = [len(trace), *reversed(trace.syncs())]
+    return max(0, syncs[min(max(crash.sync, 0), len(syncs) - 1)] - max(crash.before, 0))

@@ -43,11 +43,12 @@ from faultfs import FaultDevice, render_trace, tell_crash
 from .crashes import Coverage, Finding, search_tape
 from .errors import HarnessError
 from .geometries import make_faster
+from .history import crash_index
 from .recoveries import Recoveries
 from .subjects import Subject
 from .tape import KEYS_MAX, SESSIONS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 from .verdict import Violation
-from .world import Run, World, crash_index, play
+from .world import Run, World, play
 
 __all__ = [
     "STATES_MAX",

@@ -24,7 +24,8 @@ from .tape import Kind, Operation
 __all__ = ["STAMPS_MAX", "Issued", "Model", "Result", "apply", "issue", "replay", "session_name"]
 
 STAMPS_MAX: Final = 128
-_PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
+# By size: one word or so, a third of a page, most of it; and two words, which can be torn.
+_PADDING: Final = (b"", b"." * 150, b"." * 380, b"." * 8)
 
 Result = bytes | bool | None
 

@@ -24,13 +24,13 @@ from typing import Final
 from faultfs import SYNC_KINDS, EventKind, FaultDevice, chains, render_trace, survivor_image, tell_crash
 
 from .geometries import make_faster
-from .history import Observation, Passage, Segment
+from .history import Observation, Passage, Segment, crash_index
 from .model import Issued, issue, replay, session_name
 from .prefix import meets, show
 from .subjects import Bound, MakeStore
 from .tape import Crash, Era, Kind, Operation, Tape, encode_tape
 from .verdict import Unknown, Violation
-from .world import Run, crash_index, recovered_bound
+from .world import Run, recovered_bound
 
 __all__ = ["tell"]
 

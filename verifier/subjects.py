@@ -61,10 +61,14 @@ class FasterSubject:
         phase = self.store.entering
         return "" if phase is None else phase.name
 
+    def open_session(self, number: int) -> Session:
+        """The session of that number, opened if it is not."""
+        if number not in self._sessions:
+            self._sessions[number] = self.store.session(session_name(number))
+        return self._sessions[number]
+
     def apply(self, issued: Issued) -> Result:
-        session = self._sessions.get(issued.session)
-        if session is None:
-            session = self._sessions[issued.session] = self.store.session(session_name(issued.session))
+        session = self._sessions.get(issued.session) or self.open_session(issued.session)
         kind, key = issued.kind, issued.key
         if kind is Kind.READ:
             return session.read(key)

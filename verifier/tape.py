@@ -43,7 +43,7 @@ __all__ = [
 FORMAT: Final = 1
 SESSIONS_MAX: Final = 4
 KEYS_MAX: Final = 8
-SIZES: Final = 3
+SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
 
 
 class Kind(IntEnum):
@@ -58,6 +58,10 @@ class Kind(IntEnum):
     REOPEN = 6  # Close cleanly, open again: an era's end without a crash, written as a step.
     START = 7  # Begin a checkpoint that STEP takes on.
     STEP = 8
+    FORK = 10  # In a tape for `sessions`: what follows runs side by side, a task for each session.
+
+
+_KINDS: Final = frozenset(Kind)
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -104,10 +108,10 @@ _DECODER = msgspec.json.Decoder(Tape)
 def clamp(operation: Operation) -> Operation:
     """The operation with every number in its range."""
     return Operation(
-        min(max(operation.kind, 0), max(Kind)),
+        operation.kind if operation.kind in _KINDS else Kind.UPSERT,
         min(max(operation.session, 0), SESSIONS_MAX - 1),
         min(max(operation.key, 0), KEYS_MAX - 1),
-        min(max(operation.size, 0), SIZES - 1),
+        min(max(operation.size, 0), SIZES),
     )
 
 

@@ -19,17 +19,18 @@ from typing import Final
 import msgspec
 
 from engine import InvariantError
-from faultfs import FaultDevice, Trace, survivor_image
+from faultfs import FaultDevice, survivor_image
 
+from .concurrent import SESSIONS, SessionsRun, play_sessions
 from .geometries import make_faster
-from .history import Observation, Passage, Segment
+from .history import Observation, Passage, Segment, crash_index
 from .model import Model, Result, session_name
 from .prefix import judge_recovery, judge_report, show
 from .subjects import Bound, MakeStore, Subject
-from .tape import KEYS_MAX, Crash, Era, Kind, Operation, Tape
+from .tape import KEYS_MAX, Era, Kind, Operation, Tape
 from .verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["Run", "World", "crash_at", "crash_index", "failed", "judge_probe", "play", "recovered_bound"]
+__all__ = ["Run", "World", "failed", "judge_probe", "play", "recovered_bound"]
 
 _PROBED: Final = [b"key-%d" % number for number in range(KEYS_MAX)]  # Deleted ones too.
 
@@ -41,9 +42,12 @@ class Run:
     tape: Tape
     segments: list[Segment] = field(default_factory=list)
     verdict: Verdict = OK
+    beside: SessionsRun | None = None  # Of a tape whose sessions ran side by side; it has no segments.
 
     def digest(self) -> str:
         """A hash of everything that happened: device events, results, acknowledgements, verdict."""
+        if self.beside is not None:
+            return self.beside.digest()
         state = blake2b(digest_size=16)
         for segment in self.segments:
             state.update(segment.trace.digest().encode())
@@ -142,6 +146,8 @@ class World:
         kind = Kind(operation.kind)
         if kind is Kind.REOPEN:
             return self.close() and self.open()
+        if kind is Kind.FORK:
+            return True  # One after another, there is nothing to begin.
         try:
             if kind is Kind.CHECKPOINT:
                 return self._checkpoint()
@@ -244,6 +250,9 @@ class World:
 
 def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
     """Run the whole tape; stops at the first objection."""
+    if tape.subject == SESSIONS:
+        beside = play_sessions(tape)
+        return Run(tape, [], beside.verdict, beside)
     world = World(make_store or make_faster(tape.geometry))
     run = Run(tape)
     for number, era in enumerate(tape.eras, 1):
@@ -265,23 +274,6 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
 
 def _play_era(world: World, era: Era) -> bool:
     return world.open() and all(world.step(operation) for operation in era.program)
-
-
-def crash_at(trace: Trace, index: int, survivors: tuple[int, ...]) -> Crash:
-    """The crash that `crash_index` takes back to `index`."""
-    syncs = [len(trace), *reversed(trace.syncs())]
-    sync = max(number for number, at in enumerate(syncs) if at >= index)
-    return Crash(sync, syncs[sync] - index, survivors)
-
-
-def crash_index(trace: Trace, crash: Crash) -> int:
-    """The trace index that a crash names; clamped, so that every crash names one.
-
-    Sync 0 is the end of the trace; sync k the k-th from the end, the power going just before it
-    returns when `before` is 0, and that many events earlier otherwise.
-    """
-    syncs = [len(trace), *reversed(trace.syncs())]
-    return max(0, syncs[min(max(crash.sync, 0), len(syncs) - 1)] - max(crash.before, 0))
 
 
 def audit(subject: Subject) -> None:

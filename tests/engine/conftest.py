@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from engine import Device, FasterKv, MemoryDevice, Settings
+from engine.compilation import available
 from engine.device import Buffer
+from engine.recovery import Recovered
+from verifier.stepped import SteppedRuntime
 
 TINY = Settings(
     page_bytes=1024, segment_bytes=2048, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2
@@ -100,6 +103,49 @@ def store(device: MemoryDevice) -> Iterator[FasterKv]:
     """A new store of the tiny geometry on `device`."""
     with FasterKv.open(device, create=True, settings=TINY) as opened:
         yield opened
+
+
+@pytest.fixture(
+    params=[
+        "interpreted",
+        pytest.param("compiled", marks=pytest.mark.skipif(not available(), reason="numba is not installed")),
+    ]
+)
+def kernels(request: pytest.FixtureRequest) -> str:
+    """Both ways to run the kernels."""
+    return str(request.param)
+
+
+@pytest.fixture
+def either(device: MemoryDevice, kernels: str) -> Iterator[FasterKv]:
+    """As `store`, in both kernel modes."""
+    with FasterKv.open(device, create=True, settings=TINY, kernels=kernels) as opened:
+        yield opened
+
+
+@pytest.fixture
+def stepped(device: MemoryDevice) -> Iterator[FasterKv]:
+    """As `store`, without threads: whoever waits for what nobody will do fails at once."""
+    with FasterKv.open(device, create=True, settings=TINY, runtime=SteppedRuntime()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def parts(stepped: FasterKv) -> Recovered:
+    """What a new store is made of; interpreted kernels, one task."""
+    return stepped._parts
+
+
+@pytest.fixture
+def push_out() -> Callable[[FasterKv], None]:
+    """Writes so much that everything before it is on the device only."""
+
+    def push(store: FasterKv) -> None:
+        with store.session("filler") as session:
+            for number in range(6):
+                session.upsert(b"filler-%d" % number, bytes(500))
+
+    return push
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_a_healthy_store_passes(full: FasterKv) -> None:
     full.check()
 
 
-@pytest.mark.parametrize("word", [w.BEGIN, w.HEAD, w.FLUSHED, w.SAFE_READ_ONLY, w.READ_ONLY])
+@pytest.mark.parametrize("word", [w.BEGIN, w.SAFE_HEAD, w.HEAD, w.FLUSHED, w.SAFE_READ_ONLY, w.READ_ONLY])
 def test_boundaries_out_of_order_are_refused(full: FasterKv, word: int) -> None:
     control = spaces_of(full).control
     control[word] = control[w.TAIL] + 8
@@ -60,7 +60,8 @@ def test_a1_is_named(full: FasterKv) -> None:
 
 
 def test_a_head_further_back_than_the_ring_is_refused(full: FasterKv) -> None:
-    spaces_of(full).control[w.HEAD] = 64
+    control = spaces_of(full).control
+    control[w.HEAD] = control[w.SAFE_HEAD] = 64
     refuses(full, "A6")
 
 

@@ -1,11 +1,13 @@
 """The parts that recovery is made of: roots, tables and the log's cold side refuse what is not theirs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from engine import CorruptionError, InvariantError, MemoryDevice, SerialError, Settings, ThreadRuntime
 from engine import words as w
+from engine.epoch import Epochs
 from engine.extents import ExtentTable
 from engine.hybridlog import HybridLog, read_extent, segment_name
 from engine.layout import (
@@ -19,11 +21,12 @@ from engine.layout import (
     checksum,
     encode_root,
 )
+from engine.modes import Interpreted
 from engine.poison import Poison
 from engine.probe import claim_slot, extend_bucket, find_slot, hash_words, is_void
 from engine.recovery import check_extents, check_order
 from engine.roots import ROOT_FILES, Roots, read_roots
-from engine.settings import MASK64, Budget
+from engine.settings import MASK64, plan_memory
 from engine.spaces import Spaces, words_of
 from engine.tables import NO_BLOCK, TABLE_FILE, Tables
 
@@ -205,8 +208,11 @@ def test_an_extent_is_bound_to_its_bytes_place_store_and_life(device: MemoryDevi
 
 
 def test_a_fold_over_pads_to_a_unit_and_writes_no_unit_twice(device: MemoryDevice, tiny: Settings) -> None:
-    spaces = Spaces(tiny, Budget(2, 2), [])
-    log = HybridLog(device, ThreadRuntime(), Poison(), tiny, spaces, bytes(16), 1, ExtentTable())
+    spaces = Spaces(tiny, plan_memory(tiny, 1 << 20), [])
+    runtime = ThreadRuntime()
+    mode = Interpreted(runtime)
+    epochs = Epochs(spaces, mode, runtime)
+    log = HybridLog(device, runtime, Poison(), tiny, spaces, mode, epochs, bytes(16), 1, ExtentTable())
     log.adopt(64, 64, 64, set())
     log.open_page(32)
     spaces.control[w.TAIL] = 96
@@ -224,29 +230,35 @@ def test_a_fold_over_pads_to_a_unit_and_writes_no_unit_twice(device: MemoryDevic
 # -- probes ------------------------------------------------------------------------------------------
 
 
-def test_a_tag_gets_one_entry_and_a_full_chain_asks_for_a_bucket(tiny: Settings) -> None:
-    spaces = Spaces(tiny, Budget(2, 1), [])
+@pytest.fixture
+def one_bucket(tiny: Settings) -> Settings:
+    return replace(tiny, index_buckets=1)
+
+
+def test_a_tag_gets_one_entry_and_a_full_chain_asks_for_a_bucket(one_bucket: Settings) -> None:
+    spaces = Spaces(one_bucket, plan_memory(one_bucket, 1 << 20), [])
     control, index = spaces.control, spaces.index
     hashes = [tag << w.TAG_FROM for tag in range(1, 9)]
-    assert find_slot(control, index, hashes[0]) == -1
+    assert find_slot(control, index, hashes[0]) == w.REFUSED
     slots = [claim_slot(control, index, hashed) for hashed in hashes]
     assert slots[:7] == list(range(7))
-    assert slots[7] == -w.OVERFLOW
+    assert slots[7] == w.REFUSED | w.OVERFLOW
     assert extend_bucket(control, index, hashes[7])
     assert claim_slot(control, index, hashes[7]) == 8
     assert [claim_slot(control, index, hashed) for hashed in hashes] == [*range(7), 8]
     assert [find_slot(control, index, hashed) for hashed in hashes] == [*range(7), 8]
 
 
-def test_another_tentative_entry_of_the_tag_makes_the_claim_a_lost_race(tiny: Settings) -> None:
-    spaces = Spaces(tiny, Budget(2, 1), [])
+def test_another_tentative_entry_of_the_tag_makes_the_claim_a_lost_race(one_bucket: Settings) -> None:
+    spaces = Spaces(one_bucket, plan_memory(one_bucket, 1 << 20), [])
     spaces.index[3] = w.TENTATIVE | 5 << w.TAG_SHIFT
-    assert claim_slot(spaces.control, spaces.index, 5 << w.TAG_FROM) == -w.RETRY
+    assert claim_slot(spaces.control, spaces.index, 5 << w.TAG_FROM) == w.REFUSED | w.RETRY
     assert list(spaces.index[:3]) == [0, 0, 0]
 
 
 def test_a_record_is_void_only_in_its_range_and_version(tiny: Settings) -> None:
-    control = Spaces(tiny, Budget(2, 1), [VoidRange(256 + 3, 1000, 2000), VoidRange(9, 3000, 3008)]).control
+    voids = [VoidRange(16 * 5 + 3, 1000, 2000), VoidRange(9, 3000, 3008)]
+    control = Spaces(tiny, plan_memory(tiny, 1 << 20), voids).control
     three = 3 << w.VERSION_SHIFT
     assert [is_void(control, address, three) for address in (992, 1000, 1992, 2000)] == [
         False,

@@ -19,13 +19,21 @@ import pytest
 RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "engine": (
         ("errors",),
-        ("settings", "layout", "words", "phases", "poison"),
-        ("device", "atomics", "spaces", "extents"),
-        ("runtime", "probe"),
-        ("kernels", "epoch", "stats"),
+        ("settings", "layout", "words", "poison", "sources", "entries", "objects"),
+        ("device", "atomics", "spaces", "extents", "dialect"),
+        ("runtime", "probe", "phases", "stats", "intrinsics"),
+        ("records",),
+        ("kernels",),
+        ("batch",),
+        ("compilation",),
+        ("modes",),
+        ("epoch", "staging"),
         ("hybridlog", "roots", "sessions"),
         ("index", "tables"),
-        ("session", "audit"),
+        ("driver",),
+        ("single", "reader"),
+        ("bulk", "pending", "audit"),
+        ("session",),
         ("checkpoint", "recovery", "compaction", "flusher"),
         ("store", "log"),
         ("inspection",),
@@ -50,10 +58,12 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("history", "geometries"),
         ("prefix", "linear"),
         ("schedule",),
-        ("world",),
+        ("concurrent",),
+        ("interleavings", "world"),
         ("recoveries",),
         ("crashes", "faults", "damage", "stress", "kill"),
         ("machine",),
+        ("passes",),
         ("shrink",),
         ("report",),
         ("mutants",),
@@ -64,7 +74,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 MAY_IMPORT = {"engine": set[str](), "faultfs": set[str](), "verifier": {"engine", "faultfs"}}
 
-SEAMS = {"device", "runtime"}
+SEAMS = {"device", "runtime", "compilation", "spaces"}  # The last maps memory without a file.
 SEALED_MODULES = {
     *("time", "datetime", "threading", "_thread", "concurrent", "asyncio", "multiprocessing", "queue"),
     *("random", "secrets", "uuid", "fcntl", "mmap", "tempfile", "shutil"),

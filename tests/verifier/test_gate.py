@@ -16,8 +16,8 @@ from verifier.gate import GateReport, Stage, chunks, findings, run_gate
 from verifier.gate.chunks import Result, SmallPrograms
 from verifier.mutants.bank import BANK
 from verifier.mutants.hunt import Row
+from verifier.passes import count_operations
 from verifier.profiles import Profile, parse_profile
-from verifier.shrink import count_operations
 from verifier.tape import Tape, decode_tape
 from verifier.verdict import Breach, Violation
 from verifier.world import play

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from faultfs import FaultDevice
 from verifier.crashes import search_tape
 from verifier.geometries import GEOMETRIES
-from verifier.history import Segment
+from verifier.history import Segment, crash_at
 from verifier.model import Issued, Result
 from verifier.report import tell
 from verifier.shrink import searching, shrink
 from verifier.stepped import SteppedRuntime
 from verifier.subjects import FasterSubject
 from verifier.tape import Crash, Era, Kind, Operation, Tape, encode_tape
-from verifier.world import Run, crash_at, play
+from verifier.world import Run, play
 
 _UPSERT, _CHECKPOINT, _REOPEN = Operation(), Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
 

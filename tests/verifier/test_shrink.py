@@ -11,8 +11,9 @@ import pytest
 from faultfs import FaultDevice
 from verifier.crashes import search_tape
 from verifier.model import Issued, Result, apply
+from verifier.passes import count_operations, weigh
 from verifier.programs import random_tapes
-from verifier.shrink import count_operations, searching, shrink, weigh
+from verifier.shrink import searching, shrink
 from verifier.subjects import Bound
 from verifier.tape import Crash, Era, Kind, Operation, Tape
 from verifier.verdict import OK, Breach, Verdict, Violation

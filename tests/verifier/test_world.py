@@ -10,13 +10,14 @@ import pytest
 from engine import InvariantError
 from faultfs import FaultDevice, Trace
 from verifier.geometries import GEOMETRIES, make_faster
+from verifier.history import crash_at, crash_index
 from verifier.model import Issued, Result
 from verifier.programs import random_tapes
 from verifier.stepped import SteppedRuntime
 from verifier.subjects import Bound, FasterSubject, Subject
 from verifier.tape import Crash, Era, Kind, Operation, Tape
 from verifier.verdict import OK, Breach, Verdict, Violation
-from verifier.world import crash_at, crash_index, play
+from verifier.world import play
 
 _UPSERT, _CHECKPOINT, _REOPEN = Operation(), Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
 

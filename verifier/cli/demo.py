@@ -40,9 +40,10 @@ def show() -> int:
         typer.echo(f"            {sign} {line}")
     # Only now: these import the store, with the bug in it.
     from ..crashes import Coverage, search_tape
+    from ..passes import count_operations
     from ..programs import random_tapes
     from ..report import tell
-    from ..shrink import count_operations, shrink
+    from ..shrink import shrink
     from ..world import play
 
     coverage = Coverage()

@@ -12,10 +12,12 @@ import typer
 
 from faultfs import Law, UnknownLawError
 
+from ..concurrent import SESSIONS
 from ..geometries import GEOMETRIES
 from ..kept import Kept, Outcome, UnstableError, UnsupportedTapeError, keep, replay
+from ..passes import count_operations
 from ..report import tell
-from ..shrink import count_operations, searching, shrink
+from ..shrink import searching, shrink
 from ..tape import Tape, encode_tape
 from ..verdict import Unknown, Verdict, Violation
 from ..world import Run, play
@@ -81,14 +83,17 @@ def shrink_tape(kept: Kept, out: Path | None, *, is_json: bool) -> int:
 
 def check_playable(tape: Tape) -> None:
     """Raises UnsupportedTapeError for what this release does not have, or would pass over in silence."""
-    if tape.subject != _DULL.subject:
-        raise UnsupportedTapeError(f"subject {tape.subject!r}: there is {_DULL.subject}")
+    if tape.subject not in (_DULL.subject, SESSIONS):
+        raise UnsupportedTapeError(f"subject {tape.subject!r}: there are {_DULL.subject} and {SESSIONS}")
     if tape.kernels != _DULL.kernels:
         raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are those {_DULL.kernels}")
     for number, era in enumerate(tape.eras, 1):
-        for what, plan in (("switches", era.switches), ("faults", era.faults)):
-            if plan:
-                raise UnsupportedTapeError(f"era {number} has {what}: this release plays none")
+        if era.faults:
+            raise UnsupportedTapeError(f"era {number} has faults: this release plays none")
+        if era.switches and tape.subject != SESSIONS:
+            raise UnsupportedTapeError(f"era {number} has switches: its sessions run one after another")
+    if tape.subject == SESSIONS and (len(tape.eras) > 1 or tape.eras[0].crash is not None):
+        raise UnsupportedTapeError("sessions side by side: there is one era, and the power goes at its end")
     if tape.geometry not in GEOMETRIES:
         raise UnsupportedTapeError(f"geometry {tape.geometry!r}: there are {', '.join(GEOMETRIES)}")
     try:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..crashes import Finding
+from ..passes import count_operations
 from ..report import tell
-from ..shrink import count_operations, shrink
+from ..shrink import shrink
 from ..tape import Tape, encode_tape
 from ..verdict import Verdict, Violation
 from ..world import play

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from .bank_boundaries import BOUNDARIES
+from .bank_concurrency import CONCURRENCY
 from .bank_durability import DURABILITY
 from .bank_operations import DEVICE, OPERATIONS
 from .bank_prefix import PREFIX
@@ -17,7 +18,10 @@ from .planted import Mutant
 
 __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
-BANK: Final[tuple[Mutant, ...]] = (*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE)
+BANK: Final[tuple[Mutant, ...]] = (
+    *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
+    *CONCURRENCY,
+)
 
 # An edit that changes nothing: the matrix must say that it survives.
 CONTROL: Final = Mutant(

@@ -13,15 +13,15 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "page-cleared-before-flushed",
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
         "engine.hybridlog",
-        """            self.flush(control[w.SAFE_READ_ONLY])
-            control[w.HEAD] = head
+        """            self.flush(load(control, w.SAFE_READ_ONLY))
+            self._shift_head(head)
             frame = start & (self.spaces.ring_bytes - 1)
             self.spaces.log_bytes[frame : frame + page] = bytes(page)
 """,
-        """            control[w.HEAD] = head
-            frame = start & (self.spaces.ring_bytes - 1)
+        """            frame = start & (self.spaces.ring_bytes - 1)
             self.spaces.log_bytes[frame : frame + page] = bytes(page)
-            self.flush(control[w.SAFE_READ_ONLY])
+            self.flush(load(control, w.SAFE_READ_ONLY))
+            self._shift_head(head)
 """,
         "model",
         "WRONG_RESULT",
@@ -30,7 +30,13 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "frozen-page-still-written",
         "oxifaster rmw_sync: an update in place neither marked its page dirty nor asked for its region",
         "engine.hybridlog",
-        "            self.shift_read_only(final)\n            return final\n",
+        """            self.shift_read_only(final)
+            self._epochs.until(
+                "batches that may still write below the fold",
+                lambda: load(control, w.SAFE_READ_ONLY) >= final,
+            )
+            return final
+""",
         "            return final\n",
         "structure",
         "BROKEN_INVARIANT",
@@ -57,7 +63,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "idle-session-left-out",
         "FASTER c5d1f52a: commit points were read and cleared by whoever came first",
         "engine.checkpoint",
-        "        self._sessions.shift_idle()\n",
+        "        self._sessions.shift_all()\n",
         "",
         "serials",
         "WRONG_SERIAL",
@@ -85,9 +91,9 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "room-not-asked-for",
         "FASTER 61e7a3f9: an entry longer than the room left was written all the same",
-        "engine.kernels",
-        "    if value + value_words > sizes & w.ALLOCATED_MASK:\n        return w.ROOM\n",
-        "",
+        "engine.records",
+        "    if is_spent or value + new_words > at + (sizes & w.ALLOCATED_MASK):\n",
+        "    if is_spent:\n",
         "structure",
         "BROKEN_INVARIANT",
     ),

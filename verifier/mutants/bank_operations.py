@@ -12,7 +12,7 @@ OPERATIONS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "tombstone-overwritten-in-place",
         "FASTER ea38e00e: an upsert ignored the tombstone of the record it met",
-        "engine.kernels",
+        "engine.records",
         "    if link & w.TOMBSTONE:\n        return w.ROOM\n",
         "",
         "model",
@@ -22,15 +22,18 @@ OPERATIONS: Final[tuple[Mutant, ...]] = (
         "tombstone-taken-for-present",
         "oxifaster 2752475: conditional_insert gave up on a tombstone",
         "engine.kernels",
-        "    batch[op + w.OP_RESULT] = w.ABSENT if link & w.TOMBSTONE else w.FOUND\n",
-        "    batch[op + w.OP_RESULT] = w.FOUND\n",
+        "    batch[w.OP_RESULT] = w.ABSENT if link & w.TOMBSTONE else w.FOUND\n",
+        """    batch[w.OP_RESULT] = w.ABSENT if link & w.TOMBSTONE else w.FOUND
+    if batch[w.OP_KIND] == w.INSERT:
+        batch[w.OP_RESULT] = w.FOUND
+""",
         "model",
         "WRONG_RESULT",
     ),
     Mutant(
         "cold-tombstone-ignored",
         "FASTER ea38e00e: one of several paths forgot the tombstone",
-        "engine.session",
+        "engine.driver",
         "        if record is None or record.link & w.TOMBSTONE:\n",
         "        if record is None:\n",
         "model",

@@ -22,15 +22,17 @@ import msgspec
 from msgspec.structs import replace
 
 from ..crashes import Coverage, Finding, search_tape
-from ..geometries import GEOMETRIES, make_faster
+from ..geometries import make_faster
+from ..passes import count_operations
 from ..programs import random_tapes, small_programs
 from ..recoveries import Recoveries
-from ..shrink import count_operations, shrink
+from ..shrink import shrink
 from ..tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ..verdict import Breach, Violation
 from ..world import play
 from .contract import judge_device
-from .planted import CONTRACT
+from .planted import CONTRACT, SCHEDULES
+from .preempt import chase_schedules
 
 __all__ = ["answer", "paged_runs", "second_lives", "stepped_runs", "tapes_in_size_order"]
 
@@ -50,12 +52,14 @@ def answer(request: Answer) -> bytes:
         return msgspec.json.encode(_replay(request))
     if request["oracle"] == CONTRACT:
         return msgspec.json.encode(_hold_to_contract())
+    if request["search"] == SCHEDULES:
+        return msgspec.json.encode(chase_schedules(request))
     return msgspec.json.encode(_chase(request))
 
 
 def tapes_in_size_order(seed: int) -> Iterator[Tape]:
     """What is searched, in order."""
-    geometries = sorted(GEOMETRIES)
+    geometries = ("colliding", "paired", "tiny")
     small = [program for program in small_programs(3) if program]
     short = [(program,) for program in small if len(program) <= SMALL_STEPS]
     long = [(program,) for program in small if len(program) > SMALL_STEPS]

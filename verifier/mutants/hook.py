@@ -86,7 +86,10 @@ class _Loader(SourceFileLoader):
         super().__init__(fullname, path)
         self._mutant = mutant
 
+    def get_source(self, fullname: str) -> str:
+        """What is compiled to machine code is read from here too."""
+        return edit(Path(self.path).read_text(encoding="utf-8"), self._mutant)
+
     def get_code(self, fullname: str) -> CodeType:
-        source = Path(self.path).read_text(encoding="utf-8")
-        code: CodeType = compile(edit(source, self._mutant), self.path, "exec", dont_inherit=True)
+        code: CodeType = compile(self.get_source(fullname), self.path, "exec", dont_inherit=True)
         return code

@@ -56,6 +56,8 @@ class Row(msgspec.Struct, frozen=True):
     distinct: int
     checked: int
     tape: Tape | None
+    sessions: int = 1  # Side by side, in the program that shows it.
+    preemptions: int = 0  # With fewer it was not found.
 
 
 def kill(
@@ -81,7 +83,12 @@ def matrix(rows: Iterable[Row]) -> str:
 
 
 def _hunt(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int) -> Row:
-    common: Answer = {"oracle": mutant.oracle, "breach": mutant.breach, "limit_seconds": limit_seconds}
+    common: Answer = {
+        "oracle": mutant.oracle,
+        "breach": mutant.breach,
+        "search": mutant.search,
+        "limit_seconds": limit_seconds,
+    }
     chase = {"task": "chase", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}
     unknown, found = server.ask(chase)
     if unknown or not found["operations"]:
@@ -126,6 +133,8 @@ def _row(mutant: Mutant, server: _Server, found: Answer, unknown: str, why: str)
         distinct=found.get("distinct", 0),
         checked=found.get("checked", 0),
         tape=tape,
+        sessions=found.get("sessions", 1),
+        preemptions=found.get("preemptions", 0),
     )
 
 

@@ -16,14 +16,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["CONTRACT", "Mutant"]
+__all__ = ["CONTRACT", "CRASHES", "SCHEDULES", "Mutant"]
 
 CONTRACT: Final = "contract"  # The oracle of the device's own bugs: no disk of ours is below it.
+CRASHES: Final = "crashes"
+SCHEDULES: Final = "schedules"
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One planted bug; `breach` is the name of a member of `verdict.Breach`."""
+    """One planted bug; `breach` is the name of a member of `verdict.Breach`.
+
+    search   where it must be found: among the crash states of one session after the other, or among the
+             schedules of sessions side by side
+    """
 
     name: str
     ancestor: str
@@ -32,3 +38,4 @@ class Mutant:
     new: str
     oracle: str
     breach: str
+    search: str = CRASHES

@@ -1,0 +1,311 @@
+"""Planted bugs that take two sessions, or a checkpoint beside one: found among schedules.
+
+Families: index insert, publication, seal and lock, torn value, region shift, eviction, epoch drain,
+the cut. Each is looked for with 0 preemptions first, then with 1, 2, 3: the first that finds it is
+how many it takes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .planted import SCHEDULES, Mutant
+
+__all__ = ["CONCURRENCY"]
+
+
+def _planted(name: str, ancestor: str, module: str, old: str, new: str, oracle: str, breach: str) -> Mutant:
+    return Mutant(name, ancestor, module, old, new, oracle, breach, SCHEDULES)
+
+
+_INDEX: Final = (
+    _planted(
+        "tentative-entry-not-looked-at-again",
+        "FASTER 7a141861: an entry was taken although another thread had made one for the tag",
+        "engine.probe",
+        "    if is_tag_elsewhere(control, index, hashed, free):\n"
+        "        store(index, free, 0)\n"
+        "        return w.REFUSED | w.RETRY\n",
+        "",
+        "structure",
+        "BROKEN_INVARIANT",
+    ),
+    _planted(
+        "free-entry-taken-without-cas",
+        "FASTER 7a141861: the outcome of the CAS on a free entry was not looked at",
+        "engine.probe",
+        "    if not cas(index, free, 0, w.TENTATIVE | (tag << w.TAG_SHIFT)):\n        return w.REFUSED | w.RETRY\n",
+        "    store(index, free, w.TENTATIVE | (tag << w.TAG_SHIFT))\n",
+        "structure",
+        "BROKEN_INVARIANT",
+    ),
+    _planted(
+        "record-published-without-cas",
+        "oxifaster 1c388c4: after lost races a read-modify-write became a blind upsert",
+        "engine.records",
+        "    if not cas(index, slot, entry, (entry & ~w.ADDRESS_MASK) | address):\n        return w.RETRY\n",
+        "    store(index, slot, (entry & ~w.ADDRESS_MASK) | address)\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "lost-publication-taken-for-done",
+        "FASTER 39b76103: a failed CAS was treated as a success",
+        "engine.records",
+        "    if not cas(index, slot, entry, (entry & ~w.ADDRESS_MASK) | address):\n        return w.RETRY\n",
+        "    if not cas(index, slot, entry, (entry & ~w.ADDRESS_MASK) | address):\n        return w.DONE\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "tail-moved-without-cas",
+        "constructed: two sessions are given the same bytes of the log",
+        "engine.records",
+        "        if cas(control, w.TAIL, address, address + (words << 3)):\n            return address\n",
+        "        store(control, w.TAIL, address + (words << 3))\n        return address\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+)
+
+_LOCKS: Final = (
+    _planted(
+        "copier-does-not-seal",
+        "constructed: an update in place slips in while the record is copied",
+        "engine.kernels",
+        "    store(log, at + w.LINK, link | w.SEALED)\n",
+        "    store(log, at + w.LINK, link)\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "sealed-record-updated-in-place",
+        "FASTER issue 779: an operation went on with a sealed record",
+        "engine.kernels",
+        "    if link & (w.LOCK | w.SEALED | w.INVALID):\n        return w.RETRY\n    if is_ahead",
+        "    if link & (w.LOCK | w.INVALID):\n        return w.RETRY\n    if is_ahead",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "lock-taken-without-cas",
+        "oxifaster dcb63c8: check, then act, in two steps",
+        "engine.kernels",
+        "    if not cas(log, at + w.LINK, link, link | w.LOCK):\n        return w.RETRY\n",
+        "    store(log, at + w.LINK, link | w.LOCK)\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "swap-compared-before-the-lock",
+        "FASTER ad10d509: what was checked had changed when it was acted on",
+        "engine.kernels",
+        "    if not cas(log, at + w.LINK, link, link | w.LOCK):\n"
+        "        return w.RETRY\n"
+        "    if kind == w.SWAP and not is_expected(log, batch, at, link):\n"
+        "        store(log, at + w.LINK, link)\n"
+        "        return w.CHANGED\n",
+        "    if kind == w.SWAP and not is_expected(log, batch, at, link):\n"
+        "        return w.CHANGED\n"
+        "    link = load(log, at + w.LINK)\n"
+        "    if link & w.LOCK or not cas(log, at + w.LINK, link, link | w.LOCK):\n"
+        "        return w.RETRY\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "tombstone-decided-before-the-lock",
+        "FASTER ad10d509: a tombstone was set between the check and the write",
+        "engine.kernels",
+        "    if kind != w.UPSERT and (link & w.TOMBSTONE != 0) != (batch[w.OP_RESULT] == w.ABSENT):\n"
+        "        return w.RETRY  # Deleted, or written again, since it was found.\n",
+        "",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "seal-left-where-the-copy-failed",
+        "FASTER issue 779: a record stayed sealed though nothing took its place",
+        "engine.kernels",
+        "        batch[w.N_COPIED] += 1\n    else:\n        store(log, at + w.LINK, link)\n",
+        "        batch[w.N_COPIED] += 1\n",
+        "progress",
+        "HANG",
+    ),
+    _planted(
+        "lock-left-where-the-swap-failed",
+        "FASTER 54b92c99: a latch was kept on one of several ways out",
+        "engine.kernels",
+        "        store(log, at + w.LINK, link)\n        return w.CHANGED\n",
+        "        return w.CHANGED\n",
+        "progress",
+        "HANG",
+    ),
+    _planted(
+        "torn-value-not-noticed",
+        "FASTER issue 823: readers under concurrency saw values that nobody wrote",
+        "engine.records",
+        "            if load(log, at + w.LINK) == link:\n",
+        "            if link == link:\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "sequence-not-moved",
+        "constructed: two equal link words, and another value between them",
+        "engine.records",
+        "    store(log, at + w.LINK, link + w.SEQUENCE_UNIT)\n",
+        "    store(log, at + w.LINK, link)\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+)
+
+_REGIONS: Final = (
+    _planted(
+        "fuzzy-region-copied",
+        "FASTER, SIGMOD 2018, section 5.3: the lost-update anomaly",
+        "engine.kernels",
+        "        if address >= load(control, w.SAFE_READ_ONLY):\n"
+        "            return w.RETRY  # Fuzzy region: a session with an older view may still write it in place.\n",
+        "",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "frozen-before-all-have-seen-it",
+        "oxifaster: safe_read_only followed read_only without an epoch",
+        "engine.hybridlog",
+        "                self._epochs.defer(lambda: self._raise(w.SAFE_READ_ONLY, address))\n",
+        "                self._raise(w.SAFE_READ_ONLY, address)\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "frame-reused-before-all-have-seen-it",
+        "FASTER 0774c41b: memory was read that had been evicted",
+        "engine.hybridlog",
+        "            self._epochs.defer(lambda: self._raise(w.SAFE_HEAD, address))\n",
+        "            self._raise(w.SAFE_HEAD, address)\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "page-opened-before-the-tail-moves",
+        "FASTER 1f8b5b02: two lines in the wrong order at a page's end",
+        "engine.hybridlog",
+        "            while not self._mode.cas(control, w.TAIL, tail, start):\n"
+        "                tail = load(control, w.TAIL)\n"
+        "            store(control, w.PAGE_END, start + page)\n",
+        "            store(control, w.PAGE_END, start + page)\n"
+        "            while not self._mode.cas(control, w.TAIL, tail, start):\n"
+        "                tail = load(control, w.TAIL)\n",
+        "structure",
+        "BROKEN_INVARIANT",
+    ),
+    _planted(
+        "tail-set-without-cas",
+        "constructed: what was allocated while a page was opened is given away again",
+        "engine.hybridlog",
+        "            while not self._mode.cas(control, w.TAIL, tail, start):\n"
+        "                tail = load(control, w.TAIL)\n",
+        "            store(control, w.TAIL, start)\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+)
+
+_EPOCHS: Final = (
+    _planted(
+        "drained-one-epoch-too-early",
+        "FASTER 02331783: an equal value passed for a greater one",
+        "engine.epoch",
+        "                due = [action for epoch, action in self._deferred if epoch < safe]\n",
+        "                due = [action for epoch, action in self._deferred if epoch <= safe]\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "epoch-not-raised",
+        "FASTER 63ba9499: an epoch was bumped where it protected nobody",
+        "engine.epoch",
+        "self._mode.fetch_add(self._spaces.control, w.EPOCH, 1)",
+        "self._mode.fetch_add(self._spaces.control, w.EPOCH, 0)",
+        "progress",
+        "DEADLOCK",
+    ),
+    _planted(
+        "row-of-another-session-not-looked-at",
+        "oxifaster c90a9ac: all sessions used one slot of the epoch table",
+        "engine.epoch",
+        "            if w.CLAIMED < state < oldest:\n",
+        "            if row == 0 and w.CLAIMED < state < oldest:\n",
+        "linearizable",
+        "WRONG_RESULT",
+    ),
+    _planted(
+        "row-entered-without-cas",
+        "constructed: a batch begins in a row that the checkpoint has claimed",
+        "engine.batch",
+        "    if not cas(epochs, row + w.ROW_STATE, w.IDLE, load(control, w.EPOCH)):\n        return w.TAKEN\n",
+        "    store(epochs, row + w.ROW_STATE, load(control, w.EPOCH))\n",
+        "prefix",
+        "WRONG_RESULT",
+    ),
+)
+
+_CUT: Final = (
+    _planted(
+        "applied-marked-after-leaving",
+        "oxifaster 93c2274: the captured serial was lower than what the snapshot held",
+        "engine.batch",
+        "    why = run_entered(control, index, log, epochs, batch, row)\n"
+        "    store(epochs, row + w.ROW_STATE, w.IDLE)\n",
+        "    before = load(epochs, row + w.ROW_APPLIED)\n"
+        "    why = run_entered(control, index, log, epochs, batch, row)\n"
+        "    after = load(epochs, row + w.ROW_APPLIED)\n"
+        "    store(epochs, row + w.ROW_APPLIED, before)\n"
+        "    store(epochs, row + w.ROW_STATE, w.IDLE)\n"
+        "    store(epochs, row + w.ROW_APPLIED, after)\n",
+        "prefix",
+        "WRONG_VALUE",
+    ),
+    _planted(
+        "batches-from-before-the-checkpoint-not-awaited",
+        "CPR, SIGMOD 2019: a session of v must know of the checkpoint before v + 1 begins",
+        "engine.checkpoint",
+        '        self._epochs.drain("batches that began before the checkpoint")\n',
+        "",
+        "prefix",
+        "WRONG_VALUE",
+    ),
+    _planted(
+        "record-of-the-next-version-not-left-alone",
+        "oxifaster: the version of a record had no reader",
+        "engine.records",
+        "    if fuzzy == 0 or address < fuzzy:\n        return False\n    return (link >>",
+        "    if fuzzy == 0 or address >= 0:\n        return False\n    return (link >>",
+        "prefix",
+        "WRONG_VALUE",
+    ),
+    _planted(
+        "old-version-updated-in-place",
+        "FASTER e987115f: a record of v was overwritten by v + 1",
+        "engine.records",
+        "    if cut == 0:\n        return False\n    return address < fuzzy or",
+        "    if cut == 0 or address >= 0:\n        return False\n    return address < fuzzy or",
+        "prefix",
+        "WRONG_VALUE",
+    ),
+    _planted(
+        "version-read-before-the-row-is-entered",
+        "CPR, SIGMOD 2019: a batch belongs to one version",
+        "engine.batch",
+        "    if system >> w.PHASE_BITS != version:\n        return w.SHIFT\n",
+        "",
+        "prefix",
+        "WRONG_VALUE",
+    ),
+)
+
+CONCURRENCY: Final[tuple[Mutant, ...]] = (*_INDEX, *_LOCKS, *_REGIONS, *_EPOCHS, *_CUT)

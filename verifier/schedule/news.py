@@ -1,0 +1,76 @@
+"""News: whether a condition that did not hold is worth asking again.
+
+A task in `until` asks its condition in its own name: what it reads there, and that it takes a lock,
+changes nothing for others. Any other point of a task, and a write even then, is a move. A condition
+may also change what is not announced, so before a deadlock is told all are asked again.
+
+Invariants
+  1  a task has news iff another task moved since it last began to ask
+  2  that does not depend on when moves are counted: runs of points are counted before the running
+     task changes, and before one begins or ends to ask
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from .codes import LOCK_END
+from .task import Task
+
+__all__ = ["News"]
+
+
+class News:
+    """Counts moves, while there is someone who asks."""
+
+    def __init__(self, points: list[int]) -> None:
+        self.askers = 0  # Tasks in `until`; without any, nothing needs counting.
+        self._points = points
+        self._counted = 0
+        self._moves = 0
+        self._rounds = 0  # In which all were asked since the last move.
+
+    def begin(self) -> None:
+        """One more asks."""
+        if not self.askers:
+            self._counted = len(self._points)
+        self.askers += 1
+
+    def end(self) -> None:
+        """One fewer asks."""
+        self.askers -= 1
+
+    def ask(self, task: Task) -> partial[bool]:
+        """`task` asks from here on; whether there is news since."""
+        self.count(task)
+        task.is_asking, task.is_due = True, False
+        return partial(self._is_there, task, self._moves - task.moves)
+
+    def answered(self, task: Task) -> None:
+        """`task` has asked."""
+        self.count(task)
+        task.is_asking = False
+
+    def count(self, task: Task | None) -> None:
+        """Count the points since the last count, all of them of `task`; None: nobody's."""
+        fresh = self._points[self._counted :]
+        self._counted = len(self._points)
+        if task is None:
+            return
+        if any(code & 1 and code > LOCK_END for code in fresh) if task.is_asking else fresh:
+            self._moves += 1
+            task.moves += 1
+            self._rounds = 0
+
+    def revive(self, tasks: list[Task]) -> list[Task]:
+        """Who is to ask once more although nobody moved: all, so often that each can drain for each."""
+        askers = [task for task in tasks if isinstance(task.ready, partial)]
+        if self._rounds > len(askers):
+            return []
+        self._rounds += 1
+        for task in askers:
+            task.is_due = True
+        return askers
+
+    def _is_there(self, task: Task, seen: int) -> bool:
+        return task.is_due or self._moves - task.moves > seen

@@ -1,0 +1,154 @@
+"""Strategies: which schedule to run next.
+
+    Replay        one schedule, given by its ints
+    RandomWalk    at every point, with a fixed probability, any other task goes on
+    Pct           random priorities, lowered at d - 1 random points; finds a bug of depth d among n tasks
+                  and k points with probability >= 1 / (n * k**(d-1))
+    (Bounded      every schedule of few preemptions; in a module of its own)
+
+A strategy hands out `Choices`, one for each run, and learns from each run's record. At a point the
+scheduler shows the options, tasks by number, the default first: whoever is running goes on; where
+he cannot, the lowest-numbered one that can.
+
+Chance comes only from the generators handed in.
+Source: PCT is from Burckhardt et al., ASPLOS 2010.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import log, log1p
+from random import Random
+from typing import Final, Protocol
+
+from .record import Record, decode
+
+__all__ = ["NEVER", "Choices", "Pct", "RandomWalk", "Replay", "Strategy"]
+
+NEVER: Final = 1 << 62
+
+
+class Choices(Protocol):
+    """The choices of one run."""
+
+    def due(self, at: int) -> int:
+        """The first point from `at` on where it wants to be asked even if the running task can go on."""
+
+    def pick(self, at: int, options: Sequence[int]) -> int:
+        """Index of the option that goes on from point `at`."""
+
+    def gave_way(self, task: int) -> None:
+        """`task` has spun, so the default is another; a strategy of its own mind must let it be."""
+
+
+class Strategy(Protocol):
+    """A source of schedules."""
+
+    @property
+    def name(self) -> str: ...
+
+    def next(self) -> Choices | None:
+        """The choices of the next run; None where there is nothing more to try."""
+
+    def learn(self, record: Record) -> None:
+        """Take in what came of the run that was handed out last."""
+
+
+class Replay:
+    """One schedule. A choice that no longer exists becomes the last that does."""
+
+    def __init__(self, switches: Iterable[int] = ()) -> None:
+        deviations = decode(switches)
+        self._which = dict(deviations)
+        self._points = sorted(self._which, reverse=True)
+
+    def due(self, at: int) -> int:
+        points = self._points
+        while points and points[-1] < at:
+            points.pop()
+        return points[-1] if points else NEVER
+
+    def pick(self, at: int, options: Sequence[int]) -> int:
+        return min(self._which.get(at, 0), len(options) - 1)
+
+    def gave_way(self, task: int) -> None:
+        """Nothing to do: the schedule is relative to the default."""
+
+
+class RandomWalk:
+    """Any other task, with probability `probability` at each point; any at all where one must be chosen."""
+
+    def __init__(self, random: Random, probability: float = 0.1) -> None:
+        assert 0 < probability < 1
+        self.name = f"random {probability:g}"
+        self._random = random
+        self._scale = 1 / log1p(-probability)
+
+    def next(self) -> Choices:
+        return _Walk(self._random, self._scale)
+
+    def learn(self, record: Record) -> None:
+        """Chance learns nothing."""
+
+
+class _Walk:
+    def __init__(self, random: Random, scale: float) -> None:
+        self._random = random.random
+        self._scale = scale
+        self._next = -1
+
+    def due(self, at: int) -> int:
+        if self._next < at:  # The gap to the next success of a coin, drawn at once.
+            self._next = at + int(log(1 - self._random()) * self._scale)
+        return self._next
+
+    def pick(self, at: int, options: Sequence[int]) -> int:
+        if at == self._next and len(options) > 1:
+            return 1 + int(self._random() * (len(options) - 1))
+        return int(self._random() * len(options))
+
+    def gave_way(self, task: int) -> None:
+        """Nothing to do: chance is fair."""
+
+
+class Pct:
+    """Probabilistic concurrency testing with bug depth `depth`."""
+
+    def __init__(self, random: Random, depth: int = 3) -> None:
+        assert depth >= 1
+        self.name = f"pct {depth}"
+        self._random = random
+        self._changes = depth - 1
+        self._longest = 32  # Points of a run; learned.
+
+    def next(self) -> Choices:
+        changes = sorted(self._random.randrange(self._longest) for _ in range(self._changes))
+        return _Priorities(self._random, changes)
+
+    def learn(self, record: Record) -> None:
+        self._longest = max(self._longest, len(record.points))
+
+
+class _Priorities:
+    def __init__(self, random: Random, changes: list[int]) -> None:
+        self._random = random
+        self._changes = changes[::-1]
+        self._lowered = 0.0
+        self._priority: dict[int, float] = {}
+
+    def due(self, at: int) -> int:
+        return max(at, self._changes[-1]) if self._changes else NEVER
+
+    def pick(self, at: int, options: Sequence[int]) -> int:
+        for task in options:
+            if task not in self._priority:
+                self._priority[task] = self._random.random()
+        while self._changes and self._changes[-1] <= at:
+            self._changes.pop()
+            self.gave_way(options[0])
+        best = max(options, key=self._priority.__getitem__)
+        return options.index(best)
+
+    def gave_way(self, task: int) -> None:
+        self._lowered -= 1.0  # Below all the others, and below those lowered before.
+        self._priority[task] = self._lowered

@@ -1,0 +1,13 @@
+"""Stress: sessions on threads of their own over a store whose pages turn all the time, and whether all is in it.
+
+stamps     words that say which operation wrote them
+ledger     what one session did
+judge      whether a store holds what the ledgers say
+writer     one session at work
+life       one opening of a store, its threads, and its judgement
+campaign   rounds of lives, until there was enough
+"""
+
+from .campaign import Campaign, run_stress
+
+__all__ = ["Campaign", "run_stress"]
