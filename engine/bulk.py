@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from . import words as w
+from .arrays import made_by, rows_of, same_width, sequence_of
 from .driver import Driver
 from .errors import DeviceError, EngineError, OperationError
 from .modes import Mode
@@ -60,12 +61,12 @@ class Bulk:
         import numpy as np
 
         if isinstance(keys, np.ndarray):
-            key_rows, value_rows = _rows(keys, "keys"), _rows(values, "values")
+            key_rows, value_rows = rows_of(keys, "keys"), rows_of(values, "values")
             if len(key_rows) != len(value_rows):
                 raise _unequal(len(key_rows), len(value_rows))
             self._run_arrays(w.UPSERT, key_rows, value_rows)
         else:
-            pairs = _sequence(keys, "keys"), _sequence(values, "values")
+            pairs = sequence_of(keys, "keys"), sequence_of(values, "values")
             if len(pairs[0]) != len(pairs[1]):
                 raise _unequal(len(pairs[0]), len(pairs[1]))
             self._run_sequences(w.UPSERT, *pairs)
@@ -73,30 +74,34 @@ class Bulk:
     def add(self, keys: Keys, deltas: Any) -> None:
         import numpy as np
 
-        counts = np.asarray(deltas)
+        counts = made_by(np.asarray, deltas, "deltas")
         if counts.dtype.kind not in "iu" or counts.ndim > 1:
             raise OperationError(f"deltas are {counts.dtype} of shape {counts.shape}: expected integers")
-        count = len(keys)
+        is_array = isinstance(keys, np.ndarray)
+        given: Any = rows_of(keys, "keys") if is_array else sequence_of(keys, "keys")
+        count = len(given)
         if counts.ndim == 1 and len(counts) != count:
             raise _unequal(count, len(counts))
         values = np.broadcast_to(counts, (count,)).astype("<i8" if counts.dtype.kind == "i" else "<u8")
-        rows = _rows(values, "deltas")
-        if isinstance(keys, np.ndarray):
-            self._run_arrays(w.ADD, _rows(keys, "keys"), rows)
+        rows = rows_of(values, "deltas")
+        if is_array:
+            self._run_arrays(w.ADD, given, rows)
         else:
-            self._run_sequences(w.ADD, _sequence(keys, "keys"), [row.tobytes() for row in rows])
+            self._run_sequences(w.ADD, given, [row.tobytes() for row in rows])
 
     def read(self, keys: Keys, dtype: Any) -> Any:
         import numpy as np
 
         if dtype is None:
             if isinstance(keys, np.ndarray):
-                keys = [row.tobytes() for row in _rows(keys, "keys")]
-            return self._read_sequences(_sequence(keys, "keys"))
-        kind = np.dtype(dtype)
-        if kind.hasobject or not kind.itemsize:
+                keys = [row.tobytes() for row in rows_of(keys, "keys")]
+            return self._read_sequences(sequence_of(keys, "keys"))
+        kind = made_by(np.dtype, dtype, "dtype")
+        if kind.hasobject or kind.subdtype or not kind.itemsize:
             raise OperationError(f"dtype {kind}: expected one of a fixed width")
-        rows = _rows(keys, "keys") if isinstance(keys, np.ndarray) else _same_width(_sequence(keys, "keys"))
+        rows = (
+            rows_of(keys, "keys") if isinstance(keys, np.ndarray) else same_width(sequence_of(keys, "keys"))
+        )
         return self._read_arrays(rows, kind)
 
     # -- arrays ------------------------------------------------------------------------------------
@@ -145,20 +150,18 @@ class Bulk:
                 continue
             values[start : start + count][is_here] = from_values[:count][is_here]
             kinds = here & np.uint64(w.RESULT_MASK)
-            self._check_widths(here[(kinds == w.FOUND) & ~is_here] >> np.uint64(w.RESULT_BITS), width, start)
+            done = start + count
+            for other in here[(kinds == w.FOUND) & ~is_here]:
+                raise _misfit(int(other) >> w.RESULT_BITS, width, done)
             left = np.flatnonzero(kinds == w.LEFT)
             asked = [(int(here[n]) >> w.RESULT_BITS, keys[start + n].tobytes()) for n in left]
-            for number, value in zip(left, self._ask(asked), strict=True):
+            for number, value in zip(left, self._ask(asked, done), strict=True):
                 if value is not None:
-                    self._check_widths([len(value)], width, start)
+                    if len(value) != width:
+                        raise _misfit(len(value), width, done)
                     values[start + number] = np.frombuffer(value, np.uint8)
                     found[start + number] = True
         return values.view(kind).reshape(len(keys)), found
-
-    def _check_widths(self, widths: Any, width: int, done: int) -> None:
-        for found in widths:
-            if found != width:
-                raise _with_done(OperationError(f"a value of {found} bytes: expected {width}"), done)
 
     # -- sequences of bytes ------------------------------------------------------------------------
 
@@ -178,7 +181,8 @@ class Bulk:
         """Stage as many from `start` on as fit, one at least; how many."""
         stop = min(len(keys), start + w.BATCH_MAX)
         most = max(_words(keys[n]) + _words(values[n] if values else b"") for n in range(start, stop))
-        stage = self._arrange(w.WORD_BYTES, max(room, _STAGE_WORDS, most) // w.BATCH_MAX * w.WORD_BYTES + 8)
+        needed = max(room + most, _STAGE_WORDS)
+        stage = self._arrange(w.WORD_BYTES, (needed // w.BATCH_MAX + 1) * w.WORD_BYTES)
         batch, data = stage.batch, stage.bytes
         at, limit = stage.keys, stage.expected
         for number in range(start, stop):
@@ -211,10 +215,10 @@ class Bulk:
             if done < count:
                 self._driver.take_back(count - done)
                 room = max(room, (batch[w.OP_VALUE_BYTES] + 7) >> 3)
-            values += self._found(stage, done)
+            values += self._found(stage, done, len(values))
         return values
 
-    def _found(self, stage: Stage, count: int) -> list[bytes | None]:
+    def _found(self, stage: Stage, count: int, before: int) -> list[bytes | None]:
         """The values of the first `count` reads of a table."""
         batch, data = stage.batch, stage.bytes
         values: list[bytes | None] = []
@@ -232,7 +236,7 @@ class Bulk:
                 places.append(number)
                 left.append((told >> w.RESULT_BITS, bytes(data[start : start + batch[row + w.T_KEY_BYTES]])))
             values.append(value)
-        for number, value in zip(places, self._ask(left), strict=True):
+        for number, value in zip(places, self._ask(left, before + count), strict=True):
             values[number] = value
         return values
 
@@ -267,8 +271,11 @@ class Bulk:
             raise _with_done(error, before + done) from error.__cause__
         return batch[w.B_START]
 
-    def _ask(self, asked: list[tuple[int, bytes]]) -> list[bytes | None]:
-        """The values of keys whose chains go on below head at these addresses; in address order, at once."""
+    def _ask(self, asked: list[tuple[int, bytes]], done: int) -> list[bytes | None]:
+        """The values of keys whose chains go on below head at these addresses; in address order, at once.
+
+        `done` reads have ended, these among them, whatever the device says.
+        """
         driver = self._driver
         order = sorted(range(len(asked)), key=lambda number: asked[number][0])
         answers: list[bytes | None] = [None] * len(asked)
@@ -278,7 +285,9 @@ class Bulk:
                 if record is not None and not record.link & w.TOMBSTONE:
                     answers[number] = record.value
         except OSError as error:
-            raise DeviceError(error.errno, f"reading a record: {error}") from error
+            raise _with_done(DeviceError(error.errno, f"reading a record: {error}"), done) from error
+        except EngineError as error:
+            raise _with_done(error, done) from error.__cause__
         driver.device_reads += len(order)
         return answers
 
@@ -305,40 +314,8 @@ def _into(stage: Stage, word: int, width: int) -> Array:
     return area.reshape(stage.count, words * 8)[:, :width]
 
 
-def _rows(given: Any, what: str) -> Array:
-    """An array of n fixed-width items as bytes, shape (n, width)."""
-    import numpy as np
-
-    if not isinstance(given, np.ndarray):
-        raise OperationError(f"{what} are {type(given).__name__}: expected an array, as the others")
-    if given.dtype.hasobject or not given.dtype.itemsize or given.ndim not in (1, 2):
-        raise OperationError(
-            f"{what} are {given.dtype} of shape {given.shape}: expected n items of a fixed width"
-        )
-    plain = np.ascontiguousarray(given)
-    if given.ndim == 2 and given.dtype.itemsize != 1:
-        raise OperationError(
-            f"{what} are {given.dtype} of shape {given.shape}: expected one item a row, or bytes"
-        )
-    if plain.dtype.byteorder == ">":
-        plain = plain.byteswap().view(plain.dtype.newbyteorder("<"))
-    width = plain.dtype.itemsize * (given.shape[1] if given.ndim == 2 else 1)
-    return plain.view(np.uint8).reshape(len(given), width)
-
-
-def _sequence(given: Any, what: str) -> Sequence[bytes]:
-    if isinstance(given, bytes | str) or not isinstance(given, Sequence):
-        raise OperationError(f"{what} are {type(given).__name__}: expected an array or a sequence of bytes")
-    return given
-
-
-def _same_width(keys: Sequence[bytes]) -> Array:
-    import numpy as np
-
-    widths = {len(key) for key in keys if type(key) is bytes}
-    if len(widths) > 1 or any(type(key) is not bytes for key in keys):
-        raise OperationError("keys of several lengths: read them with dtype=None")
-    return np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), *(widths or {1}))
+def _misfit(found: int, width: int, done: int) -> EngineError:
+    return _with_done(OperationError(f"a value of {found} bytes: expected {width}"), done)
 
 
 def _unequal(keys: int, values: int) -> OperationError:

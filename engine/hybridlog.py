@@ -43,7 +43,7 @@ from .runtime import Runtime
 from .settings import Settings
 from .spaces import Spaces
 
-__all__ = ["ColdRecord", "HybridLog", "read_extent", "segment_name", "segment_number"]
+__all__ = ["SEGMENT_PREFIX", "ColdRecord", "HybridLog", "read_extent", "segment_name", "segment_number"]
 
 SEGMENT_PREFIX: Final = "segment-"
 MUTABLE_TENTHS: Final = 9  # Of the ring, in tenths: how far read-only trails the tail.
@@ -314,8 +314,14 @@ class HybridLog:
     # -- truncation --------------------------------------------------------------------------------
 
     def truncate(self, address: int) -> int:
-        """Nothing below `address` is needed any more; the begin that this makes (A1, a page's start)."""
+        """Nothing below `address` is needed any more; the begin that this makes (A1, a page's start).
+
+        Raises OperationError for what is no address up to the tail.
+        """
         control = self.spaces.control
+        tail = load(control, w.TAIL)
+        if type(address) is not int or not 0 <= address <= tail:
+            raise OperationError(f"address is {address!r}: expected an address up to the tail, {tail}")
         with self._lock:
             begin = min(address, load(control, w.HEAD))
             begin -= begin % self.settings.page_bytes
@@ -329,15 +335,12 @@ class HybridLog:
         Those that cannot go now stay for the next time: opening ignores them.
         """
         with self._lock:
-            least = self.pins.least(address)
-            for name in sorted(self._segments):
-                number = segment_number(name)
-                if number is None or (number + 1) * self.settings.segment_bytes > least:
-                    continue
+            least = self.pins.least(address) // self.settings.segment_bytes
+            numbers = {name: segment_number(name) for name in sorted(self._segments)}
+        for name, number in numbers.items():  # Without the lock: taking a large file away takes long.
+            if number is not None and number < least:
                 try:
                     self._device.remove(name)
-                except FileNotFoundError:
-                    pass  # Gone is what it should be.
                 except OSError:
                     continue  # Nothing depends on it; the next checkpoint tries again.
                 self._segments.discard(name)

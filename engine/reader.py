@@ -6,8 +6,8 @@ the epoch table, and enters it for as long as it looks at a frame of the ring.
 Invariants
   V1  a frame is looked at only inside the row, and only for an address that was at or above head since
       it was entered (A5 then keeps the frame); what is below head is read from the device
-  V2  a record is taken as found only where its link is the same before and after, and not locked; a
-      value of one word is read as one word (P7). So no torn value is told
+  V2  a record that is not frozen is taken as found only where its link is the same before and after, and
+      not locked; a value of one word is read as one word (P7). So no torn value is told
   V3  no segment that holds a byte of [begin at the reader's start, tail) goes before the reader ends
   V4  who waits for a record waits outside the row
 
@@ -109,7 +109,7 @@ class Reader:
         for found, record in self.steps(at, address):
             at = found + record.words * w.WORD_BYTES
         unit = self.log.settings.write_unit
-        return at == address or at < address and address % unit == 0
+        return at == address or (at < address and address % unit == 0)
 
     def _on_device(self, address: int) -> ColdRecord:
         # The sizes word alone first: behind padding of one word the device may hold nothing.
@@ -193,7 +193,8 @@ class SharedReader(Reader):
         try:
             if address >= load(spaces.control, w.HEAD):
                 record, is_still = self._in_ring(address)
-                return record if is_still and not record.link & unfit else None
+                is_frozen = address < load(spaces.control, w.SAFE_READ_ONLY)
+                return record if is_frozen or (is_still and not record.link & unfit) else None
         finally:
             store(spaces.epochs, state, w.IDLE)
         return self._on_device(address)

@@ -23,9 +23,9 @@ from dataclasses import dataclass, replace
 from . import words as w
 from .device import Device
 from .epoch import Epochs
-from .errors import CorruptionError, MissingStoreError, NotAStoreError, SerialError, SettingsError
+from .errors import CorruptionError, MissingStoreError, NotAStoreError, SettingsError
 from .extents import ExtentTable
-from .hybridlog import HybridLog, segment_name
+from .hybridlog import SEGMENT_PREFIX, HybridLog, segment_name
 from .index import HashIndex
 from .layout import ROOT_BYTES, Block, Extent, Pointer, Root, Version, VoidRange
 from .modes import Mode, choose_mode
@@ -36,11 +36,9 @@ from .runtime import Runtime
 from .sessions import SessionRegistry
 from .settings import Settings, plan_memory
 from .spaces import Spaces
-from .tables import NO_BLOCK, TABLE_FILE, Tables
+from .tables import NO_BLOCK, TABLE_FILE, Tables, check_extents, check_order
 
 __all__ = ["SEGMENT_PREFIX", "Recovered", "check_extents", "check_order", "recover"]
-
-SEGMENT_PREFIX = segment_name(0)[: -len("00000000")]
 
 
 @dataclass(slots=True)
@@ -120,8 +118,21 @@ def recover(
     if not read_only:
         _take_over(device, poison, log, roots, root, names, segments)
     return Recovered(
-        root, chosen, block, voids, log, index, system, sessions, tables, roots, poison, epochs, mode, findings
-    )  # fmt: skip
+        root,
+        chosen,
+        block,
+        voids,
+        log,
+        index,
+        system,
+        sessions,
+        tables,
+        roots,
+        poison,
+        epochs,
+        mode,
+        findings,
+    )
 
 
 # -- nothing there yet -----------------------------------------------------------------------------
@@ -214,46 +225,6 @@ def _load_tables(
     return block, extents
 
 
-def check_order(older: Block, newer: Block) -> None:
-    """Versions, addresses and each session's serial only grow from checkpoint to checkpoint."""
-    if older.version >= newer.version or older.final > newer.fuzzy_start:
-        raise CorruptionError(
-            TABLE_FILE,
-            newer.previous.offset,
-            f"checkpoint {tuple(older.version)} up to {older.final}",
-            f"one before {tuple(newer.version)} and {newer.fuzzy_start}",
-        )
-    serials = {mark.number: mark.serial for mark in newer.sessions}
-    for mark in older.sessions:
-        if serials.get(mark.number, mark.serial) < mark.serial:
-            raise SerialError(
-                TABLE_FILE,
-                newer.previous.offset,
-                f"serial {mark.serial} of {mark.name!r}",
-                "none above the later one",
-            )
-
-
-def check_extents(
-    extents: list[Extent], final: int, head: Pointer, begin: int = 0, segment_bytes: int = 1
-) -> None:
-    """They follow one another to `final`, from where `begin`'s segment starts, or an earlier one does.
-
-    Raises CorruptionError.
-    """
-    at = extents[0].start if extents else 0
-    if at > begin or at % segment_bytes:
-        raise CorruptionError(
-            TABLE_FILE, head.offset, f"a first extent at {at}", f"the start of a segment, at most {begin}"
-        )
-    for extent in extents:
-        if extent.start != at or not extent.length:
-            raise CorruptionError(TABLE_FILE, head.offset, f"an extent at {extent.start}", f"one at {at}")
-        at += extent.length
-    if at != final:
-        raise CorruptionError(TABLE_FILE, head.offset, f"extents up to {at}", f"up to {final}")
-
-
 def _voids(block: Block | None) -> list[VoidRange]:
     """R3: what this recovery leaves behind, and what earlier ones did."""
     if block is None:
@@ -280,7 +251,7 @@ def _load_log(
     ring = log.spaces.ring_bytes
     log_bytes = log.spaces.log_bytes
     address = max(block.begin, w.FIRST_ADDRESS)
-    # Below begin's page nothing is needed: that a bit is wrong there, or a file gone, is nothing to refuse for.
+    # Below begin's page nothing is needed: a wrong bit there is no reason to refuse.
     for number in range(log.extents.below(block.begin - block.begin % page), len(log.extents)):
         extent = log.extents[number]
         frame = extent.start & (ring - 1)

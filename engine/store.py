@@ -5,24 +5,25 @@ Design principles
   2  every entry asks the poison first
   3  what opening reports is an acknowledgement: it survives the next power cut
 
-Threads: any, with a session each; `items`, `check` and `close` want the others at rest.
+Threads: any, with a session each; `check` and `close` want the others at rest.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from types import TracebackType
 from typing import Self
 
 from . import words as w
-from .audit import check_log, live_items
+from .audit import check_log
 from .checkpoint import Checkpointer, CheckpointPoint, CheckpointTicket
 from .device import Device, FileDevice, claim, unclaim
 from .driver import Driver
 from .errors import ClosedError, ReadOnlyError, SettingsError, StoreLockedError
 from .layout import Version
 from .phases import CheckpointKind, Phase
+from .reader import LogRecord, Readers, guarded
 from .recovery import Recovered, recover
 from .roots import Finding
 from .runtime import Runtime, ThreadRuntime
@@ -64,6 +65,7 @@ class FasterKv:
             parts.root,
             parts.voids,
         )
+        self._readers = Readers(parts.log, parts.index, parts.sessions, parts.epochs, parts.mode, runtime)
         block = parts.block
         if block is not None:
             serials = {mark.name: mark.serial for mark in block.sessions}
@@ -263,10 +265,37 @@ class FasterKv:
             kernels=parts.mode.name,
         )
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Live keys and values, chain by chain of the index; takes no serial. At rest only. O(log)."""
+    def items(self) -> Generator[tuple[bytes, bytes], None, None]:
+        """Live keys and values, beside running sessions; takes no serial. O(log).
+
+        Every key that is live all the while comes once, with a value that it had at some moment of it.
+        Raises ClosedError, DeviceError, CorruptionError, SessionError (256 sessions and iterators are live).
+        """
         self._check_open()
-        return live_items(self._parts.log, self._parts.index)
+        return guarded(self._readers.items(), self._check_open)
+
+    def scan(self, begin: int | None = None, end: int | None = None) -> Generator[LogRecord, None, None]:
+        """The log's records in [begin, end), oldest first, beside running sessions. O(end - begin).
+
+        Overwritten ones too, and tombstones (`value` None); a truncation meanwhile takes none of them away.
+
+        begin   an address that a scan has given, a tail, or a page's start; None: the log's begin
+        end     None: the tail as it is now
+
+        Raises OperationError for other addresses, at once; the iterator raises what `items` does.
+        """
+        self._check_open()
+        return guarded(self._readers.scan(begin, end), self._check_open)
+
+    def truncate_before(self, address: int) -> int:
+        """Drop the log below `address`, and keys whose newest record is there; the begin that this makes.
+
+        At once for what reads from now on; durable, and the files gone, with the next checkpoint that is
+        started. Rounded down to a page's start; what is in memory stays. Once whole segments go, older
+        checkpoints can no longer be opened. Raises OperationError for what is no address up to the tail.
+        """
+        self._check_writable()
+        return self._parts.log.truncate(address)
 
     def check(self) -> None:
         """Audit the invariants of index and log against each other. At rest only. O(log).

@@ -2,9 +2,12 @@
 
 Invariants
   1  a block starts at a write unit of its own and is never written again once a root names it
-  2  a block names the extents since the block before it; one marked full names all of them
+  2  a block names the extents since the block before it; one marked full names all of them,
+     but for those of segments that its begin has left
   3  a chain has a full block at most every CHAIN_BLOCKS_MAX blocks, so opening reads no more
      than that many of the newest
+  4  no block of a chain lists an extent of a segment that its newest block's begin has left: where
+     one would, the newest is full and has none before it
 
 Threads: appended to under the checkpoint's driver.
 """
@@ -15,12 +18,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from .device import Device, read_exactly, write_fully
-from .errors import CorruptionError
-from .layout import Block, Pointer, checksum, decode_block, encode_block
+from .errors import CorruptionError, SerialError
+from .layout import Block, Extent, Pointer, checksum, decode_block, encode_block
 from .poison import Poison
 from .roots import Finding
 
-__all__ = ["CHAIN_BLOCKS_MAX", "TABLE_FILE", "Tables"]
+__all__ = ["CHAIN_BLOCKS_MAX", "TABLE_FILE", "Tables", "check_extents", "check_order"]
 
 TABLE_FILE: Final = "tables"
 CHAIN_BLOCKS_MAX: Final = 64
@@ -94,3 +97,47 @@ class Tables:
         if found != pointer.crc:
             raise CorruptionError(TABLE_FILE, pointer.offset, f"CRC-32C {found:08x}", f"{pointer.crc:08x}")
         return decode_block(data, TABLE_FILE, pointer.offset)
+
+
+def check_order(older: Block, newer: Block) -> None:
+    """Versions, addresses and each session's serial only grow from checkpoint to checkpoint."""
+    if older.version >= newer.version or older.final > newer.fuzzy_start:
+        raise CorruptionError(
+            TABLE_FILE,
+            newer.previous.offset,
+            f"checkpoint {tuple(older.version)} up to {older.final}",
+            f"one before {tuple(newer.version)} and {newer.fuzzy_start}",
+        )
+    if older.begin > newer.begin:
+        raise CorruptionError(
+            TABLE_FILE, newer.previous.offset, f"begin {older.begin}", f"none above {newer.begin}"
+        )
+    serials = {mark.number: mark.serial for mark in newer.sessions}
+    for mark in older.sessions:
+        if serials.get(mark.number, mark.serial) < mark.serial:
+            raise SerialError(
+                TABLE_FILE,
+                newer.previous.offset,
+                f"serial {mark.serial} of {mark.name!r}",
+                "none above the later one",
+            )
+
+
+def check_extents(
+    extents: list[Extent], final: int, head: Pointer, begin: int = 0, segment_bytes: int = 1
+) -> None:
+    """They follow one another to `final`, from where `begin`'s segment starts, or an earlier one does.
+
+    Raises CorruptionError.
+    """
+    at = extents[0].start if extents else 0
+    if at > begin or at % segment_bytes:
+        raise CorruptionError(
+            TABLE_FILE, head.offset, f"a first extent at {at}", f"the start of a segment, at most {begin}"
+        )
+    for extent in extents:
+        if extent.start != at or not extent.length:
+            raise CorruptionError(TABLE_FILE, head.offset, f"an extent at {extent.start}", f"one at {at}")
+        at += extent.length
+    if at != final:
+        raise CorruptionError(TABLE_FILE, head.offset, f"extents up to {at}", f"up to {final}")

@@ -99,7 +99,7 @@ class SessionsProgram:
         if kind < Kind.CHECKPOINT:
             self._call(operation)
         elif kind in (Kind.CHECKPOINT, Kind.START):
-            self._acked = dict(self._subject.checkpoint())
+            self._acked = self._subject.checkpoint()
 
     def _call(self, operation: Operation) -> None:
         session = operation.session
@@ -114,8 +114,9 @@ class SessionsProgram:
     def judge(self, record: Record) -> Verdict:
         """What the oracles say of a run whose tasks all ended."""
         subject = self._subject
+        stats = subject.store.stats()
         for what in ("in_place", "copied", "retries", "device_reads", "drains"):
-            if getattr(subject.store.stats(), what):
+            if getattr(stats, what):
                 self._reached[what] = self._reached.get(what, 0) + 1
         try:
             content = subject.read_all()

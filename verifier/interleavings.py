@@ -2,13 +2,14 @@
 
     program   a setting (what the key's state is when the sessions begin), FORK, an operation or two a lane
 
-    settings  absent, mutable, deleted, frozen by a checkpoint, on the device, mutable with the page
-              almost full
+    settings  absent, mutable, full (mutable, and what grows has to be copied), deleted, frozen by a
+              checkpoint, on the device, on the last mutable page, mutable with the page almost full
     lanes     one session alone; two sessions with an operation each on one key, or on two; two with a
               checkpoint beside them; two operations against one; three sessions
 
 For two lanes every unordered pair of {upsert, upsert of two words, delete, rmw, read, insert} on one key
-is there: 21 pairs in each of 6 settings, 126 programs, and every one beside a checkpoint.
+is there, those with a read in both orders: 25 pairs in each of 8 settings, 200 programs, and every one
+beside a checkpoint.
 
 Invariant: programs come in the order of their operations beside each other, those of one session first.
 """
@@ -32,6 +33,7 @@ __all__ = [
     "SETTINGS",
     "Searched",
     "alone",
+    "deeper",
     "pairs",
     "portfolio",
     "random_lanes",
@@ -49,9 +51,11 @@ _TURNING: Final = tuple(Operation(Kind.UPSERT, _WRITER, 2 + number, SIZES - 1) f
 SETTINGS: Final[dict[str, Program]] = {
     "absent": (),
     "mutable": (Operation(Kind.UPSERT, _WRITER, 0, SIZES),),
+    "full": (Operation(Kind.UPSERT, _WRITER), Operation(Kind.RMW, _WRITER)),
     "deleted": (Operation(Kind.UPSERT, _WRITER), Operation(Kind.DELETE, _WRITER)),
     "frozen": (Operation(Kind.UPSERT, _WRITER, 0, SIZES), _CHECKPOINT),
     "on the device": (Operation(Kind.UPSERT, _WRITER, 0, SIZES), *_TURNING),
+    "on the last mutable page": (Operation(Kind.UPSERT, _WRITER, 0, SIZES), *_TURNING[:4]),
     "page almost full": (*_TURNING[:4], Operation(Kind.UPSERT, _WRITER, 0, 1)),
 }
 _ALPHABET: Final = (
@@ -61,6 +65,12 @@ _ALPHABET: Final = (
     (Kind.RMW, 0),
     (Kind.READ, 0),
     (Kind.INSERT, 0),
+)
+_READ: Final = (Kind.READ, 0)
+# Who comes first runs first: a reader that is overtaken takes no preemption more than a writer that is.
+_PAIRS: Final = (
+    *combinations_with_replacement(_ALPHABET, 2),
+    *((_READ, other) for other in _ALPHABET if other not in (_READ, (Kind.INSERT, 0))),
 )
 
 
@@ -81,7 +91,7 @@ def pairs(*, has_checkpoint: bool = False) -> Iterator[Program]:
     """Two sessions, one operation each, on one key; with `has_checkpoint` one of those beside them."""
     more = (_CHECKPOINT,) if has_checkpoint else ()
     for setting in SETTINGS.values():
-        for first, second in combinations_with_replacement(_ALPHABET, 2):
+        for first, second in _PAIRS:
             yield (*setting, _FORK, _operation(first, 0), _operation(second, 1), *more)
 
 
@@ -100,8 +110,26 @@ def wider() -> Iterator[Program]:
                 yield (*setting, _FORK, _operation(first, 0), _operation(second, 0), _operation(second, 1))
 
 
+def deeper() -> Iterator[Program]:
+    """Two sessions on one key, while boundaries move: by a checkpoint, or by pages that turn.
+
+    For searches that one preemption does not end.
+    """
+    meetings = [
+        ((Kind.RMW, 0), (Kind.RMW, 0)),
+        ((Kind.UPSERT, SIZES), (Kind.READ, 0)),
+        ((Kind.RMW, 0), (Kind.READ, 0)),
+    ]
+    large = tuple(Operation(Kind.UPSERT, 2, 1 + number, SIZES - 1) for number in range(3))
+    for name in ("on the last mutable page", "mutable", "full", "frozen", "absent"):
+        for first, second in meetings:
+            for moving in (large[:1], (_CHECKPOINT,), large, (*large[:1], _CHECKPOINT)):
+                yield (*SETTINGS[name], _FORK, _operation(first, 0), _operation(second, 1), *moving)
+
+
 def random_lanes(random: Random, geometry: str) -> Tape:
-    """Two or three sessions of one to three operations each, in a random setting, often beside a checkpoint."""
+    """Two or three sessions of one to three operations each, in a random setting, half of them beside a
+    checkpoint."""
     setting = random.choice(list(SETTINGS.values()))
     beside: list[Operation] = []
     for session in range(random.choice((2, 2, 3))):

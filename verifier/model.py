@@ -24,8 +24,7 @@ from .tape import Kind, Operation
 __all__ = ["STAMPS_MAX", "Issued", "Model", "Result", "apply", "issue", "replay", "session_name"]
 
 STAMPS_MAX: Final = 128
-# By size: one word or so, a third of a page, most of it; and two words, which can be torn.
-_PADDING: Final = (b"", b"." * 150, b"." * 380, b"." * 8)
+_PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
 
 Result = bytes | bool | None
 
@@ -61,14 +60,11 @@ def session_name(session: int) -> str:
 
 def issue(operation: Operation, serial: int, recoveries: int = 0) -> Issued:
     """The operation as session `operation.session` issues it with `serial`."""
-    return Issued(
-        Kind(operation.kind),
-        operation.session,
-        serial,
-        b"key-%d" % operation.key,
-        b"%d.%d%b;" % (operation.session, serial, b"'" * recoveries),
-        _PADDING[operation.size],
-    )
+    stamp = b"%d.%d%b;" % (operation.session, serial, b"'" * recoveries)
+    # One size more: two words, and whose they are stands in both, so that a torn value shows.
+    padding = _PADDING[operation.size] if operation.size < len(_PADDING) else b"...." + stamp
+    key = b"key-%d" % operation.key
+    return Issued(Kind(operation.kind), operation.session, serial, key, stamp, padding)
 
 
 def apply(content: dict[bytes, bytes], issued: Issued) -> Result:

@@ -29,6 +29,7 @@ from .model import Issued, issue, replay, session_name
 from .prefix import meets, show
 from .subjects import Bound, MakeStore
 from .tape import Crash, Era, Kind, Operation, Tape, encode_tape
+from .timeline import tell_beside
 from .verdict import Unknown, Violation
 from .world import Run, recovered_bound
 
@@ -49,14 +50,15 @@ _FAR: Final = {
 def tell(tape: Tape, run: Run, *, path: str = "", make_store: MakeStore | None = None) -> str:
     """The whole story; `path` is where the tape is kept, if it is."""
     lines = [*_header(tape, run), ""]
+    if run.beside is not None:
+        return "\n".join([*lines, *tell_beside(run.beside), "", *_again(tape, path), ""])
     groups = _groups(tape)
     for number, segment in enumerate(run.segments):
         lines += [*_Story(tape, run, groups[number], number).lines(segment), ""]
     if isinstance(run.verdict, Violation):
         comparison = _comparison(tape, run, make_store or make_faster(tape.geometry))
         lines += [*comparison, *([""] if comparison else [])]
-    lines += _again(tape, path)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_again(tape, path), ""])
 
 
 def _header(tape: Tape, run: Run) -> Iterator[str]:

@@ -81,7 +81,7 @@ class FasterSubject:
             return session.insert(key, issued.value)
         return session.delete(key)
 
-    def checkpoint(self) -> Bound:
+    def checkpoint(self) -> dict[int, int]:
         """A whole checkpoint; one that was started is driven to its end in its place."""
         ticket = self._ticket or self.store.start_checkpoint()
         self._ticket = None

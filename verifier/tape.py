@@ -58,10 +58,7 @@ class Kind(IntEnum):
     REOPEN = 6  # Close cleanly, open again: an era's end without a crash, written as a step.
     START = 7  # Begin a checkpoint that STEP takes on.
     STEP = 8
-    FORK = 10  # In a tape for `sessions`: what follows runs side by side, a task for each session.
-
-
-_KINDS: Final = frozenset(Kind)
+    FORK = 9  # In a tape for `sessions`: what follows runs side by side, a task for each session.
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -108,7 +105,7 @@ _DECODER = msgspec.json.Decoder(Tape)
 def clamp(operation: Operation) -> Operation:
     """The operation with every number in its range."""
     return Operation(
-        operation.kind if operation.kind in _KINDS else Kind.UPSERT,
+        min(max(operation.kind, 0), max(Kind)),
         min(max(operation.session, 0), SESSIONS_MAX - 1),
         min(max(operation.key, 0), KEYS_MAX - 1),
         min(max(operation.size, 0), SIZES),

@@ -19,7 +19,7 @@ import pytest
 RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "engine": (
         ("errors",),
-        ("settings", "layout", "words", "poison", "sources", "entries", "objects"),
+        ("settings", "layout", "words", "poison", "arrays", "sources", "entries", "objects"),
         ("device", "atomics", "spaces", "extents", "dialect"),
         ("runtime", "probe", "phases", "stats", "intrinsics"),
         ("records",),
@@ -59,7 +59,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("prefix", "linear"),
         ("schedule",),
         ("concurrent",),
-        ("interleavings", "world"),
+        ("interleavings", "world", "timeline"),
         ("recoveries",),
         ("crashes", "faults", "damage", "stress", "kill"),
         ("machine",),

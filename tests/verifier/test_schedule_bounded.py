@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from engine import atomics
-from verifier.schedule import Bounded, Record, Scheduler, encode, explore, replay_schedule
+from verifier.schedule import Bounded, Record, Scheduler, decode, encode, explore, replay_schedule
 from verifier.verdict import OK, Verdict
 
 Step = tuple[str, int, int]  # What to do, to which cell, and which value to store or to look for.
@@ -143,6 +143,18 @@ def test_lock_tried_in_vain_changes_no_order() -> None:
     tasks: list[list[Step]] = [[("lock", 8, 0)], [("lock", 9, 0)]]
     assert _order(tasks, ()) == _order(tasks, (2, 1))
     assert _order(tasks, ()) != _order(tasks, (0, 1))
+
+
+def test_ints_and_deviations_are_one_schedule() -> None:
+    random = Random(2)
+    for _ in range(200):
+        points = sorted(random.sample(range(50), random.randrange(6)))
+        deviations = tuple((point, random.randrange(1, 4)) for point in points)
+        assert decode(encode(deviations)) == deviations
+    assert decode(()) == ()
+    assert decode((5,)) == ()
+    assert decode((-3, 1)) == ((0, 1),)
+    assert decode((2, 0, 1, 1)) == ((4, 1),)
 
 
 def test_search_that_hits_its_limit_is_not_complete() -> None:

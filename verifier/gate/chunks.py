@@ -23,6 +23,7 @@ from ..mutants.hunt import kill
 from ..profiles import CrashPlan, ModelPlan, MutantsPlan
 from ..programs import count_programs, random_tapes, small_programs
 from ..tape import Operation
+from ..verdict import Violation
 from .document import Hunted
 
 __all__ = [
@@ -47,6 +48,7 @@ class Result:
     coverage: Coverage = field(default_factory=Coverage)
     finding: Finding | None = None
     planted: Hunted | None = None
+    objection: Violation | None = None  # A violation that no tape repeats.
     unknown: str = ""
 
 

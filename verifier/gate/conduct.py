@@ -2,7 +2,7 @@
 
 Invariants
   1  verdict and figures do not depend on the number of lanes: chunks are fixed, merging is in order,
-     and a stage ends with its first violation in that order
+     and a stage ends with its first violation in that order; not so `stress`, whose threads run as they may
   2  a stage with a violation is the last one: what is planted in a broken store proves nothing
   3  what was not searched, since a budget was spent, is undecided; it is never passed over
   4  figures are owed under the law they were measured under; under another law only the programs are
@@ -21,10 +21,12 @@ from faultfs import Law
 from ..crashes import Coverage
 from ..profiles import CrashPlan, Floor, ModelPlan, Profile
 from ..programs import count_programs
+from ..verdict import Violation
 from .chunks import Chunk, Result, SmallPrograms, cut_crash, cut_model, cut_mutants
-from .document import Bound, GateReport, Stage
+from .document import NO_LAW, Bound, GateReport, Stage, Violated
 from .findings import take_down
 from .lanes import Lanes
+from .stressed import cut_stress
 
 __all__ = ["Progress", "run_gate"]
 
@@ -88,6 +90,8 @@ def _stages(profile: Profile, law: str | None, seed: int) -> Iterator[tuple[str,
         stage = _stage(crash, law)
         stage.bounds = [_bound(crash, geometry, stage.law) for geometry in crash.exhaustive.geometries]
         yield "crash", stage, list(cut_crash(crash, stage.law, seed))
+    if (stress := profile.stress) is not None:
+        yield "stress", Stage(NO_LAW, stress.floor), list(cut_stress(stress, seed))
     if (mutants := profile.mutants) is not None:
         yield "mutants", Stage(_MUTANTS_LAW, mutants.floor), list(cut_mutants(mutants, seed))
 
@@ -139,6 +143,9 @@ def _run_stage(
                 continue
             _merge(stage, chunk, result)
             progress(name, done, len(chunks))
+            if result.objection is not None:
+                stage.violations.append(_untaped(result.objection, result.coverage, otherwise))
+                return
             if result.finding is not None:
                 take_down(result.finding, name, stage, lanes, folder, otherwise)
                 return
@@ -151,6 +158,18 @@ def _run_stage(
         for bound in stage.bounds:
             bound.complete = _is_complete(bound)
         stage.seconds = round(monotonic() - started, 2)
+
+
+def _untaped(objection: Violation, coverage: Coverage, otherwise: str) -> Violated:
+    """A violation as it is told: by what the store held, and by the line that tries again."""
+    return Violated(
+        objection.oracle,
+        objection.breach.value,
+        objection.detail,
+        coverage.reached.get("appends", 0),
+        file="",
+        repeat=otherwise,
+    )
 
 
 def _merge(stage: Stage, chunk: Chunk, result: Result) -> None:

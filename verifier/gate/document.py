@@ -6,7 +6,7 @@ Invariants
   1  a figure that a floor names and the stage does not reach is a shortfall; so is an unknown figure
   2  exit: 130 interrupted, 1 violation, 5 nondeterminism, 4 undecided, 3 below a floor, 0 none of them,
      in this order: what is worse, or explains the rest, is said first
-  3  but for `seconds` and `cpu_seconds`, equal profile, seed and law give equal documents
+  3  but for `seconds`, `cpu_seconds` and the stage `stress`, equal profile, seed and law give equal documents
 """
 
 from __future__ import annotations
@@ -17,9 +17,20 @@ import msgspec
 
 from ..profiles import Floor
 
-__all__ = ["SCHEMA", "VERDICTS", "Bound", "GateReport", "Hunted", "Stage", "Violated", "json_schema"]
+__all__ = [
+    "NO_LAW",
+    "SCHEMA",
+    "VERDICTS",
+    "Bound",
+    "GateReport",
+    "Hunted",
+    "Stage",
+    "Violated",
+    "json_schema",
+]
 
 SCHEMA: Final = 1
+NO_LAW: Final = ""  # Of a stage in which no power is cut.
 Exit = Literal[0, 1, 3, 4, 5, 130]
 VERDICTS: Final[dict[Exit, str]] = {
     0: "consistent",
@@ -189,19 +200,23 @@ class GateReport(msgspec.Struct):
         for programs, names in sorted(counts.items()):
             parts.append(f"all {programs:,} programs of {' and of '.join(names)}")
         # What is judged with a bug planted proves nothing of the store.
-        sound = [stage for stage in stages if not stage.mutants]
+        sound = [stage for stage in stages if not stage.mutants and stage.law != NO_LAW]
         if sound:
             crashes, programs = (sum(getattr(s, name) for s in sound) for name in ("distinct", "programs"))
             parts.append(f"{crashes:,} distinct crash states in {programs:,} programs")
+        appends = sum(stage.reached.get("appends", 0) for stage in stages)
+        if appends:
+            parts.append(f"{appends:,} appends of sessions side by side, each exactly once")
         planted = [each for stage in stages for each in stage.mutants]
         if planted:
             parts.append(f"{sum(each.killed for each in planted)} of {len(planted)} planted bugs killed")
-        under = [f"law {', '.join(sorted({stage.law for stage in stages}))}"]
+        laws = sorted({stage.law for stage in stages} - {NO_LAW})
+        under = [f"law {', '.join(laws)}"] if laws else []
         if bounds:
             times = {0: "not crashed", 1: "crashed once"}
             depth = max(bound.depth for bound in bounds)
             under.append(f"recovery {times.get(depth, f'crashed {depth} times')} inside")
-        return f"proved: {'; '.join(parts)}; 0 violations ({', '.join(under)})"
+        return f"proved: {'; '.join(parts)}; 0 violations" + (f" ({', '.join(under)})" if under else "")
 
 
 def json_schema() -> bytes:

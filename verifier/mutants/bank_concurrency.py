@@ -124,15 +124,6 @@ _LOCKS: Final = (
         "WRONG_RESULT",
     ),
     _planted(
-        "seal-left-where-the-copy-failed",
-        "FASTER issue 779: a record stayed sealed though nothing took its place",
-        "engine.kernels",
-        "        batch[w.N_COPIED] += 1\n    else:\n        store(log, at + w.LINK, link)\n",
-        "        batch[w.N_COPIED] += 1\n",
-        "progress",
-        "HANG",
-    ),
-    _planted(
         "lock-left-where-the-swap-failed",
         "FASTER 54b92c99: a latch was kept on one of several ways out",
         "engine.kernels",

@@ -35,7 +35,7 @@ __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection
 
 OPERATIONS_MAX: Final = 6
 PROGRAMS_MAX: Final = 6_000
-LIMIT_SECONDS: Final = 40  # Processor time of one child.
+LIMIT_SECONDS: Final = 90  # Processor time of one child.
 
 Answer = dict[str, Any]
 

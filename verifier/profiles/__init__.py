@@ -15,7 +15,7 @@ from __future__ import annotations
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -36,6 +36,7 @@ __all__ = [
     "Profile",
     "ProfileError",
     "RandomPlan",
+    "StressPlan",
     "load_profile",
     "names",
     "parse_profile",
@@ -98,6 +99,16 @@ class CrashPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     law: str = "posix"
 
 
+class StressPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sessions on threads of their own, for so many seconds or appends, whichever is first; 0: no bound."""
+
+    floor: Floor
+    seconds: Annotated[int, msgspec.Meta(ge=0)] = 0
+    appends: Annotated[int, msgspec.Meta(ge=0)] = 0
+    sessions: Annotated[int, msgspec.Meta(ge=2, le=16)] = 10
+    kernels: Literal["compiled", "interpreted"] = "compiled"
+
+
 class MutantsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every planted bug, or those that are named."""
 
@@ -112,6 +123,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
     model: ModelPlan | None = None
     crash: CrashPlan | None = None
+    stress: StressPlan | None = None
     mutants: MutantsPlan | None = None
 
 
@@ -140,7 +152,7 @@ def parse_profile(text: str, name: str) -> Profile:
     try:
         profile = msgspec.convert(tomllib.loads(text), Profile)
         _check_names(profile)
-        for stage in (profile.model, profile.crash, profile.mutants):
+        for stage in (profile.model, profile.crash, profile.stress, profile.mutants):
             _check_floor({} if stage is None else stage.floor)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnknownLawError, RecursionError) as error:
         raise ProfileError(f"profile {name}: {error}") from None
@@ -156,6 +168,8 @@ def _check_names(profile: Profile) -> None:
     if profile.crash is not None:
         Law.of(profile.crash.law)
         used += [profile.crash.exhaustive.geometries, profile.crash.random.geometries]
+    if profile.stress is not None and not profile.stress.seconds and not profile.stress.appends:
+        raise msgspec.ValidationError("stress has neither seconds nor appends: it would not end")
     if profile.mutants is not None:
         strangers = set(profile.mutants.only).difference(mutant.name for mutant in BANK)
         if strangers:

@@ -1,16 +1,19 @@
 """Schedules: every order in which tasks can run, chosen, recorded, replayed, searched.
 
-record      what happened under one schedule; a schedule as ints
-strategies  which schedule to run next: replay, random walk, PCT
-bounded     every schedule of few preemptions
-tasks       the Scheduler: a Runtime whose tasks take turns
-explore     runs a program under many schedules; the first finding, its shortest schedule
+codes        numbers for marks, locks and words, and what they stand for
+record       what happened under one schedule; a schedule as ints
+strategies   which schedule to run next: replay, random walk, PCT
+bounded      every schedule of few preemptions
+task, lock   what the scheduler juggles
+news         when a condition is worth asking again
+tasks        the Scheduler: a Runtime whose tasks take turns
+exploration  a program under many schedules; the first finding, its shortest schedule
 """
 
 from __future__ import annotations
 
 from .bounded import Bounded
-from .explore import Exploration, Finding, Program, explore, replay_schedule, shrink_switches
+from .exploration import Exploration, Finding, Program, explore, replay_schedule, shrink_switches
 from .record import Record, decode, encode
 from .strategies import Choices, Pct, RandomWalk, Replay, Strategy
 from .tasks import Scheduler

@@ -1,6 +1,7 @@
 """Strategies: which schedule to run next.
 
     Replay        one schedule, given by its ints
+    Blocks        one schedule, given as runs of points
     RandomWalk    at every point, with a fixed probability, any other task goes on
     Pct           random priorities, lowered at d - 1 random points; finds a bug of depth d among n tasks
                   and k points with probability >= 1 / (n * k**(d-1))
@@ -23,7 +24,7 @@ from typing import Final, Protocol
 
 from .record import Record, decode
 
-__all__ = ["NEVER", "Choices", "Pct", "RandomWalk", "Replay", "Strategy"]
+__all__ = ["NEVER", "Blocks", "Choices", "Pct", "RandomWalk", "Replay", "Strategy"]
 
 NEVER: Final = 1 << 62
 
@@ -73,6 +74,31 @@ class Replay:
 
     def gave_way(self, task: int) -> None:
         """Nothing to do: the schedule is relative to the default."""
+
+
+class Blocks:
+    """So many points of this task, then so many of that, as far as they can go on; then the default."""
+
+    def __init__(self, blocks: Iterable[tuple[int, int]]) -> None:
+        self._left = list(blocks)[::-1]
+        self._task = -1
+        self._last = -1  # Point at which the block ends.
+
+    def due(self, at: int) -> int:
+        return max(at, self._last) if self._left else NEVER
+
+    def pick(self, at: int, options: Sequence[int]) -> int:
+        if at < self._last and options[0] == self._task:
+            return 0
+        while self._left:
+            self._task, length = self._left.pop()
+            if self._task in options:
+                self._last = at + length
+                return options.index(self._task)
+        return 0
+
+    def gave_way(self, task: int) -> None:
+        """Nothing to do: the blocks have an end."""
 
 
 class RandomWalk:

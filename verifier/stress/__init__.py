@@ -1,4 +1,4 @@
-"""Stress: sessions on threads of their own over a store whose pages turn all the time, and whether all is in it.
+"""Stress: sessions on threads of their own over a store whose pages turn, and whether all is in it.
 
 stamps     words that say which operation wrote them
 ledger     what one session did

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -28,9 +29,8 @@ __all__ = ["MIXES", "STRESSED", "Campaign", "run_stress"]
 
 SWITCH_SECONDS: Final = 1e-5
 LIVES: Final = 3  # In a round: two recoveries, the second of a store with a void range.
-LIFE_SECONDS: Final = 2.0
 LIFE_APPENDS: Final = 200_000  # Bounds the log, which is in memory and only grows: half a KiB an append.
-AUDITED: Final = 4  # One round in so many is short enough for the engine's own audit.
+AUDITED: Final = 5  # One round in so many is short enough for the engine's own audit.
 AUDITED_APPENDS: Final = 4_000
 
 _SMALL: Final = {"page_bytes": 1 << 14, "segment_bytes": 1 << 20, "write_unit": 512, "extent_bytes": 1 << 12}
@@ -39,9 +39,33 @@ STRESSED: Final = (
     Settings(**_SMALL, ring_pages=16, index_buckets=64),
     Settings(**_SMALL, ring_pages=8, index_buckets=2, hash_mask=63 << 58 | 1),  # Keys share chains.
 )
+# Appends, which are read, changed in Python, and written back; and kernels at work for as long as can be, so
+# that two of them really are at once.
 MIXES: Final = (
-    Mix(lists=200, sums=24, registers=24, burst=32, batch=64, early=32, weights=(12, 1, 3, 1, 2, 1)),
-    Mix(lists=24, sums=8, registers=8, burst=32, batch=256, early=8, weights=(6, 1, 4, 2, 1, 1)),
+    Mix(
+        lists=200,
+        sums=24,
+        registers=24,
+        burst=32,
+        batch=64,
+        written=64,
+        width=0,
+        early=32,
+        weights=(16, 1, 1, 1, 1, 1),
+        seconds=2.5,
+    ),
+    Mix(
+        lists=16,
+        sums=8,
+        registers=8,
+        burst=4,
+        batch=1024,
+        written=256,
+        width=32,
+        early=8,
+        weights=(1, 1, 24, 3, 1, 3),
+        seconds=2.0,
+    ),
 )
 
 
@@ -51,12 +75,18 @@ class Campaign:
 
     verdict: Verdict = OK
     reached: Counter[str] = field(default_factory=Counter)
+    _list_operations: int = 0  # Of rounds with the first mix.
+    _list_copied: int = 0
 
-    def settle(self) -> None:
-        """Add the share of operations that changed something and ended in a copy or a new record."""
-        tried = sum(self.reached[name] for name in ("appends", "added", "upserts", "deletes", "reads"))
-        self.reached["operations"] = tried
-        self.reached["percent copied"] = 100 * self.reached["copied"] // max(1, tried)
+    def settle(self, number: int, seen: Counter[str]) -> None:
+        """Take in what a life has reached, and the share of its operations that ended in a copy."""
+        self.reached.update(seen)
+        if number % len(MIXES):
+            return
+        for name in ("appends", "added", "upserts", "deletes", "reads"):
+            self._list_operations += seen[name]
+        self._list_copied += seen["copied"]
+        self.reached["percent copied"] = 100 * self._list_copied // max(1, self._list_operations)
 
 
 def run_stress(
@@ -68,7 +98,7 @@ def run_stress(
     kernels: str = "compiled",
     hang_seconds: float = HANG_SECONDS,
 ) -> Campaign:
-    """Stress stores until `appends` stamps were appended or `seconds` have passed, whatever is given and first.
+    """Stress stores until `appends` stamps were appended or `seconds` have passed; the first of them given.
 
     A violation ends it. Where the kernels cannot be had, and where somebody hangs, it is Unknown.
     """
@@ -90,7 +120,6 @@ def run_stress(
             )
             number += 1
     campaign.reached["rounds"] = number
-    campaign.settle()
     return campaign
 
 
@@ -106,24 +135,24 @@ def _run_round(
 ) -> None:
     device = MemoryDevice()
     ledgers = [Ledger(session) for session in range(sessions)]
-    mix = MIXES[number // len(STRESSED) % len(MIXES)]
+    mix = MIXES[number % len(MIXES)]
     for count in range(LIVES):
         rest = max(1, appends - campaign.reached["appends"])
         share = -(-rest // (LIVES - count)) if appends else LIFE_APPENDS
         most = LIFE_APPENDS if number % AUDITED else AUDITED_APPENDS
         life = Life(
             device=device,
-            settings=STRESSED[number % len(STRESSED)],
+            settings=STRESSED[number // len(MIXES) % len(STRESSED)],
             kernels=kernels,
             mix=mix,
             seed=f"{seed}:{count}",
             ledgers=ledgers,
             appends=min(share, most),
-            deadline=min(deadline, monotonic() + LIFE_SECONDS) if deadline else monotonic() + LIFE_SECONDS,
+            deadline=min(deadline or inf, monotonic() + mix.seconds),
             hang_seconds=hang_seconds,
         )
         goes_on = live(life)
-        campaign.reached.update(life.reached)
+        campaign.settle(number, life.reached)
         campaign.reached["lives"] += 1
         campaign.verdict = life.verdict
         if not goes_on:

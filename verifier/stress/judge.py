@@ -27,13 +27,15 @@ from .stamps import (
     WORD_BYTES,
     Words,
     checks_of,
-    is_register,
+    find_torn,
     mixed,
 )
 
 __all__ = ["LIST", "ORACLE", "REGISTER", "SUM", "judge_content", "judge_piece", "key_of", "say"]
 
 ORACLE: Final = "stress"
+# Long, so that the kernel is long at a batch of them, and other sessions come to meet it there.
+SUM_KEY_BYTES: Final = 256
 LIST, SUM, REGISTER = b"list", b"sum-", b"reg-"
 _CHECK_MASK: Final = np.uint64((1 << CHECK_BITS) - 1)
 _HALF: Final = np.uint64(32)
@@ -42,7 +44,7 @@ _LOW: Final = np.uint64((1 << 32) - 1)
 
 def key_of(kind: bytes, number: int) -> bytes:
     """The key with this number."""
-    return kind + number.to_bytes(4, "little")
+    return (kind + number.to_bytes(4, "little")).ljust(SUM_KEY_BYTES if kind == SUM else 0, b".")
 
 
 def say(identity: int) -> str:
@@ -53,7 +55,7 @@ def say(identity: int) -> str:
 def judge_content(
     content: Mapping[bytes, bytes], ledgers: Sequence[Ledger], keys: Mapping[bytes, int]
 ) -> Verdict:
-    """Whether a store that holds `content` holds what the ledgers say; `keys` counts the keys of each kind."""
+    """Whether `content` is what the ledgers say; `keys` counts the keys of each kind."""
     known = {key_of(kind, number) for kind, count in keys.items() for number in range(count)}
     strangers = sorted(content.keys() - known)
     if strangers:
@@ -104,10 +106,11 @@ def judge_lists(pieces: Sequence[bytes], ledgers: Sequence[Ledger]) -> Verdict:
     wanted = np.concatenate([np.empty(0, np.uint64), *(_words(each.appends) for each in ledgers)])
     wanted_keys = np.concatenate([np.empty(0, np.uint64), *(_words(each.append_keys) for each in ledgers)])
     # What is missing says more than the broken chain that it leaves.
-    for own in (_judge_sets(found, wanted), verdict, _judge_places(found, keys, wanted, wanted_keys)):
-        if own != OK:
-            return own
-    return _judge_chains(stamps, keys)
+    sets = _judge_sets(found, wanted)
+    if sets != OK or verdict != OK:
+        return sets if sets != OK else verdict
+    places = _judge_places(found, keys, wanted, wanted_keys)
+    return places if places != OK else _judge_chains(stamps, keys)
 
 
 def _judge_heads(heads: Words) -> Verdict:
@@ -136,7 +139,7 @@ def _judge_sets(found: Words, wanted: Words) -> Verdict:
         return Violation(ORACLE, Breach.HOLE, detail)
     beyond = np.setdiff1d(found, wanted)
     if len(beyond):
-        detail = f"{len(beyond)} stamps that were never given or are taken back, the first of {say(int(beyond[0]))}"
+        detail = f"{len(beyond)} stamps were never given, or taken back; the first of {say(int(beyond[0]))}"
         return Violation(ORACLE, Breach.PHANTOM, detail)
     twice = found[1:][found[1:] == found[:-1]]
     return Violation(
@@ -237,7 +240,7 @@ def judge_registers(content: Mapping[bytes, bytes], ledgers: Sequence[Ledger], c
                     ORACLE, Breach.HOLE, f"register {number} is gone, and no session deleted it last"
                 )
             continue
-        if not is_register(value):
+        if find_torn([value]) is not None:
             return Violation(
                 ORACLE, Breach.WRONG_VALUE, f"register {number}: its {len(value)} bytes are torn"
             )

@@ -29,7 +29,7 @@ from ..model import session_name
 from ..verdict import OK, Breach, Unknown, Verdict, Violation
 from .judge import ORACLE, judge_content, key_of
 from .ledger import Ledger
-from .writer import Mix, Objection, Writer
+from .writer import Mix, ObjectionError, Writer
 
 __all__ = ["COUNTERS", "HANG_SECONDS", "Life", "live"]
 
@@ -81,7 +81,7 @@ class _Checkpointer:
                 reported = point.serials.get(name, 0)
                 if not least[name] <= reported <= issued:
                     detail = f"{name}: reported {reported}, expected {least[name]} to {issued}"
-                    raise Objection(
+                    raise ObjectionError(
                         Breach.WRONG_SERIAL, f"checkpoint of version {point.version.counter}: {detail}"
                     )
             self._pause.wait(self._random.random() * PAUSE_SECONDS)
@@ -251,9 +251,12 @@ def _watch(life: Life, crew: _Crew, writers: Sequence[Writer], checkpointer: _Ch
 
 
 def _blame(error: BaseException) -> Verdict:
-    """What the first error of a thread means."""
-    if isinstance(error, Objection):
+    """What the first error of a thread means. Raises it where it is the harness's own."""
+    if isinstance(error, ObjectionError):
         return error.violation
-    if isinstance(error, EngineError):
-        return Violation(ORACLE, Breach.ERROR, f"{type(error).__name__}: {error}")
-    raise error
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    if where is None or where.tb_frame.f_globals["__name__"].partition(".")[0] != "engine":
+        raise error
+    return Violation(ORACLE, Breach.ERROR, f"{type(error).__name__}: {error}")

@@ -2,7 +2,7 @@
 
     identity   session 4 | era 4 | serial 32          an era ends with a recovery
     list       head (key 32 | piece 32), then 1 to STAMPS_MAX stamps, each appended by one operation
-    stamp      identity 40 | check 24                 check: of the stamp before it under the key, 0 for the first
+    stamp      identity 40 | check 24                 check: of the stamp before it, 0 for the first
     register   identity 40 | words 24, then words - 1 words, each mixed of the first and its place
     sum        a word; every addition adds the mixed identity of its operation
 
@@ -15,6 +15,7 @@ Pure. Source: the mixing steps of splitmix64 (Steele, Lea and Flood, OOPSLA 2014
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -30,8 +31,8 @@ __all__ = [
     "STAMPS_MAX",
     "Words",
     "check_of",
+    "find_torn",
     "identity",
-    "is_register",
     "mixed",
     "registers",
 ]
@@ -85,10 +86,19 @@ def registers(identities: Words, words: int) -> Words:
     return values
 
 
-def is_register(value: bytes) -> bool:
-    """Whether the value is whole, and of one operation."""
-    if not value or len(value) % WORD_BYTES:
-        return False
-    first = np.frombuffer(value, np.uint64, 1)
-    words = len(value) // WORD_BYTES
-    return registers(first >> np.uint64(CHECK_BITS), words).tobytes() == value
+def find_torn(values: Sequence[bytes]) -> int | None:
+    """Which of these registers is not whole, or not of one operation; None if all are."""
+    for place, value in enumerate(values):
+        if not value or len(value) % WORD_BYTES:
+            return place
+    if not values:
+        return None
+    words = np.frombuffer(b"".join(values), np.uint64)
+    sizes = np.array([len(value) // WORD_BYTES for value in values], np.int64)
+    starts = np.cumsum(sizes) - sizes
+    owners = np.repeat(np.arange(len(values)), sizes)
+    first = words[starts][owners]
+    expected = mixed(first + (np.arange(len(words)) - starts[owners]).astype(np.uint64))
+    expected[starts] = words[starts] & ~np.uint64(CHECK_MASK) | sizes.astype(np.uint64)
+    wrong = np.flatnonzero(words != expected)
+    return int(owners[wrong[0]]) if len(wrong) else None

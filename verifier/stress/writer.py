@@ -16,6 +16,7 @@ from random import Random
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine import Session
 
@@ -28,20 +29,20 @@ from .stamps import (
     WORD_BYTES,
     Words,
     check_of,
+    find_torn,
     identity,
-    is_register,
     mixed,
     registers,
 )
 
-__all__ = ["Mix", "Objection", "Writer"]
+__all__ = ["Mix", "ObjectionError", "Writer"]
 
-WIDTHS_MAX: Final = 6  # Words of a register.
-HOT: Final = 8
-SHORT: Final = 2  # Additions and reads of so many keys keep the interpreter's lock.
+WIDTHS_MAX: Final = 64  # Words of a register.
+HOT: Final = 8  # Keys where sessions meet.
+LISTS: Final = 24  # Reads of lists at a time: more than compiled kernels keep the interpreter's lock for.
 
 
-class Objection(Exception):
+class ObjectionError(Exception):
     """What a writer saw and should not have; carries the violation."""
 
     def __init__(self, breach: Breach, detail: str) -> None:
@@ -54,9 +55,12 @@ class Mix:
     """How many keys of each kind there are, and how often a writer does what.
 
     burst      appends at a time
-    batch      keys of a batch of additions, upserts or reads
+    batch      additions at a time
+    written    upserts, and reads of registers, at a time
+    width      words of a register; 0: 1 to WIDTHS_MAX
     early      one append in so many carries a list off before it is full
-    weights    of the actions of ACTIONS
+    weights    of the actions, as `Writer` lists them
+    seconds    a life lasts
     """
 
     lists: int
@@ -64,8 +68,11 @@ class Mix:
     registers: int
     burst: int
     batch: int
+    written: int
+    width: int
     early: int
     weights: tuple[int, ...]
+    seconds: float
 
     @property
     def keys(self) -> Mapping[bytes, int]:
@@ -109,7 +116,8 @@ class Writer:
         self._appends = [_Append(key) for key in range(mix.lists)]
         self._list_keys = [key_of(LIST, number) for number in range(mix.lists)]
         self._sum_keys = _rows(SUM, mix.sums)
-        self._register_keys = _rows(REGISTER, mix.registers)
+        self._register_keys = [key_of(REGISTER, number) for number in range(mix.registers)]
+        self._register_rows = _rows(REGISTER, mix.registers)
         self._seen = [0] * mix.lists  # Of each list, the farthest that was seen: piece, then bytes.
         self.counts = dict.fromkeys(
             ("appends", "carried off", "pending", "added", "upserts", "deletes", "reads"), 0
@@ -124,7 +132,7 @@ class Writer:
         )
 
     def run(self, is_over: Callable[[], bool]) -> None:
-        """Act until it is over. Raises Objection, and what the engine raises."""
+        """Act until it is over. Raises ObjectionError, and what the engine raises."""
         ledger = self._ledger
         while not is_over():
             for action in self._random.choices(self._actions, self._mix.weights, k=16):
@@ -132,7 +140,7 @@ class Writer:
                 ledger.ended = ledger.serial
         if self._session.serial != ledger.serial:
             detail = f"session {ledger.session} has serial {self._session.serial}: expected {ledger.serial}"
-            raise Objection(Breach.WRONG_SERIAL, detail)
+            raise ObjectionError(Breach.WRONG_SERIAL, detail)
 
     # -- appends -----------------------------------------------------------------------------------
 
@@ -179,10 +187,10 @@ class Writer:
 
     # -- many keys ---------------------------------------------------------------------------------
 
-    def _draw(self, count: int) -> Words:
-        """Numbers of the keys of a batch; half of the batches are of few keys, so that sessions meet there."""
+    def _draw(self, count: int, size: int) -> Words:
+        """Numbers of the keys of a batch; half of the time of few, so that sessions meet."""
         few = count if self._random.random() < 0.5 else min(count, HOT)
-        return self._numpy.integers(0, few, self._mix.batch, np.uint64)
+        return self._numpy.integers(0, few, size, np.uint64)
 
     def _issue(self, keys: Words) -> Batch:
         """Take serials for a batch."""
@@ -191,17 +199,19 @@ class Writer:
         return batch
 
     def _add(self) -> None:
-        batch = self._issue(self._draw(self._mix.sums))
+        batch = self._issue(self._draw(self._mix.sums, self._mix.batch))
         self._ledger.additions.append(batch)
         self._session.add_many(self._sum_keys[batch.keys], mixed(batch.identities(self._ledger.session)))
         self.counts["added"] += len(batch.keys)
 
     def _upsert(self) -> None:
         ledger = self._ledger
-        batch = self._issue(self._draw(self._mix.registers))
+        batch = self._issue(self._draw(self._mix.registers, self._mix.written))
         ledger.upserts.append(batch)
-        values = registers(batch.identities(ledger.session), self._random.randint(1, WIDTHS_MAX))
-        self._session.upsert_many(self._register_keys[batch.keys], values.view(np.uint8))
+        values = registers(
+            batch.identities(ledger.session), self._mix.width or self._random.randint(1, WIDTHS_MAX)
+        )
+        self._session.upsert_many(self._register_rows[batch.keys], values.view(np.uint8))
         self.counts["upserts"] += len(batch.keys)
         if self._random.random() < 0.25:
             number = self._random.randrange(self._mix.registers)
@@ -211,7 +221,7 @@ class Writer:
             self.counts["deletes"] += 1
 
     def _read_lists(self) -> None:
-        numbers = self._draw(self._mix.lists)[: self._mix.burst + SHORT].tolist()
+        numbers = self._draw(self._mix.lists, LISTS).tolist()
         self._ledger.serial += len(numbers)
         for number, value in zip(
             numbers, self._session.read_many([self._list_keys[n] for n in numbers]), strict=True
@@ -220,13 +230,23 @@ class Writer:
         self.counts["reads"] += len(numbers)
 
     def _read_registers(self) -> None:
-        numbers = self._draw(self._mix.registers)
+        numbers = self._draw(self._mix.registers, self._mix.written)
         self._ledger.serial += len(numbers)
-        keys = [self._register_keys[number].tobytes() for number in numbers]
-        for number, value in zip(numbers, self._session.read_many(keys), strict=True):
-            if value is not None and not is_register(value):
-                detail = f"session {self._ledger.session} read register {number} torn: {value.hex(' ', 8)}"
-                raise Objection(Breach.WRONG_RESULT, detail)
+        if self._mix.width:
+            found, is_there = self._session.read_many(
+                self._register_rows[numbers], f"V{self._mix.width * WORD_BYTES}"
+            )
+            values = found[is_there].tolist()
+        else:
+            values = [
+                value
+                for value in self._session.read_many([self._register_keys[number] for number in numbers])
+                if value is not None
+            ]
+        place = find_torn(values)
+        if place is not None:
+            detail = f"session {self._ledger.session} read a register torn: {values[place].hex(' ', 8)}"
+            raise ObjectionError(Breach.WRONG_RESULT, detail)
         self.counts["reads"] += len(numbers)
 
     def _look(self, number: int, value: bytes | None, *, is_read: bool = False) -> None:
@@ -243,12 +263,10 @@ class Writer:
             )
         if wrong:
             detail = f"session {self._ledger.session} saw list {number}: {wrong}"
-            raise Objection(Breach.WRONG_RESULT, detail)
+            raise ObjectionError(Breach.WRONG_RESULT, detail)
         self._seen[number] = reached
 
 
-def _rows(kind: bytes, count: int) -> Words:
-    """The keys of a kind as words; shape (count,)."""
-    keys = b"".join(key_of(kind, number) for number in range(count))
-    assert len(keys) == count * WORD_BYTES
-    return np.frombuffer(keys, np.uint64)
+def _rows(kind: bytes, count: int) -> NDArray[np.uint8]:
+    """The keys of a kind; shape (count, bytes of a key)."""
+    return np.frombuffer(b"".join(key_of(kind, n) for n in range(count)), np.uint8).reshape(count, -1)

@@ -144,11 +144,16 @@ class Deferred:
 class LateRuntime:
     """No threads: `submit` keeps the call for later."""
 
+    is_parallel = False
+
     def submit(self, call: Callable[[], object]) -> Ticket:
         return Deferred(call)
 
     def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
         return True
+
+    def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
+        return condition()
 
     def lock(self) -> AbstractContextManager[object]:
         return nullcontext()

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 from ..verdict import OK, Unknown, Verdict, Violation
 from .record import Deviations, Record, decode, encode
-from .strategies import Choices, Replay, Strategy
+from .strategies import Blocks, Choices, Replay, Strategy
 from .task import Call
 from .tasks import STEPS_MAX, Scheduler
 
@@ -125,6 +125,7 @@ def shrink_switches(
     while before != descent.best:
         before = descent.best
         descent.drop()
+        descent.merge()
         while any(descent.takes(candidate) for candidate in _earlier(descent.best)):
             pass
     return encode(descent.best)
@@ -149,10 +150,16 @@ class _Descent:
             return False
         self._tried.add(candidate)
         self._runs -= 1
-        record, seen = replay_schedule(self._make, encode(candidate), self._steps_max)
-        if not self._verdict.is_same_kind(seen):
+        return self._fails(Replay(encode(candidate)))
+
+    def _fails(self, choices: Choices) -> bool:
+        """Run it; take it if it is lighter as it went, and fails in the same way."""
+        self._runs -= 1
+        record, seen = _run(self._make, choices, self._steps_max)
+        deviations = tuple(record.deviations)
+        if not self._verdict.is_same_kind(seen) or _weight(deviations) >= _weight(self.best):
             return False
-        self.best = min(candidate, tuple(record.deviations), key=_weight)
+        self.best = deviations
         return True
 
     def drop(self) -> None:
@@ -167,6 +174,14 @@ class _Descent:
                     start += size
             if size > 1 or not is_spared:
                 size //= 2
+
+    def merge(self) -> None:
+        """Let a task do at once what it did in two runs of points, early or late."""
+        is_merged = True
+        while is_merged and self._runs:
+            record, _ = replay_schedule(self._make, encode(self.best), self._steps_max)
+            blocks = [(task, end - start) for task, start, end in record.runs()]
+            is_merged = any(self._runs and self._fails(Blocks(each)) for each in _merged(blocks))
 
 
 def _run(make: Callable[[], Program], choices: Choices, steps_max: int) -> tuple[Record, Verdict]:
@@ -202,6 +217,16 @@ def _without(deviations: Deviations, start: int, size: int) -> Iterator[Deviatio
     if after:
         back = left_out[-1][0] - (before[-1][0] if before else -1)
         yield before + tuple((point - back, which) for point, which in after)
+
+
+def _merged(blocks: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    for first, (task, length) in enumerate(blocks):
+        second = next((number for number in range(first + 1, len(blocks)) if blocks[number][0] == task), None)
+        if second is not None:
+            whole = [(task, length + blocks[second][1])]
+            before, between, after = blocks[:first], blocks[first + 1 : second], blocks[second + 1 :]
+            yield before + whole + between + after
+            yield before + between + whole + after
 
 
 def _earlier(deviations: Deviations) -> Iterator[Deviations]:
