@@ -29,6 +29,7 @@ from .errors import (
 from .layout import Version
 from .pending import Ticket
 from .phases import CheckpointKind, Phase
+from .reader import LogRecord
 from .runtime import Runtime, ThreadRuntime
 from .session import Session
 from .settings import Settings
@@ -49,6 +50,7 @@ __all__ = [
     "FileDevice",
     "IndexFullError",
     "InvariantError",
+    "LogRecord",
     "MemoryDevice",
     "MissingStoreError",
     "NotAStoreError",
@@ -61,8 +63,8 @@ __all__ = [
     "Session",
     "SessionError",
     "Settings",
-    "Stats",
     "SettingsError",
+    "Stats",
     "StoreLockedError",
     "ThreadRuntime",
     "Ticket",

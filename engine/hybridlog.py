@@ -173,8 +173,8 @@ class HybridLog:
             frame = start & (self.spaces.ring_bytes - 1)
             self.spaces.log_bytes[frame : frame + page] = bytes(page)
             # The tail first: until the end moves too, no allocation fits, so none can straddle the pages.
-            while not self._mode.cas(control, w.TAIL, tail, start):
-                tail = load(control, w.TAIL)
+            # Whatever a session has allocated since it was read lies below: its end did not move.
+            store(control, w.TAIL, start)
             store(control, w.PAGE_END, start + page)
 
     def shift_read_only(self, address: int) -> None:

@@ -90,8 +90,9 @@ class Budget:
 
 
 def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budget:
-    """Split `memory` bytes: half for the log's ring, a quarter for the main buckets, and up to a quarter more
-    than those for overflow buckets; what the settings fix goes first, and has four overflow buckets a main one.
+    """Split `memory` bytes: half for the log's ring, a quarter for the main buckets, and up to a quarter
+    more than those for overflow buckets; what the settings fix goes first, with four overflow buckets a
+    main one.
 
     `buckets_least` is what an earlier opening had: chains on the device were made under so many, and
     fewer would merge some. Raises SettingsError, naming the number needed, where not even two pages and

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 from collections.abc import Sequence
+from contextlib import suppress
 
 from . import words as w
 from .layout import VoidRange
@@ -63,10 +64,8 @@ def words_of(count: int) -> memoryview:
         return memoryview(bytearray(size)).cast("Q")
     mapped = mmap.mmap(-1, size)
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        try:
+        with suppress(OSError):  # A system without them is slower, not wrong.
             mapped.madvise(mmap.MADV_HUGEPAGE)
-        except OSError:
-            pass  # A kernel without them: slower, not wrong.
     return memoryview(mapped).cast("Q")
 
 

@@ -96,10 +96,12 @@ def pairs(*, has_checkpoint: bool = False) -> Iterator[Program]:
 
 
 def wider() -> Iterator[Program]:
-    """Two keys that may share bucket and tag; a large value against a small one; three sessions; two
-    operations against one."""
+    """Two keys that may share bucket and tag; large values against each other and against a small one; three
+    sessions; two operations against one."""
     changes = [(Kind.UPSERT, SIZES), (Kind.RMW, 0), (Kind.READ, 0)]
     for setting in SETTINGS.values():
+        both = (Operation(Kind.UPSERT, session, session, SIZES - 1) for session in (0, 1))
+        yield (*setting, _FORK, *both)
         for first in changes:
             yield (*setting, _FORK, _operation(first, 0), Operation(Kind.UPSERT, 1, 1))
             turning = (Operation(Kind.UPSERT, 1, 1, SIZES - 1), Operation(Kind.UPSERT, 1, 2, SIZES - 1))

@@ -21,7 +21,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("errors",),
         ("settings", "layout", "words", "poison", "arrays", "sources", "entries", "objects"),
         ("device", "atomics", "spaces", "extents", "dialect"),
-        ("runtime", "probe", "phases", "stats", "intrinsics"),
+        ("runtime", "probe", "phases", "stats", "intrinsics", "pins"),
         ("records",),
         ("kernels",),
         ("batch",),

@@ -34,10 +34,11 @@ _INDEX: Final = (
         "free-entry-taken-without-cas",
         "FASTER 7a141861: the outcome of the CAS on a free entry was not looked at",
         "engine.probe",
-        "    if not cas(index, free, 0, w.TENTATIVE | (tag << w.TAG_SHIFT)):\n        return w.REFUSED | w.RETRY\n",
+        "    if not cas(index, free, 0, w.TENTATIVE | (tag << w.TAG_SHIFT)):\n"
+        "        return w.REFUSED | w.RETRY\n",
         "    store(index, free, w.TENTATIVE | (tag << w.TAG_SHIFT))\n",
-        "structure",
-        "BROKEN_INVARIANT",
+        "linearizable",
+        "WRONG_RESULT",
     ),
     _planted(
         "record-published-without-cas",
@@ -45,8 +46,8 @@ _INDEX: Final = (
         "engine.records",
         "    if not cas(index, slot, entry, (entry & ~w.ADDRESS_MASK) | address):\n        return w.RETRY\n",
         "    store(index, slot, (entry & ~w.ADDRESS_MASK) | address)\n",
-        "linearizable",
-        "WRONG_RESULT",
+        "structure",
+        "BROKEN_INVARIANT",
     ),
     _planted(
         "lost-publication-taken-for-done",
@@ -55,7 +56,7 @@ _INDEX: Final = (
         "    if not cas(index, slot, entry, (entry & ~w.ADDRESS_MASK) | address):\n        return w.RETRY\n",
         "    if not cas(index, slot, entry, (entry & ~w.ADDRESS_MASK) | address):\n        return w.DONE\n",
         "linearizable",
-        "WRONG_RESULT",
+        "WRONG_VALUE",
     ),
     _planted(
         "tail-moved-without-cas",
@@ -63,8 +64,8 @@ _INDEX: Final = (
         "engine.records",
         "        if cas(control, w.TAIL, address, address + (words << 3)):\n            return address\n",
         "        store(control, w.TAIL, address + (words << 3))\n        return address\n",
-        "linearizable",
-        "WRONG_RESULT",
+        "progress",
+        "HANG",
     ),
 )
 
@@ -76,7 +77,7 @@ _LOCKS: Final = (
         "    store(log, at + w.LINK, link | w.SEALED)\n",
         "    store(log, at + w.LINK, link)\n",
         "linearizable",
-        "WRONG_RESULT",
+        "WRONG_VALUE",
     ),
     _planted(
         "sealed-record-updated-in-place",
@@ -85,7 +86,7 @@ _LOCKS: Final = (
         "    if link & (w.LOCK | w.SEALED | w.INVALID):\n        return w.RETRY\n    if is_ahead",
         "    if link & (w.LOCK | w.INVALID):\n        return w.RETRY\n    if is_ahead",
         "linearizable",
-        "WRONG_RESULT",
+        "WRONG_VALUE",
     ),
     _planted(
         "lock-taken-without-cas",
@@ -94,7 +95,7 @@ _LOCKS: Final = (
         "    if not cas(log, at + w.LINK, link, link | w.LOCK):\n        return w.RETRY\n",
         "    store(log, at + w.LINK, link | w.LOCK)\n",
         "linearizable",
-        "WRONG_RESULT",
+        "WRONG_VALUE",
     ),
     _planted(
         "swap-compared-before-the-lock",
@@ -157,9 +158,8 @@ _REGIONS: Final = (
         "fuzzy-region-copied",
         "FASTER, SIGMOD 2018, section 5.3: the lost-update anomaly",
         "engine.kernels",
-        "        if address >= load(control, w.SAFE_READ_ONLY):\n"
-        "            return w.RETRY  # Fuzzy region: a session with an older view may still write it in place.\n",
-        "",
+        "        if address >= load(control, w.SAFE_READ_ONLY):\n            return w.RETRY",
+        "        if address >= w.ADDRESS_LIMIT:\n            return w.RETRY",
         "linearizable",
         "WRONG_RESULT",
     ),
@@ -185,24 +185,10 @@ _REGIONS: Final = (
         "page-opened-before-the-tail-moves",
         "FASTER 1f8b5b02: two lines in the wrong order at a page's end",
         "engine.hybridlog",
-        "            while not self._mode.cas(control, w.TAIL, tail, start):\n"
-        "                tail = load(control, w.TAIL)\n"
-        "            store(control, w.PAGE_END, start + page)\n",
-        "            store(control, w.PAGE_END, start + page)\n"
-        "            while not self._mode.cas(control, w.TAIL, tail, start):\n"
-        "                tail = load(control, w.TAIL)\n",
-        "structure",
-        "BROKEN_INVARIANT",
-    ),
-    _planted(
-        "tail-set-without-cas",
-        "constructed: what was allocated while a page was opened is given away again",
-        "engine.hybridlog",
-        "            while not self._mode.cas(control, w.TAIL, tail, start):\n"
-        "                tail = load(control, w.TAIL)\n",
-        "            store(control, w.TAIL, start)\n",
+        "            store(control, w.TAIL, start)\n            store(control, w.PAGE_END, start + page)\n",
+        "            store(control, w.PAGE_END, start + page)\n            store(control, w.TAIL, start)\n",
         "linearizable",
-        "WRONG_RESULT",
+        "WRONG_VALUE",
     ),
 )
 
@@ -238,7 +224,8 @@ _EPOCHS: Final = (
         "row-entered-without-cas",
         "constructed: a batch begins in a row that the checkpoint has claimed",
         "engine.batch",
-        "    if not cas(epochs, row + w.ROW_STATE, w.IDLE, load(control, w.EPOCH)):\n        return w.TAKEN\n",
+        "    if not cas(epochs, row + w.ROW_STATE, w.IDLE, load(control, w.EPOCH)):\n"
+        "        return w.TAKEN\n",
         "    store(epochs, row + w.ROW_STATE, load(control, w.EPOCH))\n",
         "prefix",
         "WRONG_RESULT",

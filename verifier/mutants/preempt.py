@@ -101,7 +101,8 @@ class _Chase:
         for _ in range(ROUNDS):
             for program in deeper():
                 for geometry in GEOMETRIES:
-                    found = self._search(tape_of(program, geometry), portfolio(self._random), RANDOM_SCHEDULES)
+                    tape = tape_of(program, geometry)
+                    found = self._search(tape, portfolio(self._random), RANDOM_SCHEDULES)
                     if found is not None:
                         return found
         return None
