@@ -208,10 +208,12 @@ def choose_mode(runtime: Runtime, wanted: str | None = None) -> Mode:
     Raises SettingsError for an unknown one, and where compiled kernels are demanded and cannot be had.
     """
     global _warned
-    wanted = wanted or os.environ.get(VARIABLE) or "auto"
+    if wanted is None:
+        # One task at a time is being watched: what is compiled announces nothing.
+        wanted = (os.environ.get(VARIABLE) or "auto") if runtime.is_parallel else "interpreted"
     if wanted not in MODES:
         raise SettingsError(f"kernels {wanted!r}: expected one of {', '.join(MODES)}")
-    if wanted == "interpreted" or not runtime.is_parallel:
+    if wanted == "interpreted" or (wanted == "auto" and not runtime.is_parallel):
         return Interpreted(runtime)
     from .compilation import available
 

@@ -96,7 +96,7 @@ def search_tape(
     recoveries  outcomes kept from other searches with the same store and law
     is_counted  decode every version vector too, and count those whose content was judged
     """
-    make_store = make_store or make_faster(tape.geometry)
+    make_store = make_store or make_faster(tape.geometry, tape.kernels)
     recoveries = recoveries or Recoveries(make_store, tape.law, limit)
     search = _Search(tape, make_store, recoveries, depth, limit, is_counted)
     return search.coverage, search.run(start_step)

@@ -9,7 +9,10 @@ from engine import Settings
 from .stepped import SteppedRuntime
 from .subjects import FasterSubject, MakeStore
 
-__all__ = ["GEOMETRIES", "make_faster"]
+__all__ = ["COMPILED", "GEOMETRIES", "INTERPRETED", "make_faster"]
+
+INTERPRETED: Final = "interpreted"
+COMPILED: Final = "compiled"
 
 _TINY: Final = {
     "page_bytes": 1024,
@@ -28,7 +31,7 @@ GEOMETRIES: Final = {
 }
 
 
-def make_faster(geometry: str) -> MakeStore:
-    """Opens FasterKv in the named geometry."""
+def make_faster(geometry: str, kernels: str = INTERPRETED) -> MakeStore:
+    """Opens FasterKv in the named geometry, with compiled or interpreted kernels."""
     settings = GEOMETRIES[geometry]
-    return lambda device: FasterSubject(device, settings, SteppedRuntime())
+    return lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels)

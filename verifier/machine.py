@@ -42,7 +42,7 @@ from faultfs import FaultDevice, render_trace, tell_crash
 
 from .crashes import Coverage, Finding, search_tape
 from .errors import HarnessError
-from .geometries import make_faster
+from .geometries import INTERPRETED, make_faster
 from .history import crash_index
 from .recoveries import Recoveries
 from .subjects import Subject
@@ -107,6 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
     states_max  legal states of one crash point; one with more is searched to a depth only
     depth       power cuts inside each recovery
     geometry    settings of the store, by name, where it is FasterKv; the tape carries it
+    kernels     compiled or interpreted, likewise
     """
 
     kinds: ClassVar[Collection[Kind]] = frozenset(Kind)
@@ -117,6 +118,7 @@ class StoreMachine(RuleBasedStateMachine):
     states_max: ClassVar[int] = STATES_MAX
     depth: ClassVar[int] = 1
     geometry: ClassVar[str] = "tiny"
+    kernels: ClassVar[str] = INTERPRETED
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +133,7 @@ class StoreMachine(RuleBasedStateMachine):
 
         FasterKv, unless overridden. What it raises is a finding: a store must open after a power cut.
         """
-        return make_faster(self.geometry)(device)
+        return make_faster(self.geometry, self.kernels)(device)
 
     def _open_store(self, device: FaultDevice) -> Subject:
         subject = self.make_store(device)
@@ -147,7 +149,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     def tape(self) -> Tape:
         """Invariant 1: the example so far."""
-        return Tape((*self._ended, Era(tuple(self._program))), self.geometry, self.law)
+        eras = (*self._ended, Era(tuple(self._program)))
+        return Tape(eras, self.geometry, self.law, kernels=self.kernels)
 
     # -- rules -------------------------------------------------------------------------------------
 
@@ -286,6 +289,7 @@ def run_machine(
     law: str = "posix",
     limit: int = STATES_MAX,
     depth: int = 1,
+    kernels: str = INTERPRETED,
     machine: type[StoreMachine] = StoreMachine,
 ) -> tuple[Coverage, Finding | None]:
     """Search `examples` examples of `steps` rules each; what was seen, and the first finding, not shrunk.
@@ -313,6 +317,7 @@ def run_machine(
                 total.merge(coverage)
 
     Searching.geometry, Searching.law, Searching.states_max, Searching.depth = geometry, law, limit, depth
+    Searching.kernels = kernels
     settings = hypothesis.settings(
         max_examples=examples,
         stateful_step_count=steps,

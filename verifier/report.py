@@ -56,7 +56,7 @@ def tell(tape: Tape, run: Run, *, path: str = "", make_store: MakeStore | None =
     for number, segment in enumerate(run.segments):
         lines += [*_Story(tape, run, groups[number], number).lines(segment), ""]
     if isinstance(run.verdict, Violation):
-        comparison = _comparison(tape, run, make_store or make_faster(tape.geometry))
+        comparison = _comparison(tape, run, make_store or make_faster(tape.geometry, tape.kernels))
         lines += [*comparison, *([""] if comparison else [])]
     return "\n".join([*lines, *_again(tape, path), ""])
 

@@ -50,8 +50,12 @@ MakeStore = Callable[[FaultDevice], Subject]
 class FasterSubject:
     """FasterKv on the bench; also steps checkpoints, and names the cut it recovered to."""
 
-    def __init__(self, device: FaultDevice, settings: Settings, runtime: Runtime) -> None:
-        self.store = FasterKv.open(device, create=True, settings=settings, memory=1 << 20, runtime=runtime)
+    def __init__(
+        self, device: FaultDevice, settings: Settings, runtime: Runtime, kernels: str | None = None
+    ) -> None:
+        self.store = FasterKv.open(
+            device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
+        )
         device.label = self._label
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None

@@ -253,7 +253,7 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
     if tape.subject == SESSIONS:
         beside = play_sessions(tape)
         return Run(tape, [], beside.verdict, beside)
-    world = World(make_store or make_faster(tape.geometry))
+    world = World(make_store or make_faster(tape.geometry, tape.kernels))
     run = Run(tape)
     for number, era in enumerate(tape.eras, 1):
         if not _play_era(world, era):

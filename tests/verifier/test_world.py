@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from random import Random
 
 import pytest
@@ -68,10 +67,8 @@ class _ForgetsDeletes(_Faulty):
 
 
 class _Boasts(_Faulty):
-    def checkpoint(self) -> Bound:
-        bound = super().checkpoint()
-        assert isinstance(bound, Mapping)
-        return {session: count + 1 for session, count in bound.items()}
+    def checkpoint(self) -> dict[int, int]:
+        return {session: count + 1 for session, count in super().checkpoint().items()}
 
 
 class _LosesOnOpening(_Faulty):

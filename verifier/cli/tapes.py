@@ -13,7 +13,7 @@ import typer
 from faultfs import Law, UnknownLawError
 
 from ..concurrent import SESSIONS
-from ..geometries import GEOMETRIES
+from ..geometries import COMPILED, GEOMETRIES, INTERPRETED
 from ..kept import Kept, Outcome, UnstableError, UnsupportedTapeError, keep, replay
 from ..passes import count_operations
 from ..report import tell
@@ -85,8 +85,9 @@ def check_playable(tape: Tape) -> None:
     """Raises UnsupportedTapeError for what this release does not have, or would pass over in silence."""
     if tape.subject not in (_DULL.subject, SESSIONS):
         raise UnsupportedTapeError(f"subject {tape.subject!r}: there are {_DULL.subject} and {SESSIONS}")
-    if tape.kernels != _DULL.kernels:
-        raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are those {_DULL.kernels}")
+    if tape.kernels != INTERPRETED and (tape.kernels != COMPILED or tape.subject == SESSIONS):
+        known = INTERPRETED if tape.subject == SESSIONS else f"{INTERPRETED} and {COMPILED}"
+        raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are {known}")
     for number, era in enumerate(tape.eras, 1):
         if era.faults:
             raise UnsupportedTapeError(f"era {number} has faults: this release plays none")

@@ -60,7 +60,7 @@ class Chunk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """So many examples of the state machine in one geometry."""
+    """So many examples of the state machine in one geometry, with one kind of kernels."""
 
     seed: int
     geometry: str
@@ -68,6 +68,7 @@ class Examples:
     count: int
     steps: int
     limit: int
+    kernels: str
 
     def run(self) -> Result:
         coverage, finding = run_machine(
@@ -77,6 +78,7 @@ class Examples:
             geometry=self.geometry,
             law=self.law,
             limit=self.limit,
+            kernels=self.kernels,
         )
         return Result(coverage, finding)
 
@@ -92,6 +94,11 @@ class SmallPrograms:
     law: str
     limit: int
     depth: int
+
+    @property
+    def bound(self) -> str:
+        """The name of the exhaustive search that it is a part of."""
+        return f"<= {self.steps} steps in {self.geometry}"
 
     def run(self) -> Result:
         programs = _all_programs(self.steps)[self.start : self.stop]
@@ -138,12 +145,13 @@ class PlantedBug:
 
 
 def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
-    """Examples in each geometry, `plan.chunk` at a time."""
-    for place, geometry in enumerate(plan.geometries):
-        for start in range(0, plan.examples, plan.chunk):
-            count = min(plan.chunk, plan.examples - start)
-            own = seed * _SEEDS + place * plan.examples + start
-            yield Examples(own, geometry, law, count, plan.steps, plan.limit)
+    """Examples in each geometry, `plan.chunk` at a time; the same ones with each kind of kernels."""
+    for kernels in plan.kernels:
+        for place, geometry in enumerate(plan.geometries):
+            for start in range(0, plan.examples, plan.chunk):
+                count = min(plan.chunk, plan.examples - start)
+                own = seed * _SEEDS + place * plan.examples + start
+                yield Examples(own, geometry, law, count, plan.steps, plan.limit, kernels)
 
 
 def cut_crash(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:

@@ -19,12 +19,13 @@ from typing import Final
 from faultfs import Law
 
 from ..crashes import Coverage
-from ..profiles import CrashPlan, Floor, ModelPlan, Profile
+from ..profiles import CrashPlan, Floor, ModelPlan, Profile, SchedulePlan
 from ..programs import count_programs
 from ..verdict import Violation
 from .chunks import Chunk, Result, SmallPrograms, cut_crash, cut_model, cut_mutants
 from .document import NO_LAW, Bound, GateReport, Stage, Violated
 from .findings import take_down
+from .interleaved import SmallLanes, bound_name, count_lanes, cut_schedule
 from .lanes import Lanes
 from .stressed import cut_stress
 
@@ -90,6 +91,10 @@ def _stages(profile: Profile, law: str | None, seed: int) -> Iterator[tuple[str,
         stage = _stage(crash, law)
         stage.bounds = [_bound(crash, geometry, stage.law) for geometry in crash.exhaustive.geometries]
         yield "crash", stage, list(cut_crash(crash, stage.law, seed))
+    if (schedule := profile.schedule) is not None:
+        stage = Stage(NO_LAW, schedule.floor)
+        stage.bounds = [_lanes_bound(schedule, geometry) for geometry in schedule.exhaustive.geometries]
+        yield "schedule", stage, list(cut_schedule(schedule, seed))
     if (stress := profile.stress) is not None:
         yield "stress", Stage(NO_LAW, stress.floor), list(cut_stress(stress, seed))
     if (mutants := profile.mutants) is not None:
@@ -108,7 +113,7 @@ def _bound(plan: CrashPlan, geometry: str, law: str) -> Bound:
     steps = plan.exhaustive.steps
     total = sum(count_programs(length) for length in range(steps + 1))
     return Bound(
-        _bound_name(geometry, steps),
+        f"<= {steps} steps in {geometry}",
         law,
         plan.depth,
         "programs: sum of (14^n + 3*2^n)/4 for n = 0.."
@@ -117,8 +122,15 @@ def _bound(plan: CrashPlan, geometry: str, law: str) -> Bound:
     )
 
 
-def _bound_name(geometry: str, steps: int) -> str:
-    return f"<= {steps} steps in {geometry}"
+def _lanes_bound(plan: SchedulePlan, geometry: str) -> Bound:
+    return Bound(
+        bound_name(plan.exhaustive.preemptions, geometry),
+        NO_LAW,
+        0,
+        "schedules: 1, and for each of c - 1 preemptions, over the contended points after its last one, the "
+        "sum of the other tasks that can go on there",
+        programs=count_lanes(),
+    )
 
 
 def _run_stage(
@@ -174,9 +186,8 @@ def _untaped(objection: Violation, coverage: Coverage, otherwise: str) -> Violat
 
 def _merge(stage: Stage, chunk: Chunk, result: Result) -> None:
     _add(stage, result.coverage)
-    if isinstance(chunk, SmallPrograms):
-        name = _bound_name(chunk.geometry, chunk.steps)
-        bound = next(bound for bound in stage.bounds if bound.name == name)
+    if isinstance(chunk, SmallPrograms | SmallLanes):
+        bound = next(bound for bound in stage.bounds if bound.name == chunk.bound)
         bound.programs_visited += result.coverage.programs
         bound.legal += result.coverage.legal
         bound.visited += result.coverage.visited

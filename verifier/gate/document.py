@@ -204,6 +204,10 @@ class GateReport(msgspec.Struct):
         if sound:
             crashes, programs = (sum(getattr(s, name) for s in sound) for name in ("distinct", "programs"))
             parts.append(f"{crashes:,} distinct crash states in {programs:,} programs")
+        lanes = [stage for stage in stages if stage.law == NO_LAW and stage.distinct]
+        if lanes:
+            schedules = sum(stage.checked for stage in lanes)
+            parts.append(f"{schedules:,} schedules of {sum(stage.programs for stage in lanes):,} of them")
         appends = sum(stage.reached.get("appends", 0) for stage in stages)
         if appends:
             parts.append(f"{appends:,} appends of sessions side by side, each exactly once")

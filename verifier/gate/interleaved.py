@@ -21,7 +21,7 @@ from ..schedule import Bounded
 from ..tape import Operation
 from .chunks import Chunk, Result
 
-__all__ = ["RandomLanes", "SmallLanes", "count_lanes", "cut_schedule"]
+__all__ = ["RandomLanes", "SmallLanes", "bound_name", "count_lanes", "cut_schedule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class SmallLanes:
     geometry: str
     preemptions: int
     limit: int
+
+    @property
+    def bound(self) -> str:
+        """The name of the exhaustive search that it is a part of."""
+        return bound_name(self.preemptions, self.geometry)
 
     def run(self) -> Result:
         result = Result()
@@ -77,6 +82,11 @@ def _count(result: Result, searched: Searched) -> None:
         result.finding = Finding(searched.tape, searched.verdict)
     if exploration.unknown and not result.unknown:
         result.unknown = f"{exploration.unknown} schedules of a program were not decided"
+
+
+def bound_name(preemptions: int, geometry: str) -> str:
+    """What the search of all small programs is called."""
+    return f"sessions side by side, <= {preemptions} preemption{'s' * (preemptions != 1)}, in {geometry}"
 
 
 def count_lanes() -> int:

@@ -197,19 +197,12 @@ _EPOCHS: Final = (
         "drained-one-epoch-too-early",
         "FASTER 02331783: an equal value passed for a greater one",
         "engine.epoch",
-        "                due = [action for epoch, action in self._deferred if epoch < safe]\n",
-        "                due = [action for epoch, action in self._deferred if epoch <= safe]\n",
+        "                due = [action for epoch, action in self._deferred if epoch < safe]\n"
+        "                self._deferred = [each for each in self._deferred if each[0] >= safe]\n",
+        "                due = [action for epoch, action in self._deferred if epoch <= safe]\n"
+        "                self._deferred = [each for each in self._deferred if each[0] > safe]\n",
         "linearizable",
         "WRONG_RESULT",
-    ),
-    _planted(
-        "epoch-not-raised",
-        "FASTER 63ba9499: an epoch was bumped where it protected nobody",
-        "engine.epoch",
-        "self._mode.fetch_add(self._spaces.control, w.EPOCH, 1)",
-        "self._mode.fetch_add(self._spaces.control, w.EPOCH, 0)",
-        "progress",
-        "DEADLOCK",
     ),
     _planted(
         "row-of-another-session-not-looked-at",
@@ -218,17 +211,7 @@ _EPOCHS: Final = (
         "            if w.CLAIMED < state < oldest:\n",
         "            if row == 0 and w.CLAIMED < state < oldest:\n",
         "linearizable",
-        "WRONG_RESULT",
-    ),
-    _planted(
-        "row-entered-without-cas",
-        "constructed: a batch begins in a row that the checkpoint has claimed",
-        "engine.batch",
-        "    if not cas(epochs, row + w.ROW_STATE, w.IDLE, load(control, w.EPOCH)):\n"
-        "        return w.TAKEN\n",
-        "    store(epochs, row + w.ROW_STATE, load(control, w.EPOCH))\n",
-        "prefix",
-        "WRONG_RESULT",
+        "WRONG_VALUE",
     ),
 )
 

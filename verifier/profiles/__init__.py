@@ -31,11 +31,14 @@ __all__ = [
     "CrashPlan",
     "ExhaustivePlan",
     "Floor",
+    "LanesPlan",
     "ModelPlan",
     "MutantsPlan",
     "Profile",
     "ProfileError",
+    "RandomLanesPlan",
     "RandomPlan",
+    "SchedulePlan",
     "StressPlan",
     "load_profile",
     "names",
@@ -69,6 +72,9 @@ class ModelPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive  # Examples a chunk.
     floor: Floor
     law: str = "posix"
+    kernels: Annotated[tuple[Literal["interpreted", "compiled"], ...], msgspec.Meta(min_length=1)] = (
+        "interpreted",
+    )
 
 
 class ExhaustivePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +105,32 @@ class CrashPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     law: str = "posix"
 
 
+class LanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All small programs of sessions side by side, in each geometry, all schedules of few preemptions."""
+
+    geometries: Names
+    preemptions: Annotated[int, msgspec.Meta(ge=0, le=3)]
+    chunk: Positive  # Programs a chunk.
+
+
+class RandomLanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Random programs of sessions side by side, so many schedules of each; geometries take turns."""
+
+    geometries: Names
+    programs: Positive
+    schedules: Positive
+    chunk: Positive  # Programs a chunk.
+
+
+class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sessions side by side, under schedules that are chosen."""
+
+    exhaustive: LanesPlan
+    random: RandomLanesPlan
+    limit: Positive  # Schedules of one small program.
+    floor: Floor
+
+
 class StressPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sessions on threads of their own, for so many seconds or appends, whichever is first; 0: no bound."""
 
@@ -123,6 +155,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
     model: ModelPlan | None = None
     crash: CrashPlan | None = None
+    schedule: SchedulePlan | None = None
     stress: StressPlan | None = None
     mutants: MutantsPlan | None = None
 
@@ -152,7 +185,7 @@ def parse_profile(text: str, name: str) -> Profile:
     try:
         profile = msgspec.convert(tomllib.loads(text), Profile)
         _check_names(profile)
-        for stage in (profile.model, profile.crash, profile.stress, profile.mutants):
+        for stage in (profile.model, profile.crash, profile.schedule, profile.stress, profile.mutants):
             _check_floor({} if stage is None else stage.floor)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnknownLawError, RecursionError) as error:
         raise ProfileError(f"profile {name}: {error}") from None
@@ -168,6 +201,8 @@ def _check_names(profile: Profile) -> None:
     if profile.crash is not None:
         Law.of(profile.crash.law)
         used += [profile.crash.exhaustive.geometries, profile.crash.random.geometries]
+    if profile.schedule is not None:
+        used += [profile.schedule.exhaustive.geometries, profile.schedule.random.geometries]
     if profile.stress is not None and not profile.stress.seconds and not profile.stress.appends:
         raise msgspec.ValidationError("stress has neither seconds nor appends: it would not end")
     if profile.mutants is not None:

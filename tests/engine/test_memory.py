@@ -1,0 +1,169 @@
+"""Memory: a store ten times its memory stays within it; one that cannot is refused with the number needed."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import Device, FasterKv, FileDevice
+from engine.compilation import available
+
+Contents = Callable[[Device], dict[str, bytes]]
+
+MEMORY = 26 << 20
+LEEWAY = 1.15
+BATCH = 1 << 14
+KEYS = 15 * BATCH
+LOADS = 4  # Over few keys the index stays small and the log does not.
+VALUE_WORDS = 32  # 256 bytes.
+RECORD_BYTES = 16 + 8 + 8 * VALUE_WORDS
+STATUS = Path("/proc/self/status")
+CLEAR = Path("/proc/self/clear_refs")
+CLEAR_PEAK = "5"
+
+
+# -- the child: a process of its own, so that nothing but the store is in the figures ------------------
+
+
+class Load:
+    """The arrays that the child hands in; all there are, made once."""
+
+    def __init__(self) -> None:
+        self.keys = np.empty(BATCH, np.uint64)
+        self.values = np.empty((BATCH, VALUE_WORDS), np.uint64)
+        self._equal = np.empty((BATCH, VALUE_WORDS), np.bool_)
+        # Odd, so that each word of a value tells the key and the load apart from every other.
+        self._factors = np.random.default_rng(1).integers(0, 1 << 62, VALUE_WORDS, np.uint64) * np.uint64(2)
+        self._factors += np.uint64(1)
+        for array in (self.keys, self.values, self._equal):
+            array.fill(0)  # Resident from now on.
+
+    def fill(self, start: int, load: int) -> None:
+        """Keys start .. start + BATCH - 1, and their values as of this load."""
+        self.keys[:] = np.arange(start, start + BATCH, dtype=np.uint64)
+        stamps = self.keys + np.uint64((load + 1) << 40)
+        np.multiply(stamps[:, None], self._factors, out=self.values)
+
+    def write(self, session: Any, load: int, keys: int = KEYS) -> None:
+        for start in range(0, keys, BATCH):
+            self.fill(start, load)
+            session.upsert_many(self.keys, self.values.view(np.uint8))
+
+    def verify(self, session: Any, load_of: Callable[[int], int]) -> None:
+        """Every value is that of the load that wrote it last."""
+        for start in range(0, KEYS, BATCH):
+            self.fill(start, load_of(start))
+            values, found = session.read_many(self.keys, f"V{8 * VALUE_WORDS}")
+            assert found.all()
+            np.equal(values.view(np.uint64).reshape(BATCH, VALUE_WORDS), self.values, out=self._equal)
+            assert self._equal.all()
+
+
+def resident(field: str) -> int:
+    """Bytes of this process: VmRSS now, VmHWM at its peak since `forget_peak`."""
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) * 1024
+
+
+def forget_peak() -> None:
+    CLEAR.write_text(CLEAR_PEAK)
+
+
+def open_child(folder: Path, *, create: bool) -> FasterKv:
+    return FasterKv.open(FileDevice(folder, create=create), create=create, memory=MEMORY, kernels="compiled")
+
+
+def baseline(session: Any, load: Load) -> int:
+    """Resident bytes of an open store that is as good as empty, with everything imported and compiled."""
+    load.fill(0, 0)
+    session.upsert_many(load.keys[:1], load.values[:1].view(np.uint8))
+    values, found = session.read_many(load.keys[:1], f"V{8 * VALUE_WORDS}")
+    assert found.all()
+    assert len(values) == 1
+    forget_peak()
+    return resident("VmRSS")
+
+
+def write_all(folder: Path) -> dict[str, int]:
+    """Load, read, update, checkpoint; the peak of each, above the baseline."""
+    load = Load()
+    store = open_child(folder / "large", create=True)
+    session = store.session("s")
+    before = baseline(session, load)
+    peaks: dict[str, int] = {}
+
+    def note(what: str) -> None:
+        peaks[what] = resident("VmHWM") - before
+        forget_peak()
+
+    for number in range(LOADS):
+        load.write(session, number)
+    note("load")
+    load.verify(session, lambda start: LOADS - 1)
+    note("read")
+    load.write(session, LOADS, KEYS // 3)
+    note("update")
+    serials = store.checkpoint().serials
+    note("checkpoint")
+    log_bytes = store.stats().log_bytes
+    assert store.close() == {}
+    return {"log": log_bytes, "serial": serials["s"], **peaks}
+
+
+def recover_all(folder: Path) -> dict[str, int]:
+    """Recover and read all; the peak of each, above the baseline of an empty store that is open."""
+    load = Load()
+    with open_child(folder / "empty", create=True) as empty:
+        before = baseline(empty.session("s"), load)
+    del empty
+    forget_peak()
+    store = open_child(folder / "large", create=False)
+    recovery = resident("VmHWM") - before
+    session = store.resume_session("s")
+    serial = session.serial
+    load.verify(session, lambda start: LOADS if start < KEYS // 3 else LOADS - 1)
+    peaks = {"recovery": recovery, "read": resident("VmHWM") - before}
+    assert store.close() == {"s": KEYS}  # Reads take serials too, and no checkpoint holds these.
+    return {"serial": serial, **peaks}
+
+
+# -- the parent ----------------------------------------------------------------------------------------
+
+
+def run_child(what: str, folder: Path) -> dict[str, int]:
+    command = [sys.executable, "-P", "-W", "ignore", __file__, what, os.fspath(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+@pytest.mark.skipif(not available(), reason="numba is not installed")
+@pytest.mark.skipif(not (STATUS.exists() and os.access(CLEAR, os.W_OK)), reason="needs Linux's /proc")
+def test_a_log_ten_times_the_memory_is_written_read_and_recovered_within_it(tmp_path: Path) -> None:
+    """Goal: `memory` bounds what a store takes, whatever the size of its log. Method: peaks of resident
+    memory in fresh processes, above those of a store with one record, each phase by itself."""
+    written = run_child("write", tmp_path)
+    recovered = run_child("recover", tmp_path)
+    assert written["log"] >= 10 * MEMORY
+    assert written["serial"] == recovered["serial"] == 1 + 1 + KEYS * LOADS + KEYS + KEYS // 3
+    peaks = {
+        f"{who} {what}": peak
+        for who, told in (("write", written), ("recover", recovered))
+        for what, peak in told.items()
+        if what not in ("log", "serial")
+    }
+    assert len(peaks) == 6
+    assert {what: peak / MEMORY for what, peak in peaks.items() if peak > LEEWAY * MEMORY} == {}
+    # A figure that sees nothing would pass: the ring alone is seen to fill.
+    assert peaks["write load"] > MEMORY // 4
+
+
+if __name__ == "__main__":
+    print(json.dumps({"write": write_all, "recover": recover_all}[sys.argv[1]](Path(sys.argv[2]))))  # noqa: T201
