@@ -54,7 +54,8 @@ class Compiled:
     are found in the batch's first words. `read_key` runs like `run_key` and returns the value found in
     memory, else the result, or why << RESULT_BITS. `run_key` and `run_pair` stage one operation before: they
     write the key (and the value) zero padded to where B_KEYS (B_VALUES) says, and B_KEY_BYTES
-    (B_VALUE_BYTES), B_KIND, B_START, B_COUNT and B_ISSUE. That there is room for them is for the caller to see to.
+    (B_VALUE_BYTES), B_KIND, B_START, B_COUNT and B_ISSUE. That there is room for them is for the caller to
+    see to.
 
     A wrong type raises TypeError, an integer that is no word OverflowError; neither has any effect. A wrong
     address is not noticed.

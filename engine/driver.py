@@ -97,13 +97,13 @@ class Driver:
         """Answer for the chain below head, so that the kernel can go on from there."""
         batch = stage.batch
         address = batch[w.OP_ADDRESS]
+        self.device_reads += 1
         self.tell(stage, address, self.log.find_cold(address, stage.key()), expected)
 
     def tell(self, stage: Stage, address: int, record: ColdRecord | None, expected: bytes | None) -> None:
         """Put the device's answer for `address` where the kernel looks for it."""
         batch = stage.batch
         self.cold = record
-        self.device_reads += 1
         if record is None or record.link & w.TOMBSTONE:
             state = w.COLD_ABSENT
         elif batch[w.B_KIND] == w.ADD:

@@ -88,6 +88,7 @@ class PendingQueue:
     def add(self, key: bytes, address: int, serial: int, function: Change | None) -> Ticket:
         """Ask the device for the key from `address` on."""
         log = self._driver.log
+        self._driver.device_reads += 1
         answer = self._driver.runtime.submit(lambda: log.find_cold(address, key))
         self._waiting.append(_Waiting(Ticket(), answer, key, address, serial, function))
         return self._waiting[-1].ticket

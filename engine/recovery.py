@@ -28,7 +28,7 @@ from .extents import ExtentTable
 from .hybridlog import SEGMENT_PREFIX, HybridLog, segment_name
 from .index import HashIndex
 from .layout import ROOT_BYTES, Block, Extent, Pointer, Root, Version, VoidRange
-from .modes import Mode, choose_mode
+from .modes import Mode
 from .phases import System
 from .poison import Poison
 from .roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
@@ -70,7 +70,7 @@ def recover(
     memory: int,
     settings: Settings | None,
     version: Version | None = None,
-    kernels: str | None = None,
+    mode: Mode,
 ) -> Recovered:
     """Open what is on the device, creating a store on an empty one if `create`.
 
@@ -97,7 +97,6 @@ def recover(
     block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
     voids = _voids(block)
     spaces = Spaces(chosen, budget, voids)
-    mode = choose_mode(runtime, kernels)
     epochs = Epochs(spaces, mode, runtime)
     table = ExtentTable(extents)
     log = HybridLog(device, runtime, poison, chosen, spaces, mode, epochs, root.store_id, life, table)

@@ -74,9 +74,9 @@ class Session:
         self._is_busy = True
         try:
             found = one.read_key(w.READ, key)
-            if isinstance(found, int):
-                return None if found == w.ABSENT else one.value(one.finish(found >> w.RESULT_BITS))
-            return found
+            if type(found) is bytes:
+                return found
+            return one.unread(found)
         finally:
             self._is_busy = False
 
@@ -118,10 +118,7 @@ class Session:
         self._begin(key, b"")
         try:
             found = one.read_key(w.PEEK, key)
-            if isinstance(found, int):
-                absent_or_value = None if found == w.ABSENT else one.peeked(found >> w.RESULT_BITS)
-                return one.swap(key, function, absent_or_value)
-            return one.swap(key, function, found)
+            return one.swap(key, function, found if type(found) is bytes else one.unpeeked(found))
         except BaseException:
             self._driver.settle()
             raise

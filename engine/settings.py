@@ -23,7 +23,6 @@ SECTOR_BYTES = 512  # The smallest unit a disk writes without tearing, and the s
 PAGE_BYTES_MAX = 1 << 25
 RING_PAGES_MIN = 2
 BUCKET_BYTES = 64
-OVERFLOW_FACTOR = 4
 OVERFLOW_LEAST = 64
 
 
@@ -95,23 +94,29 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
     main one.
 
     `buckets_least` is what an earlier opening had: chains on the device were made under so many, and
-    fewer would merge some. Raises SettingsError, naming the number needed, where not even two pages and
-    the index fit.
+    fewer would merge some. Where that is more than a quarter, the ring gets what it leaves. Raises
+    SettingsError, naming the number needed, where not even two pages and the index fit.
     """
-    if memory <= 0:
+    if type(memory) is not int or memory <= 0:
         raise SettingsError(f"memory is {memory!r}: expected a positive number of bytes")
-    ring = settings.ring_pages or _power_of_two(memory // 2 // settings.page_bytes)
-    buckets = settings.index_buckets or max(_power_of_two(memory // 4 // BUCKET_BYTES), buckets_least)
-    index_bytes = 2 * buckets * BUCKET_BYTES
-    if ring < RING_PAGES_MIN or buckets < 1 or (settings.index_buckets is None and index_bytes > memory):
-        needed = max(2 * RING_PAGES_MIN * settings.page_bytes, 2 * index_bytes)
+    share = settings.index_buckets or _power_of_two(memory // 4 // BUCKET_BYTES)
+    buckets = max(share, buckets_least)
+    overflow = OVERFLOW_LEAST + (5 * buckets // 4 if settings.index_buckets is None else 4 * buckets)
+    room, needed = memory // 2, 4 * BUCKET_BYTES
+    ring_least = 0 if settings.ring_pages else RING_PAGES_MIN * settings.page_bytes
+    if settings.index_buckets is None and buckets > share:
+        index_bytes = (buckets + overflow) * BUCKET_BYTES
+        room = min(room, memory - index_bytes)
+        needed = min(
+            index_bytes + ring_least, 4 * BUCKET_BYTES * buckets
+        )  # Or as much as makes it a quarter.
+    needed = max(needed, 2 * ring_least)
+    if buckets < 1 or room < ring_least:
         raise SettingsError(
             f"memory is {memory} bytes: expected at least {needed} for pages of {settings.page_bytes}"
             + (f" and an index of {buckets} buckets" if buckets_least else "")
         )
-    buckets = max(buckets, buckets_least)
-    overflow = 5 * buckets // 4 if settings.index_buckets is None else OVERFLOW_FACTOR * buckets
-    return Budget(ring, buckets, overflow + OVERFLOW_LEAST)
+    return Budget(settings.ring_pages or _power_of_two(room // settings.page_bytes), buckets, overflow)
 
 
 def _is_no_power(value: object, least: int) -> bool:

@@ -95,9 +95,17 @@ class Single:
             return self.driver.cold.value
         return self.stage.value(0, told)
 
-    def peeked(self, why: int) -> bytes | None:
-        """Take a peek that has stopped to its end; the value."""
-        self.finish(why)
+    def unread(self, told: bytes | int) -> bytes | None:
+        """The value of a read that did not find it at once, by what `read_key` returned."""
+        assert isinstance(told, int)
+        return None if told == w.ABSENT else self.value(self.finish(told >> w.RESULT_BITS))
+
+    def unpeeked(self, told: bytes | int) -> bytes | None:
+        """Likewise of a peek."""
+        assert isinstance(told, int)
+        if told == w.ABSENT:
+            return None
+        self.finish(told >> w.RESULT_BITS)
         return self.found()
 
     def found(self) -> bytes | None:
@@ -115,8 +123,6 @@ class Single:
     def swap(self, key: bytes, function: Change, found: bytes | None) -> bytes | None:
         """Replace the value that a peek has just found by what `function` makes of it (invariant 2)."""
         while True:
-            is_cold = self.stage.batch[w.OP_PLACE] == w.COLD
-            address, record = self.stage.batch[w.OP_ADDRESS], self.driver.cold
             value = function(found)
             if value is None:
                 self.driver.settle()
@@ -124,17 +130,20 @@ class Single:
             if type(value) is not bytes or len(value) > self.value_bytes:
                 check_sizes(self.driver, key, value)
                 self.make_room(len(key), len(value))
-            if is_cold:
-                self.make_room(0, len(found or b""))
-                self.stage.expect(found)
-                self.stage.batch[w.B_KIND] = w.SWAP
-                self.driver.tell(self.stage, address, record, found)
+            if self.stage.batch[w.OP_PLACE] == w.COLD:
+                self._tell_again(found)
             why = self.run_pair(w.SWAP, key, value)
-            if why != w.DONE:
-                why = self.driver.finish(self.stage, why, found)
-            if why == w.DONE:
+            if why == w.DONE or self.driver.finish(self.stage, why, found) == w.DONE:
                 return value
             found = self.peek_again(key)
+
+    def _tell_again(self, found: bytes | None) -> None:
+        """What the device said to the peek goes for the swap too, while the chain is the same."""
+        self.make_room(0, len(found or b""))
+        stage, batch = self.stage, self.stage.batch
+        stage.expect(found)
+        batch[w.B_KIND] = w.SWAP
+        self.driver.tell(stage, batch[w.OP_ADDRESS], self.driver.cold, found)
 
     def peek_again(self, key: bytes) -> bytes | None:
         """What the key has now, for an operation whose serial is taken."""

@@ -22,6 +22,7 @@ from .device import Device, FileDevice, claim, unclaim
 from .driver import Driver
 from .errors import ClosedError, ReadOnlyError, SettingsError, StoreLockedError
 from .layout import Version
+from .modes import choose_mode
 from .phases import CheckpointKind, Phase
 from .reader import LogRecord, Readers, guarded
 from .recovery import Recovered, recover
@@ -92,12 +93,12 @@ class FasterKv:
         kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
 
         Raises MissingStoreError, NotAStoreError, StoreLockedError, SettingsError, CorruptionError,
-        UnsupportedVersionError, PoisonedError, OSError; a refusal changes nothing on the device.
-        O(log): every extent is verified and re-linked.
+        UnsupportedVersionError, PoisonedError, OSError; a refusal changes nothing on the device. O(log).
         """
         if version is not None and not read_only:
             raise SettingsError("an older checkpoint opens read-only: give read_only=True with version")
         runtime = runtime or ThreadRuntime()
+        mode = choose_mode(runtime, kernels)
         if isinstance(where, str | os.PathLike):
             if create and not os.path.exists(where):
                 plan_memory(settings or Settings(), memory)  # Refused before the folder is made.
@@ -116,7 +117,7 @@ class FasterKv:
                 memory=memory,
                 settings=settings,
                 version=version,
-                kernels=kernels,
+                mode=mode,
             )
         except BaseException:
             unclaim(device, owner)
@@ -180,11 +181,10 @@ class FasterKv:
         Reads the table chain: O(checkpoints). Raises CorruptionError where a block is damaged.
         """
         self._check_open()
-        parts = self._parts
-        findings: list[Finding] = []
+        tables = self._parts.tables
         return [
             CheckpointPoint(block.version, {mark.name: mark.serial for mark in block.sessions})
-            for block in parts.tables.chain(parts.tables.head, findings)
+            for block in tables.chain(tables.head, [])
         ]
 
     @property

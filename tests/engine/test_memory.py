@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import Device, FasterKv, FileDevice
-from engine.compilation import available
+from engine import (
+    Device,
+    FasterKv,
+    FileDevice,
+    IndexFullError,
+    MemoryDevice,
+    Session,
+    Settings,
+    SettingsError,
+)
+from engine.compilation import available, load_compiled
+from engine.settings import plan_memory
 
 Contents = Callable[[Device], dict[str, bytes]]
 
@@ -149,6 +160,7 @@ def run_child(what: str, folder: Path) -> dict[str, int]:
 def test_a_log_ten_times_the_memory_is_written_read_and_recovered_within_it(tmp_path: Path) -> None:
     """Goal: `memory` bounds what a store takes, whatever the size of its log. Method: peaks of resident
     memory in fresh processes, above those of a store with one record, each phase by itself."""
+    load_compiled()  # Compiling takes memory, and would be in the first child's figures.
     written = run_child("write", tmp_path)
     recovered = run_child("recover", tmp_path)
     assert written["log"] >= 10 * MEMORY
@@ -163,6 +175,126 @@ def test_a_log_ten_times_the_memory_is_written_read_and_recovered_within_it(tmp_
     assert {what: peak / MEMORY for what, peak in peaks.items() if peak > LEEWAY * MEMORY} == {}
     # A figure that sees nothing would pass: the ring alone is seen to fill.
     assert peaks["write load"] > MEMORY // 4
+
+
+# -- too small -----------------------------------------------------------------------------------------
+
+PAGES = Settings(page_bytes=4096, segment_bytes=1 << 16, write_unit=512, extent_bytes=4096)
+SMALL = 1 << 16  # Eight pages, 256 main buckets and 384 overflow buckets.
+
+
+def needed(refusal: pytest.ExceptionInfo[SettingsError]) -> int:
+    found = re.search(r"at least (\d+)", str(refusal.value))
+    assert found is not None
+    return int(found[1])
+
+
+@pytest.mark.parametrize("memory", [1, 4096, 4 * 4096 - 1])
+def test_too_little_memory_is_refused_at_creation_and_the_number_told_is_the_least(
+    device: MemoryDevice, contents: Contents, memory: int
+) -> None:
+    with pytest.raises(SettingsError, match="memory") as refusal:
+        FasterKv.open(device, create=True, settings=PAGES, memory=memory)
+    assert device.acquire(None)
+    assert contents(device) == {}
+    least = needed(refusal)
+    with pytest.raises(SettingsError, match=f"at least {least}"):
+        FasterKv.open(device, create=True, settings=PAGES, memory=least - 1)
+    with FasterKv.open(device, create=True, settings=PAGES, memory=least) as store:
+        assert store.stats().ring_bytes == 2 * 4096
+
+
+@pytest.mark.parametrize("wrong", [{"memory": 1}, {"memory": -1}, {"memory": 1.5e9}, {"kernels": "fast"}])
+def test_a_refused_creation_makes_no_folder_and_no_file(
+    tmp_path: Path, device: MemoryDevice, contents: Contents, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(SettingsError):
+        FasterKv.open(tmp_path / "new", create=True, **wrong)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(SettingsError):
+        FasterKv.open(device, create=True, **wrong)
+    assert device.acquire(None)
+    assert contents(device) == {}
+
+
+def test_an_index_larger_than_the_memory_is_refused_at_opening_and_the_number_told_is_the_least(
+    device: MemoryDevice, contents: Contents
+) -> None:
+    """What an earlier opening had cannot shrink, so less memory than that index is no store."""
+    with FasterKv.open(device, create=True, settings=PAGES, memory=16 * SMALL) as store:
+        with store.session("s") as s:
+            s.upsert(b"k", b"v")
+        store.checkpoint()
+    assert device.acquire(None)
+    before = contents(device)
+    for memory in (1, 4 * 4096):
+        with pytest.raises(SettingsError, match="memory"):
+            FasterKv.open(device, memory=memory)
+    with pytest.raises(SettingsError, match="index of 4096 buckets") as refusal:
+        FasterKv.open(device, memory=4 * SMALL)
+    least = needed(refusal)
+    assert 4 * SMALL < least < 16 * SMALL
+    with pytest.raises(SettingsError, match=f"at least {least}"):
+        FasterKv.open(device, memory=least - 1)
+    assert device.acquire(None)
+    assert contents(device) == before
+    with FasterKv.open(device, memory=least) as store, store.session("s") as s:
+        assert s.read(b"k") == b"v"
+        assert store.stats().ring_bytes == 2 * 4096
+        assert store._parts.root.index_buckets == 4096
+
+
+@pytest.mark.parametrize("exponent", range(14, 26))
+def test_what_an_earlier_index_takes_is_taken_from_the_ring(exponent: int) -> None:
+    """Goal: `memory` bounds a store also where it is opened with less than before. Method: every share of
+    an old index, sums of what is made; a sixteenth more is what overflow buckets may take."""
+    memory = 3 << exponent
+    for buckets in (0, *(1 << n for n in range(4, 20))):
+        try:
+            budget = plan_memory(PAGES, memory, buckets)
+        except SettingsError:
+            assert buckets * 144 + 2 * 4096 > memory - 64 * 64 or memory < 4 * 4096
+            continue
+        index_bytes = (budget.index_buckets + budget.overflow_buckets) * 64
+        assert budget.index_buckets >= buckets
+        assert budget.ring_pages * 4096 + index_bytes <= memory * 17 // 16 + 64 * 64
+
+
+def test_a_full_index_says_what_to_do_and_doing_it_goes_on_with_everything(device: MemoryDevice) -> None:
+    written: list[int] = []
+
+    def write_on(session: Session) -> None:
+        for number in range(len(written), 20_000):
+            session.upsert(b"%d" % number, b"v%d" % number)
+            written.append(number)
+
+    def verify(store: FasterKv) -> None:
+        store.check()
+        assert dict(store.items()) == {b"%d" % number: b"v%d" % number for number in written}
+
+    with FasterKv.open(device, create=True, settings=PAGES, memory=SMALL) as store:
+        s = store.session("s")
+        with pytest.raises(IndexFullError, match="reopen with twice the memory"):
+            write_on(s)
+        full = len(written)
+        assert 2_000 < full < 5_000
+        verify(store)
+        s.upsert(b"0", b"v0")  # A key that is there needs no bucket.
+        assert s.delete(b"1")
+        assert s.insert(b"1", b"v1")
+        issued = s.serial
+        assert store.checkpoint().serials == {"s": issued}
+        verify(store)
+    with FasterKv.open(device, memory=SMALL) as store:
+        verify(store)
+    with FasterKv.open(device, memory=2 * SMALL) as store:
+        verify(store)
+        s = store.resume_session("s")
+        assert s.serial == issued
+        with pytest.raises(IndexFullError):
+            write_on(s)
+        assert len(written) > 1.5 * full
+        verify(store)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ GATE = {
     "stages": {
         "model": STAGE | {"bounds": []},
         "crash": STAGE,
+        "schedule": STAGE,
         "stress": STAGE | {"bounds": []},
         "mutants": STAGE | {"mutants": [{"name": "lost-sync", "killed": True}]},
     },

@@ -259,7 +259,7 @@ def test_refusal_is_one_line_and_changes_nothing(
     (tmp_path / "geometry.json").write_text('{"eras": [], "geometry": "huge"}')
     (tmp_path / "law.json").write_text('{"eras": [], "law": "none"}')
     (tmp_path / "subject.json").write_text('{"eras": [], "subject": "other"}')
-    (tmp_path / "kernels.json").write_text('{"eras": [], "kernels": "compiled"}')
+    (tmp_path / "kernels.json").write_text('{"eras": [], "kernels": "other"}')
     (tmp_path / "switches.json").write_text('{"eras": [{"switches": [1]}]}')
     (tmp_path / "faults.json").write_text('{"eras": [{}, {"faults": [0]}]}')
     (tmp_path / "nested.json").write_text('{"eras": ' + "[" * 100_000)
