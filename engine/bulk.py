@@ -22,7 +22,7 @@ from .driver import Driver
 from .errors import DeviceError, EngineError, OperationError
 from .modes import Mode
 from .single import check_sizes
-from .staging import Stage
+from .staging import COUNTERS, Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,14 +46,11 @@ class Bulk:
         self._driver = driver
         self._mode = mode
         self._stage: Stage | None = None
-        self._past = [0] * (w.N_ABSENT + 1 - w.N_IN_PLACE)
 
     def counters(self) -> list[int]:
         """N_IN_PLACE to N_ABSENT, over all stages."""
-        now = self._stage.counters() if self._stage is not None else self._past
-        return (
-            [a + b for a, b in zip(self._past, now, strict=True)] if self._stage is not None else self._past
-        )
+        stage = self._stage
+        return stage.counters() if stage is not None else [0] * len(COUNTERS)
 
     # -- public ------------------------------------------------------------------------------------
 
@@ -245,12 +242,14 @@ class Bulk:
     def _arrange(self, key_bytes: int, value_bytes: int) -> Stage:
         """A stage with at least so much room for each of BATCH_MAX operations."""
         key_words, value_words = (key_bytes + 7) >> 3, max(1, (value_bytes + 7) >> 3)
-        stage = self._stage
-        if stage is None or (stage.key_words, stage.value_words) != (key_words, value_words):
-            self._past = self.counters()
-            log = self._driver.log
-            row = self._driver.state.row
-            stage = self._stage = Stage(log.spaces, self._mode, row, w.BATCH_MAX, key_words, value_words)
+        old = self._stage
+        if old is not None and (old.key_words, old.value_words) == (key_words, value_words):
+            return old
+        spaces, row = self._driver.log.spaces, self._driver.state.row
+        stage = Stage(spaces, self._mode, row, w.BATCH_MAX, key_words, value_words)
+        if old is not None:
+            stage.keep(old, COUNTERS)
+        self._stage = stage
         return stage
 
     def _run(self, stage: Stage, count: int, before: int, width: int = 0) -> int:

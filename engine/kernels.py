@@ -227,6 +227,7 @@ def run_one(
         slot = find_slot(control, index, batch[w.OP_HASH])
         if slot >= w.REFUSED:
             batch[w.OP_RESULT] = w.ABSENT
+            batch[w.OP_PLACE] = w.NOWHERE
             return w.DONE
     else:
         slot = claim_slot(control, index, batch[w.OP_HASH])

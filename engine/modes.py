@@ -4,7 +4,8 @@
     compiled      the same source as machine code without the interpreter's lock (extra `speed`)
 
 `POWERCUT_KERNELS` says which: `compiled`, `interpreted`, or `auto`, which takes compiled kernels where
-numba is installed and the store is not a toy, and else says once what is missing.
+numba is installed, and else says once what is missing. A Runtime of one task gets interpreted ones unless
+it asks for the others by name: it is there to watch.
 
 Invariants
   1  a result does not depend on the mode

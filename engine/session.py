@@ -254,6 +254,11 @@ class Session:
         return [*(a + b for a, b in zip(own, more, strict=True)), self._driver.device_reads]
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the handle was given up."""
+        return self._is_closed
+
+    @property
     def pending(self) -> int:
         """Operations that were started and not completed."""
         return len(self._pending)

@@ -18,7 +18,7 @@ from .driver import Driver, record_bytes
 from .errors import OperationError
 from .modes import Mode
 from .spaces import put_bytes
-from .staging import Stage
+from .staging import COUNTERS, Stage
 
 __all__ = ["Change", "Single", "check_function", "check_sizes"]
 
@@ -34,14 +34,19 @@ class Single:
     def __init__(self, driver: Driver, mode: Mode) -> None:
         self.driver = driver
         self._mode = mode
-        self._lay_out(_KEY_WORDS, _VALUE_WORDS)
+        self._lay_out(_KEY_WORDS, _VALUE_WORDS, None)
 
-    def _lay_out(self, key_words: int, value_words: int) -> None:
+    def _lay_out(self, key_words: int, value_words: int, old: Stage | None) -> None:
         log = self.driver.log
-        self.stage = Stage(log.spaces, self._mode, self.driver.state.row, 1, key_words, value_words)
-        self.run_key = self.stage.kernels.run_key
-        self.read_key = self.stage.kernels.read_key
-        self.run_pair = self.stage.kernels.run_pair
+        stage = Stage(log.spaces, self._mode, self.driver.state.row, 1, key_words, value_words)
+        if old is not None:
+            stage.keep(old, _KEPT)
+            stage.batch[stage.keys : stage.values][: old.key_words] = old.batch[old.keys : old.values]
+            stage.batch[stage.expected :][: old.value_words] = old.batch[old.expected :]
+        self.stage = stage  # Not before it counts what the old one did: another thread may be adding up.
+        self.run_key = stage.kernels.run_key
+        self.read_key = stage.kernels.read_key
+        self.run_pair = stage.kernels.run_pair
         # What is no longer than these needs no further question.
         self.key_bytes = min(key_words * w.WORD_BYTES, log.record_bytes_max // 4)
         self.value_bytes = min(value_words * w.WORD_BYTES, log.record_bytes_max // 2)
@@ -52,12 +57,7 @@ class Single:
         key_words, value_words = (key_bytes + 7) >> 3, (value_bytes + 7) >> 3
         if key_words <= old.key_words and value_words <= old.value_words:
             return
-        self._lay_out(max(key_words, old.key_words), max(value_words, old.value_words))
-        new = self.stage
-        for word in _KEPT:
-            new.batch[word] = old.batch[word]
-        new.batch[new.keys : new.keys + old.key_words] = old.batch[old.keys : old.keys + old.key_words]
-        new.batch[new.expected : new.expected + old.value_words] = old.batch[old.expected :]
+        self._lay_out(max(key_words, old.key_words), max(value_words, old.value_words), old)
 
     @contextmanager
     def leaving(self) -> Iterator[None]:
@@ -159,7 +159,7 @@ class Single:
 _KEPT: Final = (
     *(w.B_KIND, w.B_START, w.B_COUNT, w.B_ISSUE, w.B_APPLY, w.B_LEAVE, w.B_PEND, w.B_FIRST, w.B_KEY_BYTES),
     *(w.B_EXPECTED_BYTES, w.OP_PLACE, w.OP_ADDRESS, w.OP_RESULT),
-    *range(w.N_IN_PLACE, w.N_ABSENT + 1),
+    *COUNTERS,
 )
 
 

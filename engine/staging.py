@@ -11,13 +11,16 @@ Threads: the session's own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from . import words as w
 from .modes import Mode
 from .spaces import Spaces, put_bytes, words_of
 
-__all__ = ["Stage"]
+__all__ = ["COUNTERS", "Stage"]
+
+COUNTERS: Final = range(w.N_IN_PLACE, w.N_ABSENT + 1)
 
 
 class Stage:
@@ -75,6 +78,11 @@ class Stage:
         """The value that the read with this number and result has copied out."""
         start = (self.values + number * self.value_words) * w.WORD_BYTES
         return bytes(self.bytes[start : start + (told >> w.RESULT_BITS)])
+
+    def keep(self, old: Stage, words: Iterable[int]) -> None:
+        """Take these words of the header over from the stage that this one takes the place of."""
+        for word in words:
+            self.batch[word] = old.batch[word]
 
     def counters(self) -> list[int]:
         """N_IN_PLACE to N_ABSENT."""

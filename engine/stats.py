@@ -11,16 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from . import words as w
+from .atomics import load
 from .spaces import Spaces
 
-__all__ = ["COUNTERS", "Stats", "add_counters", "used_buckets"]
+__all__ = ["COUNTERS", "Stats", "add_counters", "boundaries", "index_bytes"]
 
 # In the order of `words`, N_IN_PLACE to N_ABSENT, and one that the driver keeps.
 COUNTERS = (
     *("in_place", "copied", "appended", "left", "retries"),
     *("hits_mutable", "hits_frozen", "hits_cold", "absent", "device_reads"),
+)
+_BOUNDARIES: Final = (
+    *(("begin", w.BEGIN), ("head", w.HEAD), ("flushed", w.FLUSHED)),
+    *(("safe_read_only", w.SAFE_READ_ONLY), ("read_only", w.READ_ONLY), ("tail", w.TAIL)),
 )
 
 
@@ -35,7 +41,9 @@ class Stats:
     left            times a kernel call ended for a slow path: a full page, the device, a lost race ...
     retries         of these, for a lost race or a record in the fuzzy region
     hits_mutable    keys found in the mutable region, at the moment their operation ended;
-    hits_frozen     in memory below it; hits_cold on the device; absent nowhere
+    hits_frozen     in memory below it; hits_cold on the device; absent nowhere. An upsert does not look
+                    below the mutable region and counts as cold there; an `rmw` looks when it reads, and
+                    again when it writes
     device_reads    chains followed below head
     pending         operations begun and not completed
     epoch, drains, deferred    the current epoch; actions run after a drain; actions waiting for one
@@ -95,7 +103,12 @@ def add_counters(each: Iterable[list[int]]) -> list[int]:
     return total
 
 
-def used_buckets(spaces: Spaces) -> int:
-    """Main buckets and the overflow buckets that are linked."""
+def boundaries(spaces: Spaces) -> dict[str, int]:
+    """Begin to tail, read in that order: each only grows, so what is told is in order too (A1)."""
+    return {name: load(spaces.control, word) for name, word in _BOUNDARIES}
+
+
+def index_bytes(spaces: Spaces) -> int:
+    """Of the main buckets and the overflow buckets that are linked."""
     control = spaces.control
-    return min(control[w.OVERFLOW_NEXT], control[w.OVERFLOW_END])
+    return min(control[w.OVERFLOW_NEXT], control[w.OVERFLOW_END]) * w.BUCKET_WORDS * w.WORD_BYTES

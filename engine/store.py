@@ -15,7 +15,6 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import Self
 
-from . import words as w
 from .audit import check_log
 from .checkpoint import Checkpointer, CheckpointPoint, CheckpointTicket
 from .device import Device, FileDevice, claim, unclaim
@@ -31,7 +30,7 @@ from .runtime import Runtime, ThreadRuntime
 from .session import Session
 from .sessions import SessionState
 from .settings import Settings, plan_memory
-from .stats import COUNTERS, Stats, add_counters, used_buckets
+from .stats import COUNTERS, Stats, add_counters, boundaries, index_bytes
 
 __all__ = ["FasterKv"]
 
@@ -148,8 +147,9 @@ class FasterKv:
 
     def _handle(self, state: SessionState) -> Session:
         parts = self._parts
-        if (before := self._live.get(state.name)) is not None:
-            self._past = add_counters((self._past, before.counters()))
+        for closed in [each for each in self._live.values() if each.is_closed]:
+            self._past = add_counters((self._past, closed.counters()))
+            del self._live[closed.name]  # With its stages, which are large.
         driver = Driver(state, parts.sessions, parts.log, parts.index, parts.epochs, self._runtime)
         session = Session(driver, parts.mode, parts.poison, self._read_only)
         self._live[state.name] = session
@@ -237,7 +237,7 @@ class FasterKv:
     def stats(self) -> Stats:
         """What the store has done and where it stands. O(sessions), beside running ones."""
         self._check_open()
-        parts, control = self._parts, self._parts.log.spaces.control
+        parts = self._parts
         with self._lock:
             handles = list(self._live.values())
             counters = add_counters((self._past, *(each.counters() for each in handles)))
@@ -249,15 +249,10 @@ class FasterKv:
             epoch=parts.epochs.current,
             drains=parts.epochs.drained,
             deferred=parts.epochs.waiting,
-            begin=control[w.BEGIN],
-            head=control[w.HEAD],
-            flushed=control[w.FLUSHED],
-            safe_read_only=control[w.SAFE_READ_ONLY],
-            read_only=control[w.READ_ONLY],
-            tail=control[w.TAIL],
+            **boundaries(parts.log.spaces),
             page_bytes=parts.settings.page_bytes,
             ring_bytes=parts.log.spaces.ring_bytes,
-            index_bytes=used_buckets(parts.log.spaces) * w.BUCKET_WORDS * w.WORD_BYTES,
+            index_bytes=index_bytes(parts.log.spaces),
             sessions=len(serials),
             live_sessions=parts.sessions.live,
             version=parts.system.version,

@@ -113,19 +113,15 @@ def wider() -> Iterator[Program]:
 
 
 def deeper() -> Iterator[Program]:
-    """Two sessions on one key, while boundaries move: by a checkpoint, or by pages that turn.
+    """Two sessions on one key, while boundaries move: by pages that turn, or by a checkpoint.
 
     For searches that one preemption does not end.
     """
-    meetings = [
-        ((Kind.RMW, 0), (Kind.RMW, 0)),
-        ((Kind.UPSERT, SIZES), (Kind.READ, 0)),
-        ((Kind.RMW, 0), (Kind.READ, 0)),
-    ]
+    upsert, change, read = (Kind.UPSERT, SIZES), (Kind.RMW, 0), (Kind.READ, 0)
     large = tuple(Operation(Kind.UPSERT, 2, 1 + number, SIZES - 1) for number in range(3))
-    for name in ("on the last mutable page", "mutable", "full", "frozen", "absent"):
-        for first, second in meetings:
-            for moving in (large[:1], (_CHECKPOINT,), large, (*large[:1], _CHECKPOINT)):
+    for moving in (large[:1], (_CHECKPOINT,), (*large[:1], _CHECKPOINT), large):
+        for name in ("on the last mutable page", "mutable", "full", "frozen", "absent"):
+            for first, second in ((change, change), (upsert, change), (upsert, read)):
                 yield (*SETTINGS[name], _FORK, _operation(first, 0), _operation(second, 1), *moving)
 
 

@@ -72,7 +72,14 @@ def without(tape: Tape, start: int, stop: int) -> Tape:
     eras = []
     at = 0
     for era in tape.eras:
-        kept = [op for place, op in enumerate(era.program, at) if not start <= place < stop]
+        kept = [
+            op
+            for place, op in enumerate(era.program, at)
+            # What runs before the others goes on doing so.
+            if not start <= place < stop or (op.kind == Kind.FORK and place > at)
+        ]
+        if kept and kept[0].kind == Kind.FORK:
+            del kept[0]
         eras.append(replace(era, program=tuple(kept)))
         at += len(era.program)
     return replace(tape, eras=tuple(eras))

@@ -10,6 +10,7 @@ import pytest
 
 from engine import FasterKv, MemoryDevice, Settings, SettingsError, ThreadRuntime, compilation, modes
 from engine import words as w
+from engine.compilation import available
 from engine.modes import Compiled, Interpreted, choose_mode
 from verifier.stepped import SteppedRuntime
 
@@ -116,9 +117,15 @@ def test_auto_takes_compiled_kernels_where_there_is_numba(monkeypatch: pytest.Mo
         assert isinstance(choose_mode(ThreadRuntime(), wanted), Compiled)
 
 
-def test_a_scheduler_gets_interpreted_kernels_for_it_could_not_see_into_others() -> None:
-    for wanted in ("auto", "compiled"):
+def test_a_scheduler_gets_interpreted_kernels_unless_it_insists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERCUT_KERNELS", "compiled")  # It could not see into them.
+    for wanted in (None, "auto", "interpreted"):
         assert isinstance(choose_mode(SteppedRuntime(), wanted), Interpreted)
+
+
+@pytest.mark.skipif(not available(), reason="no numba here")
+def test_compiled_kernels_are_to_be_had_one_operation_after_another() -> None:
+    assert choose_mode(SteppedRuntime(), "compiled").name == "compiled"
 
 
 @pytest.mark.usefixtures("no_numba")

@@ -1,31 +1,52 @@
-"""The README's programs do what it says they do."""
+"""The programs of README and CONTRIBUTING do what is said there."""
 
 from __future__ import annotations
 
+import ast
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from engine.compilation import available
+from engine.modes import VARIABLE
 from verifier import StoreMachine, StoreViolationError, run_machine
 
-_README = Path(__file__).resolve().parents[2] / "README.md"
+_ROOT = Path(__file__).resolve().parents[2]
 _SETTINGS = settings(max_examples=50, stateful_step_count=12, derandomize=True, database=None, deadline=None)
 _MISSING = '        device.sync("log")\n\n    def checkpoint'
 
 
-def _blocks(language: str) -> list[str]:
-    text = _README.read_text(encoding="utf-8")
+def _text(document: str = "README.md") -> str:
+    return (_ROOT / document).read_text(encoding="utf-8")
+
+
+def _blocks(language: str, document: str = "README.md") -> list[str]:
+    text = _text(document)
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+_MACHINE, _MEND, *_EXAMPLES = _blocks("python")
+# The folder of its store, by which an example is named.
+_FOLDER = re.compile(r'FasterKv\.open\("(\w+)"')
+
+
+def _folder(example: str) -> str:
+    found = _FOLDER.search(example)
+    assert found is not None, f"an example that opens no store:\n{example}"
+    return found[1]
 
 
 def _machine(edit: Callable[[str], str] = str) -> type[StoreMachine]:
     """The README's store, edited."""
     names: dict[str, object] = {}
-    exec(edit(_blocks("python")[0]), names)
+    exec(edit(_MACHINE), names)
     machine = names["LogMachine"]
     assert isinstance(machine, type)
     assert issubclass(machine, StoreMachine)
@@ -34,7 +55,7 @@ def _machine(edit: Callable[[str], str] = str) -> type[StoreMachine]:
 
 def _mended(source: str) -> str:
     assert source.count(_MISSING) == 1
-    return source.replace(_MISSING, _MISSING.replace("\n\n", "\n" + _blocks("python")[1] + "\n"))
+    return source.replace(_MISSING, _MISSING.replace("\n\n", "\n" + _MEND + "\n"))
 
 
 def _without_checksum(source: str) -> str:
@@ -64,14 +85,78 @@ def test_one_line_mends_it() -> None:
 
 @pytest.mark.parametrize("edit", [_without_checksum, _without_first_sync])
 def test_other_omission_is_found_too(edit: Callable[[str], str]) -> None:
-    assert edit(_blocks("python")[0]) != _mended(_blocks("python")[0])
+    assert edit(_MACHINE) != _mended(_MACHINE)
     _, finding = run_machine(seed=1, examples=400, steps=10, geometry="tiny", machine=_machine(edit))
     assert finding is not None
 
 
-def test_example_of_the_store_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_tells_what_the_readme_shows_of_it() -> None:
+    """In a process of its own: it plants a bug. What the README leaves out may stand between the lines."""
+    (_, shown, *_) = re.split(r"^```\n(?=planted)|(?<=<--\n)```$", _text(), flags=re.MULTILINE)
+    command = [sys.executable, "-c", "from verifier.cli import main; main()", "demo"]
+    told = iter(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())
+    assert [line for line in shown.splitlines() if line not in told] == []
+
+
+# -- the store: every example, in both kernel modes --------------------------------------------------
+
+_MODES = [
+    "interpreted",
+    pytest.param("compiled", marks=pytest.mark.skipif(not available(), reason="numba is not installed")),
+]
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and a kind of kernels that can be had here."""
     monkeypatch.chdir(tmp_path)
-    source = _blocks("python")[2]
-    assert "FasterKv" in source
-    exec(source, {})
-    assert (tmp_path / "data").is_dir()
+    monkeypatch.setenv(VARIABLE, "compiled" if available() else "interpreted")
+    return tmp_path
+
+
+@pytest.mark.parametrize("kernels", _MODES)
+@pytest.mark.parametrize("example", _EXAMPLES, ids=_folder)
+def test_example_of_the_store_runs(
+    example: str, kernels: str, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, kernels)
+    exec(example, {})
+    assert (empty / _folder(example) / "root-a").is_file()
+
+
+def _assertions(example: str) -> int:
+    return sum(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(example)))
+
+
+def _denying(example: str, number: int) -> str:
+    """The example with one of its assertions turned into its opposite."""
+    tree = ast.parse(example)
+    assertion = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)][number]
+    assertion.test = ast.UnaryOp(ast.Not(), assertion.test)
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+@pytest.mark.parametrize(
+    ("example", "number"),
+    [
+        pytest.param(example, number, id=f"{_folder(example)}-{number}")
+        for example in _EXAMPLES
+        for number in range(_assertions(example))
+    ],
+)
+@pytest.mark.usefixtures("empty")
+def test_every_assertion_of_an_example_is_reached(example: str, number: int) -> None:
+    with pytest.raises(AssertionError):
+        exec(_denying(example, number), {})
+
+
+def test_every_example_asserts_something() -> None:
+    assert [_folder(example) for example in _EXAMPLES if _assertions(example) < 3] == []
+    assert len(_EXAMPLES) >= 3
+
+
+def test_search_of_contributing_ends_and_finds_nothing() -> None:
+    (example,) = _blocks("python", "CONTRIBUTING.md")
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert names["searched"].exploration.schedules > 1_000

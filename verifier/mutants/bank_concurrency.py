@@ -1,8 +1,8 @@
 """Planted bugs that take two sessions, or a checkpoint beside one: found among schedules.
 
 Families: index insert, publication, seal and lock, torn value, region shift, eviction, epoch drain,
-the cut. Each is looked for with 0 preemptions first, then with 1, 2, 3: the first that finds it is
-how many it takes.
+the cut. Each is looked for without a preemption first, and must not be found; then with as many as it is
+said to take, and fewer.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from .planted import SCHEDULES, Mutant
 __all__ = ["CONCURRENCY"]
 
 
-def _planted(name: str, ancestor: str, module: str, old: str, new: str, oracle: str, breach: str) -> Mutant:
-    return Mutant(name, ancestor, module, old, new, oracle, breach, SCHEDULES)
+def _planted(
+    name: str, ancestor: str, module: str, old: str, new: str, oracle: str, breach: str, preemptions: int = 1
+) -> Mutant:
+    return Mutant(name, ancestor, module, old, new, oracle, breach, SCHEDULES, preemptions)
 
 
 _INDEX: Final = (
@@ -162,6 +164,7 @@ _REGIONS: Final = (
         "        if address >= w.ADDRESS_LIMIT:\n            return w.RETRY",
         "linearizable",
         "WRONG_RESULT",
+        preemptions=2,
     ),
     _planted(
         "frozen-before-all-have-seen-it",
@@ -239,6 +242,7 @@ _CUT: Final = (
         "",
         "prefix",
         "WRONG_VALUE",
+        preemptions=2,
     ),
     _planted(
         "record-of-the-next-version-not-left-alone",
@@ -248,6 +252,7 @@ _CUT: Final = (
         "    if fuzzy == 0 or address >= 0:\n        return False\n    return (link >>",
         "prefix",
         "WRONG_VALUE",
+        preemptions=2,
     ),
     _planted(
         "old-version-updated-in-place",
@@ -257,6 +262,7 @@ _CUT: Final = (
         "    if cut == 0 or address >= 0:\n        return False\n    return address < fuzzy or",
         "prefix",
         "WRONG_VALUE",
+        preemptions=2,
     ),
     _planted(
         "version-read-before-the-row-is-entered",
@@ -266,6 +272,7 @@ _CUT: Final = (
         "",
         "prefix",
         "WRONG_VALUE",
+        preemptions=2,
     ),
 )
 

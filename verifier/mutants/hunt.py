@@ -87,6 +87,7 @@ def _hunt(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_s
         "oracle": mutant.oracle,
         "breach": mutant.breach,
         "search": mutant.search,
+        "preemptions": mutant.preemptions,
         "limit_seconds": limit_seconds,
     }
     chase = {"task": "chase", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}

@@ -29,6 +29,7 @@ class Mutant:
 
     search   where it must be found: among the crash states of one session after the other, or among the
              schedules of sessions side by side
+    preemptions  how many it takes there; so many and fewer are tried
     """
 
     name: str
@@ -39,3 +40,4 @@ class Mutant:
     oracle: str
     breach: str
     search: str = CRASHES
+    preemptions: int = 0

@@ -1,14 +1,14 @@
 """The chase among schedules: how many preemptions a planted bug takes, and how many sessions.
 
     0   every small program, one session alone first, under its default schedule
-    1   programs in which a page turns first, then every one with two sessions, under all schedules of one
-        preemption
-    2   programs in which a page turns, under all schedules of two
-    >   programs in which boundaries move, under random schedules
+    1   every one with two sessions, where pages turn first, under all schedules of one preemption
+    2   two sessions where a page turns, or a checkpoint runs, under all schedules of two
+
+The bank says whether 1 or 2 are tried after 0.
 
 Invariants
-  1  what is found with k preemptions was not found with fewer: in any program that was searched with fewer,
-     and where k > 2, as far as shrinking goes
+  1  what is found with k preemptions was not found with fewer in the program that shows it, and not with
+     none in any program
   2  `sessions` counts those of the program that shows it; 1 where one alone does
 """
 
@@ -16,38 +16,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, islice
-from random import Random
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from ..concurrent import split
-from ..interleavings import Searched, alone, deeper, pairs, portfolio, search_lanes, tape_of, wider
+from ..interleavings import Searched, alone, deeper, pairs, search_lanes, tape_of, wider
 from ..schedule import Bounded, Strategy, decode
 from ..tape import Kind, Tape, encode_tape
 from ..verdict import Breach, Violation
 
 __all__ = ["chase_schedules", "count_beside", "programs"]
 
-SCHEDULES_MAX: Final = (1, 400, 15_000)  # Of one program, by preemptions.
-TURNING: Final = 12  # So many of the deeper programs begin on the last mutable page.
-ROUNDS: Final = 6
-RANDOM_SCHEDULES: Final = 120  # Of one program, a round.
+SCHEDULES_MAX: Final = (1, 400, 30_000)  # Of one program, by preemptions.
+TURNING: Final = 15  # So many of the deeper programs come first.
+MEETING: Final = 3  # Pairs of operations in a setting of the deeper programs.
+PREFIX: Final = "prefix"
 GEOMETRIES: Final = ("narrow", "colliding")
 
 Answer = dict[str, Any]
 
 
-def programs(preemptions: int) -> Iterator[Tape]:
-    """What is searched with so few preemptions, in order."""
-    several = chain(pairs(), pairs(has_checkpoint=True), wider())
+def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
+    """What is searched with so few preemptions, in order; for `prefix` checkpoints come first."""
+    narrow, colliding = GEOMETRIES
+    is_cut = oracle == PREFIX
+    several = chain(pairs(), wider(), pairs(has_checkpoint=True))
     if preemptions == 0:
-        yield from (tape_of(program, GEOMETRIES[0]) for program in chain(alone(), several, deeper()))
-        return
-    yield from (tape_of(program, GEOMETRIES[0]) for program in islice(deeper(), TURNING))
-    if preemptions == 1:
-        for program in several:
-            yield from (tape_of(program, geometry) for geometry in GEOMETRIES)
+        yield from (tape_of(program, narrow) for program in chain(alone(), several, deeper()))
+    elif preemptions == 1:
+        moving = islice(deeper(), TURNING * is_cut, TURNING * (1 + is_cut))
+        yield from (tape_of(program, narrow) for program in chain(moving, several))
+        yield from (tape_of(program, colliding) for program in chain(pairs(), wider()))
+    else:
+        # A page turns under the first pair; a checkpoint runs beside the second, which a cut can tell apart.
+        every = list(deeper())
+        first = every[TURNING + MEETING + 1 if is_cut else 0]
+        yield from (tape_of(program, narrow) for program in (first, *every))
 
 
 def count_beside(tape: Tape) -> tuple[int, int]:
@@ -58,8 +63,8 @@ def count_beside(tape: Tape) -> tuple[int, int]:
 
 def chase_schedules(request: Answer) -> Answer:
     """Look for the wanted kind; where it was found, and what else was."""
-    chase = _Chase(Violation(request["oracle"], Breach[request["breach"]], ""), Random(request["seed"]))
-    found = chase.few() or chase.many()
+    chase = _Chase(Violation(request["oracle"], Breach[request["breach"]], ""))
+    found = chase.go(request["preemptions"])
     counts: Answer = {
         "others": chase.others,
         "programs": chase.programs,
@@ -81,30 +86,19 @@ def chase_schedules(request: Answer) -> Answer:
 class _Chase:
     """The search for one kind of violation, and what it has seen."""
 
-    def __init__(self, wanted: Violation, random: Random) -> None:
+    def __init__(self, wanted: Violation) -> None:
         self._wanted = wanted
-        self._random = random
         self.others: dict[str, int] = {}
         self.programs = self.distinct = self.schedules = 0
 
-    def few(self) -> Tape | None:
-        """With none, with one, with two."""
-        for preemptions, most in enumerate(SCHEDULES_MAX):
-            for tape in programs(preemptions):
-                found = self._search(tape, [Bounded(preemptions, most)], most)
+    def go(self, most: int) -> Tape | None:
+        """With no preemption, then with at most so many."""
+        for preemptions in sorted({0, most}):
+            limit = SCHEDULES_MAX[preemptions]
+            for tape in programs(preemptions, self._wanted.oracle):
+                found = self._search(tape, [Bounded(preemptions, limit)], limit)
                 if found is not None:
                     return found
-        return None
-
-    def many(self) -> Tape | None:
-        """With as many as chance has it."""
-        for _ in range(ROUNDS):
-            for program in deeper():
-                for geometry in GEOMETRIES:
-                    tape = tape_of(program, geometry)
-                    found = self._search(tape, portfolio(self._random), RANDOM_SCHEDULES)
-                    if found is not None:
-                        return found
         return None
 
     def _search(self, tape: Tape, strategies: list[Strategy], schedules: int) -> Tape | None:
