@@ -72,6 +72,8 @@ class Bulk:
         import numpy as np
 
         counts = made_by(np.asarray, deltas, "deltas")
+        if not counts.size and not isinstance(deltas, np.ndarray):
+            counts = counts.astype(np.int64)  # An empty list says nothing of its numbers.
         if counts.dtype.kind not in "iu" or counts.ndim > 1:
             raise OperationError(f"deltas are {counts.dtype} of shape {counts.shape}: expected integers")
         is_array = isinstance(keys, np.ndarray)

@@ -122,8 +122,13 @@ class Driver:
         return self._registry.serial(self.state)
 
     def settle(self) -> None:
-        """What was issued and is not applied has raised, or left things as they were: it has ended."""
+        """What was issued and is not applied has raised, or left things as they were: it has ended.
+
+        Unless a batch of another thread has the row: what is issued may be its own, and that goes on.
+        """
         epochs, row = self.log.spaces.epochs, self.state.row
+        if epochs[row + w.ROW_STATE] > w.CLAIMED:
+            return
         store(epochs, row + w.ROW_APPLIED, load(epochs, row + w.ROW_SERIAL))
 
     def take_back(self, count: int) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from . import words as w
 from .driver import Driver, record_bytes
-from .errors import OperationError
+from .errors import OperationError, SessionError
 from .modes import Mode
 from .spaces import put_bytes
 from .staging import COUNTERS, Stage
@@ -81,6 +81,8 @@ class Single:
                     return w.PENDING << w.RESULT_BITS
                 else:
                     why = self.driver.finish(self.stage, why)
+        except SessionError:
+            raise  # A batch of another thread has the row, and what is issued may be its own.
         except BaseException:
             self.driver.settle()
             raise

@@ -245,16 +245,6 @@ _CUT: Final = (
         preemptions=2,
     ),
     _planted(
-        "record-of-the-next-version-not-left-alone",
-        "oxifaster: the version of a record had no reader",
-        "engine.records",
-        "    if fuzzy == 0 or address < fuzzy:\n        return False\n    return (link >>",
-        "    if fuzzy == 0 or address >= 0:\n        return False\n    return (link >>",
-        "prefix",
-        "WRONG_VALUE",
-        preemptions=2,
-    ),
-    _planted(
         "old-version-updated-in-place",
         "FASTER e987115f: a record of v was overwritten by v + 1",
         "engine.records",

@@ -1,0 +1,252 @@
+"""Bad devices: a full disk at every write, a disk that cannot be read; nothing acknowledged is lost."""
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import (
+    CheckpointError,
+    DeviceError,
+    EngineError,
+    FasterKv,
+    MemoryDevice,
+    PoisonedError,
+    Settings,
+)
+from engine.device import Buffer
+
+Push = Callable[[FasterKv], None]
+Call = Callable[..., Any]
+
+
+class FullDevice(MemoryDevice):
+    """No space: at the writes that `is_full` picks, after half of what was to be written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+        self.is_full: Callable[[int, str], bool] = lambda number, name: False
+
+    def write(self, name: str, offset: int, buffer: Buffer) -> int:
+        self.writes += 1
+        if self.is_full(self.writes, name):
+            super().write(name, offset, memoryview(buffer)[: len(buffer) // 2])
+            raise OSError(errno.ENOSPC, "no space left on the device", name)
+        return super().write(name, offset, buffer)
+
+
+def never(number: int, name: str) -> bool:
+    return False
+
+
+Model = dict[bytes, bytes]
+
+
+def program(store: FasterKv, refusals: list[EngineError], rounds: int = 12) -> Model:
+    """Writes over many pages and checkpoints; whatever is refused is tried once more. The acknowledged state."""
+    model: Model = {}
+
+    def tried(call: Callable[[], Any]) -> Any:
+        for is_last in (False, True):
+            try:
+                return call()
+            except PoisonedError:
+                raise
+            except (DeviceError, CheckpointError) as error:
+                refusals.append(error)
+                # Not happened: what is there is what was acknowledged.
+                assert dict(store.items()) == model
+                assert not is_last
+
+    s = store.resume_session("s") if "s" in store.serials() else store.session("s")
+    model.update(store.items())
+    for number in range(rounds):
+        key, value = b"key-%d" % (number % 5), b"%d" % number * 150
+        tried(lambda key=key, value=value: s.upsert(key, value))  # type: ignore[misc]
+        model[key] = value
+        model[b"n"] = tried(lambda: s.rmw(b"n", lambda old: (old or b"") + b"+" * 30))
+        if number % 4 == 1:
+            tried(lambda key=key: s.delete(key))  # type: ignore[misc]
+            del model[key]
+        if number % 5 == 3:
+            assert tried(store.checkpoint).serials == {"s": s.serial}
+    s.close()
+    return model
+
+
+def test_no_space_at_any_one_write_is_told_and_passes(tiny: Settings, kernels: str) -> None:
+    """Goal: a full disk loses nothing and stops nothing once there is space. Method: the same program with
+    every single write of it failing once, reopened at its end."""
+    quiet = FullDevice()
+    with FasterKv.open(quiet, create=True, settings=tiny, kernels=kernels) as store:
+        opened = quiet.writes
+        model = program(store, [])
+        total = quiet.writes
+    outcomes = {"DeviceError": 0, "CheckpointError": 0, "PoisonedError": 0}
+    for wanted in range(opened + 1, total + 1):
+        device = FullDevice()
+        store = FasterKv.open(device, create=True, settings=tiny, kernels=kernels)
+        device.is_full = lambda number, name, wanted=wanted: number == wanted  # type: ignore[misc]
+        refusals: list[EngineError] = []
+        try:
+            assert program(store, refusals) == model
+            assert len(refusals) == 1
+            outcomes[type(refusals[0]).__name__] += 1
+            assert errno.errorcode[errno.ENOSPC] in repr(refusals[0]) or "no space" in str(refusals[0])
+            store.check()
+            acknowledged = store.checkpoint().serials
+            store.close()
+        except PoisonedError:  # A root was on its way: which one holds is seen at the next opening.
+            outcomes["PoisonedError"] += 1
+            acknowledged = store.newest.serials if store.newest else {}
+            store.close()
+        with FasterKv.open(device, kernels=kernels) as store:
+            assert store.serials().get("s", 0) >= acknowledged.get("s", 0)
+            store.check()
+            if not outcomes["PoisonedError"] or refusals:
+                assert dict(store.items()) == model
+            program(store, [], 4)
+            store.check()
+    assert sum(outcomes.values()) == total - opened > 15
+    assert min(outcomes.values()) > 0, outcomes
+
+
+@pytest.mark.parametrize("file", ["segment", "tables"])
+def test_a_disk_that_stays_full_is_told_each_time_until_it_is_not(
+    tiny: Settings, kernels: str, file: str
+) -> None:
+    device = FullDevice()
+    with FasterKv.open(device, create=True, settings=tiny, kernels=kernels) as store:
+        s = store.session("s")
+        s.upsert(b"before", b"kept")
+        device.is_full = lambda number, name: name.startswith(file)
+        version = store.stats().version
+        for _ in range(3):
+            with pytest.raises(CheckpointError, match="no space"):
+                store.checkpoint()
+            assert s.read(b"before") == b"kept"
+            s.upsert(b"between", b"also")  # What memory takes is taken.
+            assert store.stats().phase == "REST"
+        device.is_full = never
+        point = store.checkpoint()
+        assert point.serials == {"s": s.serial} == {"s": 7}
+        assert point.version.counter >= version
+        store.check()
+    with FasterKv.open(device, kernels=kernels) as store:
+        assert dict(store.items()) == {b"before": b"kept", b"between": b"also"}
+        assert store.serials() == {"s": 7}
+
+
+def test_a_page_that_cannot_be_made_free_keeps_what_is_acknowledged_and_reads_go_on(
+    tiny: Settings, kernels: str
+) -> None:
+    device = FullDevice()
+    with FasterKv.open(device, create=True, settings=tiny, kernels=kernels) as store:
+        s = store.session("s")
+        device.is_full = lambda number, name: name.startswith("segment")
+        model: Model = {}
+        for number in range(10):
+            before = s.serial
+            try:
+                s.upsert(b"%d" % number, bytes(400))
+                model[b"%d" % number] = bytes(400)
+            except DeviceError as error:
+                assert error.errno == errno.ENOSPC
+            assert s.serial == before + 1  # Its arguments were valid.
+        assert 2 <= len(model) < 10
+        assert dict(store.items()) == model
+        assert [s.read(key) for key in model] == list(model.values())
+        device.is_full = never
+        s.upsert(b"after", bytes(400))
+        store.check()
+        assert store.checkpoint().serials == {"s": s.serial}
+    with FasterKv.open(device, kernels=kernels) as store:
+        assert dict(store.items()) == model | {b"after": bytes(400)}
+
+
+# -- what cannot be read -----------------------------------------------------------------------------------
+
+
+def started(ticket: Any, session: Any) -> Any:
+    assert session.complete_pending()
+    return ticket.result()
+
+
+# What needs the device's answer for a cold key, and what it answers when it gets one.
+COLD: dict[str, tuple[Call, object, bytes | None]] = {
+    "read": (lambda s, key: s.read(key), bytes(8), bytes(8)),
+    "start_read": (lambda s, key: started(s.start_read(key), s), bytes(8), bytes(8)),
+    "read_many": (lambda s, key: s.read_many([b"warm", key]), [b"w", bytes(8)], bytes(8)),
+    "read_many of an array": (
+        lambda s, key: s.read_many(np.frombuffer(key, np.uint64), "<u8")[0].tolist(),
+        [0],
+        bytes(8),
+    ),
+    "insert": (lambda s, key: s.insert(key, b"i"), False, bytes(8)),
+    "delete": (lambda s, key: s.delete(key), True, None),
+    "rmw": (lambda s, key: s.rmw(key, lambda old: (old or b"") + b"+"), bytes(8) + b"+", bytes(8) + b"+"),
+    "start_rmw": (
+        lambda s, key: started(s.start_rmw(key, lambda old: (old or b"") + b"+"), s),
+        bytes(8) + b"+",
+        bytes(8) + b"+",
+    ),
+    "add_many": (lambda s, key: s.add_many([key], 1), None, (1).to_bytes(8, "little")),
+    "add_many of an array": (
+        lambda s, key: s.add_many(np.frombuffer(key, np.uint64), 1),
+        None,
+        (1).to_bytes(8, "little"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", list(COLD))
+def test_a_cold_record_that_cannot_be_read_is_told_and_nothing_has_happened(
+    failing: Any, tiny: Settings, kernels: str, push_out: Push, what: str
+) -> None:
+    """A single one takes its serial; of many, those that are done have theirs."""
+    call, answer, left = COLD[what]
+    key = b"cold-key"
+    with FasterKv.open(failing, create=True, settings=tiny, kernels=kernels) as store:
+        s = store.session("s")
+        s.upsert(key, bytes(8))
+        push_out(store)
+        s.upsert(b"warm", b"w")
+        model = dict(store.items())
+        for _ in range(2):
+            before = s.serial
+            failing.fails = lambda call, name: call == "read" and name.startswith("segment")
+            with pytest.raises(DeviceError) as caught:
+                call(s, key)
+            failing.fails = lambda call, name: False
+            assert caught.value.errno == errno.EIO
+            assert s.serial == before + (1 if caught.value.done is None else caught.value.done)
+            assert dict(store.items()) == model
+            assert s.pending == 0
+            store.check()
+        assert store.checkpoint().serials["s"] == s.serial
+        assert call(s, key) == answer
+        assert s.read(key) == left
+        store.check()
+        point = store.checkpoint()
+        assert point.serials["s"] == s.serial
+        model = dict(store.items())
+    with FasterKv.open(failing, kernels=kernels) as store:
+        assert dict(store.items()) == model
+
+
+def test_blind_writes_do_not_ask_a_device_that_cannot_answer(
+    failing: Any, tiny: Settings, kernels: str, push_out: Push
+) -> None:
+    with FasterKv.open(failing, create=True, settings=tiny, kernels=kernels) as store:
+        s = store.session("s")
+        s.upsert(b"k", b"v")
+        push_out(store)
+        failing.fails = lambda call, name: call == "read"
+        s.upsert(b"k", b"new")
+        s.upsert_many([b"k"], [b"newer"])
+        assert s.read(b"k") == b"newer"
+        failing.fails = lambda call, name: False
+        store.check()
