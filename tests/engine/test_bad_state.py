@@ -137,7 +137,7 @@ def test_a_poisoned_store_says_so_at_every_entry(failing: Any, tiny: Settings) -
         with pytest.raises(PoisonedError):
             next(items)
         assert s.serial == 2
-    with FasterKv.open(failing) as store:
+    with FasterKv.open(failing, settings=tiny) as store:
         assert (store.serials(), dict(store.items())) in (
             *(({"s": 1}, {b"k": bytes(8)}), ({"s": 2}, {b"k": bytes(9)})),
         )

@@ -95,7 +95,12 @@ def test_names_handles_version_phase_and_sizes_are_told(tiny: Settings, kernels:
         assert store.stats().sessions == 1
     with FasterKv.open(device, kernels=kernels) as store:
         stats = store.stats()
-        assert (stats.operations, stats.sessions, stats.live_sessions, stats.version) == (20, 2, 0, 2)  # Forgotten after the checkpoint.
+        assert (stats.operations, stats.sessions, stats.live_sessions, stats.version) == (
+            20,
+            2,
+            0,
+            2,
+        )  # Forgotten after the checkpoint.
         assert {getattr(stats, name) for name in COUNTERS} == {0}  # Of this life; serials are of all.
 
 

@@ -11,9 +11,11 @@ import pytest
 from verifier.errors import HarnessError
 from verifier.mutants import hunt
 from verifier.mutants.bank import BANK, CONTROL, find
+from verifier.mutants.bank_concurrency import CONCURRENCY
 from verifier.mutants.hook import edit, install, read_source
 from verifier.mutants.hunt import OPERATIONS_MAX, Row, kill, matrix
-from verifier.mutants.planted import Mutant
+from verifier.mutants.planted import SCHEDULES, Mutant
+from verifier.mutants.preempt import programs
 from verifier.verdict import Breach, Violation
 from verifier.world import play
 
@@ -104,6 +106,37 @@ def test_device_that_drops_its_syncs_is_killed_by_the_contract() -> None:
     row = kill("device-sync-does-nothing", seed=1)
     assert row.killed, matrix([row])
     assert row.oracle == "contract"
+
+
+@pytest.fixture(scope="module")
+def unlooked_at() -> Row:
+    """The kill of a bug that takes two sessions, hunted once."""
+    return kill("tentative-entry-not-looked-at-again", seed=1)
+
+
+def test_a_bug_of_two_sessions_is_killed_with_one_preemption_and_not_without(unlooked_at: Row) -> None:
+    assert unlooked_at.killed, matrix([unlooked_at])
+    assert unlooked_at.sessions >= 2
+    assert unlooked_at.preemptions == 1
+    tape = unlooked_at.tape
+    assert tape is not None
+    assert tape.eras[-1].switches
+    # All programs without a preemption came before, one session alone among them.
+    assert unlooked_at.programs > sum(1 for _ in programs(0, unlooked_at.oracle))
+    assert not isinstance(play(tape).verdict, Violation)
+
+
+def test_bugs_of_several_sessions_are_many_and_looked_for_among_schedules() -> None:
+    assert len(CONCURRENCY) >= 15
+    assert all(mutant.search == SCHEDULES and mutant.preemptions in (1, 2) for mutant in CONCURRENCY)
+
+
+def test_harmless_edit_among_schedules_survives(monkeypatch: pytest.MonkeyPatch) -> None:
+    harmless = replace(CONTROL, search=SCHEDULES, preemptions=0)
+    row = planted(monkeypatch, harmless)(CONTROL.name, seed=1)
+    assert not row.killed
+    assert (row.unknown, row.why) == ("", "found nothing")
+    assert row.checked >= row.programs > 900
 
 
 def test_harmless_edit_survives() -> None:

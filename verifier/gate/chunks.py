@@ -139,7 +139,18 @@ class PlantedBug:
         row = kill(self.name, seed=self.seed)
         coverage = Coverage(programs=row.programs, distinct=row.distinct, checked=row.checked)
         planted = Hunted(
-            row.name, row.ancestor, row.oracle, row.kind, row.killed, row.cpu_seconds, row.operations, row.why
+            *(
+                row.name,
+                row.ancestor,
+                row.oracle,
+                row.kind,
+                row.killed,
+                row.cpu_seconds,
+                row.operations,
+                row.why,
+            ),
+            sessions=row.sessions,
+            preemptions=row.preemptions,
         )
         return Result(coverage, planted=planted, unknown=f"{row.name}: {row.unknown}" if row.unknown else "")
 

@@ -82,6 +82,8 @@ class Hunted(msgspec.Struct):
     cpu_seconds: float
     operations: int
     why: str = ""  # Why it was not killed.
+    sessions: int = 1  # Side by side, in the program that shows it.
+    preemptions: int = 0  # In the schedule that shows it; with fewer this program does not.
 
 
 class Stage(msgspec.Struct):
@@ -216,9 +218,10 @@ class GateReport(msgspec.Struct):
             parts.append(f"{sum(each.killed for each in planted)} of {len(planted)} planted bugs killed")
         laws = sorted({stage.law for stage in stages} - {NO_LAW})
         under = [f"law {', '.join(laws)}"] if laws else []
-        if bounds:
+        depths = [bound.depth for bound in bounds if bound.law != NO_LAW]
+        if depths:
             times = {0: "not crashed", 1: "crashed once"}
-            depth = max(bound.depth for bound in bounds)
+            depth = max(depths)
             under.append(f"recovery {times.get(depth, f'crashed {depth} times')} inside")
         return f"proved: {'; '.join(parts)}; 0 violations" + (f" ({', '.join(under)})" if under else "")
 

@@ -94,7 +94,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "engine.records",
         "    if is_spent or value + new_words > at + (sizes & w.ALLOCATED_MASK):\n",
         "    if is_spent:\n",
-        "structure",
-        "BROKEN_INVARIANT",
+        "model",
+        "ERROR",
     ),
 )
