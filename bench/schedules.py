@@ -2,23 +2,24 @@
 
 Two programs, both under a random walk from one seed: an empty one, whose three tasks each pass ten points,
 and one of the store, in which each of three sessions upserts a key of its own and appends to a value that all
-share. The latter's judge asks for every upsert and for each append exactly once.
+share. The store is made for each schedule, and every schedule is judged by all the oracles of the gate.
 
 Threads: one; tasks are the scheduler's.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
 
-from bench.tables import Line, Size, absent, interleave, measured, timed
-from engine import FasterKv, MemoryDevice, atomics
-from verifier.geometries import GEOMETRIES
-from verifier.verdict import OK, Verdict, Violation
+from bench.tables import Line, Size, interleave, measured, timed
+from engine import atomics
+from verifier.concurrent import SessionsProgram
+from verifier.interleavings import tape_of
+from verifier.schedule import Program, RandomWalk, Record, Scheduler, explore
+from verifier.tape import Kind, Operation
+from verifier.verdict import OK, Verdict
 
 __all__ = ["measure"]
 
@@ -27,16 +28,13 @@ TASKS = 3
 POINTS = 10
 EMPTY_SCHEDULES = 4_000  # A round.
 STORE_SCHEDULES = 400
-MEMORY_BYTES = 1 << 20
-SHARED_KEY = b"shared"
-SPACES = ("control", "index", "log", "epochs")
 SEED = 1
 
 
 class Empty:
     """Tasks that do nothing but read one shared word."""
 
-    def setup(self, scheduler: Any) -> Sequence[Callable[[], object]]:
+    def setup(self, scheduler: Scheduler) -> Sequence[Callable[[], object]]:
         space = memoryview(bytearray(8)).cast("Q")
         scheduler.share(space, "space")
 
@@ -46,60 +44,37 @@ class Empty:
 
         return [task] * TASKS
 
-    def judge(self, _record: Any) -> Verdict:
+    def judge(self, record: Record) -> Verdict:
         return OK
 
 
-class Sessions:
-    """Three sessions of a store, two operations each."""
-
-    def setup(self, scheduler: Any) -> Sequence[Callable[[], object]]:
-        self._store = FasterKv.open(
-            MemoryDevice(), create=True, settings=GEOMETRIES[GEOMETRY], memory=MEMORY_BYTES, runtime=scheduler
-        )
-        spaces: Any = self._store._parts.log.spaces
-        for name in SPACES:
-            scheduler.share(getattr(spaces, name), name)
-        return [self._task(number) for number in range(TASKS)]
-
-    def _task(self, number: int) -> Callable[[], object]:
-        session = self._store.session(f"session-{number}")
-        own = b"%d" % number
-
-        def task() -> None:
-            session.upsert(own, own)
-            session.rmw(SHARED_KEY, lambda old: (old or b"") + own)
-
-        return task
-
-    def judge(self, _record: Any) -> Verdict:
-        content = dict(self._store.items())
-        owned = [b"%d" % number for number in range(TASKS)]
-        appended = sorted(content.pop(SHARED_KEY, b""))
-        if content == {own: own for own in owned} and appended == sorted(b"".join(owned)):
-            return OK
-        sys.exit(f"the store is broken, so there is nothing to measure: {content}, appended {appended}")
+# Each session upserts a key of its own and appends to a value that all share.
+PROGRAM = (
+    Operation(Kind.FORK),
+    *(
+        operation
+        for session in range(TASKS)
+        for operation in (Operation(Kind.UPSERT, session, 1 + session), Operation(Kind.RMW, session, 0))
+    ),
+)
 
 
 def measure(size: Size) -> list[Line]:
     """The rows of V4."""
-    try:
-        schedule: Any = importlib.import_module("verifier.schedule")
-    except ImportError as error:
-        return [absent("schedules", f"not there: {error}")]
+    tape = tape_of(PROGRAM, GEOMETRY)
 
-    def explored(make: Callable[[], object], schedules: int) -> int:
-        found = schedule.explore(make, [schedule.RandomWalk(Random(SEED))], schedules)
-        if isinstance(found.finding and found.finding.verdict, Violation):
+    def explored(make: Callable[[], Program], schedules: int) -> int:
+        found = explore(make, [RandomWalk(Random(SEED))], schedules)
+        if found.finding is not None:
             sys.exit(f"the store is broken, so there is nothing to measure: {found.finding.verdict}")
-        return int(found.schedules)
+        return found.schedules
 
     share = 1 if size.rounds > 1 else 4
     rates = interleave(
         size.rounds,
         {
             "empty": timed(lambda: explored(Empty, EMPTY_SCHEDULES // share)),
-            "store": timed(lambda: explored(Sessions, STORE_SCHEDULES // share)),
+            "store": timed(lambda: explored(lambda: SessionsProgram(tape), STORE_SCHEDULES // share)),
         },
     )
     return [
