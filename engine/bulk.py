@@ -265,11 +265,14 @@ class Bulk:
             if why == w.ROOM and width:
                 found = batch[w.OP_VALUE_BYTES]
                 raise OperationError(f"the value of key {stage.key()!r} is {found} bytes: expected {width}")
-        except EngineError as error:
+        except BaseException as error:
+            # Interrupted or refused: what was not begun takes its serials back.
             done = batch[w.B_START]
             if not batch[w.B_ISSUE]:
                 self._driver.take_back(count - done)
-            raise _with_done(error, before + done) from error.__cause__
+            if isinstance(error, EngineError):
+                raise _with_done(error, before + done) from error.__cause__
+            raise
         return batch[w.B_START]
 
     def _ask(self, asked: list[tuple[int, bytes]], done: int) -> list[bytes | None]:

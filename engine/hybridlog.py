@@ -26,6 +26,7 @@ Source: HybridLog of FASTER (Chandramouli et al., SIGMOD 2018, sections 4 and 5)
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from . import words as w
@@ -141,7 +142,8 @@ class HybridLog:
     def create_segment(self, number: int) -> None:
         """Make the file of segment `number`; its name is not durable yet."""
         name = segment_name(number)
-        self._device.create(name)
+        with suppress(FileExistsError):  # Made already, by a call that was interrupted right after.
+            self._device.create(name)
         self._segments.add(name)
         self.has_new_names = True
 
@@ -229,6 +231,7 @@ class HybridLog:
         until -= until % self.settings.write_unit  # Only the null region of page 0 is not whole.
         with self._lock:
             start = self.extents.end  # 0 in a fresh log, whose lowest address is FIRST_ADDRESS.
+            store(control, w.FLUSHED, max(start, load(control, w.FLUSHED)))  # Where a call was interrupted.
             while start < until:
                 start += self._flush_extent(start, until)
                 store(control, w.FLUSHED, start)

@@ -9,12 +9,27 @@ Threads: any; the flag is set once and only read after.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakSet
 
 from .errors import PoisonedError
 
 __all__ = ["Poison"]
+
+
+_all: WeakSet[Poison] = WeakSet()
+
+
+def _poison_child() -> None:
+    """After a fork two processes would write one store: it stays the parent's."""
+    for poison in list(_all):
+        poison.is_forked = True
+        poison.set("the store was opened by the process that this one was forked from")
+
+
+os.register_at_fork(after_in_child=_poison_child)
 
 
 class Poison:
@@ -22,6 +37,8 @@ class Poison:
 
     def __init__(self) -> None:
         self.reason: str | None = None
+        self.is_forked = False
+        _all.add(self)
 
     def check(self) -> None:
         """Raises PoisonedError if set."""

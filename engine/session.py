@@ -229,11 +229,15 @@ class Session:
     # -- the handle --------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Complete what is pending and give the handle up; the session can be resumed. Idempotent."""
+        """Complete what is pending and give the handle up; the session can be resumed. Idempotent.
+
+        Raises SessionError while an operation is under way, as inside the function of its own `rmw`.
+        """
         if self._is_closed:
             return
+        self.check_at_rest()
         try:
-            if self._pending and not self._is_busy and self._poison.reason is None:
+            if self._pending and self._poison.reason is None:
                 self.complete_pending()
         finally:
             self._is_closed = self._is_busy = True
@@ -252,6 +256,11 @@ class Session:
         own = self._one.stage.counters()
         more = self._bulk.counters() if self._bulk is not None else [0] * len(own)
         return [*(a + b for a, b in zip(own, more, strict=True)), self._driver.device_reads]
+
+    def check_at_rest(self) -> None:
+        """Raises SessionError while an operation is under way."""
+        if self._is_busy and not self._is_closed:
+            raise SessionError(f"session {self.name!r} is in use: close it when its operation has ended")
 
     @property
     def is_closed(self) -> bool:

@@ -11,14 +11,16 @@ Invariants
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from .errors import SettingsError
 
-__all__ = ["MASK64", "Budget", "Settings", "plan_memory"]
+__all__ = ["MASK64", "Budget", "Settings", "check_opening", "plan_memory"]
 
 MASK64 = (1 << 64) - 1
 
+SEGMENT_BYTES_MAX = 1 << 46
 SECTOR_BYTES = 512  # The smallest unit a disk writes without tearing, and the size of a root record.
 PAGE_BYTES_MAX = 1 << 25
 RING_PAGES_MIN = 2
@@ -65,7 +67,11 @@ class Settings:
             )
         if self.page_bytes > PAGE_BYTES_MAX:
             raise SettingsError(f"page_bytes is {self.page_bytes}: expected at most {PAGE_BYTES_MAX}")
-        if not 0 <= self.hash_mask <= MASK64:
+        if self.segment_bytes > SEGMENT_BYTES_MAX:
+            raise SettingsError(
+                f"segment_bytes is {self.segment_bytes}: expected at most {SEGMENT_BYTES_MAX}"
+            )
+        if _is_no_mask(self.hash_mask):
             raise SettingsError(f"hash_mask is {self.hash_mask!r}: expected 64 bits")
         for name, least in (("ring_pages", RING_PAGES_MIN), ("index_buckets", 1)):
             value = getattr(self, name)
@@ -117,6 +123,22 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
             + (f" and an index of {buckets} buckets" if buckets_least else "")
         )
     return Budget(settings.ring_pages or _power_of_two(room // settings.page_bytes), buckets, overflow)
+
+
+def check_opening(where: object, settings: object, version: object, *, read_only: bool) -> None:
+    """What can be said of the arguments of an opening before anything is touched. Raises SettingsError."""
+    if not isinstance(where, str | os.PathLike) and not hasattr(where, "read_into"):
+        raise SettingsError(f"expected a path or a Device, found {type(where).__name__}")
+    if settings is not None and not isinstance(settings, Settings):
+        raise SettingsError(f"settings are {type(settings).__name__}: expected Settings")
+    if version is not None and not (isinstance(version, tuple) and len(version) == 2):
+        raise SettingsError(f"version is {version!r}: expected one that checkpoints() lists")
+    if version is not None and not read_only:
+        raise SettingsError("an older checkpoint opens read-only: give read_only=True with version")
+
+
+def _is_no_mask(value: object) -> bool:
+    return not isinstance(value, int) or not 0 <= value <= MASK64
 
 
 def _is_no_power(value: object, least: int) -> bool:

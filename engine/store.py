@@ -19,7 +19,7 @@ from .audit import check_log
 from .checkpoint import Checkpointer, CheckpointPoint, CheckpointTicket
 from .device import Device, FileDevice, claim, unclaim
 from .driver import Driver
-from .errors import ClosedError, ReadOnlyError, SettingsError, StoreLockedError
+from .errors import ClosedError, ReadOnlyError, StoreLockedError
 from .layout import Version
 from .modes import choose_mode
 from .phases import CheckpointKind, Phase
@@ -29,7 +29,7 @@ from .roots import Finding
 from .runtime import Runtime, ThreadRuntime
 from .session import Session
 from .sessions import SessionState
-from .settings import Settings, plan_memory
+from .settings import Settings, check_opening, plan_memory
 from .stats import COUNTERS, Stats, add_counters, boundaries, index_bytes
 
 __all__ = ["FasterKv"]
@@ -94,8 +94,7 @@ class FasterKv:
         Raises MissingStoreError, NotAStoreError, StoreLockedError, SettingsError, CorruptionError,
         UnsupportedVersionError, PoisonedError, OSError; a refusal changes nothing on the device. O(log).
         """
-        if version is not None and not read_only:
-            raise SettingsError("an older checkpoint opens read-only: give read_only=True with version")
+        check_opening(where, settings, version, read_only=read_only)
         runtime = runtime or ThreadRuntime()
         mode = choose_mode(runtime, kernels)
         if isinstance(where, str | os.PathLike):
@@ -303,16 +302,21 @@ class FasterKv:
 
     def close(self, *, checkpoint: bool = False) -> dict[str, int]:
         """Close; does not checkpoint unless asked. Returns how many operations of each session no
-        checkpoint holds (sessions with none are left out): they are lost. Idempotent.
+        checkpoint holds (sessions with none are left out): they are lost. Idempotent. Raises SessionError
+        while an operation is under way.
         """
         with self._lock:
             if self._is_closed:
                 return {}
+            for session in self._live.values() if not self._parts.poison.is_forked else ():
+                session.check_at_rest()
             try:
                 if checkpoint:
                     self._checkpointer.finish()
                     self.checkpoint()
-                if self._parts.poison.reason is None:
+                if self._parts.poison.is_forked:
+                    pass  # What is owed is the parent's to write, and so are its threads to wait for.
+                elif self._parts.poison.reason is None:
                     self._parts.roots.settle()
                 else:
                     self._parts.roots.await_owed()  # It must not reach the device's next owner.

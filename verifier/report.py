@@ -224,7 +224,7 @@ class _Story:
     ) -> str:
         kind = Kind(operation.kind)
         if kind >= Kind.CHECKPOINT:
-            return f"--- {_FAR[kind]}{' (cut short)' if is_cut else ''} ---"
+            return f"--- {_FAR.get(kind, kind.name.lower())}{' (cut short)' if is_cut else ''} ---"
         issued = issued or issue(operation, 0)
         text = f"#{issued.serial} {kind.name.lower()} {issued.key.decode()}"
         if kind in (Kind.UPSERT, Kind.INSERT):
