@@ -110,6 +110,8 @@ def run_entered(control: Space, index: Space, log: Space, epochs: Space, batch: 
         first = load(epochs, row + w.ROW_SERIAL)
         store(epochs, row + w.ROW_SERIAL, first + batch[w.B_COUNT] - batch[w.B_START])
         batch[w.B_FIRST] = first
+        # What the device said to an operation that did not come to its end is no answer for this one.
+        batch[w.B_COLD_STATE] = w.COLD_UNKNOWN
     batch[w.B_ISSUE] = 0
     fuzzy = load(control, w.FUZZY_START)
     phase = system & w.PHASE_MASK

@@ -64,6 +64,7 @@ class _Running:
     fuzzy_start: int
     deadline: float | None
     final: int = 0
+    point: CheckpointPoint | None = None  # Once it is durable.
     marks: list[SessionMark] = field(default_factory=list)
 
 
@@ -103,6 +104,15 @@ class Checkpointer:
         with self._lock:
             return self._start(kind, timeout)
 
+    def run(self, kind: CheckpointKind, timeout: float | None) -> CheckpointPoint:
+        """A whole checkpoint. Interrupted between two steps it is given up: it stands in no other's way."""
+        ticket = self.start(kind, timeout)
+        try:
+            return ticket.result()
+        except BaseException:
+            ticket.abandon()
+            raise
+
     def _start(self, kind: CheckpointKind, timeout: float | None) -> CheckpointTicket:
         self._poison.check()
         if kind not in NEXT:
@@ -122,12 +132,14 @@ class Checkpointer:
         self.advance()
         return ticket
 
-    def advance(self) -> Phase:
-        """Take one step; the phase reached.
+    def advance(self, running: object = None) -> Phase:
+        """Take one step, of `running` if that is given and still under way; the phase reached.
 
         Raises CheckpointError (back at REST, a retry may succeed) or PoisonedError.
         """
         with self._lock:
+            if running is not None and self._running is not running:
+                return self._system.phase
             return self._advance()
 
     def _advance(self) -> Phase:
@@ -167,9 +179,11 @@ class Checkpointer:
         while self._running is not None:
             self.advance()
 
-    def abandon(self) -> None:
-        """The store is closing: what runs is aborted, and its ticket says so."""
-        self._rest()
+    def abandon(self, running: object = None) -> None:
+        """Abort what runs, or only `running`; its ticket says so."""
+        with self._lock:
+            if running is None or self._running is running:
+                self._rest()
 
     def is_running(self, running: object) -> bool:
         return self._running is running
@@ -238,7 +252,7 @@ class Checkpointer:
         extents.name_until(count, start)
         self._sessions.save(running.marks)
         serials = {mark.name: mark.serial for mark in running.marks}
-        self.newest = CheckpointPoint(block.version, serials, running.kind)
+        self.newest = running.point = CheckpointPoint(block.version, serials, running.kind)
 
     def _enter_rest(self, running: _Running) -> None:
         """PERSIST acknowledged; nothing is left to do."""
@@ -264,7 +278,6 @@ class CheckpointTicket:
     def __init__(self, checkpointer: Checkpointer, running: _Running) -> None:
         self._checkpointer = checkpointer
         self._running = running
-        self._point: CheckpointPoint | None = None
 
     @property
     def is_done(self) -> bool:
@@ -273,16 +286,17 @@ class CheckpointTicket:
 
     def advance(self) -> bool:
         """Take one step; whether it is done. Raises as `Checkpointer.advance`."""
-        if not self.is_done:
-            phase = self._checkpointer.advance()
-            if phase is Phase.PERSIST:
-                self._point = self._checkpointer.newest
+        self._checkpointer.advance(self._running)
         return self.is_done
+
+    def abandon(self) -> None:
+        """Give it up, if it is still under way: the store is at REST, and another can begin."""
+        self._checkpointer.abandon(self._running)
 
     def result(self) -> CheckpointPoint:
         """Drive it to its end; what is durable now. Raises CheckpointError if it was aborted."""
         while not self.advance():
             pass
-        if self._point is None:
+        if self._running.point is None:
             raise CheckpointError(f"the checkpoint of version {self._running.version} was aborted")
-        return self._point
+        return self._running.point

@@ -27,6 +27,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import platform
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
@@ -72,7 +73,8 @@ class Compiled:
 
 def available() -> bool:
     """Whether kernels can be compiled here; imports nothing."""
-    is_fit = sys.byteorder == "little" and sys.maxsize > 2**32 and sys.implementation.name == "cpython"
+    # Boundaries are read in an order that x86 keeps by itself, and others need not.
+    is_fit = platform.machine().lower() in ("x86_64", "amd64") and sys.implementation.name == "cpython"
     return is_fit and all(importlib.util.find_spec(name) is not None for name in ("numba", "llvmlite"))
 
 

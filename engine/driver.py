@@ -22,7 +22,7 @@ from typing import Final
 from . import words as w
 from .atomics import load, store
 from .epoch import Epochs
-from .errors import DeviceError, SessionError
+from .errors import ClosedError, DeviceError, SessionError
 from .hybridlog import ColdRecord, HybridLog
 from .index import HashIndex
 from .runtime import Runtime
@@ -71,6 +71,8 @@ class Driver:
 
     def _do(self, stage: Stage, why: int, expected: bytes | None) -> None:
         batch = stage.batch
+        if not self.state.is_live:
+            raise ClosedError(f"session {self.state.name!r} was closed while an operation was under way")
         if why == w.PAGE_FULL:
             value_bytes = 0 if batch[w.OP_KIND] == w.DELETE else batch[w.OP_VALUE_BYTES]
             self.log.open_page(record_bytes(batch[w.OP_KEY_BYTES], value_bytes))

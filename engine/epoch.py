@@ -62,17 +62,21 @@ class Epochs:
         while self._deferred and (me := self._runtime.current()) not in self._draining:
             safe = self.oldest()
             with self._lock:
-                due = [action for epoch, action in self._deferred if epoch < safe]
+                due = [each for each in self._deferred if each[0] < safe]
                 self._deferred = [each for each in self._deferred if each[0] >= safe]
             if not due:
                 return
             self._draining.add(me)  # What these defer is seen by this loop, not by one inside it (E5).
             try:
-                for action in due:
-                    action()
+                while due:
+                    due[0][1]()
+                    del due[0]
+                    self.drained += 1
             finally:
                 self._draining.discard(me)
-            self.drained += len(due)
+                if due:  # Interrupted: somebody else runs them.
+                    with self._lock:
+                        self._deferred += due
 
     def oldest(self) -> int:
         """The oldest epoch that a row holds; the current one if none does."""

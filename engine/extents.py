@@ -15,10 +15,25 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from typing import Final
 
 from .layout import Extent
 
-__all__ = ["ExtentTable"]
+__all__ = ["SEGMENT_PREFIX", "ExtentTable", "segment_name", "segment_number"]
+
+SEGMENT_PREFIX: Final = "segment-"
+
+
+def segment_name(number: int) -> str:
+    """The file of segment `number`."""
+    return f"{SEGMENT_PREFIX}{number:08d}"
+
+
+def segment_number(name: str) -> int | None:
+    """The number of the segment in the file `name`; None for another file."""
+    digits = name.removeprefix(SEGMENT_PREFIX)
+    number = int(digits) if digits.isdecimal() else 0
+    return number if segment_name(number) == name else None
 
 
 class ExtentTable:

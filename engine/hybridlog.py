@@ -34,7 +34,7 @@ from .atomics import load, store
 from .device import Device, read_exactly, write_fully
 from .epoch import Epochs
 from .errors import CorruptionError, OperationError
-from .extents import ExtentTable
+from .extents import SEGMENT_PREFIX, ExtentTable, segment_name, segment_number
 from .layout import Extent, checksum
 from .modes import Mode
 from .pins import Pins
@@ -46,20 +46,7 @@ from .spaces import Spaces
 
 __all__ = ["SEGMENT_PREFIX", "ColdRecord", "HybridLog", "read_extent", "segment_name", "segment_number"]
 
-SEGMENT_PREFIX: Final = "segment-"
 MUTABLE_TENTHS: Final = 9  # Of the ring, in tenths: how far read-only trails the tail.
-
-
-def segment_name(number: int) -> str:
-    """The file of segment `number`."""
-    return f"{SEGMENT_PREFIX}{number:08d}"
-
-
-def segment_number(name: str) -> int | None:
-    """The number of the segment in the file `name`; None for another file."""
-    digits = name.removeprefix(SEGMENT_PREFIX)
-    number = int(digits) if digits.isdecimal() else 0
-    return number if segment_name(number) == name else None
 
 
 def read_extent(device: Device, store_id: bytes, segment_bytes: int, extent: Extent) -> bytes:
@@ -185,6 +172,7 @@ class HybridLog:
         with self._lock:
             if address > load(control, w.READ_ONLY):
                 store(control, w.READ_ONLY, address)
+            if address > load(control, w.SAFE_READ_ONLY):  # Also where an earlier call was interrupted.
                 self._epochs.defer(lambda: self._raise(w.SAFE_READ_ONLY, address))
 
     def _shift_head(self, address: int) -> None:
@@ -193,6 +181,7 @@ class HybridLog:
         if address > load(control, w.HEAD):
             assert address <= load(control, w.FLUSHED)
             store(control, w.HEAD, address)
+        if address > load(control, w.SAFE_HEAD):  # Also where an earlier call was interrupted.
             self._epochs.defer(lambda: self._raise(w.SAFE_HEAD, address))
             self._epochs.until(
                 "batches that may still read below head",
@@ -307,12 +296,16 @@ class HybridLog:
         A tombstone is a record; the caller looks at its link.
         """
         with self.pins.hold() as begin:
-            while address >= max(begin, w.FIRST_ADDRESS):
-                record = self.load_record(address)
-                if record.key == key and not is_void(self.spaces.control, address, record.link):
-                    return record
-                address = record.previous
-            return None
+            return self.follow(address, key, begin)
+
+    def follow(self, address: int, key: bytes, begin: int) -> ColdRecord | None:
+        """`find_cold` for a caller who has pinned the log from `begin` up."""
+        while address >= max(begin, w.FIRST_ADDRESS):
+            record = self.load_record(address)
+            if record.key == key and not is_void(self.spaces.control, address, record.link):
+                return record
+            address = record.previous
+        return None
 
     # -- truncation --------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from . import words as w
-from .atomics import Space, cas, fetch_add
+from .atomics import Space, cas, fetch_add, store
 from .batch import run_batch
 from .errors import SettingsError
 from .probe import relink
@@ -81,7 +81,13 @@ class _BoundInterpreted:
     def run(self) -> int:
         spaces = self._spaces
         with self._lock:
-            return run_batch(spaces.control, spaces.index, spaces.log, spaces.epochs, self._batch)
+            try:
+                return run_batch(spaces.control, spaces.index, spaces.log, spaces.epochs, self._batch)
+            except BaseException:
+                # Interrupted anywhere: a record may be locked for ever, or half written.
+                spaces.on_break()
+                store(spaces.epochs, self._batch[w.B_ROW] + w.ROW_STATE, w.IDLE)
+                raise
 
     def run_key(self, kind: int, key: bytes) -> int:
         batch = self._batch

@@ -14,6 +14,7 @@ Threads: the session's own completes; the device is read wherever the Runtime se
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from . import runtime as rt
@@ -89,7 +90,14 @@ class PendingQueue:
         """Ask the device for the key from `address` on."""
         log = self._driver.log
         self._driver.device_reads += 1
-        answer = self._driver.runtime.submit(lambda: log.find_cold(address, key))
+        held = ExitStack()
+        begin = held.enter_context(log.pins.hold())  # From now, whenever the device is asked.
+
+        def ask() -> ColdRecord | None:
+            with held:
+                return log.follow(address, key, begin)
+
+        answer = self._driver.runtime.submit(ask)
         self._waiting.append(_Waiting(Ticket(), answer, key, address, serial, function))
         return self._waiting[-1].ticket
 

@@ -192,8 +192,9 @@ class SharedReader(Reader):
         assert is_entered, "a leased row is nobody else's"
         try:
             if address >= load(spaces.control, w.HEAD):
-                record, is_still = self._in_ring(address)
+                # Before it is read: what freezes meanwhile may have been written meanwhile.
                 is_frozen = address < load(spaces.control, w.SAFE_READ_ONLY)
+                record, is_still = self._in_ring(address)
                 return record if is_frozen or (is_still and not record.link & unfit) else None
         finally:
             store(spaces.epochs, state, w.IDLE)

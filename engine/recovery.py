@@ -97,6 +97,7 @@ def recover(
     block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
     voids = _voids(block)
     spaces = Spaces(chosen, budget, voids)
+    spaces.on_break = lambda: poison.set("a batch of interpreted kernels was interrupted")
     epochs = Epochs(spaces, mode, runtime)
     table = ExtentTable(extents)
     log = HybridLog(device, runtime, poison, chosen, spaces, mode, epochs, root.store_id, life, table)

@@ -173,17 +173,20 @@ class SessionRegistry:
         """Take a session over the edge of the version, if it is behind (S2). Waits for its batch."""
         if not state.is_live:
             if state.version != self._system.version:
-                state.commit_version, state.commit_serial = state.version, state.applied
+                state.commit_version, state.commit_serial = self._system.version - 1, state.applied
                 state.version = self._system.version
             return
         self._claim(state)
         epochs, row = self._spaces.epochs, state.row
-        version = load(epochs, row + w.ROW_VERSION)
-        if version != self._system.version:
-            store(epochs, row + w.ROW_COMMIT_VERSION, version)
-            store(epochs, row + w.ROW_COMMIT_SERIAL, load(epochs, row + w.ROW_APPLIED))
-            store(epochs, row + w.ROW_VERSION, self._system.version)
-        store(epochs, row + w.ROW_STATE, w.IDLE)
+        try:
+            version = self._system.version
+            if load(epochs, row + w.ROW_VERSION) != version:
+                # The version that ends here; a checkpoint that was given up may have left the session behind.
+                store(epochs, row + w.ROW_COMMIT_VERSION, version - 1)
+                store(epochs, row + w.ROW_COMMIT_SERIAL, load(epochs, row + w.ROW_APPLIED))
+                store(epochs, row + w.ROW_VERSION, version)
+        finally:
+            store(epochs, row + w.ROW_STATE, w.IDLE)
 
     def _claim(self, state: SessionState) -> None:
         """Make an idle row CLAIMED; waits while a batch or another claim has it."""

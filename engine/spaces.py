@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from . import words as w
@@ -38,8 +38,9 @@ class Spaces:
         self.index = words_of((buckets + overflow) * w.BUCKET_WORDS)
         self.log = words_of(self.ring_bytes // w.WORD_BYTES)
         self.log_bytes = self.log.cast("B")
-        self.epochs = words_of(SESSIONS_MAX * w.ROW_WORDS)
+        self.epochs = words_of((SESSIONS_MAX + 1) * w.ROW_WORDS)  # The last is where closed sessions write.
         self.rows_used = 0  # Rows from here on were never anybody's.
+        self.on_break: Callable[[], None] = lambda: None  # Called where a batch broke off in the middle.
         control = self.control
         control[w.EPOCH] = w.FIRST_EPOCH
         control[w.OVERFLOW_NEXT] = buckets

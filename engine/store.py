@@ -128,14 +128,14 @@ class FasterKv:
 
     def session(self, name: str) -> Session:
         """A new session, or a closed or recovered one taken up again. Raises SessionError if live."""
-        self._check_open()
         with self._lock:
+            self._check_open()
             return self._handle(self._parts.sessions.open(name))
 
     def resume_session(self, name: str) -> Session:
         """A session that was recovered or closed here. Raises UnknownSessionError, SessionError."""
-        self._check_open()
         with self._lock:
+            self._check_open()
             return self._handle(self._parts.sessions.resume(name))
 
     def forget_session(self, name: str) -> None:
@@ -165,7 +165,8 @@ class FasterKv:
 
         Raises CheckpointError (nothing changed, try again), PoisonedError. O(bytes since the last).
         """
-        return self.start_checkpoint(kind, timeout=timeout).result()
+        self._check_writable()
+        return self._checkpointer.run(kind, timeout)
 
     def start_checkpoint(
         self, kind: CheckpointKind = CheckpointKind.FOLD_OVER, *, timeout: float | None = PENDING_SECONDS

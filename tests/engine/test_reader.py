@@ -129,7 +129,6 @@ def _check_between(found: dict[bytes, int], before: list[int], after: list[int])
         assert before[key] <= found[b"key-%02d" % key] <= after[key]
 
 
-@pytest.mark.timeout(120)
 def test_iterators_beside_writers_miss_nothing_and_tear_nothing(either: FasterKv) -> None:
     """Each key has one writer, who counts: what is listed lies between what was done before and after."""
     done, begun = [0] * KEYS, [0] * KEYS

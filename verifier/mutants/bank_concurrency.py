@@ -201,9 +201,9 @@ _EPOCHS: Final = (
         "drained-one-epoch-too-early",
         "FASTER 02331783: an equal value passed for a greater one",
         "engine.epoch",
-        "                due = [action for epoch, action in self._deferred if epoch < safe]\n"
+        "                due = [each for each in self._deferred if each[0] < safe]\n"
         "                self._deferred = [each for each in self._deferred if each[0] >= safe]\n",
-        "                due = [action for epoch, action in self._deferred if epoch <= safe]\n"
+        "                due = [each for each in self._deferred if each[0] <= safe]\n"
         "                self._deferred = [each for each in self._deferred if each[0] > safe]\n",
         "linearizable",
         "WRONG_RESULT",
