@@ -123,7 +123,8 @@ class PendingQueue:
             single.make_room(len(each.key), 0)
             # The kernel takes this answer if the chain still leaves memory there, and asks again if not.
             self._driver.tell(single.stage, each.address, record, None)
-            return single.swap(each.key, each.function, single.peek_again(each.key))
+            found = single.peek_again(each.key)
+            return single.swap(each.key, each.function, found, is_cold=single.is_cold)
         finally:
             single.stage.batch[w.B_APPLY] = 1
             self._driver.release_pending(each.serial)

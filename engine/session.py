@@ -118,7 +118,10 @@ class Session:
         self._begin(key, b"")
         try:
             found = one.read_key(w.PEEK, key)
-            return one.swap(key, function, found if type(found) is bytes else one.unpeeked(found))
+            if type(found) is bytes:
+                return one.swap(key, function, found)
+            value = one.unpeeked(found)
+            return one.swap(key, function, value, is_cold=one.is_cold)
         except BaseException:
             self._driver.settle()
             raise
@@ -208,7 +211,7 @@ class Session:
             if told == w.PENDING << w.RESULT_BITS:
                 return self._pending.add(key, one.stage.batch[w.OP_ADDRESS], self.serial, function)
             ticket = Ticket()
-            ticket.end(lambda: one.swap(key, function, one.found()))
+            ticket.end(lambda: one.swap(key, function, one.found(), is_cold=one.is_cold))
             self._driver.settle()
             return ticket
         finally:

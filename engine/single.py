@@ -122,8 +122,13 @@ class Single:
         start = stage.expected * w.WORD_BYTES
         return bytes(stage.bytes[start : start + size])
 
-    def swap(self, key: bytes, function: Change, found: bytes | None) -> bytes | None:
-        """Replace the value that a peek has just found by what `function` makes of it (invariant 2)."""
+    def swap(
+        self, key: bytes, function: Change, found: bytes | None, *, is_cold: bool = False
+    ) -> bytes | None:
+        """Replace the value that a peek has just found by what `function` makes of it (invariant 2).
+
+        is_cold   whether it was found on the device
+        """
         while True:
             value = function(found)
             if value is None:
@@ -132,12 +137,18 @@ class Single:
             if type(value) is not bytes or len(value) > self.value_bytes:
                 check_sizes(self.driver, key, value)
                 self.make_room(len(key), len(value))
-            if self.stage.batch[w.OP_PLACE] == w.COLD:
+            if is_cold:
                 self._tell_again(found)
             why = self.run_pair(w.SWAP, key, value)
             if why == w.DONE or self.driver.finish(self.stage, why, found) == w.DONE:
                 return value
             found = self.peek_again(key)
+            is_cold = self.is_cold
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether the last peek found its key on the device."""
+        return bool(self.stage.batch[w.OP_PLACE] == w.COLD)
 
     def _tell_again(self, found: bytes | None) -> None:
         """What the device said to the peek goes for the swap too, while the chain is the same."""
