@@ -102,6 +102,7 @@ def wider() -> Iterator[Program]:
     for setting in SETTINGS.values():
         both = (Operation(Kind.UPSERT, session, session, SIZES - 1) for session in (0, 1))
         yield (*setting, _FORK, *both)
+    for setting in SETTINGS.values():
         for first in changes:
             yield (*setting, _FORK, _operation(first, 0), Operation(Kind.UPSERT, 1, 1))
             turning = (Operation(Kind.UPSERT, 1, 1, SIZES - 1), Operation(Kind.UPSERT, 1, 2, SIZES - 1))

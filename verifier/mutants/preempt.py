@@ -21,7 +21,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from ..concurrent import split
-from ..interleavings import Searched, alone, deeper, pairs, search_lanes, tape_of, wider
+from ..interleavings import SETTINGS, Searched, alone, deeper, pairs, search_lanes, tape_of, wider
 from ..schedule import Bounded, Strategy, decode
 from ..tape import Kind, Tape, encode_tape
 from ..verdict import Breach, Violation
@@ -46,7 +46,8 @@ def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
         yield from (tape_of(program, narrow) for program in chain(alone(), several, deeper()))
     elif preemptions == 1:
         moving = islice(deeper(), TURNING * is_cut, TURNING * (1 + is_cut))
-        yield from (tape_of(program, narrow) for program in chain(moving, several))
+        large = islice(wider(), len(SETTINGS))
+        yield from (tape_of(program, narrow) for program in chain(moving, large, several))
         yield from (tape_of(program, colliding) for program in chain(pairs(), wider()))
     else:
         # A page turns under the first pair; a checkpoint runs beside the second, which a cut can tell apart.
