@@ -122,8 +122,11 @@ class _Function:
         body = list(function.body)
         if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body = body[1:] or [ast.Pass()]
-        arguments = ast.arguments([], [ast.arg(a.arg) for a in function.args.args], None, [], [], None, [])
-        made = ast.FunctionDef(function.name, arguments, self._body(body), [])
+        # Parsed, for what a function definition is made of differs between versions of Python.
+        (made,) = ast.parse(f"def {function.name}(): pass").body
+        assert isinstance(made, ast.FunctionDef)
+        made.args.args = [ast.arg(a.arg) for a in function.args.args]
+        made.body = self._body(body)
         return ast.fix_missing_locations(made)
 
     def _refuse(self, node: ast.stmt | ast.expr, what: str) -> NoReturn:
