@@ -52,8 +52,9 @@ def check_log(log: HybridLog, index: HashIndex) -> None:
         )
     newest = {record.key: address for address, record in scan_records(log)}
     reached: dict[bytes, int] = {}
+    at_rest = reader.Reader(log)
     for bucket, entry in index.entries():
-        for address, record in reader.Reader(log).chain(entry & w.ADDRESS_MASK):
+        for address, record in at_rest.chain(entry & w.ADDRESS_MASK):
             if record.key not in reached and index.is_home(bucket, entry, record.key):
                 reached[record.key] = address
                 is_warm = address >= control[w.HEAD]

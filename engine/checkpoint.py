@@ -189,10 +189,10 @@ class Checkpointer:
         return self._running is running
 
     def _rest(self) -> None:
-        with self._lock:
-            self._running = None
-            self._system.set(self._system.version, Phase.REST)
-            self._system.fuzzy_start = 0
+        """Under the lock."""
+        self._running = None
+        self._system.set(self._system.version, Phase.REST)
+        self._system.fuzzy_start = 0
 
     # -- one method a phase --------------------------------------------------------------------------
 

@@ -29,10 +29,11 @@ import msgspec
 from engine import InvariantError
 from faultfs import FaultDevice, survivor_image
 
-from .geometries import GEOMETRIES, make_faster
+from .geometries import GEOMETRIES
 from .linear import Span, judge_linear
 from .model import Issued, Result, issue, session_name
 from .schedule import Record, Scheduler, replay_schedule
+from .stepped import SteppedRuntime
 from .subjects import FasterSubject
 from .tape import Kind, Operation, Tape
 from .verdict import OK, Breach, Verdict, Violation
@@ -137,8 +138,8 @@ class SessionsProgram:
         trace = self._device.trace
         image = survivor_image(trace, len(trace), (), _STRICT)
         try:
-            subject = make_faster(self._tape.geometry)(FaultDevice(image))
-            content, recovered = subject.read_all(), dict(getattr(subject, "recovered")())  # noqa: B009
+            subject = FasterSubject(FaultDevice(image), GEOMETRIES[self._tape.geometry], SteppedRuntime())
+            content, recovered = subject.read_all(), subject.recovered()
         except Exception as error:  # noqa: BLE001
             return Violation("openable", Breach.UNOPENABLE, f"{type(error).__name__}: {error}")
         if any(recovered.get(session, 0) < serial for session, serial in acked.items()):

@@ -112,7 +112,7 @@ class FasterSubject:
         newest = self.store.newest
         return None if newest is None or newest is before else _bound(newest.serials)
 
-    def recovered(self) -> Bound:
+    def recovered(self) -> Mapping[int, int]:
         """The serials at opening."""
         return self._at_opening
 

@@ -13,7 +13,7 @@ from verifier.history import crash_at, crash_index
 from verifier.model import Issued, Result
 from verifier.programs import random_tapes
 from verifier.stepped import SteppedRuntime
-from verifier.subjects import Bound, FasterSubject, Subject
+from verifier.subjects import FasterSubject, Subject
 from verifier.tape import Crash, Era, Kind, Operation, Tape
 from verifier.verdict import OK, Breach, Verdict, Violation
 from verifier.world import play
@@ -72,7 +72,7 @@ class _Boasts(_Faulty):
 
 
 class _LosesOnOpening(_Faulty):
-    def recovered(self) -> Bound:
+    def recovered(self) -> dict[int, int]:
         return {}
 
     def read_all(self) -> dict[bytes, bytes]:

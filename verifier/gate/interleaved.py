@@ -43,7 +43,9 @@ class SmallLanes:
         result = Result()
         for program in _programs()[self.start : self.stop]:
             tape = tape_of(program, self.geometry)
-            _count(result, search_lanes(tape, [Bounded(self.preemptions, self.limit)], self.limit))
+            searched = search_lanes(tape, [Bounded(self.preemptions, self.limit)], self.limit)
+            _count(result, searched)
+            result.coverage.bounded += not searched.is_complete
             if result.finding is not None:
                 break
         return result
@@ -64,7 +66,6 @@ class RandomLanes:
         for number in range(self.count):
             tape = random_lanes(random, self.geometries[number % len(self.geometries)])
             _count(result, search_lanes(tape, portfolio(random), self.schedules))
-            result.coverage.bounded -= 1  # Nobody said that all of it would be tried.
             if result.finding is not None:
                 break
         return result
@@ -75,7 +76,6 @@ def _count(result: Result, searched: Searched) -> None:
     exploration = searched.exploration
     seen = Coverage(programs=1, distinct=exploration.distinct, checked=exploration.schedules)
     seen.legal = seen.visited = exploration.schedules
-    seen.bounded = int(not searched.is_complete)
     seen.reached = dict(searched.reached)
     result.coverage.merge(seen)
     if searched.tape is not None and searched.verdict is not None:
