@@ -40,6 +40,12 @@ class EventKind(IntEnum):
     LINK = 10
     RENAME = 11
     MARK = 12
+    DATASYNC = 13
+    ALLOCATE = 14
+    WRITE_THROUGH = 15
+    SYNC_FAILED = 16
+    FAULT = 17
+    ROT = 18
 
 
 SYNC_KINDS = frozenset({EventKind.SYNC, EventKind.SYNC_NAMES})

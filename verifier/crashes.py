@@ -39,6 +39,7 @@ from .world import World, play
 __all__ = ["Coverage", "Finding", "exhaust", "search_tape"]
 
 LIMIT: Final = 4096
+_TABLES: Final = ("reached", "fired")
 _CHANGES: Final = SYNC_KINDS | {
     EventKind.CREATE,
     EventKind.REMOVE,
@@ -60,14 +61,17 @@ class Coverage(msgspec.Struct):
     after_checkpoint: int = 0  # Programs with a judged crash behind an acknowledged checkpoint.
     several_eras: int = 0  # Programs that went on after a power cut.
     reached: dict[str, int] = {}
+    fired: dict[str, int] = {}
 
     def merge(self, other: Coverage) -> None:
         """Add what another search has seen."""
         for name in self.__struct_fields__:
-            if name != "reached":
+            if name not in _TABLES:
                 setattr(self, name, getattr(self, name) + getattr(other, name))
-        for what, count in other.reached.items():
-            self.reached[what] = self.reached.get(what, 0) + count
+        for name in _TABLES:
+            table: dict[str, int] = getattr(self, name)
+            for what, count in getattr(other, name).items():
+                table[what] = table.get(what, 0) + count
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,8 +202,9 @@ def _merge(stage: Stage, chunk: Chunk, result: Result) -> None:
 def _add(stage: Stage, coverage: Coverage) -> None:
     for figure in _FIGURES:
         setattr(stage, figure, getattr(stage, figure) + getattr(coverage, figure))
-    for what, count in coverage.reached.items():
-        stage.reached[what] = stage.reached.get(what, 0) + count
+    for table, counts in ((stage.reached, coverage.reached), (stage.fired, coverage.fired)):
+        for what, count in counts.items():
+            table[what] = table.get(what, 0) + count
 
 
 def _is_complete(bound: Bound) -> bool:
