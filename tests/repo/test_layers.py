@@ -64,7 +64,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("crashes", "faults", "damage", "stress", "kill"),
         ("machine",),
         ("passes",),
-        ("shrink",),
+        ("shrink", "mend"),
         ("report",),
         ("mutants",),
         ("kept", "profiles"),

@@ -15,7 +15,7 @@ import typer
 from engine import FasterKv
 from verifier.cli.errors import UsageError, explain
 from verifier.kept import UnstableError, keep, load
-from verifier.tape import Era, Kind, Operation, Tape, encode_tape
+from verifier.tape import Crash, Era, Kind, Operation, Tape, encode_tape
 from verifier.world import play
 
 _COMMAND = (sys.executable, "-c", "from verifier.cli import main; main()")
@@ -333,3 +333,17 @@ def test_kept_tape_that_is_gone_exits_0_and_says_so(tmp_path: Path) -> None:
     done = _run("replay", str(path))
     assert done.returncode == 0, done.stderr
     assert b"gone: " in done.stdout
+
+
+def test_mend_names_the_missing_sync_and_its_place() -> None:
+    program = Era((Operation(), Operation(Kind.CHECKPOINT)), Crash(0, 0, (1, 1)))
+    tape = encode_tape(Tape((program, Era()), bug="root-never-synced"))
+    told = _run("mend", "-", given=tape)
+    assert told.returncode == 1
+    assert b"sync the root after `PERSIST write root`" in told.stdout
+    document = msgspec.json.decode(_run("mend", "-", "--json", given=tape).stdout)
+    assert document["exit"] == 1
+    assert [sync["after"] for sync in document["syncs"]] == ["PERSIST write root"]
+    unchanged = _run("mend", "-", given=encode_tape(Tape((program, Era()))))
+    assert unchanged.returncode == 0
+    assert b"the tape shows no violation" in unchanged.stdout

@@ -174,6 +174,15 @@ def shrink(
 
 
 @app.command()
+def mend(tape: _Tape, json: _Json = False) -> int:
+    """Name the smallest set of added syncs that mends what a tape shows."""
+    kept = _load(tape)
+    from . import tapes
+
+    return tapes.mend_tape(kept, is_json=json)
+
+
+@app.command()
 def mutants(
     only: Annotated[list[str] | None, typer.Option(help="A planted bug; may be given again.")] = None,
     seed: _Seed = None,

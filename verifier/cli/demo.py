@@ -4,6 +4,7 @@ plant    the sync of the newest root goes missing
 search   random programs, every state that a power cut can leave behind each
 shrink   the smallest tape that still shows it
 tell     the report
+mend     the sync that is missing, and where it belongs
 judge    the unchanged store plays the same tape in a process of its own
 """
 
@@ -40,6 +41,7 @@ def show() -> int:
         typer.echo(f"            {sign} {line}")
     # Only now: these import the store, with the bug in it.
     from ..crashes import Coverage, search_tape
+    from ..mend import mend
     from ..passes import count_operations
     from ..programs import random_tapes
     from ..report import tell
@@ -62,6 +64,7 @@ def show() -> int:
     typer.echo(f"shrunk    to {count_operations(small)} operations\n")
     small = Tape(small.eras, small.geometry, small.law, _BUG)
     typer.echo(tell(small, play(small)))
+    typer.echo("\n".join([*mend(small).lines(), ""]))
     is_clean = _is_clean(Tape(small.eras, small.geometry, small.law))
     verdict = "stands the same tape" if is_clean else "FAILS on the same tape"
     typer.echo(f"The unchanged store {verdict}.")

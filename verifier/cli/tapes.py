@@ -15,6 +15,7 @@ from faultfs import Law, UnknownLawError
 from ..concurrent import SESSIONS
 from ..geometries import COMPILED, GEOMETRIES, INTERPRETED
 from ..kept import Kept, Outcome, UnstableError, UnsupportedTapeError, keep, replay
+from ..mend import mend
 from ..passes import count_operations
 from ..report import tell
 from ..shrink import searching, shrink
@@ -23,7 +24,7 @@ from ..verdict import Unknown, Verdict, Violation
 from ..world import Run, play
 from .errors import INCONCLUSIVE, OK, VIOLATION
 
-__all__ = ["replay_tape", "shrink_tape"]
+__all__ = ["mend_tape", "replay_tape", "shrink_tape"]
 
 _NOTHING = "nothing to shrink: the tape shows no violation"
 _DULL = Tape()  # Whose names are those of what there is.
@@ -78,6 +79,27 @@ def shrink_tape(kept: Kept, out: Path | None, *, is_json: bool) -> int:
         typer.echo(f"\nshrunk from {_length(kept.tape)} to {_length(small)}")
     else:
         typer.echo(f"\n{_NOTHING}{unwritten}")
+    return code
+
+
+def mend_tape(kept: Kept, *, is_json: bool) -> int:
+    """Search for the syncs that would mend it."""
+    tape = kept.tape
+    check_playable(tape)
+    if tape.subject == SESSIONS:
+        raise UnsupportedTapeError("sessions side by side: what a power cut took is not what this tape shows")
+    run = _play_twice(tape)
+    found = mend(tape)
+    code = code_of(run.verdict)
+    if is_json:
+        syncs = [
+            {"after": str(sync.after), "before": None if sync.before is None else str(sync.before)}
+            for sync in found.syncs
+        ]
+        document = {"schema": 1, "exit": code, "law": found.law, "syncs": syncs, "why": found.why}
+        typer.echo(msgspec.json.encode(document).decode())
+    else:
+        typer.echo("\n".join(found.lines()))
     return code
 
 

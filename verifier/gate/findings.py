@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..concurrent import SESSIONS
 from ..crashes import Finding
+from ..mend import mend
 from ..passes import count_operations
 from ..report import tell
 from ..shrink import shrink
@@ -93,7 +95,10 @@ def _shrink(finding: Finding) -> tuple[Tape, _Replay]:
 
 
 def _tell(tape: Tape, file: str) -> str:
-    return tell(tape, play(tape), path=file)
+    story = tell(tape, play(tape), path=file)
+    if tape.subject == SESSIONS:
+        return story
+    return story + "\n".join(["", *mend(tape).lines(), ""])
 
 
 def _say(replay: _Replay) -> str:
