@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -21,32 +21,14 @@ from engine.extents import ExtentTable
 from engine.inspection import inspect_store
 from engine.layout import Block, Extent
 from engine.tables import NO_BLOCK, check_extents, check_order
-from verifier.stepped import SteppedRuntime
 
-# One record a page, two pages a segment.
-SMALL = Settings(
-    page_bytes=512, segment_bytes=1024, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2
-)
-
-
-def open_store(device: MemoryDevice, settings: Settings = SMALL, **more: object) -> FasterKv:
-    return FasterKv.open(device, create=True, settings=settings, runtime=SteppedRuntime(), **more)  # type: ignore[arg-type]
-
-
-def fill(store: FasterKv, first: int, last: int) -> None:
-    """Keys `first` to `last`, a page each."""
-    name = f"filler-{first}"
-    with store.session(name) as session:
-        for number in range(first, last + 1):
-            session.upsert(b"key-%02d" % number, b"%02d" % number * 200)
+Open = Callable[..., FasterKv]
+Fill = Callable[[FasterKv, int, int], None]
+Segments = Callable[[MemoryDevice], list[int]]
 
 
 def keys(store: FasterKv) -> list[int]:
     return sorted(int(key[4:]) for key, _ in store.items())
-
-
-def segments(device: MemoryDevice) -> list[int]:
-    return [int(name[-8:]) for name in device.list() if name.startswith("segment-")]
 
 
 def borrowed(device: MemoryDevice) -> MemoryDevice:
@@ -55,17 +37,6 @@ def borrowed(device: MemoryDevice) -> MemoryDevice:
     assert device.acquire(owner)
     device.release(owner)
     return device
-
-
-@pytest.fixture
-def long(device: MemoryDevice) -> Iterator[FasterKv]:
-    """Twelve pages with a key each, in six segments; two checkpoints."""
-    with open_store(device) as store:
-        fill(store, 0, 5)
-        store.checkpoint()
-        fill(store, 6, 11)
-        store.checkpoint()
-        yield store
 
 
 # -- what is dropped ---------------------------------------------------------------------------------
@@ -114,7 +85,9 @@ def test_what_is_no_address_is_refused(long: FasterKv, address: object) -> None:
     assert long.stats().begin == 64
 
 
-def test_a_store_that_is_open_read_only_is_not_truncated(device: MemoryDevice, long: FasterKv) -> None:
+def test_a_store_that_is_open_read_only_is_not_truncated(
+    device: MemoryDevice, long: FasterKv, open_store: Open
+) -> None:
     long.close()
     with open_store(device, read_only=True) as store, pytest.raises(ReadOnlyError):
         store.truncate_before(1024)
@@ -124,7 +97,7 @@ def test_a_store_that_is_open_read_only_is_not_truncated(device: MemoryDevice, l
 
 
 def test_whole_segments_go_with_the_next_checkpoint_and_older_ones_with_them(
-    device: MemoryDevice, long: FasterKv
+    device: MemoryDevice, long: FasterKv, open_store: Open, segments: Segments, small: Settings
 ) -> None:
     begin = long.truncate_before(2600)
     assert begin == 2560
@@ -138,7 +111,7 @@ def test_whole_segments_go_with_the_next_checkpoint_and_older_ones_with_them(
     for ring_pages in (2, 8):
         long.close()
         settings = Settings(
-            **{**{name: getattr(SMALL, name) for name in SMALL.__slots__}, "ring_pages": ring_pages}
+            **{**{name: getattr(small, name) for name in small.__slots__}, "ring_pages": ring_pages}
         )
         long = open_store(device, settings)
         assert dict(long.items()) == content
@@ -150,7 +123,9 @@ def test_whole_segments_go_with_the_next_checkpoint_and_older_ones_with_them(
     assert inspect_store(borrowed(device)).is_sound
 
 
-def test_a_truncation_inside_a_segment_keeps_the_chain(device: MemoryDevice, long: FasterKv) -> None:
+def test_a_truncation_inside_a_segment_keeps_the_chain(
+    device: MemoryDevice, long: FasterKv, open_store: Open, segments: Segments
+) -> None:
     points = long.checkpoints()
     assert long.truncate_before(512) == 512
     newest = long.checkpoint()
@@ -164,7 +139,9 @@ def test_a_truncation_inside_a_segment_keeps_the_chain(device: MemoryDevice, lon
         assert keys(store) == list(range(6))
 
 
-def test_a_checkpoint_under_way_keeps_the_begin_it_started_with(device: MemoryDevice, long: FasterKv) -> None:
+def test_a_checkpoint_under_way_keeps_the_begin_it_started_with(
+    device: MemoryDevice, long: FasterKv, open_store: Open, segments: Segments
+) -> None:
     ticket = long.start_checkpoint()
     long.truncate_before(2048)
     ticket.result()
@@ -177,7 +154,9 @@ def test_a_checkpoint_under_way_keeps_the_begin_it_started_with(device: MemoryDe
     assert segments(borrowed(device)) == [2, 3, 4, 5]
 
 
-def test_chains_grow_and_are_cut_over_many_truncations_and_lives(device: MemoryDevice) -> None:
+def test_chains_grow_and_are_cut_over_many_truncations_and_lives(
+    device: MemoryDevice, open_store: Open, fill: Fill, segments: Segments
+) -> None:
     expected: dict[bytes, bytes] = {}
     for life in range(12):
         with open_store(device) as store:
@@ -199,7 +178,9 @@ def inspect_store_of(device: MemoryDevice, store: FasterKv) -> bool:
     return inspect_store(borrowed(device)).is_sound
 
 
-def test_a_segment_that_cannot_be_removed_goes_another_time(device: MemoryDevice, long: FasterKv) -> None:
+def test_a_segment_that_cannot_be_removed_goes_another_time(
+    device: MemoryDevice, long: FasterKv, segments: Segments
+) -> None:
     refused: list[str] = []
     remove = device.remove
 
@@ -216,7 +197,9 @@ def test_a_segment_that_cannot_be_removed_goes_another_time(device: MemoryDevice
     assert segments(device) == [2, 3, 4, 5]
 
 
-def test_a_segment_that_came_back_is_ignored_and_removed_again(device: MemoryDevice, long: FasterKv) -> None:
+def test_a_segment_that_came_back_is_ignored_and_removed_again(
+    device: MemoryDevice, long: FasterKv, open_store: Open
+) -> None:
     long.truncate_before(2600)
     long.checkpoint()
     content = dict(long.items())
@@ -237,7 +220,9 @@ def test_a_segment_that_came_back_is_ignored_and_removed_again(device: MemoryDev
         ]
 
 
-def test_what_lies_below_the_page_of_begin_is_not_read(device: MemoryDevice, long: FasterKv) -> None:
+def test_what_lies_below_the_page_of_begin_is_not_read(
+    device: MemoryDevice, long: FasterKv, open_store: Open
+) -> None:
     long.truncate_before(2600)
     long.checkpoint()
     content = dict(long.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -11,42 +11,12 @@ import pytest
 from engine import CheckpointError, FasterKv, MemoryDevice, Settings
 from engine.atomics import set_turn
 from engine.pins import Pins
-from verifier.stepped import SteppedRuntime
 
-# One record a page, two pages a segment.
-SMALL = Settings(
-    page_bytes=512, segment_bytes=1024, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2
-)
+Fill = Callable[[FasterKv, int, int], None]
+Segments = Callable[[MemoryDevice], list[int]]
 
 
-def open_store(device: MemoryDevice, settings: Settings = SMALL, **more: object) -> FasterKv:
-    return FasterKv.open(device, create=True, settings=settings, runtime=SteppedRuntime(), **more)  # type: ignore[arg-type]
-
-
-def fill(store: FasterKv, first: int, last: int) -> None:
-    """Keys `first` to `last`, a page each."""
-    name = f"filler-{first}"
-    with store.session(name) as session:
-        for number in range(first, last + 1):
-            session.upsert(b"key-%02d" % number, b"%02d" % number * 200)
-
-
-def segments(device: MemoryDevice) -> list[int]:
-    return [int(name[-8:]) for name in device.list() if name.startswith("segment-")]
-
-
-@pytest.fixture
-def long(device: MemoryDevice) -> Iterator[FasterKv]:
-    """Twelve pages with a key each, in six segments; two checkpoints."""
-    with open_store(device) as store:
-        fill(store, 0, 5)
-        store.checkpoint()
-        fill(store, 6, 11)
-        store.checkpoint()
-        yield store
-
-
-def test_a_scan_under_way_keeps_its_files(device: MemoryDevice, long: FasterKv) -> None:
+def test_a_scan_under_way_keeps_its_files(device: MemoryDevice, long: FasterKv, segments: Segments) -> None:
     whole = list(long.scan())
     scan, items = long.scan(), long.items()
     found = [next(scan)]
@@ -64,7 +34,9 @@ def test_a_scan_under_way_keeps_its_files(device: MemoryDevice, long: FasterKv) 
     assert [record.address for record in late] == [record.address for record in whole[6:]]
 
 
-def test_a_scan_that_was_not_begun_starts_at_the_begin_it_finds(device: MemoryDevice, long: FasterKv) -> None:
+def test_a_scan_that_was_not_begun_starts_at_the_begin_it_finds(
+    device: MemoryDevice, long: FasterKv, segments: Segments
+) -> None:
     scan = long.scan()
     long.truncate_before(2600)
     long.checkpoint()
@@ -72,7 +44,7 @@ def test_a_scan_that_was_not_begun_starts_at_the_begin_it_finds(device: MemoryDe
     assert next(scan).address == 2560
 
 
-def test_a_read_under_way_keeps_its_files(device: MemoryDevice, long: FasterKv) -> None:
+def test_a_read_under_way_keeps_its_files(device: MemoryDevice, long: FasterKv, segments: Segments) -> None:
     """While the device is asked for a record, all below is truncated and a checkpoint acknowledged."""
     read = device.read_into
     seen: list[list[int]] = []
@@ -133,14 +105,16 @@ def test_a_pin_holds_everything_until_it_knows_its_begin() -> None:
     assert asked == [0]
 
 
-def test_reads_beside_truncations_find_the_value_or_nothing(device: MemoryDevice, kernels: str) -> None:
+def test_reads_beside_truncations_find_the_value_or_nothing(
+    device: MemoryDevice, kernels: str, fill: Fill, segments: Segments, small: Settings
+) -> None:
     """Each key is written once; whoever has not found it once it was there never finds it again."""
     steps, rounds = 30, 12
     written: list[int] = []
     failures: list[BaseException] = []
     found: list[int] = []
     permits = [threading.Semaphore(0), threading.Semaphore(0)]
-    with FasterKv.open(device, create=True, settings=SMALL, kernels=kernels) as store:
+    with FasterKv.open(device, create=True, settings=small, kernels=kernels) as store:
 
         def read(number: int) -> None:
             try:
