@@ -13,7 +13,7 @@ Threads: the session's own. numpy is imported with the first call, not with the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from . import words as w
@@ -21,7 +21,7 @@ from .arrays import made_by, rows_of, same_width, sequence_of
 from .driver import Driver
 from .errors import DeviceError, EngineError, OperationError
 from .modes import Mode
-from .single import check_sizes
+from .single import check_sizes, too_long
 from .staging import COUNTERS, Stage
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ else:
 __all__ = ["Bulk", "Keys", "Values"]
 
 _STAGE_WORDS: Final = 1 << 14  # For the keys and values of a batch of sequences, unless one needs more.
+_EXPECTED_WORDS: Final = 128  # At least, for a value below head that is appended to.
 
 
 class Bulk:
@@ -46,6 +47,7 @@ class Bulk:
         self._driver = driver
         self._mode = mode
         self._stage: Stage | None = None
+        self._expected_words = 0  # None before there is an append that needs them.
 
     def counters(self) -> list[int]:
         """N_IN_PLACE to N_ABSENT, over all stages."""
@@ -54,19 +56,17 @@ class Bulk:
 
     # -- public ------------------------------------------------------------------------------------
 
-    def upsert(self, keys: Keys, values: Values) -> None:
+    def write(self, kind: int, keys: Keys, values: Values) -> None:
+        """UPSERT or APPEND."""
         import numpy as np
 
-        if isinstance(keys, np.ndarray):
-            key_rows, value_rows = rows_of(keys, "keys"), rows_of(values, "values")
-            if len(key_rows) != len(value_rows):
-                raise _unequal(len(key_rows), len(value_rows))
-            self._run_arrays(w.UPSERT, key_rows, value_rows)
-        else:
-            pairs = sequence_of(keys, "keys"), sequence_of(values, "values")
-            if len(pairs[0]) != len(pairs[1]):
-                raise _unequal(len(pairs[0]), len(pairs[1]))
-            self._run_sequences(w.UPSERT, *pairs)
+        is_array = isinstance(keys, np.ndarray)
+        taken: Callable[[Any, str], Any] = rows_of if is_array else sequence_of
+        all_keys, all_values = taken(keys, "keys"), taken(values, "values")
+        if len(all_keys) != len(all_values):
+            raise _unequal(len(all_keys), len(all_values))
+        run = self._run_arrays if is_array else self._run_sequences
+        run(kind, all_keys, all_values)
 
     def add(self, keys: Keys, deltas: Any) -> None:
         import numpy as np
@@ -109,16 +109,21 @@ class Bulk:
         """Rows of bytes, shape (n, width) each."""
         key_bytes, value_bytes = keys.shape[1], values.shape[1]
         check_sizes(self._driver, bytes(key_bytes), bytes(value_bytes))
-        stage = self._arrange(key_bytes, value_bytes)
-        to_keys, to_values = _into(stage, stage.keys, key_bytes), _into(stage, stage.values, value_bytes)
-        batch = stage.batch
-        batch[w.B_KIND], batch[w.B_TABLE] = kind, 0
-        batch[w.B_KEY_BYTES], batch[w.B_VALUE_BYTES] = key_bytes, value_bytes
-        for start in range(0, len(keys), w.BATCH_MAX):
-            count = min(w.BATCH_MAX, len(keys) - start)
-            to_keys[:count] = keys[start : start + count]
-            to_values[:count] = values[start : start + count]
-            self._run(stage, count, start)
+        start = 0
+        while start < len(keys):
+            stage = self._arrange(key_bytes, value_bytes)
+            to_keys, to_values = _into(stage, stage.keys, key_bytes), _into(stage, stage.values, value_bytes)
+            batch = stage.batch
+            batch[w.B_KIND], batch[w.B_TABLE] = kind, 0
+            batch[w.B_KEY_BYTES], batch[w.B_VALUE_BYTES] = key_bytes, value_bytes
+            has_room = True
+            while has_room and start < len(keys):
+                count = min(w.BATCH_MAX, len(keys) - start)
+                to_keys[:count] = keys[start : start + count]
+                to_values[:count] = values[start : start + count]
+                done = self._run(stage, count, start)
+                has_room = done == count
+                start += done
 
     def _read_arrays(self, keys: Array, kind: np.dtype[Any]) -> tuple[Array, Array]:
         import numpy as np
@@ -171,8 +176,7 @@ class Bulk:
         while start < len(keys):
             stage, count = self._lay_table(keys, values, start)
             stage.batch[w.B_KIND] = kind
-            self._run(stage, count, start)
-            start += count
+            start += self._run(stage, count, start)
 
     def _lay_table(
         self, keys: Sequence[bytes], values: Sequence[bytes], start: int, room: int = 0
@@ -212,7 +216,6 @@ class Bulk:
             finally:
                 batch[w.B_LEAVE] = 0
             if done < count:
-                self._driver.take_back(count - done)
                 room = max(room, (batch[w.OP_VALUE_BYTES] + 7) >> 3)
             values += self._found(stage, done, len(values))
         return values
@@ -245,23 +248,30 @@ class Bulk:
         """A stage with at least so much room for each of BATCH_MAX operations."""
         key_words, value_words = (key_bytes + 7) >> 3, max(1, (value_bytes + 7) >> 3)
         old = self._stage
-        if old is not None and (old.key_words, old.value_words) == (key_words, value_words):
+        shape = key_words, value_words, self._expected_words
+        if old is not None and (old.key_words, old.value_words, old.expected_words) == shape:
             return old
-        spaces, row = self._driver.log.spaces, self._driver.state.row
-        stage = Stage(spaces, self._mode, row, w.BATCH_MAX, key_words, value_words)
+        log = self._driver.log
+        stage = Stage(log.spaces, self._mode, self._driver.state.row, w.BATCH_MAX, *shape)
+        stage.batch[w.B_RECORD_WORDS] = log.record_bytes_max // w.WORD_BYTES
         if old is not None:
             stage.keep(old, COUNTERS)
         self._stage = stage
         return stage
 
     def _run(self, stage: Stage, count: int, before: int, width: int = 0) -> int:
-        """Run the `count` operations staged; how many are done: fewer where a value has no room."""
+        """Run the `count` operations staged; how many are done: fewer where a value has no room.
+
+        Those that are not done were not issued. For an append, the next stage has that room.
+        """
         batch = stage.batch
         batch[w.B_START], batch[w.B_COUNT], batch[w.B_ISSUE] = 0, count, 1
         try:
             why = self._driver.finish(stage, stage.kernels.run())
             if why == w.MISFIT:
                 raise OperationError(f"the value of key {stage.key()!r} is no counter: expected 8 bytes")
+            if why == w.TOO_LONG:
+                raise too_long(self._driver, batch[w.OP_KEY_BYTES], batch[w.OP_VALUE_BYTES])
             if why == w.ROOM and width:
                 found = batch[w.OP_VALUE_BYTES]
                 raise OperationError(f"the value of key {stage.key()!r} is {found} bytes: expected {width}")
@@ -273,7 +283,13 @@ class Bulk:
             if isinstance(error, EngineError):
                 raise _with_done(error, before + done) from error.__cause__
             raise
-        return batch[w.B_START]
+        done = batch[w.B_START]
+        if done < count:
+            self._driver.take_back(count - done)
+            if batch[w.B_KIND] == w.APPEND:
+                needed = (batch[w.B_EXPECTED_BYTES] + 7) >> 3
+                self._expected_words = 1 << max(needed, _EXPECTED_WORDS).bit_length()
+        return done
 
     def _ask(self, asked: list[tuple[int, bytes]], done: int) -> list[bytes | None]:
         """The values of keys whose chains go on below head at these addresses; in address order, at once.

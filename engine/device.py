@@ -18,10 +18,12 @@ import errno
 import fcntl
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from .errors import MissingStoreError, NotAStoreError, StoreLockedError
+from .errors import DeviceError, EngineError, MissingStoreError, NotAStoreError, StoreLockedError
 
 __all__ = [
     "Buffer",
@@ -30,6 +32,7 @@ __all__ = [
     "MemoryDevice",
     "claim",
     "read_exactly",
+    "telling",
     "unclaim",
     "write_fully",
 ]
@@ -75,6 +78,17 @@ def claim(device: Device, owner: object) -> bool:
     """Take a device that locks by instance (`acquire`); whether it was free. Others lock themselves."""
     acquire = getattr(device, "acquire", None)
     return acquire is None or bool(acquire(owner))
+
+
+@contextmanager
+def telling(what: str) -> Iterator[None]:
+    """An OSError inside that is none of the engine's own errors becomes DeviceError."""
+    try:
+        yield
+    except EngineError:
+        raise
+    except OSError as error:
+        raise DeviceError(error.errno, f"{what}: {error}") from error
 
 
 def unclaim(device: Device, owner: object) -> None:

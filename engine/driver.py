@@ -31,7 +31,7 @@ from .staging import Stage
 
 __all__ = ["Driver", "record_bytes"]
 
-_TERMINAL: Final = frozenset({w.DONE, w.ROOM, w.CHANGED, w.MISFIT, w.PENDING})
+_TERMINAL: Final = frozenset({w.DONE, w.ROOM, w.CHANGED, w.MISFIT, w.PENDING, w.TOO_LONG})
 
 
 class Driver:
@@ -111,6 +111,8 @@ class Driver:
         elif batch[w.B_KIND] == w.ADD:
             state = w.COLD_PRESENT if len(record.value) == w.WORD_BYTES else w.COLD_OTHER
             batch[w.B_COLD_VALUE] = int.from_bytes(record.value[: w.WORD_BYTES], "little")
+        elif batch[w.B_KIND] == w.APPEND:
+            state = w.COLD_PRESENT if stage.expect(record.value) else w.COLD_OTHER
         else:
             state = w.COLD_PRESENT if record.value == expected else w.COLD_OTHER
         batch[w.B_COLD_ADDRESS] = address

@@ -25,7 +25,17 @@ from __future__ import annotations
 from . import words as w
 from .atomics import Space, cas, load, store
 from .probe import claim_slot, find_record, find_slot
-from .records import append, copy_out, is_ahead, is_expected, is_old, sum_up, write_locked
+from .records import (
+    append,
+    copy_out,
+    is_ahead,
+    is_expected,
+    is_old,
+    look_before,
+    measure_whole,
+    sum_up,
+    write_locked,
+)
 
 __all__ = ["run_one"]
 
@@ -39,6 +49,19 @@ def is_swap_off(log: Space, batch: Space, at: int) -> bool:
     if batch[w.OP_RESULT] == w.ABSENT:
         return batch[w.B_EXPECTED_BYTES] != w.EXPECT_ABSENT
     return batch[w.B_COLD_STATE] != w.COLD_PRESENT
+
+
+def look_before_frozen(log: Space, batch: Space, at: int) -> int:
+    """`look_before` where the record does not change any more, wherever it is; ROOM: not in the batch."""
+    if batch[w.OP_PLACE] == w.WARM:
+        return look_before(log, batch, at, load(log, at + w.LINK))
+    batch[w.OP_BEFORE_BYTES] = 0
+    if batch[w.OP_RESULT] == w.FOUND:
+        if batch[w.B_COLD_STATE] == w.COLD_OTHER:
+            return w.ROOM
+        batch[w.OP_BEFORE] = batch[w.B_EXPECTED]
+        batch[w.OP_BEFORE_BYTES] = batch[w.B_EXPECTED_BYTES]
+    return measure_whole(batch)
 
 
 def copy_frozen(
@@ -69,6 +92,10 @@ def copy_frozen(
             why = sum_up(log, batch, at, w.TOMBSTONE)
             if batch[w.OP_RESULT] == w.FOUND:
                 batch[w.OP_SUM] = (batch[w.OP_SUM] + batch[w.B_COLD_VALUE]) & w.MASK64
+        if why != w.DONE:
+            return why
+    if kind == w.APPEND:
+        why = look_before_frozen(log, batch, at)
         if why != w.DONE:
             return why
     why = append(control, index, log, batch, slot, entry, version, tombstone)
@@ -132,6 +159,8 @@ def change(
     why = w.DONE
     if kind == w.ADD:
         why = sum_up(log, batch, at, link)
+    elif kind == w.APPEND:
+        why = look_before(log, batch, at, link)
     if why == w.DONE:
         why = append(control, index, log, batch, slot, entry, version, tombstone)
     if why == w.DONE:

@@ -24,6 +24,8 @@ __all__ = [
     "is_ahead",
     "is_expected",
     "is_old",
+    "look_before",
+    "measure_whole",
     "sum_up",
     "value_word",
     "write_locked",
@@ -67,7 +69,10 @@ def append(
     link = previous | (version & w.VERSION_BITS) << w.VERSION_SHIFT | tombstone
     store(log, at + w.LINK, link | w.INVALID)
     copy(batch, batch[w.OP_KEY], log, at + w.RECORD_HEADER_WORDS, key_words)
-    copy(batch, batch[w.OP_VALUE], log, at + w.RECORD_HEADER_WORDS + key_words, value_words)
+    if batch[w.OP_KIND] == w.APPEND:
+        copy_longer(log, batch, at + w.RECORD_HEADER_WORDS + key_words)
+    else:
+        copy(batch, batch[w.OP_VALUE], log, at + w.RECORD_HEADER_WORDS + key_words, value_words)
     # Last: a scan that meets a zero sizes word knows the record is not there yet.
     store(log, at + w.SIZES, words | key_bytes << w.KEY_SHIFT | value_bytes << w.VALUE_SHIFT)
     if not cas(index, slot, entry, (entry & ~w.ADDRESS_MASK) | address):
@@ -96,7 +101,10 @@ def write_locked(log: Space, batch: Space, at: int, link: int) -> int:
         store(log, at + w.LINK, link)
         return w.DONE
     new_bytes = batch[w.OP_VALUE_BYTES]
-    if new_bytes == old_bytes and new_bytes <= 8:
+    is_longer = batch[w.OP_KIND] == w.APPEND
+    if is_longer:
+        new_bytes += old_bytes
+    elif new_bytes == old_bytes and new_bytes <= 8:
         # One word: whoever reads it reads the old or the new one (P7), so the sequence may stand.
         copy(batch, batch[w.OP_VALUE], log, value, (new_bytes + 7) >> 3)
         store(log, at + w.LINK, link)
@@ -105,7 +113,10 @@ def write_locked(log: Space, batch: Space, at: int, link: int) -> int:
     is_spent = link & w.SEQUENCE_MASK == w.SEQUENCE_MASK
     if is_spent or value + new_words > at + (sizes & w.ALLOCATED_MASK):
         return w.ROOM
-    copy(batch, batch[w.OP_VALUE], log, value, new_words)
+    if is_longer:
+        put_behind(log, value, old_bytes, batch, batch[w.OP_VALUE_BYTES])
+    else:
+        copy(batch, batch[w.OP_VALUE], log, value, new_words)
     store(log, at + w.SIZES, sizes & ((1 << w.VALUE_SHIFT) - 1) | new_bytes << w.VALUE_SHIFT)
     store(log, at + w.LINK, link + w.SEQUENCE_UNIT)
     return w.DONE
@@ -152,6 +163,58 @@ def sum_up(log: Space, batch: Space, at: int, link: int) -> int:
     batch[w.OP_SUM] = total
     batch[w.OP_VALUE] = w.OP_SUM
     return w.DONE
+
+
+def look_before(log: Space, batch: Space, at: int, link: int) -> int:
+    """For a value that is appended to and copied: where it is, and OP_VALUE_BYTES that of the whole.
+
+    `link` has TOMBSTONE where there is none.
+    """
+    batch[w.OP_BEFORE_BYTES] = 0
+    if link & w.TOMBSTONE == 0:
+        sizes = load(log, at + w.SIZES)
+        batch[w.OP_BEFORE] = value_word(at, sizes)
+        batch[w.OP_BEFORE_BYTES] = sizes >> w.VALUE_SHIFT
+    return measure_whole(batch)
+
+
+def measure_whole(batch: Space) -> int:
+    """Make OP_VALUE_BYTES the length of the value before and the one appended; TOO_LONG for no record."""
+    whole = batch[w.OP_BEFORE_BYTES] + batch[w.OP_VALUE_BYTES]
+    batch[w.OP_VALUE_BYTES] = whole
+    words = w.RECORD_HEADER_WORDS + ((batch[w.OP_KEY_BYTES] + 7) >> 3) + ((whole + 7) >> 3)
+    return w.TOO_LONG if words > batch[w.B_RECORD_WORDS] else w.DONE
+
+
+def copy_longer(log: Space, batch: Space, value: int) -> None:
+    """Write the value before and the one appended to word `value` of a record that is nobody's yet."""
+    before = batch[w.OP_BEFORE_BYTES]
+    words = (before + 7) >> 3
+    if batch[w.OP_PLACE] == w.COLD:
+        copy(batch, batch[w.OP_BEFORE], log, value, words)
+    else:
+        copy(log, batch[w.OP_BEFORE], log, value, words)
+    put_behind(log, value, before, batch, batch[w.OP_VALUE_BYTES] - before)
+
+
+def put_behind(log: Space, value: int, before: int, batch: Space, size: int) -> None:
+    """Write `size` bytes at OP_VALUE behind the first `before` bytes of the value at word `value`."""
+    source = batch[w.OP_VALUE]
+    at = value + (before >> 3)
+    words = (size + 7) >> 3
+    rest = before & 7
+    if rest == 0:
+        copy(batch, source, log, at, words)
+        return
+    shift = rest << 3
+    held = load(log, at) & ((1 << shift) - 1)
+    for number in range(words):
+        word = batch[source + number]
+        store(log, at + number, held | ((word << shift) & w.MASK64))
+        held = word >> (64 - shift)
+    # Not where it has no byte of the value: there the record may be at its end.
+    if (rest + size + 7) >> 3 > words:
+        store(log, at + words, held)
 
 
 def copy_out(control: Space, log: Space, batch: Space) -> int:

@@ -85,13 +85,17 @@ def recover(
     if reading.newest is None:
         _refuse_to_create(names, segments, reading, create=create and not read_only)
         _refuse_other_files(device, names)
-        plan_memory(settings or Settings(), memory)  # Refuses before anything is written.
-        reading, root = _format(device, runtime, poison, reading, settings or Settings())
-        names = device.list()
+        persisted = (settings or Settings()).persisted()
+        root = Root(runtime.entropy(16), 0, 0, persisted, Pointer(0, 0, 0))
     else:
         root = reading.newest
     chosen = _agree(root, settings)
-    budget = plan_memory(chosen, memory, root.index_buckets)
+    budget = plan_memory(chosen, memory, root.index_buckets)  # Refuses before anything is written.
+    if not (read_only or segments) and root.head == NO_BLOCK:
+        # Also after a creation that was cut short: of a root that reads well a failed sync may have left
+        # nothing on the disk, and a segment without a root is no store.
+        reading = _format(device, runtime, poison, reading, root)
+        names = device.list()
     life = root.life if read_only else root.life + 1
     tables = Tables(device, poison, root.store_id, chosen.write_unit, root.head)
     block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
@@ -163,18 +167,17 @@ def _refuse_other_files(device: Device, names: list[str]) -> None:
 
 
 def _format(
-    device: Device, runtime: Runtime, poison: Poison, reading: RootReading, settings: Settings
-) -> tuple[RootReading, Root]:
+    device: Device, runtime: Runtime, poison: Poison, reading: RootReading, root: Root
+) -> RootReading:
     """Write the roots of a new store; its first segment follows when it is opened."""
     for file in reading.missing:
         device.create(file)
     with poison.guard("syncing the names"):
         device.sync_names()
-    root = Root(runtime.entropy(16), 0, 0, settings.persisted(), Pointer(0, 0, 0))
     roots = Roots(device, runtime, poison, reading.sequences)
     roots.commit(root)
     roots.settle()
-    return read_roots(device, device.list(), []), root
+    return read_roots(device, device.list(), [])
 
 
 def _agree(root: Root, settings: Settings | None) -> Settings:

@@ -113,15 +113,32 @@ class Session:
         between; if it raises, nothing changed and the exception goes on. The serial is taken, also
         where what it returned is no value (OperationError).
         """
-        check_function(function)
         one = self._one
-        self._begin(key, b"")
+        if (
+            self._is_busy
+            or self._is_read_only
+            or self._poison.reason
+            or type(key) is not bytes
+            or not 0 < len(key) <= one.key_bytes
+            or not callable(function)
+        ):
+            check_function(function)
+            self._enter(key, b"", is_read=False)
+        self._is_busy = True
         try:
             found = one.read_key(w.PEEK, key)
-            if type(found) is bytes:
-                return one.swap(key, function, found)
-            value = one.unpeeked(found)
-            return one.swap(key, function, value, is_cold=one.is_cold)
+            if type(found) is not bytes:
+                before = one.unpeeked(found)
+                return one.swap(key, function, before, is_cold=one.is_cold)
+            # What `one.put` does where nothing is in the way: the function between two kernel calls.
+            value = function(found)
+            if type(value) is not bytes or len(value) > one.value_bytes:
+                return one.put(key, function, found, value)
+            why = one.run_pair(w.SWAP, key, value)
+            if why == w.DONE or self._driver.finish(one.stage, why, found) == w.DONE:
+                return value
+            before = one.peek_again(key)
+            return one.swap(key, function, before, is_cold=one.is_cold)
         except BaseException:
             self._driver.settle()
             raise
@@ -142,7 +159,21 @@ class Session:
         """
         self._admit(is_read=False)
         try:
-            self._many().upsert(keys, values)
+            self._many().write(w.UPSERT, keys, values)
+        finally:
+            self._is_busy = False
+
+    def append_many(self, keys: Keys, values: Values) -> None:
+        """Put each value behind the one that its key has, in order; a key without one gets it alone.
+
+        keys, values   as for `upsert_many`
+
+        Whole, or not at all, beside whatever other sessions do with the key. Where key and value would be
+        longer than they may be it is an OperationError. Errors carry `.done`.
+        """
+        self._admit(is_read=False)
+        try:
+            self._many().write(w.APPEND, keys, values)
         finally:
             self._is_busy = False
 

@@ -20,7 +20,7 @@ from .modes import Mode
 from .spaces import put_bytes
 from .staging import COUNTERS, Stage
 
-__all__ = ["Change", "Single", "check_function", "check_sizes"]
+__all__ = ["Change", "Single", "check_function", "check_sizes", "too_long"]
 
 Change = Callable[[bytes | None], bytes | None]
 
@@ -129,11 +129,13 @@ class Single:
 
         is_cold   whether it was found on the device
         """
-        while True:
-            value = function(found)
-            if value is None:
-                self.driver.settle()
-                return None
+        return self.put(key, function, found, function(found), is_cold=is_cold)
+
+    def put(
+        self, key: bytes, function: Change, found: bytes | None, value: bytes | None, *, is_cold: bool = False
+    ) -> bytes | None:
+        """`swap`, whose function has given `value`."""
+        while value is not None:
             if type(value) is not bytes or len(value) > self.value_bytes:
                 check_sizes(self.driver, key, value)
                 self.make_room(len(key), len(value))
@@ -144,6 +146,9 @@ class Single:
                 return value
             found = self.peek_again(key)
             is_cold = self.is_cold
+            value = function(found)
+        self.driver.settle()
+        return None
 
     @property
     def is_cold(self) -> bool:
@@ -189,9 +194,14 @@ def check_sizes(driver: Driver, key: bytes, value: bytes) -> None:
             raise OperationError(f"expected bytes for key and value, found {type(given).__name__}")
     if not 1 <= len(key) <= w.KEY_MASK:
         raise OperationError(f"a key of {len(key)} bytes: expected 1 to {w.KEY_MASK}")
-    needed = record_bytes(len(key), len(value))
-    room = driver.log.record_bytes_max
-    if needed > room:
-        raise OperationError(
-            f"key of {len(key)} and value of {len(value)} bytes need {needed}: expected at most {room}"
-        )
+    if record_bytes(len(key), len(value)) > driver.log.record_bytes_max:
+        raise too_long(driver, len(key), len(value))
+
+
+def too_long(driver: Driver, key_bytes: int, value_bytes: int) -> OperationError:
+    """What is wrong with a key and a value of these sizes."""
+    needed = record_bytes(key_bytes, value_bytes)
+    return OperationError(
+        f"key of {key_bytes} and value of {value_bytes} bytes need {needed}: "
+        f"expected at most {driver.log.record_bytes_max}"
+    )

@@ -26,22 +26,33 @@ COUNTERS: Final = range(w.N_IN_PLACE, w.N_ABSENT + 1)
 class Stage:
     """A batch of at most `count` operations, with so many words for all their keys and values.
 
-    stride   words from one key, and from one value, to the next; a read has as much room for its value
+    stride           words from one key, and from one value, to the next; a read has as much room
+    expected_words   room for what `expect` is given; None: for a value if there is one operation, else none
     """
 
     def __init__(
-        self, spaces: Spaces, mode: Mode, row: int, count: int, key_words: int, value_words: int
+        self,
+        spaces: Spaces,
+        mode: Mode,
+        row: int,
+        count: int,
+        key_words: int,
+        value_words: int,
+        expected_words: int | None = None,
     ) -> None:
+        if expected_words is None:
+            expected_words = value_words if count == 1 else 0
         self.count: Final = count
         self.key_words: Final = key_words
         self.value_words: Final = value_words
+        self.expected_words: Final = expected_words
         results = w.BATCH_WORDS
         hashes = results + count
         table = hashes + count
         keys = table + (count * w.T_WORDS if count > 1 else 0)
         values = keys + count * key_words
         expected = values + count * value_words
-        self.batch: Final = words_of(expected + (value_words if count == 1 else 0))
+        self.batch: Final = words_of(expected + expected_words)
         self.bytes: Final = self.batch.cast("B")
         self.results: Final = results
         self.table: Final = table
@@ -61,13 +72,19 @@ class Stage:
         batch[w.B_APPLY] = 1
         self.kernels: Final = mode.bind(spaces, batch)
 
-    def expect(self, value: bytes | None) -> None:
-        """What the next swap is to find; None: no value. For a stage of one operation."""
+    def expect(self, value: bytes | None) -> bool:
+        """What the next swap is to find, None for no value, or an append goes on from.
+
+        Whether there is room for it; B_EXPECTED_BYTES says how much it takes.
+        """
         if value is None:
             self.batch[w.B_EXPECTED_BYTES] = w.EXPECT_ABSENT
-        else:
-            self.batch[w.B_EXPECTED_BYTES] = len(value)
-            put_bytes(self.bytes, self.expected, value)
+            return True
+        self.batch[w.B_EXPECTED_BYTES] = len(value)
+        if len(value) > self.expected_words * w.WORD_BYTES:
+            return False
+        put_bytes(self.bytes, self.expected, value)
+        return True
 
     def key(self) -> bytes:
         """The key of the operation in the frame."""

@@ -17,7 +17,7 @@ from typing import Self
 
 from .audit import check_log
 from .checkpoint import Checkpointer, CheckpointPoint, CheckpointTicket
-from .device import Device, FileDevice, claim, unclaim
+from .device import Device, FileDevice, claim, telling, unclaim
 from .driver import Driver
 from .errors import ClosedError, ReadOnlyError, StoreLockedError
 from .layout import Version
@@ -92,7 +92,7 @@ class FasterKv:
         kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
 
         Raises MissingStoreError, NotAStoreError, StoreLockedError, SettingsError, CorruptionError,
-        UnsupportedVersionError, PoisonedError, OSError; a refusal changes nothing on the device. O(log).
+        UnsupportedVersionError, PoisonedError, DeviceError, OSError; a refusal changes nothing there. O(log).
         """
         check_opening(where, settings, version, read_only=read_only)
         runtime = runtime or ThreadRuntime()
@@ -107,16 +107,17 @@ class FasterKv:
         if not claim(device, owner):
             raise StoreLockedError("the device is in use by another open store; close that first")
         try:
-            parts = recover(
-                device,
-                runtime,
-                create=create,
-                read_only=read_only,
-                memory=memory,
-                settings=settings,
-                version=version,
-                mode=mode,
-            )
+            with telling("opening"):
+                parts = recover(
+                    device,
+                    runtime,
+                    create=create,
+                    read_only=read_only,
+                    memory=memory,
+                    settings=settings,
+                    version=version,
+                    mode=mode,
+                )
         except BaseException:
             unclaim(device, owner)
             if device is not where:
@@ -178,14 +179,13 @@ class FasterKv:
     def checkpoints(self) -> list[CheckpointPoint]:
         """What can be recovered, newest first: the newest for writing, older ones read-only.
 
-        Reads the table chain: O(checkpoints). Raises CorruptionError where a block is damaged.
+        Reads the table chain: O(checkpoints). Raises DeviceError, CorruptionError where a block is damaged.
         """
         self._check_open()
         tables = self._parts.tables
-        return [
-            CheckpointPoint(block.version, {mark.name: mark.serial for mark in block.sessions})
-            for block in tables.chain(tables.head, [])
-        ]
+        with telling("reading the tables"):
+            blocks = list(tables.chain(tables.head, []))
+        return [CheckpointPoint(each.version, {m.name: m.serial for m in each.sessions}) for each in blocks]
 
     @property
     def newest(self) -> CheckpointPoint | None:

@@ -47,6 +47,12 @@ BAD: list[Callable[[Any], Any]] = [
     lambda s: s.upsert_many(np.zeros((2, 2), np.uint64), u64(1, 2)),
     lambda s: s.upsert_many(np.zeros((2, 1001), np.uint8), u64(1, 2)),
     lambda s: s.upsert_many(np.array(5), np.array(5)),
+    lambda s: s.append_many([b"a", b"b"], [b"1"]),
+    lambda s: s.append_many(u64(1, 2), u64(1)),
+    lambda s: s.append_many(u64(1), [b"1"]),
+    lambda s: s.append_many([b"1"], u64(1)),
+    lambda s: s.append_many([b"a", b"b"], [b"1", bytes(2000)]),
+    lambda s: s.append_many([b"a", b"b"], [b"1", 2]),
     lambda s: s.add_many([b"a", b"b"], [1]),
     lambda s: s.add_many([b"a"], [1.5]),
     lambda s: s.add_many([b"a"], [True]),
@@ -85,13 +91,14 @@ def test_a_session_that_is_closed_or_in_use_does_nothing_more(either: FasterKv) 
     with either.session("s") as s:
         calls: list[Call] = [
             lambda s: s.upsert_many([b"k"], [b"v"]),
+            lambda s: s.append_many([b"k"], [b"v"]),
             lambda s: s.add_many([b"k"], 1),
             lambda s: s.read_many([b"k"]),
         ]
         for call in calls:
             with pytest.raises(EngineError, match="in use"):
                 s.rmw(b"k", lambda old, call=call: call(s))  # type: ignore[misc]
-        assert s.serial == 3
+        assert s.serial == 4
     for call in calls:
         with pytest.raises(ClosedError):
             call(s)

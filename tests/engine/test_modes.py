@@ -46,7 +46,7 @@ def run(settings: Settings, kernels: str, seed: int) -> tuple[list[object], Memo
             s = random.choice(sessions)
             key = b"key-%d" % random.randrange(12)
             value = bytes([random.randrange(256)]) * random.choice((0, 3, 8, 8, 8, 17, 100, 300))
-            match random.randrange(9):
+            match random.randrange(10):
                 case 0 | 1:
                     s.upsert(key, value)
                 case 2:
@@ -65,6 +65,13 @@ def run(settings: Settings, kernels: str, seed: int) -> tuple[list[object], Memo
                     tickets = s.start_read(key), s.start_rmw(key, lambda old: old)
                     s.complete_pending()
                     told += [ticket.result() for ticket in tickets]
+                case 8:
+                    s.append_many([key, b"long"] * 2, [value[:100], value[:5]] * 2)
+                    told.append(s.read_many([key, b"long"]))
+                    if len(told[-1][1]) > 400:  # type: ignore[index]
+                        s.upsert(b"long", value[:9])
+                    if len(told[-1][0]) > 400:  # type: ignore[index]
+                        s.upsert(key, value[:9])
                 case _:
                     if random.random() < 0.3:
                         told.append(store.checkpoint())
