@@ -6,12 +6,15 @@ for state in states:
     recovered = FaultDevice(state.image)     # and recover from each
 """
 
-from .chains import ChainKind, History
+from .chains import ChainKind
 from .device import FaultDevice
 from .enumeration import CrashState, Enumeration, crash_states
 from .errors import CrashIndexError, FaultfsError, SectorSizeError, UnknownLawError
-from .events import SYNC_KINDS, Event, EventKind
+from .events import SYNC_KINDS, Aftermath, Event, EventKind
+from .history import History
 from .image import Image
+from .plan import Effect, Fault, Plan
+from .planned import PlannedDevice
 from .render import render_trace, tell_crash
 from .survival import ChainInfo, Law, Survivors, chains, survivor_image
 from .trace import PAGE_BYTES, SECTOR_BYTES, Trace
@@ -20,18 +23,23 @@ __all__ = [
     "PAGE_BYTES",
     "SECTOR_BYTES",
     "SYNC_KINDS",
+    "Aftermath",
     "ChainInfo",
     "ChainKind",
     "CrashIndexError",
     "CrashState",
+    "Effect",
     "Enumeration",
     "Event",
     "EventKind",
+    "Fault",
     "FaultDevice",
     "FaultfsError",
     "History",
     "Image",
     "Law",
+    "Plan",
+    "PlannedDevice",
     "SectorSizeError",
     "Survivors",
     "Trace",

@@ -1,8 +1,9 @@
 """FaultDevice: a disk in memory that records every call, so that a crash can be chosen afterwards.
 
 It has the shape of a Device (list, create, remove, size, read_into, write, truncate, sync, sync_names,
-close), and rename and link besides. Its errors are OSError. What is written is visible at once to every
-reader, as in a page cache; what of it survives a power cut is the law's business, not the device's.
+close), and rename, link, datasync, allocate and write_through besides. Its errors are OSError. What is
+written is visible at once to every reader, as in a page cache; what of it survives a power cut is the law's
+business, not the device's.
 
 Invariants
   1  the live content is the initial image with the trace's events applied in order
@@ -18,9 +19,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import ClassVar
 
 from .events import Event, EventKind
 from .image import Image
+from .plan import Plan
 from .trace import SECTOR_BYTES, Trace
 
 # The kinds of frequent calls, as plain globals: looking a member up in its class costs as much as a lock.
@@ -44,8 +47,18 @@ class FaultDevice:
         "trace",
     )
 
+    planned: ClassVar[type["FaultDevice"]]  # The one that has a plan; only that pays for having one.
+
+    def __new__(cls, *_: object, plan: Plan | None = None, **__: object) -> "FaultDevice":
+        return object.__new__(cls if plan is None else cls.planned)
+
     def __init__(
-        self, image: Image | None = None, *, sector_bytes: int = SECTOR_BYTES, record_reads: bool = True
+        self,
+        image: Image | None = None,
+        *,
+        sector_bytes: int = SECTOR_BYTES,
+        record_reads: bool = True,
+        plan: Plan | None = None,
     ) -> None:
         self.trace = Trace(image, sector_bytes=sector_bytes)
         self._append = self.trace.events.append
@@ -178,6 +191,32 @@ class FaultDevice:
                 raise _error(errno.EEXIST, new)
             self._event(EventKind.LINK, old, inode, 0, b"", 0, new)
             self._names[new] = inode
+
+    def datasync(self, name: str) -> None:
+        """Makes this file's bytes durable, and of its size what they need to be read (fdatasync)."""
+        with self._lock:
+            self._event(EventKind.DATASYNC, name, self._inode(name))
+
+    def allocate(self, name: str, offset: int, size: int) -> None:
+        """Reserves room for these bytes (fallocate): what is there stays, what is new reads zeros."""
+        with self._lock:
+            inode = self._inode(name)
+            _check_offset(offset, name)
+            if size <= 0:
+                raise _error(errno.EINVAL, name)
+            self._event(EventKind.ALLOCATE, name, inode, offset, b"", size)
+            live = self._writable(inode)
+            live.extend(bytes(max(0, offset + size - len(live))))
+
+    def write_through(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
+        """Writes as through a file opened with O_DSYNC: on return these bytes are durable.
+
+        Two events, for it is two moments: a WRITE that a crash may tear, then WRITE_THROUGH, when it is done.
+        """
+        count = self.write(name, offset, buffer)
+        with self._lock:
+            self._event(EventKind.WRITE_THROUGH, name, self._inode(name), offset, b"", count)
+        return count
 
     # What only the bench asks for.
 

@@ -13,11 +13,21 @@
     LINK        old name                                             new name
     RENAME      old name                                             new name
     MARK                                payload                                  what is marked
+    DATASYNC    a name
+    ALLOCATE    a name      first byte             bytes allocated
+    WRITE_THROUGH a name    first byte             bytes of the WRITE before it, now durable
+    SYNC_FAILED a name      first byte  see below  the Aftermath
+    FAULT       a name      first byte             the Effect         the call   which fault fired
+    ROT         a name      first byte  bytes now
+
+FAULT is a remark like MARK. SYNC_FAILED says what a sync that failed has left behind: its `data` are the
+whole file where the content went back, the bytes of the write where one write was lost, else nothing.
 
 Invariants
   1  the numbers of EventKind are only ever appended to: kept traces carry them
   2  an event stands in the trace iff its call returned, and is applied to the live image exactly then;
-     the one exception: READ and SIZE of an absent name, which stand there with inode 0 (what recovery asked)
+     the exceptions: READ and SIZE of an absent name, which stand there with inode 0 (what recovery asked);
+     and where a fault fired, a call that took effect, or a part of it, and raised
 """
 
 from enum import IntEnum
@@ -48,7 +58,16 @@ class EventKind(IntEnum):
     ROT = 18
 
 
-SYNC_KINDS = frozenset({EventKind.SYNC, EventKind.SYNC_NAMES})
+class Aftermath(IntEnum):
+    """What a failed sync has left behind. Numbers are only ever appended to."""
+
+    KEPT = 0  # What was not written is marked clean; the living content stays the new one (ext4, xfs).
+    REVERTED = 1  # The living content went back to what was durable (btrfs).
+    LATE = 2  # As KEPT, but the sync returned as if all were well, and the next one fails.
+    LOST = 3  # As KEPT, of the bytes of one write, and nobody is told.
+
+
+SYNC_KINDS = frozenset({EventKind.SYNC, EventKind.SYNC_NAMES, EventKind.DATASYNC, EventKind.WRITE_THROUGH})
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -16,14 +16,14 @@ Entry: TypeAlias = tuple[int, int, NameState, Any, tuple[int, ...] | None]
 class Findings:
     """What was found between two crash indices, and how much of what is legal that is."""
 
-    __slots__ = ("bounded_points", "depth", "found", "legal", "start", "stop")
+    __slots__ = ("bounded", "depth", "found", "legal", "start", "stop")
 
     def __init__(self, start: int, stop: int) -> None:
         self.start = start
         self.stop = stop
         self.found: dict[int, Entry] = {}
         self.legal = 0
-        self.bounded_points = 0
+        self.bounded: list[int] = []  # The crash indices that were not exhausted.
         self.depth: int | None = None
 
     def add(self, index: int, names: NameState, states: list[Option]) -> None:
@@ -50,7 +50,7 @@ class Findings:
         if last > known[1]:
             self.found[key] = (known[0], last, *known[2:])
 
-    def note_bound(self, depth: int) -> None:
+    def note_bound(self, index: int, depth: int) -> None:
         """Notes that a crash index was searched to this depth only."""
-        self.bounded_points += 1
+        self.bounded.append(index)
         self.depth = depth if self.depth is None else min(depth, self.depth)

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
-from .chains import NO_FILE, AnyChain, Chain, History
+from .chains import NO_FILE, AnyChain, Chain
+from .history import History
 from .image import groups_of, named_key, size_key, span_key
 
 UNLIMITED = 1 << 62
@@ -32,6 +33,8 @@ UNLIMITED = 1 << 62
 # bottom (index, newest), the base. That of a disk state: (earlier trail, inode, file state), at the bottom
 # None.
 Option: TypeAlias = tuple[int, int, int, Any]
+# A size, until when it is legal, its cost, its trail, and the oldest version that a sector may have with it.
+Length: TypeAlias = tuple[int, int, int, Any, dict[int, int]]
 _NOTHING: Option = (0, UNLIMITED, 0, None)
 
 
@@ -43,6 +46,7 @@ class NameState(NamedTuple):
     last: int
     spent: int
     choice: dict[AnyChain, int]
+    cut: int = 0  # How far the journal has come, where there is one.
 
 
 class Product:
@@ -54,6 +58,10 @@ class Product:
         self._static: dict[int, tuple[list[int], list[int]]] = {}
 
     # Counting.
+
+    def alternatives(self, index: int) -> list[int]:
+        """For each digit at this index, how many choices there are besides the base."""
+        return [len(chain.legal(index)) - 1 for chain in self.history.pending(index)]
 
     def file_legal(self, index: int, inode: int) -> int:
         """How many version vectors the chains of one file have at this index."""
@@ -121,28 +129,26 @@ class Product:
     # States of one file.
 
     def file_states(
-        self, index: int, inode: int, newest: bool = True, budget: int = UNLIMITED
+        self, index: int, inode: int, newest: bool = True, budget: int = UNLIMITED, cut: int = 0
     ) -> list[Option]:
         """Every content of one file within the budget, each once; keyed as a file, without names."""
         width = self.history.sector_bytes
         sectors = sorted(self.history.sectors[inode].items())
         numbers = [number for number, _ in sectors]
-        layers = [self._sector_options(index, chain, width, newest) for _, chain in sectors]
-        folds = list(accumulate((layer[0] for layer in layers), _fold, initial=_NOTHING))
-        sizes = self.history.sizes[inode]
+        plain = self._layers(index, sectors, newest, {})
         states: list[Option] = []
-        for size, last, spent, choice in self._options(index, sizes, sizes.values, newest):
+        for size, last, spent, trail, needs in self._lengths(index, inode, newest, cut):
             if spent > budget:
                 continue
-            root = (index, newest)
-            trail = root if choice is None else (root, *choice)
+            layers, folds = self._layers(index, sectors, newest, needs) if needs else plain
             key = size_key(size) ^ self._static_key(inode, size)
             start: Option = (key, last, spent, trail)
             count = bisect_left(numbers, size // width)
             visible, fold = layers[:count], folds[count]
             # The sector in which the file ends is seen in part, so its versions differ in less.
             if count < len(numbers) and numbers[count] * width < size:
-                edge = self._sector_options(index, sectors[count][1], size % width, newest)
+                floor = needs.get(numbers[count], 0)
+                edge = self._sector_options(index, sectors[count][1], size % width, newest, floor)
                 visible.append(edge)
                 fold = _fold(fold, edge[0])
             if spent == budget:
@@ -174,15 +180,37 @@ class Product:
             self._visible[chain, version, shown] = known
         return known
 
-    def _sector_options(self, index: int, chain: Chain[bytes], visible: int, newest: bool) -> list[Option]:
-        keys = {version: self.sector_key(chain, version, visible) for version in chain.legal(index)}
-        return self._options(index, chain, keys, newest)
+    def _lengths(self, index: int, inode: int, newest: bool, cut: int) -> Iterator[Length]:
+        """The sizes of a file, the base first."""
+        sizes = self.history.sizes[inode]
+        root = (index, newest)
+        for size, last, spent, choice in self._options(sizes, sizes.legal(index), sizes.values, newest):
+            yield size, last, spent, root if choice is None else (root, *choice), {}
+
+    def _layers(
+        self, index: int, sectors: list[tuple[int, Chain[bytes]]], newest: bool, needs: dict[int, int]
+    ) -> tuple[list[list[Option]], list[Option]]:
+        """The options of each sector that is wholly seen, and the sum of the bases of the first n."""
+        width = self.history.sector_bytes
+        layers = [
+            self._sector_options(index, chain, width, newest, needs.get(number, 0))
+            for number, chain in sectors
+        ]
+        return layers, list(accumulate((layer[0] for layer in layers), _fold, initial=_NOTHING))
+
+    def _sector_options(
+        self, index: int, chain: Chain[bytes], visible: int, newest: bool, floor: int
+    ) -> list[Option]:
+        legal = chain.legal(index)
+        if floor > legal[0]:
+            legal = range(floor, legal.stop)
+        keys = {version: self.sector_key(chain, version, visible) for version in legal}
+        return self._options(chain, legal, keys, newest)
 
     def _options(
-        self, index: int, chain: AnyChain, keys: "list[int] | dict[int, int]", newest: bool
+        self, chain: AnyChain, legal: range, keys: "list[int] | dict[int, int]", newest: bool
     ) -> list[Option]:
         """The versions of a chain, those with equal keys as one; the base comes first, without a trail."""
-        legal = chain.legal(index)
         base = keys[legal[-1] if newest else legal[0]]
         found: dict[int, Option] = {base: _NOTHING}
         for version in legal:  # Kills never decrease along a chain: of equal keys the newest lasts longest.

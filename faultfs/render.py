@@ -7,9 +7,10 @@ Invariants
 
 from collections.abc import Sequence
 
-from .chains import NO_FILE, AnyChain, ChainKind, History
+from .chains import NO_FILE, AnyChain, ChainKind
 from .events import SYNC_KINDS, Event, EventKind
-from .survival import Law, choose, names_of
+from .history import History
+from .survival import Law, choose, history_under, names_of
 from .trace import Trace
 
 
@@ -28,11 +29,11 @@ def render_trace(trace: Trace, *, start: int = 0, stop: int | None = None, crash
 def tell_crash(trace: Trace, index: int, digits: Sequence[int], law: str | Law) -> list[str]:
     """What did not survive, one line a chain: `log sector 3: version 1 of 2 (write #14 lost)`."""
     trace.check_index(index)
-    history = History(trace)
+    history = history_under(History(trace), Law.of(law))
     choice = choose(history, index, digits, law)
     lines = []
     for chain in history.pending(index):
-        if choice[chain] < chain.legal(index)[-1]:
+        if choice.get(chain, chain.legal(index)[-1]) < chain.legal(index)[-1]:
             lines.append(_loss(history, index, chain, choice[chain]))
     return lines
 

@@ -3,9 +3,12 @@
 Each law says how many digits a crash has and what they choose (the clauses of FAULTS.md):
 
     posix       one digit a pending chain: sectors by (inode, sector), then sizes by inode, then names   F14
+    posix_split the same, but a rename and a removal are in parts, with versions of their own  F29 to F31
+    ext4        sectors, then sizes, then one: how many steps the journal has lost                F26 to F28
     strict      none: every chain at its floor                                                           F15
     prefix      one: how many of the pending steps, counted from the last issued, are lost               F16
     pagecache   one: how many pages of the last event are lost                                           F17
+    lazyfs      one a file with unsynced data, by inode: whether they are lost                           F32
 
 Survivors are those digits, counted from the newest: 0 is the dullest, everything survived. Any sequence of
 integers is a legal choice: what is too large is clamped, what is negative or missing is 0, what is too much
@@ -13,8 +16,9 @@ is ignored.
 
 Invariants
   1  the image of any (index, digits) under a law is legal under that law; each legal image has such a pair
-  2  strict <= prefix <= posix and pagecache <= posix, at every index, as sets of contents
-  3  a pending rename moves both its names or neither (F12)
+  2  strict <= prefix <= posix <= posix_split and pagecache, ext4, lazyfs <= posix, at every index, as sets of
+     contents
+  3  a pending rename moves both its names or neither (F12), except under `posix_split`
 
 Threads: pure; a trace that grows meanwhile is read up to the index only.
 
@@ -29,9 +33,11 @@ from typing import TypeAlias
 
 import msgspec
 
-from .chains import NO_FILE, AnyChain, ChainKind, History, Step
+from .chains import NO_FILE, AnyChain, ChainKind, Step
 from .errors import UnknownLawError
+from .history import History
 from .image import Image
+from .journal import TO_JOURNAL, journal_of
 from .trace import Trace
 
 Survivors: TypeAlias = tuple[int, ...]
@@ -45,6 +51,9 @@ class Law(StrEnum):
     STRICT = "strict"
     PREFIX = "prefix"
     PAGECACHE = "pagecache"
+    POSIX_SPLIT = "posix_split"
+    EXT4 = "ext4"
+    LAZYFS = "lazyfs"
 
     @classmethod
     def of(cls, name: "str | Law") -> "Law":
@@ -58,8 +67,8 @@ class Law(StrEnum):
 class ChainInfo(msgspec.Struct, frozen=True):
     """One digit described: how many values it has and what they mean.
 
-    `kind` is sector, size, name, prefix or pages. `values` is how many digits mean something different: 0 to
-    values - 1.
+    `kind` is sector, size, name, journal, prefix, pages or data. `values` is how many digits mean something
+    different: 0 to values - 1.
     `events[d]` is the index of the event that is the first one lost when digit d + 1 is chosen.
     """
 
@@ -80,10 +89,15 @@ def survivor_image(trace: Trace, index: int, digits: Sequence[int], law: str | L
 
 def chains(trace: Trace, index: int, law: str | Law) -> list[ChainInfo]:
     """What each digit at this index stands for, in order."""
-    history, law = History(trace), Law.of(law)
+    law = Law.of(law)
+    history = history_under(History(trace), law)
     trace.check_index(index)
-    if law is Law.POSIX:
-        return [_describe(history, index, chain) for chain in history.pending(index)]
+    if law in (Law.POSIX, Law.POSIX_SPLIT):
+        return [_describe(history, index, chain, chain.legal(index)) for chain in history.pending(index)]
+    if law is Law.EXT4:
+        return _describe_journal(history, index)
+    if law is Law.LAZYFS:
+        return _describe_data(history, index)
     if law is Law.PREFIX:
         events = tuple(step.birth - 1 for step in reversed(history.pending_steps(index)))
         return [ChainInfo("prefix", (), 0, 0, len(events) + 1, events)] if events else []
@@ -93,11 +107,18 @@ def chains(trace: Trace, index: int, law: str | Law) -> list[ChainInfo]:
 
 
 def choose(history: History, index: int, digits: Sequence[int], law: str | Law) -> Choice:
-    """The version of each pending chain that these digits choose."""
+    """The version of each pending chain that these digits choose.
+
+    Under `posix_split` the chains are those of `history.torn`.
+    """
     law = Law.of(law)
     first = max(0, digits[0]) if digits else 0
-    if law is Law.POSIX:
-        return _choose_posix(history, index, digits)
+    if law in (Law.POSIX, Law.POSIX_SPLIT):
+        return _choose_posix(history_under(history, law), index, digits)
+    if law is Law.EXT4:
+        return _choose_ext4(history, index, digits)
+    if law is Law.LAZYFS:
+        return _choose_lazyfs(history, index, digits)
     if law is Law.PAGECACHE:
         kept = max(0, page_count(history, index) - first)
         lost = [step for step in history.steps_of(index) if step.page >= kept]
@@ -112,6 +133,43 @@ def choose(history: History, index: int, digits: Sequence[int], law: str | Law) 
         for step in steps[: max(0, len(steps) - first)]:
             choice.update(step.moves)
     return choice
+
+
+def digits_of(
+    history: History, index: int, choice: Mapping[AnyChain, int], law: Law, cut: int = 0
+) -> Survivors:
+    """The digits of a choice under `posix`, `posix_split` or, with the cut, `ext4`; no zeros at the end."""
+    chains = journal_of(history).pending(index) if law is Law.EXT4 else history.pending(index)
+    newest = {chain: chain.legal(index)[-1] for chain in chains}
+    digits = [last - choice.get(chain, last) for chain, last in newest.items()]
+    if law is Law.EXT4:
+        digits.append(journal_of(history).cuts(index)[-1] - cut)
+    while digits and not digits[-1]:
+        digits.pop()
+    return tuple(digits)
+
+
+def history_under(history: History, law: Law) -> History:
+    """The history whose chains the law speaks of."""
+    return history.torn if law is Law.POSIX_SPLIT else history
+
+
+def lost_data(history: History, index: int, inode: int) -> Choice:
+    """Where the chains of a file stand that has lost its unsynced data and keeps its metadata (F32)."""
+    lost: Choice = {}
+    for chain in history.file_chains(inode):
+        legal = chain.legal(index)
+        version = legal[-1]
+        while version > legal[0] and history.trace.events[chain.births[version] - 1].kind not in TO_JOURNAL:
+            version -= 1
+        if version < legal[-1]:
+            lost[chain] = version
+    return lost
+
+
+def named_now(history: History, index: int) -> list[int]:
+    """The inodes that have a name if nothing was lost, ascending."""
+    return sorted({chain.values[chain.legal(index)[-1]] for chain in history.names.values()} - {NO_FILE})
 
 
 def page_count(history: History, index: int) -> int:
@@ -140,6 +198,8 @@ def close_names(history: History, steps: list[Step], index: int, choice: Mapping
 
 def image_of(history: History, index: int, choice: Mapping[AnyChain, int]) -> Image:
     """The image of a choice; a chain that the choice leaves out is at its newest version."""
+    if choice and not history.owns(next(iter(choice))):
+        history = history.torn
     names = {}
     for name in sorted(history.names):
         chain = history.names[name]
@@ -178,8 +238,56 @@ def _choose_posix(history: History, index: int, digits: Sequence[int]) -> Choice
     return choice
 
 
-def _describe(history: History, index: int, chain: AnyChain) -> ChainInfo:
-    legal = chain.legal(index)
+def _choose_ext4(history: History, index: int, digits: Sequence[int]) -> Choice:
+    journal = journal_of(history)
+    pending = journal.pending(index)
+    wanted = {chain: max(0, digit) for chain, digit in zip(pending, digits, strict=False)}
+    cuts = journal.cuts(index)
+    lost = max(0, digits[len(pending)]) if len(digits) > len(pending) else 0
+    cut = max(cuts[0], cuts[-1] - lost)
+    choice: Choice = journal.names(cut)
+    for inode in journal.reachable(index):
+        sizes, allowed = history.sizes[inode], journal.sizes(index, inode, cut)
+        size = sizes.legal(index)[-1] - wanted.get(sizes, 0)
+        choice[sizes] = size = min(max(allowed[0], size), allowed[-1])
+        needs = journal.needs(index, inode, size)
+        for number, sector in history.sectors[inode].items():
+            legal = sector.legal(index)
+            floor = max(legal[0], needs.get(number, 0))
+            choice[sector] = max(floor, legal[-1] - wanted.get(sector, 0))
+    return choice
+
+
+def _choose_lazyfs(history: History, index: int, digits: Sequence[int]) -> Choice:
+    choice: Choice = {chain: chain.legal(index)[-1] for chain in history.pending(index)}
+    dirty = [lost for inode in named_now(history, index) if (lost := lost_data(history, index, inode))]
+    for lost, digit in zip(dirty, digits, strict=False):
+        if digit > 0:
+            choice.update(lost)
+    return choice
+
+
+def _describe_journal(history: History, index: int) -> list[ChainInfo]:
+    journal = journal_of(history)
+    pending = journal.pending(index)
+    described = [_describe(history, index, chain, journal.span(index, chain)) for chain in pending]
+    cuts = journal.cuts(index)
+    if len(cuts) > 1:
+        events = tuple(journal.births[cut] - 1 for cut in reversed(cuts[:-1]))
+        described.append(ChainInfo("journal", (), 0, 0, len(cuts), events))
+    return described
+
+
+def _describe_data(history: History, index: int) -> list[ChainInfo]:
+    described = []
+    for inode in named_now(history, index):
+        if lost := lost_data(history, index, inode):
+            first = min(chain.births[version + 1] - 1 for chain, version in lost.items())
+            described.append(ChainInfo("data", names_of(history, index, inode), inode, 0, 2, (first,)))
+    return described
+
+
+def _describe(history: History, index: int, chain: AnyChain, legal: range) -> ChainInfo:
     events = tuple(chain.births[version] - 1 for version in reversed(legal[1:]))
     if chain.kind is ChainKind.NAME:
         return ChainInfo("name", (chain.name,), 0, 0, len(legal), events)

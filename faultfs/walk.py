@@ -1,8 +1,9 @@
-"""The walk of the laws that have at most one digit: each state is reached from the one before by a few steps.
+"""The walk of the laws that are no products: each state is reached from the one before by a few steps.
 
     strict      at each index: the floors
     prefix      at each index: the floors, then one more pending step at a time, in issue order
     pagecache   at each index: all before the last event, then one more page of it at a time
+    lazyfs      at each index: all, with the unsynced data of each subset of the files lost
 
 Under `prefix` a new event only adds states at the end of the walk; a sync moves the floors, and only then is
 the walk started anew (a sync of one file makes prefixes legal that were not: its later steps without the
@@ -14,23 +15,33 @@ Invariants
   2  a state that is no longer legal has last = the last index at which it was
 """
 
+from collections.abc import Iterator
+from itertools import combinations
+from math import comb
 from typing import Any
 
-from .chains import NO_FILE, AnyChain, ChainKind, History, Step
+from .chains import NO_FILE, AnyChain, ChainKind, Step
 from .events import SYNC_KINDS
 from .findings import Findings
+from .history import History
 from .image import groups_of, named_key, size_key
-from .product import NameState, Option, Product
-from .survival import Law
+from .product import NameState, Option, Product, named
+from .survival import Law, lost_data
 
 _State = tuple[
     int, NameState, Any, tuple[int, ...]
 ]  # A key, the names and files, the digits that lead there.
 
 
-def walk(history: History, law: Law, start: int, stop: int) -> Findings:
-    """Every content legal from start to stop under a law other than `posix`."""
+def walk(history: History, law: Law, start: int, stop: int, limit: int) -> Findings:
+    """Every content legal from start to stop under `strict`, `prefix`, `pagecache` or `lazyfs`.
+
+    Only under `lazyfs` can an index have more than `limit` legal states, and is then bounded.
+    """
     findings = Findings(start, stop)
+    if law is Law.LAZYFS:
+        _Losses(history, findings, limit).run()
+        return findings
     cursor = _Cursor(history)
     legal: list[_State] = []
     for index in range(start, stop + 1):
@@ -129,10 +140,7 @@ class _Cursor:
             index, newest = self.base
             for chain in self.history.file_chains(inode):
                 self.versions[chain] = chain.legal(index)[-1 if newest else 0]
-            sizes = self.history.sizes[inode]
-            # From an empty file it is one change of size.
-            key = self.product.size_change_key(inode, 0, sizes.values[self.versions[sizes]], self.versions)
-            self.files[inode] = (size_key(0) ^ key, 0, 0, self.base)
+            self.files[inode] = (_key(self.product, inode, self.versions), 0, 0, self.base)
         return self.files[inode]
 
     def _move_file(self, chain: AnyChain, version: int) -> None:
@@ -152,9 +160,94 @@ class _Cursor:
         self.files[inode] = (key, 0, 0, (trail, chain, version))
 
     def _bind(self) -> None:
-        bindings = []
-        for name, chain in sorted(self.history.names.items()):
-            inode = chain.values[self.versions[chain]]
-            if inode != NO_FILE:
-                bindings.append((name, inode))
-        self.names = NameState(tuple(bindings), groups_of(bindings), 0, 0, {})
+        self.names = _bound(self.history, self.versions)
+
+
+class _Losses:
+    """The walk of `lazyfs`: at each index, every set of files that lose their unsynced data."""
+
+    def __init__(self, history: History, findings: Findings, limit: int) -> None:
+        self.history = history
+        self.findings = findings
+        self.limit = limit
+        self.product = Product(history)
+        # For a file: it with its data and it without them, if it has any to lose.
+        self.files: dict[int, list[Option]] = {}
+
+    def run(self) -> None:
+        """Visits every crash index in order."""
+        start, stop = self.findings.start, self.findings.stop
+        found: list[_State] = []
+        dirty = 0
+        for index in range(start, stop + 1):
+            event = self.history.trace.events[index - 1] if index > start else None
+            if event is None or event.kind in SYNC_KINDS or self.history.steps_of(index):
+                _retire(self.findings, found, index - 1)
+                self.files.pop(0 if event is None else event.inode, None)
+                found, dirty = self._visit(index)
+            self.findings.legal += 1 << dirty
+            if 1 << dirty > self.limit:
+                self.findings.note_bound(index, self._depth(dirty))
+        _retire(self.findings, found, stop)
+
+    def _visit(self, index: int) -> tuple[list[_State], int]:
+        names = _bound(self.history, {chain: chain.legal(index)[-1] for chain in self.history.names.values()})
+        keyed: dict[int, list[Option]] = {}
+        for inode, group in sorted(names.files.items()):
+            if inode not in self.files:
+                self.files[inode] = self._options(index, inode)
+            keyed[inode] = named(group, self.files[inode])
+        dirty = [inode for inode, options in keyed.items() if len(options) > 1]
+        states: list[_State] = []
+        for lost in self._subsets(len(dirty)):
+            gone = {dirty[place] for place in lost}
+            key = 0
+            trail: Any = None
+            for inode, options in keyed.items():
+                added, _, _, file = options[inode in gone]
+                key, trail = key ^ added, (trail, inode, file)
+            digits = tuple(int(place in lost) for place in range(max(lost, default=-1) + 1))
+            states.append((key, names, trail, digits))
+            self.findings.add_one(index, key, names, trail, digits)
+        return states, len(dirty)
+
+    def _options(self, index: int, inode: int) -> list[Option]:
+        versions = {chain: chain.legal(index)[-1] for chain in self.history.file_chains(inode)}
+        root: Any = (index, True)
+        options: list[Option] = [(_key(self.product, inode, versions), 0, 0, root)]
+        if lost := lost_data(self.history, index, inode):
+            for chain, version in lost.items():
+                root = (root, chain, version)
+            options.append((_key(self.product, inode, {**versions, **lost}), 0, 0, root))
+        return options
+
+    def _subsets(self, count: int) -> Iterator[tuple[int, ...]]:
+        depth = self._depth(count)
+        for size in range(count + 1):
+            if size <= depth or count - size <= depth:
+                yield from combinations(range(count), size)
+
+    def _depth(self, count: int) -> int:
+        """The largest k for which the sets of at most k files, and of all but at most k, fit the limit."""
+        if 1 << count <= self.limit:
+            return count
+        depth, total = 0, 2
+        while (total := total + 2 * comb(count, depth + 1)) <= self.limit:
+            depth += 1
+        return depth
+
+
+def _bound(history: History, versions: dict[AnyChain, int]) -> NameState:
+    """The state of the names at these versions."""
+    bindings = []
+    for name, chain in sorted(history.names.items()):
+        inode = chain.values[versions[chain]]
+        if inode != NO_FILE:
+            bindings.append((name, inode))
+    return NameState(tuple(bindings), groups_of(bindings), 0, 0, {})
+
+
+def _key(product: Product, inode: int, versions: dict[AnyChain, int]) -> int:
+    """The key of a file at these versions: from an empty file it is one change of size."""
+    sizes = product.history.sizes[inode]
+    return size_key(0) ^ product.size_change_key(inode, 0, sizes.values[versions[sizes]], versions)

@@ -22,6 +22,11 @@ class Recorder:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self.opened: dict[str, int] = {}  # The flags that each path was last opened with.
+
+    def open(self, path: str | Path, flags: int, *rest: Any, **more: Any) -> int:
+        self.opened[str(path)] = flags
+        return os.open(path, flags, *rest, **more)
 
     def __getattr__(self, name: str) -> Any:
         genuine = getattr(os, name)
@@ -142,6 +147,29 @@ def test_a_sync_that_fails_is_told(
         monkeypatch.setattr(recorder, name, fail, raising=False)
     with pytest.raises(OSError, match="Input/output error"):
         device.sync("a") if call == "fdatasync" else device.sync_names()
+
+
+def test_a_new_file_is_asked_for_exclusively_and_for_writing_at_offsets(
+    device: FileDevice, recorder: Recorder
+) -> None:
+    device.create("a")
+    flags = recorder.opened["a"]
+    assert flags & (os.O_CREAT | os.O_EXCL) == os.O_CREAT | os.O_EXCL
+    # With O_APPEND Linux's pwrite ignores its offset; O_TRUNC would empty what a race had made.
+    assert not flags & (os.O_APPEND | os.O_TRUNC)
+
+
+def test_a_file_that_is_there_is_opened_as_it_is(
+    device: FileDevice, recorder: Recorder, folder: Path
+) -> None:
+    device.create("a")
+    device.close()
+    for read_only, mode in ((False, os.O_RDWR), (True, os.O_RDONLY)):
+        again = FileDevice(folder, read_only=read_only)
+        again.size("a")
+        again.close()
+        assert recorder.opened["a"] & os.O_ACCMODE == mode
+        assert not recorder.opened["a"] & (os.O_APPEND | os.O_TRUNC | os.O_CREAT)
 
 
 class Forgetful(FileDevice):

@@ -1,11 +1,12 @@
 """What the tests of faultfs share: small random programs over a device."""
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from random import Random
 
 import pytest
 
-from faultfs import FaultDevice, Image
+from faultfs import FaultDevice, Image, Plan
 
 NAMES = ("a", "b", "c")
 CALLS = (
@@ -17,6 +18,9 @@ CALLS = (
     "truncate",
     "sync",
     "sync_names",
+    "datasync",
+    "write_through",
+    "allocate",
     "remove",
     "rename",
     "link",
@@ -51,6 +55,14 @@ def _call(generator: Random, device: FaultDevice) -> None:
                 device.truncate(name, generator.choice((0, 300, 512, 800, 1600)))
             case "sync":
                 device.sync(name)
+            case "datasync":
+                device.datasync(name)
+            case "write_through":
+                device.write_through(
+                    name, generator.choice((0, 200, size)), fill * generator.choice((300, 600))
+                )
+            case "allocate":
+                device.allocate(name, generator.choice((0, 500)), generator.choice((700, 5000)))
             case "remove":
                 device.remove(name)
             case "rename":
@@ -58,24 +70,28 @@ def _call(generator: Random, device: FaultDevice) -> None:
             case "link" if absent:
                 device.link(name, generator.choice(absent))
             case "look":
+                device.list()
                 device.size(name)
+                device.read_into(name, 0, bytearray(100))
                 device.mark("looked")
 
 
 @pytest.fixture(scope="session")
 def random_device() -> Callable[[int, int], FaultDevice]:
-    """A device after a random program of so many calls, from a seed."""
+    """A device after a random program of so many calls, from a seed; with a plan, some of them fail."""
 
-    def make(seed: int, calls: int) -> FaultDevice:
+    def make(seed: int, calls: int, plan: Plan | None = None) -> FaultDevice:
         generator = Random(seed)
         content = {
             name: generator.choice((b"", b"o" * 300, b"o" * 1000))
             for name in NAMES
             if generator.random() < 0.4
         }
-        device = FaultDevice(Image.of(content), sector_bytes=generator.choice((512, 512, 1024)))
+        sector_bytes = generator.choice((512, 512, 1024))
+        device = FaultDevice(Image.of(content), sector_bytes=sector_bytes, plan=plan)
         for _ in range(calls):
-            _call(generator, device)
+            with suppress(OSError) if plan else nullcontext():
+                _call(generator, device)
         return device
 
     return make

@@ -73,6 +73,12 @@ def test_the_numbers_of_events_are_those_that_kept_traces_carry() -> None:
         "LINK": 10,
         "RENAME": 11,
         "MARK": 12,
+        "DATASYNC": 13,
+        "ALLOCATE": 14,
+        "WRITE_THROUGH": 15,
+        "SYNC_FAILED": 16,
+        "FAULT": 17,
+        "ROT": 18,
     }
 
 
