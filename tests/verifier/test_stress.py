@@ -47,7 +47,7 @@ def test_interpreted_campaign_reaches_what_it_is_for_and_leaves_the_switch_inter
     reached = found.reached
     assert reached["appends"] >= 6000
     assert (reached["rounds"], reached["lives"], reached["recoveries"]) == (1, 3, 2)
-    for what in ("carried off", "copied", "in place", "device reads", "checkpoints", "audited"):
+    for what in ("in batches", "carried off", "copied", "in place", "device reads", "checkpoints", "audited"):
         assert reached[what] > 0, what
     assert reached["percent copied"] >= 20
 
@@ -114,6 +114,37 @@ def test_lost_append_is_found_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "rmw", lose)
     verdict = run_stress(appends=6000, sessions=4, kernels="interpreted").verdict
     assert breach_of(verdict) in (Breach.HOLE, Breach.WRONG_RESULT)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_append_of_a_batch_that_is_lost_or_done_twice_is_found_at_rest(
+    monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    """The last operation of one batch in ten appends nothing, or is done again."""
+    from engine import Session
+
+    append_many, counts = Session.append_many, {"calls": 0}
+
+    def spoil(session: Session, keys: Any, values: Any) -> None:
+        counts["calls"] += 1
+        is_spoiled = counts["calls"] % 10 == 0
+        keys, values = (
+            [item.tobytes() for item in given] if hasattr(given, "tolist") else given
+            for given in (keys, values)
+        )
+        if is_spoiled and is_lost:
+            values = [*values[:-1], b""]
+        append_many(session, keys, values)
+        if is_spoiled and not is_lost:
+            append_many(session, keys[-1:], values[-1:])
+            session._driver.take_back(1)
+            session._driver.settle()
+
+    monkeypatch.setattr(Session, "append_many", spoil)
+    verdict = run_stress(appends=6000, sessions=4, kernels="interpreted").verdict
+    assert isinstance(verdict, Violation)
+    assert verdict.breach in (Breach.HOLE if is_lost else Breach.PHANTOM, Breach.WRONG_RESULT)
 
 
 # ---- planted bugs in compiled kernels

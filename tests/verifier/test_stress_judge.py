@@ -9,7 +9,17 @@ import pytest
 
 from verifier.stress.judge import LIST, REGISTER, SUM, judge_content, judge_piece, key_of
 from verifier.stress.ledger import Batch, Carried, Ledger
-from verifier.stress.stamps import CHECK_BITS, check_of, find_torn, identity, mixed, registers
+from verifier.stress.stamps import (
+    CHECK_BITS,
+    HEAD_LIMIT,
+    LIST_BYTES_MAX,
+    blind,
+    check_of,
+    find_torn,
+    identity,
+    mixed,
+    registers,
+)
 from verifier.verdict import OK, Breach, Verdict, Violation
 
 KEYS = {LIST: 2, SUM: 2, REGISTER: 2}
@@ -22,10 +32,13 @@ class Made:
         self.ledgers = [Ledger(0), Ledger(1)]
         self.content: dict[bytes, bytes] = {}
         self.lists: dict[int, list[int]] = {}
+        self.last = 0  # Of list 0, before its piece.
         for session, number in ((0, 0), (1, 0), (0, 1), (0, 0), (1, 0)):
             self.append(session, number)
         self.carry(1, 0)
         self.append(0, 0)
+        self.append_many(1, [1, 1])
+        self.append(0, 1)
         for session in (0, 1):
             self.add(session, [0, 1, 0])
             self.write(session, [0, 1], 3)
@@ -37,22 +50,31 @@ class Made:
     def append(self, session: int, number: int) -> None:
         ledger = self.ledgers[session]
         name = identity(session, ledger.era, self.next(session))
-        words = self.lists.setdefault(number, [number << 32])
-        before = words[-1] if len(words) > 1 else getattr(self, "last", 0) if number == 0 else 0
+        words = self.lists.setdefault(number, [])
+        before = words[-1] if words and words[-1] >= HEAD_LIMIT else self.last if number == 0 else 0
         words.append(name << CHECK_BITS | (check_of(before) if before else 0))
         ledger.appends.append(name)
         ledger.append_keys.append(number)
         self.put(number)
 
+    def append_many(self, session: int, numbers: list[int]) -> None:
+        ledger = self.ledgers[session]
+        batch = Batch(ledger.serial + 1, ledger.era, np.array(numbers, np.uint64))
+        ledger.serial += len(numbers)
+        ledger.blind.append(batch)
+        for number, stamp in zip(numbers, blind(batch.identities(session)).tolist(), strict=True):
+            self.lists.setdefault(number, []).append(stamp)
+            self.put(number)
+
     def carry(self, session: int, number: int) -> None:
         words = self.lists[number]
         self.last = words[-1]
-        self.ledgers[session].carried.append(Carried(self.ledgers[session].serial + 1, piece_of(words)))
-        self.lists[number] = [words[0] + 1]
+        self.ledgers[session].carried.append(Carried(self.ledgers[session].serial + 1, number, packed(words)))
+        self.lists[number] = [number << 32 | 1]
         self.append(session, number)
 
     def put(self, number: int) -> None:
-        self.content[key_of(LIST, number)] = piece_of(self.lists[number])
+        self.content[key_of(LIST, number)] = packed(self.lists[number])
 
     def add(self, session: int, numbers: list[int]) -> None:
         ledger = self.ledgers[session]
@@ -79,7 +101,7 @@ class Made:
         return judge_content(self.content, self.ledgers, KEYS)
 
 
-def piece_of(words: list[int]) -> bytes:
+def packed(words: list[int]) -> bytes:
     return b"".join(word.to_bytes(8, "little") for word in words)
 
 
@@ -134,6 +156,44 @@ def lose_stamp(made: Made) -> None:
     made.put(0)
 
 
+def lose_blind(made: Made) -> None:
+    made.append_many(1, [0, 1])
+    made.lists[1].pop()
+    made.put(1)
+
+
+def double_blind(made: Made) -> None:
+    made.append_many(1, [0, 1])
+    made.lists[1].append(made.lists[1][-1])
+    made.put(1)
+
+
+def turn_blind(made: Made) -> None:
+    made.append_many(1, [1, 1])
+    made.lists[1][-2:] = made.lists[1][:-3:-1]
+    made.put(1)
+
+
+def chain_blind(made: Made) -> None:
+    """It has the check of the stamp before it, which its operation did not look at."""
+    made.append_many(1, [1])
+    words = made.lists[1]
+    words[-1] = words[-1] >> CHECK_BITS << CHECK_BITS | check_of(words[-2])
+    made.put(1)
+
+
+def move_blind(made: Made) -> None:
+    made.append_many(1, [1])
+    made.lists[0].append(made.lists[1].pop())
+    made.put(0)
+    made.put(1)
+
+
+def lose_head(made: Made) -> None:
+    made.lists[0].pop(0)
+    made.put(0)
+
+
 def lose_piece(made: Made) -> None:
     made.ledgers[1].carried.clear()
 
@@ -143,11 +203,11 @@ def set_content(kind: bytes, number: int, value: bytes) -> Callable[[Made], None
 
 
 def lose_addition(made: Made) -> None:
-    made.change_sum(1, -int(mixed(np.array([identity(0, 0, 6)], np.uint64))[0]))
+    made.change_sum(1, -int(mixed(np.array([identity(0, 0, 7)], np.uint64))[0]))
 
 
 def double_addition(made: Made) -> None:
-    made.change_sum(1, int(mixed(np.array([identity(0, 0, 6)], np.uint64))[0]))
+    made.change_sum(1, int(mixed(np.array([identity(0, 0, 7)], np.uint64))[0]))
 
 
 def older_register(made: Made) -> None:
@@ -166,14 +226,24 @@ def mixed_register(made: Made) -> None:
     ("damage", "breach", "detail"),
     [
         (lose_stamp, Breach.HOLE, "1 stamps are in no list, the first of operation 4 of session 0"),
+        (lose_blind, Breach.HOLE, "1 stamps are in no list, the first of operation 12 of session 1"),
         (lose_piece, Breach.HOLE, "4 stamps are in no list"),
-        (double_stamp, Breach.PHANTOM, "1 stamps stand twice, the first of operation 2 of session 0"),
+        (double_stamp, Breach.PHANTOM, "1 stamps stand twice, the first of operation 5 of session 0"),
+        (double_blind, Breach.PHANTOM, "1 stamps stand twice, the first of operation 12 of session 1"),
+        (turn_blind, Breach.WRONG_VALUE, "stands before a stamp that its session gave earlier"),
+        (chain_blind, Breach.WRONG_VALUE, "operation 11 of session 1 is torn"),
+        (move_blind, Breach.WRONG_VALUE, "was appended to list 1, and stands in list 0"),
+        (lose_head, Breach.WRONG_VALUE, "list 0: piece 0 where piece 1 is expected"),
         (swap_stamps, Breach.WRONG_VALUE, "follows a stamp that it did not find"),
         (move_stamp, Breach.WRONG_VALUE, "was appended to list 0, and stands in list 1"),
         (turn_serials, Breach.WRONG_VALUE, "stands before a stamp that its session gave earlier"),
-        (set_content(LIST, 0, bytes(8)), Breach.WRONG_VALUE, "a list of 8 bytes"),
-        (lose_addition, Breach.HOLE, "sum 1: operation 6 of session 0 is not in it"),
-        (double_addition, Breach.PHANTOM, "sum 1: operation 6 of session 0 is in it twice"),
+        (set_content(LIST, 0, bytes(9)), Breach.WRONG_VALUE, "a list of 9 bytes"),
+        (set_content(LIST, 0, b""), Breach.WRONG_VALUE, "a list of 0 bytes"),
+        (set_content(LIST, 0, packed([1])), Breach.WRONG_VALUE, "a list of 8 bytes"),
+        (set_content(LIST, 0, bytes(LIST_BYTES_MAX + 8)), Breach.WRONG_VALUE, "bytes"),
+        (set_content(LIST, 0, packed([1 << 32 | 1, 1 << 63])), Breach.WRONG_VALUE, "of list 1 stands there"),
+        (lose_addition, Breach.HOLE, "sum 1: operation 7 of session 0 is not in it"),
+        (double_addition, Breach.PHANTOM, "sum 1: operation 7 of session 0 is in it twice"),
         (set_content(SUM, 0, bytes(9)), Breach.WRONG_VALUE, "sum 0 has 9 bytes"),
         (older_register, Breach.WRONG_VALUE, "which is no session's last"),
         (mixed_register, Breach.WRONG_VALUE, "torn"),
@@ -196,6 +266,7 @@ def test_recovered_content_holds_exactly_the_prefix() -> None:
     before = dict(made.content)
     serial = made.ledgers[0].serial
     made.append(0, 1)
+    made.append_many(0, [0, 1])
     made.add(0, [1])
     assert made.judge() == OK
     made.ledgers[0].cut(serial)
@@ -213,5 +284,22 @@ def test_torn_register_and_torn_list_are_seen_where_they_are_read() -> None:
     assert find_torn([whole[0], whole[0][:16] + whole[1][16:]]) == 1
     assert find_torn([whole[0][:24]]) == 0
     made = Made()
-    assert judge_piece(piece_of(made.lists[0])) == ""
-    assert judge_piece(piece_of([*made.lists[0][:2], 7])) == "stamp 1 of 2 does not follow the one before it"
+    for number, words in made.lists.items():
+        assert judge_piece(number, packed(words)) == ""
+    assert "of list 1 stands there" in judge_piece(1, packed([1 << 32, *made.lists[1]]))
+    one, other = made.lists
+    torn = "stamp 1 of 2 does not follow the one before it"
+    assert judge_piece(one, packed([*made.lists[one][:2], made.lists[other][0]])) == torn
+    assert judge_piece(one, packed([*made.lists[one][:2], 7])) == torn
+    first, second, third, last = made.lists[other]
+    assert judge_piece(other, packed([first, second, third])) == ""
+    assert (
+        judge_piece(other, packed([first, third, second]))
+        == "operation 4 of session 1 stands behind a later one"
+    )
+    assert (
+        judge_piece(other, packed([first, second, second]))
+        == "operation 4 of session 1 stands behind a later one"
+    )
+    assert judge_piece(other, packed([first, second ^ 1])) == torn
+    assert judge_piece(other, packed([first, last])) == torn

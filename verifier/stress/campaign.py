@@ -29,14 +29,17 @@ __all__ = ["MIXES", "STRESSED", "Campaign", "run_stress"]
 
 SWITCH_SECONDS: Final = 1e-5
 LIVES: Final = 3  # In a round: two recoveries, the second of a store with a void range.
-LIFE_APPENDS: Final = 200_000  # Bounds the log, which is in memory and only grows: half a KiB an append.
+LIFE_APPENDS: Final = 120_000  # Bounds the log, which is in memory and only grows: half a KiB an append.
 AUDITED: Final = 5  # One round in so many is short enough for the engine's own audit.
 AUDITED_APPENDS: Final = 4_000
 
+_LARGE: Final = {"page_bytes": 1 << 16, "segment_bytes": 1 << 22, "write_unit": 512, "extent_bytes": 1 << 16}
 _SMALL: Final = {"page_bytes": 1 << 14, "segment_bytes": 1 << 20, "write_unit": 512, "extent_bytes": 1 << 12}
-# Rings of a few pages: the lists alone are about as large, so that most reads of one go to the device.
+# Small rings are about as large as the lists alone, so that many an append has to ask the device.
 STRESSED: Final = (
     Settings(**_SMALL, ring_pages=16, index_buckets=64),
+    # A ring that holds all lists several times over: more is done, and more of it in place.
+    Settings(**_LARGE, ring_pages=32, index_buckets=64),
     Settings(**_SMALL, ring_pages=8, index_buckets=2, hash_mask=63 << 58 | 1),  # Keys share chains.
 )
 # Appends, which are read, changed in Python, and written back; and kernels at work for as long as can be, so
@@ -46,12 +49,13 @@ MIXES: Final = (
         lists=200,
         sums=24,
         registers=24,
-        burst=32,
+        burst=8,
+        blind=64,
         batch=64,
         written=64,
         width=0,
-        early=32,
-        weights=(16, 1, 1, 1, 1, 1),
+        early=8,
+        weights=(4, 16, 1, 1, 1, 1, 1),
         seconds=2.5,
     ),
     Mix(
@@ -59,11 +63,12 @@ MIXES: Final = (
         sums=8,
         registers=8,
         burst=4,
+        blind=64,
         batch=1024,
         written=256,
         width=32,
         early=8,
-        weights=(1, 1, 24, 3, 1, 3),
+        weights=(1, 1, 1, 24, 3, 1, 3),
         seconds=2.0,
     ),
 )
@@ -148,7 +153,7 @@ def _run_round(
             seed=f"{seed}:{count}",
             ledgers=ledgers,
             appends=min(share, most),
-            deadline=min(deadline or inf, monotonic() + mix.seconds),
+            deadline=deadline or inf,
             hang_seconds=hang_seconds,
         )
         goes_on = live(life)
@@ -158,7 +163,7 @@ def _run_round(
         if not goes_on:
             return
         if count == LIVES - 1:
-            campaign.reached["pages written"] += life.log_bytes // _SMALL["page_bytes"]
+            campaign.reached["pages written"] += life.log_bytes // life.settings.page_bytes
 
 
 def _is_enough(campaign: Campaign, appends: int, deadline: float | None) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..verdict import OK, Breach, Verdict, Violation
 from .ledger import Ledger
@@ -22,13 +23,17 @@ from .stamps import (
     CHECK_BITS,
     LIST_BYTES_MAX,
     MASK64,
-    SERIAL_BITS,
     SERIAL_MASK,
+    SESSION_SHIFT,
     WORD_BYTES,
     Words,
     checks_of,
     find_torn,
+    head_of,
     mixed,
+    own_checks,
+    piece_of,
+    session_of,
 )
 
 __all__ = ["LIST", "ORACLE", "REGISTER", "SUM", "judge_content", "judge_piece", "key_of", "say"]
@@ -38,6 +43,8 @@ ORACLE: Final = "stress"
 SUM_KEY_BYTES: Final = 256
 LIST, SUM, REGISTER = b"list", b"sum-", b"reg-"
 _CHECK_MASK: Final = np.uint64((1 << CHECK_BITS) - 1)
+_CHECK_SHIFT: Final = np.uint64(CHECK_BITS)
+_SESSION_SHIFT: Final = np.uint64(SESSION_SHIFT)
 _HALF: Final = np.uint64(32)
 _LOW: Final = np.uint64((1 << 32) - 1)
 
@@ -49,7 +56,7 @@ def key_of(kind: bytes, number: int) -> bytes:
 
 def say(identity: int) -> str:
     """The operation, in words."""
-    return f"operation {identity & SERIAL_MASK} of session {identity >> (SERIAL_BITS + 4)}"
+    return f"operation {identity & SERIAL_MASK} of session {session_of(identity)}"
 
 
 def judge_content(
@@ -60,12 +67,14 @@ def judge_content(
     strangers = sorted(content.keys() - known)
     if strangers:
         return Violation(ORACLE, Breach.PHANTOM, f"key {strangers[0]!r} was never written")
-    live = [piece for key, piece in content.items() if key.startswith(LIST)]
-    for key, piece in content.items():
-        if key.startswith(LIST) and piece[4:8] != key[4:]:
-            return Violation(ORACLE, Breach.WRONG_VALUE, f"under {key!r} stands a list of {piece[4:8]!r}")
+    pieces = [
+        (int.from_bytes(key[len(LIST) :], "little"), piece)
+        for key, piece in content.items()
+        if key.startswith(LIST)
+    ]
+    pieces += [(each.number, each.piece) for ledger in ledgers for each in ledger.carried]
     for verdict in (
-        judge_lists(live + [each.piece for ledger in ledgers for each in ledger.carried], ledgers),
+        judge_lists(pieces, ledgers),
         judge_sums(content, ledgers, keys[SUM]),
         judge_registers(content, ledgers, keys[REGISTER]),
     ):
@@ -77,22 +86,48 @@ def judge_content(
 # -- lists ---------------------------------------------------------------------------------------
 
 
-def judge_piece(piece: bytes) -> str:
+def judge_piece(number: int, piece: bytes) -> str:
     """What is wrong with a list that was read, "" if nothing is."""
-    size = len(piece)
-    if size % WORD_BYTES or not 2 * WORD_BYTES <= size <= LIST_BYTES_MAX:
-        return f"a list of {size} bytes"
-    stamps = np.frombuffer(piece, np.uint64)[1:]
-    torn = np.flatnonzero(stamps[1:] & _CHECK_MASK != checks_of(stamps[:-1]))
-    return f"stamp {torn[0] + 1} of {len(stamps)} does not follow the one before it" if len(torn) else ""
+    wrong = _misshapen(number, piece)
+    if wrong:
+        return wrong
+    stamps = np.frombuffer(_headed(number, piece), np.uint64)[1:]
+    checks, names = stamps & _CHECK_MASK, stamps >> _CHECK_SHIFT
+    is_right = checks == own_checks(names)
+    is_right[1:] |= checks[1:] == checks_of(stamps[:-1])
+    is_right[0] |= piece_of(piece) != 0 or checks[0] == 0  # Else it follows the last of the piece before.
+    torn = np.flatnonzero(~is_right)
+    if len(torn):
+        return f"stamp {torn[0]} of {len(stamps)} does not follow the one before it"
+    # Sessions are the top bits of a name: sorted by them alone, in order of time, all names ascend.
+    ordered = names[np.argsort(names >> _SESSION_SHIFT, kind="stable")]
+    back = np.flatnonzero(ordered[1:] <= ordered[:-1])
+    return f"{say(int(ordered[back[0] + 1]))} stands behind a later one" if len(back) else ""
 
 
-def judge_lists(pieces: Sequence[bytes], ledgers: Sequence[Ledger]) -> Verdict:
-    """All pieces there are, those carried off too, in any order."""
-    for piece in pieces:
-        if len(piece) % WORD_BYTES or not 2 * WORD_BYTES <= len(piece) <= LIST_BYTES_MAX:
-            return Violation(ORACLE, Breach.WRONG_VALUE, f"a list of {len(piece)} bytes")
-    ordered = sorted(pieces, key=lambda piece: piece[7::-1])  # By key, then piece.
+def _misshapen(number: int, piece: bytes) -> str:
+    """Why these bytes cannot be a piece of this list, "" if they can."""
+    head = head_of(piece)
+    least = (2 if head else 1) * WORD_BYTES
+    if len(piece) % WORD_BYTES or not least <= len(piece) <= LIST_BYTES_MAX:
+        return f"list {number}: a list of {len(piece)} bytes"
+    if head and (head >> 32 != number or not piece_of(piece)):
+        return f"list {number}: piece {piece_of(piece)} of list {head >> 32} stands there"
+    return ""
+
+
+def _headed(number: int, piece: bytes) -> bytes:
+    """A piece with its head; piece 0 has none where it stands."""
+    return piece if head_of(piece) else (number << 32).to_bytes(WORD_BYTES, "little") + piece
+
+
+def judge_lists(pieces: Sequence[tuple[int, bytes]], ledgers: Sequence[Ledger]) -> Verdict:
+    """All pieces there are, (number of the list, bytes), those carried off too, in any order."""
+    for number, piece in pieces:
+        if wrong := _misshapen(number, piece):
+            return Violation(ORACLE, Breach.WRONG_VALUE, wrong)
+    headed = [_headed(number, piece) for number, piece in pieces]
+    ordered = sorted(headed, key=lambda piece: piece[7::-1])  # By key, then piece.
     words = np.frombuffer(b"".join(ordered), np.uint64)
     sizes = np.array([len(piece) // WORD_BYTES for piece in ordered], np.int64)
     starts = np.cumsum(sizes) - sizes
@@ -102,15 +137,38 @@ def judge_lists(pieces: Sequence[bytes], ledgers: Sequence[Ledger]) -> Verdict:
     is_stamp[starts] = False
     stamps = words[is_stamp]
     keys = np.repeat(heads >> _HALF, sizes - 1)
-    found = stamps >> np.uint64(CHECK_BITS)
-    wanted = np.concatenate([np.empty(0, np.uint64), *(_words(each.appends) for each in ledgers)])
-    wanted_keys = np.concatenate([np.empty(0, np.uint64), *(_words(each.append_keys) for each in ledgers)])
+    found = stamps >> _CHECK_SHIFT
+    wanted, wanted_keys, chained = _wanted(ledgers)
     # What is missing says more than the broken chain that it leaves.
     sets = _judge_sets(found, wanted)
     if sets != OK or verdict != OK:
         return sets if sets != OK else verdict
-    places = _judge_places(found, keys, wanted, wanted_keys)
-    return places if places != OK else _judge_chains(stamps, keys)
+    at, to = np.argsort(found), np.argsort(wanted)
+    astray = np.flatnonzero(keys[at] != wanted_keys[to])
+    if len(astray):
+        first = astray[0]
+        detail = (
+            f"{say(int(found[at][first]))} was appended to list {wanted_keys[to][first]}, "
+            f"and stands in list {keys[at][first]}"
+        )
+        return Violation(ORACLE, Breach.WRONG_VALUE, detail)
+    is_chained = np.empty(len(stamps), bool)
+    is_chained[at] = to < chained
+    return _judge_chains(stamps, keys, is_chained)
+
+
+def _wanted(ledgers: Sequence[Ledger]) -> tuple[Words, Words, int]:
+    """The identities of all appends, and the keys of each; the first so many are of an `rmw`."""
+    names, keys = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+    for ledger in ledgers:
+        names.append(np.array(ledger.appends, np.uint64))
+        keys.append(np.array(ledger.append_keys, np.uint64))
+    chained = sum(map(len, names))
+    for ledger in ledgers:
+        for batch in ledger.blind:
+            names.append(batch.identities(ledger.session))
+            keys.append(batch.keys)
+    return np.concatenate(names), np.concatenate(keys), chained
 
 
 def _judge_heads(heads: Words) -> Verdict:
@@ -147,34 +205,22 @@ def _judge_sets(found: Words, wanted: Words) -> Verdict:
     )
 
 
-def _judge_places(found: Words, keys: Words, wanted: Words, wanted_keys: Words) -> Verdict:
-    """Every stamp under the key to which it was appended; both hold the same stamps."""
-    at, to = np.argsort(found), np.argsort(wanted)
-    astray = np.flatnonzero(keys[at] != wanted_keys[to])
-    if not len(astray):
-        return OK
-    first = astray[0]
-    detail = (
-        f"{say(int(found[at][first]))} was appended to list {wanted_keys[to][first]}, "
-        f"and stands in list {keys[at][first]}"
-    )
-    return Violation(ORACLE, Breach.WRONG_VALUE, detail)
-
-
-def _judge_chains(stamps: Words, keys: Words) -> Verdict:
-    """Each stamp follows, in its key's list, the one that its operation found; each session's ascend."""
+def _judge_chains(stamps: Words, keys: Words, is_chained: NDArray[np.bool_]) -> Verdict:
+    """Each stamp follows, in its key's list, the one that its operation found, if it looked; each session's
+    ascend."""
     if not len(stamps):
         return OK
     before = np.zeros(len(stamps), np.uint64)
     before[1:] = stamps[:-1]
     before[np.flatnonzero(np.diff(keys, prepend=keys[:1] + np.uint64(1)))] = 0
-    broken = np.flatnonzero(stamps & _CHECK_MASK != checks_of(before))
+    identities = stamps >> _CHECK_SHIFT
+    checks = np.where(is_chained, checks_of(before), own_checks(identities))
+    broken = np.flatnonzero(stamps & _CHECK_MASK != checks)
     if len(broken):
-        identity = int(stamps[broken[0]]) >> CHECK_BITS
-        detail = f"list {keys[broken[0]]}: {say(identity)} follows a stamp that it did not find there"
+        what = "follows a stamp that it did not find there" if is_chained[broken[0]] else "is torn"
+        detail = f"list {keys[broken[0]]}: {say(int(identities[broken[0]]))} {what}"
         return Violation(ORACLE, Breach.WRONG_VALUE, detail)
-    identities = stamps >> np.uint64(CHECK_BITS)
-    sessions = identities >> np.uint64(SERIAL_BITS + 4)
+    sessions = identities >> _SESSION_SHIFT
     order = np.lexsort((sessions, keys))  # Stable: of a session and key, as they stand.
     serials = identities[order] & np.uint64(SERIAL_MASK)
     is_same = (keys[order][1:] == keys[order][:-1]) & (sessions[order][1:] == sessions[order][:-1])
@@ -184,10 +230,6 @@ def _judge_chains(stamps: Words, keys: Words) -> Verdict:
     late = int(identities[order][back[0]])
     detail = f"list {keys[order][back[0]]}: {say(late)} stands before a stamp that its session gave earlier"
     return Violation(ORACLE, Breach.WRONG_VALUE, detail)
-
-
-def _words(given: object) -> Words:
-    return np.array(given, np.uint64)
 
 
 # -- sums and registers ---------------------------------------------------------------------------

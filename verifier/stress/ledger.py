@@ -38,9 +38,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A full piece that operation `serial` replaced by the next one."""
+    """A piece of list `number` that operation `serial` replaced by the next one."""
 
     serial: int
+    number: int
     piece: bytes
 
 
@@ -54,6 +55,7 @@ class Ledger:
     ended: int = 0  # Of an operation that had ended; read by others at any time.
     appends: array[int] = field(default_factory=lambda: array("Q"))  # Identities,
     append_keys: array[int] = field(default_factory=lambda: array("Q"))  # and the number of each one's key.
+    blind: list[Batch] = field(default_factory=list)  # Appends that did not look.
     carried: list[Carried] = field(default_factory=list)
     additions: list[Batch] = field(default_factory=list)
     upserts: list[Batch] = field(default_factory=list)
@@ -65,6 +67,7 @@ class Ledger:
         del self.appends[kept:]
         del self.append_keys[kept:]
         self.carried = [each for each in self.carried if each.serial <= serial]
+        self.blind = [each.cut(serial) for each in self.blind if each.first <= serial]
         self.additions = [each.cut(serial) for each in self.additions if each.first <= serial]
         self.upserts = [each.cut(serial) for each in self.upserts if each.first <= serial]
         self.deletes = [each for each in self.deletes if each[0] <= serial]

@@ -54,7 +54,7 @@ class Life:
     mix: Mix
     seed: str
     ledgers: Sequence[Ledger]
-    appends: int  # It is over after so many, or at the deadline.
+    appends: int  # It is over after so many, or after the mix's time at work, or at the deadline.
     deadline: float
     hang_seconds: float = HANG_SECONDS
     verdict: Verdict = OK
@@ -235,6 +235,7 @@ def _watch(life: Life, crew: _Crew, writers: Sequence[Writer], checkpointer: _Ch
     """Wait until it is over; where the threads are if one of them does not get on."""
     past: list[int] = []
     since: list[float] = []
+    deadline = min(life.deadline, monotonic() + life.mix.seconds)
     while not crew.wait(TICK_SECONDS):
         now = monotonic()
         ended = [*(ledger.ended for ledger in life.ledgers), checkpointer.count]
@@ -245,7 +246,7 @@ def _watch(life: Life, crew: _Crew, writers: Sequence[Writer], checkpointer: _Ch
                 past[place], since[place] = count, now
             elif now - since[place] > life.hang_seconds:
                 return crew.where()
-        if now >= life.deadline or sum(writer.counts["appends"] for writer in writers) >= life.appends:
+        if now >= deadline or sum(writer.counts["appends"] for writer in writers) >= life.appends:
             break
     return ""
 

@@ -1,9 +1,9 @@
 """One session at work: what it does next, and the notes it takes of it.
 
-An append is an `rmw` (or `start_rmw`) whose function gives the value with one more stamp; nothing about it is
-idempotent. Additions, upserts and reads of many keys run in one kernel call without the interpreter's lock,
-beside those of other sessions. Every value that is read is checked on the spot: it is whole, and no list of
-a session ever goes back.
+An append is an `rmw` (or `start_rmw`) whose function gives the value with one more stamp, or one of many in a
+kernel call, which looks at no value; nothing about it is idempotent. Appends, additions, upserts and reads of
+many keys run in one kernel call without the interpreter's lock, beside those of other sessions. Every value
+that is read is checked on the spot: it is whole, and no list of a session ever goes back.
 
 Threads: one a writer. `ledger.ended` may be read by others.
 """
@@ -24,14 +24,18 @@ from ..verdict import Breach, Violation
 from .judge import LIST, ORACLE, REGISTER, SUM, judge_piece, key_of
 from .ledger import Batch, Carried, Ledger
 from .stamps import (
+    BLIND_MAX,
     CHECK_BITS,
-    LIST_BYTES_MAX,
+    FULL_BYTES,
     WORD_BYTES,
     Words,
+    blind,
     check_of,
     find_torn,
+    head_of,
     identity,
     mixed,
+    piece_of,
     registers,
 )
 
@@ -54,19 +58,21 @@ class ObjectionError(Exception):
 class Mix:
     """How many keys of each kind there are, and how often a writer does what.
 
-    burst      appends at a time
+    burst      appends by `rmw` at a time
+    blind      appends in a kernel call, at most BLIND_MAX
     batch      additions at a time
     written    upserts, and reads of registers, at a time
     width      words of a register; 0: 1 to WIDTHS_MAX
-    early      one append in so many carries a list off before it is full
+    early      one `rmw` in so many carries a list off before it is full
     weights    of the actions, as `Writer` lists them
-    seconds    a life lasts
+    seconds    at work, in a life
     """
 
     lists: int
     sums: int
     registers: int
     burst: int
+    blind: int
     batch: int
     written: int
     width: int
@@ -95,12 +101,13 @@ class _Append:
         self.found = found
         self.is_carried = False
         if found is None:
-            return self.head.to_bytes(8, "little") + self.stamp.to_bytes(8, "little")
+            return self.stamp.to_bytes(8, "little")
         stamp = self.stamp | check_of(int.from_bytes(found[-8:], "little"))
-        if len(found) < LIST_BYTES_MAX and not self.carries:
+        head = head_of(found)
+        if len(found) < FULL_BYTES + (8 if head else 0) and not self.carries:
             return found + stamp.to_bytes(8, "little")
         self.is_carried = True
-        head = int.from_bytes(found[:8], "little") + 1
+        head = (head or self.head) + 1
         return head.to_bytes(8, "little") + stamp.to_bytes(8, "little")
 
 
@@ -115,15 +122,20 @@ class Writer:
         self._numpy = np.random.default_rng(self._random.getrandbits(64))
         self._appends = [_Append(key) for key in range(mix.lists)]
         self._list_keys = [key_of(LIST, number) for number in range(mix.lists)]
+        self._list_rows = _rows(LIST, mix.lists)
         self._sum_keys = _rows(SUM, mix.sums)
         self._register_keys = [key_of(REGISTER, number) for number in range(mix.registers)]
         self._register_rows = _rows(REGISTER, mix.registers)
         self._seen = [0] * mix.lists  # Of each list, the farthest that was seen: piece, then bytes.
+        # Of each list, appends since the last rmw; of the time before this life nothing is known.
+        self._unseen = [BLIND_MAX] * mix.lists
+        assert mix.blind <= BLIND_MAX
         self.counts = dict.fromkeys(
-            ("appends", "carried off", "pending", "added", "upserts", "deletes", "reads"), 0
+            ("appends", "in batches", "carried off", "pending", "added", "upserts", "deletes", "reads"), 0
         )
         self._actions: tuple[Callable[[], None], ...] = (
             self._append,
+            self._append_many,
             self._start,
             self._add,
             self._upsert,
@@ -161,17 +173,41 @@ class Writer:
         append = self._appends[number]
         if append.is_carried:
             assert append.found is not None
-            self._ledger.carried.append(Carried(serial, append.found))
+            self._ledger.carried.append(Carried(serial, number, append.found))
             self.counts["carried off"] += 1
         self.counts["appends"] += 1
+        self._unseen[number] = 0
         self._look(number, value)
+
+    def _append_one(self, number: int) -> None:
+        append = self._prepare(number)
+        self._note(number, self._ledger.serial, self._session.rmw(self._list_keys[number], append))
 
     def _append(self) -> None:
         draw, lists = self._random.random, self._mix.lists
         for _ in range(self._mix.burst):
-            number = int(draw() * lists)
-            append = self._prepare(number)
-            self._note(number, self._ledger.serial, self._session.rmw(self._list_keys[number], append))
+            self._append_one(int(draw() * lists))
+
+    def _append_many(self) -> None:
+        ledger = self._ledger
+        keys = self._draw(self._mix.lists, self._mix.blind)
+        counts = np.bincount(keys.astype(np.int64)).tolist()
+        for number, more in enumerate(counts):
+            if more and self._unseen[number] + more > BLIND_MAX:
+                self._append_one(number)
+        batch = self._issue(keys)
+        ledger.blind.append(batch)
+        stamps = blind(batch.identities(ledger.session))
+        if self._random.random() < 0.25:
+            values = [stamp.tobytes() for stamp in stamps]
+            self._session.append_many([self._list_keys[number] for number in keys], values)
+        else:
+            self._session.append_many(self._list_rows[keys], stamps)
+        for number, more in enumerate(counts):
+            self._unseen[number] += more
+            self._seen[number] += more * WORD_BYTES  # So much longer, or carried off since.
+        self.counts["appends"] += len(keys)
+        self.counts["in batches"] += len(keys)
 
     def _start(self) -> None:
         """Appends that may take effect later, to different lists, so that each list's are still in order."""
@@ -254,8 +290,8 @@ class Writer:
         if value is None:
             reached, wrong = 0, ""
         else:
-            reached = int.from_bytes(value[:4], "little") << 16 | len(value)
-            wrong = judge_piece(value) if is_read else ""
+            reached = piece_of(value) << 16 | len(value)
+            wrong = judge_piece(number, value) if is_read else ""
         if reached < self._seen[number] and not wrong:
             before = self._seen[number]
             wrong = f"it goes back from piece {before >> 16}, {before & 0xFFFF} bytes, to " + (
