@@ -1,11 +1,12 @@
 """Sessions side by side: a program whose sessions run as tasks, under a schedule, and its judgement.
 
 The operations before FORK run one after another; those after it run in a task for each session, in
-issue order, and checkpoints in a task of their own. Every call is stamped when it is invoked and when
-it returns.
+issue order, checkpoints and truncations in a task of their own. What a session has pending when its lane
+ends is completed. `issuing` says what calls come of an operation.
 
-    linearizable  each key's calls, and its content at the end, have an explanation one by one
-    serials       each session has counted what it issued
+    linearizable  each key's calls, what walks listed of it, and its content at the end, have an
+                  explanation one by one
+    serials       each session has counted what it issued, and resumes with that
     structure     the store's own audit, at the end
     prefix        what a power cut at the end leaves (only what was synced) is explained by exactly the
                   first N(s) calls of each session, with the results that they returned, N as reported
@@ -20,41 +21,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
-from math import inf
 from typing import Final
 
 import msgspec
 
 from engine import InvariantError
-from faultfs import FaultDevice, survivor_image
+from faultfs import Event, FaultDevice, Image, survivor_image
 
 from .geometries import GEOMETRIES
-from .linear import Span, judge_linear
-from .model import Issued, Result, issue, session_name
+from .issuing import FAR, OF_SESSIONS, Call, Issuer, Listing
+from .model import session_name
 from .schedule import Record, Scheduler, replay_schedule
 from .stepped import SteppedRuntime
 from .subjects import FasterSubject
 from .tape import Kind, Operation, Tape
 from .verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["SESSIONS", "SessionsProgram", "SessionsRun", "play_sessions", "split"]
+__all__ = [
+    "FAR_LANE",
+    "SESSIONS",
+    "Kept",
+    "SessionsProgram",
+    "SessionsRun",
+    "lanes_of",
+    "play_sessions",
+    "split",
+]
 
 SESSIONS: Final = "sessions"  # The `subject` of a tape that is played here.
 _STRICT: Final = "strict"
-
-
-@dataclass(slots=True)
-class Call:
-    """One call of a session; `returned` is inf while it is under way."""
-
-    issued: Issued
-    invoked: float
-    returned: float = inf
-    result: Result = None
-
-    def span(self) -> Span:
-        return Span(self.issued, self.invoked, self.returned, self.result)
 
 
 def split(program: Sequence[Operation]) -> tuple[list[Operation], list[Operation]]:
@@ -65,60 +62,83 @@ def split(program: Sequence[Operation]) -> tuple[list[Operation], list[Operation
     return [], list(program)
 
 
+def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
+    """The operations of each task, in the order of the tasks: sessions by number, then FAR_LANE."""
+    lanes: dict[int, list[Operation]] = {}
+    for operation in beside:
+        if operation.kind in OF_SESSIONS:
+            lanes.setdefault(operation.session, []).append(operation)
+        elif operation.kind in FAR:
+            lanes.setdefault(FAR_LANE, []).append(operation)
+    return dict(sorted(lanes.items()))
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is kept over the runs of one program: how many reached what, and what came of each recovery.
+
+    A recovery is a function of the device's events alone; nothing else of a run is seen by another.
+    """
+
+    reached: dict[str, int] = field(default_factory=dict)  # Slow paths, by name: runs that took them.
+    recoveries: dict[tuple[Event, ...], Recovery | Violation] = field(default_factory=dict)
+
+
+Recovery = tuple[dict[bytes, bytes], Mapping[int, int]]  # Content, and the cut that it names.
+
+
 class SessionsProgram:
     """A tape's last program as tasks of a scheduler. For one run."""
 
-    def __init__(self, tape: Tape, reached: dict[str, int] | None = None) -> None:
+    def __init__(self, tape: Tape, kept: Kept | None = None) -> None:
         self._tape = tape
-        self._reached = {} if reached is None else reached  # Slow paths, by name: runs that took them.
-        self.calls: list[Call] = []
-        self._issued: dict[int, int] = {}
+        self._kept = Kept() if kept is None else kept
         self._acked: dict[int, int] | None = None
+        self.alone = 0  # So many calls came before FORK.
+
+    @property
+    def calls(self) -> list[Call]:
+        return self._issuer.calls
+
+    @property
+    def listings(self) -> list[Listing]:
+        return self._issuer.listings
 
     def setup(self, scheduler: Scheduler) -> list[_Lane]:
         """Build the store, run what comes before, and hand out the tasks."""
-        self._scheduler = scheduler
-        self._device = FaultDevice()
+        self._device = FaultDevice(_created(self._tape.geometry))
         self._subject = FasterSubject(self._device, GEOMETRIES[self._tape.geometry], scheduler)
+        self._issuer = Issuer(self._subject, scheduler.tick)
         before, beside = split(self._tape.eras[-1].program)
         for operation in before:
             self._step(operation)
+        self._issuer.begin(is_truncated=any(each.kind == Kind.TRUNCATE for each in beside))
+        self.alone = len(self.calls)
         spaces = self._subject.store.spaces
         for space, name in zip(spaces, ("control", "index", "log", "epochs"), strict=True):
             scheduler.share(space, name)
-        lanes: dict[int, list[Operation]] = {}
-        for operation in beside:
-            lane = operation.session if operation.kind < Kind.CHECKPOINT else _CHECKPOINTS
-            lanes.setdefault(lane, []).append(operation)
-        for session in lanes:
-            if session != _CHECKPOINTS:
-                self._subject.open_session(session)
-        return [_Lane(self, lanes[lane]) for lane in sorted(lanes)]
+        lanes = lanes_of(beside)
+        for lane in lanes:
+            if lane != FAR_LANE:
+                self._subject.open_session(lane)
+        return [_Lane(self, lane, operations) for lane, operations in lanes.items()]
 
     def _step(self, operation: Operation) -> None:
         kind = Kind(operation.kind)
-        if kind < Kind.CHECKPOINT:
-            self._call(operation)
-        elif kind in (Kind.CHECKPOINT, Kind.START):
+        if kind in (Kind.CHECKPOINT, Kind.START):
             self._acked = self._subject.checkpoint()
-
-    def _call(self, operation: Operation) -> None:
-        session = operation.session
-        serial = self._issued[session] = self._issued.get(session, 0) + 1
-        call = Call(issue(operation, serial), self._scheduler.tick())
-        self.calls.append(call)
-        call.result = self._subject.apply(call.issued)
-        call.returned = self._scheduler.tick()
+        elif kind in OF_SESSIONS or kind in FAR:
+            self._issuer.carry_out(operation)
 
     # -- oracles -----------------------------------------------------------------------------------
 
     def judge(self, record: Record) -> Verdict:
         """What the oracles say of a run whose tasks all ended."""
-        subject = self._subject
+        subject, issuer = self._subject, self._issuer
         stats = subject.store.stats()
-        for what in ("in_place", "copied", "retries", "device_reads", "drains"):
-            if getattr(stats, what):
-                self._reached[what] = self._reached.get(what, 0) + 1
+        reached = issuer.reached | {what for what in _REACHED if getattr(stats, what)}
+        for what in sorted(reached):
+            self._kept.reached[what] = self._kept.reached.get(what, 0) + 1
         try:
             content = subject.read_all()
             subject.check()
@@ -126,30 +146,25 @@ class SessionsProgram:
             return Violation("structure", Breach.BROKEN_INVARIANT, f"{error}")
         except Exception as error:  # noqa: BLE001 (whatever a store raises is a finding)
             return Violation("model", Breach.ERROR, f"{type(error).__name__}: {error}")
-        verdict = judge_linear([call.span() for call in self.calls], content)
+        verdict = issuer.judge(content)
         if verdict != OK:
             return verdict
         counted = dict(subject.serials())
-        if any(counted.get(session, 0) != serial for session, serial in self._issued.items()):
-            return Violation("serials", Breach.WRONG_SERIAL, f"issued {self._issued}, counted {counted}")
+        if any(counted.get(session, 0) != serial for session, serial in issuer.issued.items()):
+            return Violation("serials", Breach.WRONG_SERIAL, f"issued {issuer.issued}, counted {counted}")
         return OK if self._acked is None else self._judge_cut(self._acked)
 
     def _judge_cut(self, acked: Mapping[int, int]) -> Verdict:
-        trace = self._device.trace
-        image = survivor_image(trace, len(trace), (), _STRICT)
-        try:
-            subject = FasterSubject(FaultDevice(image), GEOMETRIES[self._tape.geometry], SteppedRuntime())
-            content, recovered = subject.read_all(), subject.recovered()
-        except Exception as error:  # noqa: BLE001
-            return Violation("openable", Breach.UNOPENABLE, f"{type(error).__name__}: {error}")
+        recovery = self._recover()
+        if isinstance(recovery, Violation):
+            return recovery
+        content, recovered = recovery
+        issued = self._issuer.issued
         if any(recovered.get(session, 0) < serial for session, serial in acked.items()):
             return Violation("prefix", Breach.LOST_ACK, f"acknowledged {dict(acked)}, recovered {recovered}")
-        if any(serial > self._issued.get(session, 0) for session, serial in recovered.items()):
-            return Violation("serials", Breach.WRONG_SERIAL, f"issued {self._issued}, recovered {recovered}")
-        kept = [
-            call.span() for call in self.calls if call.issued.serial <= recovered.get(call.issued.session, 0)
-        ]
-        verdict = judge_linear(kept, content)
+        if any(serial > issued.get(session, 0) for session, serial in recovered.items()):
+            return Violation("serials", Breach.WRONG_SERIAL, f"issued {issued}, recovered {recovered}")
+        verdict = self._issuer.judge_cut(recovered, content)
         if not isinstance(verdict, Violation):
             return verdict
         told = ", ".join(
@@ -157,20 +172,48 @@ class SessionsProgram:
         )
         return Violation("prefix", verdict.breach, f"after the cut at {told}: {verdict.detail}")
 
+    def _recover(self) -> Recovery | Violation:
+        """What a power cut at the end leaves, where only what was synced survives."""
+        trace = self._device.trace
+        key = tuple(trace.events)
+        kept = self._kept.recoveries.get(key)
+        if kept is not None:
+            return kept
+        outcome: Recovery | Violation
+        image = survivor_image(trace, len(trace), (), _STRICT)
+        try:
+            subject = FasterSubject(FaultDevice(image), GEOMETRIES[self._tape.geometry], SteppedRuntime())
+            outcome = subject.read_all(), subject.recovered()
+        except Exception as error:  # noqa: BLE001
+            outcome = Violation("openable", Breach.UNOPENABLE, f"{type(error).__name__}: {error}")
+        self._kept.recoveries[key] = outcome
+        return outcome
 
-_CHECKPOINTS: Final = 1 << 30  # After all sessions.
+
+@lru_cache(maxsize=len(GEOMETRIES))
+def _created(geometry: str) -> Image:
+    """What a device holds on which a store was just made; opening that is cheaper than making one."""
+    device = FaultDevice()
+    FasterSubject(device, GEOMETRIES[geometry], SteppedRuntime()).close()
+    return device.image()
+
+
+FAR_LANE: Final = 1 << 30  # After all sessions.
+_REACHED: Final = ("in_place", "copied", "retries", "device_reads", "drains")
 
 
 class _Lane:
     """The operations of one task, in order."""
 
-    def __init__(self, program: SessionsProgram, operations: list[Operation]) -> None:
+    def __init__(self, program: SessionsProgram, lane: int, operations: list[Operation]) -> None:
         self._program = program
+        self._lane = lane
         self._operations = operations
 
     def __call__(self) -> None:
         for operation in self._operations:
             self._program._step(operation)
+        self._program._issuer.complete(self._lane)
 
 
 @dataclass(slots=True)
@@ -180,6 +223,8 @@ class SessionsRun:
     tape: Tape
     record: Record
     calls: list[Call] = field(default_factory=list)
+    listings: list[Listing] = field(default_factory=list)
+    alone: int = 0  # So many of the calls came before FORK.
     verdict: Verdict = OK
 
     def digest(self) -> str:
@@ -187,6 +232,8 @@ class SessionsRun:
         state = blake2b(self.record.digest().encode(), digest_size=16)
         for call in self.calls:
             state.update(f"{call.issued}|{call.invoked}|{call.returned}|{call.result!r}\n".encode())
+        for listing in self.listings:
+            state.update(f"{listing}\n".encode())
         state.update(msgspec.json.encode(self.verdict))
         return state.hexdigest()
 
@@ -200,4 +247,5 @@ def play_sessions(tape: Tape) -> SessionsRun:
         return programs[-1]
 
     record, verdict = replay_schedule(make, tape.eras[-1].switches)
-    return SessionsRun(tape, record, programs[-1].calls, verdict)
+    last = programs[-1]
+    return SessionsRun(tape, record, last.calls, last.listings, last.alone, verdict)

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from math import inf
 from typing import Final
 
-from .concurrent import Call, SessionsRun, split
+from .concurrent import FAR_LANE, SessionsRun, lanes_of, split
+from .issuing import OF_SESSIONS, Call, Listing
 from .model import session_name
 from .prefix import show
 from .tape import Kind, Operation
@@ -26,15 +27,17 @@ _WIDTH: Final = 56
 def tell_beside(run: SessionsRun) -> Iterator[str]:
     """The story, a line at a time."""
     before, beside = split(run.tape.eras[-1].program)
-    alone = sum(operation.kind < Kind.CHECKPOINT for operation in before)
     if before:
         yield "before"
         yield from (f"  {_line(operation)}" for operation in before)
         yield ""
     yield "side by side"
-    for call in sorted(run.calls[alone:], key=lambda call: call.invoked):
-        name = session_name(call.issued.session)
-        yield f"  {name}  {_said(call):{_WIDTH}} from {call.invoked:g} to {_until(call)}"
+    said = [
+        *((call.invoked, call.issued.session, _said(call), call.returned) for call in run.calls[run.alone :]),
+        *((each.invoked, each.session, _listed(each), each.returned) for each in run.listings),
+    ]
+    for invoked, session, text, returned in sorted(said):
+        yield f"  {session_name(session)}  {text:{_WIDTH}} from {invoked:g} to {_until(returned)}"
     yield ""
     preemptions = run.record.deviations
     many = "preemption" if len(preemptions) == 1 else "preemptions"
@@ -50,14 +53,12 @@ def tell_beside(run: SessionsRun) -> Iterator[str]:
 
 def _tasks(beside: list[Operation]) -> list[str]:
     """The tasks in their order: sessions by number, then the checkpoints."""
-    sessions = sorted({operation.session for operation in beside if operation.kind < Kind.CHECKPOINT})
-    has_checkpoint = any(operation.kind >= Kind.CHECKPOINT for operation in beside)
-    return [*map(session_name, sessions), *(["checkpoint"] if has_checkpoint else [])]
+    return ["checkpoint" if lane == FAR_LANE else session_name(lane) for lane in lanes_of(beside)]
 
 
 def _line(operation: Operation) -> str:
     kind = Kind(operation.kind)
-    if kind >= Kind.CHECKPOINT:
+    if kind not in OF_SESSIONS:
         return kind.name.lower()
     return f"{session_name(operation.session)}  {kind.name.lower()} key-{operation.key}"
 
@@ -73,5 +74,10 @@ def _result(call: Call) -> str:
     return show(result) if result is None or isinstance(result, bytes) else str(result)
 
 
-def _until(call: Call) -> str:
-    return "the end" if call.returned == inf else f"{call.returned:g}"
+def _listed(listing: Listing) -> str:
+    told = ", ".join(f"{key.decode()}={show(value)}" for key, value in sorted(listing.values.items()))
+    return f"{listing.kind.name.lower()} -> {told or 'nothing'}"
+
+
+def _until(returned: float) -> str:
+    return "the end" if returned == inf else f"{returned:g}"

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from verifier.concurrent import SESSIONS, Call, SessionsProgram, play_sessions, split
+from verifier.concurrent import SESSIONS, SessionsProgram, play_sessions, split
 from verifier.interleavings import SETTINGS, search_lanes, tape_of
+from verifier.issuing import Call
 from verifier.model import issue
 from verifier.report import tell
 from verifier.schedule import Bounded, Record, Scheduler
@@ -89,7 +90,7 @@ def test_a_history_that_did_not_happen_is_refused(spoil: Callable[[list[Call]], 
 
 def test_a_serial_that_was_not_issued_is_refused() -> None:
     program, record = run_of(beside("mutable", *TWO_RMW))
-    program._issued[0] += 1
+    program._issuer.issued[0] += 1
     verdict = program.judge(record)
     assert isinstance(verdict, Violation)
     assert verdict.breach is Breach.WRONG_SERIAL
@@ -113,7 +114,7 @@ def test_an_acknowledgement_that_recovery_does_not_keep_is_refused() -> None:
 
 def test_an_effect_beyond_the_cut_is_refused() -> None:
     program, _ = run_of(beside("frozen", *TWO_RMW, CHECKPOINT))
-    program.calls[:] = [call for call in program.calls if call.issued.session != 0]
+    program._issuer.calls[:] = [call for call in program.calls if call.issued.session != 0]
     verdict = program._judge_cut({})
     assert isinstance(verdict, Violation)
     assert verdict.oracle == "prefix"

@@ -9,26 +9,35 @@ leave the default before another access gives an order of dependent accesses tha
 leaving it at the task's next contended access or mark. That holds as long as the tasks share
 nothing that is not announced; what `until` asks in vain may be asked at other moments.
 
-    visited(0) = 1
-    visited(c) = sum over schedules S of c - 1 deviations, over candidate points after S's last one,
-                 of (options there - 1)
+    candidates(0) = 1
+    candidates(c) = sum over schedules S of c - 1 deviations that were run, over candidate points after
+                    S's last one, of (options there - 1)
+    candidates(c) = visited(c) + spared(c)
+
+Spared is who would be taken off at q instead of p, for the same task, where no access of his in [p, q) is
+dependent on what the others did from p until he went on: that run, and each that goes on from it, has the
+order of one that is visited, with as many deviations. It takes that every task could go on at p, so that
+at q the same ones can, and that nothing but words is accessed in between: a lock or a mark ends the reach.
 
 Invariants
   1  a schedule is run once
   2  a cell found contended late is tried in all schedules that were run before: `is_complete` says
      that none is left, of `bound` deviations or fewer
+  3  the orders of dependent accesses are those of all schedules of `bound` deviations or fewer
 
-Source: iterative context bounding, Musuvathi and Qadeer, PLDI 2007; here a choice at an end counts.
+Source: iterative context bounding, Musuvathi and Qadeer, PLDI 2007; here a choice at an end counts. What is
+spared is what sleep sets spare (Godefroid, 1996) where it costs no preemption more.
 """
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
-from .codes import MARK_END
+from .codes import LOCK_END, MARK_END
 from .record import Deviations, Record, encode
 from .strategies import Replay
 
@@ -43,7 +52,28 @@ class _Expanded:
 
     deviations: Deviations
     points: array[int]
-    known: int  # Cells.
+    spans: list[int]  # Where they start.
+    known: int = 0  # Cells.
+    reaches: dict[int, list[_Reach]] = field(default_factory=dict)  # By option: of successors that were run.
+
+
+class _Reach(NamedTuple):
+    """From `point` on, up to and with `end`, to leave the default gives the same order."""
+
+    point: int
+    end: int
+    width: int
+
+
+class _Successor(NamedTuple):
+    """A schedule to run: an expanded one's, and one deviation more. None: the default schedule."""
+
+    parent: _Expanded | None = None
+    point: int = 0
+    which: int = 0
+
+    def deviations(self) -> Deviations:
+        return () if self.parent is None else (*self.parent.deviations, (self.point, self.which))
 
 
 class Bounded:
@@ -52,49 +82,77 @@ class Bounded:
     def __init__(self, bound: int = 2, limit: int = LIMIT) -> None:
         self.name = f"bounded {bound}"
         self.visited = [0] * (bound + 1)  # Schedules run, by number of deviations.
+        self.spared = [0] * (bound + 1)  # Schedules not run: another of as many has their order.
         self._bound = bound
         self._limit = limit
-        self._queues: list[deque[Deviations]] = [deque() for _ in range(bound + 1)]
-        self._queues[0].append(())
+        self._queues: list[deque[_Successor]] = [deque() for _ in range(bound + 1)]
+        self._queues[0].append(_Successor())
         self._expanded: list[_Expanded] = []
         self._toucher: dict[int, int] = {}  # Cell to its only task so far, _MANY once there are more.
         self._written: set[int] = set()
         self._contended: dict[int, int] = {}  # Cell to its place in the order of finding.
-        self._running: Deviations = ()
+        self._running = _Successor()
 
     @property
     def is_complete(self) -> bool:
         """Whether no schedule within the bound is left to run."""
+        self._spare()
         return not any(self._queues) and not self._is_behind()
 
     def next(self) -> Replay | None:
         if sum(self.visited) >= self._limit:
             return None
+        self._spare()
+        if not any(self._queues):
+            self._catch_up()
+            self._spare()
         queue = next((queue for queue in self._queues if queue), None)
         if queue is None:
-            self._catch_up()
-            queue = next((queue for queue in self._queues if queue), None)
-            if queue is None:
-                return None
+            return None
         self._running = queue.popleft()
-        return Replay(encode(self._running))
+        return Replay(encode(self._running.deviations()))
 
     def learn(self, record: Record) -> None:
-        deviations = tuple(record.deviations)
         self._learn_cells(record)
-        if deviations != self._running:
+        running = self._running
+        deviations = tuple(record.deviations)
+        if deviations != running.deviations():
             return  # Nobody else could go on there: this was the schedule it came from.
         level = len(deviations)
         self.visited[level] += 1
-        if level and deviations[-1][1] == 1:  # The first option tells how many there are.
-            point = deviations[-1][0]
-            siblings = range(2, record.widths[-1])
-            self._queues[level].extend((*deviations[:-1], (point, which)) for which in siblings)
+        if running.parent is not None:
+            if level == self._bound or record.tasks == 2:
+                # Else, a further deviation may let others run before the task goes on than those that did.
+                reaches = running.parent.reaches.setdefault(running.which, [])
+                insort(reaches, _reach(running.parent, running.point, record))
+            self._queue_siblings(running, record.widths[-1])
         if level < self._bound:
             end = min(record.alone, len(record.points))
-            expanded = _Expanded(deviations, array("Q", record.points[:end]), 0)
+            starts = [start for start, _ in record.spans]
+            expanded = _Expanded(deviations, array("Q", record.points[:end]), starts)
             self._expanded.append(expanded)
             self._expand(expanded, with_marks=True)
+
+    def _queue_siblings(self, first: _Successor, width: int) -> None:
+        """The other options at that point; the first one told how many there are."""
+        assert first.parent is not None
+        if first.which == 1:
+            queue = self._queues[len(first.parent.deviations) + 1]
+            queue.extend(_Successor(first.parent, first.point, which) for which in range(2, width))
+
+    def _spare(self) -> None:
+        """Take what need not be run away from the front of the shallowest queue."""
+        while (queue := next((queue for queue in self._queues if queue), None)) is not None:
+            first = queue[0]
+            if first.parent is None:
+                return
+            reaches = first.parent.reaches.get(first.which, [])
+            place = bisect_left(reaches, (first.point,))
+            if not place or (reach := reaches[place - 1]).end < first.point:
+                return
+            queue.popleft()
+            self.spared[len(first.parent.deviations) + 1] += 1
+            self._queue_siblings(first, reach.width)
 
     def _learn_cells(self, record: Record) -> None:
         toucher, written = self._toucher, self._written
@@ -119,7 +177,7 @@ class Bounded:
         for point in range(first, len(points)):
             code = points[point]
             if with_marks if code < MARK_END else contended.get(code >> 1, -1) >= known:
-                queue.append((*expanded.deviations, (point, 1)))
+                queue.append(_Successor(expanded, point, 1))
         expanded.known = len(contended)
 
     def _is_behind(self) -> bool:
@@ -130,6 +188,47 @@ class Bounded:
         for expanded in self._expanded:
             if expanded.known < len(self._contended):
                 self._expand(expanded, with_marks=False)
+
+
+def _reach(parent: _Expanded, point: int, record: Record) -> _Reach:
+    """How far behind `point` the same task could be taken off, after the same order."""
+    width = record.widths[-1]
+    nowhere = _Reach(point, point, width)
+    points = parent.points
+    if width != record.living[-1]:
+        return nowhere
+    others = _others(record, point)
+    if others is None:
+        return nowhere
+    written = {code >> 1 for code in others if code & 1}
+    touched = {code >> 1 for code in others}
+    span = bisect_right(parent.spans, point)
+    limit = min(len(points), parent.spans[span] if span < len(parent.spans) else len(points))
+    end = point
+    while end < limit - 1:
+        code = points[end]
+        if code < LOCK_END or code >> 1 in (touched if code & 1 else written):
+            break
+        end += 1
+    return _Reach(point, end, width)
+
+
+def _others(record: Record, point: int) -> set[int] | None:
+    """What the others access from the deviation at `point` until its task goes on; None: it never does."""
+    starts = [start for start, _ in record.spans]
+    span = bisect_right(starts, point) - 1
+    task = record.spans[span][1]
+    codes: set[int] = set()
+    held: dict[int, int] = {}
+    for number, (runner, start, end) in enumerate(record.runs()):
+        if number > span:
+            if runner == task:
+                return codes
+            codes.update(record.points[start:end])
+            codes.add(held.get(runner, 0))
+        if end > start:
+            held[runner] = record.points[end - 1]  # Announced before it was taken off, and done after.
+    return None
 
 
 _MANY: Final = -1

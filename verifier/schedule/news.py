@@ -58,9 +58,20 @@ class News:
         if task is None:
             return
         if any(code & 1 and code > LOCK_END for code in fresh) if task.is_asking else fresh:
-            self._moves += 1
-            task.moves += 1
-            self._rounds = 0
+            self._move(task)
+
+    def changed(self, running: Task | None, chosen: Task) -> None:
+        """`chosen` goes on, and carries out what it had announced: a move of now, and not of then."""
+        if running is not None and running is not chosen:
+            running.held = self._points[-1]
+        held, chosen.held = chosen.held, 0
+        if held > LOCK_END and self.askers and (held & 1 or not chosen.is_asking):
+            self._move(chosen)
+
+    def _move(self, task: Task) -> None:
+        self._moves += 1
+        task.moves += 1
+        self._rounds = 0
 
     def revive(self, tasks: list[Task]) -> list[Task]:
         """Who is to ask once more although nobody moved: all, so often that each can drain for each."""

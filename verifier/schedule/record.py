@@ -19,6 +19,7 @@ Source: the partial order of a schedule is Mazurkiewicz's trace.
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -62,8 +63,10 @@ class Record:
     points: list[int] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)  # (first point, task).
     deviations: list[tuple[int, int]] = field(default_factory=list)
-    widths: list[int] = field(default_factory=list)  # Of each deviation: between how many it chose.
+    widths: list[int] = field(default_factory=list)  # Of each deviation: between how many it chose,
+    living: list[int] = field(default_factory=list)  # and how many had not ended.
     results: list[object] = field(default_factory=list)  # Of each task that was handed in.
+    tasks: int = 0  # Started, those that were submitted too.
     alone: int = 0  # From this point on there was one task left.
     verdict: Verdict = OK  # Of the run itself: progress, and errors of tasks.
     describe: Callable[[int], str] = str
@@ -79,36 +82,35 @@ class Record:
             end = self.spans[number + 1][0] if number + 1 < len(self.spans) else len(self.points)
             yield task, start, end
 
-    def accesses(self) -> Iterator[tuple[int, int]]:
-        """(task, access) in the order in which they were carried out (invariant 1); no marks."""
+    def accesses(self) -> Iterator[tuple[int, list[int]]]:
+        """(task, codes) in the order in which they were carried out (invariant 1); marks among them."""
         pending: dict[int, int] = {}
         last = len(self.spans) - 1
         for number, (task, start, end) in enumerate(self.runs()):
+            codes = self.points[start:end]
             held = pending.pop(task, 0)
             if held:
-                yield task, held
-            codes = self.points[start:end]
-            if codes and number != last and codes[-1] >= MARK_END:
+                codes.insert(0, held)
+            if end > start and number != last and codes[-1] >= MARK_END:
                 pending[task] = codes.pop()
-            for code in codes:
-                if code >= MARK_END:
-                    yield task, code
+            yield task, codes
 
     def order(self) -> bytes:
         """A hash of the order of dependent accesses (invariant 3)."""
-        lanes: dict[int, list[int]] = {}
-        for task, code in self.accesses():
-            lane = lanes.get(code >> 1)
-            if lane is None:
-                lanes[code >> 1] = [task << 1 | code & 1]
-            else:
-                lane.append(task << 1 | code & 1)
-        state = blake2b(digest_size=16)
-        for cell in sorted(cell for cell, lane in lanes.items() if _is_contended(lane)):
-            lane = lanes[cell]
-            state.update(struct.pack(f"<Q{len(lane)}H", cell, *_canonical(lane)))
-            state.update(b"|")
-        return state.digest()
+        runs = list(self.accesses())
+        contended = _contended(runs)
+        lanes: dict[int, list[int]] = {code >> 1: [] for code in contended}
+        for task, codes in runs:
+            mark = task << 1
+            for code in [code for code in codes if code in contended]:
+                lanes[code >> 1].append(mark | code & 1)
+        told = array("Q")
+        for cell in sorted(lanes):
+            lane = _canonical(lanes[cell])
+            told.append(cell)
+            told.append(len(lane))
+            told.extend(lane)
+        return blake2b(told.tobytes(), digest_size=16).digest()
 
     def digest(self) -> str:
         """A hash of every point, every switch and the verdict."""
@@ -128,10 +130,20 @@ class Record:
         return {task: [self.describe(code) for code in seen[task]] for task in sorted(seen)}
 
 
-def _is_contended(lane: list[int]) -> bool:
-    """Whether two tasks touch the cell, and one of them writes."""
-    first = lane[0] >> 1
-    return any(entry & 1 for entry in lane) and any(entry >> 1 != first for entry in lane)
+def _contended(runs: list[tuple[int, list[int]]]) -> set[int]:
+    """The codes of accesses to cells that two tasks touch and one of them writes."""
+    touched: dict[int, set[int]] = {}
+    for task, codes in runs:
+        touched.setdefault(task, set()).update(codes)
+    seen: set[int] = set()
+    shared: set[int] = set()
+    for met in touched.values():
+        cells = {code >> 1 for code in met}
+        shared |= seen & cells
+        seen |= cells
+    # A mark writes nothing: its code is even.
+    written = {code >> 1 for met in touched.values() for code in met if code & 1}
+    return {code for cell in shared & written for code in (2 * cell, 2 * cell + 1)}
 
 
 def _canonical(lane: list[int]) -> list[int]:
@@ -139,10 +151,11 @@ def _canonical(lane: list[int]) -> list[int]:
     canonical: list[int] = []
     reads: list[int] = []
     for entry in lane:
-        if entry & 1:
-            canonical += sorted(reads)
-            canonical.append(entry)
-            reads.clear()
-        else:
+        if not entry & 1:
             reads.append(entry)
+            continue
+        if reads:
+            canonical += sorted(reads)
+            reads = []
+        canonical.append(entry)
     return canonical + sorted(reads)

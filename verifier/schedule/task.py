@@ -23,7 +23,7 @@ class Task:
     """A function on its way. `ready` is what a blocked task waits for; None: it can go on."""
 
     __slots__ = (
-        *("deadline", "error", "greenlet", "has_begun", "is_asking", "is_due", "is_ended", "job"),
+        *("deadline", "error", "greenlet", "has_begun", "held", "is_asking", "is_due", "is_ended", "job"),
         *("moves", "number", "ready", "result_", "spins", "turn", "what"),
     )
 
@@ -38,6 +38,7 @@ class Task:
         self.is_ended = False
         self.is_due = False  # Its condition is to be asked, news or not.
         self.is_asking = False  # It asks a condition of its own.
+        self.held = 0  # The point at which it was taken off: announced, and not carried out.
         self.turn = 0  # The turn it came to last, and how often in a row.
         self.spins = 0
         self.moves = 0  # What it did that others may be waiting for; counted roughly.

@@ -18,7 +18,6 @@ Invariants
      when others have moved, those first who do not ask; before a deadlock is told, all ask again
 
 Outside `run` there is one task, the caller: a lock is free, submitted calls run when waited for.
-
 Threads: one; the turn hook of `engine.atomics` is a global.
 """
 
@@ -271,9 +270,11 @@ class Scheduler:
         if which:
             record.deviations.append((at, which))
             record.widths.append(len(options))
+            record.living.append(len(self._living))
         chosen = self._tasks[options[which]]
         if chosen is not running or at >= record.spans[-1][0] + self._patience:
             record.spans.append((at + 1, chosen.number))
+            self._news.changed(running, chosen)
             chosen.ready = chosen.deadline = None
             self._running, self.number = chosen, chosen.number
         due = self._choices.due(at + 1)
@@ -316,6 +317,7 @@ class Scheduler:
         task.greenlet = self._idle.pop() if self._idle else greenlet.greenlet(work, self._main)
         self._tasks.append(task)
         self._living.append(task)
+        self.record.tasks += 1
         self.record.alone = NEVER if self._tasks[1:] else 0
         return task
 
