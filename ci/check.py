@@ -30,8 +30,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = 1
-STAGES = ("model", "crash", "schedule", "stress", "mutants")
-EXHAUSTIVE = ("crash", "schedule")
+STAGES = ("model", "crash", "faults", "damage", "schedule", "stress", "kill", "mutants")
+EXHAUSTIVE = ("crash", "damage", "schedule")
 # The interpreter of an environment whose name does not tell it.
 BASE_PYTHON = {"oldest": "py311"}
 SPEC = re.compile(r"py3(\d+)(t?)")

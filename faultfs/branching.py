@@ -39,6 +39,7 @@ Bindings: TypeAlias = tuple[tuple[str, int], ...]
 Versions: TypeAlias = tuple[int, ...]
 
 _NO_END = 1 << 62
+_REGIONS = 8  # For each opening allowed: a region that shares an outcome costs a fraction of an opening.
 
 
 @dataclass(slots=True)
@@ -102,7 +103,8 @@ def explore(
     open_content: Callable[[Image], Outcome],
     limit: int,
 ) -> Exploration[Outcome]:
-    """Follows everything legal at `index` through the tree; gives up past `limit` regions.
+    """Follows everything legal at `index` through the tree; gives up past `limit` openings, or eight times as
+    many regions.
 
     `open_content` recovers a content that the tree does not find and adds it to the tree.
     """
@@ -110,12 +112,16 @@ def explore(
     found = Exploration[Outcome](index, point.legal)
     if point.names_legal > limit:
         return found
+    opened = 0
     known: set[int] = set()
     stack: list[tuple[dict[Any, Any], Any, Region]] = [(tree.root, None, Region(point.names(), {}))]
     while stack:
         branches, key, region = stack.pop()
         node = branches.get(key)
         if node is None:
+            if opened == limit:
+                return found
+            opened += 1
             open_content(point.witness(region).image)
             node = branches[key]
         if type(node) is Leaf:
@@ -129,7 +135,7 @@ def explore(
         else:
             for answered, part in point.split(region, node.question):
                 stack.append((node.branches, answered, part))
-                if found.regions + len(stack) > limit:
+                if found.regions + len(stack) > _REGIONS * limit:
                     return found
     assert found.is_closed, "regions are disjoint and nothing is left out"
     return found

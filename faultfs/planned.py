@@ -1,8 +1,8 @@
 """PlannedDevice: the recording device with a plan of faults; `FaultDevice(image, plan=plan)` makes one.
 
 Every call that a good disk would carry out is counted by the plan, and perhaps struck. What fires stands in
-the trace as a FAULT, with its effect and its name, so whether it did is a question to the trace; what it leaves
-for a power cut to find stands there too, as SYNC_FAILED or ROT.
+the trace as a FAULT, with its effect and its name, so whether it did is a question to the trace; what it
+leaves for a power cut to find stands there too, as SYNC_FAILED or ROT.
 
 Invariants
   1  the live content is the initial image with the trace's events applied in order, whatever fired

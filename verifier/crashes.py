@@ -1,77 +1,51 @@
 """Crashes: every content that a power cut can leave, at every point of a run, opened and judged.
 
-`search_tape` plays a tape and, segment by segment, enumerates the crash states of its device
-trace under the law; each distinct content is opened once (`recoveries`) and judged against the
-history: with the least that could have been issued (when it first becomes legal) and the most
-that was acknowledged (while it is still legal). So one judgement speaks for all its moments.
+`search_tape` plays a tape and, segment by segment, enumerates the crash states of its device trace under the
+law; each is recovered (`recoveries`: opened, or known from one that answers alike) and judged against the
+history (`judgements`): with the least that could have been issued, when it first becomes legal, and the most
+that was acknowledged while it is still legal. So one judgement speaks for all its moments.
 
-Counting (design section 7)
-  distinct    (durable content x the program that had run when it first arises x acknowledgement)
-  checked     openings run; equal contents share one
-  read paths  distinct (what opening read x program x acknowledgement)
-  legal       version vectors, by formula: the sum over crash points of the product of the chains
-  visited     version vectors decoded one by one, each of whose contents had been judged
+A crash point with more legal states than the limit is searched to a depth, and followed through the read
+sets: if that comes to an end, it is exhausted all the same; if not, it is bounded, and sampled if draws are
+asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import accumulate, product
+from random import Random
 from typing import Final
 
 import msgspec
 
-from faultfs import SYNC_KINDS, EventKind, History, Law, Trace, chains, crash_states
-from faultfs.enumeration import CrashState
+from faultfs import SYNC_KINDS, EventKind, History, Image, Law, Trace, chains, crash_states
+from faultfs.branching import Exploration, explore
+from faultfs.enumeration import CrashState, Enumeration
 from faultfs.survival import choose, image_of
 
+from .coverage import Content, Coverage, Tally
+from .errors import HarnessError
 from .geometries import make_faster
 from .history import Segment, crash_at, crash_index
-from .model import Issued
-from .prefix import judge_recovery
+from .judgements import Judgements
 from .recoveries import Nested, Outcome, Recoveries
-from .subjects import Bound, MakeStore
+from .subjects import MakeStore
 from .tape import Crash, Era, Operation, Tape
-from .verdict import Verdict, Violation
+from .verdict import Violation
 from .world import World, play
 
 __all__ = ["Coverage", "Finding", "exhaust", "search_tape"]
 
 LIMIT: Final = 4096
-_TABLES: Final = ("reached", "fired")
+_LOOKS: Final = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK})
 _CHANGES: Final = SYNC_KINDS | {
     EventKind.CREATE,
     EventKind.REMOVE,
     EventKind.WRITE,
     EventKind.TRUNCATE,
 }
-
-
-class Coverage(msgspec.Struct):
-    """What a search has seen; counts add up over searches of different programs."""
-
-    programs: int = 0
-    legal: int = 0
-    visited: int = 0
-    distinct: int = 0
-    checked: int = 0
-    read_paths: int = 0
-    bounded: int = 0  # Crash points with more legal states than the limit: not exhausted.
-    after_checkpoint: int = 0  # Programs with a judged crash behind an acknowledged checkpoint.
-    several_eras: int = 0  # Programs that went on after a power cut.
-    reached: dict[str, int] = {}
-    fired: dict[str, int] = {}
-
-    def merge(self, other: Coverage) -> None:
-        """Add what another search has seen."""
-        for name in self.__struct_fields__:
-            if name not in _TABLES:
-                setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in _TABLES:
-            table: dict[str, int] = getattr(self, name)
-            for what, count in getattr(other, name).items():
-                table[what] = table.get(what, 0) + count
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +65,7 @@ def search_tape(
     make_store: MakeStore | None = None,
     recoveries: Recoveries | None = None,
     is_counted: bool = False,
+    draws: int = 0,
 ) -> tuple[Coverage, Finding | None]:
     """Judge every crash state of every segment of the tape; the first violation ends the search.
 
@@ -99,10 +74,13 @@ def search_tape(
     depth       power cuts inside each recovery
     recoveries  outcomes kept from other searches with the same store and law
     is_counted  decode every version vector too, and count those whose content was judged
+    draws       version vectors drawn at each crash point that cannot be exhausted
+
+    Raises HarnessError for a store whose opening reads past its device: equal answers, equal outcomes.
     """
     make_store = make_store or make_faster(tape.geometry, tape.kernels)
     recoveries = recoveries or Recoveries(make_store, tape.law, limit)
-    search = _Search(tape, make_store, recoveries, depth, limit, is_counted)
+    search = _Search(tape, make_store, recoveries, depth, limit, is_counted, draws)
     return search.coverage, search.run(start_step)
 
 
@@ -143,6 +121,7 @@ class _Search:
         depth: int,
         limit: int,
         is_counted: bool,
+        draws: int,
     ) -> None:
         self.coverage = Coverage(programs=1, several_eras=int(any(era.crash for era in tape.eras[:-1])))
         self._tape = tape
@@ -151,6 +130,7 @@ class _Search:
         self._depth = depth
         self._limit = limit
         self._is_counted = is_counted
+        self._draws = draws
         self._eras: list[Era] = []  # As played so far, each with its crash: the way to here.
 
     def run(self, start_step: int | None) -> Finding | None:
@@ -198,45 +178,106 @@ class _Search:
     def _judge_segment(self, era: Era, start: int) -> Finding | None:
         segment, coverage = self._world.segment, self.coverage
         states = crash_states(segment.trace, self._tape.law, start=start, limit=self._limit)
-        coverage.bounded += states.bounded_points
-        keys: set[object] = set()
-        paths: set[object] = set()
+        coverage.vectors += states.legal
+        judgements = Judgements(segment)
+        tally = Tally(judgements, start)
         judged: dict[int, CrashState] = {}
-        owed = _frozen(segment.acked_by(start))
         for state in states:
             outcome = self._recoveries.of(state, self._depth)
-            finding = self._judge(segment, era, state, outcome)
+            finding = self._judge(judgements, era, state, outcome)
             if finding is not None:
                 return finding
             judged[state.key] = state
-            acked = _frozen(segment.acked_by(state.last))
-            if state.first > start or acked != owed or start == 0:
-                _count(outcome, acked, keys, paths)
+            coverage.vectors += outcome.vectors
+            tally.add(state, outcome)
+        finding = self._go_beyond(states, judgements, tally, era)
+        if finding is not None:
+            return finding
+        self._fire(segment.trace, judged.values())
         if any(state.first >= segment.checkpointed for state in judged.values()):
             coverage.after_checkpoint = 1
-        coverage.distinct += len(keys)
-        coverage.read_paths += len(paths)
+        coverage.judged += judgements.judged
+        coverage.contents += tally.contents
+        coverage.distinct += sum(map(len, tally.keys.values()))
+        coverage.read_paths += sum(map(len, tally.paths.values()))
         self._reach(segment, start)
         if self._is_counted:
-            self._walk_vectors(segment, start, judged)
+            self._walk_vectors(states, judged)
         return None
 
-    def _judge(self, segment: Segment, era: Era, state: CrashState, outcome: Outcome) -> Finding | None:
-        for issued_by, acked_by in _moments(segment, state, outcome):
-            history, acked = segment.issued_by(issued_by), segment.acked_by(acked_by)
+    def _go_beyond(
+        self, states: Enumeration, judgements: Judgements, tally: Tally, era: Era
+    ) -> Finding | None:
+        """Crash points of more states than the limit: followed through the read sets, or else sampled."""
+        found: Exploration[Outcome] | None = None
+        for index in states.bounded:
+            if found is None or states.history.trace.events[index - 1].kind not in _LOOKS:
+                found = self._explore(states, index)
+            for outcome, witness in found.outcomes:
+                there = replace(witness, index=index)  # What looks on changes neither content nor digits.
+                finding = self._judge(judgements, era, there, outcome)
+                if finding is not None:
+                    return finding
+                tally.add(there, outcome)
+            if found.is_closed:
+                self.coverage.closed += 1
+                continue
+            self.coverage.bounded += 1
+            finding = self._sample(index, judgements, tally, era)
+            if finding is not None:
+                return finding
+        return None
+
+    def _explore(self, states: Enumeration, index: int) -> Exploration[Outcome]:
+        recoveries, depth = self._recoveries, self._depth
+        if states.law not in (Law.POSIX, Law.POSIX_SPLIT) or not recoveries.is_pruned:
+            return Exploration(index, -1)  # Not closed.
+        tree = recoveries.tree(depth)
+        return explore(
+            states.history, index, tree, lambda image: recoveries.of_image(image, depth), self._limit
+        )
+
+    def _sample(self, index: int, judgements: Judgements, tally: Tally, era: Era) -> Finding | None:
+        """Version vectors drawn at one crash index, as many as the search was told to draw."""
+        draws = self._draws
+        if not draws:
+            return None
+        trace, law = judgements.segment.trace, self._tape.law
+        # Of the tape and the place alone: a search that is repeated draws again what it drew.
+        generator = Random(f"{self._tape} {len(self._eras)} {index}")
+        drawn = crash_states(
+            trace, law, start=index, stop=index, limit=self._limit, sample=draws, generator=generator
+        )
+        for state in drawn:
+            outcome = self._recoveries.of(state, self._depth)
+            finding = self._judge(judgements, era, state, outcome)
+            if finding is not None:
+                return finding
+            tally.add(state, outcome)
+        self.coverage.sampled += bool(drawn.draws)
+        self.coverage.missed += round(drawn.unseen_contents)
+        return None
+
+    def _judge(self, judgements: Judgements, era: Era, state: Content, outcome: Outcome) -> Finding | None:
+        for moment in judgements.moments(state.first, state.last, outcome):
+            if not isinstance(judgements.judge(outcome, moment), Violation):
+                continue
+            # Told only of what was itself opened, cut by cut: digits name chains of its own disk.
+            own = Recoveries(self._world.make_store, self._tape.law, self._limit, is_pruned=False)
             path: list[Nested] = []
-            verdict = _judge_outcome(history, acked, outcome, path)
-            if isinstance(verdict, Violation):
-                return self._found(self._way(segment, era, state, acked_by, path), verdict)
+            verdict = judgements.blame(own.of(state, self._depth), moment, path)
+            if not isinstance(verdict, Violation):
+                raise HarnessError(
+                    "a disk opened well whose like did not: opening depends on more than its device told"
+                )
+            return self._found(self._way(judgements.segment, era, state, moment[1], path), verdict)
         return None
 
-    def _way(
-        self, segment: Segment, era: Era, state: CrashState, moment: int, path: list[Nested]
-    ) -> list[Era]:
+    def _way(self, segment: Segment, era: Era, state: Content, moment: int, path: list[Nested]) -> list[Era]:
         """The eras that lead to a state at a moment at which it is legal, and on through cut openings."""
         law, limit = self._tape.law, self._limit
         then = crash_states(segment.trace, law, start=moment, stop=moment, limit=limit)
-        witness = next((each for each in then if each.key == state.key), state)
+        witness: Content = next((each for each in then if each.key == state.key), state)
         way = [Era(era.program, crash_at(segment.trace, witness.index, witness.digits))]
         for nested in path:
             way.append(Era((), crash_at(self._opening_trace(way), nested.index, nested.digits)))
@@ -262,55 +303,33 @@ class _Search:
                 what = f"{event.label or 'RUN'} {event.kind.name.lower()} {role}".rstrip()
                 reached[what] = reached.get(what, 0) + 1
 
-    def _walk_vectors(self, segment: Segment, start: int, judged: Mapping[int, CrashState]) -> None:
-        """Decode every version vector from `start` on by the other road, and look its content up."""
-        law = Law.of(self._tape.law)
-        history = History(segment.trace)
-        for index in range(start, len(segment.trace) + 1):
-            ranges = [range(chain.values) for chain in chains(segment.trace, index, law)]
-            legal = 1
-            for values in ranges:
-                legal *= len(values)
-            self.coverage.legal += legal
-            for digits in product(*ranges):
-                state = judged.get(image_of(history, index, choose(history, index, digits, law)).key())
-                if state is not None and state.first <= index <= state.last:
-                    self.coverage.visited += 1
+    def _fire(self, trace: Trace, states: Iterable[CrashState]) -> None:
+        """Count the contents that lack, at some moment at which they are legal, what had been issued."""
+        issued = [0, *accumulate(event.kind in _CHANGES - SYNC_KINDS for event in trace.events)]
+        lossy = sum(bool(state.digits) or issued[state.last] > issued[state.first] for state in states)
+        if lossy:
+            law = f"law {self._tape.law}"
+            self.coverage.fired[law] = self.coverage.fired.get(law, 0) + lossy
+
+    def _walk_vectors(self, states: Enumeration, judged: Mapping[int, CrashState]) -> None:
+        """Decode every version vector by the other road, and look its content up."""
+        history = states.history if states.law is Law.POSIX else History(states.history.trace)
+        events = history.trace.events
+        found: list[CrashState | None] = []
+        for index in range(states.start, states.stop + 1):
+            if index == states.start or events[index - 1].kind not in _LOOKS:
+                found = [judged.get(image.key()) for image in _legal_images(history, index, states.law)]
+            self.coverage.legal += len(found)
+            self.coverage.visited += sum(
+                state is not None and state.first <= index <= state.last for state in found
+            )
 
 
-def _judge_outcome(history: list[Issued], acked: Bound, outcome: Outcome, path: list[Nested]) -> Verdict:
-    """Judge an opening and every opening after a cut inside it; `path` leads to the one objected to."""
-    verdict: Verdict = outcome.error or judge_recovery(history, acked, outcome.recovered, outcome.content)
-    if isinstance(verdict, Violation):
-        return verdict
-    for nested in outcome.nested:
-        reported = outcome.recovered if nested.is_reported else None
-        path.append(nested)
-        inner = _judge_outcome(history, acked if reported is None else reported, nested.outcome, path)
-        if isinstance(inner, Violation):
-            return inner
-        path.pop()
-    return verdict
-
-
-def _moments(segment: Segment, state: CrashState, outcome: Outcome) -> list[tuple[int, int]]:
-    """The pairs of indices (issued by, acknowledged by) at which to judge a state.
-
-    A cut that is named is the same at every moment, so the least issued and the most acknowledged are
-    one question. A cut that is looked for may be another one after each acknowledgement.
-    """
-    if outcome.error is not None or outcome.recovered is not None:
-        return [(state.first, state.last)]
-    later = [index for index, _ in segment.acks if state.first < index <= state.last]
-    return [(index, index) for index in (state.first, *later)]
-
-
-def _count(outcome: Outcome, acked: object, keys: set[object], paths: set[object]) -> None:
-    keys.add((outcome.key, acked))
-    paths.add((outcome.path, acked))
-    for nested in outcome.nested:
-        _count(nested.outcome, acked, keys, paths)
-
-
-def _frozen(bound: Bound) -> object:
-    return tuple(sorted(bound.items())) if isinstance(bound, Mapping) else bound
+def _legal_images(history: History, index: int, law: Law) -> Iterator[Image]:
+    """What each choice of digits decodes to."""
+    if law is Law.POSIX:
+        ranges = [range(len(chain.legal(index))) for chain in history.pending(index)]
+    else:
+        ranges = [range(chain.values) for chain in chains(history.trace, index, law)]
+    for digits in product(*ranges):
+        yield image_of(history, index, choose(history, index, digits, law))

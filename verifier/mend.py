@@ -30,9 +30,9 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Final
 
-from faultfs import Event, EventKind, FaultDevice, History
+from faultfs import Event, EventKind, FaultDevice, History, Law
 from faultfs.chains import ChainKind
-from faultfs.survival import choose
+from faultfs.survival import choose, history_under
 
 from .crashes import Finding, search_tape
 from .geometries import make_faster
@@ -50,7 +50,7 @@ SYNCS_MAX: Final = 4
 STATES_MAX: Final = 1024  # Of one crash point.
 
 _NAMES: Final = {EventKind.CREATE, EventKind.REMOVE, EventKind.LINK, EventKind.RENAME}
-_BYTES: Final = {EventKind.WRITE, EventKind.TRUNCATE}
+_BYTES: Final = {EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE}
 _KINDS: Final = {
     "create": EventKind.CREATE,
     "remove": EventKind.REMOVE,
@@ -58,6 +58,7 @@ _KINDS: Final = {
     "rename": EventKind.RENAME,
     "write": EventKind.WRITE,
     "truncate": EventKind.TRUNCATE,
+    "allocate": EventKind.ALLOCATE,
     "sync": EventKind.SYNC,
     "sync_names": EventKind.SYNC_NAMES,
 }
@@ -211,7 +212,7 @@ def _saviours(tape: Tape, make_store: MakeStore) -> frozenset[Place]:
 
 def _saving(segment: Segment, index: int, digits: tuple[int, ...], law: str) -> Iterator[Place]:
     """Invariant 1's set, of one power cut."""
-    history = History(segment.trace)
+    history = history_under(History(segment.trace), Law.of(law))
     choice = choose(history, index, digits, law)
     names_lost, lost = index, dict[int, int]()  # By inode: the first event of which something was lost.
     for chain in history.pending(index):

@@ -21,7 +21,17 @@ from typing import Final
 
 from .tape import Kind, Operation
 
-__all__ = ["STAMPS_MAX", "Issued", "Model", "Result", "apply", "issue", "replay", "session_name"]
+__all__ = [
+    "STAMPS_MAX",
+    "Issued",
+    "Model",
+    "Result",
+    "apply",
+    "issue",
+    "longest_cut",
+    "replay",
+    "session_name",
+]
 
 STAMPS_MAX: Final = 128
 _PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
@@ -93,6 +103,17 @@ def replay(history: list[Issued], bounds: Mapping[int, int]) -> dict[bytes, byte
         if issued.serial <= bounds.get(issued.session, 0):
             apply(content, issued)
     return content
+
+
+def longest_cut(history: list[Issued], content: dict[bytes, bytes]) -> int:
+    """How long the longest prefix is, in issue order, that explains the content."""
+    for count in range(len(history), -1, -1):
+        candidate: dict[bytes, bytes] = {}
+        for issued in history[:count]:
+            apply(candidate, issued)
+        if candidate == content:
+            return count
+    return 0
 
 
 class Model:

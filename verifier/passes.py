@@ -17,6 +17,7 @@ from .tape import Crash, Era, Kind, Operation, Tape
 __all__ = [
     "count_operations",
     "milder_crashes",
+    "milder_damages",
     "open_ended",
     "simpler_operations",
     "weigh",
@@ -45,7 +46,8 @@ def weigh(tape: Tape) -> tuple[int, ...]:
         len({operation.session for operation in keyed}),
         len({operation.key for operation in keyed}),
         sum(o.kind + o.session + o.key + o.size for o in operations),
-        sum(len(era.switches) + len(era.faults) for era in tape.eras),
+        sum(len(era.switches) + len(era.faults) + len(era.damage) for era in tape.eras),
+        sum(sum(era.damage) for era in tape.eras),
         sum(digit != 0 for digit in digits),
         sum(digits),
         sum(crash.sync for crash in crashes),
@@ -57,7 +59,7 @@ def weigh(tape: Tape) -> tuple[int, ...]:
 def open_ended(tape: Tape) -> Tape:
     """The tape up to its last program, whose crash is forgotten."""
     eras = list(tape.eras)
-    while len(eras) > 1 and not eras[-1].program:
+    while len(eras) > 1 and not (eras[-1].program or eras[-1].damage):
         eras.pop()
     eras[-1] = replace(eras[-1], crash=None)
     return replace(tape, eras=tuple(eras))
@@ -100,8 +102,8 @@ def without_eras(tape: Tape) -> Iterator[Tape]:
             yield replace(tape, eras=(*eras[:number], replace(joined, crash=era.crash), *eras[number + 2 :]))
         if era.crash is not None:
             yield _with_era(tape, number, replace(era, crash=None))
-        if era.switches or era.faults:
-            yield _with_era(tape, number, replace(era, switches=(), faults=()))
+        if era.switches or era.faults or era.damage:
+            yield _with_era(tape, number, replace(era, switches=(), faults=(), damage=()))
 
 
 def without_names(tape: Tape) -> Iterator[Tape]:
@@ -185,6 +187,16 @@ def milder_crashes(tape: Tape) -> Iterator[Tape]:
             continue
         for milder in _milder(era.crash):
             yield _with_era(tape, number, replace(era, crash=milder))
+
+
+def milder_damages(tape: Tape) -> Iterator[Tape]:
+    """Another site of the same kind of damage: one of its later numbers is lowered."""
+    for number, era in enumerate(tape.eras):
+        for place, value in list(enumerate(era.damage))[2:]:
+            for lower in dict.fromkeys((0, value // 2, value - 1)):
+                if 0 <= lower < value:
+                    damage = (*era.damage[:place], lower, *era.damage[place + 1 :])
+                    yield _with_era(tape, number, replace(era, damage=_trimmed(damage)))
 
 
 def _milder(crash: Crash) -> Iterator[Crash]:

@@ -17,25 +17,25 @@ Sources: Jepsen's and Maelstrom's lanes; the crash line is of `faultfs.render`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from faultfs import SYNC_KINDS, EventKind, FaultDevice, chains, render_trace, survivor_image, tell_crash
+from faultfs import SYNC_KINDS, EventKind, chains, render_trace, tell_crash
 
+from .comparison import WIDTH, compare, count_of, rule, tell_bound
 from .geometries import make_faster
 from .history import Observation, Passage, Segment, crash_index
-from .model import Issued, issue, replay, session_name
-from .prefix import meets, show
-from .subjects import Bound, MakeStore
+from .model import Issued, issue, session_name
+from .prefix import show
+from .subjects import MakeStore
 from .tape import Crash, Era, Kind, Operation, Tape, encode_tape
 from .timeline import tell_beside
 from .verdict import Unknown, Violation
-from .world import Run, recovered_bound
+from .world import Run
 
 __all__ = ["tell"]
 
-WIDTH: Final = 100
 _NUMBER: Final = 4  # Columns for the number of a step.
 _LANE: Final = 26
 _ASKS: Final = {EventKind.READ, EventKind.SIZE, EventKind.LIST}
@@ -56,7 +56,7 @@ def tell(tape: Tape, run: Run, *, path: str = "", make_store: MakeStore | None =
     for number, segment in enumerate(run.segments):
         lines += [*_Story(tape, run, groups[number], number).lines(segment), ""]
     if isinstance(run.verdict, Violation):
-        comparison = _comparison(tape, run, make_store or make_faster(tape.geometry, tape.kernels))
+        comparison = compare(tape, run, make_store or make_faster(tape.geometry, tape.kernels))
         lines += [*comparison, *([""] if comparison else [])]
     return "\n".join([*lines, *_again(tape, path), ""])
 
@@ -76,7 +76,8 @@ def _header(tape: Tape, run: Run) -> Iterator[str]:
     yield f"  setting   {tape.subject}, geometry {tape.geometry}, law {tape.law}, {tape.kernels} kernels"
     cuts = sum(era.crash is not None for era in tape.eras)
     operations = sum(len(era.program) for era in tape.eras)
-    yield f"  length    {_count(operations, 'operation')}, {_count(cuts, 'power cut')}"
+    yield from [f"  damaged   {run.damaged}"] if run.damaged else []
+    yield f"  length    {count_of(operations, 'operation')}, {count_of(cuts, 'power cut')}"
 
 
 def _again(tape: Tape, path: str) -> Iterator[str]:
@@ -128,13 +129,13 @@ class _Story:
         cut = None if crash is None else crash_index(segment.trace, crash)
         end = len(segment.trace) if cut is None else cut
         losses = [] if crash is None or cut is None else self._losses(segment, cut, crash)
-        yield _rule(self._title())
+        yield rule(self._title())
         yield self._heads()
         yield from self._opening(segment, segment.passages[0] if segment.passages else None, end)
         yield from self._steps(segment, end)
         yield from self._device(segment, end)
         if cut is not None:
-            when = f"after {_count(cut, 'device call')}"
+            when = f"after {count_of(cut, 'device call')}"
             yield f"~~~~ THE POWER IS CUT {when} ".ljust(WIDTH, "~")
             yield from self._taken(segment, cut, losses)
 
@@ -163,7 +164,7 @@ class _Story:
         else:
             events = segment.trace.events[self._shown : opened]
             syncs = sum(event.kind in SYNC_KINDS for event in events)
-            told = f"the store is opened: {_count(len(events), 'call')}, {_count(syncs, 'sync')}"
+            told = f"the store is opened: {count_of(len(events), 'call')}, {count_of(syncs, 'sync')}"
             yield f"{'':{_NUMBER}}  {told}"
             yield from self._device(segment, opened, is_brief=True)
             yield from self._acknowledged(segment, opened)
@@ -173,7 +174,7 @@ class _Story:
             if index > until:
                 return
             self._acked += 1
-            yield f"{'':{_NUMBER}}  >> durable from here on: {_bound(bound)}"
+            yield f"{'':{_NUMBER}}  >> durable from here on: {tell_bound(bound)}"
 
     def _device(
         self, segment: Segment, until: int, *, has_reads: bool = False, is_brief: bool = False
@@ -259,7 +260,7 @@ class _Story:
 
     def _taken(self, segment: Segment, cut: int, losses: list[str]) -> Iterator[str]:
         acked = segment.acked_by(cut)
-        yield f"  acknowledged by then: {_bound(acked)}"
+        yield f"  acknowledged by then: {tell_bound(acked)}"
         if not losses:
             yield "  lost: nothing, all that had been written was on the disk"
         else:
@@ -267,7 +268,7 @@ class _Story:
             yield from (f"    {loss}" for loss in losses)
         later = len(segment.trace) - cut
         if later:
-            yield f"  never happened: the {_count(later, 'device call')} that would have followed"
+            yield f"  never happened: the {count_of(later, 'device call')} that would have followed"
 
 
 def _named(losses: list[str]) -> dict[int, int]:
@@ -277,73 +278,3 @@ def _named(losses: list[str]) -> dict[int, int]:
         for found in re.findall(r"#(\d+)", loss):
             counts[int(found)] = counts.get(int(found), 0) + 1
     return counts
-
-
-# -- expected against recovered ------------------------------------------------------------------------
-
-
-def _comparison(tape: Tape, run: Run, make_store: MakeStore) -> list[str]:
-    """Where an opening is what the verdict is about: what had to be there, and what came back."""
-    segment = run.segments[-1]
-    if not segment.passages or segment.passages[-1].opened is not None:
-        return []
-    passage = segment.passages[-1]
-    lines = [_rule("expected against recovered")]
-    acked = segment.acked_by(len(segment.trace))
-    try:
-        subject = make_store(FaultDevice(survivor_image(segment.trace, passage.start, (), tape.law)))
-        recovered, content = recovered_bound(subject), subject.read_all()
-    except Exception as error:  # noqa: BLE001 (whatever a subject raises is what came of it)
-        lines.append(f"  expected   a store; acknowledged: {_bound(acked)}")
-        return [*lines, f"  recovered  none: {type(error).__name__}: {error}"]
-    lines += _sessions(passage.before, acked, recovered)
-    is_named = recovered is not None and meets(recovered, acked)
-    cut = recovered if is_named and recovered is not None else acked
-    expected = replay(*_prefix(passage.before, cut))
-    which = "the recovered cut" if is_named else "what was acknowledged"
-    lines += ["", f"  {'key':<10}{f'expected by {which}':<40}recovered"]
-    for key in sorted(expected.keys() | content.keys()):
-        wanted, found = expected.get(key), content.get(key)
-        mark = "" if wanted == found else "   <--"
-        lines.append(f"  {key.decode():<10}{show(wanted):<40}{show(found)}{mark}")
-    if not expected and not content:
-        lines.append("  no key in either")
-    return lines
-
-
-def _sessions(before: list[Issued], acked: Bound, recovered: Bound | None) -> Iterator[str]:
-    if not isinstance(acked, Mapping) or not isinstance(recovered, Mapping):
-        yield f"  operations: {_bound(acked)} acknowledged, {len(before)} issued, recovered: " + (
-            "a cut without a name" if recovered is None else _bound(recovered)
-        )
-        return
-    issued = {each.session: each.serial for each in before}
-    yield f"  {'session':<10}{'acknowledged':>12}{'recovered':>12}{'issued':>12}"
-    for session in sorted({*acked, *recovered, *issued}):
-        low, found, high = acked.get(session, 0), recovered.get(session, 0), issued.get(session, 0)
-        mark = "" if low <= found <= high else "   <--"
-        yield f"  {session_name(session):<10}{low:>12}{found:>12}{high:>12}{mark}"
-
-
-def _prefix(history: list[Issued], bound: Bound) -> tuple[list[Issued], Mapping[int, int]]:
-    if isinstance(bound, Mapping):
-        return history, bound
-    return history[:bound], {each.session: each.serial for each in history[:bound]}
-
-
-# -- words ---------------------------------------------------------------------------------------------
-
-
-def _bound(bound: Bound) -> str:
-    if not isinstance(bound, Mapping):
-        return f"the first {_count(bound, 'operation')}" if bound else "nothing yet"
-    named = [f"{session_name(session)} up to #{count}" for session, count in sorted(bound.items()) if count]
-    return ", ".join(named) or "nothing yet"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _rule(title: str) -> str:
-    return f"---- {title} ".ljust(WIDTH, "-")

@@ -21,10 +21,13 @@ from typing import Final, Protocol
 
 from .concurrent import SESSIONS
 from .crashes import search_tape
+from .damage import search_damage
+from .faults import search_again
 from .interleavings import search_lanes
 from .passes import (
     count_operations,
     milder_crashes,
+    milder_damages,
     open_ended,
     simpler_operations,
     weigh,
@@ -77,12 +80,17 @@ def shrink(
 
 def searching(make_store: MakeStore | None = None) -> Search:
     """The search of every crash state of a tape's programs, with this maker of stores; where sessions run
-    side by side, of its schedules of few preemptions."""
+    side by side, of its schedules of few preemptions; where the medium is damaged, of every like damage;
+    where calls are struck, of the same fault at every call."""
 
     def search(tape: Tape) -> tuple[Tape | None, int]:
         if tape.subject == SESSIONS:
             seen = search_lanes(tape, [Bounded(PREEMPTIONS, SCHEDULES_MAX)], SCHEDULES_MAX)
             return seen.tape, seen.exploration.schedules
+        if any(era.faults for era in tape.eras):
+            return search_again(tape, make_store=make_store)
+        if any(era.damage for era in tape.eras):
+            return search_damage(tape, make_store)
         coverage, finding = search_tape(tape, limit=STATES_MAX, make_store=make_store)
         return (finding.tape if finding is not None else None), 1 + coverage.checked
 
@@ -125,7 +133,8 @@ class _Descent:
         self._take_first(whole_checkpoints, attempt)
         self._take_first(simpler_operations, attempt)
         if attempt == self.replays:
-            self._take_first(milder_crashes, attempt)  # A search chooses its own crash.
+            self._take_first(milder_crashes, attempt)  # A search chooses its own crash, and its own site.
+            self._take_first(milder_damages, attempt)
         return self.best != before
 
     # -- trying ------------------------------------------------------------------------------------

@@ -14,10 +14,10 @@ bench looks for any cut between what was acknowledged and what was issued.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
-from engine import CheckpointTicket, FasterKv, Runtime, Session, Settings
+from engine import CheckpointTicket, FasterKv, Runtime, Session, Settings, Version
 from faultfs import FaultDevice
 
 from .model import Issued, Result, session_name
@@ -57,6 +57,7 @@ class FasterSubject:
             device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
         )
         device.label = self._label
+        self._runtime = runtime
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
         self._at_opening = _bound(self.store.serials())
@@ -69,6 +70,11 @@ class FasterSubject:
         """The session of that number, opened if it is not."""
         if number not in self._sessions:
             self._sessions[number] = self.store.session(session_name(number))
+        return self._sessions[number]
+
+    def resume_session(self, number: int) -> Session:
+        """A closed session of that number, taken up again."""
+        self._sessions[number] = self.store.resume_session(session_name(number))
         return self._sessions[number]
 
     def apply(self, issued: Issued) -> Result:
@@ -106,9 +112,9 @@ class FasterSubject:
         if self._ticket is None:
             return None
         before = self.store.newest
-        is_done = self._ticket.advance()
-        if is_done:
-            self._ticket = None
+        ticket, self._ticket = self._ticket, None  # What raises has ended.
+        if not ticket.advance():
+            self._ticket = ticket
         newest = self.store.newest
         return None if newest is None or newest is before else _bound(newest.serials)
 
@@ -132,6 +138,31 @@ class FasterSubject:
         session = self.store.session("probe")
         found = {key: session.read(key) for key in keys}
         return {key: value for key, value in found.items() if value is not None}
+
+    def truncate(self) -> None:
+        """Drop the log below the oldest record that is still some key's newest: no content is lost."""
+        newest = {record.key: record.address for record in self.store.scan()}
+        live = [newest[key] for key, _ in self.store.items()]
+        self.store.truncate_before(min(live, default=self.store.stats().tail))
+
+    def read_older(self, device: FaultDevice) -> Iterator[tuple[Version, Bound, dict[bytes, bytes]]]:
+        """After `close`: every checkpoint but the newest, with its serials and what it holds."""
+
+        def opened(version: Version | None = None) -> FasterKv:
+            return FasterKv.open(
+                device,
+                read_only=True,
+                settings=self.store.settings,
+                runtime=self._runtime,
+                version=version,
+                kernels=self.store.kernels,
+            )
+
+        with opened() as store:
+            older = store.checkpoints()[1:]
+        for point in older:
+            with opened(point.version) as store:
+                yield point.version, _bound(point.serials), dict(store.items())
 
     def reading(self) -> tuple[object, ...]:
         """What opening read, in order: (file role, offset, length, verdict) of each."""

@@ -26,6 +26,7 @@ import msgspec
 from .errors import TapeError
 
 __all__ = [
+    "BESIDE",
     "FORMAT",
     "KEYS_MAX",
     "SESSIONS_MAX",
@@ -59,6 +60,20 @@ class Kind(IntEnum):
     START = 7  # Begin a checkpoint that STEP takes on.
     STEP = 8
     FORK = 9  # In a tape for `sessions`: what follows runs side by side, a task for each session.
+    TRUNCATE = 10  # Drop the log below the oldest record that is still some key's newest.
+    # Only in a tape for `sessions`; one after another they are nothing.
+    START_READ = 11  # Begun; ends with COMPLETE where the device has to be asked.
+    START_RMW = 12
+    COMPLETE = 13
+    RESUME = 14  # Close the session, and take it up again.
+    UPSERT_MANY = 15  # The key and the next, in one batch.
+    READ_MANY = 16
+    ITEMS = 17  # All live keys.
+    SCAN = 18  # The log's records.
+
+
+# What means nothing to sessions one after another.
+BESIDE: Final = frozenset({Kind.FORK, *(kind for kind in Kind if kind >= Kind.START_READ)})
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -85,6 +100,7 @@ class Era(msgspec.Struct, frozen=True, omit_defaults=True):
     crash: Crash | None = None
     switches: tuple[int, ...] = ()  # Preemptions, for the scheduler.
     faults: tuple[int, ...] = ()  # The fault plan.
+    damage: tuple[int, ...] = ()  # What the medium comes to, before the store is opened or right after.
 
 
 class Tape(msgspec.Struct, frozen=True, omit_defaults=True):

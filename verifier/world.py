@@ -12,63 +12,42 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Final
+from contextlib import suppress
 
-import msgspec
+from engine import EngineError
+from faultfs import survivor_image
 
-from engine import InvariantError
-from faultfs import FaultDevice, survivor_image
-
-from .concurrent import SESSIONS, SessionsRun, play_sessions
+from .concurrent import SESSIONS, play_sessions
+from .decay import Decay
+from .doubts import Doubts, settle
 from .geometries import make_faster
 from .history import Observation, Passage, Segment, crash_index
-from .model import Model, Result, session_name
-from .prefix import judge_recovery, judge_report, show
+from .model import Issued, Model, Result, longest_cut, session_name
+from .prefix import judge_report
+from .queries import audit, compare_probe, failed, judge_probe, recovered_bound
+from .rot import Damage
+from .run import Run, difference, plain, text
 from .subjects import Bound, MakeStore, Subject
-from .tape import KEYS_MAX, Era, Kind, Operation, Tape
+from .tape import BESIDE, Era, Kind, Operation, Tape
 from .verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["Run", "World", "failed", "judge_probe", "play", "recovered_bound"]
-
-_PROBED: Final = [b"key-%d" % number for number in range(KEYS_MAX)]  # Deleted ones too.
-
-
-@dataclass(slots=True)
-class Run:
-    """What came of a tape: its segments, and the first objection."""
-
-    tape: Tape
-    segments: list[Segment] = field(default_factory=list)
-    verdict: Verdict = OK
-    beside: SessionsRun | None = None  # Of a tape whose sessions ran side by side; it has no segments.
-
-    def digest(self) -> str:
-        """A hash of everything that happened: device events, results, acknowledgements, verdict."""
-        if self.beside is not None:
-            return self.beside.digest()
-        state = blake2b(digest_size=16)
-        for segment in self.segments:
-            state.update(segment.trace.digest().encode())
-            for seen in segment.observations:
-                state.update(f"{seen.index}|{seen.what}|{seen.returned}|{seen.expected}\n".encode())
-            for index, bound in segment.acks:
-                state.update(f"{index}|{_plain(bound)}\n".encode())
-        state.update(msgspec.json.encode(self.verdict))
-        return state.hexdigest()
+__all__ = ["Run", "World", "audit", "failed", "judge_probe", "play", "recovered_bound"]
 
 
 class World:
     """Plays eras one by one; the caller may look around between them."""
 
-    def __init__(self, make_store: MakeStore, floor: Bound | None = None) -> None:
+    def __init__(
+        self, make_store: MakeStore, floor: Bound | None = None, *, has_faults: bool = False
+    ) -> None:
         self.make_store = make_store
         self.model = Model()
-        self.device = FaultDevice()
+        self.doubts = Doubts(has_faults=has_faults)
+        self.device = self.doubts.disk()
         self.device.label = "OPEN"
         self.subject: Subject | None = None
         self.verdict: Verdict = OK
+        self.decay = Decay()
         self._at_start: Mapping[int, int] = {}
         self.segment = Segment(self.device.trace, {} if floor is None else floor)
 
@@ -78,19 +57,26 @@ class World:
         """Open the store on the device as it is; False if an oracle objects."""
         passage = Passage(len(self.device.trace), list(self.model.history))
         self.segment.passages.append(passage)
+        self.doubts.reopen(self.device.trace)
         try:
             self.subject = self.make_store(self.device)
             if self.device.label == "OPEN":
                 self.device.label = ""  # A subject that does not label its calls has none.
-            content = self.subject.read_all()
-            audit(self.subject)
+            with self.doubts.unharmed():
+                content = self.subject.read_all()
+                audit(self.subject)
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
-            return self._object(failed("openable", Breach.UNOPENABLE, error))
+            return self._fail("openable", Breach.UNOPENABLE, error) and self._abandon()
+        if not self._has_returned(is_entry=False):
+            return False
         recovered = recovered_bound(self.subject)
         index = len(self.device.trace)
-        verdict = judge_recovery(self.model.history, self._acked(), recovered, content)
+        verdict, self.model.history = self.doubts.judge_recovery(
+            self.model.history, self._acked(), recovered, content
+        )
         if verdict != OK:
             return self._object(verdict)
+        self.doubts.unresolved = None
         self._rebase(recovered, content)
         passage.opened = index
         passage.recovered = recovered
@@ -104,7 +90,7 @@ class World:
         if isinstance(recovered, Mapping):
             self.model.recover(recovered)
             return
-        count = recovered if recovered is not None else _longest_cut(self.model, content)
+        count = recovered if recovered is not None else longest_cut(self.model.history, content)
         self.model.history = self.model.history[:count]
         self.model.recover({each.session: each.serial for each in self.model.history})
 
@@ -118,12 +104,29 @@ class World:
             return True
         subject, self.subject = self.subject, None
         self.device.label = "CLOSE"
+        self.doubts.begin(self.device.trace)
         try:
             subject.close()
         except Exception as error:  # noqa: BLE001
-            return self._object(failed("model", Breach.ERROR, error))
+            if not self._fail("model", Breach.ERROR, error):
+                return False
+        else:
+            if not self._has_returned(is_entry=False):
+                return False
         self.device.acquire(self)  # A closed device opens again for its next owner.
         self.device.release(self)
+        self.device.label = "OPEN"
+        verdict = self.decay.rest(self.device, subject, self.model.history)
+        return verdict == OK or self._object(verdict)
+
+    def _abandon(self) -> bool:
+        """A store that may refuse has refused: nothing more is asked of it."""
+        subject, self.subject = self.subject, None
+        if subject is not None:
+            with suppress(EngineError), self.doubts.unharmed():
+                subject.close()
+            self.device.acquire(self)
+            self.device.release(self)
         self.device.label = "OPEN"
         return True
 
@@ -131,11 +134,13 @@ class World:
         """The power goes at `index` of the trace; a new segment begins with what survives."""
         ended = self.segment
         image = survivor_image(ended.trace, index, digits, law)
+        self.decay.cut(ended.trace)
         self.model.history = list(ended.issued_by(index))
-        self.device = FaultDevice(image)
+        owed = self.doubts.cut(ended.trace, index)
+        self.device = self.doubts.disk(image)
         self.device.label = "OPEN"
         self.subject = None
-        self.segment = Segment(self.device.trace, ended.acked_by(index))
+        self.segment = Segment(self.device.trace, ended.acked_by(owed))
         return ended
 
     # -- steps -------------------------------------------------------------------------------------
@@ -146,15 +151,20 @@ class World:
         kind = Kind(operation.kind)
         if kind is Kind.REOPEN:
             return self.close() and self.open()
-        if kind is Kind.FORK:
+        if kind in BESIDE:
             return True  # One after another, there is nothing to begin.
+        if self.subject is None and self.doubts.has_faults:
+            return True  # It could not be opened, and may say so.
+        self.doubts.begin(self.device.trace)
         try:
             if kind is Kind.CHECKPOINT:
                 return self._checkpoint()
             if kind in (Kind.START, Kind.STEP):
                 return self._step_checkpoint(kind)
+            if kind is Kind.TRUNCATE:
+                return self._truncate()
         except Exception as error:  # noqa: BLE001
-            return self._object(failed("model", Breach.ERROR, error))
+            return self._fail("model", Breach.ERROR, error)
         return self._apply(operation)
 
     def _apply(self, operation: Operation) -> bool:
@@ -166,14 +176,14 @@ class World:
         try:
             returned: Result = self.subject.apply(issued)
         except Exception as error:  # noqa: BLE001
-            return self._object(failed("model", Breach.ERROR, error))
+            return self._fail("model", Breach.ERROR, error) and self._settle(issued)
+        if not self._has_returned():
+            return False
         expected = self.model.apply(issued)
         what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
-        self._observe(what, operation.session, _text(returned), _text(expected))
+        self._observe(what, operation.session, text(returned), text(expected))
         if returned != expected:
-            detail = (
-                f"{session_name(issued.session)} {what}: expected {_text(expected)}, got {_text(returned)}"
-            )
+            detail = f"{session_name(issued.session)} {what}: expected {text(expected)}, got {text(returned)}"
             return self._object(Violation("model", Breach.WRONG_RESULT, detail))
         return True
 
@@ -181,6 +191,8 @@ class World:
         assert self.subject is not None
         at_least = self._at_start if self._is_checkpointing() else dict(self.model.issued)
         bound = self.subject.checkpoint()
+        if not self._has_returned():
+            return False
         # A subject that counts nothing promises everything it was given.
         return self._acknowledge(dict(self.model.issued) if bound is None else bound, at_least)
 
@@ -189,21 +201,57 @@ class World:
         if start is None or step is None:
             return True  # The subject's checkpoints are one step.
         if kind is Kind.START:
-            if not self._is_checkpointing():
+            is_entry = not self._is_checkpointing()
+            if is_entry:
                 self._at_start = dict(self.model.issued)
             start()
-            return True
+            return self._has_returned(is_entry=is_entry)
+        is_entry = self._is_checkpointing()
         bound = step()
-        if bound is None:
-            return True
-        return self._acknowledge(bound, self._at_start)
+        is_fine = self._has_returned(is_entry=is_entry)
+        return is_fine and (bound is None or self._acknowledge(bound, self._at_start))
 
     def _is_checkpointing(self) -> bool:
         """Whether the subject has a checkpoint under way that was taken apart into steps."""
         return bool(getattr(self.subject, "is_checkpointing", False))
 
+    def _truncate(self) -> bool:
+        """Content is as before; a subject that cannot has nothing to do."""
+        getattr(self.subject, "truncate", bool)()
+        return self._has_returned(is_entry=hasattr(self.subject, "truncate"))
+
+    def _settle(self, issued: Issued) -> bool:
+        """After an operation that raised: whether it took its serial, and whether it had its effect."""
+        passage = self.segment.passages[-1]
+        serials = getattr(self.subject, "serials", lambda: {issued.session: issued.serial})()
+        if serials.get(issued.session, 0) < issued.serial:
+            del passage.history[-1], passage.issued_at[-1]
+            return True
+        if self.doubts.is_poisoned:
+            self.doubts.unresolved = issued
+            self.model.apply(issued)
+            return True
+        assert self.subject is not None
+        try:
+            with self.doubts.unharmed():
+                content = self.subject.read_all()
+        except Exception as error:  # noqa: BLE001
+            return self._fail("model", Breach.ERROR, error) and self._abandon()
+        settled = settle(issued, content, self.model.content)
+        if settled is None:
+            what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
+            return self._object(Violation("model", Breach.WRONG_VALUE, f"{what} raised and is half done"))
+        passage.history[-1] = settled
+        self.model.apply(settled)
+        return True
+
+    def _has_returned(self, *, is_entry: bool = True) -> bool:
+        """The call that began has returned: whether it may have."""
+        verdict = self.doubts.judge_return(is_entry=is_entry)
+        return verdict == OK or self._object(verdict)
+
     def _acknowledge(self, bound: Bound, at_least: Mapping[int, int]) -> bool:
-        self._observe("checkpoint", -1, _plain(bound), "")
+        self._observe("checkpoint", -1, plain(bound), "")
         verdict = judge_report(self.model.history, self._acked(), bound, at_least)
         if verdict != OK:
             return self._object(verdict)
@@ -218,25 +266,32 @@ class World:
         """At the end of an era: content against the model, the subject's own audit."""
         if self.subject is None:
             return self.verdict == OK
+        self.doubts.begin(self.device.trace)
         try:
-            content = self.subject.read_all()
-            audit(self.subject)
+            with self.doubts.unharmed():
+                content = self.subject.read_all()
+                audit(self.subject)
         except Exception as error:  # noqa: BLE001
-            return self._object(failed("model", Breach.ERROR, error))
+            return self._fail("model", Breach.ERROR, error)
+        if not self._has_returned():
+            return False
         if content != self.model.content:
-            model = self.model.content
-            key = min(key for key in content.keys() | model.keys() if content.get(key) != model.get(key))
-            detail = f"{key.decode()}: expected {show(model.get(key))}, found {show(content.get(key))}"
+            detail = difference(self.model.content, content)
             return self._object(Violation("model", Breach.WRONG_VALUE, detail))
         return True
 
     def probe(self) -> bool:
         """At the end of a run, for it opens a session: whether reads find what the audit's road lists."""
-        verdict = judge_probe(self.subject, self.model.content)
+        self.doubts.begin(self.device.trace)
+        try:
+            with self.doubts.unharmed():
+                verdict = compare_probe(self.subject, self.model.content)
+        except Exception as error:  # noqa: BLE001
+            return self._fail("openable", Breach.UNOPENABLE, error)
         return verdict is None or self._object(verdict)
 
     def _acked(self) -> Bound:
-        return self.segment.acked_by(len(self.device.trace))
+        return self.segment.acked_by(self.doubts.owed_at(self.device.trace))
 
     def _observe(self, what: str, session: int, returned: str, expected: str) -> None:
         seen = Observation(len(self.device.trace), what, session, returned, expected)
@@ -244,8 +299,14 @@ class World:
 
     def _object(self, verdict: Verdict) -> bool:
         if self.verdict == OK:
-            self.verdict = verdict
+            self.verdict = self.decay.judge(verdict)
         return False
+
+    def _fail(self, oracle: str, breach: Breach, error: Exception) -> bool:
+        if self.doubts.excuses(error):
+            return True
+        is_struck = self.decay.is_struck
+        return self._object(self.decay.hear(error) if is_struck else failed(oracle, breach, error))
 
 
 def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
@@ -253,7 +314,8 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
     if tape.subject == SESSIONS:
         beside = play_sessions(tape)
         return Run(tape, [], beside.verdict, beside)
-    world = World(make_store or make_faster(tape.geometry, tape.kernels))
+    has_faults = any(era.faults for era in tape.eras)
+    world = World(make_store or make_faster(tape.geometry, tape.kernels), has_faults=has_faults)
     run = Run(tape)
     for number, era in enumerate(tape.eras, 1):
         if not _play_era(world, era):
@@ -269,65 +331,17 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
             run.segments.append(world.cut(index, era.crash.survivors, tape.law))
     run.segments.append(world.segment)
     run.verdict = world.verdict
+    run.damaged = world.decay.told
     return run
 
 
 def _play_era(world: World, era: Era) -> bool:
-    return world.open() and all(world.step(operation) for operation in era.program)
-
-
-def audit(subject: Subject) -> None:
-    """The subject's own check, if it has one."""
-    check = getattr(subject, "check", None)
-    if check is not None:
-        check()
-
-
-def recovered_bound(subject: Subject) -> Bound | None:
-    """The cut that the subject says it came back to, if it says."""
-    recovered = getattr(subject, "recovered", None)
-    bound: Bound | None = recovered() if recovered is not None else None
-    return bound
-
-
-def judge_probe(subject: Subject | None, content: dict[bytes, bytes]) -> Violation | None:
-    """Whether operations read what the subject lists; None where they do, or it cannot be asked."""
-    probe = getattr(subject, "probe", None)
-    if probe is None:
-        return None
-    try:
-        found: dict[bytes, bytes] = probe(_PROBED)
-    except Exception as error:  # noqa: BLE001
-        return failed("openable", Breach.UNOPENABLE, error)
-    if found == content:
-        return None
-    key = min(key for key in found.keys() | content.keys() if found.get(key) != content.get(key))
-    detail = f"{key.decode()}: listed {show(content.get(key))}, a read finds {show(found.get(key))}"
-    return Violation("structure", Breach.WRONG_VALUE, detail)
-
-
-def _longest_cut(model: Model, content: dict[bytes, bytes]) -> int:
-    """The longest prefix, in issue order, that explains the content."""
-    from_the_end = range(len(model.history), -1, -1)
-    for count in from_the_end:
-        candidate = Model()
-        for issued in model.history[:count]:
-            candidate.apply(issued)
-        if candidate.content == content:
-            return count
-    return 0
-
-
-def failed(oracle: str, breach: Breach, error: Exception) -> Violation:
-    """What an exception of the subject amounts to."""
-    if isinstance(error, InvariantError):
-        return Violation("structure", Breach.BROKEN_INVARIANT, f"{error}")
-    return Violation(oracle, breach, f"{type(error).__name__}: {error}")
-
-
-def _text(result: Result) -> str:
-    return show(result) if result is None or isinstance(result, bytes) else str(result)
-
-
-def _plain(bound: Bound) -> str:
-    return str(dict(sorted(bound.items()))) if isinstance(bound, Mapping) else str(bound)
+    world.doubts.arm(world.device, era.faults)
+    damage = Damage.of(era.damage)
+    if not damage.moment:
+        world.decay.strike(world.device, damage)
+    if not world.open():
+        return False
+    if damage.moment:
+        world.decay.strike(world.device, damage)
+    return all(world.step(operation) for operation in era.program)

@@ -14,8 +14,9 @@ from verifier.mutants.bank import BANK, CONTROL, find
 from verifier.mutants.bank_concurrency import CONCURRENCY
 from verifier.mutants.hook import edit, install, read_source
 from verifier.mutants.hunt import OPERATIONS_MAX, Row, kill, matrix
-from verifier.mutants.planted import SCHEDULES, Mutant
+from verifier.mutants.planted import CONTRACT, SCHEDULES, Mutant
 from verifier.mutants.preempt import programs
+from verifier.profiles import STAGES
 from verifier.verdict import Breach, Violation
 from verifier.world import play
 
@@ -35,13 +36,14 @@ def test_old_text_stands_once_and_the_edit_compiles_to_something_else(mutant: Mu
 def test_every_bug_has_an_ancestor_and_a_kind(mutant: Mutant) -> None:
     assert mutant.ancestor.partition(":")[2].strip()
     of_programs = {"model", "prefix", "serials", "openable", "structure", "contract"}
-    assert mutant.oracle in of_programs | {"linearizable", "progress"}
+    assert mutant.oracle in of_programs | {"linearizable", "progress", "faults", "damage", "pagecache"}
+    assert mutant.search in {*STAGES, CONTRACT}
     assert mutant.breach in Breach.__members__
 
 
-def test_names_are_unique_and_at_most_two_bugs_are_in_the_device() -> None:
+def test_names_are_unique_and_at_most_four_bugs_are_in_the_device() -> None:
     assert len({mutant.name for mutant in ALL}) == len(ALL)
-    assert sum(mutant.module == "engine.device" for mutant in BANK) <= 2
+    assert sum(mutant.module == "engine.device" for mutant in BANK) <= 4
     assert len(BANK) >= 14
 
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 from itertools import chain, pairwise
 from random import Random
 
-from verifier.concurrent import SessionsProgram, split
+from verifier.concurrent import FAR_LANE, SessionsProgram, lanes_of, split
 from verifier.interleavings import (
     SETTINGS,
     alone,
+    batches,
+    begun,
     deeper,
+    hunted_tapes,
     pairs,
     portfolio,
     random_lanes,
+    resumed,
     search_lanes,
+    small_tapes,
     tape_of,
+    truncated,
+    walks,
     wider,
 )
 from verifier.schedule import Bounded, Scheduler
@@ -22,7 +29,7 @@ from verifier.tape import Kind, Operation, clamp
 
 
 def sessions(program: tuple[Operation, ...]) -> set[int]:
-    return {each.session for each in split(program)[1] if each.kind < Kind.CHECKPOINT}
+    return {lane for lane in lanes_of(split(program)[1]) if lane != FAR_LANE}
 
 
 def test_every_pair_stands_in_every_setting() -> None:
@@ -44,6 +51,51 @@ def test_one_session_comes_before_two_and_programs_are_tapes() -> None:
     assert max(len(sessions(program)) for program in wider()) == 3
     for program in chain(alone(), pairs(), wider(), deeper()):
         assert all(clamp(operation) == operation for operation in program)
+
+
+def test_each_of_the_rarer_kinds_stands_beside_another_lane() -> None:
+    families = {
+        begun: {Kind.START_READ, Kind.START_RMW, Kind.COMPLETE},
+        resumed: {Kind.RESUME},
+        batches: {Kind.UPSERT_MANY, Kind.READ_MANY},
+        walks: {Kind.ITEMS, Kind.SCAN},
+        truncated: {Kind.TRUNCATE},
+    }
+    for family, kinds in families.items():
+        programs = list(family())
+        assert len(programs) == len(set(programs))
+        seen = [{each.kind for each in split(program)[1]} for program in programs]
+        assert all(here & kinds for here in seen)
+        assert set().union(*seen) >= kinds
+        assert all(len(lanes_of(split(program)[1])) > 1 for program in programs)
+
+
+def test_all_small_programs_are_listed_in_one_place() -> None:
+    tapes = list(small_tapes("narrow"))
+    assert len(tapes) == len(set(tapes)) > 1_000
+    programs = {tape.eras[0].program for tape in tapes}
+    for family in (alone, pairs, wider, batches, walks, truncated, resumed, begun):
+        assert programs >= set(family())
+    assert {tape.geometry for tape in tapes} == {"narrow", "roomy", "paired"}
+    assert list(hunted_tapes(0, "linearizable"))[: len(tapes)] == tapes
+    for oracle in ("linearizable", "prefix"):
+        assert set(hunted_tapes(1, oracle)) >= set(tapes[len(list(alone())) :])
+    assert {each.kind for each in split(next(hunted_tapes(1, "prefix")).eras[0].program)[1]} >= {
+        Kind.CHECKPOINT
+    }
+
+
+def test_of_many_pages_one_is_read_only_above_head() -> None:
+    (tape, *_) = [tape for tape in small_tapes("narrow") if tape.geometry == "roomy"]
+    program = SessionsProgram(tape)
+    scheduler = Scheduler()
+    calls = program.setup(scheduler)
+    before = program._subject.store.stats()
+    scheduler.run(calls)
+    after = program._subject.store.stats()
+    assert before.head == before.safe_read_only
+    assert after.head > before.head
+    assert after.safe_read_only > after.head
 
 
 def test_settings_leave_the_key_where_they_say() -> None:

@@ -132,5 +132,13 @@ def test_store_that_stands_the_tape_is_told_so() -> None:
     assert found.why == "the tape shows no violation"
 
 
+@pytest.mark.parametrize("law", ["posix_split", "ext4"])
+def test_other_laws_are_mended_too(law: str) -> None:
+    program = Tape((Era((_UPSERT, _CHECKPOINT)),), law=law)
+    found = _mend(_forgetting("tables"), program)
+    assert _is_mended(_forgetting("tables"), found.syncs, program)
+    assert found.syncs
+
+
 def test_it_is_the_same_every_time() -> None:
     assert _mend(_forgetting("segment")) == _mend(_forgetting("segment"))

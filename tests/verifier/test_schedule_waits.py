@@ -10,7 +10,7 @@ import pytest
 
 from engine import atomics
 from engine.runtime import Ticket
-from verifier.schedule import RandomWalk, Record, Scheduler
+from verifier.schedule import RandomWalk, Record, Replay, Scheduler
 from verifier.verdict import OK, Breach, Violation
 
 Call = Callable[[], object]
@@ -43,6 +43,22 @@ def test_until_is_asked_again_only_when_others_moved() -> None:
     results = scheduler.run([lambda: scheduler.until("two", is_set), go]).results
     assert results[0] is True
     assert asked == [1, 1]
+
+
+def test_access_carried_out_after_the_question_is_news() -> None:
+    """Task 0 is taken off before its only write: task 1 asks in vain, and asks again before task 2 goes."""
+    space = memoryview(bytearray(8)).cast("Q")
+    scheduler = Scheduler(Replay((1, 1)))
+    scheduler.share(space, "cell")
+    record = scheduler.run(
+        [
+            lambda: atomics.store(space, 0, 1),
+            lambda: scheduler.until("the cell", lambda: atomics.load(space, 0) == 1),
+            lambda: scheduler.turn("whatever"),
+        ]
+    )
+    assert record.verdict == OK
+    assert [task for task, _, _ in record.runs()] == [0, 1, 0, 1, 2]
 
 
 def test_condition_may_be_interleaved() -> None:

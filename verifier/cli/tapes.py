@@ -113,6 +113,8 @@ def check_playable(tape: Tape) -> None:
     for number, era in enumerate(tape.eras, 1):
         if era.faults:
             raise UnsupportedTapeError(f"era {number} has faults: this release plays none")
+        if era.damage and tape.subject == SESSIONS:
+            raise UnsupportedTapeError(f"era {number} has damage: none comes to sessions side by side")
         if era.switches and tape.subject != SESSIONS:
             raise UnsupportedTapeError(f"era {number} has switches: its sessions run one after another")
     if tape.subject == SESSIONS and (len(tape.eras) > 1 or tape.eras[0].crash is not None):

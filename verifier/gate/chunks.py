@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from ..crashes import Coverage, Finding, exhaust, search_tape
 from ..machine import run_machine
-from ..mutants.bank import BANK
+from ..mutants.bank import BANK, find
 from ..mutants.hunt import kill
 from ..profiles import CrashPlan, ModelPlan, MutantsPlan
 from ..programs import count_programs, random_tapes, small_programs
@@ -33,6 +33,7 @@ __all__ = [
     "RandomTapes",
     "Result",
     "SmallPrograms",
+    "bound_name",
     "cut_crash",
     "cut_model",
     "cut_mutants",
@@ -83,6 +84,11 @@ class Examples:
         return Result(coverage, finding)
 
 
+def bound_name(steps: int, geometry: str, law: str | None = None) -> str:
+    """What an exhaustive search of small programs is called; `law` where it is another than the stage's."""
+    return f"<= {steps} steps in {geometry}" + (f" under {law}" if law else "")
+
+
 @dataclass(frozen=True, slots=True)
 class SmallPrograms:
     """Programs start to stop of the list of all small ones, every crash state of each."""
@@ -94,11 +100,12 @@ class SmallPrograms:
     law: str
     limit: int
     depth: int
+    is_other: bool = False  # Whether its law is another than the stage's.
 
     @property
     def bound(self) -> str:
         """The name of the exhaustive search that it is a part of."""
-        return f"<= {self.steps} steps in {self.geometry}"
+        return bound_name(self.steps, self.geometry, self.law if self.is_other else None)
 
     def run(self) -> Result:
         programs = _all_programs(self.steps)[self.start : self.stop]
@@ -135,6 +142,11 @@ class PlantedBug:
     name: str
     seed: int
 
+    @property
+    def cost(self) -> int:
+        """Schedules of two preemptions are many more than those of one, and those than crash states."""
+        return find(self.name).preemptions
+
     def run(self) -> Result:
         row = kill(self.name, seed=self.seed)
         coverage = Coverage(programs=row.programs, distinct=row.distinct, checked=row.checked)
@@ -151,6 +163,7 @@ class PlantedBug:
             ),
             sessions=row.sessions,
             preemptions=row.preemptions,
+            stage=row.stage,
         )
         return Result(coverage, planted=planted, unknown=f"{row.name}: {row.unknown}" if row.unknown else "")
 
@@ -166,17 +179,26 @@ def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
 
 
 def cut_crash(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
-    """Slices of the small programs in each geometry, then random tapes."""
-    small, large = plan.exhaustive, plan.random
-    total = sum(count_programs(steps) for steps in range(small.steps + 1))
+    """Slices of the small programs in each geometry and under each other law, then random tapes."""
+    small, large, others = plan.exhaustive, plan.random, plan.others
     for geometry in small.geometries:
-        for start in range(0, total, small.chunk):
-            stop = min(start + small.chunk, total)
+        for start, stop in _slices(small.steps, small.chunk):
             yield SmallPrograms(start, stop, small.steps, geometry, law, plan.limit, plan.depth)
+    if others is not None:
+        for other in others.laws:
+            for start, stop in _slices(others.steps, others.chunk):
+                yield SmallPrograms(
+                    start, stop, others.steps, others.geometry, other, plan.limit, plan.depth, is_other=True
+                )
     for start in range(0, large.tapes, large.chunk):
         count = min(large.chunk, large.tapes - start)
         own = f"{seed}:{start}"
         yield RandomTapes(own, count, large.steps, large.geometries, law, plan.limit, plan.depth)
+
+
+def _slices(steps: int, chunk: int) -> Iterator[tuple[int, int]]:
+    total = sum(count_programs(length) for length in range(steps + 1))
+    return ((start, min(start + chunk, total)) for start in range(0, total, chunk))
 
 
 def cut_mutants(plan: MutantsPlan, seed: int) -> Iterator[Chunk]:

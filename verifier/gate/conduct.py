@@ -10,7 +10,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor
 from pathlib import Path
 from time import monotonic
@@ -19,25 +19,22 @@ from typing import Final
 from faultfs import Law
 
 from ..crashes import Coverage
-from ..profiles import CrashPlan, Floor, ModelPlan, Profile, SchedulePlan
-from ..programs import count_programs
+from ..profiles import Profile
 from ..verdict import Violation
-from .chunks import Chunk, Result, SmallPrograms, cut_crash, cut_model, cut_mutants
-from .document import NO_LAW, Bound, GateReport, Stage, Violated
+from .chunks import Chunk, Result
+from .document import Bound, GateReport, Stage, Violated
 from .findings import take_down
-from .interleaved import SmallLanes, bound_name, count_lanes, cut_schedule
 from .lanes import Lanes
-from .stressed import cut_stress
+from .stages import stages_of
 
 __all__ = ["Progress", "run_gate"]
 
 # Stage, chunks done, chunks in all.
 Progress = Callable[[str, int, int], None]
 _FIGURES: Final = (
-    *("programs", "distinct", "checked", "read_paths"),
-    *("bounded", "after_checkpoint", "several_eras"),
+    *("programs", "vectors", "contents", "distinct", "checked", "judged", "read_paths"),
+    *("bounded", "closed", "sampled", "missed", "after_checkpoint", "several_eras"),
 )
-_MUTANTS_LAW: Final = "posix"
 
 
 def run_gate(
@@ -69,7 +66,7 @@ def run_gate(
     otherwise = f"powercut gate --profile {profile.name} --seed {seed}" + (f" --law {law}" if law else "")
     try:
         with Lanes(jobs, executor) as lanes:
-            for name, stage, chunks in _stages(profile, law, seed):
+            for name, stage, chunks in stages_of(profile, law, seed):
                 report.stages[name] = stage
                 _run_stage(name, stage, chunks, lanes, deadline, progress, findings_folder, otherwise)
                 if stage.violations or stage.unstable:
@@ -82,55 +79,6 @@ def run_gate(
     report.seconds = round(monotonic() - started, 2)
     report.conclude()
     return report
-
-
-def _stages(profile: Profile, law: str | None, seed: int) -> Iterator[tuple[str, Stage, list[Chunk]]]:
-    if (model := profile.model) is not None:
-        yield "model", _stage(model, law), list(cut_model(model, law or model.law, seed))
-    if (crash := profile.crash) is not None:
-        stage = _stage(crash, law)
-        stage.bounds = [_bound(crash, geometry, stage.law) for geometry in crash.exhaustive.geometries]
-        yield "crash", stage, list(cut_crash(crash, stage.law, seed))
-    if (schedule := profile.schedule) is not None:
-        stage = Stage(NO_LAW, schedule.floor)
-        stage.bounds = [_lanes_bound(schedule, geometry) for geometry in schedule.exhaustive.geometries]
-        yield "schedule", stage, list(cut_schedule(schedule, seed))
-    if (stress := profile.stress) is not None:
-        yield "stress", Stage(NO_LAW, stress.floor), list(cut_stress(stress, seed))
-    if (mutants := profile.mutants) is not None:
-        yield "mutants", Stage(_MUTANTS_LAW, mutants.floor), list(cut_mutants(mutants, seed))
-
-
-def _stage(plan: ModelPlan | CrashPlan, law: str | None) -> Stage:
-    if law is None or law == plan.law:
-        return Stage(plan.law, plan.floor)
-    programs = plan.floor.get("programs", 1)
-    floor: Floor = {"programs": programs, "checked": 1}
-    return Stage(law, floor)
-
-
-def _bound(plan: CrashPlan, geometry: str, law: str) -> Bound:
-    steps = plan.exhaustive.steps
-    total = sum(count_programs(length) for length in range(steps + 1))
-    return Bound(
-        f"<= {steps} steps in {geometry}",
-        law,
-        plan.depth,
-        "programs: sum of (14^n + 3*2^n)/4 for n = 0.."
-        f"{steps}; crash states: sum over crash points of the product of the lengths of the chains",
-        programs=total,
-    )
-
-
-def _lanes_bound(plan: SchedulePlan, geometry: str) -> Bound:
-    return Bound(
-        bound_name(plan.exhaustive.preemptions, geometry),
-        NO_LAW,
-        0,
-        "schedules: 1, and for each of c - 1 preemptions, over the contended points after its last one, the "
-        "sum of the other tasks that can go on there",
-        programs=count_lanes(),
-    )
 
 
 def _run_stage(
@@ -186,8 +134,9 @@ def _untaped(objection: Violation, coverage: Coverage, otherwise: str) -> Violat
 
 def _merge(stage: Stage, chunk: Chunk, result: Result) -> None:
     _add(stage, result.coverage)
-    if isinstance(chunk, SmallPrograms | SmallLanes):
-        bound = next(bound for bound in stage.bounds if bound.name == chunk.bound)
+    name = getattr(chunk, "bound", None)
+    if name is not None:
+        bound = next(bound for bound in stage.bounds if bound.name == name)
         bound.programs_visited += result.coverage.programs
         bound.legal += result.coverage.legal
         bound.visited += result.coverage.visited

@@ -84,6 +84,7 @@ class Hunted(msgspec.Struct):
     why: str = ""  # Why it was not killed.
     sessions: int = 1  # Side by side, in the program that shows it.
     preemptions: int = 0  # In the schedule that shows it; with fewer this program does not.
+    stage: str = ""  # Whose search must find it; `contract`: the device's contract, outside of any stage.
 
 
 class Stage(msgspec.Struct):
@@ -92,12 +93,18 @@ class Stage(msgspec.Struct):
     law: str
     floor: Floor
     programs: int = 0
-    distinct: int = 0
-    checked: int = 0
+    vectors: int = 0  # What the search came down to, rung by rung: version vectors by formula,
+    contents: int = 0  # contents,
+    distinct: int = 0  # contents by program and acknowledgement,
+    checked: int = 0  # openings;
+    judged: int = 0  # and judgements.
     read_paths: int = 0
     after_checkpoint: int = 0
     several_eras: int = 0
-    bounded: int = 0
+    bounded: int = 0  # Crash points of more states than the limit,
+    closed: int = 0  # such that were exhausted by what recovery reads, and are none of these,
+    sampled: int = 0  # and such that were sampled; contents that are
+    missed: int = 0  # still missing there, by estimate.
     killed: int = 0
     reached: dict[str, int] = {}
     fired: dict[str, int] = {}

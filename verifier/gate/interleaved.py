@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from random import Random
 
 from ..crashes import Coverage, Finding
-from ..interleavings import Searched, alone, pairs, portfolio, random_lanes, search_lanes, tape_of, wider
+from ..interleavings import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ..profiles import SchedulePlan
 from ..schedule import Bounded
-from ..tape import Operation
+from ..tape import Tape
 from .chunks import Chunk, Result
 
 __all__ = ["RandomLanes", "SmallLanes", "bound_name", "count_lanes", "cut_schedule"]
@@ -41,8 +40,7 @@ class SmallLanes:
 
     def run(self) -> Result:
         result = Result()
-        for program in _programs()[self.start : self.stop]:
-            tape = tape_of(program, self.geometry)
+        for tape in _tapes(self.geometry)[self.start : self.stop]:
             searched = search_lanes(tape, [Bounded(self.preemptions, self.limit)], self.limit)
             _count(result, searched)
             result.coverage.bounded += not searched.is_complete
@@ -90,8 +88,8 @@ def bound_name(preemptions: int, geometry: str) -> str:
 
 
 def count_lanes() -> int:
-    """How many small programs there are."""
-    return len(_programs())
+    """How many small programs there are, in whichever geometry."""
+    return len(_tapes("narrow"))
 
 
 def cut_schedule(plan: SchedulePlan, seed: int) -> Iterator[Chunk]:
@@ -106,6 +104,6 @@ def cut_schedule(plan: SchedulePlan, seed: int) -> Iterator[Chunk]:
         yield RandomLanes(f"{seed}:{start}", count, large.schedules, large.geometries)
 
 
-@lru_cache(maxsize=1)
-def _programs() -> list[tuple[Operation, ...]]:
-    return list(chain(alone(), pairs(), pairs(has_checkpoint=True), wider()))
+@lru_cache(maxsize=4)
+def _tapes(geometry: str) -> list[Tape]:
+    return list(small_tapes(geometry))

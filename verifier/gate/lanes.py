@@ -1,7 +1,8 @@
 """Lanes: the processes of a gate, and the chunks that go through them.
 
 Invariants
-  1  results come in the order of the chunks, whatever the order in which they end
+  1  results come in the order of the chunks, whatever the order in which they are begun or end: where
+     several run at once the dearest are begun first, so that none is left alone at the end
   2  after a budget is spent no further chunk is handed out; those handed out are waited for
   3  Ctrl-C is the parent's alone: it is held back from a lane since before the lane is born, and
      the lane ends when it is told to, or with its parent
@@ -17,7 +18,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar
 
@@ -47,21 +48,26 @@ class Lanes:
         self, chunks: Iterable[Chunk], is_over: Callable[[], bool]
     ) -> Generator[tuple[Chunk, Result | Exception], None, None]:
         """Each chunk with its result, or with what went wrong in it, until `is_over`."""
-        rest = iter(chunks)
-        out: deque[tuple[Chunk, Future[Result]]] = deque()
+        every = list(chunks)
+        rest = deque(range(len(every)))
+        if self._window > 1:
+            rest = deque(sorted(rest, key=lambda number: -_cost(every[number])))
+        out: dict[int, Future[Result]] = {}
         try:
-            while True:
-                while len(out) < self._window and not is_over():
-                    chunk = next(rest, None)
-                    if chunk is None:
+            for number, chunk in enumerate(every):
+                while not (number in out and out[number].done()):
+                    under_way = [future for future in out.values() if not future.done()]
+                    if rest and len(under_way) < self._window and not is_over():
+                        begun = rest.popleft()
+                        out[begun] = self._submit(_run, every[begun])
+                    elif under_way:
+                        wait(under_way, return_when=FIRST_COMPLETED)
+                    else:
                         break
-                    out.append((chunk, self._submit(_run, chunk)))
-                if not out:
-                    return
-                chunk, future = out.popleft()
-                yield chunk, _outcome(future)
+                if number in out:
+                    yield chunk, _outcome(out.pop(number))
         finally:
-            for _, future in out:
+            for future in out.values():
                 future.cancel()
 
     def _submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -121,6 +127,11 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _cost(chunk: Chunk) -> int:
+    """How dear it is among those of its stage; most chunks of a stage cost the same."""
+    return getattr(chunk, "cost", 0)
 
 
 def _run(chunk: Chunk) -> Result:

@@ -1,7 +1,7 @@
 """The bank: all planted bugs, in the order of the matrix, and the control.
 
 Invariants
-  1  names are unique; at most two bugs are in the device
+  1  names are unique; at most four bugs are in the device
   2  nothing here imports the engine, or a module that does
 """
 
@@ -11,7 +11,9 @@ from typing import Final
 
 from .bank_boundaries import BOUNDARIES
 from .bank_concurrency import CONCURRENCY
+from .bank_damage import DAMAGED
 from .bank_durability import DURABILITY
+from .bank_faults import FAULTED
 from .bank_operations import DEVICE, OPERATIONS
 from .bank_prefix import PREFIX
 from .planted import Mutant
@@ -20,7 +22,7 @@ __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *CONCURRENCY,
+    *(*FAULTED, *DAMAGED, *CONCURRENCY),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

@@ -25,6 +25,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
 """,
         "model",
         "WRONG_RESULT",
+        around=("paired", "pages"),
     ),
     Mutant(
         "frozen-page-still-written",
@@ -58,6 +59,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "VoidRange(block.version.counter, block.fuzzy_start, block.final)",
         "prefix",
         "HOLE",
+        around=("phases",),
     ),
     Mutant(
         "idle-session-left-out",
@@ -87,6 +89,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
 """,
         "structure",
         "BROKEN_INVARIANT",
+        around=("lives", "pages"),
     ),
     Mutant(
         "room-not-asked-for",
@@ -96,5 +99,6 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "    if is_spent:\n",
         "model",
         "ERROR",
+        around=("growth",),
     ),
 )

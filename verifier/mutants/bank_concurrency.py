@@ -15,9 +15,17 @@ __all__ = ["CONCURRENCY"]
 
 
 def _planted(
-    name: str, ancestor: str, module: str, old: str, new: str, oracle: str, breach: str, preemptions: int = 1
+    name: str,
+    ancestor: str,
+    module: str,
+    old: str,
+    new: str,
+    oracle: str,
+    breach: str,
+    preemptions: int = 1,
+    around: tuple[str, ...] = (),
 ) -> Mutant:
-    return Mutant(name, ancestor, module, old, new, oracle, breach, SCHEDULES, preemptions)
+    return Mutant(name, ancestor, module, old, new, oracle, breach, SCHEDULES, preemptions, around)
 
 
 _INDEX: Final = (
@@ -31,6 +39,7 @@ _INDEX: Final = (
         "",
         "structure",
         "BROKEN_INVARIANT",
+        around=("absent",),
     ),
     _planted(
         "free-entry-taken-without-cas",
@@ -41,6 +50,7 @@ _INDEX: Final = (
         "    store(index, free, w.TENTATIVE | (tag << w.TAG_SHIFT))\n",
         "linearizable",
         "WRONG_RESULT",
+        around=("absent",),
     ),
     _planted(
         "record-published-without-cas",
@@ -50,6 +60,7 @@ _INDEX: Final = (
         "    store(index, slot, (entry & ~w.ADDRESS_MASK) | address)\n",
         "structure",
         "BROKEN_INVARIANT",
+        around=("frozen",),
     ),
     _planted(
         "lost-publication-taken-for-done",
@@ -59,6 +70,7 @@ _INDEX: Final = (
         "    if not cas(index, slot, entry, (entry & ~w.ADDRESS_MASK) | address):\n        return w.DONE\n",
         "linearizable",
         "WRONG_VALUE",
+        around=("frozen",),
     ),
     _planted(
         "tail-moved-without-cas",
@@ -68,6 +80,7 @@ _INDEX: Final = (
         "        store(control, w.TAIL, address + (words << 3))\n        return address\n",
         "progress",
         "HANG",
+        around=("frozen",),
     ),
 )
 
@@ -80,6 +93,7 @@ _LOCKS: Final = (
         "    store(log, at + w.LINK, link)\n",
         "linearizable",
         "WRONG_VALUE",
+        around=("full",),
     ),
     _planted(
         "sealed-record-updated-in-place",
@@ -89,6 +103,7 @@ _LOCKS: Final = (
         "    if link & (w.LOCK | w.INVALID):\n        return w.RETRY\n    if is_ahead",
         "linearizable",
         "WRONG_VALUE",
+        around=("full",),
     ),
     _planted(
         "lock-taken-without-cas",
@@ -98,6 +113,7 @@ _LOCKS: Final = (
         "    store(log, at + w.LINK, link | w.LOCK)\n",
         "linearizable",
         "WRONG_VALUE",
+        around=("full",),
     ),
     _planted(
         "swap-compared-before-the-lock",
@@ -125,6 +141,7 @@ _LOCKS: Final = (
         "",
         "linearizable",
         "WRONG_RESULT",
+        around=("mutable", "delete"),
     ),
     _planted(
         "lock-left-where-the-swap-failed",
@@ -134,6 +151,7 @@ _LOCKS: Final = (
         "        return w.CHANGED\n",
         "progress",
         "HANG",
+        around=("mutable", "rmw"),
     ),
     _planted(
         "torn-value-not-noticed",
@@ -143,6 +161,7 @@ _LOCKS: Final = (
         "            if link == link:\n",
         "linearizable",
         "WRONG_RESULT",
+        around=("mutable", "read"),
     ),
     _planted(
         "sequence-not-moved",
@@ -152,6 +171,7 @@ _LOCKS: Final = (
         "    store(log, at + w.LINK, link)\n",
         "linearizable",
         "WRONG_RESULT",
+        around=("mutable", "read"),
     ),
 )
 
@@ -193,6 +213,27 @@ _REGIONS: Final = (
         "            store(control, w.PAGE_END, start + page)\n            store(control, w.TAIL, start)\n",
         "model",
         "ERROR",
+        around=("on the last mutable page", "upsert"),
+    ),
+    _planted(
+        "flushed-up-to-read-only",
+        "constructed: bytes go to the device that a session with an older view may still write",
+        "engine.hybridlog",
+        "            self.flush(load(control, w.SAFE_READ_ONLY))\n",
+        "            self.flush(load(control, w.READ_ONLY))\n",
+        "linearizable",
+        "WRONG_VALUE",
+        around=("roomy",),
+    ),
+    _planted(
+        "scan-does-not-wait-for-batches",
+        "constructed: an allocated record whose sizes are not written yet passes for padding",
+        "engine.reader",
+        '        self._epochs.drain("batches that may still write below the end of a scan")\n',
+        "",
+        "linearizable",
+        "WRONG_RESULT",
+        around=("scan",),
     ),
 )
 
@@ -217,9 +258,43 @@ _EPOCHS: Final = (
         "linearizable",
         "WRONG_VALUE",
     ),
+    _planted(
+        "epoch-read-after-the-rows",
+        "constructed: who enters after its row was passed is not known of",
+        "engine.epoch",
+        "        oldest = load(self._spaces.control, w.EPOCH)\n"
+        "        epochs = self._spaces.epochs\n"
+        "        for row in range(0, self._spaces.rows_used * w.ROW_WORDS, w.ROW_WORDS):\n"
+        "            state = load(epochs, row + w.ROW_STATE)\n"
+        "            if w.CLAIMED < state < oldest:\n"
+        "                oldest = state\n"
+        "        return oldest\n",
+        "        rows = range(0, self._spaces.rows_used * w.ROW_WORDS, w.ROW_WORDS)\n"
+        "        states = [load(self._spaces.epochs, row + w.ROW_STATE) for row in rows]\n"
+        "        oldest = load(self._spaces.control, w.EPOCH)\n"
+        "        return min([oldest, *(state for state in states if state > w.CLAIMED)])\n",
+        "linearizable",
+        "WRONG_RESULT",
+        preemptions=2,
+        around=("paired", "scan"),
+    ),
 )
 
 _CUT: Final = (
+    _planted(
+        "no-longer-pending-before-it-has-ended",
+        "constructed: the mark is lowered before the number that it guards is raised",
+        "engine.driver",
+        "        if load(epochs, row + w.ROW_APPLIED) < serial:\n"
+        "            store(epochs, row + w.ROW_APPLIED, serial)\n"
+        "        store(epochs, row + w.ROW_PENDING, load(epochs, row + w.ROW_PENDING) - 1)\n",
+        "        store(epochs, row + w.ROW_PENDING, load(epochs, row + w.ROW_PENDING) - 1)\n"
+        "        if load(epochs, row + w.ROW_APPLIED) < serial:\n"
+        "            store(epochs, row + w.ROW_APPLIED, serial)\n",
+        "prefix",
+        "WRONG_VALUE",
+        around=("start_rmw", "checkpoint"),
+    ),
     _planted(
         "applied-marked-after-leaving",
         "oxifaster 93c2274: the captured serial was lower than what the snapshot held",

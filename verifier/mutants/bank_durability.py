@@ -104,6 +104,7 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "        if tables.has_new_name:\n",
         "openable",
         "UNOPENABLE",
+        around=("paired", "lives"),
     ),
     Mutant(
         "segment-dirty-only-at-its-start",
@@ -113,6 +114,7 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "        if offset == 0:\n",
         "openable",
         "UNOPENABLE",
+        around=("lives",),
     ),
     Mutant(
         "acknowledged-before-any-root",
@@ -178,5 +180,6 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "            store(control, w.FLUSHED, load(control, w.SAFE_READ_ONLY))\n",
         "model",
         "ERROR",
+        around=("paired", "pages"),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .planted import CONTRACT, Mutant
+from .planted import CONTRACT, KILLS, Mutant
 
 __all__ = ["DEVICE", "OPERATIONS"]
 
@@ -17,6 +17,7 @@ OPERATIONS: Final[tuple[Mutant, ...]] = (
         "",
         "model",
         "WRONG_VALUE",
+        around=("delete", "pages"),
     ),
     Mutant(
         "tombstone-taken-for-present",
@@ -29,6 +30,7 @@ OPERATIONS: Final[tuple[Mutant, ...]] = (
 """,
         "model",
         "WRONG_RESULT",
+        around=("delete", "insert"),
     ),
     Mutant(
         "cold-tombstone-ignored",
@@ -38,6 +40,7 @@ OPERATIONS: Final[tuple[Mutant, ...]] = (
         "        if record is None:\n",
         "model",
         "WRONG_RESULT",
+        around=("paired", "pages", "delete"),
     ),
     Mutant(
         "first-of-bucket-returned",
@@ -59,6 +62,7 @@ DEVICE: Final[tuple[Mutant, ...]] = (
         "        self._file_number(name)\n",
         CONTRACT,
         "LOST_ACK",
+        CONTRACT,
     ),
     Mutant(
         "device-names-never-synced",
@@ -68,5 +72,31 @@ DEVICE: Final[tuple[Mutant, ...]] = (
         '        self._file_number("")\n',
         CONTRACT,
         "LOST_ACK",
+        CONTRACT,
+    ),
+    Mutant(
+        "device-appends-wherever-it-writes",
+        "pwrite(2), BUGS: on a file opened with O_APPEND Linux writes at the end, whatever the offset",
+        "engine.device",
+        "os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644",
+        "os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644",
+        "pagecache",
+        "WRONG_VALUE",
+        KILLS,
+    ),
+    Mutant(
+        "device-write-behind",
+        "constructed: a device with a buffer of its own, which dies with the process",
+        "engine.device",
+        "        return os.pwrite(self._file_number(name), buffer, offset)\n",
+        """        late = self.__dict__.setdefault("_late", [])
+        late.append((self._file_number(name), bytes(buffer), offset))
+        if len(late) > 1:
+            os.pwrite(*late.pop(0))
+        return len(buffer)
+""",
+        "pagecache",
+        "WRONG_VALUE",
+        KILLS,
     ),
 )

@@ -17,6 +17,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "SessionMark(state.name, state.number, self.serial(state))",
         "prefix",
         "HOLE",
+        around=("colliding", "phases"),
     ),
     Mutant(
         "closed-session-dropped",
@@ -26,6 +27,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         'if self.read(state, w.ROW_COMMIT_VERSION, "commit_version") == version and state.is_live\n',
         "serials",
         "WRONG_SERIAL",
+        around=("phases", "lives"),
     ),
     Mutant(
         "serial-not-restored",
@@ -44,6 +46,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "    if cut >= 0:\n        return False\n",
         "prefix",
         "PHANTOM",
+        around=("colliding", "phases"),
     ),
     Mutant(
         "fuzzy-start-stale",
@@ -53,6 +56,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "            fuzzy_start=running.final,\n",
         "prefix",
         "PHANTOM",
+        around=("colliding", "phases"),
     ),
     Mutant(
         "void-range-not-made",
@@ -62,6 +66,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "    if block.fuzzy_start > block.final:\n",
         "prefix",
         "PHANTOM",
+        around=("colliding", "phases"),
     ),
     Mutant(
         "void-record-taken-for-live",
@@ -71,6 +76,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "    if address >= 0:\n",
         "prefix",
         "PHANTOM",
+        around=("colliding", "phases"),
     ),
     Mutant(
         "void-range-open-below",
@@ -80,6 +86,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "        inside = control[base + 1] < address < control[base + 2]\n",
         "prefix",
         "PHANTOM",
+        around=("colliding", "phases"),
     ),
     Mutant(
         "void-range-forgotten",
@@ -89,6 +96,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "            voids=[],\n",
         "prefix",
         "PHANTOM",
+        around=("colliding", "phases", "lives"),
     ),
     Mutant(
         "seal-kept-on-reload",
@@ -98,6 +106,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "                pass\n",
         "structure",
         "BROKEN_INVARIANT",
+        around=("colliding", "phases"),
     ),
     Mutant(
         "flushed-at-head-after-recovery",
@@ -107,6 +116,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "        flushed = head\n",
         "prefix",
         "HOLE",
+        around=("lives",),
     ),
     Mutant(
         "page-after-tail-not-opened",
@@ -116,6 +126,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "        control[w.PAGE_END] = (tail // page + 1) * page\n",
         "structure",
         "BROKEN_INVARIANT",
+        around=("paired", "pages", "lives"),
     ),
     Mutant(
         "scan-ends-at-padding",
@@ -125,6 +136,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "        return end\n",
         "structure",
         "BROKEN_INVARIANT",
+        around=("lives",),
     ),
     Mutant(
         "index-not-re-linked",

@@ -4,17 +4,22 @@
     replay   play one tape; verdict and digest
 
 The order: every program of one step, then two; those with a second life; those around one checkpoint
-taken apart into its steps; those in which pages turn; every program of three steps; random tapes
-that grow. Each in all geometries. So the first kill is nearly minimal, and nothing here knows which
-bug is planted.
+taken apart into its steps; those in which pages turn; those in which values outgrow their place; every
+program of three steps; random tapes that grow. Each in all geometries. Those that have the features that
+the bank names for the bug come first, in the same order. So the first kill is nearly minimal.
+
+Invariants
+  1  every crash state of every program is judged: where all prefixes of a program were searched before it
+     in its geometry, those of its last step are all that is left
+  2  nothing here knows which bug is planted, but for the features
 
 Source: small-scope search (Jackson; CrashMonkey's bounded programs).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice, product
 from random import Random
 from typing import Any, Final
 
@@ -23,6 +28,7 @@ from msgspec.structs import replace
 
 from ..crashes import Coverage, Finding, search_tape
 from ..geometries import make_faster
+from ..kill import judge_files
 from ..passes import count_operations
 from ..programs import random_tapes, small_programs
 from ..recoveries import Recoveries
@@ -30,12 +36,24 @@ from ..shrink import shrink
 from ..tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ..verdict import Breach, Violation
 from ..world import play
+from .beside import chase_schedules
 from .contract import judge_device
-from .planted import CONTRACT, SCHEDULES
-from .preempt import chase_schedules
+from .order import likely_first
+from .planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, SCHEDULES
+from .spoil import chase_damage
+from .strike import chase_faults
 
-__all__ = ["answer", "paged_runs", "second_lives", "stepped_runs", "tapes_in_size_order"]
+__all__ = [
+    "answer",
+    "grown_runs",
+    "paged_runs",
+    "search_order",
+    "second_lives",
+    "stepped_runs",
+    "tapes_in_size_order",
+]
 
+GEOMETRIES: Final = ("colliding", "paired", "tiny")
 SMALL_STEPS: Final = 2
 RANDOM_STEPS: Final = (4, 6, 8, 10, 12, 16, 20)
 RANDOM_TAPES: Final = 60  # Of each length.
@@ -50,27 +68,39 @@ def answer(request: Answer) -> bytes:
     """Do what the server was asked; the result as JSON."""
     if request["task"] == "replay":
         return msgspec.json.encode(_replay(request))
-    if request["oracle"] == CONTRACT:
-        return msgspec.json.encode(_hold_to_contract())
-    if request["search"] == SCHEDULES:
-        return msgspec.json.encode(chase_schedules(request))
-    return msgspec.json.encode(_chase(request))
+    return msgspec.json.encode(_CHASES[request["search"]](request))
 
 
 def tapes_in_size_order(seed: int) -> Iterator[Tape]:
     """What is searched, in order."""
-    geometries = ("colliding", "paired", "tiny")
-    small = [program for program in small_programs(3) if program]
-    short = [(program,) for program in small if len(program) <= SMALL_STEPS]
-    long = [(program,) for program in small if len(program) > SMALL_STEPS]
-    for runs in (short, list(second_lives()), list(stepped_runs()), list(paged_runs()), long):
-        for programs in runs:
-            eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
-            for geometry in geometries:
-                yield Tape(eras, geometry)
+    yield from (tape for tape, _ in search_order(seed))
+
+
+def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, bool]]:
+    """What is searched, in order, and whether the last step of each is all that is left to judge.
+
+    Tapes that have all features of `around` come first.
+    """
+    small = [(program,) for program in small_programs(SMALL_STEPS + 1) if program]
+    short = [programs for programs in small if len(programs[0]) <= SMALL_STEPS]
+    long = small[len(short) :]
+    middle = chain(second_lives(), stepped_runs(), paged_runs(), grown_runs())
+    given = chain(_in_all_geometries(short), _in_all_geometries(middle), _in_all_geometries(long))
+    closed = {programs[0] for programs in small}
+    for tape, is_likely in likely_first(given, around):
+        is_continued = len(tape.eras) == 1 and tape.eras[0].program in closed
+        yield tape, is_continued and not is_likely
     random = Random(seed)
     for steps in RANDOM_STEPS:
-        yield from random_tapes(random, RANDOM_TAPES, geometries, "posix", steps)
+        for tape in random_tapes(random, RANDOM_TAPES, GEOMETRIES, "posix", steps):
+            yield tape, False
+
+
+def _in_all_geometries(runs: Iterable[tuple[Program, ...]]) -> Iterator[Tape]:
+    for programs in runs:
+        eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
+        for geometry in GEOMETRIES:
+            yield Tape(eras, geometry)
 
 
 def second_lives() -> Iterator[tuple[Program, ...]]:
@@ -116,15 +146,26 @@ def paged_runs() -> Iterator[tuple[Program, ...]]:
             yield from [(saved, (last,)) for last in after]
 
 
+def grown_runs() -> Iterator[tuple[Program, ...]]:
+    """A value, a small or a larger one, then one or two more, under one key or two. In size order."""
+    values = [Operation(Kind.UPSERT, 0, key, size) for key in (0, 1) for size in (0, 1)]
+    for count in (1, 2):
+        for first in values[:2]:
+            for more in product(values, repeat=count):
+                yield ((first, *more),)
+
+
 def _chase(request: Answer) -> Answer:
     wanted = Breach[request["breach"]]
     oracle = request["oracle"]
     coverage = Coverage()
     kept: dict[str, Recoveries] = {}
     others: dict[str, int] = {}
-    for tape in islice(tapes_in_size_order(request["seed"]), request["programs_max"]):
+    order = search_order(request["seed"], request["around"])
+    for tape, is_continued in islice(order, request["programs_max"]):
         recoveries = kept.setdefault(tape.geometry, Recoveries(make_faster(tape.geometry), tape.law, LIMIT))
-        seen, finding = search_tape(tape, limit=LIMIT, recoveries=recoveries)
+        start = len(tape.eras[0].program) - 1 if is_continued else None
+        seen, finding = search_tape(tape, start_step=start, limit=LIMIT, recoveries=recoveries)
         coverage.merge(seen)
         if finding is None:
             continue
@@ -154,8 +195,8 @@ def _counts(coverage: Coverage) -> dict[str, int]:
 
 
 def _replay(request: Answer) -> Answer:
-    if request["oracle"] == CONTRACT:
-        violation, _ = judge_device()
+    if (judge := _DEVICES.get(request["search"])) is not None:
+        violation, _ = judge()
         return _told(violation, violation.detail if violation is not None else "ok")
     run = play(decode_tape(request["tape"].encode()))
     return _told(run.verdict, run.digest())
@@ -167,13 +208,29 @@ def _told(verdict: object, digest: str) -> Answer:
     return {"oracle": "", "breach": "", "digest": digest}
 
 
-def _hold_to_contract() -> Answer:
-    violation, calls = judge_device()
+def _hold_device(request: Answer) -> Answer:
+    """Where the device itself is judged, what it does is always the same, and there is no tape."""
+    violation, count = _DEVICES[request["search"]]()
+    wanted = (request["oracle"], request["breach"])
+    found = None if violation is None else (violation.oracle, violation.breach.name)
     return {
         "tape": "",
-        "operations": 0 if violation is None else calls,
-        "others": {},
+        "operations": count if found == wanted else 0,
+        "others": {} if violation is None or found == wanted else {f"{found}": 1},
         "programs": 1,
         "distinct": 0,
-        "checked": calls,
+        "checked": count,
     }
+
+
+_DEVICES: Final[dict[str, Callable[[], tuple[Violation | None, int]]]] = {
+    CONTRACT: judge_device,
+    KILLS: judge_files,
+}
+_CHASES: Final[dict[str, Callable[[Answer], Answer]]] = {
+    CRASHES: _chase,
+    FAULTS: chase_faults,
+    DAMAGE: chase_damage,
+    SCHEDULES: chase_schedules,
+    **dict.fromkeys(_DEVICES, _hold_device),
+}

@@ -8,11 +8,15 @@ killed  <=>  a violation by the very oracle and of the very kind that the bank n
 Another violation or exception is no kill, and a child that exceeds its limit is `unknown`: not
 decided, so not killed.
 
-Threads: any number of hunts at once, each has its own server.
+The children of one hunt descend from one process in which nothing but the planting was done; the
+unchanged code has such a process of its own, which serves all hunts that share a server.
+
+Threads: any number of hunts at once, each has a server for itself while it lasts.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -20,8 +24,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 
@@ -58,6 +61,7 @@ class Row(msgspec.Struct, frozen=True):
     tape: Tape | None
     sessions: int = 1  # Side by side, in the program that shows it.
     preemptions: int = 0  # With fewer it was not found.
+    stage: str = ""  # Of the gate; whose search found it, or had to.
 
 
 def kill(
@@ -65,8 +69,14 @@ def kill(
 ) -> Row:
     """Hunt the named bug down. Raises KeyError where the bank has none of that name."""
     mutant = find(name)
-    with _Server() as server:
-        return _hunt(server, mutant, seed, programs_max, limit_seconds)
+    server = _IDLE.pop() if _IDLE else _Server()
+    try:
+        row = _hunt(server, mutant, seed, programs_max, limit_seconds)
+    except BaseException:
+        server.close()
+        raise
+    _IDLE.append(server)
+    return row
 
 
 def matrix(rows: Iterable[Row]) -> str:
@@ -76,18 +86,25 @@ def matrix(rows: Iterable[Row]) -> str:
         state = "killed" if row.killed else "unknown" if row.unknown else "SURVIVED"
         tail = row.unknown or row.why
         lines.append(
-            f"{row.name:32} {state:8} {row.oracle:9} {row.operations} operations"
+            f"{row.name:32} {state:8} {row.stage:8} {row.oracle:12} {row.operations} operations"
             f"  {row.programs:5} programs {row.cpu_seconds:6.2f} s  {row.kind}{': ' if tail else ''}{tail}"
         )
     return "\n".join(lines)
 
 
 def _hunt(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int) -> Row:
+    before = server.cpu_seconds
+    row = _ask_all(server, mutant, seed, programs_max, limit_seconds)
+    return msgspec.structs.replace(row, cpu_seconds=round(server.cpu_seconds - before, 3))
+
+
+def _ask_all(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int) -> Row:
     common: Answer = {
         "oracle": mutant.oracle,
         "breach": mutant.breach,
         "search": mutant.search,
         "preemptions": mutant.preemptions,
+        "around": mutant.around,
         "limit_seconds": limit_seconds,
     }
     chase = {"task": "chase", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}
@@ -95,12 +112,12 @@ def _hunt(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_s
     if unknown or not found["operations"]:
         others = found.get("others", {})
         seen = ", ".join(f"{kind} ({count})" for kind, count in others.items())
-        return _row(mutant, server, found, unknown, f"found {seen or 'nothing'}")
+        return _row(mutant, found, unknown, f"found {seen or 'nothing'}")
     replay = {"task": "replay", "tape": found["tape"], **common}
     plays = [server.ask({**replay, "bug": bug}) for bug in (mutant.name, mutant.name, "")]
     unknown = next((each for each, _ in plays if each), "")
     why = "" if unknown else objection(mutant, found, [result for _, result in plays])
-    return _row(mutant, server, found, unknown, why)
+    return _row(mutant, found, unknown, why)
 
 
 def objection(mutant: Mutant, found: Answer, plays: list[Answer]) -> str:
@@ -118,7 +135,7 @@ def objection(mutant: Mutant, found: Answer, plays: list[Answer]) -> str:
     return ""
 
 
-def _row(mutant: Mutant, server: _Server, found: Answer, unknown: str, why: str) -> Row:
+def _row(mutant: Mutant, found: Answer, unknown: str, why: str) -> Row:
     tape = decode_tape(found["tape"].encode()) if found.get("tape") else None
     return Row(
         name=mutant.name,
@@ -126,7 +143,7 @@ def _row(mutant: Mutant, server: _Server, found: Answer, unknown: str, why: str)
         oracle=mutant.oracle,
         kind=Breach[mutant.breach].value,
         killed=not unknown and not why,
-        cpu_seconds=round(server.cpu_seconds, 3),
+        cpu_seconds=0.0,
         operations=found.get("operations", 0),
         unknown=unknown,
         why="" if unknown else why,
@@ -136,11 +153,12 @@ def _row(mutant: Mutant, server: _Server, found: Answer, unknown: str, why: str)
         tape=tape,
         sessions=found.get("sessions", 1),
         preemptions=found.get("preemptions", 0),
+        stage=mutant.search,
     )
 
 
 class _Server:
-    """The fork server of one hunt; `cpu_seconds` adds up over its children."""
+    """A fork server; `cpu_seconds` adds up over what descends from it."""
 
     def __init__(self) -> None:
         self.cpu_seconds = 0.0
@@ -171,14 +189,19 @@ class _Server:
         self.cpu_seconds += answer["cpu_seconds"]
         return answer["unknown"], answer["result"] or {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Have it end, with all that descends from it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
+
+
+_IDLE: Final[list[_Server]] = []  # Of this process: to start one costs as much as many a hunt.
+
+
+@atexit.register
+def _dismiss() -> None:
+    while _IDLE:
+        _IDLE.pop().close()

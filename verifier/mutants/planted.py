@@ -16,20 +16,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["CONTRACT", "CRASHES", "SCHEDULES", "Mutant"]
+__all__ = ["CONTRACT", "CRASHES", "DAMAGE", "FAULTS", "KILLS", "SCHEDULES", "Mutant"]
 
-CONTRACT: Final = "contract"  # The oracle of the device's own bugs: no disk of ours is below it.
-CRASHES: Final = "crashes"
-SCHEDULES: Final = "schedules"
+# The stages of the gate that must find a bug, by name; DAMAGE and FAULTS have oracles of the same name.
+CRASHES: Final = "crash"
+FAULTS: Final = "faults"
+DAMAGE: Final = "damage"
+SCHEDULES: Final = "schedule"
+KILLS: Final = "kill"
+# And what no stage can see, for no disk of ours is below the device: its contract, an oracle as well.
+CONTRACT: Final = "contract"
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One planted bug; `breach` is the name of a member of `verdict.Breach`.
 
-    search   where it must be found: among the crash states of one session after the other, or among the
-             schedules of sessions side by side
+    search   where it must be found: among the crash states of one session after the other (CRASHES), among
+             the schedules of sessions side by side, and so on
     preemptions  how many it takes there; so many and fewer are tried
+    around   features of the programs that are searched first, words of `order.FEATURES`: what the bug is
+             about. A hint orders and excludes nothing: without one, or with a wrong one, it takes longer
     """
 
     name: str
@@ -41,3 +48,4 @@ class Mutant:
     breach: str
     search: str = CRASHES
     preemptions: int = 0
+    around: tuple[str, ...] = ()

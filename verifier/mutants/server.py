@@ -1,4 +1,8 @@
-"""The fork server: a clean process that forks a child for each question, and plants its bug there.
+"""The fork server: a clean process from which every child with a planted bug descends.
+
+    server    nothing imported but what is not ours
+      stem    one bug planted (or none), then everything imported; has run nothing
+        child   one question: a search, or a replay
 
 Run as a module by `hunt`. Requests and answers are lines of JSON:
 
@@ -6,19 +10,21 @@ Run as a module by `hunt`. Requests and answers are lines of JSON:
     answer    {"unknown": "" or why there is no result, "result": ..., "cpu_seconds": ...}
 
 Invariants
-  1  every child starts from a process in which nothing of engine and faultfs is imported, and of
-     verifier only this package's data
+  1  every stem starts from a process in which nothing of engine and faultfs is imported, and of
+     verifier only this package's data; every child starts from a stem in which nothing has run
   2  requests are answered one at a time, in order; a child ends with its answer or is killed
-  3  when the requests end, because the client closed them or died, so do child and server
-  4  Ctrl-C is the client's alone: it is held back from the server since before the server is born,
-     and so from every child
-  5  a child that breaks is told as `unknown`: it decided nothing
+  3  there are two stems at most: that of the unchanged code, which stays, and that of the last bug
+  4  when the requests end, because the client closed them or died, so do child, stems and server
+  5  Ctrl-C is the client's alone: it is held back from the server since before the server is born,
+     and so from all that descends from it
+  6  a child or a stem that breaks is told as `unknown`: it decided nothing
 
 Threads: none; that is what makes forking safe.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -27,80 +33,195 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from .hook import install
 
-__all__ = ["serve"]
+__all__ = ["WARM", "serve"]
 
 WALL_FACTOR: Final = 6  # A child may wait this much longer than it may work: others work beside it.
 GRACE_SECONDS: Final = 5
-_WARM: Final = ("msgspec", "fastcrc", "bisect", "contextlib", "hashlib", "pathlib", "random")
+# What a stem would import besides our own. A missing name costs time and nothing else; a test finds it.
+WARM: Final = (
+    *("abc", "array", "ast", "bisect", "concurrent.futures.thread", "contextlib", "copyreg", "ctypes"),
+    *("dataclasses", "enum", "fcntl", "functools", "hashlib", "heapq", "itertools", "math", "mmap"),
+    *("operator", "pathlib", "queue", "random"),
+    *("struct", "tempfile", "threading", "types", "typing", "uuid", "warnings"),
+    *("fastcrc", "greenlet", "msgspec", "msgspec.json", "msgspec.structs", "typing_extensions"),
+)
+_CLIENT: Final = 0  # The descriptor on which the server is asked.
 
 Request = dict[str, Any]
+Task = Callable[[Request], bytes]
+
+
+class _ClientGoneError(Exception):
+    """Nobody is asking any more."""
 
 
 def serve() -> None:
     """Answer requests until there are no more."""
     answers = os.dup(1)
     os.dup2(2, 1)  # What a child prints is no answer.
-    for name in _WARM:
+    for name in WARM:
         import_module(name)
-    with suppress(BrokenPipeError):  # The client died while its answer was made.
-        while line := sys.stdin.buffer.readline():
-            os.write(answers, _answer(json.loads(line)) + b"\n")
+    stems: dict[str, _Stem] = {}
+    try:
+        with suppress(BrokenPipeError, _ClientGoneError):
+            while line := sys.stdin.buffer.readline():
+                os.write(answers, _ask(line, stems) + b"\n")
+    finally:
+        for stem in stems.values():
+            stem.end()
 
 
-def _answer(request: Request) -> bytes:
-    """Fork, and hear the child out within its limits."""
-    source, sink = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _work(request, sink)
-    os.close(sink)
-    told = _listen(source, child, request["limit_seconds"] * WALL_FACTOR)
-    os.close(source)
-    _, status, usage = os.wait4(child, 0)
-    answer: Request = {"unknown": f"no answer within {request['limit_seconds']} s", "result": None}
-    if os.WIFEXITED(status):
-        answer = json.loads(told) if told else {"unknown": "the child ended without a word", "result": None}
-    elif os.WTERMSIG(status) not in (signal.SIGXCPU, signal.SIGKILL):
-        answer["unknown"] = f"the child died of signal {os.WTERMSIG(status)}"
-    answer["cpu_seconds"] = usage.ru_utime + usage.ru_stime
-    return json.dumps(answer).encode()
+def _ask(line: bytes, stems: dict[str, _Stem]) -> bytes:
+    """What the right stem answers; made if need be, in the place of another bug's (invariant 3)."""
+    request = json.loads(line)
+    bug = request["bug"]
+    if bug not in stems:
+        for other in [name for name in stems if name and bug]:
+            stems.pop(other).end()
+        stems[bug] = _Stem(bug, stems.values())
+    told = stems[bug].ask(line, _patience(request) + GRACE_SECONDS)
+    if told:
+        return told
+    why = f"the process with the bug in it {stems.pop(bug).end(is_killed=True)}"
+    return json.dumps({"unknown": why, "result": None, "cpu_seconds": 0.0}).encode()
 
 
-def _listen(source: int, child: int, wall_seconds: float) -> bytes:
-    """All that the child says; it is killed where it takes too long or nobody asks any more."""
+def _patience(request: Request) -> float:
+    seconds: float = request["limit_seconds"] * WALL_FACTOR
+    return seconds
+
+
+class _Stem:
+    """A process with a bug in it, as the server sees it."""
+
+    def __init__(self, bug: str, others: Iterable[_Stem]) -> None:
+        source, self._asks = os.pipe()
+        self._answers, sink = os.pipe()
+        self._process = os.fork()
+        if self._process == 0:
+            # Held here too, they would keep another stem from seeing that the server is gone.
+            for descriptor in (self._asks, self._answers, *(other._asks for other in others)):
+                os.close(descriptor)
+            _grow(bug, source, sink)
+        os.close(source)
+        os.close(sink)
+
+    def ask(self, line: bytes, wall_seconds: float) -> bytes:
+        """Its answer; b"" where it has ended, or does not answer."""
+        try:
+            os.write(self._asks, line)
+        except BrokenPipeError:
+            return b""
+        return _listen(self._answers, _CLIENT, wall_seconds)
+
+    def end(self, *, is_killed: bool = False) -> str:
+        """Have it end, and wait until it has; how it did."""
+        if is_killed:
+            with suppress(ProcessLookupError):
+                os.kill(self._process, signal.SIGKILL)
+        os.close(self._asks)
+        os.close(self._answers)
+        _, status, _ = os.wait4(self._process, 0)
+        if os.WIFSIGNALED(status):
+            return f"died of signal {os.WTERMSIG(status)}"
+        return f"ended with status {os.WEXITSTATUS(status)}"
+
+
+def _listen(source: int, client: int, wall_seconds: float) -> bytes:
+    """All that is said, to a line's end or to the end; b"" where it takes too long.
+
+    Raises _ClientGoneError: one thing is asked at a time, so what comes meanwhile is no words.
+    """
     parts: list[bytes] = []
     deadline = time.monotonic() + wall_seconds
     while True:
-        ready, _, _ = select.select([source, 0], [], [], max(0.0, deadline - time.monotonic()))
-        if source not in ready:
-            os.kill(child, signal.SIGKILL)
-            if ready:  # The client asks one thing at a time, so these are no words: it is gone.
-                os.waitpid(child, 0)
-                sys.exit(0)
+        ready, _, _ = select.select([source, client], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
             return b""
+        if source not in ready:
+            raise _ClientGoneError
         part = os.read(source, 1 << 16)
-        if not part:
+        parts.append(part.rstrip(b"\n"))
+        if not part or part.endswith(b"\n"):
             return b"".join(parts)
-        parts.append(part)
 
 
-def _work(request: Request, sink: int) -> None:
-    """Plant the bug, do the task, say what came of it; never returns."""
+# -- in a stem -------------------------------------------------------------------------------------
+
+
+def _grow(bug: str, source: int, sink: int) -> NoReturn:
+    """Plant the bug, import everything, and fork a child for each question."""
+    task, broken = _plant(bug)
+    spent = 0.0
+    with suppress(BrokenPipeError, _ClientGoneError), open(source, "rb") as requests:
+        while line := requests.readline():
+            answer: Request = {"unknown": broken, "result": None}
+            if task is not None:
+                answer = _answer(task, line, source)
+            total = _seconds(resource.RUSAGE_SELF) + _seconds(resource.RUSAGE_CHILDREN)
+            answer["cpu_seconds"], spent = total - spent, total
+            os.write(sink, json.dumps(answer).encode() + b"\n")
+    os._exit(0)
+
+
+def _plant(bug: str) -> tuple[Task | None, str]:
+    """(what a child does, ""), or (None, why there is nothing to do)."""
     try:
-        limit = request["limit_seconds"]
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + GRACE_SECONDS))
         imported = sorted(name for name in sys.modules if name.partition(".")[0] in ("engine", "faultfs"))
         if imported:
             raise RuntimeError(f"the fork server has imported {imported}")
-        if request["bug"]:
-            install(request["bug"])
-        task = import_module(".chase", __package__).answer
+        if bug:
+            install(bug)
+        task: Task = import_module(".chase", __package__).answer
+    except Exception:  # noqa: BLE001 (told to the client: it decided nothing)
+        return None, traceback.format_exc(limit=-3)
+    gc.freeze()  # What is there stays there, and need not be looked through in any child.
+    return task, ""
+
+
+def _seconds(who: int) -> float:
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _answer(task: Task, line: bytes, client: int) -> Request:
+    """Fork, and hear the child out within its limits."""
+    request = json.loads(line)
+    source, sink = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _work(task, request, sink)
+    os.close(sink)
+    told = b""
+    try:
+        told = _listen(source, client, _patience(request))
+    finally:
+        os.close(source)
+        if not told:
+            os.kill(child, signal.SIGKILL)  # Where it has ended it is not waited for yet.
+        _, status = os.waitpid(child, 0)
+    if told and os.WIFEXITED(status):
+        answer: Request = json.loads(told)
+        return answer
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) not in (signal.SIGXCPU, signal.SIGKILL):
+        return {"unknown": f"the child died of signal {os.WTERMSIG(status)}", "result": None}
+    if os.WIFEXITED(status):
+        return {"unknown": "the child ended without a word", "result": None}
+    return {"unknown": f"no answer within {request['limit_seconds']} s", "result": None}
+
+
+def _work(task: Task, request: Request, sink: int) -> NoReturn:
+    """Do the task, say what came of it."""
+    try:
+        limit = request["limit_seconds"]
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + GRACE_SECONDS))
         answer = b'{"unknown": "", "result": ' + task(request) + b"}"
     except Exception:  # noqa: BLE001 (told to the client: it decided nothing)
         answer = json.dumps({"unknown": traceback.format_exc(limit=-3), "result": None}).encode()

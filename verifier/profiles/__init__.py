@@ -22,20 +22,28 @@ import msgspec
 from faultfs import Law, UnknownLawError
 
 from ..errors import VerifierError
+from ..faults import PROGRAMS
 from ..geometries import GEOMETRIES
 from ..mutants.bank import BANK
+from ..sites import MEDIA
 
 __all__ = [
     "COUNTS",
+    "STAGES",
     "TABLES",
     "CrashPlan",
+    "DamagePlan",
     "ExhaustivePlan",
+    "FaultsPlan",
     "Floor",
+    "KillPlan",
     "LanesPlan",
+    "LawsPlan",
     "ModelPlan",
     "MutantsPlan",
     "Profile",
     "ProfileError",
+    "RandomFaultsPlan",
     "RandomLanesPlan",
     "RandomPlan",
     "SchedulePlan",
@@ -52,10 +60,11 @@ Floor = Annotated[dict[str, Positive | Figures], msgspec.Meta(min_length=1)]
 _SUFFIX: Final = ".toml"
 # What a stage counts: as one number, and by name. A test holds them to the document of the gate.
 COUNTS: Final = (
-    *("programs", "distinct", "checked", "read_paths"),
-    *("after_checkpoint", "several_eras", "bounded", "killed"),
+    *("programs", "vectors", "contents", "distinct", "checked", "judged", "read_paths"),
+    *("after_checkpoint", "several_eras", "bounded", "closed", "sampled", "missed", "killed"),
 )
 TABLES: Final = ("reached", "fired")
+STAGES: Final = ("model", "crash", "faults", "damage", "schedule", "stress", "kill", "mutants")
 
 
 class ProfileError(VerifierError, ValueError):
@@ -94,6 +103,15 @@ class RandomPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive  # Tapes a chunk.
 
 
+class LawsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All programs of at most so many steps in one geometry, under each of these laws too."""
+
+    laws: Names
+    geometry: str
+    steps: Annotated[int, msgspec.Meta(ge=0)]
+    chunk: Positive  # Programs a chunk.
+
+
 class CrashPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every crash state of all small programs, and of random larger ones."""
 
@@ -103,6 +121,75 @@ class CrashPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     depth: Annotated[int, msgspec.Meta(ge=0)]
     floor: Floor
     law: str = "posix"
+    others: LawsPlan | None = None
+
+
+class RandomFaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Random programs with random faults in them; geometries take turns."""
+
+    geometries: Names
+    tapes: Positive
+    steps: Annotated[int, msgspec.Meta(ge=2)]
+    chunk: Positive  # Tapes a chunk.
+
+
+class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every call of a few programs struck by every fault.
+
+    programs   whose calls are struck, names of `faults.PROGRAMS`
+    cut        those of them after whose faults the power is cut too,
+    limit      and legal states of one crash point that are all searched
+    parts      chunks that the faults of one program are cut into
+    """
+
+    geometries: Names
+    programs: Names
+    cut: tuple[str, ...]
+    limit: Positive
+    parts: Positive
+    random: RandomFaultsPlan
+    floor: Floor
+    law: str = "posix"
+
+
+class DamagePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Stores on the disk, every site of their files damaged in every way.
+
+    media   whose files, sectors and extents are damaged, closed and open
+    bits    whose roots and tables are damaged bit by bit
+    bytes   so many bytes of each medium's segments are drawn, and a bit of each
+    parts   chunks that the bits of one medium are cut into
+    """
+
+    media: Names
+    bits: tuple[str, ...]
+    bytes: Annotated[int, msgspec.Meta(ge=0)]
+    parts: Positive
+    floor: Floor
+    law: str = "posix"
+
+
+class KillPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Processes killed over real files, and crash states in real folders.
+
+    steps      of the small programs, all of which are killed
+    sampled    programs of one step more
+    tapes      random ones of at most `tape_steps` an era
+    broad      programs of long writes
+    images     random tapes of which `states` crash states each are written into folders
+    chunk      small programs a chunk; images go by a half of it, random tapes by a tenth
+    """
+
+    geometries: Names
+    steps: Annotated[int, msgspec.Meta(ge=0)]
+    sampled: Annotated[int, msgspec.Meta(ge=0)]
+    tapes: Positive
+    tape_steps: Annotated[int, msgspec.Meta(ge=2)]
+    broad: Annotated[int, msgspec.Meta(ge=0)]
+    images: Annotated[int, msgspec.Meta(ge=0)]
+    states: Positive
+    chunk: Positive
+    floor: Floor
 
 
 class LanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,8 +242,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
     model: ModelPlan | None = None
     crash: CrashPlan | None = None
+    faults: FaultsPlan | None = None
+    damage: DamagePlan | None = None
     schedule: SchedulePlan | None = None
     stress: StressPlan | None = None
+    kill: KillPlan | None = None
     mutants: MutantsPlan | None = None
 
 
@@ -185,7 +275,8 @@ def parse_profile(text: str, name: str) -> Profile:
     try:
         profile = msgspec.convert(tomllib.loads(text), Profile)
         _check_names(profile)
-        for stage in (profile.model, profile.crash, profile.schedule, profile.stress, profile.mutants):
+        for name in STAGES:
+            stage = getattr(profile, name)
             _check_floor({} if stage is None else stage.floor)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnknownLawError, RecursionError) as error:
         raise ProfileError(f"profile {name}: {error}") from None
@@ -201,6 +292,23 @@ def _check_names(profile: Profile) -> None:
     if profile.crash is not None:
         Law.of(profile.crash.law)
         used += [profile.crash.exhaustive.geometries, profile.crash.random.geometries]
+        if (others := profile.crash.others) is not None:
+            used.append((others.geometry,))
+            for law in others.laws:
+                Law.of(law)
+    if profile.faults is not None:
+        Law.of(profile.faults.law)
+        used += [profile.faults.geometries, profile.faults.random.geometries]
+        strange = {*profile.faults.programs, *profile.faults.cut}.difference(PROGRAMS)
+        if strange:
+            raise msgspec.ValidationError(f"no program {', '.join(sorted(strange))}: {', '.join(PROGRAMS)}")
+    if profile.damage is not None:
+        Law.of(profile.damage.law)
+        strange = {*profile.damage.media, *profile.damage.bits}.difference(MEDIA)
+        if strange:
+            raise msgspec.ValidationError(f"no medium {', '.join(sorted(strange))}: {', '.join(MEDIA)}")
+    if profile.kill is not None:
+        used.append(profile.kill.geometries)
     if profile.schedule is not None:
         used += [profile.schedule.exhaustive.geometries, profile.schedule.random.geometries]
     if profile.stress is not None and not profile.stress.seconds and not profile.stress.appends:

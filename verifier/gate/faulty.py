@@ -1,0 +1,69 @@
+"""Chunks of the stage `faults`: programs, every call of theirs struck by every fault, and random ones.
+
+Invariants
+  1  which faults a chunk holds is fixed by profile, seed and number
+  2  no kind of fault is in two chunks of one program in one geometry, and none is in no chunk
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from ..faults import PROGRAMS, TEMPLATES, random_strikes, search_strike, sweep
+from ..profiles import FaultsPlan
+from .chunks import Chunk, Result
+
+__all__ = ["RandomStrikes", "StruckCalls", "cut_faults"]
+
+
+@dataclass(frozen=True, slots=True)
+class StruckCalls:
+    """Every `parts`-th kind of fault, from number `part` on, at each call of one program."""
+
+    program: str
+    geometry: str
+    law: str
+    limit: int
+    part: int
+    parts: int
+
+    def run(self) -> Result:
+        templates = TEMPLATES[self.part :: self.parts]
+        return Result(*sweep(PROGRAMS[self.program], self.geometry, self.law, templates, limit=self.limit))
+
+
+@dataclass(frozen=True, slots=True)
+class RandomStrikes:
+    """So many random programs with one or two random faults."""
+
+    seed: str
+    count: int
+    steps: int
+    geometries: tuple[str, ...]
+    law: str
+    limit: int
+
+    def run(self) -> Result:
+        result = Result()
+        for tape in random_strikes(Random(self.seed), self.count, self.geometries, self.law, self.steps):
+            seen, result.finding = search_strike(tape, limit=self.limit)
+            result.coverage.merge(seen)
+            if result.finding is not None:
+                break
+        return result
+
+
+def cut_faults(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
+    """The sweeps of each program in each geometry, then random tapes."""
+    for geometry in plan.geometries:
+        for program in plan.programs:
+            limit = plan.limit if program in plan.cut else 0
+            parts = plan.parts if limit else 1
+            for part in range(parts):
+                yield StruckCalls(program, geometry, law, limit, part, parts)
+    large = plan.random
+    for start in range(0, large.tapes, large.chunk):
+        count = min(large.chunk, large.tapes - start)
+        yield RandomStrikes(f"{seed}:{start}", count, large.steps, large.geometries, law, plan.limit)
