@@ -30,6 +30,7 @@ from .errors import HarnessError
 from .geometries import make_faster
 from .history import Segment, crash_at, crash_index
 from .judgements import Judgements
+from .place import Place
 from .recoveries import Nested, Outcome, Recoveries
 from .subjects import MakeStore
 from .tape import Crash, Era, Operation, Tape
@@ -45,6 +46,7 @@ _CHANGES: Final = SYNC_KINDS | {
     EventKind.REMOVE,
     EventKind.WRITE,
     EventKind.TRUNCATE,
+    EventKind.ALLOCATE,
 }
 
 
@@ -299,8 +301,7 @@ class _Search:
         reached = self.coverage.reached
         for event in segment.trace.events[start:]:
             if event.kind in _CHANGES:
-                role = event.name.partition("-")[0]
-                what = f"{event.label or 'RUN'} {event.kind.name.lower()} {role}".rstrip()
+                what = str(Place.of(event))
                 reached[what] = reached.get(what, 0) + 1
 
     def _fire(self, trace: Trace, states: Iterable[CrashState]) -> None:

@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Final
 
-from faultfs import Event, EventKind, FaultDevice, History, Law
+from faultfs import EventKind, FaultDevice, History, Law
 from faultfs.chains import ChainKind
 from faultfs.survival import choose, history_under
 
@@ -38,12 +38,13 @@ from .crashes import Finding, search_tape
 from .geometries import make_faster
 from .history import Segment, crash_index
 from .passes import open_ended
+from .place import Place
 from .subjects import MakeStore
 from .tape import Era, Tape
 from .verdict import Violation
 from .world import play
 
-__all__ = ["AddedSync", "Mend", "Place", "mend"]
+__all__ = ["AddedSync", "Mend", "mend"]
 
 SEARCHES_MAX: Final = 120
 SYNCS_MAX: Final = 4
@@ -64,27 +65,6 @@ _KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A kind of call: the step of the store that makes it, the call, the role of its file."""
-
-    step: str
-    call: str
-    role: str
-
-    @classmethod
-    def of(cls, event: Event) -> Place:
-        return cls(event.label or "RUN", event.kind.name.lower(), event.name.partition("-")[0])
-
-    @property
-    def is_of_names(self) -> bool:
-        """Whether what it changes is made durable with the names."""
-        return _KINDS[self.call] in _NAMES
-
-    def __str__(self) -> str:
-        return f"{self.step} {self.call} {self.role}".rstrip()
-
-
 @dataclass(frozen=True, slots=True)
 class AddedSync:
     """A sync that is missing: behind a place, and before another at the latest (None: at once)."""
@@ -92,8 +72,13 @@ class AddedSync:
     after: Place
     before: Place | None = None
 
+    @property
+    def is_of_names(self) -> bool:
+        """Whether what its place changes is made durable with the names."""
+        return _KINDS[self.after.call] in _NAMES
+
     def __str__(self) -> str:
-        what = "names" if self.after.is_of_names else f"the {self.after.role}"
+        what = "names" if self.is_of_names else f"the {self.after.role}"
         until = "at once" if self.before is None else f"before `{self.before}` at the latest"
         return f"sync {what} after `{self.after}`, {until}"
 
@@ -256,8 +241,7 @@ class _SyncingDevice:
     def _calling(self, call: Callable[..., Any], kind: EventKind) -> Callable[..., Any]:
         def called(name: str = "", *rest: Any) -> Any:
             label = self._device.label
-            step = (label if isinstance(label, str) else label()) or "RUN"
-            place = Place(step, kind.name.lower(), name.partition("-")[0])
+            place = Place.at(label if isinstance(label, str) else label(), kind, name)
             self._settle(lambda rule: rule.sync.before == place)
             result = call(*(name,) if name else (), *rest)
             for rule in self._rules:
@@ -270,7 +254,7 @@ class _SyncingDevice:
 
     def _settle(self, is_due: Callable[[_Rule], bool]) -> None:
         for rule in filter(is_due, self._rules):
-            if rule.owed and rule.sync.after.is_of_names:
+            if rule.owed and rule.sync.is_of_names:
                 self._device.sync_names()
             elif rule.owed:
                 for name in sorted(rule.owed.intersection(self._device.image().names)):

@@ -138,7 +138,14 @@ def test_a_hunt_leaves_nothing_behind_for_the_next_on_its_server(never_synced: R
 
 def test_server_ends_with_its_stems_when_nobody_asks_any_more() -> None:
     server = hunt._Server()
-    request = {"task": "replay", "bug": "", "oracle": "", "breach": "", "limit_seconds": 10}
+    request = {
+        "task": "replay",
+        "bug": "",
+        "oracle": "",
+        "breach": "",
+        "search": CRASHES,
+        "limit_seconds": 10,
+    }
     assert server.ask(request | {"tape": '{"eras": []}'})[0] == ""
     server.close()
     assert server._process.returncode == 0

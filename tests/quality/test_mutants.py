@@ -14,7 +14,7 @@ from verifier.mutants.bank import BANK, CONTROL, find
 from verifier.mutants.bank_concurrency import CONCURRENCY
 from verifier.mutants.hook import edit, install, read_source
 from verifier.mutants.hunt import OPERATIONS_MAX, Row, kill, matrix
-from verifier.mutants.planted import CONTRACT, SCHEDULES, Mutant
+from verifier.mutants.planted import CONTRACT, KILLS, SCHEDULES, Mutant
 from verifier.mutants.preempt import programs
 from verifier.profiles import STAGES
 from verifier.verdict import Breach, Violation
@@ -41,9 +41,9 @@ def test_every_bug_has_an_ancestor_and_a_kind(mutant: Mutant) -> None:
     assert mutant.breach in Breach.__members__
 
 
-def test_names_are_unique_and_at_most_four_bugs_are_in_the_device() -> None:
+def test_names_are_unique_and_at_most_four_bugs_are_below_every_disk_of_ours() -> None:
     assert len({mutant.name for mutant in ALL}) == len(ALL)
-    assert sum(mutant.module == "engine.device" for mutant in BANK) <= 4
+    assert sum(mutant.search in (CONTRACT, KILLS) for mutant in BANK) <= 4
     assert len(BANK) >= 14
 
 

@@ -60,7 +60,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("tape",),
         ("model", "programs", "rot"),
         ("subjects", "sites"),
-        ("history", "geometries"),
+        ("history", "geometries", "place"),
         ("prefix", "linear", "decay"),
         ("schedule", "queries", "issuing", "doubts"),
         ("concurrent",),

@@ -12,9 +12,9 @@ from verifier.crashes import Coverage
 from verifier.damage import Sweep
 from verifier.gate.chunks import Chunk
 from verifier.gate.damaged import Pieces, SomeBits, bound_formula, cut_damage
-from verifier.mutants.bank_damage import DAMAGE, DAMAGED
+from verifier.mutants.bank_damage import DAMAGED
 from verifier.mutants.hook import edit, read_source
-from verifier.mutants.planted import Mutant
+from verifier.mutants.planted import DAMAGE, Mutant
 from verifier.mutants.spoil import chase_damage, small_media
 from verifier.profiles import DamagePlan
 from verifier.rot import Damage

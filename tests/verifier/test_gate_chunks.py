@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from faultfs import Law
 from verifier.gate.chunks import RandomTapes, SmallPrograms, cut_crash, cut_model
 from verifier.profiles import load_profile
 from verifier.programs import small_programs
@@ -14,9 +15,20 @@ def test_slices_hold_every_small_program_once(name: str) -> None:
     plan = load_profile(name).crash
     assert plan is not None
     cut = [chunk for chunk in cut_crash(plan, "posix", 0) if isinstance(chunk, SmallPrograms)]
-    for geometry in plan.exhaustive.geometries:
-        held = [n for chunk in cut if chunk.geometry == geometry for n in range(chunk.start, chunk.stop)]
-        assert held == list(range(sum(1 for _ in small_programs(plan.exhaustive.steps))))
+    others = plan.others
+    assert others is not None
+    assert set(others.laws) | {plan.law} == set(Law)
+    wanted = [(geometry, plan.law, plan.exhaustive.steps) for geometry in plan.exhaustive.geometries]
+    wanted += [(others.geometry, law, others.steps) for law in others.laws]
+    for geometry, law, steps in wanted:
+        held = [
+            number
+            for chunk in cut
+            if (chunk.geometry, chunk.law) == (geometry, law)
+            for number in range(chunk.start, chunk.stop)
+        ]
+        assert held == list(range(sum(1 for _ in small_programs(steps))))
+    assert len({chunk.bound for chunk in cut}) == len(wanted)
 
 
 def test_random_chunks_draw_from_generators_of_their_own() -> None:

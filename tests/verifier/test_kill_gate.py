@@ -3,45 +3,46 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from verifier.gate.killed import Killed, cut_kill, result_of
 from verifier.kill import Tally
+from verifier.profiles import KillPlan
 from verifier.programs import count_programs
 from verifier.tape import Era, Kind, Operation, Tape
 from verifier.verdict import Breach, Violation
 
+_PLAN = KillPlan(
+    geometries=("tiny", "colliding"),
+    steps=2,
+    sampled=30,
+    tapes=9,
+    tape_steps=8,
+    broad=1,
+    images=7,
+    states=5,
+    chunk=25,
+    floor={"programs": 1},
+)
 
-@dataclass(frozen=True)
-class _Plan:
-    geometries: tuple[str, ...] = ("tiny", "colliding")
-    steps: int = 2
-    sampled: int = 30
-    tapes: int = 9
-    tape_steps: int = 8
-    broad: int = 1
-    images: int = 7
-    states: int = 5
-    chunk: int = 25
 
-
-def _chunks(plan: _Plan, seed: int = 0) -> list[Killed]:
+def _chunks(plan: KillPlan, seed: int = 0) -> list[Killed]:
     chunks = list(cut_kill(plan, seed))
     assert all(isinstance(chunk, Killed) for chunk in chunks)
     return [chunk for chunk in chunks if isinstance(chunk, Killed)]
 
 
 def test_chunks_cross_to_other_processes_and_are_a_function_of_the_seed() -> None:
-    chunks = _chunks(_Plan())
-    assert pickle.loads(pickle.dumps(chunks)) == chunks == _chunks(_Plan())
-    assert chunks != _chunks(_Plan(), 1)
+    chunks = _chunks(_PLAN)
+    assert pickle.loads(pickle.dumps(chunks)) == chunks == _chunks(_PLAN)
+    assert chunks != _chunks(_PLAN, 1)
 
 
 def test_every_small_program_is_in_one_chunk_and_killed_from_its_last_step() -> None:
-    chunks = _chunks(replace(_Plan(), sampled=0, tapes=0, broad=0, images=0))
+    chunks = _chunks(replace(_PLAN, sampled=0, tapes=0, broad=0, images=0))
     tapes = [
         (tape, start) for chunk in chunks for tape, start in zip(chunk.tapes, chunk.start_steps, strict=True)
     ]
@@ -50,7 +51,7 @@ def test_every_small_program_is_in_one_chunk_and_killed_from_its_last_step() -> 
 
 
 def test_sampled_programs_are_longer_and_each_other_than_the_rest() -> None:
-    plan = _Plan()
+    plan = _PLAN
     chunks = [chunk for chunk in _chunks(plan) if 3 in chunk.start_steps]
     tapes = [tape for chunk in chunks for tape in chunk.tapes]
     assert len({tape.eras for tape in tapes}) == len(tapes) == plan.sampled
@@ -60,7 +61,7 @@ def test_sampled_programs_are_longer_and_each_other_than_the_rest() -> None:
 
 
 def test_random_lives_long_writes_and_crash_states_have_their_share() -> None:
-    chunks = _chunks(_Plan())
+    chunks = _chunks(_PLAN)
     swept = [tape for chunk in chunks if not chunk.states and not chunk.start_steps for tape in chunk.tapes]
     (broad,) = [chunk for chunk in chunks if chunk.tapes[0].geometry == "broad"]
     images = [chunk for chunk in chunks if chunk.states]

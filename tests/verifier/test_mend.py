@@ -11,8 +11,9 @@ import pytest
 from faultfs import FaultDevice
 from verifier.crashes import search_tape
 from verifier.geometries import GEOMETRIES, make_faster
-from verifier.mend import AddedSync, Mend, Place, _SyncingDevice, mend
+from verifier.mend import AddedSync, Mend, _SyncingDevice, mend
 from verifier.model import Issued, Result
+from verifier.place import Place
 from verifier.stepped import SteppedRuntime
 from verifier.subjects import FasterSubject, MakeStore
 from verifier.tape import Crash, Era, Kind, Operation, Tape
@@ -78,7 +79,7 @@ def test_sync_that_was_forgotten_is_the_one_that_is_named(role: str, places: lis
 def test_names_that_were_forgotten_are_named() -> None:
     found = _mend(_forgetting(""))
     assert found.syncs
-    assert all(sync.after.is_of_names for sync in found.syncs)
+    assert all(sync.is_of_names for sync in found.syncs)
     assert _is_mended(_forgetting(""), found.syncs)
     assert "sync names after" in found.lines()[1]
 

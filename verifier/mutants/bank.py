@@ -1,7 +1,7 @@
 """The bank: all planted bugs, in the order of the matrix, and the control.
 
 Invariants
-  1  names are unique; at most four bugs are in the device
+  1  names are unique; at most four bugs are in FileDevice, below every disk of ours
   2  nothing here imports the engine, or a module that does
 """
 
