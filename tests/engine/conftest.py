@@ -2,10 +2,12 @@
 
 import errno
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 
 from engine import Device, FasterKv, MemoryDevice, Settings
+from engine.atomics import Space, set_turn
 from engine.compilation import available
 from engine.device import Buffer
 from engine.recovery import Recovered
@@ -161,3 +163,28 @@ def contents() -> Callable[[Device], dict[str, bytes]]:
         return files
 
     return read
+
+
+@pytest.fixture
+def interrupt() -> Callable[[Callable[[], object], Callable[[], object], int], bool]:
+    """Runs a call, and another one just before its access number `at`; whether it had that many."""
+
+    def run(call: Callable[[], object], by: Callable[[], object], at: int) -> bool:
+        seen, came = count(), False
+
+        def hook(space: Space, word: int, is_write: bool) -> None:
+            nonlocal came
+            if next(seen) == at:
+                came = True
+                set_turn(None)
+                by()
+                set_turn(hook)
+
+        set_turn(hook)
+        try:
+            call()
+        finally:
+            set_turn(None)
+        return came
+
+    return run

@@ -13,10 +13,12 @@ import pytest
 
 from engine import FasterKv, MemoryDevice, Settings
 from engine import words as w
-from engine.atomics import Space, set_turn
+from engine.atomics import set_turn
 from engine.phases import Phase
 from engine.staging import Stage
 from verifier.stepped import SteppedRuntime
+
+Interrupt = Callable[[Callable[[], object], Callable[[], object], int], bool]
 
 RECORD_BYTES_MAX = 1024 - w.FIRST_ADDRESS  # Of the tiny geometry.
 
@@ -124,29 +126,11 @@ def test_what_stands_behind_the_last_byte_means_nothing(sides: Sides, is_frozen:
 # -- beside others -----------------------------------------------------------------------------------
 
 
-def interrupt(call: Callable[[], object], by: Callable[[], object], at: int) -> bool:
-    """Run `call`, and `by` just before its access number `at`; whether it had that many."""
-    seen, came = count(), False
-
-    def hook(space: Space, word: int, is_write: bool) -> None:
-        nonlocal came
-        if next(seen) == at:
-            came = True
-            set_turn(None)
-            by()
-            set_turn(hook)
-
-    set_turn(hook)
-    try:
-        call()
-    finally:
-        set_turn(None)
-    return came
-
-
 @pytest.mark.parametrize("kind", ["an append", "an upsert"])
 @pytest.mark.parametrize("place", ["with room", "without room", "frozen", "absent"])
-def test_two_at_once_are_both_there_or_one_gives_up(tiny: Settings, place: str, kind: str) -> None:
+def test_two_at_once_are_both_there_or_one_gives_up(
+    tiny: Settings, place: str, kind: str, interrupt: Interrupt
+) -> None:
     """At whatever place the other one comes, none is lost and none is done twice."""
     seen: set[tuple[int, ...]] = set()
     before = b"" if place == "absent" else b"sixteen bytes..."
@@ -184,7 +168,9 @@ def test_two_at_once_are_both_there_or_one_gives_up(tiny: Settings, place: str, 
 
 
 @pytest.mark.parametrize("place", ["with room", "without room"])
-def test_read_beside_an_append_finds_the_value_before_or_after(tiny: Settings, place: str) -> None:
+def test_read_beside_an_append_finds_the_value_before_or_after(
+    tiny: Settings, place: str, interrupt: Interrupt
+) -> None:
     before, after = b"twenty bytes in all.", b"twenty bytes in all. And some more."
     found: list[list[bytes | None]] = [[], []]
     for is_read_inside, seen in enumerate(found):

@@ -18,6 +18,8 @@ from engine.spaces import Spaces
 from engine.staging import Stage
 from verifier.stepped import SteppedRuntime
 
+Interrupt = Callable[[Callable[[], object], Callable[[], object], int], bool]
+
 KEY = b"key"
 VALUE_WORDS = 8
 ONE = (1).to_bytes(8, "little")
@@ -71,27 +73,6 @@ def sides(parts: Recovered) -> Iterator[Sides]:
 Fresh = Callable[[], Iterator[tuple[int, Sides]]]
 
 
-def interrupt(call: Callable[[], object], by: Callable[[], object], at: int) -> bool:
-    """Run `call`, and `by` just before its access number `at`; whether it had that many."""
-    seen = count()
-    came = False
-
-    def hook(space: Space, word: int, is_write: bool) -> None:
-        nonlocal came
-        if next(seen) == at:
-            came = True
-            set_turn(None)
-            by()
-            set_turn(hook)
-
-    set_turn(hook)
-    try:
-        call()
-    finally:
-        set_turn(None)
-    return came
-
-
 @pytest.fixture
 def fresh(tiny: Settings) -> Fresh:
     """A new store for every place to interrupt at; whoever takes them breaks after the last."""
@@ -119,7 +100,9 @@ WRITES: dict[str, tuple[bytes, Callable[[Sides], int], bytes | None]] = {
 
 
 @pytest.mark.parametrize("write", list(WRITES))
-def test_a_read_that_a_write_comes_between_finds_the_old_or_the_new_value(fresh: Fresh, write: str) -> None:
+def test_a_read_that_a_write_comes_between_finds_the_old_or_the_new_value(
+    fresh: Fresh, write: str, interrupt: Interrupt
+) -> None:
     old, do, new = WRITES[write]
     found: list[bytes | None] = []
     for at, sides in fresh():
@@ -138,7 +121,7 @@ def test_a_read_that_a_write_comes_between_finds_the_old_or_the_new_value(fresh:
 
 @pytest.mark.parametrize("write", list(WRITES))
 def test_a_read_in_the_middle_of_a_write_finds_the_old_or_the_new_value_or_gives_up(
-    fresh: Fresh, write: str
+    fresh: Fresh, write: str, interrupt: Interrupt
 ) -> None:
     old, do, new = WRITES[write]
     whys: set[int] = set()
@@ -155,7 +138,9 @@ def test_a_read_in_the_middle_of_a_write_finds_the_old_or_the_new_value_or_gives
     assert whys == ({w.DONE} if write == "a delete" else {w.DONE, w.RETRY})
 
 
-def test_a_read_that_a_write_half_done_comes_between_finds_the_old_value_or_gives_up(fresh: Fresh) -> None:
+def test_a_read_that_a_write_half_done_comes_between_finds_the_old_value_or_gives_up(
+    fresh: Fresh, interrupt: Interrupt
+) -> None:
     """The writer has the lock, has changed one word, and does not get on."""
     for at, sides in fresh():
         sides.change(sides.one, w.UPSERT, OLD)
@@ -172,7 +157,9 @@ def test_a_read_that_a_write_half_done_comes_between_finds_the_old_value_or_give
 
 
 @pytest.mark.parametrize("is_frozen", [False, True])
-def test_two_additions_at_once_are_both_there_or_one_gives_up(fresh: Fresh, is_frozen: bool) -> None:
+def test_two_additions_at_once_are_both_there_or_one_gives_up(
+    fresh: Fresh, is_frozen: bool, interrupt: Interrupt
+) -> None:
     """At whatever place the other one comes, none is lost and none is done twice."""
     seen: set[tuple[int, ...]] = set()
     for at, sides in fresh():
@@ -192,7 +179,9 @@ def test_two_additions_at_once_are_both_there_or_one_gives_up(fresh: Fresh, is_f
 
 
 @pytest.mark.parametrize("kind", ["insert", "swap"])
-def test_two_who_both_expect_no_value_do_not_both_succeed(fresh: Fresh, kind: str) -> None:
+def test_two_who_both_expect_no_value_do_not_both_succeed(
+    fresh: Fresh, kind: str, interrupt: Interrupt
+) -> None:
     for at, sides in fresh():
         whys: list[int] = []
         one = change_into(whys, sides, KINDS[kind], b"one")

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from faultfs import FaultDevice, Image, Plan
+from faultfs import FaultDevice, Image, Law, Plan, crash_states
 
 NAMES = ("a", "b", "c")
 CALLS = (
@@ -95,3 +95,24 @@ def random_device() -> Callable[[int, int], FaultDevice]:
         return device
 
     return make
+
+
+@pytest.fixture(scope="session")
+def legal() -> Callable[..., list[dict[str, bytes]]]:
+    """The contents that a crash at one index (the end if None) may leave, in a stable order."""
+
+    def contents(
+        device: FaultDevice, law: Law = Law.POSIX, index: int | None = None
+    ) -> list[dict[str, bytes]]:
+        at = len(device.trace) if index is None else index
+        found = crash_states(device.trace, law, start=at, stop=at)
+        assert found.completeness == "exhaustive"
+        return sorted((state.image.content() for state in found), key=lambda content: sorted(content.items()))
+
+    return contents
+
+
+@pytest.fixture(scope="session")
+def sizes() -> Callable[[list[dict[str, bytes]], str], set[int]]:
+    """How long a file is in those contents that have it."""
+    return lambda contents, name: {len(content[name]) for content in contents if name in content}

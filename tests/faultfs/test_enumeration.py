@@ -5,7 +5,7 @@ from itertools import combinations, product
 
 import pytest
 
-from faultfs import FaultDevice, History, Image, Trace, crash_states, survivor_image
+from faultfs import FaultDevice, History, Image, Law, Trace, crash_states, survivor_image
 from faultfs.survival import choose, image_of
 
 MakeDevice = Callable[[int, int], FaultDevice]
@@ -70,10 +70,10 @@ def test_last_is_the_index_of_the_sync_that_ends_a_version() -> None:
     assert states == {b"x": (0, 2), b"y": (1, 4)}
 
 
-@pytest.mark.parametrize("law", ["posix", "prefix", "pagecache", "strict"])
-def test_a_range_of_indices_is_the_union_of_its_points(law: str, random_device: MakeDevice) -> None:
+@pytest.mark.parametrize("law", list(Law))
+def test_a_range_of_indices_is_the_union_of_its_points(law: Law, random_device: MakeDevice) -> None:
     compared = 0
-    for seed in range(40):
+    for seed in range(60):
         trace = random_device(seed, 12).trace
         if crash_states(trace, law, limit=500).completeness != "exhaustive":
             continue

@@ -1,19 +1,16 @@
 """fdatasync, O_DSYNC, fallocate: the clauses F22 to F25, on the smallest disk that shows each."""
 
+from collections.abc import Callable
+
 import pytest
 
-from faultfs import FaultDevice, Image, Law, crash_states, render_trace
+from faultfs import FaultDevice, Image, Law, render_trace
+
+Legal = Callable[..., list[dict[str, bytes]]]
+Sizes = Callable[[list[dict[str, bytes]], str], set[int]]
 
 OLD, NEW, NIL = b"o" * 512, b"n" * 512, bytes(512)
 Contents = list[dict[str, bytes]]
-
-
-def legal(device: FaultDevice, law: Law = Law.POSIX, index: int | None = None) -> Contents:
-    """The contents that a crash at one index (the end if None) may leave, in a stable order."""
-    at = len(device.trace) if index is None else index
-    found = crash_states(device.trace, law, start=at, stop=at)
-    assert found.completeness == "exhaustive"
-    return in_order(state.image.content() for state in found)
 
 
 def in_order(contents: object) -> Contents:
@@ -24,14 +21,10 @@ def disk(**content: bytes) -> FaultDevice:
     return FaultDevice(Image.of(content))
 
 
-def sizes(contents: Contents, name: str) -> set[int]:
-    return {len(content[name]) for content in contents if name in content}
-
-
 # fdatasync.
 
 
-def test_f22_fdatasync_makes_bytes_and_the_size_they_need_durable_and_no_name() -> None:
+def test_f22_fdatasync_makes_bytes_and_the_size_they_need_durable_and_no_name(legal: Legal) -> None:
     device = disk(b=OLD)
     device.create("a")
     device.write("a", 0, NEW)
@@ -43,7 +36,7 @@ def test_f22_fdatasync_makes_bytes_and_the_size_they_need_durable_and_no_name() 
     assert {"a": b""} in [{"a": content.get("a")} for content in legal(device, index=3)]
 
 
-def test_f22_fdatasync_leaves_a_size_that_shrank_undurable() -> None:
+def test_f22_fdatasync_leaves_a_size_that_shrank_undurable(legal: Legal, sizes: Sizes) -> None:
     device = disk(a=OLD + OLD)
     device.truncate("a", 100)
     device.datasync("a")
@@ -57,7 +50,7 @@ def test_f22_fdatasync_leaves_a_size_that_shrank_undurable() -> None:
     assert legal(device) == [{"a": b"o" * 100}]
 
 
-def test_f22_fdatasync_after_shrinking_and_growing_again_leaves_no_shorter_size() -> None:
+def test_f22_fdatasync_after_shrinking_and_growing_again_leaves_no_shorter_size(legal: Legal) -> None:
     device = disk(a=OLD + OLD)
     device.truncate("a", 100)
     device.write("a", 100, b"n" * 500)
@@ -65,7 +58,7 @@ def test_f22_fdatasync_after_shrinking_and_growing_again_leaves_no_shorter_size(
     assert legal(device) == [{"a": b"o" * 100 + b"n" * 500}]
 
 
-def test_f22_of_bytes_that_fdatasync_left_out_the_older_versions_stay_legal() -> None:
+def test_f22_of_bytes_that_fdatasync_left_out_the_older_versions_stay_legal(legal: Legal) -> None:
     device = disk(a=OLD + OLD)
     device.truncate("a", 512)
     device.datasync("a")
@@ -78,21 +71,21 @@ def test_f22_of_bytes_that_fdatasync_left_out_the_older_versions_stay_legal() ->
 # O_DSYNC.
 
 
-def test_f23_a_write_through_is_in_flight_until_it_has_returned() -> None:
+def test_f23_a_write_through_is_in_flight_until_it_has_returned(legal: Legal) -> None:
     device = disk(a=OLD + OLD)
     device.write_through("a", 0, NEW + NEW)
     assert len(legal(device, index=1)) == 4  # F23
     assert legal(device) == [{"a": NEW + NEW}]
 
 
-def test_f23_a_write_through_makes_no_other_bytes_durable() -> None:
+def test_f23_a_write_through_makes_no_other_bytes_durable(legal: Legal) -> None:
     device = disk(a=OLD + OLD)
     device.write("a", 0, NEW)
     device.write_through("a", 512, NEW)
     assert legal(device) == in_order([{"a": NEW + NEW}, {"a": OLD + NEW}])
 
 
-def test_f23_a_write_through_makes_the_size_durable_that_its_bytes_need() -> None:
+def test_f23_a_write_through_makes_the_size_durable_that_its_bytes_need(legal: Legal, sizes: Sizes) -> None:
     device = disk(a=b"")
     device.write("a", 0, b"n" * 8192)
     device.write_through("a", 0, b"y" * 4096)
@@ -104,7 +97,7 @@ def test_f23_a_write_through_makes_the_size_durable_that_its_bytes_need() -> Non
 # fallocate.
 
 
-def test_f24_allocating_grows_the_file_by_zeros_in_one_step_and_changes_no_byte() -> None:
+def test_f24_allocating_grows_the_file_by_zeros_in_one_step_and_changes_no_byte(legal: Legal) -> None:
     device = disk(a=OLD)
     device.allocate("a", 0, 9000)
     grown = {"a": OLD + bytes(9000 - 512)}
@@ -122,7 +115,7 @@ def test_f24_allocating_nothing_is_refused() -> None:
 
 
 @pytest.mark.parametrize("law", [Law.POSIX, Law.EXT4])
-def test_f25_what_was_written_into_allocated_room_may_read_zeros_again(law: Law) -> None:
+def test_f25_what_was_written_into_allocated_room_may_read_zeros_again(law: Law, legal: Legal) -> None:
     device = disk(a=b"")
     device.allocate("a", 0, 1024)
     device.sync("a")

@@ -1,19 +1,16 @@
 """ext4, torn names, LazyFS: the clauses F26 to F32, on the smallest disk that shows each."""
 
+from collections.abc import Callable
+
 import pytest
 
 from faultfs import FaultDevice, Image, Law, chains, crash_states, survivor_image, tell_crash
 
+Legal = Callable[..., list[dict[str, bytes]]]
+Sizes = Callable[[list[dict[str, bytes]], str], set[int]]
+
 OLD, NEW, NIL = b"o" * 512, b"n" * 512, bytes(512)
 Contents = list[dict[str, bytes]]
-
-
-def legal(device: FaultDevice, law: Law = Law.POSIX, index: int | None = None) -> Contents:
-    """The contents that a crash at one index (the end if None) may leave, in a stable order."""
-    at = len(device.trace) if index is None else index
-    found = crash_states(device.trace, law, start=at, stop=at)
-    assert found.completeness == "exhaustive"
-    return in_order(state.image.content() for state in found)
 
 
 def in_order(contents: object) -> Contents:
@@ -24,14 +21,10 @@ def disk(**content: bytes) -> FaultDevice:
     return FaultDevice(Image.of(content))
 
 
-def sizes(contents: Contents, name: str) -> set[int]:
-    return {len(content[name]) for content in contents if name in content}
-
-
 # ext4.
 
 
-def test_f26_names_and_truncations_survive_in_the_order_of_issue() -> None:
+def test_f26_names_and_truncations_survive_in_the_order_of_issue(legal: Legal) -> None:
     device = disk(a=OLD, b=OLD)
     device.create("c")
     device.truncate("a", 0)
@@ -49,14 +42,14 @@ def test_f26_names_and_truncations_survive_in_the_order_of_issue() -> None:
     )  # F26
 
 
-def test_f26_a_rename_is_one_step_of_the_journal() -> None:
+def test_f26_a_rename_is_one_step_of_the_journal(legal: Legal) -> None:
     device = disk(f=OLD, t=NEW)
     device.rename("t", "f")
     device.create("x")
     assert legal(device, Law.EXT4) == in_order([{"f": OLD, "t": NEW}, {"f": NEW}, {"f": NEW, "x": b""}])
 
 
-def test_f27_a_file_renamed_without_a_sync_may_be_empty() -> None:
+def test_f27_a_file_renamed_without_a_sync_may_be_empty(legal: Legal) -> None:
     device = disk(f=OLD)
     device.create("t")
     device.write("t", 0, NEW)
@@ -66,34 +59,34 @@ def test_f27_a_file_renamed_without_a_sync_may_be_empty() -> None:
     )  # F27
 
 
-def test_f27_a_size_does_not_survive_without_the_data_of_new_pages() -> None:
+def test_f27_a_size_does_not_survive_without_the_data_of_new_pages(legal: Legal) -> None:
     device = disk(a=b"")
     device.write("a", 0, NEW + NEW)
     assert legal(device, Law.EXT4) == in_order([{"a": b""}, {"a": NEW + NEW}])
     assert {"a": NEW + NIL} in legal(device)
 
 
-def test_f27_in_the_page_in_which_the_file_ended_the_size_may_survive_alone() -> None:
+def test_f27_in_the_page_in_which_the_file_ended_the_size_may_survive_alone(legal: Legal) -> None:
     device = disk(a=OLD)
     device.write("a", 512, NEW)
     assert legal(device, Law.EXT4) == in_order([{"a": OLD}, {"a": OLD + NIL}, {"a": OLD + NEW}])
 
 
-def test_f27_a_size_that_an_allocation_set_is_there_without_data() -> None:
+def test_f27_a_size_that_an_allocation_set_is_there_without_data(legal: Legal) -> None:
     device = disk(a=b"")
     device.write("a", 0, NEW)
     device.allocate("a", 0, 1024)
     assert {content["a"] for content in legal(device, Law.EXT4)} == {b"", NEW, NIL + NIL, NEW + NIL}
 
 
-def test_f27_a_grown_size_survives_only_with_what_was_journalled_before_the_write() -> None:
+def test_f27_a_grown_size_survives_only_with_what_was_journalled_before_the_write(legal: Legal) -> None:
     device = disk(a=b"")
     device.create("b")
     device.write("a", 0, NEW)
     assert legal(device, Law.EXT4) == in_order([{"a": b""}, {"a": b"", "b": b""}, {"a": NEW, "b": b""}])
 
 
-def test_f28_a_synced_new_file_has_its_name_and_those_before_it() -> None:
+def test_f28_a_synced_new_file_has_its_name_and_those_before_it(legal: Legal) -> None:
     device = disk()
     device.create("a")
     device.create("b")
@@ -104,7 +97,7 @@ def test_f28_a_synced_new_file_has_its_name_and_those_before_it() -> None:
     assert {} in legal(device)
 
 
-def test_f28_a_sync_commits_up_to_the_last_step_of_its_own_file_only() -> None:
+def test_f28_a_sync_commits_up_to_the_last_step_of_its_own_file_only(legal: Legal) -> None:
     device = disk()
     device.create("a")
     device.create("b")
@@ -112,7 +105,9 @@ def test_f28_a_sync_commits_up_to_the_last_step_of_its_own_file_only() -> None:
     assert legal(device, Law.EXT4) == in_order([{"a": b""}, {"a": b"", "b": b""}])
 
 
-def test_f28_a_sync_of_names_commits_the_truncations_before_them_and_not_those_after() -> None:
+def test_f28_a_sync_of_names_commits_the_truncations_before_them_and_not_those_after(
+    legal: Legal, sizes: Sizes
+) -> None:
     device = disk(a=OLD, b=OLD)
     device.truncate("a", 0)
     device.create("c")
@@ -122,7 +117,7 @@ def test_f28_a_sync_of_names_commits_the_truncations_before_them_and_not_those_a
     assert sizes(legal(device), "a") == {0, 512}
 
 
-def test_f28_fdatasync_commits_what_the_size_needs() -> None:
+def test_f28_fdatasync_commits_what_the_size_needs(legal: Legal) -> None:
     device = disk()
     device.create("a")
     device.create("b")
@@ -146,7 +141,7 @@ def test_f20_a_file_whose_removal_is_committed_has_no_chains_under_ext4() -> Non
 # A file system that tears renames and removals.
 
 
-def test_f29_a_torn_rename_leaves_both_names_either_or_neither() -> None:
+def test_f29_a_torn_rename_leaves_both_names_either_or_neither(legal: Legal) -> None:
     device = disk(f=OLD, t=NEW)
     device.sync_names()
     device.rename("t", "f")
@@ -163,14 +158,14 @@ def test_f29_renaming_to_a_free_name_has_no_moment_without_it_but_before() -> No
     assert [chain.values for chain in chains(device.trace, 1, Law.POSIX_SPLIT)] == [2, 2]
 
 
-def test_f30_a_removed_file_may_come_back_empty() -> None:
+def test_f30_a_removed_file_may_come_back_empty(legal: Legal) -> None:
     device = disk(a=OLD)
     device.remove("a")
     assert legal(device, Law.POSIX_SPLIT) == in_order([{}, {"a": b""}, {"a": OLD}])  # F30
     assert legal(device) == in_order([{}, {"a": OLD}])
 
 
-def test_f30_a_file_with_another_name_is_not_emptied() -> None:
+def test_f30_a_file_with_another_name_is_not_emptied(legal: Legal) -> None:
     device = disk(a=OLD)
     device.link("a", "b")
     device.sync_names()
@@ -180,7 +175,7 @@ def test_f30_a_file_with_another_name_is_not_emptied() -> None:
     assert {"a": b"", "b": b""} in legal(device, Law.POSIX_SPLIT)
 
 
-def test_f30_a_file_that_a_rename_replaced_may_be_found_emptied() -> None:
+def test_f30_a_file_that_a_rename_replaced_may_be_found_emptied(legal: Legal) -> None:
     device = disk(f=OLD, t=NEW)
     device.rename("t", "f")
     assert {"f": b"", "t": NEW} in legal(device, Law.POSIX_SPLIT)
@@ -199,7 +194,7 @@ def test_f31_posix_split_is_the_product_of_its_chains() -> None:
 # LazyFS.
 
 
-def test_f32_lazyfs_loses_the_data_of_a_file_as_a_whole_and_no_name() -> None:
+def test_f32_lazyfs_loses_the_data_of_a_file_as_a_whole_and_no_name(legal: Legal) -> None:
     device = disk(a=OLD + OLD, b=b"")
     device.write("a", 0, NEW)
     device.write("b", 0, NEW)
@@ -212,7 +207,7 @@ def test_f32_lazyfs_loses_the_data_of_a_file_as_a_whole_and_no_name() -> None:
     assert legal(device, Law.LAZYFS) == in_order([{"b": b, "c": NEW + NEW} for b in (b"", NEW)])
 
 
-def test_f32_lazyfs_never_loses_a_truncation() -> None:
+def test_f32_lazyfs_never_loses_a_truncation(legal: Legal) -> None:
     device = disk(a=OLD + OLD)
     device.truncate("a", 100)
     device.write("a", 100, b"n" * 10)

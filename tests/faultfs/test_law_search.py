@@ -11,31 +11,6 @@ MakeDevice = Callable[..., FaultDevice]
 LAWS = [Law.POSIX_SPLIT, Law.EXT4, Law.LAZYFS]
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_a_range_of_indices_is_the_union_of_its_points(law: Law, random_device: MakeDevice) -> None:
-    compared = 0
-    for seed in range(60):
-        trace = random_device(seed, 12).trace
-        if crash_states(trace, law, limit=500).completeness != "exhaustive":
-            continue
-        compared += 1
-        start, stop = len(trace) // 3, 2 * len(trace) // 3
-        spans: dict[int, list[int]] = {}
-        legal = 0
-        for index in range(start, stop + 1):
-            point = crash_states(trace, law, start=index, stop=index)
-            legal += point.legal
-            for state in point:
-                spans.setdefault(state.key, []).append(index)
-        found = crash_states(trace, law, start=start, stop=stop)
-        assert {state.key: (state.first, state.last) for state in found} == {
-            key: (indices[0], indices[-1]) for key, indices in spans.items()
-        }, seed
-        assert found.legal == legal
-    assert compared > 20
-
-
-# With three names there are three files to lose data at most, too few for a depth.
 @pytest.mark.parametrize(
     ("law", "limit", "depth"), [(Law.POSIX_SPLIT, 12, 1), (Law.EXT4, 12, 1), (Law.LAZYFS, 3, 0)]
 )

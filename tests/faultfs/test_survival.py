@@ -1,6 +1,6 @@
 """What survives: each clause of FAULTS.md up to F17, on the smallest disk that shows it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -14,16 +14,10 @@ from faultfs import (
     survivor_image,
 )
 
+Legal = Callable[..., list[dict[str, bytes]]]
+
 OLD, NEW = b"o" * 512, b"n" * 512
 Contents = list[dict[str, bytes]]
-
-
-def legal(device: FaultDevice, law: Law = Law.POSIX, index: int | None = None) -> Contents:
-    """The contents that a crash at one index (the end if None) may leave, in a stable order."""
-    at = len(device.trace) if index is None else index
-    found = crash_states(device.trace, law, start=at, stop=at)
-    assert found.completeness == "exhaustive"
-    return in_order(state.image.content() for state in found)
 
 
 def in_order(contents: Iterable[dict[str, bytes]]) -> Contents:
@@ -34,7 +28,7 @@ def disk(**content: bytes) -> FaultDevice:
     return FaultDevice(Image.of(content))
 
 
-def test_f1_a_crash_at_index_0_shows_nothing_of_the_trace() -> None:
+def test_f1_a_crash_at_index_0_shows_nothing_of_the_trace(legal: Legal) -> None:
     device = disk(a=OLD)
     device.write("a", 0, NEW)
     device.sync("a")
@@ -55,7 +49,7 @@ def test_f1_a_crash_outside_the_trace_is_refused(index: int) -> None:
 
 
 @pytest.mark.parametrize("law", list(Law))
-def test_f2_what_was_there_first_survives_whatever_happens_beside_it(law: Law) -> None:
+def test_f2_what_was_there_first_survives_whatever_happens_beside_it(law: Law, legal: Legal) -> None:
     device = disk(a=OLD, b=OLD)
     device.write("b", 0, NEW)
     device.create("c")
@@ -64,13 +58,13 @@ def test_f2_what_was_there_first_survives_whatever_happens_beside_it(law: Law) -
 
 
 @pytest.mark.parametrize("law", [Law.POSIX, Law.PREFIX, Law.PAGECACHE])
-def test_f3_the_last_write_may_or_may_not_have_happened(law: Law) -> None:
+def test_f3_the_last_write_may_or_may_not_have_happened(law: Law, legal: Legal) -> None:
     device = disk(a=OLD)
     device.write("a", 0, NEW)
     assert legal(device, law) == [{"a": NEW}, {"a": OLD}]  # F3
 
 
-def test_f3_a_sync_holds_after_its_index_and_not_at_it() -> None:
+def test_f3_a_sync_holds_after_its_index_and_not_at_it(legal: Legal) -> None:
     device = disk(a=OLD)
     device.write("a", 0, NEW)
     device.sync("a")
@@ -79,7 +73,7 @@ def test_f3_a_sync_holds_after_its_index_and_not_at_it() -> None:
 
 
 @pytest.mark.parametrize("sector_bytes", [512, 1024, 4096])
-def test_f4_a_write_tears_at_sectors_only(sector_bytes: int) -> None:
+def test_f4_a_write_tears_at_sectors_only(sector_bytes: int, legal: Legal) -> None:
     device = FaultDevice(Image.of({"a": b"o" * 8192}), sector_bytes=sector_bytes)
     device.write("a", 100, b"n" * (sector_bytes + 200))
     first = b"o" * 100 + b"n" * (sector_bytes - 100)
@@ -90,14 +84,14 @@ def test_f4_a_write_tears_at_sectors_only(sector_bytes: int) -> None:
     assert legal(device) == in_order(expected)  # F4
 
 
-def test_f5_a_hundred_rewrites_have_a_hundred_and_one_outcomes() -> None:
+def test_f5_a_hundred_rewrites_have_a_hundred_and_one_outcomes(legal: Legal) -> None:
     device = disk(a=bytes(512))
     for fill in range(1, 101):
         device.write("a", 0, bytes([fill]) * 512)
     assert legal(device) == [{"a": bytes([fill]) * 512} for fill in range(101)]  # F5
 
 
-def test_f5_a_version_holds_all_earlier_bytes_of_its_sector() -> None:
+def test_f5_a_version_holds_all_earlier_bytes_of_its_sector(legal: Legal) -> None:
     device = disk(a=OLD)
     device.write("a", 0, b"1" * 10)
     device.write("a", 20, b"2" * 10)
@@ -105,7 +99,7 @@ def test_f5_a_version_holds_all_earlier_bytes_of_its_sector() -> None:
     assert legal(device) == in_order([{"a": OLD}, {"a": b"1" * 10 + b"o" * 502}, {"a": both}])
 
 
-def test_f6_a_later_sector_may_survive_an_earlier_one_in_another_file() -> None:
+def test_f6_a_later_sector_may_survive_an_earlier_one_in_another_file(legal: Legal) -> None:
     device = disk(a=OLD, b=OLD)
     device.write("a", 0, NEW)
     device.write("b", 0, NEW)
@@ -113,13 +107,13 @@ def test_f6_a_later_sector_may_survive_an_earlier_one_in_another_file() -> None:
     assert len(legal(device)) == 4
 
 
-def test_f7_a_grown_file_shows_old_size_zeros_or_data() -> None:
+def test_f7_a_grown_file_shows_old_size_zeros_or_data(legal: Legal) -> None:
     device = disk(a=b"")
     device.write("a", 0, NEW)
     assert legal(device) == [{"a": b""}, {"a": bytes(512)}, {"a": NEW}]  # F7
 
 
-def test_f7_a_long_append_grows_the_size_page_by_page() -> None:
+def test_f7_a_long_append_grows_the_size_page_by_page(legal: Legal) -> None:
     device = disk(a=b"")
     device.write("a", 4000, b"n" * 5000)
     sizes = {len(content["a"]) for content in legal(device, Law.PREFIX)}
@@ -128,7 +122,7 @@ def test_f7_a_long_append_grows_the_size_page_by_page() -> None:
     assert size_chain.values == 4
 
 
-def test_f7_data_past_the_surviving_size_is_not_seen() -> None:
+def test_f7_data_past_the_surviving_size_is_not_seen(legal: Legal) -> None:
     device = disk(a=b"o" * 100)
     device.write("a", 100, b"n" * 100)
     contents = legal(device)
@@ -144,7 +138,7 @@ def test_f8_cut_bytes_never_come_back_on_the_living_disk() -> None:
     assert device.image().content() == {"a": b"o" * 100 + bytes(924)}  # F8
 
 
-def test_f8_cut_bytes_may_come_back_after_a_crash_as_far_as_the_size_allows() -> None:
+def test_f8_cut_bytes_may_come_back_after_a_crash_as_far_as_the_size_allows(legal: Legal) -> None:
     device = disk(a=OLD + OLD)
     device.truncate("a", 100)
     device.truncate("a", 600)
@@ -157,13 +151,13 @@ def test_f8_cut_bytes_may_come_back_after_a_crash_as_far_as_the_size_allows() ->
     assert legal(device) == [{"a": b"o" * 100 + bytes(500)}]
 
 
-def test_f8_a_lost_truncation_may_leave_the_old_size_over_zeroed_bytes() -> None:
+def test_f8_a_lost_truncation_may_leave_the_old_size_over_zeroed_bytes(legal: Legal) -> None:
     device = disk(a=OLD)
     device.truncate("a", 100)
     assert {"a": b"o" * 100 + bytes(412)} in legal(device)
 
 
-def test_f9_a_sync_makes_its_own_file_durable_and_no_other() -> None:
+def test_f9_a_sync_makes_its_own_file_durable_and_no_other(legal: Legal) -> None:
     device = disk(a=OLD, b=OLD)
     device.write("a", 0, NEW)
     device.write("b", 0, NEW)
@@ -171,7 +165,7 @@ def test_f9_a_sync_makes_its_own_file_durable_and_no_other() -> None:
     assert legal(device) == [{"a": NEW, "b": NEW}, {"a": NEW, "b": OLD}]  # F9
 
 
-def test_f9_a_write_after_the_sync_is_not_covered_by_it() -> None:
+def test_f9_a_write_after_the_sync_is_not_covered_by_it(legal: Legal) -> None:
     device = disk(a=bytes(512))
     device.write("a", 0, OLD)
     device.sync("a")
@@ -179,7 +173,7 @@ def test_f9_a_write_after_the_sync_is_not_covered_by_it() -> None:
     assert legal(device) == [{"a": NEW}, {"a": OLD}]
 
 
-def test_f9_a_synced_file_without_a_synced_name_may_be_gone() -> None:
+def test_f9_a_synced_file_without_a_synced_name_may_be_gone(legal: Legal) -> None:
     device = disk()
     device.create("a")
     device.write("a", 0, NEW)
@@ -187,7 +181,7 @@ def test_f9_a_synced_file_without_a_synced_name_may_be_gone() -> None:
     assert legal(device) == [{}, {"a": NEW}]
 
 
-def test_f10_synced_names_hold_and_their_contents_do_not() -> None:
+def test_f10_synced_names_hold_and_their_contents_do_not(legal: Legal) -> None:
     device = disk()
     device.create("a")
     device.write("a", 0, NEW)
@@ -195,7 +189,7 @@ def test_f10_synced_names_hold_and_their_contents_do_not() -> None:
     assert legal(device) == [{"a": b""}, {"a": bytes(512)}, {"a": NEW}]  # F10
 
 
-def test_f11_an_unsynced_removal_may_bring_the_file_back_with_its_unsynced_content() -> None:
+def test_f11_an_unsynced_removal_may_bring_the_file_back_with_its_unsynced_content(legal: Legal) -> None:
     device = disk(a=OLD)
     device.write("a", 0, NEW)
     device.remove("a")
@@ -204,14 +198,14 @@ def test_f11_an_unsynced_removal_may_bring_the_file_back_with_its_unsynced_conte
     assert legal(device) == [{}]
 
 
-def test_f11_names_are_lost_independently() -> None:
+def test_f11_names_are_lost_independently(legal: Legal) -> None:
     device = disk()
     device.create("a")
     device.create("b")
     assert legal(device) == [{}, {"a": b""}, {"a": b"", "b": b""}, {"b": b""}]
 
 
-def test_f11_a_name_created_again_has_every_binding_it_had() -> None:
+def test_f11_a_name_created_again_has_every_binding_it_had(legal: Legal) -> None:
     device = disk(a=OLD)
     device.remove("a")
     device.create("a")
@@ -220,20 +214,20 @@ def test_f11_a_name_created_again_has_every_binding_it_had() -> None:
     assert legal(device) == [{}, {"a": NEW}, {"a": OLD}]
 
 
-def test_f11_a_link_may_survive_the_name_it_was_made_from() -> None:
+def test_f11_a_link_may_survive_the_name_it_was_made_from(legal: Legal) -> None:
     device = disk()
     device.create("a")
     device.link("a", "b")
     assert {"b": b""} in legal(device)
 
 
-def test_f12_a_rename_moves_both_names_or_neither() -> None:
+def test_f12_a_rename_moves_both_names_or_neither(legal: Legal) -> None:
     device = disk(new=NEW, old=OLD)
     device.rename("new", "old")
     assert legal(device) == in_order([{"old": NEW}, {"new": NEW, "old": OLD}])  # F12
 
 
-def test_f12_a_rename_survives_only_with_what_its_names_were_before() -> None:
+def test_f12_a_rename_survives_only_with_what_its_names_were_before(legal: Legal) -> None:
     device = disk(f=OLD)
     device.create("t")
     device.write("t", 0, NEW)
@@ -242,14 +236,14 @@ def test_f12_a_rename_survives_only_with_what_its_names_were_before() -> None:
     assert legal(device) == in_order([{"f": OLD}, {"f": OLD, "t": NEW}, {"f": NEW}])
 
 
-def test_f12_chained_renames_survive_as_a_prefix() -> None:
+def test_f12_chained_renames_survive_as_a_prefix(legal: Legal) -> None:
     device = disk(a=NEW)
     device.rename("a", "b")
     device.rename("b", "c")
     assert legal(device) == [{"a": NEW}, {"b": NEW}, {"c": NEW}]
 
 
-def test_f12_a_renamed_file_that_was_not_synced_may_be_empty() -> None:
+def test_f12_a_renamed_file_that_was_not_synced_may_be_empty(legal: Legal) -> None:
     device = disk(f=OLD)
     device.create("t")
     device.write("t", 0, NEW)
@@ -257,7 +251,7 @@ def test_f12_a_renamed_file_that_was_not_synced_may_be_empty() -> None:
     assert {"f": b""} in legal(device)
 
 
-def test_f12_renaming_onto_a_name_of_the_same_file_does_nothing() -> None:
+def test_f12_renaming_onto_a_name_of_the_same_file_does_nothing(legal: Legal) -> None:
     device = disk(a=OLD)
     device.link("a", "b")
     device.sync_names()
@@ -266,7 +260,7 @@ def test_f12_renaming_onto_a_name_of_the_same_file_does_nothing() -> None:
     assert device.list() == ["a", "b"]
 
 
-def test_f13_a_cut_append_has_grown_before_it_is_filled() -> None:
+def test_f13_a_cut_append_has_grown_before_it_is_filled(legal: Legal) -> None:
     device = disk(a=b"")
     device.write("a", 0, b"n" * 1024)
     assert legal(device, Law.PREFIX) == in_order(
@@ -284,7 +278,7 @@ def test_f14_posix_is_the_product_of_all_chains() -> None:
     assert [chain.values for chain in chains(device.trace, 3, "posix")] == [2, 2, 2, 2]
 
 
-def test_f15_strict_has_exactly_what_was_synced() -> None:
+def test_f15_strict_has_exactly_what_was_synced(legal: Legal) -> None:
     device = disk(a=OLD, b=OLD)
     device.write("a", 0, NEW)
     device.write("b", 0, NEW)
@@ -293,7 +287,7 @@ def test_f15_strict_has_exactly_what_was_synced() -> None:
     assert legal(device, Law.STRICT) == [{"a": OLD, "b": NEW}]  # F15
 
 
-def test_f16_prefix_loses_the_later_write_first() -> None:
+def test_f16_prefix_loses_the_later_write_first(legal: Legal) -> None:
     device = disk(a=OLD, b=OLD)
     device.write("a", 0, NEW)
     device.write("b", 0, NEW)
@@ -302,7 +296,7 @@ def test_f16_prefix_loses_the_later_write_first() -> None:
     assert legal(device, Law.PREFIX) == in_order([*expected, {"a": NEW, "b": NEW, "c": b""}])  # F16
 
 
-def test_f16_what_is_synced_survives_without_the_earlier_steps_of_others() -> None:
+def test_f16_what_is_synced_survives_without_the_earlier_steps_of_others(legal: Legal) -> None:
     device = disk(a=OLD, b=OLD)
     device.write("a", 0, NEW)
     device.write("b", 0, NEW)
@@ -310,7 +304,7 @@ def test_f16_what_is_synced_survives_without_the_earlier_steps_of_others() -> No
     assert legal(device, Law.PREFIX) == [{"a": NEW, "b": NEW}, {"a": OLD, "b": NEW}]
 
 
-def test_f17_a_kill_keeps_what_was_issued_and_cuts_the_last_write_at_a_page() -> None:
+def test_f17_a_kill_keeps_what_was_issued_and_cuts_the_last_write_at_a_page(legal: Legal) -> None:
     device = disk(a=b"")
     device.write("a", 0, b"1" * 10)
     device.write("a", 4000, b"n" * 5000)
@@ -320,7 +314,7 @@ def test_f17_a_kill_keeps_what_was_issued_and_cuts_the_last_write_at_a_page() ->
     )  # F17
 
 
-def test_f17_a_kill_does_not_ask_for_syncs_and_cuts_nothing_but_writes() -> None:
+def test_f17_a_kill_does_not_ask_for_syncs_and_cuts_nothing_but_writes(legal: Legal) -> None:
     device = disk(a=OLD)
     device.create("b")
     device.write("b", 0, NEW)

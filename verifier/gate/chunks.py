@@ -10,7 +10,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
@@ -22,7 +22,7 @@ from ..mutants.bank import BANK, find
 from ..mutants.hunt import kill
 from ..profiles import CrashPlan, ModelPlan, MutantsPlan
 from ..programs import count_programs, random_tapes, small_programs
-from ..tape import Operation
+from ..tape import Operation, Tape
 from ..verdict import Violation
 from .document import Hunted
 
@@ -37,6 +37,7 @@ __all__ = [
     "cut_crash",
     "cut_model",
     "cut_mutants",
+    "search_each",
 ]
 
 _SEEDS: Final = 1_000_003  # Apart, so that the chunks of one seed are not those of the next.
@@ -126,13 +127,8 @@ class RandomTapes:
     depth: int
 
     def run(self) -> Result:
-        result = Result()
-        for tape in random_tapes(Random(self.seed), self.count, self.geometries, self.law, self.steps):
-            seen, result.finding = search_tape(tape, depth=self.depth, limit=self.limit)
-            result.coverage.merge(seen)
-            if result.finding is not None:
-                break
-        return result
+        tapes = random_tapes(Random(self.seed), self.count, self.geometries, self.law, self.steps)
+        return search_each(tapes, lambda tape: search_tape(tape, depth=self.depth, limit=self.limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +162,17 @@ class PlantedBug:
             stage=row.stage,
         )
         return Result(coverage, planted=planted, unknown=f"{row.name}: {row.unknown}" if row.unknown else "")
+
+
+def search_each(tapes: Iterable[Tape], search: Callable[[Tape], tuple[Coverage, Finding | None]]) -> Result:
+    """One after another, up to the first violation."""
+    result = Result()
+    for tape in tapes:
+        seen, result.finding = search(tape)
+        result.coverage.merge(seen)
+        if result.finding is not None:
+            break
+    return result
 
 
 def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:

@@ -13,7 +13,7 @@ from random import Random
 
 from ..faults import PROGRAMS, TEMPLATES, random_strikes, search_strike, sweep
 from ..profiles import FaultsPlan
-from .chunks import Chunk, Result
+from .chunks import Chunk, Result, search_each
 
 __all__ = ["RandomStrikes", "StruckCalls", "cut_faults"]
 
@@ -46,13 +46,8 @@ class RandomStrikes:
     limit: int
 
     def run(self) -> Result:
-        result = Result()
-        for tape in random_strikes(Random(self.seed), self.count, self.geometries, self.law, self.steps):
-            seen, result.finding = search_strike(tape, limit=self.limit)
-            result.coverage.merge(seen)
-            if result.finding is not None:
-                break
-        return result
+        tapes = random_strikes(Random(self.seed), self.count, self.geometries, self.law, self.steps)
+        return search_each(tapes, lambda tape: search_strike(tape, limit=self.limit))
 
 
 def cut_faults(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
