@@ -100,6 +100,11 @@ def _details(stage: Stage, *, is_interrupted: bool) -> list[str]:
             f"{bound.name}: {state}, {bound.programs_visited:,} of {bound.programs:,} programs, "
             f"{bound.visited:,} of {bound.legal:,} crash states"
         )
+    if stage.vectors:
+        lines.append(
+            f"{stage.vectors:,} version vectors came down to {stage.contents:,} contents and these to "
+            f"{stage.checked:,} openings; {stage.judged:,} judgements"
+        )
     if stage.mutants:
         killed = sum(planted.killed for planted in stage.mutants)
         lines.append(f"{killed} of {len(stage.mutants)} planted bugs killed")

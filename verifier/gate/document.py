@@ -42,6 +42,11 @@ VERDICTS: Final[dict[Exit, str]] = {
 }
 
 _SAID_MAX: Final = 4
+_STRUCK: Final = {
+    "faults": "{:,} faults fired",
+    "damage": "{:,} damages and none silent",
+    "kill": "{:,} kills of real processes",
+}
 
 
 class Bound(msgspec.Struct):
@@ -203,28 +208,28 @@ class GateReport(msgspec.Struct):
         stages = self.stages.values()
         bounds = [bound for stage in stages for bound in stage.bounds]
         counts: dict[int, list[str]] = {}
-        for bound in bounds:
+        for bound in (bound for name, stage in self.stages.items() if name != "damage" for bound in stage.bounds):
             counts.setdefault(bound.programs, []).append(bound.name)
         parts = []
         for programs, names in sorted(counts.items()):
             parts.append(f"all {programs:,} programs of {' and of '.join(names)}")
-        # What is judged with a bug planted proves nothing of the store.
-        sound = [stage for stage in stages if not stage.mutants and stage.law != NO_LAW]
-        if sound:
-            crashes, programs = (sum(getattr(s, name) for s in sound) for name in ("distinct", "programs"))
+        searched = [self.stages[name] for name in ("model", "crash") if name in self.stages]
+        if searched:
+            crashes, programs = (sum(getattr(s, name) for s in searched) for name in ("distinct", "programs"))
             parts.append(f"{crashes:,} distinct crash states in {programs:,} programs")
-        lanes = [stage for stage in stages if stage.law == NO_LAW and stage.distinct]
-        if lanes:
-            schedules = sum(stage.checked for stage in lanes)
-            parts.append(f"{schedules:,} schedules of {sum(stage.programs for stage in lanes):,} of them")
+        for name, text in _STRUCK.items():
+            if name in self.stages:
+                parts.append(text.format(sum(self.stages[name].fired.values())))
+        if (lanes := self.stages.get("schedule")) is not None:
+            parts.append(f"{lanes.checked:,} schedules of {lanes.programs:,} programs")
         appends = sum(stage.reached.get("appends", 0) for stage in stages)
         if appends:
             parts.append(f"{appends:,} appends of sessions side by side, each exactly once")
         planted = [each for stage in stages for each in stage.mutants]
         if planted:
             parts.append(f"{sum(each.killed for each in planted)} of {len(planted)} planted bugs killed")
-        laws = sorted({stage.law for stage in stages} - {NO_LAW})
-        under = [f"law {', '.join(laws)}"] if laws else []
+        laws = sorted({each.law for each in (*stages, *bounds)} - {NO_LAW})
+        under = [f"law{'s' * (len(laws) > 1)} {', '.join(laws)}"] if laws else []
         depths = [bound.depth for bound in bounds if bound.law != NO_LAW]
         if depths:
             times = {0: "not crashed", 1: "crashed once"}
