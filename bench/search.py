@@ -25,7 +25,7 @@ SEED = 1
 STEPS = 12
 GEOMETRY = "tiny"
 LAW = "posix"
-LIMIT = 512  # Of the profile ci.
+LIMIT = 2048  # Of the profile ci.
 
 
 def measure(size: Size) -> list[Line]:

@@ -208,8 +208,9 @@ class GateReport(msgspec.Struct):
         stages = self.stages.values()
         bounds = [bound for stage in stages for bound in stage.bounds]
         counts: dict[int, list[str]] = {}
-        for bound in (bound for name, stage in self.stages.items() if name != "damage" for bound in stage.bounds):
-            counts.setdefault(bound.programs, []).append(bound.name)
+        for name in ("crash", "schedule"):
+            for bound in self.stages[name].bounds if name in self.stages else ():
+                counts.setdefault(bound.programs, []).append(bound.name)
         parts = []
         for programs, names in sorted(counts.items()):
             parts.append(f"all {programs:,} programs of {' and of '.join(names)}")
