@@ -207,13 +207,17 @@ class GateReport(msgspec.Struct):
     def _proved(self) -> str:
         stages = self.stages.values()
         bounds = [bound for stage in stages for bound in stage.bounds]
-        counts: dict[int, list[str]] = {}
+        counts: dict[int, dict[str, list[str]]] = {}
         for name in ("crash", "schedule"):
             for bound in self.stages[name].bounds if name in self.stages else ():
-                counts.setdefault(bound.programs, []).append(bound.name)
+                which, _, law = bound.name.partition(" under ")
+                counts.setdefault(bound.programs, {}).setdefault(which, []).extend([law] if law else [])
         parts = []
-        for programs, names in sorted(counts.items()):
-            parts.append(f"all {programs:,} programs of {' and of '.join(names)}")
+        for programs, named in sorted(counts.items()):
+            told = [
+                f"of {which}" + (f" under {', '.join(laws)}" if laws else "") for which, laws in named.items()
+            ]
+            parts.append(f"all {programs:,} programs {' and '.join(told)}")
         searched = [self.stages[name] for name in ("model", "crash") if name in self.stages]
         if searched:
             crashes, programs = (sum(getattr(s, name) for s in searched) for name in ("distinct", "programs"))
@@ -229,7 +233,7 @@ class GateReport(msgspec.Struct):
         planted = [each for stage in stages for each in stage.mutants]
         if planted:
             parts.append(f"{sum(each.killed for each in planted)} of {len(planted)} planted bugs killed")
-        laws = sorted({each.law for each in (*stages, *bounds)} - {NO_LAW})
+        laws = sorted(({stage.law for stage in stages} | {bound.law for bound in bounds}) - {NO_LAW})
         under = [f"law{'s' * (len(laws) > 1)} {', '.join(laws)}"] if laws else []
         depths = [bound.depth for bound in bounds if bound.law != NO_LAW]
         if depths:
