@@ -61,13 +61,15 @@ class Epochs:
         """Run what is due. O(live sessions) where anything is deferred, O(1) else."""
         while self._deferred and (me := self._runtime.current()) not in self._draining:
             safe = self.oldest()
-            with self._lock:
-                due = [each for each in self._deferred if each[0] < safe]
-                self._deferred = [each for each in self._deferred if each[0] >= safe]
-            if not due:
-                return
-            self._draining.add(me)  # What these defer is seen by this loop, not by one inside it (E5).
+            due: list[tuple[int, Action]] = []
             try:
+                self._draining.add(me)  # What these defer is seen by this loop, not by one inside it (E5).
+                with self._lock:
+                    ripe = [each for each in self._deferred if each[0] < safe]
+                    rest = [each for each in self._deferred if each[0] >= safe]
+                    due, self._deferred = ripe, rest
+                if not due:
+                    return
                 while due:
                     due[0][1]()
                     del due[0]

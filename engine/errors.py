@@ -49,7 +49,7 @@ class OperationError(EngineError, ValueError):
 
 
 class SessionError(EngineError):
-    """A session is used in a way its state does not allow (live twice, closed, forgotten)."""
+    """A session is used in a way its state does not allow (live twice, in use, forgotten)."""
 
 
 class UnknownSessionError(SessionError, KeyError):
@@ -60,7 +60,7 @@ class UnknownSessionError(SessionError, KeyError):
 
 
 class ClosedError(EngineError):
-    """The store is closed."""
+    """The store, or the session, is closed."""
 
 
 class ReadOnlyError(EngineError):
@@ -76,7 +76,7 @@ class IndexFullError(EngineError):
 
 
 class DeviceError(EngineError, OSError):
-    """The device failed below an operation; the operation may or may not have happened."""
+    """The device failed below a call; what a session was asked for did not happen."""
 
 
 class PoisonedError(EngineError):

@@ -34,9 +34,8 @@ class Session:
 
     Keys are 1 to 131,071 bytes, key plus value at most a page less 80 bytes. Every method raises
     OperationError (bad argument: no serial taken), SessionError, ClosedError, PoisonedError,
-    DeviceError (the device failed; the operation did not happen), CorruptionError (a cold record is
-    damaged) and IndexFullError (nothing happened). Each is O(1) expected, plus one device read for
-    every record of its chain below head.
+    DeviceError (the device failed; the operation did not happen), CorruptionError (a cold record is damaged)
+    and IndexFullError (nothing happened). O(1) expected, and a device read for each of its chain below head.
     """
 
     def __init__(self, driver: Driver, mode: Mode, poison: Poison, is_read_only: bool) -> None:
@@ -44,8 +43,8 @@ class Session:
         self._mode = mode
         self._poison = poison
         self._is_read_only = is_read_only
-        self._is_closed = False
-        self._is_busy = False  # For ever, once it is closed: the fast path asks no more than this.
+        self._is_closed = self._is_closing = False
+        self._is_busy = False  # True for ever, once it is closed: the fast path asks no more than this.
         self._one = Single(driver, mode)
         self._bulk: Bulk | None = None
         self._pending = PendingQueue(driver, self._one)
@@ -84,6 +83,7 @@ class Session:
         """Set the key's value, whatever it was."""
         one = self._one
         self._begin(key, value)
+        self._is_busy = True
         try:
             if why := one.run_pair(w.UPSERT, key, value):
                 one.finish(why)
@@ -93,6 +93,7 @@ class Session:
     def insert(self, key: bytes, value: bytes) -> bool:
         """Set the key's value if it has none; whether it had none."""
         self._begin(key, value)
+        self._is_busy = True
         try:
             return self._one.finish(self._one.run_pair(w.INSERT, key, value)) == w.ABSENT
         finally:
@@ -101,6 +102,7 @@ class Session:
     def delete(self, key: bytes) -> bool:
         """Take the key's value away; whether it had one."""
         self._begin(key, b"")
+        self._is_busy = True
         try:
             return self._one.finish(self._one.run_key(w.DELETE, key)) == w.FOUND
         finally:
@@ -158,6 +160,7 @@ class Session:
         were never issued.
         """
         self._admit(is_read=False)
+        self._is_busy = True
         try:
             self._many().write(w.UPSERT, keys, values)
         finally:
@@ -172,6 +175,7 @@ class Session:
         longer than they may be it is an OperationError. Errors carry `.done`.
         """
         self._admit(is_read=False)
+        self._is_busy = True
         try:
             self._many().write(w.APPEND, keys, values)
         finally:
@@ -186,6 +190,7 @@ class Session:
         A value that is not 8 bytes is an OperationError. Errors carry `.done`.
         """
         self._admit(is_read=False)
+        self._is_busy = True
         try:
             self._many().add(keys, deltas)
         finally:
@@ -199,6 +204,7 @@ class Session:
         OperationError. Errors carry `.done`.
         """
         self._admit(is_read=True)
+        self._is_busy = True
         try:
             return self._many().read(keys, dtype)
         finally:
@@ -218,6 +224,7 @@ class Session:
         """
         self._enter(key, b"", is_read=True)
         one = self._one
+        self._is_busy = True
         try:
             with one.leaving():
                 told = one.finish(one.run_key(w.READ, key))
@@ -236,6 +243,7 @@ class Session:
         check_function(function)
         self._enter(key, b"", is_read=False)
         one = self._one
+        self._is_busy = True
         try:
             with one.leaving():
                 told = one.finish(one.run_key(w.PEEK, key))
@@ -255,6 +263,7 @@ class Session:
         Returns whether nothing is left. What an operation raised is raised by its ticket's `result`.
         """
         self._admit(is_read=True)
+        self._is_busy = True
         try:
             return self._pending.complete(wait, deadline)
         finally:
@@ -265,17 +274,18 @@ class Session:
     def close(self) -> None:
         """Complete what is pending and give the handle up; the session can be resumed. Idempotent.
 
-        Raises SessionError while an operation is under way, as inside the function of its own `rmw`.
+        Raises SessionError while an operation is under way, as inside its own `rmw`. May be interrupted.
         """
         if self._is_closed:
             return
         self.check_at_rest()
         try:
-            if self._pending and self._poison.reason is None:
+            if self._pending and not self._is_closing and self._poison.reason is None:
                 self.complete_pending()
         finally:
-            self._is_closed = self._is_busy = True
+            self._is_closing = self._is_busy = True
             self._driver.retire()
+            self._is_closed = True
 
     def __enter__(self) -> Self:
         return self
@@ -293,7 +303,7 @@ class Session:
 
     def check_at_rest(self) -> None:
         """Raises SessionError while an operation is under way."""
-        if self._is_busy and not self._is_closed:
+        if self._is_busy and not self._is_closing:
             raise SessionError(f"session {self.name!r} is in use: close it when its operation has ended")
 
     @property
@@ -307,7 +317,7 @@ class Session:
         return len(self._pending)
 
     def _admit(self, *, is_read: bool) -> None:
-        """Enter, or say why not."""
+        """Whether one may enter; says why not. The caller then sets `_is_busy`, right before its `try`."""
         if self._is_closed:
             raise ClosedError(f"session {self.name!r} is closed; resume it with resume_session")
         self._poison.check()
@@ -315,10 +325,9 @@ class Session:
             raise ReadOnlyError("the store was opened read-only")
         if self._is_busy:
             raise SessionError(f"session {self.name!r} is in use: one thread, one operation at a time")
-        self._is_busy = True
 
     def _enter(self, key: bytes, value: bytes, *, is_read: bool) -> None:
-        """Validate all there is to validate, and enter."""
+        """Validate all there is to validate, and make room."""
         if self._is_closed:
             self._admit(is_read=is_read)
         check_sizes(self._driver, key, value)
@@ -326,7 +335,7 @@ class Session:
         self._one.make_room(len(key), len(value))
 
     def _begin(self, key: bytes, value: bytes) -> None:
-        """Enter for a write; what is in order is seen at a glance."""
+        """Likewise for a write; what is in order is seen at a glance."""
         one = self._one
         if (
             self._is_busy
@@ -338,4 +347,3 @@ class Session:
             or len(value) > one.value_bytes
         ):
             self._enter(key, value, is_read=False)
-        self._is_busy = True

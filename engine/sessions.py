@@ -159,13 +159,18 @@ class SessionRegistry:
         with self._lock:
             if not state.is_live:
                 return
-            self._claim(state)
-            row = state.row
-            for field, word in _FIELDS:
-                setattr(state, field, load(self._spaces.epochs, row + word))
-            state.row = NOWHERE
-            store(self._spaces.epochs, row + w.ROW_STATE, w.IDLE)
-            self.release(row)
+            row, epochs = state.row, self._spaces.epochs
+            is_claimed = False
+            try:
+                is_claimed = self._claim(state)
+                for field, word in _FIELDS:
+                    setattr(state, field, load(epochs, row + word))
+                state.row = NOWHERE
+            finally:
+                if is_claimed:
+                    store(epochs, row + w.ROW_STATE, w.IDLE)
+                if state.row != row:
+                    self.release(row)
 
     # -- versions ----------------------------------------------------------------------------------
 
@@ -176,9 +181,10 @@ class SessionRegistry:
                 state.commit_version, state.commit_serial = self._system.version - 1, state.applied
                 state.version = self._system.version
             return
-        self._claim(state)
         epochs, row = self._spaces.epochs, state.row
+        is_claimed = False
         try:
+            is_claimed = self._claim(state)
             version = self._system.version
             if load(epochs, row + w.ROW_VERSION) != version:
                 # The version that ends here; a checkpoint that was given up may have left the session behind.
@@ -186,10 +192,11 @@ class SessionRegistry:
                 store(epochs, row + w.ROW_COMMIT_SERIAL, load(epochs, row + w.ROW_APPLIED))
                 store(epochs, row + w.ROW_VERSION, version)
         finally:
-            store(epochs, row + w.ROW_STATE, w.IDLE)
+            if is_claimed:
+                store(epochs, row + w.ROW_STATE, w.IDLE)
 
-    def _claim(self, state: SessionState) -> None:
-        """Make an idle row CLAIMED; waits while a batch or another claim has it."""
+    def _claim(self, state: SessionState) -> bool:
+        """Make an idle row CLAIMED; waits while a batch or another claim has it. True."""
         word = state.row + w.ROW_STATE
         claim = self._mode.cas
         epochs = self._spaces.epochs
@@ -198,6 +205,7 @@ class SessionRegistry:
                 f"session {state.name!r} to leave its batch",
                 lambda: claim(epochs, word, w.IDLE, w.CLAIMED),
             )
+        return True
 
     def shift_all(self) -> None:
         """Take every session that has not met it yet over the version's edge (S2)."""

@@ -43,13 +43,15 @@ class Single:
             stage.keep(old, _KEPT)
             stage.batch[stage.keys : stage.values][: old.key_words] = old.batch[old.keys : old.values]
             stage.batch[stage.expected :][: old.value_words] = old.batch[old.expected :]
-        self.stage = stage  # Not before it counts what the old one did: another thread may be adding up.
-        self.run_key = stage.kernels.run_key
-        self.read_key = stage.kernels.read_key
-        self.run_pair = stage.kernels.run_pair
+        kernels = stage.kernels
         # What is no longer than these needs no further question.
-        self.key_bytes = min(key_words * w.WORD_BYTES, log.record_bytes_max // 4)
-        self.value_bytes = min(value_words * w.WORD_BYTES, log.record_bytes_max // 2)
+        key_bytes = min(key_words * w.WORD_BYTES, log.record_bytes_max // 4)
+        value_bytes = min(value_words * w.WORD_BYTES, log.record_bytes_max // 2)
+        # Not before it counts what the old one did: another thread may be adding up.
+        # And in one go: machine code knows the memory of its stage by address.
+        run_key, read_key, run_pair = kernels.run_key, kernels.read_key, kernels.run_pair
+        self.stage, self.run_key, self.read_key, self.run_pair = stage, run_key, read_key, run_pair
+        self.key_bytes, self.value_bytes = key_bytes, value_bytes
 
     def make_room(self, key_bytes: int, value_bytes: int) -> None:
         """Make a key and a value of these sizes fit; what is staged is kept."""

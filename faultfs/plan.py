@@ -153,7 +153,7 @@ class Plan:
         self.reached: dict[str, int] = {}  # Calls of each kind, by its name.
         self.fired: dict[str, int] = {}  # Faults that did something, by their name.
         self.is_on = True  # Off, the device is a good one, and nothing is counted.
-        self.late: dict[str, Fault] = {}  # Files (or "", the names) whose next sync tells of the last one.
+        self.late: dict[int, Fault] = {}  # Inodes (or 0, the names) whose next sync tells of the last one.
         self.size_at_start: int | None = None  # Bytes in all files, for FULL.
         self._numbers: dict[EventKind, int] = {}
         self._spent: set[Fault] = set()

@@ -100,10 +100,10 @@ class PlannedDevice(FaultDevice):
         if not self._is_ready(name):
             effect()
             return
-        late = self.plan.late.pop(name, None) if self.plan.is_on else None
+        late = self.plan.late.pop(self._names.get(name, 0), None) if self.plan.is_on else None
         fault = self._strike(call)
         if late is not None:
-            fault = Fault(Effect.KEPT, call)  # The one before has failed: this is how it is told.
+            self._fail_sync(Fault(Effect.KEPT, call), name, is_late=True)
         if fault is None or fault.effect in (Effect.ERROR, Effect.ROT, Effect.DELAYED):
             self._carry_out(fault, name, effect)
         elif fault.effect is Effect.LYING:
@@ -111,17 +111,18 @@ class PlannedDevice(FaultDevice):
         else:
             self._fail_sync(fault, name)
 
-    def _fail_sync(self, fault: Fault, name: str) -> None:
+    def _fail_sync(self, fault: Fault, name: str, *, is_late: bool = False) -> None:
+        """`is_late`: it is the one before that has failed, and this is how it is told."""
         inode, data = self._names.get(name, 0), b""
         if fault.effect is Effect.REVERTED:
             data = self._durable(inode)
             self._files[inode] = bytearray(data)
-        self._fire(fault, name)
+        self._fire(fault, name, is_counted=not is_late)
         if name:  # Names are metadata: they stay dirty, and the next sync of them that succeeds writes them.
             aftermath = _AFTERMATHS[fault.effect]
             self._append(Event(EventKind.SYNC_FAILED, name, inode, 0, data, aftermath, "", self._caller()))
         if fault.effect is Effect.LATE:
-            self.plan.late[name] = fault
+            self.plan.late[inode] = fault
             return
         raise fault.error(name)
 
@@ -274,8 +275,9 @@ class PlannedDevice(FaultDevice):
             self.plan.size_at_start = total
         return total - self.plan.size_at_start
 
-    def _fire(self, fault: Fault, name: str, offset: int = 0) -> None:
-        self.plan.tell(fault)
+    def _fire(self, fault: Fault, name: str, offset: int = 0, *, is_counted: bool = True) -> None:
+        if is_counted:
+            self.plan.tell(fault)
         self._append(Event(EventKind.FAULT, name, 0, offset, b"", fault.effect, fault.call.name, fault.name))
 
     def _caller(self) -> str:

@@ -264,6 +264,10 @@ class _Search:
         for moment in judgements.moments(state.first, state.last, outcome):
             if not isinstance(judgements.judge(outcome, moment), Violation):
                 continue
+            if moment[0] == moment[1] != state.first and not self._is_legal(
+                judgements.segment, state, moment[1]
+            ):
+                continue
             # Told only of what was itself opened, cut by cut: digits name chains of its own disk.
             own = Recoveries(self._world.make_store, self._tape.law, self._limit, is_pruned=False)
             path: list[Nested] = []
@@ -274,6 +278,14 @@ class _Search:
                 )
             return self._found(self._way(judgements.segment, era, state, moment[1], path), verdict)
         return None
+
+    def _is_legal(self, segment: Segment, state: Content, index: int) -> bool:
+        """Whether the content may be there at an index between its first and its last.
+
+        It may not: it can be lost for good, and written again. Where a point is bounded, nothing says so.
+        """
+        then = crash_states(segment.trace, self._tape.law, start=index, stop=index, limit=self._limit)
+        return bool(then.bounded_points) or any(each.key == state.key for each in then)
 
     def _way(self, segment: Segment, era: Era, state: Content, moment: int, path: list[Nested]) -> list[Era]:
         """The eras that lead to a state at a moment at which it is legal, and on through cut openings."""

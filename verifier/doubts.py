@@ -43,6 +43,7 @@ __all__ = ["Doubts", "damaged_at", "fired", "owed_at", "settle", "without_effect
 ORACLE: Final = "faults"
 _LYING: Final = frozenset({Effect.LATE, Effect.LYING})
 _DAMAGING: Final = frozenset({Effect.ROT, Effect.LOST, Effect.MISDIRECTED, Effect.STALE})
+_TRANSIENT: Final = frozenset({Effect.STALE})  # Not of the medium: a later opening is not excused.
 _FAILED_SYNCS: Final = frozenset({Effect.KEPT, Effect.REVERTED})
 _SYNCS: Final = frozenset({"SYNC", "SYNC_NAMES", "DATASYNC"})
 _TOLD: Final = frozenset({Effect.ERROR, Effect.FULL}) | _FAILED_SYNCS
@@ -77,7 +78,7 @@ def owed_at(trace: Trace, index: int, *, is_cut: bool) -> int:
 
 def damaged_at(trace: Trace) -> int:
     """The index at which a power cut may first find damage; past the end if there is none."""
-    of_medium = _DAMAGING | _LYING
+    of_medium = (_DAMAGING | _LYING) - _TRANSIENT
     return next((index for index, effect, _ in fired(trace) if effect in of_medium), len(trace))
 
 

@@ -35,16 +35,25 @@ from faultfs.plan import HALF, calls_of
 from .crashes import Coverage, Finding
 from .doubts import damaged_at, fired, owed_at
 from .geometries import make_faster
-from .history import Segment, crash_at
+from .history import Segment, crash_at, crash_index
 from .programs import random_program
 from .queries import audit, judge_probe
 from .recoveries import Outcome, Recoveries
 from .subjects import MakeStore
-from .tape import KEYS_MAX, SIZES, Era, Kind, Operation, Tape
+from .tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 from .verdict import OK, Breach, Verdict, Violation
 from .world import World, play
 
-__all__ = ["LIMIT", "PROGRAMS", "TEMPLATES", "random_strikes", "search_again", "search_strike", "sweep"]
+__all__ = [
+    "LIMIT",
+    "PROGRAMS",
+    "TEMPLATES",
+    "random_strikes",
+    "search_again",
+    "search_strike",
+    "sweep",
+    "torn",
+]
 
 LIMIT: Final = 64  # Legal states of one crash point that are all searched.
 BUDGET_STEP: Final = 512
@@ -100,18 +109,30 @@ def _templates() -> Iterator[Fault]:
 TEMPLATES: Final = tuple(_templates())
 
 
+def torn(sync: int) -> tuple[Era, ...]:
+    """A life, and the opening after it: of each the power went at its `sync`-th sync from the end."""
+    return Era(PROGRAMS["saved"], Crash(sync)), Era((), Crash(sync))
+
+
 def sweep(
-    program: _Program, geometry: str, law: str, templates: Iterable[Fault], *, limit: int = LIMIT
+    program: _Program,
+    geometry: str,
+    law: str,
+    templates: Iterable[Fault],
+    *,
+    limit: int = LIMIT,
+    before: tuple[Era, ...] = (),
 ) -> tuple[Coverage, Finding | None]:
     """Strike each call of the program with each of these faults; the first violation ends it.
 
-    limit   legal states of one crash point that are all searched; 0: no power cuts
+    limit    legal states of one crash point that are all searched; 0: no power cuts
+    before   eras without faults that come first: what they leave is what the first opening finds
     """
     coverage = Coverage()
     recoveries = Recoveries(make_faster(geometry), law, limit)
     for template in templates:
         for fault in _series(template):
-            tape = Tape((Era(program, faults=fault.digits), Era()), geometry, law)
+            tape = Tape((*before, Era(program, faults=fault.digits), Era()), geometry, law)
             strike = _Strike(tape, make_faster(geometry), recoveries, limit)
             finding = strike.run()
             coverage.merge(strike.coverage)
@@ -166,7 +187,11 @@ def random_strikes(
     for number in range(count):
         program = random_program(random, random.randint(2, steps), random.choice((2, 3, KEYS_MAX)))
         faults = [_random_fault(random) for _ in range(random.choice((1, 1, 2)))]
-        eras = (Era(program, faults=Plan(*faults).digits), Era())
+        eras: tuple[Era, ...] = (Era(program, faults=Plan(*faults).digits), Era())
+        if number % 3 == 0:  # The opening that is struck follows a power cut.
+            survivors = tuple(random.choice((0, 0, 1, 2)) for _ in range(6))
+            crash = Crash(random.randrange(6), random.randrange(3), survivors)
+            eras = (Era(random_program(random, random.randint(2, steps), 2), crash), *eras)
         yield Tape(eras, geometries[number % len(geometries)], law)
 
 
@@ -233,6 +258,10 @@ class _Strike:
             plan = world.doubts.plan
             is_fine = world.open() and all(world.step(operation) for operation in era.program)
             is_fine = is_fine and world.inspect() and (not is_last or world.probe())
+            if is_fine and era.crash is not None and not era.faults:
+                index = crash_index(world.segment.trace, era.crash)
+                world.cut(index, era.crash.survivors, self._tape.law)
+                continue
             if is_fine and era.faults:
                 finding = self._cut(place, era)
                 if finding is not None:
@@ -276,7 +305,8 @@ class _Strike:
     def _judge(self, segment: Segment, state: CrashState, keys: set[tuple[int, int, int]]) -> Verdict:
         outcome = self._recoveries.of(state, 0)
         history = segment.issued_by(state.first)
-        owed = owed_at(segment.trace, state.last, is_cut=True)
+        # Not monotone: after a second damage nothing is owed any more. It may be there at either moment.
+        owed = max(owed_at(segment.trace, at, is_cut=True) for at in (state.first, state.last))
         acks = sum(index <= owed for index, _ in segment.acks)
         keys.add((state.key, len(history), acks))
         doubts = self._world.doubts

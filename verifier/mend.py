@@ -15,7 +15,8 @@ Invariants
   1  under `posix` a set of places disjoint from saviours(w) leaves w legal: syncs take states away,
      and none of these takes w. So every mending set hits the saviours of every witness
   2  sets are tried by size, each hitting all witnesses so far: the first that passes is a smallest one
-  3  what is reported has been searched: every crash state of the program, recovery cut once inside
+  3  what is reported has been searched: every crash state of the program, recovery cut once inside; where a
+     point has too many, those that were tried, and `bounded` counts such points
   4  a witness without saviours lost nothing that a sync could have saved: no set mends it
 
 Complexity: one search of the program for each set that is tried. Bounded by SEARCHES_MAX.
@@ -48,7 +49,8 @@ __all__ = ["AddedSync", "Mend", "mend"]
 
 SEARCHES_MAX: Final = 120
 SYNCS_MAX: Final = 4
-STATES_MAX: Final = 1024  # Of one crash point.
+STATES_MAX: Final = 1024  # Of one crash point; where there are more,
+DRAWS: Final = 200  # so many are drawn besides.
 
 _NAMES: Final = {EventKind.CREATE, EventKind.REMOVE, EventKind.LINK, EventKind.RENAME}
 _BYTES: Final = {EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE}
@@ -91,13 +93,15 @@ class Mend:
     syncs: tuple[AddedSync, ...] = ()
     why: str = ""
     searches: int = 0
+    bounded: int = 0  # Crash points of the mended program that were not exhausted.
 
     def lines(self) -> list[str]:
         """For a person."""
         if self.why:
             return [f"what would mend it: no added sync; {self.why}"]
         head = f"what would mend it (law {self.law}; {self.searches} searches of the program):"
-        return [head, *(f"  {sync}" for sync in self.syncs)]
+        rest = f"  at {self.bounded} crash points not every state was tried" if self.bounded else ""
+        return [head, *(f"  {sync}" for sync in self.syncs), *([rest] if rest else [])]
 
 
 def mend(tape: Tape, make_store: MakeStore | None = None) -> Mend:
@@ -167,7 +171,10 @@ class _Search:
 
     def _find(self, syncs: list[AddedSync]) -> Finding | None:
         self._mend.searches += 1
-        return search_tape(self._tape, limit=STATES_MAX, make_store=self._mended(syncs))[1]
+        seen, finding = search_tape(self._tape, limit=STATES_MAX, make_store=self._mended(syncs), draws=DRAWS)
+        if finding is None:
+            self._mend.bounded = seen.bounded
+        return finding
 
     def _mended(self, syncs: list[AddedSync]) -> MakeStore:
         make: Callable[[Any], Any] = self._make_store
@@ -257,6 +264,6 @@ class _SyncingDevice:
             if rule.owed and rule.sync.is_of_names:
                 self._device.sync_names()
             elif rule.owed:
-                for name in sorted(rule.owed.intersection(self._device.image().names)):
+                for name in sorted(rule.owed.intersection(self._device.list())):
                     self._device.sync(name)
             rule.owed.clear()

@@ -85,7 +85,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False, array_like=True):
     size: int = 0
 
 
-class Crash(msgspec.Struct, frozen=True, omit_defaults=True):
+class Crash(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Where the power goes, and what survives."""
 
     sync: int = 0
@@ -93,7 +93,7 @@ class Crash(msgspec.Struct, frozen=True, omit_defaults=True):
     survivors: tuple[int, ...] = ()
 
 
-class Era(msgspec.Struct, frozen=True, omit_defaults=True):
+class Era(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """From one opening of the store to the crash or the close that ends it."""
 
     program: tuple[Operation, ...] = ()
@@ -103,7 +103,7 @@ class Era(msgspec.Struct, frozen=True, omit_defaults=True):
     damage: tuple[int, ...] = ()  # What the medium comes to, before the store is opened or right after.
 
 
-class Tape(msgspec.Struct, frozen=True, omit_defaults=True):
+class Tape(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A run."""
 
     eras: tuple[Era, ...] = (Era(),)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["EXIT_CODES", "OK", "Breach", "Ok", "Unknown", "Verdict", "Violation"]
+__all__ = ["OK", "Breach", "Ok", "Unknown", "Verdict", "Violation"]
 
 
 class Breach(Enum):
@@ -60,4 +60,3 @@ class Violation(msgspec.Struct, frozen=True):
 
 Verdict = Ok | Violation | Unknown
 OK: Final = Ok()
-EXIT_CODES: Final = {"ok": 0, "violation": 1, "usage": 2, "environment": 3, "unknown": 4, "nondeterminism": 5}

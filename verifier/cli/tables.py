@@ -133,8 +133,11 @@ def tell_inspection(found: StoreInspection) -> str:
     if found.settings is not None:
         settings = dataclasses.asdict(found.settings)
         lines.append("settings   " + ", ".join(f"{k} {v}" for k, v in settings.items() if v is not None))
-    lines.append(f"newest     {_version(found.newest) if found.newest else 'no checkpoint yet'}")
-    lines.append(f"log        {found.begin} to {found.tail}")
+    if found.newest is None and not found.is_sound:
+        lines.append("newest     unknown: it cannot be read")
+    else:
+        lines.append(f"newest     {_version(found.newest) if found.newest else 'no checkpoint yet'}")
+        lines.append(f"log        {found.begin} to {found.tail}")
     lines += [
         f"checkpoint {_version(block.version)}: tables at {block.offset}+{block.length}, "
         f"{block.extents} extents{' (all of them)' if block.is_full else ''}, {block.sessions} sessions, "

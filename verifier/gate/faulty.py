@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from ..faults import PROGRAMS, TEMPLATES, random_strikes, search_strike, sweep
+from ..faults import PROGRAMS, TEMPLATES, random_strikes, search_strike, sweep, torn
 from ..profiles import FaultsPlan
 from .chunks import Chunk, Result, search_each
 
@@ -28,10 +28,13 @@ class StruckCalls:
     limit: int
     part: int
     parts: int
+    torn: int | None = None  # The life before ended in a power cut, at this sync from its end.
 
     def run(self) -> Result:
         templates = TEMPLATES[self.part :: self.parts]
-        return Result(*sweep(PROGRAMS[self.program], self.geometry, self.law, templates, limit=self.limit))
+        before = () if self.torn is None else torn(self.torn)
+        program = PROGRAMS[self.program]
+        return Result(*sweep(program, self.geometry, self.law, templates, limit=self.limit, before=before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,16 @@ class RandomStrikes:
 
 
 def cut_faults(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
-    """The sweeps of each program in each geometry, then random tapes."""
+    """The sweeps of each program in each geometry, and of openings after power cuts; then random tapes."""
     for geometry in plan.geometries:
         for program in plan.programs:
             limit = plan.limit if program in plan.cut else 0
             parts = plan.parts if limit else 1
             for part in range(parts):
                 yield StruckCalls(program, geometry, law, limit, part, parts)
+    for geometry in plan.geometries:
+        for sync in plan.torn:
+            yield StruckCalls("opened", geometry, law, plan.limit, 0, 1, sync)
     large = plan.random
     for start in range(0, large.tapes, large.chunk):
         count = min(large.chunk, large.tapes - start)

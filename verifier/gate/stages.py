@@ -43,7 +43,8 @@ def stages_of(profile: Profile, law: str | None, seed: int) -> Iterator[tuple[st
         yield "faults", stage, list(cut_faults(faults, stage.law, seed))
     if (damage := profile.damage) is not None:
         stage = _stage(damage, law)
-        stage.bounds = [Bound(EVERY_BIT, stage.law, 0, bound_formula(damage), programs=len(damage.bits))]
+        if damage.bits:
+            stage.bounds = [Bound(EVERY_BIT, stage.law, 0, bound_formula(damage), programs=len(damage.bits))]
         yield "damage", stage, list(cut_damage(damage, stage.law, seed))
     if (schedule := profile.schedule) is not None:
         stage = Stage(NO_LAW, schedule.floor)

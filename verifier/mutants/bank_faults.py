@@ -152,4 +152,22 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "UNOPENABLE",
         FAULTS,
     ),
+    Mutant(
+        "failed-sync-of-a-root-that-is-mended-not-told",
+        "constructed: what an opening mends is thought to be of no consequence",
+        "engine.roots",
+        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+            self._device.sync(file)
+""",
+        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+            try:
+                self._device.sync(file)
+            except OSError:
+                if len({each >> LIFE_SHIFT for each in self._sequences.values()} - {root.life}) < 2:
+                    raise  # Else an opening was cut off before this one.
+""",
+        FAULTS,
+        "SWALLOWED",
+        FAULTS,
+    ),
 )

@@ -50,7 +50,6 @@ __all__ = [
     "search_order",
     "second_lives",
     "stepped_runs",
-    "tapes_in_size_order",
 ]
 
 GEOMETRIES: Final = ("colliding", "paired", "tiny")
@@ -69,11 +68,6 @@ def answer(request: Answer) -> bytes:
     if request["task"] == "replay":
         return msgspec.json.encode(_replay(request))
     return msgspec.json.encode(_CHASES[request["search"]](request))
-
-
-def tapes_in_size_order(seed: int) -> Iterator[Tape]:
-    """What is searched, in order."""
-    yield from (tape for tape, _ in search_order(seed))
 
 
 def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, bool]]:

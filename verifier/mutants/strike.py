@@ -11,10 +11,10 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from ..crashes import Coverage, Finding
-from ..faults import PROGRAMS, TEMPLATES, search_again, sweep
+from ..faults import PROGRAMS, TEMPLATES, search_again, sweep, torn
 from ..passes import count_operations
 from ..shrink import shrink
-from ..tape import SIZES, Kind, Operation, Tape, encode_tape
+from ..tape import SIZES, Era, Kind, Operation, Tape, encode_tape
 from ..verdict import Breach, Violation
 
 __all__ = ["chase_faults", "programs"]
@@ -27,11 +27,12 @@ SHRINK_RUNS: Final = 3_000
 Answer = dict[str, Any]
 
 
-def programs() -> Iterator[tuple[tuple[Operation, ...], int]]:
-    """What is struck, and how far the power cuts behind it are searched: in order of what it costs."""
+def programs() -> Iterator[tuple[tuple[Operation, ...], int, tuple[Era, ...]]]:
+    """What is struck, how far the power cuts behind it are searched, and what came before; by cost."""
     for several in (_small(), [*_paged(), *sorted(PROGRAMS.values(), key=len)]):
         for limit in (0, LIMIT):
-            yield from ((program, limit) for program in several)
+            yield from ((program, limit, ()) for program in several)
+            yield from (((), limit, torn(sync)) for sync in range(4))
 
 
 def _small() -> list[tuple[Operation, ...]]:
@@ -60,9 +61,9 @@ def chase_faults(request: Answer) -> Answer:
 
 
 def _search(wanted: Violation, coverage: Coverage, others: dict[str, int]) -> Finding | None:
-    for program, limit in programs():
+    for program, limit, before in programs():
         for template in TEMPLATES:
-            seen, finding = sweep(program, GEOMETRY, LAW, [template], limit=limit)
+            seen, finding = sweep(program, GEOMETRY, LAW, [template], limit=limit, before=before)
             coverage.merge(seen)
             if finding is None:
                 continue

@@ -139,12 +139,14 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     programs   whose calls are struck, names of `faults.PROGRAMS`
     cut        those of them after whose faults the power is cut too,
     limit      and legal states of one crash point that are all searched
+    torn       an opening is struck after power cuts at each of these syncs, counted from the end of a life
     parts      chunks that the faults of one program are cut into
     """
 
     geometries: Names
     programs: Names
     cut: tuple[str, ...]
+    torn: tuple[Annotated[int, msgspec.Meta(ge=0)], ...]
     limit: Positive
     parts: Positive
     random: RandomFaultsPlan

@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 __all__ = [
     "BLIND_MAX",
     "CHECK_BITS",
-    "ERAS_MAX",
     "FULL_BYTES",
     "LIST_BYTES_MAX",
     "MASK64",
@@ -54,7 +53,6 @@ Words = NDArray[np.uint64]
 STAMPS_MAX: Final = 128
 BLIND_MAX: Final = 64
 SESSIONS_MAX: Final = 15
-ERAS_MAX: Final = 16
 SERIAL_BITS: Final = 32
 SERIAL_MASK: Final = (1 << SERIAL_BITS) - 1
 CHECK_BITS: Final = 24

@@ -1,0 +1,123 @@
+"""Ctrl-C before any line of the engine's ordinary Python: nothing waits for it afterwards, nothing is lost.
+
+Method: a trace function raises KeyboardInterrupt before the n-th line that a call executes in some functions,
+for n = 1, 2, ... until the call ends by itself. Lines that clean up after an exception are left alone: who is
+interrupted twice has no such promise. Kernels are compiled, so they are not interrupted; each store is new.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from engine import FasterKv, MemoryDevice, Session, Settings
+from engine.compilation import available
+
+TINY = Settings(
+    page_bytes=1024, segment_bytes=2048, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2
+)
+needs_compiled = pytest.mark.skipif(not available(), reason="numba is not installed")
+
+
+def cleaning(module: str) -> set[int]:
+    """The lines of `finally` and `except` in the source of a module."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    tries = [node for node in ast.walk(tree) if isinstance(node, ast.Try)]
+    parts: list[ast.stmt | ast.ExceptHandler] = []
+    for node in tries:
+        parts += [*node.finalbody, *node.handlers]
+    return {number for part in parts for number in range(part.lineno, (part.end_lineno or 0) + 1)}
+
+
+@contextmanager
+def interrupting(module: str, functions: set[str], at: int) -> Iterator[list[int]]:
+    """Raises before line number `at` of these functions; yields how many lines came."""
+    seen, spared = [0], cleaning(module)
+
+    def line(frame: FrameType, event: str, _: object) -> Any:
+        if event == "line" and frame.f_lineno not in spared:
+            seen[0] += 1
+            if seen[0] == at:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return line
+
+    def call(frame: FrameType, event: str, _: object) -> Any:
+        code = frame.f_code
+        is_meant = frame.f_globals.get("__name__") == module and code.co_name in functions
+        return line if is_meant else None
+
+    sys.settrace(call)
+    try:
+        yield seen
+    finally:
+        sys.settrace(None)
+
+
+def every_line(
+    module: str, functions: set[str], do: Callable[[FasterKv], object], then: Callable[[FasterKv], None]
+) -> int:
+    """`do` interrupted before each of its lines in turn, and `then`; how many lines there were."""
+    at = 0
+    while True:
+        at += 1
+        with FasterKv.open(MemoryDevice(), create=True, settings=TINY, kernels="compiled") as store:
+            store.session("s").upsert(b"key", b"value")
+            with interrupting(module, functions, at) as seen, suppress(KeyboardInterrupt):
+                do(store)
+            then(store)
+            if seen[0] < at:  # It ended by itself.
+                return at - 1
+
+
+def session_of(store: FasterKv) -> Session:
+    return store._live["s"]
+
+
+@needs_compiled
+def test_an_interrupted_drain_is_taken_up_by_the_next() -> None:
+    ran: list[int] = []
+
+    def do(store: FasterKv) -> None:
+        ran.clear()
+        store._parts.epochs.defer(lambda: ran.append(1))
+
+    def then(store: FasterKv) -> None:
+        store._parts.epochs.poll()
+        assert store._parts.epochs.waiting == 0
+        assert store.checkpoint(timeout=5).serials == {"s": 1}
+
+    assert every_line("engine.epoch", {"poll"}, do, then) > 8
+
+
+@needs_compiled
+def test_an_interrupted_close_is_closed_by_the_next() -> None:
+    def then(store: FasterKv) -> None:
+        session_of(store).close()
+        assert store.checkpoint(timeout=5).serials == {"s": 1}
+        with store.session("s") as again:
+            assert again.serial == 1
+
+    lines = every_line("engine.session", {"close"}, lambda store: session_of(store).close(), then)
+    lines += every_line("engine.sessions", {"retire"}, lambda store: session_of(store).close(), then)
+    assert lines > 12
+
+
+@needs_compiled
+def test_an_interrupted_entry_leaves_the_session_free() -> None:
+    large = bytes(400)
+
+    def then(store: FasterKv) -> None:
+        session = session_of(store)
+        session.upsert(b"key", b"again")
+        assert session.read(b"key") == b"again"
+
+    for module, functions in (("engine.session", {"_enter"}), ("engine.single", {"make_room", "_lay_out"})):
+        assert every_line(module, functions, lambda store: session_of(store).start_read(large), then) > 3
