@@ -170,4 +170,23 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "SWALLOWED",
         FAULTS,
     ),
+    # The run itself goes well: what is wrong shows in a power cut behind the fault alone.
+    Mutant(
+        "root-that-was-written-in-pieces-not-synced",
+        "constructed: what follows a short write is done on another path, and that one ends without the sync",
+        "engine.roots",
+        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+            self._device.sync(file)
+""",
+        """            data = encode_root(replace(root, sequence=sequence))
+            taken = self._device.write(file, 0, data)
+            if taken < len(data):
+                write_fully(self._device, file, taken, data[taken:])
+            if taken == len(data) or min(self._sequences.values()) <= root.life << LIFE_SHIFT:
+                self._device.sync(file)  # An opening is done by the book.
+""",
+        "prefix",
+        "LOST_ACK",
+        FAULTS,
+    ),
 )
