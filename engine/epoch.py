@@ -27,6 +27,7 @@ from .spaces import Spaces
 __all__ = ["Epochs"]
 
 Action = Callable[[], None]
+_Deferred = list[tuple[int, Action]]
 
 
 class Epochs:
@@ -37,7 +38,7 @@ class Epochs:
         self._mode = mode
         self._runtime = runtime
         self._lock = runtime.lock()
-        self._deferred: list[tuple[int, Action]] = []
+        self._deferred: _Deferred = []
         self._draining: set[int] = set()  # Threads that are running actions now.
         self.drained = 0  # Actions that were run.
 
@@ -61,13 +62,11 @@ class Epochs:
         """Run what is due. O(live sessions) where anything is deferred, O(1) else."""
         while self._deferred and (me := self._runtime.current()) not in self._draining:
             safe = self.oldest()
-            due: list[tuple[int, Action]] = []
+            due: _Deferred = []
             try:
                 self._draining.add(me)  # What these defer is seen by this loop, not by one inside it (E5).
                 with self._lock:
-                    ripe = [each for each in self._deferred if each[0] < safe]
-                    rest = [each for each in self._deferred if each[0] >= safe]
-                    due, self._deferred = ripe, rest
+                    due, self._deferred = _part(self._deferred, safe)
                 if not due:
                     return
                 while due:
@@ -104,3 +103,10 @@ class Epochs:
         over: list[bool] = []
         self.defer(lambda: over.append(True))
         self.until(what, lambda: bool(over))
+
+
+def _part(deferred: _Deferred, safe: int) -> tuple[_Deferred, _Deferred]:
+    """What is due, and the rest."""
+    due = [each for each in deferred if each[0] < safe]
+    rest = [each for each in deferred if each[0] >= safe]
+    return due, rest

@@ -242,10 +242,10 @@ _EPOCHS: Final = (
         "drained-one-epoch-too-early",
         "FASTER 02331783: an equal value passed for a greater one",
         "engine.epoch",
-        "                    ripe = [each for each in self._deferred if each[0] < safe]\n"
-        "                    rest = [each for each in self._deferred if each[0] >= safe]\n",
-        "                    ripe = [each for each in self._deferred if each[0] <= safe]\n"
-        "                    rest = [each for each in self._deferred if each[0] > safe]\n",
+        "    due = [each for each in deferred if each[0] < safe]\n"
+        "    rest = [each for each in deferred if each[0] >= safe]\n",
+        "    due = [each for each in deferred if each[0] <= safe]\n"
+        "    rest = [each for each in deferred if each[0] > safe]\n",
         "linearizable",
         "WRONG_RESULT",
     ),
