@@ -19,11 +19,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import ClassVar
 
 from .events import Event, EventKind
 from .image import Image
-from .plan import Plan
 from .trace import SECTOR_BYTES, Trace
 
 # The kinds of frequent calls, as plain globals: looking a member up in its class costs as much as a lock.
@@ -47,18 +45,12 @@ class FaultDevice:
         "trace",
     )
 
-    planned: ClassVar[type["FaultDevice"]]  # The one that has a plan; only that pays for having one.
-
-    def __new__(cls, *_: object, plan: Plan | None = None, **__: object) -> "FaultDevice":
-        return object.__new__(cls if plan is None else cls.planned)
-
     def __init__(
         self,
         image: Image | None = None,
         *,
         sector_bytes: int = SECTOR_BYTES,
         record_reads: bool = True,
-        plan: Plan | None = None,
     ) -> None:
         self.trace = Trace(image, sector_bytes=sector_bytes)
         self._append = self.trace.events.append

@@ -1,4 +1,4 @@
-"""PlannedDevice: the recording device with a plan of faults; `FaultDevice(image, plan=plan)` makes one.
+"""PlannedDevice: the recording device with a plan of faults.
 
 Every call that a good disk would carry out is counted by the plan, and perhaps struck. What fires stands in
 the trace as a FAULT, with its effect and its name, so whether it did is a question to the trace; what it
@@ -287,6 +287,3 @@ class PlannedDevice(FaultDevice):
 def _part(fault: Fault, length: int) -> int:
     """How much of a short transfer moves: at least one byte, and not all."""
     return min(fault.amount or length // 2, length - 1)
-
-
-FaultDevice.planned = PlannedDevice

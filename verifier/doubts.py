@@ -99,7 +99,7 @@ class Doubts:
 
     def disk(self, image: Image | None = None) -> FaultDevice:
         """The device of the next stretch of the run."""
-        return FaultDevice(image, plan=Plan()) if self.has_faults else FaultDevice(image)
+        return PlannedDevice(image) if self.has_faults else FaultDevice(image)
 
     def arm(self, device: FaultDevice, digits: Sequence[int]) -> None:
         """From now on the device has this plan."""

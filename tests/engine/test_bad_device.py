@@ -18,7 +18,7 @@ from engine import (
     Settings,
 )
 from engine.device import Buffer
-from faultfs import Effect, EventKind, Fault, FaultDevice, Plan, crash_states
+from faultfs import Effect, EventKind, Fault, FaultDevice, Plan, PlannedDevice, crash_states
 
 Push = Callable[[FasterKv], None]
 Call = Callable[..., Any]
@@ -273,9 +273,9 @@ def test_blind_writes_do_not_ask_a_device_that_cannot_answer(
 def test_an_opening_that_the_device_fails_says_so_in_the_engines_words(
     tiny: Settings, kernels: str, call: EventKind
 ) -> None:
-    device = FaultDevice(plan=Plan())
+    device = PlannedDevice(plan=Plan())
     FasterKv.open(device, create=True, settings=tiny, kernels=kernels).close()
-    bad = FaultDevice(device.image(), plan=Plan(Fault(Effect.ERROR, call)))
+    bad = PlannedDevice(device.image(), plan=Plan(Fault(Effect.ERROR, call)))
     with pytest.raises(DeviceError, match="opening") as caught:
         FasterKv.open(bad, settings=tiny, kernels=kernels)
     assert caught.value.errno == errno.EIO
@@ -303,7 +303,7 @@ def test_a_creation_whose_sync_failed_is_taken_up_again_whenever_the_power_goes(
 ) -> None:
     """Goal: what a failed sync left of a root reads well, and may not be on the disk. Method: each sync of a
     creation fails once; the store is opened again at once, and after every power cut from there on."""
-    device = FaultDevice(plan=Plan(Fault(effect, EventKind.SYNC, number)))
+    device = PlannedDevice(plan=Plan(Fault(effect, EventKind.SYNC, number)))
     with pytest.raises(PoisonedError):
         FasterKv.open(device, create=True, settings=tiny, kernels=kernels)
     failed = len(device.trace)

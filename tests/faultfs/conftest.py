@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from faultfs import FaultDevice, Image, Law, Plan, crash_states
+from faultfs import FaultDevice, Image, Law, Plan, PlannedDevice, crash_states
 
 NAMES = ("a", "b", "c")
 CALLS = (
@@ -88,7 +88,12 @@ def random_device() -> Callable[[int, int], FaultDevice]:
             if generator.random() < 0.4
         }
         sector_bytes = generator.choice((512, 512, 1024))
-        device = FaultDevice(Image.of(content), sector_bytes=sector_bytes, plan=plan)
+        image = Image.of(content)
+        device = (
+            FaultDevice(image, sector_bytes=sector_bytes)
+            if plan is None
+            else PlannedDevice(image, sector_bytes=sector_bytes, plan=plan)
+        )
         for _ in range(calls):
             with suppress(OSError) if plan else nullcontext():
                 _call(generator, device)

@@ -20,8 +20,7 @@ OLD, NEW = b"o" * SECTOR, b"n" * SECTOR
 
 def planned(*faults: Fault) -> PlannedDevice:
     """Two durable files of two sectors each."""
-    device = FaultDevice(Image.of({"a": OLD * 2, "b": OLD * 2}), plan=Plan(*faults))
-    assert isinstance(device, PlannedDevice)
+    device = PlannedDevice(Image.of({"a": OLD * 2, "b": OLD * 2}), plan=Plan(*faults))
     return device
 
 
@@ -81,11 +80,6 @@ def test_the_numbers_that_kept_tapes_carry_do_not_change() -> None:
 
 
 # -- no plan -----------------------------------------------------------------------------------------------
-
-
-def test_only_a_device_with_a_plan_is_a_planned_one() -> None:
-    assert type(FaultDevice()) is FaultDevice
-    assert type(FaultDevice(plan=Plan())) is PlannedDevice
 
 
 def test_an_empty_plan_changes_no_event(random_device: Callable[..., FaultDevice]) -> None:

@@ -72,8 +72,7 @@ def _told(sector: bytes) -> bytes:
 
 
 def one_device() -> PlannedDevice:
-    device = FaultDevice(Image.of({"a": bytes(SECTOR * SECTORS)}), plan=Plan())
-    assert isinstance(device, PlannedDevice)
+    device = PlannedDevice(Image.of({"a": bytes(SECTOR * SECTORS)}))
     return device
 
 
@@ -144,7 +143,7 @@ def test_f33_a_later_sync_saves_nothing_until_the_sector_is_written_again() -> N
 
 
 def test_f33_a_size_and_names_are_metadata_that_the_next_sync_writes() -> None:
-    device = FaultDevice(
+    device = PlannedDevice(
         plan=Plan(Fault(Effect.KEPT, EventKind.SYNC), Fault(Effect.KEPT, EventKind.SYNC_NAMES))
     )
     device.create("a")
