@@ -10,16 +10,16 @@ Threads: any, with a session each; `check` and `close` want the others at rest.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from types import TracebackType
 from typing import Self
 
+from .arguments import AnyPath, check_flag, check_opening, seconds_of
 from .audit import check_log
 from .checkpoint.driver import Checkpointer, CheckpointPoint, CheckpointTicket
 from .checkpoint.recovery import Recovered, recover
-from .device import Device, FileDevice, claim, telling, unclaim
-from .errors import ClosedError, ReadOnlyError, StoreLockedError
+from .device import Device, Lease, telling
+from .errors import ClosedError, ReadOnlyError
 from .metadata.layout import Version
 from .metadata.roots import Finding
 from .runtime import Runtime, ThreadRuntime
@@ -27,7 +27,7 @@ from .sessions.driver import Driver
 from .sessions.reader import LogRecord, Readers, guarded
 from .sessions.registry import SessionState
 from .sessions.session import Session
-from .settings import Settings, check_opening, plan_memory
+from .settings import Settings
 from .shared.modes import choose_mode
 from .shared.phases import CheckpointKind, Phase
 from .stats import COUNTERS, Stats, add_counters, boundaries, index_bytes
@@ -41,11 +41,8 @@ PENDING_SECONDS = 30.0
 class FasterKv:
     """A hash key-value store over a hybrid log; made by `open`."""
 
-    def __init__(
-        self, device: Device, runtime: Runtime, parts: Recovered, read_only: bool, owner: object
-    ) -> None:
-        self._device = device
-        self._owner = owner
+    def __init__(self, lease: Lease, runtime: Runtime, parts: Recovered, read_only: bool) -> None:
+        self._lease = lease
         self._runtime = runtime
         self._parts = parts
         self._read_only = read_only
@@ -74,7 +71,7 @@ class FasterKv:
     @classmethod
     def open(
         cls,
-        where: str | os.PathLike[str] | Device,
+        where: AnyPath | Device,
         *,
         create: bool = False,
         read_only: bool = False,
@@ -86,30 +83,29 @@ class FasterKv:
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
+        Files and folders of other names than the store's are left alone; a folder with nothing but these
+        is no store, until one is made in it.
+
+        where     a path (text, bytes or an os.PathLike), or any object with the shape of a Device
         memory    bytes for log pages and index (settings' ring_pages and index_buckets go first)
         settings  geometry for a new store; for an old one None, or the very same
         version   an older checkpoint from `checkpoints()`; only with `read_only`
         kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
 
-        Raises MissingStoreError, NotAStoreError, StoreLockedError, SettingsError, CorruptionError,
-        UnsupportedVersionError, PoisonedError, DeviceError, OSError; a refusal changes nothing there. O(log).
+        Raises SettingsError (an argument), MissingStoreError, NotAStoreError, StoreLockedError,
+        CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
+        and no folder that it made is left. O(log).
         """
-        check_opening(where, settings, version, read_only=read_only)
-        runtime = runtime or ThreadRuntime()
+        check_opening(
+            where, create=create, read_only=read_only, settings=settings, runtime=runtime, version=version
+        )
+        runtime = ThreadRuntime() if runtime is None else runtime
         mode = choose_mode(runtime, kernels)
-        if isinstance(where, str | os.PathLike):
-            if create and not os.path.exists(where):
-                plan_memory(settings or Settings(), memory)  # Refused before the folder is made.
-            device: Device = FileDevice(where, create=create and not read_only, read_only=read_only)
-        else:
-            device = where
-        owner = object()
-        if not claim(device, owner):
-            raise StoreLockedError("the device is in use by another open store; close that first")
+        lease = Lease(where, create=create and not read_only, read_only=read_only)
         try:
             with telling("opening"):
                 parts = recover(
-                    device,
+                    lease.device,
                     runtime,
                     create=create,
                     read_only=read_only,
@@ -119,11 +115,9 @@ class FasterKv:
                     mode=mode,
                 )
         except BaseException:
-            unclaim(device, owner)
-            if device is not where:
-                device.close()
+            lease.undo()
             raise
-        return cls(device, runtime, parts, read_only, owner)
+        return cls(lease, runtime, parts, read_only)
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -167,14 +161,14 @@ class FasterKv:
         Raises CheckpointError (nothing changed, try again), PoisonedError. O(bytes since the last).
         """
         self._check_writable()
-        return self._checkpointer.run(kind, timeout)
+        return self._checkpointer.run(kind, seconds_of(timeout))
 
     def start_checkpoint(
         self, kind: CheckpointKind = CheckpointKind.FOLD_OVER, *, timeout: float | None = PENDING_SECONDS
     ) -> CheckpointTicket:
         """Begin a checkpoint; sessions go on while the ticket is stepped."""
         self._check_writable()
-        return self._checkpointer.start(kind, timeout)
+        return self._checkpointer.start(kind, seconds_of(timeout))
 
     def checkpoints(self) -> list[CheckpointPoint]:
         """What can be recovered, newest first: the newest for writing, older ones read-only.
@@ -306,6 +300,7 @@ class FasterKv:
         checkpoint holds (sessions with none are left out): they are lost. Idempotent. Raises SessionError
         while an operation is under way.
         """
+        check_flag("checkpoint", checkpoint)
         with self._lock:
             if self._is_closed:
                 return {}
@@ -326,8 +321,7 @@ class FasterKv:
                 self._checkpointer.abandon()
                 for session in self._live.values():
                     session.close()
-                unclaim(self._device, self._owner)
-                self._device.close()
+                self._lease.close()
             return self._parts.sessions.unsaved()
 
     def __enter__(self) -> Self:

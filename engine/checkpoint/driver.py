@@ -115,9 +115,9 @@ class Checkpointer:
 
     def _start(self, kind: CheckpointKind, timeout: float | None) -> CheckpointTicket:
         self._poison.check()
-        if kind not in NEXT:
+        if not isinstance(kind, CheckpointKind):
             raise CheckpointError(
-                f"no kind of checkpoint: {kind!r}; expected one of {[each.name for each in NEXT]}"
+                f"no kind of checkpoint: {kind!r}; expected one of {[each.name for each in CheckpointKind]}"
             )
         if self._running is not None:
             raise CheckpointError(

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from ..device import Device
 from ..errors import CorruptionError, MissingStoreError, NotAStoreError, SettingsError
 from ..kernels import words as w
-from ..log.hybridlog import SEGMENT_PREFIX, HybridLog, segment_name
+from ..log.hybridlog import HybridLog, segment_name, segment_number
 from ..log.index import HashIndex
 from ..metadata.extents import ExtentTable
 from ..metadata.layout import ROOT_BYTES, Block, Extent, Pointer, Root, Version, VoidRange
@@ -32,13 +32,13 @@ from ..metadata.tables import NO_BLOCK, TABLE_FILE, Tables, check_extents, check
 from ..poison import Poison
 from ..runtime import Runtime
 from ..sessions.registry import SessionRegistry
-from ..settings import Settings, plan_memory
+from ..settings import BUCKET_BYTES, Budget, Settings, plan_memory
 from ..shared.epoch import Epochs
 from ..shared.modes import Mode
 from ..shared.phases import System
 from ..shared.spaces import Spaces
 
-__all__ = ["SEGMENT_PREFIX", "Recovered", "check_extents", "check_order", "recover"]
+__all__ = ["Recovered", "check_extents", "check_order", "recover"]
 
 
 @dataclass(slots=True)
@@ -72,35 +72,34 @@ def recover(
     version: Version | None = None,
     mode: Mode,
 ) -> Recovered:
-    """Open what is on the device, creating a store on an empty one if `create`.
-
-    `version` opens an older checkpoint and needs `read_only`. Raises MissingStoreError,
+    """Open what is on the device; with `create`, make a store where none is. Raises MissingStoreError,
     NotAStoreError, SettingsError, CorruptionError, UnsupportedVersionError, PoisonedError, OSError.
     """
     poison = Poison()
     names = device.list()
     findings: list[Finding] = []
     reading = read_roots(device, names, findings)
-    segments = {name for name in names if name.startswith(SEGMENT_PREFIX)}
+    segments = {name for name in names if segment_number(name) is not None}
     if reading.newest is None:
         _refuse_to_create(names, segments, reading, create=create and not read_only)
-        _refuse_other_files(device, names)
+        _refuse_longer_roots(device, names)
         persisted = (settings or Settings()).persisted()
         root = Root(runtime.entropy(16), 0, 0, persisted, Pointer(0, 0, 0))
     else:
         root = reading.newest
     chosen = _agree(root, settings)
-    budget = plan_memory(chosen, memory, root.index_buckets)  # Refuses before anything is written.
+    budget = plan_memory(chosen, memory, root.index_buckets)
+    life = root.life if read_only else root.life + 1
+    tables = Tables(device, poison, root.store_id, chosen.write_unit, root.head)
+    block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+    voids = _voids(block)
+    spaces = _allocate(chosen, budget, voids)
+    # What refuses has refused: from here on something may be written.
     if not (read_only or segments) and root.head == NO_BLOCK:
         # Also after a creation that was cut short: of a root that reads well a failed sync may have left
         # nothing on the disk, and a segment without a root is no store.
         reading = _format(device, runtime, poison, reading, root)
         names = device.list()
-    life = root.life if read_only else root.life + 1
-    tables = Tables(device, poison, root.store_id, chosen.write_unit, root.head)
-    block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
-    voids = _voids(block)
-    spaces = Spaces(chosen, budget, voids)
     spaces.on_break = lambda: poison.set("a batch of interpreted kernels was interrupted")
     epochs = Epochs(spaces, mode, runtime)
     table = ExtentTable(extents)
@@ -143,7 +142,10 @@ def recover(
 
 
 def _refuse_to_create(names: list[str], segments: set[str], reading: RootReading, *, create: bool) -> None:
-    """Raise unless the device is empty, or holds a creation that a power cut interrupted."""
+    """Raise unless no file here is the store's, or they are those of a creation that was interrupted.
+
+    Roots, tables and segments are the store's, by their whole names; others are nobody's business.
+    """
     if segments or TABLE_FILE in names:
         complaint = "; ".join(f"{file}: {why}" for file, why in reading.complaints.items())
         raise CorruptionError(
@@ -152,18 +154,36 @@ def _refuse_to_create(names: list[str], segments: set[str], reading: RootReading
             f"no valid root ({complaint})",
             "one, for there are segments or tables",
         )
+    if create:
+        return
     if names and not any(name in ROOT_FILES for name in names):
-        raise NotAStoreError(f"no store here: found {names[:3]}, expected {ROOT_FILES[0]}")
-    if not create:
-        what = "a creation that was cut short" if names else "an empty folder"
-        raise MissingStoreError(f"no store here: found {what}; open it with create=True to make one")
+        raise NotAStoreError(
+            f"no store here: found {names[:3]}, expected {ROOT_FILES[0]}; create=True makes one beside them"
+        )
+    what = "a creation that was cut short" if names else "an empty folder"
+    raise MissingStoreError(f"no store here: found {what}; open it with create=True to make one")
 
 
-def _refuse_other_files(device: Device, names: list[str]) -> None:
-    """An interrupted creation leaves roots and nothing else; anything else is somebody's."""
-    strangers = [name for name in names if name not in ROOT_FILES or device.size(name) > ROOT_BYTES]
-    if strangers:
-        raise NotAStoreError(f"no store here: found {strangers[:3]}, expected an empty folder")
+def _refuse_longer_roots(device: Device, names: list[str]) -> None:
+    """An interrupted creation leaves roots of one record at most; what is longer is somebody's."""
+    longer = [name for name in ROOT_FILES if name in names and device.size(name) > ROOT_BYTES]
+    if longer:
+        raise NotAStoreError(
+            f"no store here: found {longer}, longer than a root: expected no file of that name"
+        )
+
+
+def _allocate(settings: Settings, budget: Budget, voids: list[VoidRange]) -> Spaces:
+    """The store's memory. Raises SettingsError where the system does not give as much."""
+    try:
+        return Spaces(settings, budget, voids)
+    except (MemoryError, OSError, OverflowError, ValueError) as error:
+        ring = budget.ring_pages * settings.page_bytes
+        index = (budget.index_buckets + budget.overflow_buckets) * BUCKET_BYTES
+        raise SettingsError(
+            f"{ring} bytes of log and {index} of index: the system does not give as much ({error}); "
+            "expected less memory, or settings with fewer ring_pages and index_buckets"
+        ) from None
 
 
 def _format(

@@ -108,7 +108,7 @@ class Bulk:
     def _run_arrays(self, kind: int, keys: Array, values: Array) -> None:
         """Rows of bytes, shape (n, width) each."""
         key_bytes, value_bytes = keys.shape[1], values.shape[1]
-        check_sizes(self._driver, bytes(key_bytes), bytes(value_bytes))
+        check_sizes(self._driver, key_bytes, value_bytes)
         start = 0
         while start < len(keys):
             stage = self._arrange(key_bytes, value_bytes)
@@ -129,7 +129,7 @@ class Bulk:
         import numpy as np
 
         key_bytes, width = keys.shape[1], kind.itemsize
-        check_sizes(self._driver, bytes(key_bytes), b"")
+        check_sizes(self._driver, key_bytes, 0)
         stage = self._arrange(key_bytes, width)
         to_keys, from_values = _into(stage, stage.keys, key_bytes), _into(stage, stage.values, width)
         told = np.frombuffer(stage.batch, np.uint64)[stage.results : stage.results + w.BATCH_MAX]
@@ -171,7 +171,7 @@ class Bulk:
 
     def _run_sequences(self, kind: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         for key, value in zip(keys, values, strict=True):
-            check_sizes(self._driver, key, value)
+            check_sizes(self._driver, len(key), len(value))
         start = 0
         while start < len(keys):
             stage, count = self._lay_table(keys, values, start)
@@ -204,7 +204,7 @@ class Bulk:
 
     def _read_sequences(self, keys: Sequence[bytes]) -> list[bytes | None]:
         for key in keys:
-            check_sizes(self._driver, key, b"")
+            check_sizes(self._driver, len(key), 0)
         values: list[bytes | None] = []
         room = _STAGE_WORDS // 2
         while len(values) < len(keys):

@@ -101,10 +101,12 @@ class PendingQueue:
         self._waiting.append(_Waiting(Ticket(), answer, key, address, serial, function))
         return self._waiting[-1].ticket
 
-    def complete(self, wait: bool, deadline: float | None) -> bool:
+    def complete(self, wait: bool, timeout: float | None) -> bool:
         """Complete what the device has answered, with `wait` all of it; whether nothing is left."""
         if wait:
-            self._driver.runtime.wait([each.answer for each in self._waiting], deadline)
+            runtime = self._driver.runtime
+            deadline = None if timeout is None else runtime.now() + timeout
+            runtime.wait([each.answer for each in self._waiting], deadline)
         ready = [each for each in self._waiting if each.answer.done()]
         self._waiting = [each for each in self._waiting if not each.answer.done()]
         for each in ready:

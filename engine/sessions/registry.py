@@ -117,7 +117,7 @@ class SessionRegistry:
             return state
 
     def _find(self, name: str) -> SessionState:
-        state = self._states.get(name)
+        state = self._states.get(name) if type(name) is str else None
         if state is None:
             raise UnknownSessionError(f"no session {name!r} here: expected one of {sorted(self._states)}")
         if state.is_live:

@@ -69,7 +69,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "short-write-taken-for-whole",
         "constructed: the count that a write returns is not looked at",
-        "powercut.engine.device",
+        "powercut.engine.device.seam",
         "    while at < len(data):\n        count = device.write(",
         "    while at < len(data) and not at:\n        count = device.write(",
         "openable",
@@ -79,7 +79,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "short-read-taken-for-whole",
         "constructed: the count that a read returns is taken for the end of the file",
-        "powercut.engine.device",
+        "powercut.engine.device.seam",
         "        if count == 0:\n            break\n        at += count\n    return bytes(view[:at])\n",
         "        at += count\n        break\n    return bytes(view[:at])\n",
         "openable",
@@ -145,7 +145,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "error-of-the-device-as-it-came",
         "powercut's own: opening raised what the operating system raised",
-        "powercut.engine.device",
+        "powercut.engine.device.seam",
         "    except OSError as error:\n        raise DeviceError(error.errno, f",
         "    except InterruptedError as error:\n        raise DeviceError(error.errno, f",
         "openable",
