@@ -3,7 +3,7 @@
 Usage: python ci/floors.py FILE
 
 Invariants
-    1  one line `name==bound` for each entry of `dependencies` and of the extras `verify` and `speed`, in their order
+    1  one line `name==bound` for each dependency and of the extras `verify` and `speed`, in their order
     2  an entry that is not exactly `name>=bound` is refused: without a bound there is nothing to try
 """
 

@@ -10,7 +10,7 @@ plants a bug in the engine can import this package before the engine is.
 
 from importlib import import_module
 
-TYPE_CHECKING = False  # For a type checker it is true by its name; `typing` costs more than all the rest here.
+TYPE_CHECKING = False  # True for a type checker, by its name; importing `typing` costs more than all of this.
 if TYPE_CHECKING:
     from .engine import (
         CheckpointKind,
