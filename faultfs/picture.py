@@ -1,8 +1,8 @@
 """One crash state as a picture (SVG): device calls in time, what survived filled, what was lost hollow.
 
 Each file has a lane, and the folder's names have one. A call that changed something is a box in its lane, in
-the order of time; a sync is a wall through the lane of what it made durable. A call of whose sectors, size and
-names the power cut took a part is filled in part.
+the order of time; a sync is a wall through the lane of what it made durable. A call that has lost a part of its
+sectors, size and names is filled in part.
 
 Invariants
   1  the picture is a function of its arguments: equal trace, crash and remarks, equal text
@@ -27,7 +27,8 @@ _SILENT = {EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK, Event
 _LEFT, _TOP, _COLUMN, _LANE, _BOX = 160, 64, 42, 38, 22  # Pixels.
 _STYLE = (
     "text{font:13px ui-monospace,monospace;fill:#57606a}.lane{stroke:#d0d7de}"
-    ".kept{fill:#2da44e;stroke:#2da44e}.lost{fill:none;stroke:#cf222e;stroke-dasharray:3 2}.wall{stroke:#57606a;stroke-width:5}"
+    ".kept{fill:#2da44e;stroke:#2da44e}.lost{fill:none;stroke:#cf222e;stroke-dasharray:3 2}"
+    ".wall{stroke:#57606a;stroke-width:5}"
     ".told{stroke:#0969da;stroke-dasharray:2 3}.cut{stroke:#cf222e;stroke-width:3}"
     "text.told{fill:#0969da;stroke:none}text.cut{fill:#cf222e;stroke:none}"
 )
