@@ -1,8 +1,9 @@
 """Errors of the engine: one class per reaction the caller can have.
 
-Every error is an `EngineError`, also where an argument is wrong: `arguments` says which class for which call; those that a standard class describes are that class too, so
-`except ValueError` and `except EngineError` both do what they say. A message tells where, what
-was found, what was expected, and what to do next.
+Every error is an `EngineError`, also where an argument is wrong: `arguments` says which class for which
+call. Those that a standard class describes are that class too, so `except ValueError` and
+`except EngineError` both do what they say. A message tells where, what was found, what was expected, and
+what to do next.
 """
 
 from __future__ import annotations

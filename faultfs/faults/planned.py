@@ -96,6 +96,15 @@ class PlannedDevice(FaultDevice):
         with self._turn:
             self._sync(EventKind.SYNC_NAMES, "", lambda: FaultDevice.sync_names(self))
 
+    def write_through(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
+        with self._turn:  # One call: nothing comes between its write and its sync.
+            return super().write_through(name, offset, buffer)
+
+    def _end_write_through(self, name: str, offset: int, count: int) -> None:
+        self._sync(
+            EventKind.WRITE_THROUGH, name, lambda: FaultDevice._end_write_through(self, name, offset, count)
+        )
+
     def _sync(self, call: EventKind, name: str, effect: Callable[[], None]) -> None:
         if not self._is_ready(name):
             effect()
