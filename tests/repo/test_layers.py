@@ -108,7 +108,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("runner",),
     ),
     "verifier/gate/stages": (("damage", "faults", "kill", "schedule", "stress"),),
-    "verifier/cli": (("errors", "tables"), ("planted", "tapes"), ("demo",), ("app",)),
+    "verifier/cli": (("interrupt", "tables"), ("errors",), ("planted", "tapes"), ("demo",), ("app",)),
 }
 PACKAGES = ("engine", "faultfs", "verifier")
 MAY_IMPORT = {"engine": set[str](), "faultfs": set[str](), "verifier": {"engine", "faultfs"}}
