@@ -18,7 +18,7 @@ INTERRUPTED: Final = 130
 
 
 def end_interrupted() -> NoReturn:
-    """End the process at once: an orderly exit waits for threads, and these for processes that end with it."""
+    """End the process at once: an orderly exit waits for threads, they for processes that end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError, ValueError):
         sys.stdout.flush()
