@@ -22,7 +22,8 @@ from .arguments import AnyPath, check_where
 from .checkpoint.recovery import check_extents, check_order
 from .device import Device, Lease, read_exactly, telling
 from .errors import CorruptionError, MissingStoreError, NotAStoreError
-from .log.hybridlog import read_extent, segment_name, segment_number
+from .log.segments import read_extent
+from .metadata.extents import segment_name, segment_number
 from .metadata.layout import (
     ROOT_BYTES,
     Block,

@@ -16,8 +16,10 @@ from typing import Self
 
 from .arguments import AnyPath, check_flag, check_opening, seconds_of
 from .audit import check_log
-from .checkpoint.driver import Checkpointer, CheckpointPoint, CheckpointTicket
-from .checkpoint.recovery import Recovered, recover
+from .checkpoint.driver import Checkpointer, CheckpointTicket
+from .checkpoint.parts import Parts
+from .checkpoint.recovery import recover
+from .checkpoint.running import CheckpointPoint
 from .device import Device, Lease, telling
 from .errors import ClosedError, ReadOnlyError
 from .metadata.layout import Version
@@ -41,7 +43,7 @@ PENDING_SECONDS = 30.0
 class FasterKv:
     """A hash key-value store over a hybrid log; made by `open`."""
 
-    def __init__(self, lease: Lease, runtime: Runtime, parts: Recovered, read_only: bool) -> None:
+    def __init__(self, lease: Lease, runtime: Runtime, parts: Parts, read_only: bool) -> None:
         self._lease = lease
         self._runtime = runtime
         self._parts = parts
@@ -50,19 +52,9 @@ class FasterKv:
         self._is_closed = False
         self._live: dict[str, Session] = {}
         self._past = add_counters(())
-        self._checkpointer = Checkpointer(
-            parts.log,
-            parts.epochs,
-            runtime,
-            parts.system,
-            parts.sessions,
-            parts.tables,
-            parts.roots,
-            parts.poison,
-            parts.root,
-            parts.voids,
-        )
-        self._readers = Readers(parts.log, parts.index, parts.sessions, parts.epochs, parts.mode, runtime)
+        self._checkpointer = Checkpointer(parts)
+        shared = parts.shared
+        self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
         block = parts.block
         if block is not None:
             serials = {mark.name: mark.serial for mark in block.sessions}
@@ -144,8 +136,8 @@ class FasterKv:
         for closed in [each for each in self._live.values() if each.is_closed]:
             self._past = add_counters((self._past, closed.counters()))
             del self._live[closed.name]  # With its stages, which are large.
-        driver = Driver(state, parts.sessions, parts.log, parts.index, parts.epochs, self._runtime)
-        session = Session(driver, parts.mode, parts.poison, self._read_only)
+        driver = Driver(state, parts.sessions, parts.log, parts.index, parts.shared.epochs, self._runtime)
+        session = Session(driver, parts.shared.mode, parts.disk.poison, self._read_only)
         self._live[state.name] = session
         return session
 
@@ -189,7 +181,7 @@ class FasterKv:
     @property
     def phase(self) -> Phase:
         """Where the running checkpoint stands; REST if none runs."""
-        return self._parts.system.phase
+        return self._parts.shared.system.phase
 
     @property
     def entering(self) -> Phase | None:
@@ -207,7 +199,7 @@ class FasterKv:
     @property
     def kernels(self) -> str:
         """How the kernels run: `compiled` or `interpreted`."""
-        return self._parts.mode.name
+        return self._parts.shared.mode.name
 
     @property
     def is_read_only(self) -> bool:
@@ -240,18 +232,18 @@ class FasterKv:
             operations=sum(serials.values()),
             **dict(zip(COUNTERS, counters, strict=True)),
             pending=sum(each.pending for each in handles),
-            epoch=parts.epochs.current,
-            drains=parts.epochs.drained,
-            deferred=parts.epochs.waiting,
+            epoch=parts.shared.epochs.current,
+            drains=parts.shared.epochs.drained,
+            deferred=parts.shared.epochs.waiting,
             **boundaries(parts.log.spaces),
             page_bytes=parts.settings.page_bytes,
             ring_bytes=parts.log.spaces.ring_bytes,
             index_bytes=index_bytes(parts.log.spaces),
             sessions=len(serials),
             live_sessions=parts.sessions.live,
-            version=parts.system.version,
-            phase=parts.system.phase.name,
-            kernels=parts.mode.name,
+            version=parts.shared.system.version,
+            phase=parts.shared.system.phase.name,
+            kernels=parts.shared.mode.name,
         )
 
     def items(self) -> Generator[tuple[bytes, bytes], None, None]:
@@ -284,7 +276,7 @@ class FasterKv:
         checkpoints can no longer be opened. Raises OperationError for what is no address up to the tail.
         """
         self._check_writable()
-        return self._parts.log.truncate(address)
+        return self._parts.log.ring.truncate(address)
 
     def check(self) -> None:
         """Audit the invariants of index and log against each other. At rest only. O(log).
@@ -304,15 +296,15 @@ class FasterKv:
         with self._lock:
             if self._is_closed:
                 return {}
-            for session in self._live.values() if not self._parts.poison.is_forked else ():
+            for session in self._live.values() if not self._parts.disk.poison.is_forked else ():
                 session.check_at_rest()
             try:
                 if checkpoint:
                     self._checkpointer.finish()
                     self.checkpoint()
-                if self._parts.poison.is_forked:
+                if self._parts.disk.poison.is_forked:
                     pass  # What is owed is the parent's to write, and so are its threads to wait for.
-                elif self._parts.poison.reason is None:
+                elif self._parts.disk.poison.reason is None:
                     self._parts.roots.settle()
                 else:
                     self._parts.roots.await_owed()  # It must not reach the device's next owner.
@@ -335,7 +327,7 @@ class FasterKv:
     def _check_open(self) -> None:
         if self._is_closed:
             raise ClosedError("the store is closed; open it again")
-        self._parts.poison.check()
+        self._parts.disk.poison.check()
 
     def _check_writable(self) -> None:
         self._check_open()

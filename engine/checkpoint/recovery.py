@@ -18,14 +18,14 @@ Source: recovery of FASTER and CPR; void ranges take the place of its undo by wr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from ..device import Device
+from ..device import Device, Disk
 from ..errors import CorruptionError, MissingStoreError, NotAStoreError, SettingsError
 from ..kernels import words as w
-from ..log.hybridlog import HybridLog, segment_name, segment_number
+from ..log import HybridLog
 from ..log.index import HashIndex
-from ..metadata.extents import ExtentTable
+from ..metadata.extents import ExtentTable, segment_name, segment_number
 from ..metadata.layout import ROOT_BYTES, Block, Extent, Pointer, Root, Version, VoidRange
 from ..metadata.roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
 from ..metadata.tables import NO_BLOCK, TABLE_FILE, Tables, check_extents, check_order
@@ -33,32 +33,12 @@ from ..poison import Poison
 from ..runtime import Runtime
 from ..sessions.registry import SessionRegistry
 from ..settings import BUCKET_BYTES, Budget, Settings, plan_memory
-from ..shared.epoch import Epochs
 from ..shared.modes import Mode
-from ..shared.phases import System
+from ..shared.shared import Shared
 from ..shared.spaces import Spaces
+from .parts import Parts
 
-__all__ = ["Recovered", "check_extents", "check_order", "recover"]
-
-
-@dataclass(slots=True)
-class Recovered:
-    """The parts of an open store, and what was found on the way."""
-
-    root: Root
-    settings: Settings
-    block: Block | None
-    voids: list[VoidRange]
-    log: HybridLog
-    index: HashIndex
-    system: System
-    sessions: SessionRegistry
-    tables: Tables
-    roots: Roots
-    poison: Poison
-    epochs: Epochs
-    mode: Mode
-    findings: list[Finding]
+__all__ = ["check_extents", "check_order", "recover"]
 
 
 def recover(
@@ -71,11 +51,11 @@ def recover(
     settings: Settings | None,
     version: Version | None = None,
     mode: Mode,
-) -> Recovered:
+) -> Parts:
     """Open what is on the device; with `create`, make a store where none is. Raises MissingStoreError,
     NotAStoreError, SettingsError, CorruptionError, UnsupportedVersionError, PoisonedError, OSError.
     """
-    poison = Poison()
+    disk = Disk(device, Poison(), runtime)
     names = device.list()
     findings: list[Finding] = []
     reading = read_roots(device, names, findings)
@@ -90,7 +70,7 @@ def recover(
     chosen = _agree(root, settings)
     budget = plan_memory(chosen, memory, root.index_buckets)
     life = root.life if read_only else root.life + 1
-    tables = Tables(device, poison, root.store_id, chosen.write_unit, root.head)
+    tables = Tables(device, disk.poison, root.store_id, chosen.write_unit, root.head)
     block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
     voids = _voids(block)
     spaces = _allocate(chosen, budget, voids)
@@ -98,44 +78,23 @@ def recover(
     if not (read_only or segments) and root.head == NO_BLOCK:
         # Also after a creation that was cut short: of a root that reads well a failed sync may have left
         # nothing on the disk, and a segment without a root is no store.
-        reading = _format(device, runtime, poison, reading, root)
+        reading = _format(disk, reading, root)
         names = device.list()
-    spaces.on_break = lambda: poison.set("a batch of interpreted kernels was interrupted")
-    epochs = Epochs(spaces, mode, runtime)
-    table = ExtentTable(extents)
-    log = HybridLog(device, runtime, poison, chosen, spaces, mode, epochs, root.store_id, life, table)
-    index = HashIndex(spaces, runtime)
+    spaces.on_break = lambda: disk.poison.set("a batch of interpreted kernels was interrupted")
+    shared = Shared.over(spaces, mode, disk.runtime, block.version.counter + 1 if block else 1)
+    log = HybridLog.over(disk, shared, chosen, root.store_id, life, ExtentTable(extents))
+    index = HashIndex(spaces, disk.runtime)
     _load_log(log, index, mode, block, findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
-    log.adopt(
-        begin,
-        max(begin, _head(log, final)),
-        final,
-        segments,
-    )
-    system = System(spaces.control, block.version.counter + 1 if block else 1)
-    marks = block.sessions if block else ()
-    sessions = SessionRegistry(system, spaces, mode, epochs, runtime, life, marks)
-    roots = Roots(device, runtime, poison, reading.sequences)
+    log.ring.adopt(begin, max(begin, _head(log, final)), final)
+    log.segments.adopt(segments)
+    sessions = SessionRegistry(shared, disk.runtime, life, block.sessions if block else ())
+    roots = Roots(device, disk.runtime, disk.poison, reading.sequences)
     root = replace(root, life=life, index_buckets=budget.index_buckets)
+    parts = Parts(root, chosen, block, voids, disk, shared, log, index, sessions, tables, roots, findings)
     if not read_only:
-        _take_over(device, poison, log, roots, root, names, segments)
-    return Recovered(
-        root,
-        chosen,
-        block,
-        voids,
-        log,
-        index,
-        system,
-        sessions,
-        tables,
-        roots,
-        poison,
-        epochs,
-        mode,
-        findings,
-    )
+        _take_over(parts, names, segments)
+    return parts
 
 
 # -- nothing there yet -----------------------------------------------------------------------------
@@ -186,15 +145,14 @@ def _allocate(settings: Settings, budget: Budget, voids: list[VoidRange]) -> Spa
         ) from None
 
 
-def _format(
-    device: Device, runtime: Runtime, poison: Poison, reading: RootReading, root: Root
-) -> RootReading:
+def _format(disk: Disk, reading: RootReading, root: Root) -> RootReading:
     """Write the roots of a new store; its first segment follows when it is opened."""
+    device, poison = disk.device, disk.poison
     for file in reading.missing:
         device.create(file)
     with poison.guard("syncing the names"):
         device.sync_names()
-    roots = Roots(device, runtime, poison, reading.sequences)
+    roots = Roots(device, disk.runtime, poison, reading.sequences)
     roots.commit(root)
     roots.settle()
     return read_roots(device, device.list(), [])
@@ -289,7 +247,7 @@ def _load_log(
 def _verified(log: HybridLog, extent: Extent, findings: list[Finding]) -> bytes:
     segment, offset = divmod(extent.start, log.settings.segment_bytes)
     try:
-        data = log.load_extent(extent)
+        data = log.cold.load_extent(extent)
     except CorruptionError:
         findings.append(Finding(segment_name(segment), offset, extent.length, "rejected"))
         raise
@@ -325,25 +283,16 @@ def _head(log: HybridLog, tail: int) -> int:
 # -- taking the store over -------------------------------------------------------------------------
 
 
-def _take_over(
-    device: Device,
-    poison: Poison,
-    log: HybridLog,
-    roots: Roots,
-    root: Root,
-    names: list[str],
-    segments: set[str],
-) -> None:
+def _take_over(parts: Parts, names: list[str], segments: set[str]) -> None:
     """Begin a new life: all roots are rewritten, even where they read equal, and so are the names.
 
     A page cache can look equal to a disk that is not.
     """
+    device = parts.disk.device
     for file in ROOT_FILES:
         if file not in names:
             device.create(file)
-    if not segments and root.head == NO_BLOCK:
-        log.create_segment(0)
-    with poison.guard("syncing the names"):
-        device.sync_names()
-    log.has_new_names = False
-    roots.take_over(root)
+    if not segments and parts.root.head == NO_BLOCK:
+        parts.log.segments.create(0)
+    parts.log.segments.sync_names()
+    parts.roots.take_over(parts.root)

@@ -22,7 +22,7 @@ from ..shared.modes import Mode
 from .arrays import made_by, rows_of, same_width, sequence_of
 from .driver import Driver
 from .single import check_sizes, too_long
-from .staging import COUNTERS, Stage
+from .staging import COUNTERS, Rooms, Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -252,7 +252,7 @@ class Bulk:
         if old is not None and (old.key_words, old.value_words, old.expected_words) == shape:
             return old
         log = self._driver.log
-        stage = Stage(log.spaces, self._mode, self._driver.state.row, w.BATCH_MAX, *shape)
+        stage = Stage(log.spaces, self._mode, self._driver.state.row, Rooms(w.BATCH_MAX, *shape))
         stage.batch[w.B_RECORD_WORDS] = log.record_bytes_max // w.WORD_BYTES
         if old is not None:
             stage.keep(old, COUNTERS)
@@ -301,7 +301,7 @@ class Bulk:
         answers: list[bytes | None] = [None] * len(asked)
         try:
             for number in order:
-                record = driver.log.find_cold(*asked[number])
+                record = driver.log.cold.find(*asked[number])
                 if record is not None and not record.link & w.TOMBSTONE:
                     answers[number] = record.value
         except OSError as error:

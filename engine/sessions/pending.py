@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from .. import runtime as rt
 from ..errors import DeviceError, OperationError
 from ..kernels import words as w
-from ..log.hybridlog import ColdRecord
+from ..log.cold import ColdRecord
 from .driver import Driver
 from .single import Change, Single
 
@@ -95,7 +95,7 @@ class PendingQueue:
 
         def ask() -> ColdRecord | None:
             with held:
-                return log.follow(address, key, begin)
+                return log.cold.follow(address, key, begin)
 
         answer = self._driver.runtime.submit(ask)
         self._waiting.append(_Waiting(Ticket(), answer, key, address, serial, function))

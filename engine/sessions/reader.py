@@ -34,7 +34,8 @@ from ..errors import DeviceError, InvariantError, OperationError
 from ..kernels import words as w
 from ..kernels.atomics import copy, load, store
 from ..kernels.probe import is_void
-from ..log.hybridlog import ColdRecord, HybridLog
+from ..log import HybridLog
+from ..log.cold import ColdRecord
 from ..log.index import HashIndex
 from ..runtime import Runtime
 from ..shared.epoch import Epochs
@@ -113,9 +114,9 @@ class Reader:
 
     def _on_device(self, address: int) -> ColdRecord:
         # The sizes word alone first: behind padding of one word the device may hold nothing.
-        if not any(self.log.load(address + w.SIZES * w.WORD_BYTES, w.WORD_BYTES)):
+        if not any(self.log.cold.load(address + w.SIZES * w.WORD_BYTES, w.WORD_BYTES)):
             return PADDING
-        return self.log.load_record(address)
+        return self.log.cold.load_record(address)
 
     def _in_ring(self, address: int) -> tuple[ColdRecord, bool]:
         """What is there, and whether it stood still meanwhile."""

@@ -19,7 +19,7 @@ from ..kernels import words as w
 from ..shared.modes import Mode
 from ..shared.spaces import put_bytes
 from .driver import Driver, record_bytes
-from .staging import COUNTERS, Stage
+from .staging import COUNTERS, Rooms, Stage
 
 __all__ = ["Change", "Single", "check_function", "check_sizes", "taken", "too_long"]
 
@@ -39,7 +39,7 @@ class Single:
 
     def _lay_out(self, key_words: int, value_words: int, old: Stage | None) -> None:
         log = self.driver.log
-        stage = Stage(log.spaces, self._mode, self.driver.state.row, 1, key_words, value_words)
+        stage = Stage(log.spaces, self._mode, self.driver.state.row, Rooms(1, key_words, value_words))
         if old is not None:
             stage.keep(old, _KEPT)
             stage.batch[stage.keys : stage.values][: old.key_words] = old.batch[old.keys : old.values]

@@ -10,7 +10,7 @@ import pytest
 
 import powercut.engine
 from powercut.engine import Device, EngineError, FasterKv, MemoryDevice, Settings
-from powercut.engine.checkpoint.recovery import Recovered
+from powercut.engine.checkpoint.parts import Parts
 from powercut.engine.compiler.compilation import available
 from powercut.engine.device import Buffer
 from powercut.engine.inspection import inspect_store
@@ -137,7 +137,7 @@ def stepped(device: MemoryDevice) -> Iterator[FasterKv]:
 
 
 @pytest.fixture
-def parts(stepped: FasterKv) -> Recovered:
+def parts(stepped: FasterKv) -> Parts:
     """What a new store is made of; interpreted kernels, one task."""
     return stepped._parts
 

@@ -103,7 +103,7 @@ def test_every_seam_is_there(root: Path) -> None:
     ],
 )
 def test_engine_module_that_bypasses_its_seams_is_named(source: str) -> None:
-    assert len(seam_faults("engine/log/hybridlog", source)) == 1
+    assert len(seam_faults("engine/log/ring", source)) == 1
     assert seam_faults("engine/device/file", source) == []
 
 

@@ -24,7 +24,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "failed-sync-tried-again",
         _FSYNCGATE,
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.segments",
         """                with self._poison.guard(f"syncing {name}"):
                     self._device.sync(name)
 """,
@@ -89,7 +89,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "full-disk-taken-for-done",
         "constructed: a flush that the next one is trusted to make good",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.segments",
         "        write_fully(self._device, name, offset, data)\n        if name not in self.unsynced:\n",
         """        try:
             write_fully(self._device, name, offset, data)
@@ -105,15 +105,15 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "extent-listed-before-it-is-written",
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.segments",
         """        write_fully(self._device, name, offset, data)
         if name not in self.unsynced:
             self.unsynced.append(name)
         crc = checksum(data, self._store_id, name, offset, self.life)
-        self.extents.append(Extent(start, length, crc, self.life))
+        self.extents.append(Extent(start, len(data), crc, self.life))
 """,
         """        crc = checksum(data, self._store_id, name, offset, self.life)
-        self.extents.append(Extent(start, length, crc, self.life))
+        self.extents.append(Extent(start, len(data), crc, self.life))
         write_fully(self._device, name, offset, data)
         if name not in self.unsynced:
             self.unsynced.append(name)
