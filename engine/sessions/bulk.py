@@ -98,6 +98,8 @@ class Bulk:
         kind = made_by(np.dtype, dtype, "dtype")
         if kind.hasobject or kind.subdtype or not kind.itemsize:
             raise OperationError(f"dtype {kind}: expected one of a fixed width")
+        if kind.itemsize > self._driver.log.record_bytes_max:
+            raise OperationError(f"dtype {kind}: expected one of a width that a value can have")
         rows = (
             rows_of(keys, "keys") if isinstance(keys, np.ndarray) else same_width(sequence_of(keys, "keys"))
         )

@@ -66,7 +66,7 @@ MANY: Bad = (
     [b"a", None],
 )
 DELTAS: Bad = (None, "1", 1.5, [1.5], [1, 2], ["a"], [[1], [2, 3]], 1 << 64, object())
-DTYPES: Bad = (5, object, "S0", "no such type", "(2,)u4", [])
+DTYPES: Bad = (5, object, "S0", "no such type", "(2,)u4", [], "V1000", "V2000000000")
 NAMES: Bad = (None, 5, b"s", "", "x" * 256, "\ud800", [], Unhashable())
 ADDRESSES: Bad = ("x", b"x", 1.5, -1, 1 << 60, [], True)
 
