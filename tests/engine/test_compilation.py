@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine import compilation, probe, words
+from engine import compilation, probe, sources, words
 from engine.compilation import Compiled
 
 pytestmark = pytest.mark.skipif(not compilation.available(), reason="needs powercut[speed]")
@@ -102,7 +102,7 @@ def wait(control: Space) -> int:
     return 0
 '''
 )
-SOURCES = {"probe": compilation.source_of(probe), "sample": SAMPLE}
+SOURCES = {"probe": sources.source_of(probe), "sample": SAMPLE}
 
 
 class World:

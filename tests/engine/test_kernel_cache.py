@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine import compilation, probe, words
+from engine import compilation, probe, sources, words
 from engine.compilation import CompilationError, Compiled
 
 pytestmark = pytest.mark.skipif(not compilation.available(), reason="needs powercut[speed]")
@@ -137,7 +137,7 @@ def test_cache_folder_is_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_source_is_what_the_loader_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "def hash_words" in compilation.source_of(probe)
+    assert "def hash_words" in sources.source_of(probe)
 
     class Edited(SourceFileLoader):
         def get_source(self, fullname: str) -> str:
@@ -145,7 +145,7 @@ def test_source_is_what_the_loader_gives(monkeypatch: pytest.MonkeyPatch) -> Non
 
     edited = Edited("engine.probe", "/nowhere")
     monkeypatch.setattr(probe, "__spec__", SimpleNamespace(loader=edited))
-    assert compilation.source_of(probe) == "edited engine.probe"
+    assert sources.source_of(probe) == "edited engine.probe"
 
 
 def test_without_numba_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("records",),
         ("kernels",),
         ("batch",),
-        ("compilation",),
+        ("compilation", "inlining"),
         ("modes",),
         ("epoch", "staging"),
         ("hybridlog", "roots", "sessions"),
