@@ -18,9 +18,8 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Protocol
 
 from .errors import DeviceError, EngineError, MissingStoreError, NotAStoreError, StoreLockedError
@@ -80,15 +79,20 @@ def claim(device: Device, owner: object) -> bool:
     return acquire is None or bool(acquire(owner))
 
 
-@contextmanager
-def telling(what: str) -> Iterator[None]:
-    """An OSError inside that is none of the engine's own errors becomes DeviceError."""
-    try:
-        yield
-    except EngineError:
-        raise
-    except OSError as error:
-        raise DeviceError(error.errno, f"{what}: {error}") from error
+class telling:  # noqa: N801 (read as a word of the `with` statement)
+    """A context: an OSError inside that is none of the engine's own errors becomes DeviceError."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and not isinstance(error, EngineError):
+            raise DeviceError(error.errno, f"{self._what}: {error}") from error
 
 
 def unclaim(device: Device, owner: object) -> None:
@@ -101,14 +105,13 @@ def unclaim(device: Device, owner: object) -> None:
 def read_exactly(device: Device, name: str, offset: int, length: int) -> bytes:
     """`length` bytes from `offset`, or fewer where the file ends; short reads are continued."""
     data = bytearray(length)
-    view = memoryview(data)
-    at = 0
-    while at < length:
-        count = device.read_into(name, offset + at, view[at:])
+    at = device.read_into(name, offset, data) if length else 0
+    while 0 < at < length:
+        count = device.read_into(name, offset + at, memoryview(data)[at:])
         if count == 0:
             break
         at += count
-    return bytes(view[:at])
+    return bytes(data) if at == length else bytes(data[:at])
 
 
 def write_fully(device: Device, name: str, offset: int, data: bytes) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fastcrc import crc32
@@ -99,8 +98,7 @@ class SessionMark(NamedTuple):
     serial: int
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(NamedTuple):
     """The root record: which checkpoint is the newest, and in which geometry."""
 
     store_id: bytes
@@ -112,8 +110,7 @@ class Root:
     index_buckets: int = 0  # The most any life had: with fewer, chains on the device would merge.
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A table block: one checkpoint's metadata. `is_full`: its extents are all that there are."""
 
     version: Version
@@ -222,11 +219,11 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
     at = _BLOCK.size
     if length != len(data) or at + extents_count * _EXTENT.size + voids_count * _VOID.size > length:
         raise CorruptionError(file, offset, f"a block of {length} bytes", f"{len(data)} bytes")
-    extents = [Extent(*_EXTENT.unpack_from(data, at + n * _EXTENT.size)) for n in range(extents_count)]
-    at += extents_count * _EXTENT.size
-    voids = [VoidRange(*_VOID.unpack_from(data, at + n * _VOID.size)) for n in range(voids_count)]
-    at += voids_count * _VOID.size
-    sessions = _decode_sessions(data, at, sessions_count, file, offset)
+    end = at + extents_count * _EXTENT.size
+    extents = [Extent(*fields) for fields in _EXTENT.iter_unpack(data[at:end])]
+    at, end = end, end + voids_count * _VOID.size
+    voids = [VoidRange(*fields) for fields in _VOID.iter_unpack(data[at:end])]
+    sessions = _decode_sessions(data, end, sessions_count, file, offset)
     return Block(
         Version(f[8], f[9]),
         f[10],

@@ -10,23 +10,23 @@ Threads: any; the flag is set once and only read after.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from weakref import WeakSet
+from types import TracebackType
+from weakref import ref
 
 from .errors import PoisonedError
 
 __all__ = ["Poison"]
 
 
-_all: WeakSet[Poison] = WeakSet()
+_all: set[ref[Poison]] = set()  # A WeakSet does the same in Python, at ten times the price.
 
 
 def _poison_child() -> None:
     """After a fork two processes would write one store: it stays the parent's."""
-    for poison in list(_all):
-        poison.is_forked = True
-        poison.set("the store was opened by the process that this one was forked from")
+    for poison in [each() for each in _all]:
+        if poison is not None:
+            poison.is_forked = True
+            poison.set("the store was opened by the process that this one was forked from")
 
 
 os.register_at_fork(after_in_child=_poison_child)
@@ -38,7 +38,7 @@ class Poison:
     def __init__(self) -> None:
         self.reason: str | None = None
         self.is_forked = False
-        _all.add(self)
+        _all.add(ref(self, _all.discard))
 
     def check(self) -> None:
         """Raises PoisonedError if set."""
@@ -50,11 +50,22 @@ class Poison:
         if self.reason is None:
             self.reason = reason
 
-    @contextmanager
-    def guard(self, what: str) -> Iterator[None]:
-        """An OSError inside sets the flag and becomes PoisonedError."""
-        try:
-            yield
-        except OSError as error:
-            self.set(f"{what} failed: {error}")
-            raise PoisonedError(f"{self.reason}; what is durable is unknown") from error
+    def guard(self, what: str) -> _Guard:
+        """A context: an OSError inside sets the flag and becomes PoisonedError."""
+        return _Guard(self, what)
+
+
+class _Guard:
+    def __init__(self, poison: Poison, what: str) -> None:
+        self._poison = poison
+        self._what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError):
+            self._poison.set(f"{self._what} failed: {error}")
+            raise PoisonedError(f"{self._poison.reason}; what is durable is unknown") from error

@@ -19,7 +19,6 @@ Threads: `commit` and `settle` under one lock.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from .device import Device, read_exactly, write_fully
@@ -144,7 +143,7 @@ class Roots:
             raise InvariantError("roots 1", f"sequence {sequence} after {self._last}")
         self._runtime.turn(f"write {file}")
         with self._poison.guard(f"writing {file}"):
-            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+            write_fully(self._device, file, 0, encode_root(root._replace(sequence=sequence)))
             self._device.sync(file)
         self._sequences[file] = sequence
         self._last = sequence

@@ -147,10 +147,10 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "damaged-extent-read-as-padding",
         "oxifaster FasterLog: a zero header inside the committed range ended the scan without an error",
         "engine.recovery",
-        """        findings.append(Finding(segment_name(segment), offset, extent.length, "rejected"))
+        """        findings.append(Finding(file, offset, extent.length, "rejected"))
         raise
 """,
-        """        findings.append(Finding(segment_name(segment), offset, extent.length, "rejected"))
+        """        findings.append(Finding(file, offset, extent.length, "rejected"))
         return bytes(extent.length)
 """,
         DAMAGE,

@@ -137,10 +137,10 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "root-never-synced",
         "oxifaster 27f927e: a completed checkpoint that no sync stood behind",
         "engine.roots",
-        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        """            write_fully(self._device, file, 0, encode_root(root._replace(sequence=sequence)))
             self._device.sync(file)
 """,
-        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        """            write_fully(self._device, file, 0, encode_root(root._replace(sequence=sequence)))
 """,
         "prefix",
         "LOST_ACK",

@@ -15,7 +15,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "failed-sync-does-not-poison",
         _FSYNCGATE,
         "engine.poison",
-        '            self.set(f"{what} failed: {error}")\n            raise PoisonedError(',
+        '            self._poison.set(f"{self._what} failed: {error}")\n            raise PoisonedError(',
         "            raise PoisonedError(",
         FAULTS,
         "UNPOISONED",
@@ -80,8 +80,8 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "short-read-taken-for-whole",
         "constructed: the count that a read returns is taken for the end of the file",
         "engine.device",
-        "        if count == 0:\n            break\n        at += count\n    return bytes(view[:at])\n",
-        "        at += count\n        break\n    return bytes(view[:at])\n",
+        "    while 0 < at < length:\n        count = device.read_into(",
+        "    while False:\n        count = device.read_into(",
         "openable",
         "UNOPENABLE",
         FAULTS,
@@ -146,8 +146,8 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "error-of-the-device-as-it-came",
         "powercut's own: opening raised what the operating system raised",
         "engine.device",
-        "    except OSError as error:\n        raise DeviceError(error.errno, f",
-        "    except InterruptedError as error:\n        raise DeviceError(error.errno, f",
+        "        if isinstance(error, OSError) and not isinstance(error, EngineError):\n",
+        "        if isinstance(error, InterruptedError) and not isinstance(error, EngineError):\n",
         "openable",
         "UNOPENABLE",
         FAULTS,
@@ -156,10 +156,10 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "failed-sync-of-a-root-that-is-mended-not-told",
         "constructed: what an opening mends is thought to be of no consequence",
         "engine.roots",
-        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        """            write_fully(self._device, file, 0, encode_root(root._replace(sequence=sequence)))
             self._device.sync(file)
 """,
-        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        """            write_fully(self._device, file, 0, encode_root(root._replace(sequence=sequence)))
             try:
                 self._device.sync(file)
             except OSError:
@@ -175,10 +175,10 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "root-that-was-written-in-pieces-not-synced",
         "constructed: what follows a short write is done on another path, and that one ends without the sync",
         "engine.roots",
-        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        """            write_fully(self._device, file, 0, encode_root(root._replace(sequence=sequence)))
             self._device.sync(file)
 """,
-        """            data = encode_root(replace(root, sequence=sequence))
+        """            data = encode_root(root._replace(sequence=sequence))
             taken = self._device.write(file, 0, data)
             if taken < len(data):
                 write_fully(self._device, file, taken, data[taken:])

@@ -5,7 +5,6 @@ The number of states is asserted, so that a search which stopped early, or a dis
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -45,7 +44,7 @@ class TwoInFlight(Roots):
         for file in (first, second):
             self._last += 1
             self._sequences[file] = self._last
-            self._device.write(file, 0, encode_root(replace(root, sequence=self._last)))
+            self._device.write(file, 0, encode_root(root._replace(sequence=self._last)))
         for file in (first, second):
             with self._poison.guard("syncing"):
                 self._device.sync(file)
