@@ -43,8 +43,10 @@ class ExtentTable:
         self._starts = array("Q")
         self._shapes = array("Q")  # length << 32 | crc
         self._lives = array("Q")
-        for extent in extents:
-            self.append(extent)
+        for start, length, crc, life in extents:
+            self._starts.append(start)
+            self._shapes.append(length << 32 | crc)
+            self._lives.append(life)
         self.first = 0
         self.named = len(self._starts)
 
@@ -58,12 +60,12 @@ class ExtentTable:
     @property
     def end(self) -> int:
         """The address at which the last extent ends; 0 for none."""
-        return self[len(self) - 1].start + self[len(self) - 1].length if len(self) else 0
+        return self._starts[-1] + (self._shapes[-1] >> 32) if self._starts else 0
 
     @property
     def start(self) -> int:
         """The address at which the first that a checkpoint lists starts; 0 for none."""
-        return self._starts[self.first] if len(self) else 0
+        return self._starts[self.first] if self._starts else 0
 
     def append(self, extent: Extent) -> None:
         self._shapes.append(extent.length << 32 | extent.crc)
