@@ -127,7 +127,7 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
 
 def check_opening(where: object, settings: object, version: object, *, read_only: bool) -> None:
     """What can be said of the arguments of an opening before anything is touched. Raises SettingsError."""
-    if not isinstance(where, str | os.PathLike) and not hasattr(where, "read_into"):
+    if not hasattr(where, "read_into") and not isinstance(where, str | os.PathLike):
         raise SettingsError(f"expected a path or a Device, found {type(where).__name__}")
     if settings is not None and not isinstance(settings, Settings):
         raise SettingsError(f"settings are {type(settings).__name__}: expected Settings")

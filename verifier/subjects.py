@@ -166,7 +166,7 @@ class FasterSubject:
 
     def reading(self) -> tuple[object, ...]:
         """What opening read, in order: (file role, offset, length, verdict) of each."""
-        return tuple((f.file, f.offset, f.length, f.verdict) for f in self.store.findings)
+        return self.store.findings
 
     def close(self) -> None:
         self.store.close()
