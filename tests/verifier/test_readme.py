@@ -14,9 +14,9 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from engine.compilation import available
-from engine.modes import VARIABLE
-from verifier import StoreMachine, StoreViolationError, run_machine
+from powercut.engine.compiler.compilation import available
+from powercut.engine.shared.modes import VARIABLE
+from powercut.verifier import StoreMachine, StoreViolationError, run_machine
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SETTINGS = settings(max_examples=50, stateful_step_count=12, derandomize=True, database=None, deadline=None)
@@ -93,7 +93,7 @@ def test_other_omission_is_found_too(edit: Callable[[str], str]) -> None:
 def test_demo_tells_what_the_readme_shows_of_it() -> None:
     """In a process of its own: it plants a bug. What the README leaves out may stand between the lines."""
     (_, shown, *_) = re.split(r"^```\n(?=planted)|(?<=<--\n)```$", _text(), flags=re.MULTILINE)
-    command = [sys.executable, "-c", "from verifier.cli import main; main()", "demo"]
+    command = [sys.executable, "-c", "from powercut.verifier.cli import main; main()", "demo"]
     told = iter(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())
     assert [line for line in shown.splitlines() if line not in told] == []
 

@@ -1,0 +1,58 @@
+"""Pins: what holds a part of the log that a truncation would take away.
+
+A pin is the log's begin at the moment at which a read started: it may look at anything from there up.
+
+Invariants
+  N1  for every pin, `least` at any moment after the pin's start is at most the begin that the pin gave
+
+Begin only grows, and whoever takes files away raises it first and asks for `least` then. So a pin set
+without a lock, in two steps, is enough: first it holds everything, then from begin up. Asked before the
+first step, `least` does not know of the pin, but then the pin sees the begin that was raised before.
+
+Threads: any.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from ..kernels import words as w
+from ..kernels.atomics import Space, load
+
+__all__ = ["Pins"]
+
+
+class Pins:
+    """All pins of one store."""
+
+    def __init__(self, control: Space) -> None:
+        self._control = control
+        self._begins: dict[object, int] = {}
+
+    def hold(self) -> _Pin:
+        """A context that pins the log from its begin up until it ends, and gives that begin."""
+        return _Pin(self._control, self._begins)
+
+    def least(self, address: int) -> int:
+        """`address`, or the lowest pin where one is lower."""
+        return min((address, *tuple(self._begins.values())))
+
+
+class _Pin:
+    def __init__(self, control: Space, begins: dict[object, int]) -> None:
+        self._control = control
+        self._begins = begins
+
+    def __enter__(self) -> int:
+        self._begins[self] = 0
+        try:
+            begin = self._begins[self] = load(self._control, w.BEGIN)
+        except BaseException:
+            del self._begins[self]
+            raise
+        return begin
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._begins[self]
