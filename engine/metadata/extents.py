@@ -75,12 +75,9 @@ class ExtentTable:
     def find(self, address: int) -> Extent:
         """The extent that holds `address`; raises IndexError where none does. O(log n)."""
         number = bisect_right(self._starts, address) - 1
-        if number < 0:
+        if number < 0 or address >= self._starts[number] + (self._shapes[number] >> 32):
             raise IndexError(f"no extent holds address {address}")
-        extent = self[number]
-        if address >= extent.start + extent.length:
-            raise IndexError(f"no extent holds address {address}")
-        return extent
+        return self[number]
 
     def below(self, address: int) -> int:
         """How many start below `address`. O(log n)."""
