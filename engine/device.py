@@ -18,8 +18,9 @@ import errno
 import fcntl
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 from .errors import DeviceError, EngineError, MissingStoreError, NotAStoreError, StoreLockedError
@@ -79,20 +80,15 @@ def claim(device: Device, owner: object) -> bool:
     return acquire is None or bool(acquire(owner))
 
 
-class telling:  # noqa: N801 (read as a word of the `with` statement)
-    """A context: an OSError inside that is none of the engine's own errors becomes DeviceError."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, OSError) and not isinstance(error, EngineError):
-            raise DeviceError(error.errno, f"{self._what}: {error}") from error
+@contextmanager
+def telling(what: str) -> Iterator[None]:
+    """An OSError inside that is none of the engine's own errors becomes DeviceError."""
+    try:
+        yield
+    except EngineError:
+        raise
+    except OSError as error:
+        raise DeviceError(error.errno, f"{what}: {error}") from error
 
 
 def unclaim(device: Device, owner: object) -> None:

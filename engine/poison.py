@@ -10,7 +10,6 @@ Threads: any; the flag is set once and only read after.
 from __future__ import annotations
 
 import os
-from types import TracebackType
 from weakref import ref
 
 from .errors import PoisonedError
@@ -50,22 +49,7 @@ class Poison:
         if self.reason is None:
             self.reason = reason
 
-    def guard(self, what: str) -> _Guard:
-        """A context: an OSError inside sets the flag and becomes PoisonedError."""
-        return _Guard(self, what)
-
-
-class _Guard:
-    def __init__(self, poison: Poison, what: str) -> None:
-        self._poison = poison
-        self._what = what
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, OSError):
-            self._poison.set(f"{self._what} failed: {error}")
-            raise PoisonedError(f"{self._poison.reason}; what is durable is unknown") from error
+    def failed(self, what: str, error: OSError) -> PoisonedError:
+        """Set the flag for a call of the device that failed; the error to raise."""
+        self.set(f"{what} failed: {error}")
+        return PoisonedError(f"{self.reason}; what is durable is unknown")

@@ -172,8 +172,10 @@ def _format(
     """Write the roots of a new store; its first segment follows when it is opened."""
     for file in reading.missing:
         device.create(file)
-    with poison.guard("syncing the names"):
+    try:
         device.sync_names()
+    except OSError as error:
+        raise poison.failed("syncing the names", error) from error
     roots = Roots(device, runtime, poison, reading.sequences)
     roots.commit(root)
     roots.settle()
@@ -330,7 +332,9 @@ def _take_over(
             device.create(file)
     if not segments and root.head == NO_BLOCK:
         log.create_segment(0)
-    with poison.guard("syncing the names"):
+    try:
         device.sync_names()
+    except OSError as error:
+        raise poison.failed("syncing the names", error) from error
     log.has_new_names = False
     roots.take_over(root)

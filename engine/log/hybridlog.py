@@ -247,14 +247,18 @@ class HybridLog:
         """Make every flushed byte durable. Raises PoisonedError if a sync fails."""
         with self._lock:
             for name in self.unsynced:
-                with self._poison.guard(f"syncing {name}"):
+                try:
                     self._device.sync(name)
+                except OSError as error:
+                    raise self._poison.failed(f"syncing {name}", error) from error
             self.unsynced.clear()
 
     def sync_names(self) -> None:
         """Make the names of new segments durable. Raises PoisonedError if that fails."""
-        with self._poison.guard("syncing the names"):
+        try:
             self._device.sync_names()
+        except OSError as error:
+            raise self._poison.failed("syncing the names", error) from error
         self.has_new_names = False
 
     # -- from the device -------------------------------------------------------------------------
@@ -280,8 +284,7 @@ class HybridLog:
             at = address - extent.start
             part = self.load_extent(extent)[at : at + length]
             parts.append(part)
-            address += len(part)
-            length -= len(part)
+            address, length = address + len(part), length - len(part)
         return b"".join(parts)
 
     def load_record(self, address: int) -> ColdRecord:

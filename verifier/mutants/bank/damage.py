@@ -69,12 +69,10 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "damaged-root-not-mended",
         "powercut's own model of the roots: without the repair at opening two steps lose a store",
         "powercut.engine.metadata.roots",
-        """                with self._poison.guard(f"syncing {file}"):
-                    self._device.sync(file)
+        """                    raise self._poison.failed(f"syncing {file}", error) from error
             self.commit(root)
 """,
-        """                with self._poison.guard(f"syncing {file}"):
-                    self._device.sync(file)
+        """                    raise self._poison.failed(f"syncing {file}", error) from error
 """,
         DAMAGE,
         "OVERLOOKED",

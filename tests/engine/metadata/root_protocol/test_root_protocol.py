@@ -46,8 +46,10 @@ class TwoInFlight(Roots):
             self._sequences[file] = self._last
             self._device.write(file, 0, encode_root(root._replace(sequence=self._last)))
         for file in (first, second):
-            with self._poison.guard("syncing"):
+            try:
                 self._device.sync(file)
+            except OSError as error:
+                raise self._poison.failed("syncing", error) from error
         self._write(third, root, self._last + 1)
 
 
