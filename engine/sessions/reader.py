@@ -1,7 +1,8 @@
 """The reader: single records by address, chains, the log in order, every live key.
 
 `Reader` is for a store at rest. `SharedReader` does the same beside running sessions: it has a row of
-the epoch table, and enters it for as long as it looks at a frame of the ring.
+the epoch table, and enters it for as long as it looks at a frame of the ring; where one task runs at a
+time and nobody watches its accesses, no session is beside it while it reads a record.
 
 Invariants
   V1  a frame is looked at only inside the row, and only for an address that was at or above head since
@@ -31,7 +32,7 @@ from typing import Final, NamedTuple, Self, TypeVar
 
 from ..errors import DeviceError, InvariantError, OperationError
 from ..kernels import words as w
-from ..kernels.atomics import copy, load, store
+from ..kernels.atomics import copy, is_watched, load, store
 from ..kernels.probe import is_void
 from ..log.hybridlog import ColdRecord, HybridLog
 from ..log.index import HashIndex
@@ -165,15 +166,22 @@ class SharedReader(Reader):
             self._registry.release(self._row)
 
     def record(self, address: int) -> ColdRecord:
-        while (found := self._try(address, w.LOCK)) is None:
-            self._runtime.turn("another session to let go of a record")
-        return found
+        return self._once_fit(address, w.LOCK, "another session to let go of a record")
 
     def linked(self, address: int) -> ColdRecord:
         # Named and invalid: whoever appended it is between its two last steps.
-        while (found := self._try(address, w.LOCK | w.INVALID)) is None:
-            self._runtime.turn("another session to publish a record")
-        return found
+        return self._once_fit(address, w.LOCK | w.INVALID, "another session to publish a record")
+
+    def _once_fit(self, address: int, unfit: int, what: str) -> ColdRecord:
+        """The record, once its link has no bit of `unfit`; `what` is waited for till then."""
+        # Where nobody can come in between two accesses, there is nothing to enter.
+        if not (self._runtime.is_parallel or is_watched()):
+            found = super().record(address)
+            if not found.link & unfit:
+                return found
+        while (tried := self._try(address, unfit)) is None:
+            self._runtime.turn(what)
+        return tried
 
     def _try(self, address: int, unfit: int) -> ColdRecord | None:
         """The record; None where it changed meanwhile, or its link has a bit of `unfit`."""
