@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import SettingsError
 
@@ -85,8 +86,7 @@ class Settings:
         return (self.page_bytes, self.segment_bytes, self.write_unit, self.extent_bytes, self.hash_mask)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """How `memory` is spent: pages of log, main hash buckets, and overflow buckets."""
 
     ring_pages: int

@@ -183,6 +183,6 @@ def _labels(store: FasterKv) -> Callable[[], str]:
     def label() -> str:
         store = held()
         phase = None if store is None else store.entering
-        return "" if phase is None else phase.name
+        return "" if phase is None else phase._name_  # As `name`, which costs as much as the call.
 
     return label
