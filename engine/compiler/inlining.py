@@ -51,7 +51,7 @@ def _code(module: ModuleType) -> Any:
     tree = _Inliner().visit(ast.parse(source_of(module)))
     # What they import from each other stands in one namespace already.
     tree.body = [each for each in tree.body if not isinstance(each, ast.ImportFrom) or not each.level]
-    return compile(ast.fix_missing_locations(tree), module.__file__ or module.__name__, "exec")
+    return compile(tree, module.__file__ or module.__name__, "exec")
 
 
 class _Inliner(ast.NodeTransformer):
@@ -67,7 +67,8 @@ class _Inliner(ast.NodeTransformer):
         made: ast.stmt = node
         match node.value:
             case ast.Call(func=ast.Name(id="store"), args=[space, word, value]):
-                made = ast.Assign([ast.Subscript(space, word, ast.Store())], value)
+                target = ast.copy_location(ast.Subscript(space, word, ast.Store()), node)
+                made = ast.Assign([target], value)
             case ast.Call(func=ast.Name(id="prefetch")):
                 made = ast.Pass()
         return ast.copy_location(made, node)
