@@ -12,6 +12,7 @@ Invariants
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import SettingsError
 
@@ -84,8 +85,7 @@ class Settings:
         return (self.page_bytes, self.segment_bytes, self.write_unit, self.extent_bytes, self.hash_mask)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """How `memory` is spent: pages of log, main hash buckets, and overflow buckets."""
 
     ring_pages: int

@@ -51,7 +51,7 @@ class FasterKv:
         self._lock = runtime.lock()
         self._is_closed = False
         self._live: dict[str, Session] = {}
-        self._past = add_counters(())
+        self._past = [0] * len(COUNTERS)
         self._checkpointer = Checkpointer(parts)
         shared = parts.shared
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)

@@ -18,8 +18,6 @@ Source: recovery of FASTER and CPR; void ranges take the place of its undo by wr
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..device import Device, Disk
 from ..errors import CorruptionError, MissingStoreError, NotAStoreError, SettingsError
 from ..kernels import words as w
@@ -84,13 +82,13 @@ def recover(
     shared = Shared.over(spaces, mode, disk.runtime, block.version.counter + 1 if block else 1)
     log = HybridLog.over(disk, shared, chosen, root.store_id, life, ExtentTable(extents))
     index = HashIndex(spaces, disk.runtime)
-    _load_log(log, index, mode, block, findings)
+    _load_log(log, index, mode, block, extents, findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     log.ring.adopt(begin, max(begin, _head(log, final)), final)
     log.segments.adopt(segments)
     sessions = SessionRegistry(shared, disk.runtime, life, block.sessions if block else ())
     roots = Roots(device, disk.runtime, disk.poison, reading.sequences)
-    root = replace(root, life=life, index_buckets=budget.index_buckets)
+    root = root._replace(life=life, index_buckets=budget.index_buckets)
     parts = Parts(root, chosen, block, voids, disk, shared, log, index, sessions, tables, roots, findings)
     if not read_only:
         _take_over(parts, names, segments)
@@ -150,8 +148,10 @@ def _format(disk: Disk, reading: RootReading, root: Root) -> RootReading:
     device, poison = disk.device, disk.poison
     for file in reading.missing:
         device.create(file)
-    with poison.guard("syncing the names"):
+    try:
         device.sync_names()
+    except OSError as error:
+        raise poison.failed("syncing the names", error) from error
     roots = Roots(device, disk.runtime, poison, reading.sequences)
     roots.commit(root)
     roots.settle()
@@ -160,11 +160,13 @@ def _format(disk: Disk, reading: RootReading, root: Root) -> RootReading:
 
 def _agree(root: Root, settings: Settings | None) -> Settings:
     """The store's settings; SettingsError where the caller's persisted part differs."""
+    if settings is not None and settings.persisted() == root.geometry:
+        return settings
     page, segment, unit, extent, hash_mask = root.geometry
     ring = settings.ring_pages if settings else None
     buckets = settings.index_buckets if settings else None
     stored = Settings(page, segment, unit, extent, hash_mask, ring, buckets)
-    if settings is not None and settings.persisted() != stored.persisted():
+    if settings is not None:
         names = ("page_bytes", "segment_bytes", "write_unit", "extent_bytes", "hash_mask")
         wrong = [
             f"{name} {given} (the store has {kept})"
@@ -220,7 +222,12 @@ def _voids(block: Block | None) -> list[VoidRange]:
 
 
 def _load_log(
-    log: HybridLog, index: HashIndex, mode: Mode, block: Block | None, findings: list[Finding]
+    log: HybridLog,
+    index: HashIndex,
+    mode: Mode,
+    block: Block | None,
+    extents: list[Extent],
+    findings: list[Finding],
 ) -> None:
     """Verify every extent, oldest first, load it into its frame, and re-link page by page.
 
@@ -233,8 +240,7 @@ def _load_log(
     log_bytes = log.spaces.log_bytes
     address = max(block.begin, w.FIRST_ADDRESS)
     # Below begin's page nothing is needed: a wrong bit there is no reason to refuse.
-    for number in range(log.extents.below(block.begin - block.begin % page), len(log.extents)):
-        extent = log.extents[number]
+    for extent in extents[log.extents.below(block.begin - block.begin % page) :]:
         frame = extent.start & (ring - 1)
         if extent.start % page == 0:
             log_bytes[frame : frame + page] = bytes(page)
@@ -246,12 +252,13 @@ def _load_log(
 
 def _verified(log: HybridLog, extent: Extent, findings: list[Finding]) -> bytes:
     segment, offset = divmod(extent.start, log.settings.segment_bytes)
+    file = segment_name(segment)
     try:
         data = log.cold.load_extent(extent)
     except CorruptionError:
-        findings.append(Finding(segment_name(segment), offset, extent.length, "rejected"))
+        findings.append(Finding(file, offset, extent.length, "rejected"))
         raise
-    findings.append(Finding(segment_name(segment), offset, extent.length, "accepted"))
+    findings.append(Finding(file, offset, extent.length, "accepted"))
     return data
 
 

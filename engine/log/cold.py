@@ -10,7 +10,8 @@ Threads: any. No lock is held while the device is asked.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from struct import Struct
+from typing import Final, NamedTuple
 
 from ..kernels import words as w
 from ..kernels.atomics import Space
@@ -20,6 +21,8 @@ from ..shared.pins import Pins
 from .segments import Segments
 
 __all__ = ["ColdLog", "ColdRecord"]
+
+_HEADER: Final = Struct("<QQ")  # Of a record: sizes and link.
 
 
 class ColdRecord(NamedTuple):
@@ -39,37 +42,38 @@ class ColdLog:
         self._segments = segments
         self._control = control
         self._pins = pins
-        self._loaded: tuple[Extent, bytes] | None = None
+        self._loaded = (Extent(0, 0, 0, 0), b"")  # The last one read, and its bytes.
 
     def load_extent(self, extent: Extent) -> bytes:
         """The extent's bytes, verified; the last one read is kept. Raises CorruptionError, OSError."""
-        loaded = self._loaded  # Once: another thread may put another extent there.
-        if loaded is not None and loaded[0] == extent:
-            return loaded[1]
+        loaded, data = self._loaded  # At once: another thread may put another extent there.
+        if loaded == extent:
+            return data
         data = self._segments.read(extent)
         self._loaded = (extent, data)
         return data
 
     def load(self, address: int, length: int) -> bytes:
         """`length` bytes of flushed log from `address`, every extent of them verified."""
+        extent, data = self._loaded
+        at = address - extent.start
+        if 0 <= at <= extent.length - length:
+            return data[at : at + length]  # Most calls: a record is read in three of them.
         parts = []
         while length > 0:
             extent = self._segments.extents.find(address)
             at = address - extent.start
             part = self.load_extent(extent)[at : at + length]
             parts.append(part)
-            address += len(part)
-            length -= len(part)
+            address, length = address + len(part), length - len(part)
         return b"".join(parts)
 
     def load_record(self, address: int) -> ColdRecord:
         """The record at `address`, from the device."""
-        header = self.load(address, w.RECORD_HEADER_WORDS * w.WORD_BYTES)
-        sizes = int.from_bytes(header[:8], "little")
-        link = int.from_bytes(header[8:], "little")
+        sizes, link = _HEADER.unpack(self.load(address, _HEADER.size))
         key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
         padded = (key_bytes + 7) // 8 * 8
-        body = self.load(address + len(header), padded + (sizes >> w.VALUE_SHIFT))
+        body = self.load(address + _HEADER.size, padded + (sizes >> w.VALUE_SHIFT))
         return ColdRecord(
             link & w.ADDRESS_MASK, link, body[:key_bytes], body[padded:], sizes & w.ALLOCATED_MASK
         )

@@ -76,19 +76,26 @@ class Segments:
         for name in list(self.unsynced):
             try:
                 self.unsynced.remove(name)  # Before the sync: what is written meanwhile is dirty again (G1).
-                with self._poison.guard(f"syncing {name}"):
-                    self._device.sync(name)
+                self._sync(name)
             except BaseException:
                 if name not in self.unsynced:
                     self.unsynced.insert(0, name)
                 raise
 
+    def _sync(self, name: str) -> None:
+        try:
+            self._device.sync(name)
+        except OSError as error:
+            raise self._poison.failed(f"syncing {name}", error) from error
+
     def sync_names(self) -> None:
         """Make the names of new segments durable. Raises PoisonedError if that fails."""
         try:
             self.has_new_names = False  # Before the sync: a name that is made meanwhile is a new one (G2).
-            with self._poison.guard("syncing the names"):
-                self._device.sync_names()
+            self._device.sync_names()
+        except OSError as error:
+            self.has_new_names = True
+            raise self._poison.failed("syncing the names", error) from error
         except BaseException:
             self.has_new_names = True
             raise

@@ -40,6 +40,9 @@ class Phase(Enum):
     PERSIST = 5
 
 
+_PHASES: Final = tuple(Phase)  # By number: a call of the class looks it up in Python.
+assert all(phase.value == number for number, phase in enumerate(_PHASES))
+
 # Phases in which a session that has refreshed works in the version after the checkpoint's.
 SHIFTED: Final = frozenset({Phase.IN_PROGRESS, Phase.WAIT_FLUSH, Phase.PERSIST})
 assert all((phase.value >= w.PHASE_SHIFTED) == (phase in SHIFTED) for phase in Phase)
@@ -56,7 +59,7 @@ class System:
         self.set(version, Phase.REST)
 
     def set(self, version: int, phase: Phase) -> None:
-        store(self._control, w.SYSTEM, version << w.PHASE_BITS | phase.value)
+        store(self._control, w.SYSTEM, version << w.PHASE_BITS | phase._value_)
 
     @property
     def version(self) -> int:
@@ -64,7 +67,7 @@ class System:
 
     @property
     def phase(self) -> Phase:
-        return Phase(load(self._control, w.SYSTEM) & w.PHASE_MASK)
+        return _PHASES[load(self._control, w.SYSTEM) & w.PHASE_MASK]
 
     @property
     def fuzzy_start(self) -> int:

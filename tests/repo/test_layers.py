@@ -31,7 +31,12 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "engine/device": (("seam",), ("disk", "file", "memory"), ("lease",)),
     "engine/kernels": (("words",), ("atomics",), ("probe",), ("records",), ("operations",), ("batch",)),
-    "engine/compiler": (("sources", "entries", "objects"), ("dialect",), ("intrinsics",), ("compilation",)),
+    "engine/compiler": (
+        ("sources", "entries", "objects"),
+        ("dialect",),
+        ("intrinsics",),
+        ("compilation", "inlining"),
+    ),
     "engine/metadata": (("layout",), ("extents", "roots"), ("tables",)),
     "engine/shared": (("phases", "pins", "spaces"), ("modes",), ("epoch",), ("shared",)),
     "engine/log": (("segments", "index"), ("cold", "ring")),

@@ -21,7 +21,6 @@ Source: fold-over checkpoints of FASTER; CPR (Prasaad et al., SIGMOD 2019).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final
 
 from ...errors import CheckpointError
@@ -103,7 +102,7 @@ def _persist(parts: Parts, running: Running) -> None:
     )
     if is_cut:
         # Older checkpoints need what goes, so from this one on they are not listed.
-        block = replace(block, previous=NO_BLOCK)
+        block = block._replace(previous=NO_BLOCK)
     head = tables.append(block)
     if tables.has_new_name or segments.has_new_names:
         segments.sync_names()
@@ -121,7 +120,7 @@ def _rest(parts: Parts, running: Running) -> None:
 
 
 def _commit(parts: Parts, head: Pointer, begin: int) -> None:
-    parts.root = replace(parts.root, head=head, begin=begin)
+    parts.root = parts.root._replace(head=head, begin=begin)
     parts.roots.commit(parts.root)
 
 
