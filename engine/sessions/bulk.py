@@ -300,19 +300,18 @@ class Bulk:
 
         The log is pinned from `begin` up. `done` reads have ended, these among them, whatever is said.
         """
-        driver = self._driver
         order = sorted(range(len(asked)), key=lambda number: asked[number][0])
         answers: list[bytes | None] = [None] * len(asked)
         try:
             for number in order:
-                record = driver.log.follow(*asked[number], begin)
+                record = self._driver.log.follow(*asked[number], begin)
                 if record is not None and not record.link & w.TOMBSTONE:
                     answers[number] = record.value
         except OSError as error:
             raise _with_done(DeviceError(error.errno, f"reading a record: {error}"), done) from error
         except EngineError as error:
             raise _with_done(error, done) from error.__cause__
-        driver.device_reads += len(order)
+        self._driver.device_reads += len(order)
         return answers
 
 

@@ -33,7 +33,8 @@ class _LateRuntime(SteppedRuntime):
         return _Late(call)
 
     def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
-        return all([ticket.done() for ticket in tickets])
+        asked = [ticket.done() for ticket in tickets]
+        return all(asked)
 
 
 def test_an_answer_that_comes_while_it_is_looked_for_is_taken_the_next_time(
