@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["made_by", "rows_of", "same_width", "sequence_of"]
+__all__ = ["dtype_of", "made_by", "rows_of", "same_width", "sequence_of"]
 
 
 def rows_of(given: Any, what: str) -> NDArray[np.uint8]:
@@ -81,6 +81,18 @@ def same_width(keys: Sequence[bytes]) -> NDArray[np.uint8]:
     if len(widths) > 1:
         raise OperationError("keys of several lengths: read them with dtype=None")
     return np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), *(widths or {1}))
+
+
+def dtype_of(given: Any, width_max: int) -> np.dtype[Any]:
+    """The dtype of values to read. Raises OperationError for one of a width that no value can have."""
+    import numpy as np
+
+    kind: np.dtype[Any] = made_by(np.dtype, given, "dtype")
+    if kind.hasobject or kind.subdtype or not kind.itemsize:
+        raise OperationError(f"dtype {kind}: expected one of a fixed width")
+    if kind.itemsize > width_max:
+        raise OperationError(f"dtype {kind}: expected one of a width that a value can have")
+    return kind
 
 
 def made_by(make: Callable[[Any], Any], given: Any, what: str) -> Any:

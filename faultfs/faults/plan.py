@@ -15,8 +15,8 @@
     STALE       read                   it returns what was there before the newest write
     DELAYED     any call               the device's hook is called with `amount`, then all is well
 
-The sync at the end of a `write_through` is a call of its own kind, which ERROR, LYING and DELAYED strike; its
-write is a write.
+A `write_through` is two calls: a write, then a datasync of what it wrote. What the other effects make of a
+whole file does not fit the second: ERROR, LYING and DELAYED strike it, the others pass by.
 
 A fault strikes the `number`-th call of its kind, counted from 0; a sticky one that and every later one. FULL
 counts bytes in the place of calls; a sticky one stays full, another bites once, and then there is room.
@@ -69,7 +69,7 @@ class Effect(IntEnum):
 CALLS: Final = (
     *(EventKind.WRITE, EventKind.SYNC, EventKind.READ, EventKind.SYNC_NAMES, EventKind.CREATE),
     *(EventKind.REMOVE, EventKind.LIST, EventKind.SIZE, EventKind.TRUNCATE, EventKind.RENAME, EventKind.LINK),
-    *(EventKind.DATASYNC, EventKind.ALLOCATE, EventKind.WRITE_THROUGH),
+    *(EventKind.DATASYNC, EventKind.ALLOCATE),
 )
 ERRNOS: Final = (
     *(errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EINTR, errno.EACCES, errno.EMFILE),
@@ -83,7 +83,7 @@ _STRIKES: Final[dict[Effect, tuple[EventKind, ...]]] = {
     Effect.KEPT: _SYNCS,
     Effect.REVERTED: (EventKind.SYNC, EventKind.DATASYNC),
     Effect.LATE: _SYNCS,
-    Effect.LYING: (*_SYNCS, EventKind.WRITE_THROUGH),
+    Effect.LYING: _SYNCS,
     Effect.ROT: (EventKind.READ, EventKind.WRITE, EventKind.SYNC),
     Effect.LOST: _WRITES,
     Effect.MISDIRECTED: _WRITES,

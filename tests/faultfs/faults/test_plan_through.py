@@ -18,14 +18,12 @@ def kinds(device: PlannedDevice) -> list[EventKind]:
 
 
 THROUGH: dict[Fault, list[EventKind]] = {
-    Fault(Effect.ERROR, EventKind.WRITE_THROUGH): [EventKind.WRITE, EventKind.FAULT],
-    Fault(Effect.ERROR, EventKind.WRITE_THROUGH, after=True): [
+    Fault(Effect.ERROR, EventKind.DATASYNC): [EventKind.WRITE, EventKind.FAULT],
+    Fault(Effect.ERROR, EventKind.DATASYNC, after=True): [
         *(EventKind.WRITE, EventKind.WRITE_THROUGH, EventKind.FAULT),
     ],
-    Fault(Effect.LYING, EventKind.WRITE_THROUGH): [EventKind.WRITE, EventKind.FAULT],
-    Fault(Effect.DELAYED, EventKind.WRITE_THROUGH): [
-        *(EventKind.WRITE, EventKind.FAULT, EventKind.WRITE_THROUGH),
-    ],
+    Fault(Effect.LYING, EventKind.DATASYNC): [EventKind.WRITE, EventKind.FAULT],
+    Fault(Effect.DELAYED, EventKind.DATASYNC): [EventKind.WRITE, EventKind.FAULT, EventKind.WRITE_THROUGH],
 }
 
 
@@ -48,7 +46,15 @@ def test_f35_the_sync_within_a_write_through_can_be_struck(fault: Fault) -> None
 
 
 def test_f38_a_write_through_that_a_good_disk_would_refuse_is_neither_counted_nor_struck() -> None:
-    device = planned(Fault(Effect.ERROR, EventKind.WRITE_THROUGH))
+    device = planned(Fault(Effect.ERROR, EventKind.DATASYNC))
     with pytest.raises(FileNotFoundError):
         device.write_through("x", 0, NEW)
     assert device.plan.reached == {}
+
+
+@pytest.mark.parametrize("effect", [Effect.KEPT, Effect.REVERTED, Effect.LATE])
+def test_f33_what_a_failed_sync_leaves_of_a_whole_file_passes_by_a_sync_of_some_bytes(effect: Effect) -> None:
+    device = planned(Fault(effect, EventKind.DATASYNC, sticky=True))
+    device.write_through("a", 0, NEW)
+    assert kinds(device) == [EventKind.WRITE, EventKind.WRITE_THROUGH]
+    assert device.plan.reached == {"write": 1, "datasync": 1}

@@ -172,7 +172,9 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "powercut.engine.log.cold",
         """            record = self.load_record(address)
             if record.key == key and""",
-        """            try:
+        """            from ..errors import CorruptionError
+
+            try:
                 record = self.load_record(address)
             except CorruptionError:
                 return None
