@@ -63,6 +63,7 @@ class Reader:
 
     def __init__(self, log: HybridLog) -> None:
         self.log: Final = log
+        self.begin = load(log.spaces.control, w.BEGIN)  # The log's, when the reader started (V3).
 
     def record(self, address: int) -> ColdRecord:
         """What is at `address`; PADDING where no record begins."""
@@ -93,7 +94,8 @@ class Reader:
         """The live records of a chain, newest first; void ones are stepped through. Audits H3."""
         control = self.log.spaces.control
         void_top = control[w.VOID_TOP]
-        while address >= load(control, w.BEGIN) and address >= w.FIRST_ADDRESS:
+        # A begin that was raised since the entry was read may have been raised over a record written anew.
+        while address >= max(self.begin, w.FIRST_ADDRESS):
             record = self.linked(address)
             if address >= void_top or not is_void(control, address, record.link):
                 yield address, record
@@ -146,7 +148,6 @@ class SharedReader(Reader):
         self._runtime = runtime
         self._pin = log.pins.hold()
         self._row = 0
-        self.begin = 0  # The log's begin when the reader started (V3).
 
     def __enter__(self) -> Self:
         self._row = self._registry.lease()
