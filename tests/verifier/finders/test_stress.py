@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -72,13 +73,18 @@ def test_without_compiled_kernels_nothing_is_decided(monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("small")
 def test_session_that_hangs_is_undecided_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
+    begun: list[object] = []
+    looks = count(step=1000.0)
 
     def wait_for_ever(writer: Any, is_over: Callable[[], bool]) -> None:
+        begun.append(writer)
         gate.wait()
 
+    # The clock stands still until two writers and the checkpoints have begun.
+    monkeypatch.setattr(life, "monotonic", lambda: next(looks) if len(begun) == 3 else 0.0)
     monkeypatch.setattr(Writer, "run", wait_for_ever)
     monkeypatch.setattr(life._Checkpointer, "run", wait_for_ever)
-    found = run_stress({"lives": 1}, sessions=2, kernels="interpreted", hang_seconds=0.2)
+    found = run_stress({"lives": 1}, sessions=2, kernels="interpreted")
     gate.set()
     assert isinstance(found.verdict, Unknown)
     assert "s0: wait" in found.verdict.why

@@ -145,7 +145,7 @@ def test_server_ends_with_its_stems_when_nobody_asks_any_more() -> None:
         "oracle": "",
         "breach": "",
         "search": CRASHES,
-        "limit_seconds": 10,
+        "limit_seconds": 900,
     }
     assert server.ask(request | {"tape": '{"eras": []}'})[0] == ""
     server.close()
