@@ -114,7 +114,7 @@ def gate(
         "powercut-findings"
     ),
 ) -> int:
-    """Whether the store stands it: programs, crashes, planted bugs."""
+    """Search the store: programs, crashes, faults, schedules, planted bugs."""
     seconds = _seconds(budget)
     if json is not None and not (json.absolute().parent.is_dir() and not json.is_dir()):
         raise UsageError(f"--json {json}: no file can be written there")
@@ -255,7 +255,7 @@ def _check_named(path: str) -> None:
 
 
 def _write(path: Path, data: bytes) -> bool:
-    """Whether it was written; where not, a line says so."""
+    """Write the file, or say in a line why not; True if it was written."""
     try:
         path.write_bytes(data)
     except OSError as error:

@@ -27,7 +27,7 @@ PAUSE_SECONDS: Final = 10.0
 
 
 class ProgressLine:
-    """Tells how far each stage has come: a bar a stage on a terminal, else a line now and then."""
+    """Shows the progress of each stage: a bar a stage on a terminal, else a line now and then."""
 
     def __init__(self) -> None:
         self._bars: rich.progress.Progress | None = None
@@ -57,7 +57,7 @@ class ProgressLine:
             self._bars.stop()
 
     def show(self, progress: Progress) -> None:
-        """A stage has come so far."""
+        """Show the progress of a stage."""
         if self._bars is None:
             self._say(progress)
             return

@@ -34,18 +34,18 @@ def _beneath(report: GateReport) -> Iterator[str]:
     from ..gate.stages import STAGES
 
     reasons = report.reasons()
-    told = {definition.name: definition.told for definition in STAGES}
+    describe = {definition.name: definition.describe for definition in STAGES}
     for name, stage in report.stages.items():
         mark = report.verdict.upper() if report.exit == 1 else report.verdict
         lines = [f"{mark}: {each}" for each in reasons.get(name, [])]
         lines += [f"harness: {each}" for each in stage.failures if each not in reasons.get(name, [])]
         if not lines:
-            lines = [_searched(told[name](stage), stage), *_bounds(stage)]
+            lines = [_searched(describe[name](stage), stage), *_bounds(stage)]
         yield from (f"  {name if not place else '':<9} {line}" for place, line in enumerate(lines))
 
 
-def _searched(told: str, stage: Stage) -> str:
-    return f"{told:<{_WIDTH - 24}} {stage.seconds:>8.1f} s"
+def _searched(figures: str, stage: Stage) -> str:
+    return f"{figures:<{_WIDTH - 24}} {stage.seconds:>8.1f} s"
 
 
 def _bounds(stage: Stage) -> Iterator[str]:

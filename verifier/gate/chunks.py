@@ -37,7 +37,7 @@ class Deadline:
     has_cut: bool = False
 
     def is_over(self) -> bool:
-        """Whether it has passed. Who asks does no more then, and leaves something out."""
+        """True once it has passed. Who asks does no more then, and leaves something out."""
         self.has_cut = self.has_cut or monotonic() >= self.at
         return self.has_cut
 
@@ -84,7 +84,7 @@ def no_bounds(plan: Plan, law: str) -> list[Bound]:
 
 
 def count_crashes(stage: Stage) -> str:
-    """What a stage that cuts the power has searched, in words."""
+    """The figures of a stage that cuts the power, in words."""
     return f"{stage.programs:,} programs, {stage.distinct:,} crash states, {stage.checked:,} openings"
 
 
@@ -96,19 +96,19 @@ def accept(plan: Plan) -> None:
 class Definition(Generic[P]):
     """A stage, as the gate knows it.
 
-    name    of its field in a profile, and of its module in every folder that has one
-    law     that its disks obey: given its plan and the law that was asked for, None for the profile's
-    chunks  its work, given its plan, its law and the seed
-    bounds  the exhaustive searches that it has to complete
-    told    what it has searched, in words
-    check   refuses a plan that names what is not there; raises ValidationError or UnknownLawError
+    name      of its field in a profile, and of its module in every folder that has one
+    law       that its disks obey: given its plan and the law that was asked for, None for the profile's
+    chunks    its work, given its plan, its law and the seed
+    bounds    the exhaustive searches that it has to complete
+    describe  its figures, in words
+    check     refuses a plan that names what is not there; raises ValidationError or UnknownLawError
     """
 
     name: str
     law: Callable[[P, str | None], str]
     chunks: Callable[[P, str, int], Iterator[Chunk]]
     bounds: Callable[[P, str], list[Bound]] = no_bounds
-    told: Callable[[Stage], str] = count_crashes
+    describe: Callable[[Stage], str] = count_crashes
     check: Callable[[P], None] = accept
 
     def begin(self, plan: P, law: str | None) -> Stage:

@@ -89,7 +89,7 @@ class Hunted(msgspec.Struct):
 
 
 class Stage(msgspec.Struct):
-    """What one stage did."""
+    """The figures of one stage, and the reasons it gives for a verdict."""
 
     law: str
     floor: Floor
@@ -119,14 +119,14 @@ class Stage(msgspec.Struct):
     seconds: float = 0.0
 
     def shortfalls(self) -> list[str]:
-        """Everything the stage had to show and did not."""
+        """List what the stage had to show and did not."""
         survivors = [
             f"planted bug {each.name} survived: {each.why}" for each in self.mutants if not each.killed
         ]
         return self.failures + self.misses() + survivors
 
     def misses(self) -> list[str]:
-        """Every figure of the floor that the stage did not reach."""
+        """List the figures of the floor that the stage did not reach."""
         faults: list[str] = []
         for name, least in self.floor.items():
             measured = getattr(self, name, None)
@@ -142,7 +142,7 @@ class Stage(msgspec.Struct):
         return faults
 
     def undecided(self) -> list[str]:
-        """Everything that a limit left open; invariant 3."""
+        """List what a limit left open; invariant 3."""
         if self.is_cut:
             return self.unknown
         return self.unknown + [f"{bound.name}: not complete" for bound in self.bounds if not bound.complete]
@@ -163,7 +163,7 @@ class GateReport(msgspec.Struct):
     seconds: float = 0.0
 
     def conclude(self) -> None:
-        """Set exit, verdict and summary from what the stages hold."""
+        """Set exit, verdict and summary from the stages."""
         self.exit = self._exit()
         self.verdict = VERDICTS[self.exit]
         self.summary = f"{self.verdict}: {self._said()}" + (

@@ -56,7 +56,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mutants: MutantsPlan | None = None
 
     def plan(self, stage: str) -> Any:
-        """What the stage of that name searches, or None."""
+        """The plan of the stage of that name, or None."""
         return getattr(self, stage)
 
     def stages(self) -> list[str]:

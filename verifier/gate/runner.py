@@ -24,7 +24,7 @@ from ..finders.crashes import Coverage
 from ..verdict import Violation
 from .chunks import Chunk, Definition, Result
 from .document import Bound, GateReport, Stage, Violated
-from .findings import take_down
+from .findings import add_finding
 from .profile import Profile, ProfileError
 from .stages import STAGES
 from .workers import Lanes
@@ -38,7 +38,7 @@ _FIGURES: Final = (
 
 
 class Progress(NamedTuple):
-    """How far a stage has come."""
+    """The progress of a stage."""
 
     stage: str
     done: int  # Chunks,
@@ -141,7 +141,7 @@ def _run_stage(
                 stage.violations.append(_untaped(result.objection, result.coverage, run.otherwise))
                 return
             if result.finding is not None:
-                take_down(result.finding, name, stage, lanes, run.folder, run.otherwise)
+                add_finding(result.finding, name, stage, lanes, run.folder, run.otherwise)
                 return
         if done < len(chunks):
             stage.is_cut = True
@@ -154,14 +154,14 @@ def _run_stage(
 
 
 def _cut(stage: Stage, done: int, in_part: int, total: int, how_far: str) -> str:
-    """How far a stage came until its part of the budget was spent."""
+    """The reason of a stage whose part of the budget was spent, with how far it came."""
     parts = f" and {in_part} in part" if in_part else ""
     came = how_far or f"{stage.programs:,} programs"
     return f"the budget was spent with {done} of {total} chunks done{parts}: {came}"
 
 
 def _untaped(objection: Violation, coverage: Coverage, otherwise: str) -> Violated:
-    """A violation as it is told: by what the store held, and by the line that tries again."""
+    """A violation without a tape: by what the store held, and the command that tries again."""
     return Violated(
         objection.oracle,
         objection.breach.value,
@@ -197,5 +197,5 @@ def _add(stage: Stage, coverage: Coverage) -> None:
 
 
 def _is_complete(bound: Bound) -> bool:
-    """Whether every program and every version vector that the formulas count was visited."""
+    """True if every program and every version vector that the formulas count was visited."""
     return (bound.programs, bound.legal) == (bound.programs_visited, bound.visited) and not bound.bounded

@@ -48,7 +48,7 @@ class Lanes:
         self._window = 1 if isinstance(self._executor, _Here) else jobs * _AHEAD
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `function` returns in one of the lanes."""
+        """Call the function in one of the lanes, and return its result."""
         return self._submit(function, *args, **kwargs).result()
 
     def results(
@@ -139,7 +139,7 @@ def _end_with_parent() -> None:
 
 
 def _cost(chunk: Chunk) -> int:
-    """How dear it is among those of its stage; most chunks of a stage cost the same."""
+    """The cost of a chunk against those of its stage; most chunks of a stage cost the same."""
     return getattr(chunk, "cost", 0)
 
 

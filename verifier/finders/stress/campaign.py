@@ -67,7 +67,7 @@ MIXES: Final = (
         width=0,
         early=8,
         weights=(4, 16, 1, 1, 1, 1, 1),
-        operations=40_000,
+        operations=28_000,
     ),
     Mix(
         lists=16,
@@ -80,7 +80,7 @@ MIXES: Final = (
         width=32,
         early=8,
         weights=(1, 1, 1, 24, 3, 1, 3),
-        operations=2_000_000,
+        operations=1_200_000,
     ),
 )
 

@@ -35,7 +35,8 @@ __all__ = ["COUNTERS", "HANG_SECONDS", "Life", "live"]
 
 HANG_SECONDS: Final = 300.0
 TICK_SECONDS: Final = 0.05
-PAUSE_SECONDS: Final = 0.02  # Between two checkpoints, at most.
+LOOK_SECONDS: Final = 0.002
+CHECKPOINTS: Final = 20  # Of a life, on average: they come by operations, not by time.
 AUDIT_BYTES_MAX: Final = 1 << 23  # Of log: the audit walks it in Python.
 _ENGINE: Final = FasterKv.__module__.rpartition(".")[0]  # The package in which an error is the store's own.
 # What Session.counters gives, in its order.
@@ -70,7 +71,8 @@ class _Checkpointer:
         self._store = store
         self._ledgers = life.ledgers
         self._random = Random(f"{life.seed}:checkpoints")
-        self._pause = threading.Event()
+        self._operations = life.mix.operations
+        self._never = threading.Event()
         self.count = 0
 
     def run(self, is_over: Callable[[], bool]) -> None:
@@ -85,7 +87,14 @@ class _Checkpointer:
                     raise ObjectionError(
                         Breach.WRONG_SERIAL, f"checkpoint of version {point.version.counter}: {detail}"
                     )
-            self._pause.wait(self._random.random() * PAUSE_SECONDS)
+            self._pause(is_over)
+
+    def _pause(self, is_over: Callable[[], bool]) -> None:
+        """Let the writers do some operations more."""
+        more = 2 * self._random.random() * self._operations / CHECKPOINTS
+        start = sum(each.ended for each in self._ledgers)
+        while not is_over() and sum(each.ended for each in self._ledgers) < start + more:
+            self._never.wait(LOOK_SECONDS)
 
 
 class _Crew:

@@ -98,7 +98,7 @@ class SomeBits:
 
 
 def bound_formula(plan: DamagePlan) -> str:
-    """What the bound counts; and what beside it is drawn and not exhausted."""
+    """The formula of the bound, and beside it the number of bytes that are drawn and not exhausted."""
     return (
         "bits: 8 times the bytes of roots and tables, summed over the media; of the segments' bytes a bit of "
         f"each of sampled({plan.bytes}) a medium"
@@ -119,7 +119,7 @@ def _bounds(plan: DamagePlan, law: str) -> list[Bound]:
     return [Bound(EVERY_BIT, law, 0, bound_formula(plan), programs=len(plan.bits))]
 
 
-def _told(stage: Stage) -> str:
+def _describe(stage: Stage) -> str:
     damages = sum(stage.fired.values())
     return f"{damages:,} damages of stores on the disk, {stage.checked:,} openings, none silent"
 
@@ -134,6 +134,6 @@ STAGE: Final[Definition[DamagePlan]] = Definition(
     law=lambda plan, law: law or plan.law,
     chunks=cut_damage,
     bounds=_bounds,
-    told=_told,
+    describe=_describe,
     check=_check,
 )

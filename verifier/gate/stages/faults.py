@@ -105,7 +105,7 @@ def cut_faults(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
         yield RandomStrikes(f"{seed}:{start}", stop - start, large.steps, large.geometries, law, plan.limit)
 
 
-def _told(stage: Stage) -> str:
+def _describe(stage: Stage) -> str:
     fired = sum(stage.fired.values())
     return f"{stage.programs:,} programs, {fired:,} faults fired, {stage.distinct:,} crash states"
 
@@ -118,5 +118,5 @@ def _check(plan: FaultsPlan) -> None:
 
 
 STAGE: Final[Definition[FaultsPlan]] = Definition(
-    "faults", law=lambda plan, law: law or plan.law, chunks=cut_faults, told=_told, check=_check
+    "faults", law=lambda plan, law: law or plan.law, chunks=cut_faults, describe=_describe, check=_check
 )

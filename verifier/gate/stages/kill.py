@@ -167,7 +167,7 @@ def _broad(random: Random, count: int) -> Killed:
     return Killed(tuple(tapes), tuple(starts))
 
 
-def _told(stage: Stage) -> str:
+def _describe(stage: Stage) -> str:
     return f"{stage.programs:,} programs, {sum(stage.fired.values()):,} kills of real processes"
 
 
@@ -176,5 +176,5 @@ def _check(plan: KillPlan) -> None:
 
 
 STAGE: Final[Definition[KillPlan]] = Definition(
-    "kill", law=lambda plan, law: LAW, chunks=cut_kill, told=_told, check=_check
+    "kill", law=lambda plan, law: LAW, chunks=cut_kill, describe=_describe, check=_check
 )

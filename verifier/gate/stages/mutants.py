@@ -75,7 +75,7 @@ def cut_mutants(plan: MutantsPlan, law: str, seed: int) -> Iterator[Chunk]:
             yield PlantedBug(mutant.name, seed)
 
 
-def _told(stage: Stage) -> str:
+def _describe(stage: Stage) -> str:
     return f"{stage.killed} of {len(stage.mutants)} planted bugs killed"
 
 
@@ -84,5 +84,5 @@ def _check(plan: MutantsPlan) -> None:
 
 
 STAGE: Final[Definition[MutantsPlan]] = Definition(
-    "mutants", law=lambda plan, law: LAW, chunks=cut_mutants, told=_told, check=_check
+    "mutants", law=lambda plan, law: LAW, chunks=cut_mutants, describe=_describe, check=_check
 )

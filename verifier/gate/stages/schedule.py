@@ -124,7 +124,7 @@ class RandomLanes:
 
 
 def _count(result: Result, searched: Searched) -> None:
-    """Add what one program has shown. A schedule is what is checked, an order what is distinct."""
+    """Add the search of one program. Schedules are counted as checked, orders as distinct."""
     exploration = searched.exploration
     seen = Coverage(programs=1, distinct=exploration.distinct, checked=exploration.schedules)
     seen.legal = seen.visited = exploration.schedules
@@ -137,12 +137,12 @@ def _count(result: Result, searched: Searched) -> None:
 
 
 def bound_name(preemptions: int, geometry: str) -> str:
-    """What the search of all small programs is called."""
+    """The name of the search of all small programs."""
     return f"sessions side by side, <= {preemptions} preemption{'s' * (preemptions != 1)}, in {geometry}"
 
 
 def count_lanes() -> int:
-    """How many small programs there are, in whichever geometry."""
+    """The number of small programs, the same in every geometry."""
     return len(_tapes("narrow"))
 
 
@@ -170,7 +170,7 @@ def _tapes(geometry: str) -> list[Tape]:
     return list(small_tapes(geometry))
 
 
-def _told(stage: Stage) -> str:
+def _describe(stage: Stage) -> str:
     return f"{stage.programs:,} programs, {stage.checked:,} schedules, {stage.distinct:,} orders"
 
 
@@ -180,5 +180,10 @@ def _check(plan: SchedulePlan) -> None:
 
 
 STAGE: Final[Definition[SchedulePlan]] = Definition(
-    "schedule", law=lambda plan, law: NO_LAW, chunks=cut_schedule, bounds=_bounds, told=_told, check=_check
+    "schedule",
+    law=lambda plan, law: NO_LAW,
+    chunks=cut_schedule,
+    bounds=_bounds,
+    describe=_describe,
+    check=_check,
 )

@@ -104,7 +104,7 @@ def cut_stress(plan: StressPlan, law: str, seed: int) -> Iterator[Chunk]:
     yield Stressed(seed, plan.sessions, tuple(_amounts(plan).items()), plan.cap_seconds, plan.kernels)
 
 
-def _told(stage: Stage) -> str:
+def _describe(stage: Stage) -> str:
     return (
         f"{stage.programs:,} lives, {stage.reached.get('appends', 0):,} appends on threads, each exactly once"
     )
@@ -118,5 +118,5 @@ def _check(plan: StressPlan) -> None:
 
 
 STAGE: Final[Definition[StressPlan]] = Definition(
-    "stress", law=lambda plan, law: NO_LAW, chunks=cut_stress, told=_told, check=_check
+    "stress", law=lambda plan, law: NO_LAW, chunks=cut_stress, describe=_describe, check=_check
 )
