@@ -9,8 +9,8 @@ plants a bug in the engine can import this package before the engine is.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # True for a type checker, by its name; importing `typing` costs more than all of this.
 if TYPE_CHECKING:
     from .engine import (
         CheckpointKind,
@@ -53,15 +53,22 @@ _PACKAGES = {
     "verifier": ("StoreMachine", "Tape", "play", "search_tape"),
 }
 _HOMES = {name: package for package, names in _PACKAGES.items() for name in names}
+_EXTRA = ("greenlet", "hypothesis", "msgspec", "typer")  # What the extra `verify` brings.
 
 
 def __getattr__(name: str) -> object:
-    if name in _PACKAGES:
-        return import_module(f".{name}", __name__)
-    home = _HOMES.get(name)
+    home = name if name in _PACKAGES else _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+    try:
+        package = import_module(f".{home}", __name__)
+        found = package if name == home else getattr(package, name)
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        needed = f"powercut.{name} needs {error.name}: pip install 'powercut[verify]'"
+        raise ModuleNotFoundError(needed, name=error.name) from error
+    globals()[name] = found
     return found
 
 

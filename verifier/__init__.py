@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .finders.crashes import Coverage, Finding, search_tape
     from .machine import StoreMachine, StoreViolationError, run_machine
     from .runs.world import Run, play
-    from .spec.model import Issued, Result
+    from .spec.model import Issued, Result, apply
     from .spec.subject import Bound, FasterSubject, Subject
     from .tapes.tape import Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
     from .verdict import Breach, Ok, Unknown, Verdict, Violation
@@ -47,6 +47,7 @@ __all__ = [
     "Verdict",
     "VerifierError",
     "Violation",
+    "apply",
     "decode_tape",
     "encode_tape",
     "play",
@@ -58,7 +59,7 @@ _MODULES = {
     "finders.crashes": ("Coverage", "Finding", "search_tape"),
     "errors": ("HarnessError", "TapeError", "VerifierError"),
     "machine": ("StoreMachine", "StoreViolationError", "run_machine"),
-    "spec.model": ("Issued", "Result"),
+    "spec.model": ("Issued", "Result", "apply"),
     "spec.subject": ("Bound", "FasterSubject", "Subject"),
     "tapes.tape": ("Crash", "Era", "Kind", "Operation", "Tape", "decode_tape", "encode_tape"),
     "verdict": ("Breach", "Ok", "Unknown", "Verdict", "Violation"),

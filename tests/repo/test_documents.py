@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDERS = ("engine", "faultfs", "verifier", "tests", "bench", "ci", ".ci")
+FOLDERS = ("engine", "faultfs", "verifier", "powercut", "tests", "bench", "ci", "docs", "findings", ".ci")
 SUFFIXES = (".py", ".md", ".toml", ".ini", ".sh", ".yml")
 SOURCES = (*SUFFIXES, ".json", ".cfg", ".txt")
 UNSUFFIXED = ("LICENSE", ".gitignore", ".python-version")

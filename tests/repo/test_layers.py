@@ -40,7 +40,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("session",),
     ),
     "engine/checkpoint": (("driver", "recovery"),),
-    "faultfs": (("errors",), ("disk",), ("law",), ("states", "faults"), ("render",)),
+    "faultfs": (("errors",), ("disk",), ("law",), ("states", "faults"), ("picture", "render")),
     "faultfs/disk": (("events",), ("image",), ("trace",), ("device",)),
     "faultfs/law": (("chains",), ("history",), ("journal",), ("survival",)),
     "faultfs/states": (
