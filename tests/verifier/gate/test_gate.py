@@ -55,12 +55,28 @@ MUTANTS = """
 [mutants.floor]
 killed = 1
 """
+# A report, and (stage, chunks done, chunks in all) of each time it told its progress.
+Told = tuple[GateReport, list[tuple[str, int, int]]]
 LOST = Violation("prefix", Breach.LOST_ACK, "planted")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tiny() -> Profile:
     return parse_profile(TINY, "test")
+
+
+@pytest.fixture(scope="module")
+def alone(tiny: Profile) -> Told:
+    """The stage crash of `tiny` in this process, and the progress that it told."""
+    seen: list[tuple[str, int, int]] = []
+    return run_gate(only_crash(tiny), progress=lambda *said: seen.append(said)), seen
+
+
+@pytest.fixture(scope="module")
+def smaller() -> Profile:
+    """The stage crash alone, of 29 programs and one tape."""
+    text = TINY.replace('"tiny", "colliding"', '"tiny"').replace("tapes = 4", "tapes = 1")
+    return only_crash(parse_profile(text, "test"))
 
 
 def without_seconds(value: Any) -> Any:
@@ -94,39 +110,43 @@ def test_two_processes_give_the_document_of_one(tiny: Profile, tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
-def test_executor_of_the_caller_is_used_and_left_open(tiny: Profile, tmp_path: Path) -> None:
+def test_executor_of_the_caller_is_used_and_left_open(
+    tiny: Profile, alone: Told, tmp_path: Path
+) -> None:
     with ThreadPoolExecutor(1) as executor:
         report = run_gate(only_crash(tiny), jobs=2, executor=executor, findings_folder=tmp_path)
         assert executor.submit(int).result() == 0
-    assert figures(report) == figures(run_gate(only_crash(tiny), findings_folder=tmp_path))
+    assert figures(report) == figures(alone[0])
 
 
-def test_another_seed_gives_other_random_programs_and_the_same_bounds(tiny: Profile) -> None:
-    one, other = (run_gate(only_crash(tiny), seed=seed).stages["crash"] for seed in (1, 2))
+def test_another_seed_gives_other_random_programs_and_the_same_bounds(
+    tiny: Profile, alone: Told
+) -> None:
+    one, other = alone[0].stages["crash"], run_gate(only_crash(tiny), seed=2).stages["crash"]
     assert one.bounds == other.bounds
     assert one.distinct != other.distinct
 
 
-def test_closing_line_says_what_was_proved(tiny: Profile) -> None:
-    summary = run_gate(only_crash(tiny)).summary
+def test_closing_line_says_what_was_proved(alone: Told) -> None:
+    summary = alone[0].summary
     assert summary.startswith(
         "proved: all 58 programs of <= 2 steps in tiny and of <= 2 steps in colliding; "
     )
     assert summary.endswith("0 violations (law posix, recovery crashed once inside)")
 
 
-def test_progress_counts_every_chunk(tiny: Profile) -> None:
-    seen: list[tuple[str, int, int]] = []
-    run_gate(only_crash(tiny), progress=lambda *said: seen.append(said))
-    assert seen == [("crash", done, 8) for done in range(9)]
+def test_progress_counts_every_chunk(alone: Told) -> None:
+    assert alone[1] == [("crash", done, 8) for done in range(9)]
 
 
-def test_other_law_owes_the_programs_alone(tiny: Profile) -> None:
+def test_other_law_owes_the_programs_alone(
+    tiny: Profile, alone: Told
+) -> None:
     report = run_gate(only_crash(tiny), law="strict")
     assert report.exit == 0
     assert report.stages["crash"].law == "strict"
     assert report.stages["crash"].floor == {"programs": 120, "checked": 1}
-    assert report.stages["crash"].distinct < run_gate(only_crash(tiny)).stages["crash"].distinct
+    assert report.stages["crash"].distinct < alone[0].stages["crash"].distinct
 
 
 def test_law_that_does_not_exist_is_refused(tiny: Profile) -> None:
@@ -146,10 +166,10 @@ def test_planted_bug_is_hunted_alike_here_and_in_a_lane(tmp_path: Path) -> None:
 # ---- below a floor
 
 
-def test_stage_below_its_floor_is_an_environment_failure(tiny: Profile) -> None:
-    assert tiny.crash is not None
+def test_stage_below_its_floor_is_an_environment_failure(smaller: Profile) -> None:
+    assert smaller.crash is not None
     floor = {"distinct": 10**6, "reached": {"PERSIST sync root": 1, "PERSIST rename root": 1}}
-    report = run_gate(replace(tiny, model=None, crash=replace(tiny.crash, floor=floor)))
+    report = run_gate(replace(smaller, crash=replace(smaller.crash, floor=floor)))
     assert (report.exit, report.verdict) == (3, "below its floor")
     distinct = report.stages["crash"].distinct
     assert f"crash: distinct: {distinct}, at least 1000000 expected" in report.summary
@@ -219,14 +239,14 @@ def test_spent_budget_is_inconclusive(tiny: Profile) -> None:
     assert not any(bound.complete for bound in report.stages["crash"].bounds)
 
 
-def test_bound_that_lost_a_state_is_not_complete(tiny: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bound_that_lost_a_state_is_not_complete(smaller: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     def forgetful(*arguments: Any, **options: Any) -> tuple[Coverage, Finding | None]:
         coverage, finding = exhaust(*arguments, **options)
         coverage.visited -= 1
         return coverage, finding
 
     monkeypatch.setattr(chunks, "exhaust", forgetful)
-    report = run_gate(only_crash(tiny))
+    report = run_gate(smaller)
     assert report.exit == 4
     assert "<= 2 steps in tiny: not complete" in report.summary
 
