@@ -92,10 +92,21 @@ class Cut(BaseException):
 
 
 class Disk(MemoryDevice):
-    """The copies as a Device. Step number `cut` is not reached, the sync at step `failing` fails."""
+    """The copies as a Device. Step number `cut` is not reached, the sync at step `failing` fails.
 
-    def __init__(self, files: tuple[str, ...], copies: tuple[Copy, ...], cut: int, failing: int) -> None:
+    Before each step it calls `before_step`.
+    """
+
+    def __init__(
+        self,
+        files: tuple[str, ...],
+        copies: tuple[Copy, ...],
+        cut: int = -1,
+        failing: int = -1,
+        before_step: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
+        self._before_step = before_step
         self.copies = dict(zip(files, copies, strict=True))
         self.steps: list[str] = []
         self._cut = cut
@@ -108,6 +119,7 @@ class Disk(MemoryDevice):
     def _step(self, what: str) -> None:
         if len(self.steps) == self._cut:
             raise Cut
+        self._before_step()
         self.steps.append(what)
 
     def create(self, name: str) -> None:
@@ -182,12 +194,25 @@ class Outcome(NamedTuple):
     acknowledged: int
     under_way: int | None
     may_be_damaged: bool
+
+
+class Whole(NamedTuple):
+    """An era to its end: what each step was, what a cut before it had left, and what the era left."""
+
     steps: tuple[str, ...]
+    cuts: tuple[Outcome, ...]
+    end: Outcome
 
 
-def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -1) -> Outcome | str:
+def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -1) -> Whole | str:
     """Open, repair, report, commit, settle; or in a few words how the property was broken."""
-    device = Disk(roots.ROOT_FILES, state.copies, cut, failing)
+    cuts: list[Outcome] = []
+
+    def left() -> Outcome:
+        copies = tuple(device.copies[file] for file in roots.ROOT_FILES)
+        return Outcome(copies, acknowledged, under_way, may_be_damaged)
+
+    device = Disk(roots.ROOT_FILES, state.copies, cut, failing, lambda: cuts.append(left()))
     acknowledged, under_way = ACKNOWLEDGED, UNDER_WAY if state.is_under_way else None
     may_be_damaged = state.may_be_damaged
     reading = read_roots(device, device.list(), [])
@@ -212,26 +237,23 @@ def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -
         pass
     except PoisonedError:
         may_be_damaged = False
-    copies = tuple(device.copies[file] for file in roots.ROOT_FILES)
-    return Outcome(copies, acknowledged, under_way, may_be_damaged, tuple(device.steps))
+    return Whole(tuple(device.steps), tuple(cuts), left())
 
 
 def ends_of(protocol: type[Roots], state: State) -> Iterator[tuple[str, Outcome | str]]:
     """The era, whole, cut before every step, and with every sync failing that may."""
     whole = run_era(protocol, state)
-    yield "an era", whole
     if isinstance(whole, str):
+        yield "an era", whole
         return
-    for step, what in enumerate(whole.steps):
-        yield f"an era cut before step {step} ({what})", run_era(protocol, state, cut=step)
-        if what == "sync":
+    yield "an era", whole.end
+    for step, (what, left) in enumerate(zip(whole.steps, whole.cuts, strict=True)):
+        yield f"an era cut before step {step} ({what})", left
+        # The one damage may not have been spent already since the acknowledgement before the failure.
+        if what == "sync" and left.may_be_damaged:
             era = run_era(protocol, state, failing=step)
             assert not isinstance(era, str)
-            # The one damage may not have been spent already since the acknowledgement before the failure.
-            before = run_era(protocol, state, cut=step)
-            assert not isinstance(before, str)
-            if before.may_be_damaged:
-                yield f"an era whose sync at step {step} fails", era
+            yield f"an era whose sync at step {step} fails", era.end
 
 
 # -- between eras ------------------------------------------------------------------------------------
@@ -288,8 +310,13 @@ def reduced(outcome: Outcome, copies: tuple[Copy, ...], *, may_be_damaged: bool)
     return State(tuple(reduced_copies), outcome.under_way is not None, may_be_damaged)
 
 
-def successors(protocol: type[Roots], state: State, kinds: str) -> Iterator[tuple[str, State | str]]:
-    """Every state that may follow an era from `state`, or how the property was broken."""
+def successors(
+    protocol: type[Roots], state: State, kinds: str, seen: set[Outcome]
+) -> Iterator[tuple[str, State | str]]:
+    """Every state that may follow an era from `state`, or how the property was broken.
+
+    What follows an end is a function of it, so those that are in `seen` are left out, and new ones added.
+    """
     for how, outcome in ends_of(protocol, state):
         if isinstance(outcome, str):
             yield how, outcome
@@ -298,6 +325,10 @@ def successors(protocol: type[Roots], state: State, kinds: str) -> Iterator[tupl
         if "kill" in kinds:
             ends.append(("kill", outcome.copies))
         for end, copies in ends:
+            left = outcome._replace(copies=copies)
+            if left in seen:
+                continue
+            seen.add(left)
             yield f"{how}; {end}", reduced(outcome, copies, may_be_damaged=outcome.may_be_damaged)
             if outcome.may_be_damaged and "damage" in kinds:
                 for harm, harmed in after_damage(copies):
@@ -307,7 +338,7 @@ def successors(protocol: type[Roots], state: State, kinds: str) -> Iterator[tupl
 def search(protocol: type[Roots], kinds: str = "kill damage", eras: int = 2) -> tuple[list[str], int]:
     """(a shortest trace to a breach, or none; the number of states visited)."""
     nothing = tuple(Copy(MISSING, MISSING, frozenset()) for _ in roots.ROOT_FILES)
-    device = Disk(roots.ROOT_FILES, nothing, -1, -1)
+    device = Disk(roots.ROOT_FILES, nothing)
     for file in roots.ROOT_FILES:
         device.create(file)
     writer = protocol(device, LateRuntime(), Poison(), dict.fromkeys(roots.ROOT_FILES, 0))
@@ -315,7 +346,7 @@ def search(protocol: type[Roots], kinds: str = "kill damage", eras: int = 2) -> 
     writer.settle()
     first = State(tuple(device.copies.values()), False, True)
     traces: dict[State, list[str]] = {first: []}
-    queue = deque([first])
+    queue, seen = deque([first]), set[Outcome]()
     while queue:
         state = queue.popleft()
         trace = traces[state]
@@ -324,7 +355,7 @@ def search(protocol: type[Roots], kinds: str = "kill damage", eras: int = 2) -> 
             if isinstance(opened, str):
                 return [*trace, opened], len(traces)
             continue
-        for how, following in successors(protocol, state, kinds):
+        for how, following in successors(protocol, state, kinds, seen):
             if isinstance(following, str):
                 return [*trace, following], len(traces)
             if following not in traces:
