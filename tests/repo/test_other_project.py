@@ -124,3 +124,6 @@ def test_its_store_is_searched_under_unittest(project: Path) -> None:
 def test_the_demo_tells_its_story_there(project: Path) -> None:
     said = run(project, "-c", "from powercut.verifier.cli import main; main()", "demo")
     assert "lost acknowledged operation, in" in said
+    assert "VIOLATION" in said
+    assert "THE POWER IS CUT" in said
+    assert said.endswith("The unchanged store stands the same tape.\n")

@@ -6,6 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import chdir
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import msgspec
@@ -13,6 +16,7 @@ import pytest
 import typer
 
 from powercut.engine import FasterKv
+from powercut.verifier.cli import main
 from powercut.verifier.cli.errors import UsageError, explain
 from powercut.verifier.runs.world import play
 from powercut.verifier.tapes.kept import UnstableError, keep, load
@@ -37,6 +41,26 @@ chunk = 1
 [crash.floor]
 programs = {programs}
 """
+
+
+Called = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Called:
+    """The command in this process: for what plants nothing, and is not interrupted."""
+
+    def call(
+        *arguments: str, given: bytes = b"", folder: Path | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        monkeypatch.setattr("sys.argv", ["powercut", *arguments])
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(given)))
+        capfdbinary.readouterr()
+        with chdir(folder or Path.cwd()), pytest.raises(SystemExit) as ended:
+            main()
+        return subprocess.CompletedProcess(arguments, ended.value.code, *capfdbinary.readouterr())
+
+    return call
 
 
 def _run(
@@ -79,7 +103,7 @@ def test_tape_without_violation_exits_0() -> None:
     assert done.stdout.startswith(b"OK")
 
 
-def test_tape_with_its_planted_bug_exits_1_and_without_it_0() -> None:
+def test_tape_with_its_planted_bug_exits_1_and_without_it_0(called: Called) -> None:
     bugged = Tape((Era((Operation(Kind.CHECKPOINT),)),), bug="no-such")
     assert _run("replay", "-", given=encode_tape(bugged)).returncode == 3
     kept = Path(__file__).parents[2] / "regressions" / "root-never-synced.json"
@@ -89,7 +113,7 @@ def test_tape_with_its_planted_bug_exits_1_and_without_it_0() -> None:
     assert str(kept).encode() in shown.stdout
     tape = load(kept).tape
     unchanged = Tape(tape.eras, tape.geometry, tape.law)
-    assert _run("replay", "-", "--json", given=encode_tape(unchanged)).returncode == 0
+    assert called("replay", "-", "--json", given=encode_tape(unchanged)).returncode == 0
 
 
 def test_replay_tells_its_findings_as_json() -> None:
@@ -117,35 +141,29 @@ def test_shrink_keeps_a_smaller_tape_of_the_same_kind(tmp_path: Path) -> None:
     assert out.read_bytes() == before
 
 
-def test_shrink_of_a_tape_without_violation_says_that_nothing_was_written(tmp_path: Path) -> None:
+def test_shrink_of_a_tape_without_violation_says_that_nothing_was_written(
+    called: Called, tmp_path: Path
+) -> None:
     out = tmp_path / "small.json"
-    done = _run("shrink", "-", "--out", str(out), given=encode_tape(_OK))
+    done = called("shrink", "-", "--out", str(out), given=encode_tape(_OK))
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"{out} was not written\n".encode())
     assert f"powercut replay {out}".encode() not in done.stdout
     assert not out.exists()
 
 
-def test_demonstration_finds_its_bug_and_clears_the_unchanged_store() -> None:
-    done = _run("demo")
-    assert done.returncode == 0, done.stderr
-    assert b"VIOLATION" in done.stdout
-    assert b"THE POWER IS CUT" in done.stdout
-    assert done.stdout.endswith(b"The unchanged store stands the same tape.\n")
-
-
-def test_sound_store_exits_0_and_a_damaged_one_1(tmp_path: Path) -> None:
+def test_sound_store_exits_0_and_a_damaged_one_1(called: Called, tmp_path: Path) -> None:
     store = _store(tmp_path)
     before = _files(store)
-    assert _run("inspect", str(store)).returncode == 0
+    assert called("inspect", str(store)).returncode == 0
     segment = next(path for path in store.iterdir() if path.name.startswith("segment"))
     data = bytearray(segment.read_bytes())
     data[100] ^= 1
     segment.write_bytes(data)
-    done = _run("inspect", str(store))
+    done = called("inspect", str(store))
     assert done.returncode == 1
     assert f"damage     {segment.name}".encode() in done.stdout
-    told = msgspec.json.decode(_run("inspect", str(store), "--json").stdout)
+    told = msgspec.json.decode(called("inspect", str(store), "--json").stdout)
     assert told["is_sound"] is False
     assert told["damage"][0]["file"] == segment.name
     segment.write_bytes(before[str(segment)])
@@ -155,9 +173,9 @@ def test_sound_store_exits_0_and_a_damaged_one_1(tmp_path: Path) -> None:
 # -- the gate ------------------------------------------------------------------------------------------
 
 
-def test_gate_that_meets_its_floor_exits_0_and_writes_its_document(tmp_path: Path) -> None:
+def test_gate_that_meets_its_floor_exits_0_and_writes_its_document(called: Called, tmp_path: Path) -> None:
     out = tmp_path / "gate.json"
-    done = _run("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", str(out), folder=tmp_path)
+    done = called("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", str(out), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert msgspec.json.decode(out.read_bytes())["exit"] == 0
     assert done.stdout.splitlines()[-1].startswith(b"proved: ")
@@ -166,28 +184,28 @@ def test_gate_that_meets_its_floor_exits_0_and_writes_its_document(tmp_path: Pat
     assert not (tmp_path / "powercut-findings").exists()
 
 
-def test_gate_below_its_floor_exits_3(tmp_path: Path) -> None:
-    done = _run("gate", "--profile", _profile(tmp_path, programs=10**6), "-j", "1", folder=tmp_path)
+def test_gate_below_its_floor_exits_3(called: Called, tmp_path: Path) -> None:
+    done = called("gate", "--profile", _profile(tmp_path, programs=10**6), "-j", "1", folder=tmp_path)
     assert done.returncode == 3
     assert done.stdout.count(b"crash: below the floor: ") == 1
 
 
-def test_gate_whose_budget_is_spent_exits_4_and_judges_no_floor(tmp_path: Path) -> None:
+def test_gate_whose_budget_is_spent_exits_4_and_judges_no_floor(called: Called, tmp_path: Path) -> None:
     profile = _profile(tmp_path, steps=4, programs=10**6)
-    done = _run("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", folder=tmp_path)
+    done = called("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", folder=tmp_path)
     assert done.returncode == 4
     assert b"crash: stopped short: the floor is not judged\n" in done.stdout
     assert b"below the floor" not in done.stdout
 
 
-def test_gate_tells_its_verdict_though_its_document_cannot_be_written(tmp_path: Path) -> None:
-    done = _run("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", "/dev/full", folder=tmp_path)
+def test_gate_tells_its_verdict_though_its_document_cannot_be_written(called: Called, tmp_path: Path) -> None:
+    done = called("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", "/dev/full", folder=tmp_path)
     assert done.returncode == 3
     assert b"\nproved: " in done.stdout
     assert done.stderr.splitlines()[-1].startswith(b"powercut: /dev/full: ")
     profile = _profile(tmp_path, steps=4)
     arguments = ("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", "--json", "/dev/full")
-    assert _run(*arguments, folder=tmp_path).returncode == 4
+    assert called(*arguments, folder=tmp_path).returncode == 4
 
 
 def test_interrupted_gate_writes_what_it_knows_and_exits_130(tmp_path: Path) -> None:
@@ -247,7 +265,7 @@ def test_interrupted_gate_writes_what_it_knows_and_exits_130(tmp_path: Path) -> 
     ids=str,
 )
 def test_refusal_is_one_line_and_changes_nothing(
-    tmp_path: Path, arguments: tuple[str, ...], code: int
+    called: Called, tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
     _store(tmp_path)
     (tmp_path / "note.txt").write_text("no tape, no store")
@@ -265,7 +283,7 @@ def test_refusal_is_one_line_and_changes_nothing(
     (tmp_path / "nested.json").write_text('{"eras": ' + "[" * 100_000)
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     before = _files(tmp_path)
-    done = _run(*arguments, folder=tmp_path)
+    done = called(*arguments, folder=tmp_path)
     assert done.returncode == code, done.stderr
     assert done.stdout == b""
     assert done.stderr.startswith(b"powercut: ")
@@ -273,20 +291,20 @@ def test_refusal_is_one_line_and_changes_nothing(
     assert _files(tmp_path) == before
 
 
-def test_locked_store_exits_3(tmp_path: Path) -> None:
+def test_locked_store_exits_3(called: Called, tmp_path: Path) -> None:
     store = _store(tmp_path)
     with FasterKv.open(store):
-        done = _run("inspect", str(store))
+        done = called("inspect", str(store))
     assert done.returncode == 3
     assert done.stderr.count(b"\n") == 1
 
 
-def test_no_command_is_a_question_for_help() -> None:
-    done = _run()
+def test_no_command_is_a_question_for_help(called: Called) -> None:
+    done = called()
     assert done.returncode == 2
     assert b"replay" in done.stderr
-    assert _run("--help").returncode == 0
-    assert _run("--version").stdout.startswith(b"powercut ")
+    assert called("--help").returncode == 0
+    assert called("--version").stdout.startswith(b"powercut ")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +340,7 @@ def test_store_is_not_imported_before_a_bug_can_be_planted() -> None:
     assert subprocess.run([sys.executable, "-c", looks], check=False, env=_environment()).returncode == 0
 
 
-def test_kept_tape_that_is_gone_exits_0_and_says_so(tmp_path: Path) -> None:
+def test_kept_tape_that_is_gone_exits_0_and_says_so(called: Called, tmp_path: Path) -> None:
     """A tape is kept as failing that the unchanged store stands."""
     path = tmp_path / "kept.json"
     keep(path, _OK, play(_OK))
@@ -330,12 +348,12 @@ def test_kept_tape_that_is_gone_exits_0_and_says_so(tmp_path: Path) -> None:
         '"expected": null', '"expected": {"oracle": "prefix", "breach": "wrong value"}'
     )
     path.write_text(text)
-    done = _run("replay", str(path))
+    done = called("replay", str(path))
     assert done.returncode == 0, done.stderr
     assert b"gone: " in done.stdout
 
 
-def test_mend_names_the_missing_sync_and_its_place() -> None:
+def test_mend_names_the_missing_sync_and_its_place(called: Called) -> None:
     program = Era((Operation(), Operation(Kind.CHECKPOINT)), Crash(0, 0, (1, 1)))
     tape = encode_tape(Tape((program, Era()), bug="root-never-synced"))
     told = _run("mend", "-", given=tape)
@@ -344,6 +362,6 @@ def test_mend_names_the_missing_sync_and_its_place() -> None:
     document = msgspec.json.decode(_run("mend", "-", "--json", given=tape).stdout)
     assert document["exit"] == 1
     assert [sync["after"] for sync in document["syncs"]] == ["PERSIST write root"]
-    unchanged = _run("mend", "-", given=encode_tape(Tape((program, Era()))))
+    unchanged = called("mend", "-", given=encode_tape(Tape((program, Era()))))
     assert unchanged.returncode == 0
     assert b"the tape shows no violation" in unchanged.stdout
