@@ -171,7 +171,7 @@ def test_version_bits_past_their_wrap_confuse_nobody(device: MemoryDevice, tiny:
     several versions, and records of the same bits, made by many checkpoints, above and below them."""
     expected: dict[bytes, bytes] = {}
     store = FasterKv.open(device, create=True, settings=tiny)
-    for number in range(120):
+    for number in range(60):
         s = store.session("s")
         s.upsert(b"n", b"%d" % number)
         s.upsert(b"k-%d" % (number % 7), b"%d" % number)
@@ -191,9 +191,9 @@ def test_version_bits_past_their_wrap_confuse_nobody(device: MemoryDevice, tiny:
         store = FasterKv.open(device)
         store.check()
         assert dict(store.items()) == expected
-    assert store.checkpoints()[0].version.counter > 100
+    assert store.checkpoints()[0].version.counter > 48  # Three times around.
     store.close()
     with FasterKv.open(device) as store:
         store.check()
         assert dict(store.items()) == expected
-        assert len(store._parts.voids) >= 8
+        assert len(store._parts.voids) >= 4
