@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import chdir
-from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import msgspec
@@ -16,7 +14,6 @@ import pytest
 import typer
 
 from powercut.engine import FasterKv
-from powercut.verifier.cli import main
 from powercut.verifier.cli.errors import UsageError, explain
 from powercut.verifier.runs.world import play
 from powercut.verifier.tapes.kept import UnstableError, keep, load
@@ -46,23 +43,6 @@ programs = {programs}
 Called = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
-@pytest.fixture
-def called(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Called:
-    """The command in this process: for what plants nothing, and is not interrupted."""
-
-    def call(
-        *arguments: str, given: bytes = b"", folder: Path | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
-        monkeypatch.setattr("sys.argv", ["powercut", *arguments])
-        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(given)))
-        capfdbinary.readouterr()
-        with chdir(folder or Path.cwd()), pytest.raises(SystemExit) as ended:
-            main()
-        return subprocess.CompletedProcess(arguments, ended.value.code, *capfdbinary.readouterr())
-
-    return call
-
-
 def _run(
     *arguments: str, given: bytes = b"", folder: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
@@ -79,15 +59,6 @@ def _profile(folder: Path, steps: int = 1, programs: int = 1) -> str:
     path = folder / "small.toml"
     path.write_text(_SMALL.format(steps=steps, programs=programs))
     return str(path)
-
-
-def _store(folder: Path) -> Path:
-    path = folder / "store"
-    with FasterKv.open(path, create=True) as store:
-        with store.session("s") as session:
-            session.upsert(b"key", b"value")
-        store.checkpoint()
-    return path
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -152,8 +123,7 @@ def test_shrink_of_a_tape_without_violation_says_that_nothing_was_written(
     assert not out.exists()
 
 
-def test_sound_store_exits_0_and_a_damaged_one_1(called: Called, tmp_path: Path) -> None:
-    store = _store(tmp_path)
+def test_sound_store_exits_0_and_a_damaged_one_1(called: Called, store: Path) -> None:
     before = _files(store)
     assert called("inspect", str(store)).returncode == 0
     segment = next(path for path in store.iterdir() if path.name.startswith("segment"))
@@ -265,9 +235,9 @@ def test_interrupted_gate_writes_what_it_knows_and_exits_130(tmp_path: Path) -> 
     ids=str,
 )
 def test_refusal_is_one_line_and_changes_nothing(
-    called: Called, tmp_path: Path, arguments: tuple[str, ...], code: int
+    called: Called, store: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
-    _store(tmp_path)
+    assert store == tmp_path / "store"
     (tmp_path / "note.txt").write_text("no tape, no store")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "other").write_text("not a store's")
@@ -291,8 +261,7 @@ def test_refusal_is_one_line_and_changes_nothing(
     assert _files(tmp_path) == before
 
 
-def test_locked_store_exits_3(called: Called, tmp_path: Path) -> None:
-    store = _store(tmp_path)
+def test_locked_store_exits_3(called: Called, store: Path) -> None:
     with FasterKv.open(store):
         done = called("inspect", str(store))
     assert done.returncode == 3

@@ -110,18 +110,14 @@ def test_two_processes_give_the_document_of_one(tiny: Profile, tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
-def test_executor_of_the_caller_is_used_and_left_open(
-    tiny: Profile, alone: Told, tmp_path: Path
-) -> None:
+def test_executor_of_the_caller_is_used_and_left_open(tiny: Profile, alone: Told, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as executor:
         report = run_gate(only_crash(tiny), jobs=2, executor=executor, findings_folder=tmp_path)
         assert executor.submit(int).result() == 0
     assert figures(report) == figures(alone[0])
 
 
-def test_another_seed_gives_other_random_programs_and_the_same_bounds(
-    tiny: Profile, alone: Told
-) -> None:
+def test_another_seed_gives_other_random_programs_and_the_same_bounds(tiny: Profile, alone: Told) -> None:
     one, other = alone[0].stages["crash"], run_gate(only_crash(tiny), seed=2).stages["crash"]
     assert one.bounds == other.bounds
     assert one.distinct != other.distinct
@@ -139,9 +135,7 @@ def test_progress_counts_every_chunk(alone: Told) -> None:
     assert alone[1] == [("crash", done, 8) for done in range(9)]
 
 
-def test_other_law_owes_the_programs_alone(
-    tiny: Profile, alone: Told
-) -> None:
+def test_other_law_owes_the_programs_alone(tiny: Profile, alone: Told) -> None:
     report = run_gate(only_crash(tiny), law="strict")
     assert report.exit == 0
     assert report.stages["crash"].law == "strict"

@@ -20,12 +20,11 @@ that stands in the two other copies only that there are some is kept.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import product
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -35,7 +34,7 @@ from powercut.engine.metadata import roots
 from powercut.engine.metadata.layout import Pointer, Root, decode_root, encode_root
 from powercut.engine.metadata.roots import LIFE_SHIFT, Roots, read_roots
 from powercut.engine.poison import Poison
-from powercut.engine.runtime import Ticket
+from powercut.engine.runtime import ThreadRuntime
 
 ACKNOWLEDGED: Final = 0
 UNDER_WAY: Final = 1
@@ -97,16 +96,10 @@ class Disk(MemoryDevice):
     Before each step it calls `before_step`.
     """
 
-    def __init__(
-        self,
-        files: tuple[str, ...],
-        copies: tuple[Copy, ...],
-        cut: int = -1,
-        failing: int = -1,
-        before_step: Callable[[], None] = lambda: None,
-    ) -> None:
+    before_step: Callable[[], None] = staticmethod(lambda: None)
+
+    def __init__(self, files: tuple[str, ...], copies: tuple[Copy, ...], cut: int, failing: int) -> None:
         super().__init__()
-        self._before_step = before_step
         self.copies = dict(zip(files, copies, strict=True))
         self.steps: list[str] = []
         self._cut = cut
@@ -119,7 +112,7 @@ class Disk(MemoryDevice):
     def _step(self, what: str) -> None:
         if len(self.steps) == self._cut:
             raise Cut
-        self._before_step()
+        self.before_step()
         self.steps.append(what)
 
     def create(self, name: str) -> None:
@@ -154,34 +147,13 @@ class Deferred:
         return call() if call else None
 
 
-class LateRuntime:
+class LateRuntime(ThreadRuntime):
     """No threads: `submit` keeps the call for later."""
 
     is_parallel = False
 
-    def submit(self, call: Callable[[], object]) -> Ticket:
+    def submit(self, call: Callable[[], object]) -> Any:
         return Deferred(call)
-
-    def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
-        return True
-
-    def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
-        return condition()
-
-    def lock(self) -> AbstractContextManager[object]:
-        return nullcontext()
-
-    def now(self) -> float:
-        return 0.0
-
-    def turn(self, what: str) -> None:
-        pass
-
-    def current(self) -> int:
-        return 0
-
-    def entropy(self, count: int) -> bytes:
-        return bytes(count)
 
 
 # -- one era -----------------------------------------------------------------------------------------
@@ -212,7 +184,8 @@ def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -
         copies = tuple(device.copies[file] for file in roots.ROOT_FILES)
         return Outcome(copies, acknowledged, under_way, may_be_damaged)
 
-    device = Disk(roots.ROOT_FILES, state.copies, cut, failing, lambda: cuts.append(left()))
+    device = Disk(roots.ROOT_FILES, state.copies, cut, failing)
+    device.before_step = lambda: cuts.append(left())
     acknowledged, under_way = ACKNOWLEDGED, UNDER_WAY if state.is_under_way else None
     may_be_damaged = state.may_be_damaged
     reading = read_roots(device, device.list(), [])
@@ -338,7 +311,7 @@ def successors(
 def search(protocol: type[Roots], kinds: str = "kill damage", eras: int = 2) -> tuple[list[str], int]:
     """(a shortest trace to a breach, or none; the number of states visited)."""
     nothing = tuple(Copy(MISSING, MISSING, frozenset()) for _ in roots.ROOT_FILES)
-    device = Disk(roots.ROOT_FILES, nothing)
+    device = Disk(roots.ROOT_FILES, nothing, -1, -1)
     for file in roots.ROOT_FILES:
         device.create(file)
     writer = protocol(device, LateRuntime(), Poison(), dict.fromkeys(roots.ROOT_FILES, 0))
