@@ -12,9 +12,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from powercut.verifier.gate import GateReport, Stage, chunks, json_schema, run_gate
+from powercut.verifier.gate import GateReport, Stage, json_schema, run_gate
 from powercut.verifier.gate.document import Bound
 from powercut.verifier.gate.profile import parse_profile
+from powercut.verifier.gate.stages import mutants
 from powercut.verifier.mutants.bank import BANK
 from powercut.verifier.mutants.hunt import Row
 
@@ -54,8 +55,8 @@ def consistent() -> GateReport:
     """A consistent gate; the hunt for its one planted bug is told and not run."""
     row = Row("bug", "ancestor", "prefix", "kind", True, 0.5, 3, "", "", 7, 8, 9, None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "BANK", BANK[:1])
-        patch.setattr(chunks, "kill", lambda name, seed: row)
+        patch.setattr(mutants, "BANK", BANK[:1])
+        patch.setattr(mutants, "kill", lambda name, **_: row)
         return run_gate(parse_profile(PROFILE, "test"))
 
 

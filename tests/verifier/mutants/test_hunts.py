@@ -11,7 +11,7 @@ import pytest
 
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded, Record
-from powercut.verifier.gate.chunks import PlantedBug
+from powercut.verifier.gate.stages.mutants import PlantedBug
 from powercut.verifier.mutants import hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.hunt import Row, kill, matrix
@@ -140,7 +140,7 @@ def test_server_ends_with_its_stems_when_nobody_asks_any_more() -> None:
         "oracle": "",
         "breach": "",
         "search": CRASHES,
-        "limit_seconds": 10,
+        "limit_seconds": 900,
     }
     assert server.ask(request | {"tape": '{"eras": []}'})[0] == ""
     server.close()
