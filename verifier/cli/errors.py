@@ -29,6 +29,7 @@ _CODES: Final = {
     "UsageError": USAGE,
     "CorruptionError": VIOLATION,
     "DamagedTapeError": VIOLATION,
+    "SubjectError": USAGE,
     "UnsupportedTapeError": ENVIRONMENT,
     "TapeError": USAGE,
     "MissingStoreError": USAGE,

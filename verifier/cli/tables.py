@@ -1,4 +1,4 @@
-"""What gate and inspect print, and the progress of a gate.
+"""What gate prints, and its progress.
 
 Invariant
   1  bars are drawn on a terminal only; elsewhere a line now and then, so that a log stays readable
@@ -6,23 +6,19 @@ Invariant
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-import msgspec
 import typer
-
-from powercut.engine.inspection import StoreInspection
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from ..gate import GateReport, Stage
 
-__all__ = ["Bars", "encode_inspection", "tell_gate", "tell_inspection"]
+__all__ = ["Bars", "tell_gate"]
 
 _TOLD_MAX: Final = 8  # Quarters would do; a long stage should not look dead.
 
@@ -122,58 +118,3 @@ def _details(stage: Stage, *, is_interrupted: bool) -> list[str]:
     lines += [f"nondeterminism: {what}" for what in stage.unstable]
     lines += [f"VIOLATION {each.oracle}: {each.kind}; {each.repeat}" for each in stage.violations]
     return lines
-
-
-def tell_inspection(found: StoreInspection) -> str:
-    """What is on the device, from the roots down."""
-    lines = [f"store      {found.store_id.hex() if found.store_id else 'unknown: no root can be read'}"]
-    for root in found.roots:
-        says = root.complaint or f"sequence {root.sequence}, life {root.life}"
-        lines.append(f"{root.file:<11}{says}{'   <-- damaged' if root.complaint else ''}")
-    if found.settings is not None:
-        settings = dataclasses.asdict(found.settings)
-        lines.append("settings   " + ", ".join(f"{k} {v}" for k, v in settings.items() if v is not None))
-    if found.newest is None and not found.is_sound:
-        lines.append("newest     unknown: it cannot be read")
-    else:
-        lines.append(f"newest     {_version(found.newest) if found.newest else 'no checkpoint yet'}")
-        lines.append(f"log        {found.begin} to {found.tail}")
-    lines += [
-        f"checkpoint {_version(block.version)}: tables at {block.offset}+{block.length}, "
-        f"{block.extents} extents{' (all of them)' if block.is_full else ''}, {block.sessions} sessions, "
-        f"log to {block.final}"
-        for block in found.chain
-    ]
-    lines += [f"session    {mark.name}: up to #{mark.serial}" for mark in found.sessions]
-    for segment in found.segments:
-        size = "no file" if segment.size is None else f"{segment.size} bytes"
-        bad = f", damaged from {segment.first_bad.start}   <--" if segment.first_bad else ""
-        lines.append(f"segment    {segment.name}: {size}, {segment.extents} extents{bad}")
-    lines += [f"void       [{void.low}, {void.high}): version {void.counter} is void" for void in found.voids]
-    lines += [f"stranger   {name}" for name in found.strangers]
-    for damage in found.damage:
-        mended = "; the next opening for writing mends it" if damage.is_mended else ""
-        lines.append(
-            f"damage     {damage.file} at byte {damage.offset}: "
-            f"found {damage.found}, expected {damage.expected}{mended}"
-        )
-    lines.append("sound" if found.is_sound else "DAMAGED")
-    return "\n".join(lines)
-
-
-def encode_inspection(found: StoreInspection) -> str:
-    """The same as one JSON document."""
-    document: dict[str, Any] = {"schema": 1, "is_sound": found.is_sound} | msgspec.to_builtins(found)
-    document["store_id"] = found.store_id.hex() if found.store_id else None
-    document["newest"] = found.newest._asdict() if found.newest else None
-    document["voids"] = [void._asdict() for void in found.voids]
-    document["sessions"] = [mark._asdict() for mark in found.sessions]
-    for block, shown in zip(found.chain, document["chain"], strict=True):
-        shown["version"] = block.version._asdict()
-    for segment, shown in zip(found.segments, document["segments"], strict=True):
-        shown["first_bad"] = segment.first_bad._asdict() if segment.first_bad else None
-    return msgspec.json.encode(document).decode()
-
-
-def _version(version: tuple[int, int]) -> str:
-    return f"{version[0]}.{version[1]}"

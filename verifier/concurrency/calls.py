@@ -27,11 +27,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from powercut.engine import Ticket
-
+from ..faster.seams import PendingTicket
+from ..faster.subject import FasterSubject
 from ..oracles.linear import Span, judge_linear
 from ..spec.model import Issued, Result, issue
-from ..spec.subject import FasterSubject
 from ..tapes.tape import KEYS_MAX, Kind, Operation
 from ..verdict import OK, Breach, Unknown, Verdict, Violation
 
@@ -88,7 +87,7 @@ class Issuer:
         self.verdict: Verdict = OK
         self._subject = subject
         self._tick = tick
-        self._pending: dict[int, list[tuple[Call, Ticket]]] = {}
+        self._pending: dict[int, list[tuple[Call, PendingTicket]]] = {}
         self._tail = 0
 
     def begin(self, *, is_truncated: bool = False) -> None:

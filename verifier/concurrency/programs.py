@@ -27,10 +27,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ..tapes.tape import KEYS_MAX, SIZES, Era, Kind, Operation, Tape
+from ..tapes.tape import KEYS_MAX, SESSIONS, SIZES, Era, Kind, Operation, Tape
 from ..verdict import Violation
 from .calls import OF_SESSIONS
-from .lanes import SESSIONS, Kept, SessionsProgram
+from .lanes import Kept, SessionsProgram
 from .schedule import Bounded, Exploration, Pct, RandomWalk, Strategy, explore, shrink_switches
 
 __all__ = [

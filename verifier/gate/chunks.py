@@ -16,8 +16,8 @@ from functools import lru_cache
 from random import Random
 from typing import Final, Protocol
 
+from ..examples import FasterMachine, run_machine
 from ..finders.crashes import Coverage, Finding, exhaust, search_tape
-from ..machine import run_machine
 from ..mutants.bank import BANK, find
 from ..mutants.hunt import kill
 from ..tapes.programs import count_programs, random_tapes, small_programs
@@ -74,6 +74,7 @@ class Examples:
 
     def run(self) -> Result:
         coverage, finding = run_machine(
+            FasterMachine,
             seed=self.seed,
             examples=self.count,
             steps=self.steps,

@@ -16,13 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..concurrency.lanes import SESSIONS
 from ..finders.crashes import Finding
 from ..reducing.mend import mend
 from ..reducing.passes import count_operations
 from ..reducing.shrink import shrink
-from ..runs.world import play
-from ..tapes.tape import Tape, encode_tape
+from ..runs.play import play
+from ..tapes.tape import SESSIONS, Tape, encode_tape
 from ..telling.report import tell
 from ..verdict import Verdict, Violation
 from .document import Stage, Violated
@@ -90,12 +89,12 @@ def _replay(tape: Tape) -> _Replay:
 
 
 def _shrink(finding: Finding) -> tuple[Tape, _Replay]:
-    tape = shrink(finding.tape, finding.verdict)
+    tape = shrink(finding.tape, verdict=finding.verdict)
     return tape, _replay(tape)
 
 
 def _tell(tape: Tape, file: str) -> str:
-    story = tell(tape, play(tape), path=file)
+    story = tell(tape, path=file)
     if tape.subject == SESSIONS:
         return story
     return story + "\n".join(["", *mend(tape).lines(), ""])

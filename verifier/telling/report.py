@@ -21,18 +21,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from powercut.faultfs import SYNC_KINDS, EventKind, chains, render_trace, tell_crash
+from powercut.faultfs import SYNC_KINDS, EventKind, Plan, chains, render_trace, tell_crash
 
-from ..faster.geometries import make_faster
 from ..oracles.prefix import show
-from ..runs.world import Run
+from ..registry import maker_of
+from ..runs.play import play
+from ..runs.run import Run
 from ..spec.history import Observation, Passage, Segment, crash_index
 from ..spec.model import Issued, issue, session_name
 from ..spec.subject import MakeStore
 from ..tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
 from ..verdict import Unknown, Violation
 from .comparison import WIDTH, compare, count_of, rule, tell_bound
-from .timeline import tell_beside
 
 __all__ = ["tell"]
 
@@ -47,18 +47,33 @@ _FAR: Final = {
 }
 
 
-def tell(tape: Tape, run: Run, *, path: str = "", make_store: MakeStore | None = None) -> str:
-    """The whole story; `path` is where the tape is kept, if it is."""
+def tell(
+    tape: Tape,
+    make_store: MakeStore | None = None,
+    *,
+    run: Run | None = None,
+    path: str = "",
+    store: str = "",
+) -> str:
+    """The whole story.
+
+    run    of the tape, where it was played already
+    path   where the tape is kept, if it is
+    store  the option --store that plays it again, where its own subject does not
+    """
+    run = play(tape, make_store) if run is None else run
     lines = [*_header(tape, run), ""]
     if run.beside is not None:
-        return "\n".join([*lines, *tell_beside(run.beside), "", *_again(tape, path), ""])
+        from .timeline import tell_beside
+
+        return "\n".join([*lines, *tell_beside(run.beside), "", *_again(tape, path, store), ""])
     groups = _groups(tape)
     for number, segment in enumerate(run.segments):
         lines += [*_Story(tape, run, groups[number], number).lines(segment), ""]
     if isinstance(run.verdict, Violation):
-        comparison = compare(tape, run, make_store or make_faster(tape.geometry, tape.kernels))
+        comparison = compare(tape, run, maker_of(tape, make_store))
         lines += [*comparison, *([""] if comparison else [])]
-    return "\n".join([*lines, *_again(tape, path), ""])
+    return "\n".join([*lines, *_again(tape, path, store), ""])
 
 
 def _header(tape: Tape, run: Run) -> Iterator[str]:
@@ -76,15 +91,18 @@ def _header(tape: Tape, run: Run) -> Iterator[str]:
     yield f"  setting   {tape.subject}, geometry {tape.geometry}, law {tape.law}, {tape.kernels} kernels"
     cuts = sum(era.crash is not None for era in tape.eras)
     operations = sum(len(era.program) for era in tape.eras)
+    for era in tape.eras:
+        yield from (f"  fault     {fault.name}" for fault in Plan.of(era.faults).faults)
     yield from [f"  damaged   {run.damaged}"] if run.damaged else []
     yield f"  length    {count_of(operations, 'operation')}, {count_of(cuts, 'power cut')}"
 
 
-def _again(tape: Tape, path: str) -> Iterator[str]:
+def _again(tape: Tape, path: str, store: str) -> Iterator[str]:
+    more = f" --store {store}" if store else ""
     if path:
-        yield f"repeat it:  powercut replay {path}"
+        yield f"repeat it:  powercut replay {path}{more}"
     else:
-        yield "repeat it:  put this line into a file and give it to `powercut replay`"
+        yield f"repeat it:  put this line into a file and give it to `powercut replay{more}`"
         yield f"  {encode_tape(tape).decode()}"
 
 

@@ -14,7 +14,7 @@ import typer
 
 from powercut.engine import FasterKv
 from powercut.verifier.cli.errors import UsageError, explain
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.kept import UnstableError, keep, load
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
 

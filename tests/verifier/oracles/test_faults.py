@@ -9,9 +9,11 @@ import pytest
 from powercut.engine import CorruptionError, DeviceError, InvariantError, PoisonedError
 from powercut.faultfs import Effect, Event, EventKind, Fault, FaultDevice, Trace
 from powercut.verifier.faster.geometries import make_faster
+from powercut.verifier.faster.subject import FASTER
 from powercut.verifier.finders.faults import search_strike
 from powercut.verifier.oracles.faults import Doubts, damaged_at, owed_at, settle, without_effect
-from powercut.verifier.runs.world import World, play
+from powercut.verifier.runs.play import play
+from powercut.verifier.runs.world import World
 from powercut.verifier.spec.history import crash_at
 from powercut.verifier.spec.model import Issued, issue
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape
@@ -35,7 +37,7 @@ def fired(*effects: Effect, call: str = "WRITE") -> Trace:
 
 def doubting(*effects: Effect, call: str = "WRITE") -> Doubts:
     """In the middle of a call in which these have fired."""
-    doubts = Doubts(has_faults=True)
+    doubts = Doubts(FASTER.errors, has_faults=True)
     doubts.reopen(Trace())
     doubts._trace = fired(*effects, call=call)
     return doubts
@@ -98,7 +100,7 @@ def test_a_call_may_not_return_when_its_sync_has_failed(effect: Effect) -> None:
 
 
 def test_without_faults_nothing_is_excused_and_nothing_judged() -> None:
-    doubts = Doubts()
+    doubts = Doubts(FASTER.errors)
     doubts.begin(fired(Effect.ERROR))
     assert not doubts.excuses(IO)
     assert doubts.judge_return(is_entry=True) == OK
@@ -139,7 +141,7 @@ def test_an_operation_that_raised_has_its_effect_or_none() -> None:
 
 
 def test_what_could_not_be_looked_at_is_settled_by_the_next_recovery() -> None:
-    doubts, (first, second) = Doubts(has_faults=True), (upsert(1), upsert(2))
+    doubts, (first, second) = Doubts(FASTER.errors, has_faults=True), (upsert(1), upsert(2))
     history: list[Issued] = [first, second]
     without = [first, without_effect(second)]
     doubts.unresolved = second

@@ -12,11 +12,12 @@ from powercut.faultfs import FaultDevice
 from powercut.faultfs.faults.place import Place
 from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
 from powercut.verifier.faster.stepped import SteppedRuntime
+from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.finders.crashes import search_tape
 from powercut.verifier.reducing.mend import AddedSync, Mend, _SyncingDevice, mend
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result
-from powercut.verifier.spec.subject import FasterSubject, MakeStore
+from powercut.verifier.spec.subject import MakeStore
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape
 
 _UPSERT, _CHECKPOINT = Operation(), Operation(Kind.CHECKPOINT)

@@ -10,10 +10,11 @@ from powercut.engine import InvariantError
 from powercut.faultfs import FaultDevice, Trace
 from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
 from powercut.verifier.faster.stepped import SteppedRuntime
-from powercut.verifier.runs.world import play
+from powercut.verifier.faster.subject import FasterSubject
+from powercut.verifier.runs.play import play
 from powercut.verifier.spec.history import crash_at, crash_index
 from powercut.verifier.spec.model import Issued, Result
-from powercut.verifier.spec.subject import FasterSubject, Subject
+from powercut.verifier.spec.subject import Subject
 from powercut.verifier.tapes.programs import random_tapes
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape
 from powercut.verifier.verdict import OK, Breach, Verdict, Violation

@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ...concurrency.lanes import SESSIONS, split
+from ...concurrency.lanes import split
 from ...concurrency.programs import SETTINGS
 from ...faster.geometries import GEOMETRIES
-from ...tapes.tape import SIZES, Kind, Operation, Tape
+from ...tapes.tape import SESSIONS, SIZES, Kind, Operation, Tape
 
 __all__ = ["FEATURES", "features", "likely_first"]
 
