@@ -25,6 +25,7 @@ from powercut.faultfs.faults.place import Place
 from powercut.faultfs.law.survival import choose, image_of
 from powercut.faultfs.states.branching import Exploration, explore
 from powercut.faultfs.states.enumeration import CrashState, Enumeration
+from powercut.faultfs.states.witness import witness_at
 
 from ..errors import HarnessError
 from ..registry import maker_of
@@ -289,10 +290,11 @@ class _Search:
 
     def _way(self, segment: Segment, era: Era, state: Content, moment: int, path: list[Nested]) -> list[Era]:
         """The eras that lead to a state at a moment at which it is legal, and on through cut openings."""
-        law, limit = self._tape.law, self._limit
-        then = crash_states(segment.trace, law, start=moment, stop=moment, limit=limit)
-        witness: Content = next((each for each in then if each.key == state.key), state)
-        way = [Era(era.program, crash_at(segment.trace, witness.index, witness.digits))]
+        index, digits = state.index, state.digits
+        if moment != index:
+            then = witness_at(segment.trace, self._tape.law, state.key, index, digits, moment)
+            index, digits = (index, digits) if then is None else (moment, then)
+        way = [Era(era.program, crash_at(segment.trace, index, digits))]
         for nested in path:
             way.append(Era((), crash_at(self._opening_trace(way), nested.index, nested.digits)))
         return [*way, Era()]

@@ -30,6 +30,7 @@ from msgspec.structs import replace
 from powercut.faultfs import Effect, EventKind, Fault, FaultDevice, Image, Plan, crash_states
 from powercut.faultfs.faults.plan import HALF, calls_of
 from powercut.faultfs.states.enumeration import CrashState
+from powercut.faultfs.states.witness import witness_at
 
 from ..oracles.faults import damaged_at, fired, owed_at
 from ..oracles.structure import audit, judge_probe
@@ -327,11 +328,16 @@ class _Strike:
         return probed is None or probed.breach is Breach.UNOPENABLE
 
     def _found(self, place: int, era: Era, state: CrashState, verdict: Violation) -> Finding:
-        """The tape of a violation, at the first or the last moment at which its content is legal."""
+        """The tape of a violation, at the first or the last moment at which its content is legal.
+
+        One of them shows it: what is objected to is either something that had not been issued at the first,
+        or something that was acknowledged by the last.
+        """
         trace = self._world.segment.trace
         moments = [(state.index, state.digits)]
-        then = crash_states(trace, self._tape.law, start=state.last, stop=state.last, limit=self._limit)
-        moments += [(state.last, each.digits) for each in then if each.key == state.key]
+        then = witness_at(trace, self._tape.law, state.key, state.index, state.digits, state.last)
+        if then is not None:
+            moments.append((state.last, then))
         tapes = []
         for index, digits in moments:
             cut = replace(era, crash=crash_at(trace, index, digits))

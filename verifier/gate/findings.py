@@ -16,7 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from ..finders.crashes import Finding
+from ..mutants.hook import planted
 from ..reducing.mend import mend
 from ..reducing.passes import count_operations
 from ..reducing.shrink import shrink
@@ -44,6 +47,8 @@ def take_down(finding: Finding, name: str, stage: Stage, lanes: Lanes, folder: P
     name       of the stage, for the file
     otherwise  the line that repeats it where its file cannot be written
     """
+    # What was found with a planted bug is played again with it.
+    finding = Finding(replace(finding.tape, bug=finding.tape.bug or planted()), finding.verdict)
     first, second = lanes.call(_replay, finding.tape), lanes.call(_replay, finding.tape)
     is_same = finding.verdict.is_same_kind(first.verdict) and first == second
     if not is_same:
