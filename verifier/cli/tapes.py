@@ -1,6 +1,6 @@
-"""Tapes on the command line: played again, and shrunk.
+"""Tapes on the command line: played again, shrunk, mended.
 
-Imports the store: whoever imports this has planted what is to be planted.
+What it does imports the store: whoever calls it has planted what is to be planted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import typer
 from powercut.faultfs import Effect, Fault, Law, UnknownLawError
 from powercut.faultfs.faults.rot import How
 
-from ..faster.geometries import GEOMETRIES
 from ..finders.search import search_programs
 from ..reducing.mend import mend
 from ..reducing.passes import count_operations
@@ -127,6 +126,8 @@ def opened(tape: Tape, store: str) -> StoreMaker | None:
         return load(store) if store else maker_of(tape)
     if store:
         raise UsageError(f"--store {store}: sessions side by side have a store of their own")
+    from ..faster.geometries import GEOMETRIES
+
     if tape.kernels != INTERPRETED:
         raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are {INTERPRETED}")
     if tape.geometry not in GEOMETRIES:

@@ -291,9 +291,8 @@ class _Search:
     def _way(self, segment: Segment, era: Era, state: Content, moment: int, path: list[Nested]) -> list[Era]:
         """The eras that lead to a state at a moment at which it is legal, and on through cut openings."""
         index, digits = state.index, state.digits
-        if moment != index:
-            then = witness_at(segment.trace, self._tape.law, state.key, index, digits, moment)
-            index, digits = (index, digits) if then is None else (moment, then)
+        then = witness_at(segment.trace, self._tape.law, state.key, index, digits, moment)
+        index, digits = (index, digits) if then is None else (moment, then)
         way = [Era(era.program, crash_at(segment.trace, index, digits))]
         for nested in path:
             way.append(Era((), crash_at(self._opening_trace(way), nested.index, nested.digits)))

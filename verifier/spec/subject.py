@@ -185,9 +185,11 @@ def _capabilities(subject: object) -> frozenset[type]:
     for protocol in (Subject, *sorted(has, key=CAPABILITIES.index)):
         for name, member in _members(protocol).items():
             if name not in names:
-                raise SubjectError(f"{_named(subject)} has no {name}(): {protocol.__name__} needs it")
+                raise SubjectError(f"{_named(subject)} has no {name}: {protocol.__name__} needs it")
             if callable(member):
                 _check_call(subject, name, member)
+            elif callable(getattr(subject, name)):
+                raise SubjectError(f"{_named(subject)}: {name} is a method, and a property is expected")
     absent = {name for each in CAPABILITIES if each not in has for name in _members(each)}
     for name in sorted(names):
         for meant in sorted(absent):
