@@ -1,8 +1,8 @@
 """One crash state as a picture (SVG): device calls in time, what survived filled, what was lost hollow.
 
 Each file has a lane, and the folder's names have one. A call that changed something is a box in its lane, in
-the order of time; a sync is a wall through the lane of what it made durable. A call that has lost a part of its
-sectors, size and names is filled in part.
+the order of time; a sync is a wall through the lane of what it made durable. A call that has lost a part of
+its sectors, size and names is filled in part.
 
 Invariants
   1  the picture is a function of its arguments: equal trace, crash and remarks, equal text

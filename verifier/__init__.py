@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .reducing.shrink import shrink
     from .runs.play import play
     from .runs.run import Run
-    from .spec.model import Issued, Model, Result
+    from .spec.model import Issued, Model, Result, apply
     from .spec.spec import Errors, Spec, StoreMaker
     from .spec.subject import Bound, MakeStore, Subject
     from .tapes.kept import Kept, keep, load
@@ -70,6 +70,7 @@ __all__ = [
     "Verdict",
     "VerifierError",
     "Violation",
+    "apply",
     "decode_tape",
     "encode_tape",
     "keep",
@@ -94,7 +95,7 @@ _MODULES = {
     "reducing.shrink": ("shrink",),
     "runs.play": ("play",),
     "runs.run": ("Run",),
-    "spec.model": ("Issued", "Model", "Result"),
+    "spec.model": ("Issued", "Model", "Result", "apply"),
     "spec.spec": ("Errors", "Spec", "StoreMaker"),
     "spec.subject": ("Bound", "MakeStore", "Subject"),
     "tapes.kept": ("Kept", "keep", "load"),
