@@ -44,6 +44,7 @@ from .runs.world import World
 from .spec.history import crash_index
 from .spec.spec import PLAIN, Spec, StoreMaker
 from .spec.subject import Subject
+from .tapes.operations import KEYED, OPERATIONS, Row
 from .tapes.tape import INTERPRETED, KEYS_MAX, SESSIONS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 from .verdict import Violation
 
@@ -157,54 +158,29 @@ class StoreMachine(RuleBasedStateMachine):
         subject = self.subject or name_of(type(self))
         return Tape(eras, self.geometry, self.law, subject=subject, kernels=self.kernels)
 
-    # -- rules -------------------------------------------------------------------------------------
+    # -- rules; those of operations on keys are made of the table ------------------------------------
 
     @initialize()
     def open(self) -> None:
         """The first opening, on an empty device."""
         self._demand(self._world.open())
 
-    @precondition(_gives(Kind.UPSERT))
-    @rule(session=_SESSION, key=_KEY, size=_SIZE)
-    def upsert(self, session: int, key: int, size: int) -> None:
-        self._step(Operation(Kind.UPSERT, session, key, size))
-
-    @precondition(_gives(Kind.DELETE))
-    @rule(session=_SESSION, key=_KEY)
-    def delete(self, session: int, key: int) -> None:
-        self._step(Operation(Kind.DELETE, session, key))
-
-    @precondition(_gives(Kind.RMW))
-    @rule(session=_SESSION, key=_KEY, size=_SIZE)
-    def rmw(self, session: int, key: int, size: int) -> None:
-        self._step(Operation(Kind.RMW, session, key, size))
-
-    @precondition(_gives(Kind.INSERT))
-    @rule(session=_SESSION, key=_KEY, size=_SIZE)
-    def insert(self, session: int, key: int, size: int) -> None:
-        self._step(Operation(Kind.INSERT, session, key, size))
-
-    @precondition(_gives(Kind.READ))
-    @rule(session=_SESSION, key=_KEY)
-    def read(self, session: int, key: int) -> None:
-        self._step(Operation(Kind.READ, session, key))
-
     @precondition(_gives(Kind.CHECKPOINT))
     @rule()
     def checkpoint(self) -> None:
-        self._step(Operation(Kind.CHECKPOINT))
+        self.give(Operation(Kind.CHECKPOINT))
 
     @precondition(_gives_steps)
     @rule(kind=st.sampled_from((Kind.START, Kind.STEP, Kind.STEP)))
     def step_checkpoint(self, kind: Kind) -> None:
         """Begin a checkpoint, or take the running one a step on; operations go between."""
-        self._step(Operation(kind))
+        self.give(Operation(kind))
 
     @precondition(_gives(Kind.REOPEN))
     @rule()
     def reopen(self) -> None:
         """A clean close, and an opening on what is there."""
-        self._step(Operation(Kind.REOPEN))
+        self.give(Operation(Kind.REOPEN))
 
     @rule(
         sync=st.integers(0, 4),
@@ -248,7 +224,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     # -- objections --------------------------------------------------------------------------------
 
-    def _step(self, operation: Operation) -> None:
+    def give(self, operation: Operation) -> None:
+        """Give the store an operation; it is on the tape."""
         self._program.append(operation)
         self._demand(self._world.step(operation))
 
@@ -263,6 +240,30 @@ class StoreMachine(RuleBasedStateMachine):
         if finding is not None:
             self._world.mounted = None
             raise StoreViolationError(finding, lambda: self.tell(finding, play(finding.tape, self._maker)))
+
+
+def _rule_of(kind: Kind, row: Row) -> Callable[..., None]:
+    """The rule that gives the store an operation on a key."""
+
+    def sized(machine: StoreMachine, session: int, key: int, size: int) -> None:
+        machine.give(Operation(kind, session, key, size))
+
+    def bare(machine: StoreMachine, session: int, key: int) -> None:
+        machine.give(Operation(kind, session, key))
+
+    named = sized if row.sign else bare
+    named.__name__ = kind.name.lower()
+    drawn: dict[str, Any] = {"session": _SESSION, "key": _KEY}
+    if row.sign:
+        drawn["size"] = _SIZE
+    with_rule: Any = rule(**drawn)
+    given: Callable[..., None] = precondition(_gives(kind))(with_rule(named))
+    return given
+
+
+for _kind, _row in OPERATIONS.items():
+    if _kind in KEYED and _row.weight:
+        setattr(StoreMachine, _kind.name.lower(), _rule_of(_kind, _row))
 
 
 def tell_briefly(finding: Finding, run: Run) -> str:

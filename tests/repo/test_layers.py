@@ -67,7 +67,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("gate",),
         ("cli",),
     ),
-    "verifier/tapes": (("tape",), ("programs", "kept")),
+    "verifier/tapes": (("operations",), ("tape",), ("programs", "kept")),
     "verifier/spec": (("model",), ("subject",), ("history", "spec")),
     "verifier/oracles": (("prefix", "linear", "damage"), ("structure", "faults")),
     "verifier/faster": (("inspection", "seams", "stepped", "subject"), ("geometries",)),

@@ -19,7 +19,7 @@ from powercut.verifier.machine import StoreMachine, StoreViolationError
 from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result, apply
 from powercut.verifier.spec.subject import Bound, Subject
-from powercut.verifier.tapes.tape import Kind
+from powercut.verifier.tapes.tape import Kind, Operation
 from powercut.verifier.verdict import Breach
 
 _FEW = settings(max_examples=60, stateful_step_count=8, derandomize=True, database=None, deadline=None)
@@ -182,9 +182,9 @@ def test_search_at_the_end_does_not_mask_what_a_rule_saw() -> None:
     def example() -> None:
         machine = Machine()
         machine.open()
-        machine.upsert(0, 0, 0)
+        machine.give(Operation(Kind.UPSERT))
         try:
-            machine.read(0, 0)
+            machine.give(Operation(Kind.READ))
         finally:
             machine.teardown()
 

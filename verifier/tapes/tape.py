@@ -20,12 +20,12 @@ Source: the choice-sequence idea of Hypothesis, kept in the domain's own terms.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Final
 
 import msgspec
 
 from ..errors import TapeError
+from .operations import BESIDE, KEYED, OPERATIONS, SIZES, Kind
 
 __all__ = [
     "BESIDE",
@@ -33,6 +33,7 @@ __all__ = [
     "FAULT_NUMBERS",
     "FORMAT",
     "INTERPRETED",
+    "KEYED",
     "KEYS_MAX",
     "OPERATION_NUMBERS",
     "SESSIONS",
@@ -52,7 +53,6 @@ __all__ = [
 FORMAT: Final = 1
 SESSIONS_MAX: Final = 4
 KEYS_MAX: Final = 8
-SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
 STORE: Final = "store"  # The subject FasterKv,
 SESSIONS: Final = "sessions"  # and the same with its sessions side by side.
 INTERPRETED: Final = "interpreted"
@@ -62,38 +62,8 @@ FAULT_NUMBERS: Final = 7  # Of each fault of a plan.
 SWITCH_NUMBERS: Final = 2
 
 
-class Kind(IntEnum):
-    """The closed alphabet; numbers are only ever appended to, kept tapes carry them."""
-
-    UPSERT = 0
-    DELETE = 1
-    RMW = 2
-    READ = 3
-    INSERT = 4
-    CHECKPOINT = 5
-    REOPEN = 6  # Close cleanly, open again: an era's end without a crash, written as a step.
-    START = 7  # Begin a checkpoint that STEP takes on.
-    STEP = 8
-    FORK = 9  # In a tape for `sessions`: what follows runs side by side, a task for each session.
-    TRUNCATE = 10  # Drop the log below the oldest record that is still some key's newest.
-    # Only in a tape for `sessions`; one after another they are nothing.
-    START_READ = 11  # Begun; ends with COMPLETE where the device has to be asked.
-    START_RMW = 12
-    COMPLETE = 13
-    RESUME = 14  # Close the session, and take it up again.
-    UPSERT_MANY = 15  # The key and the next, in one batch.
-    READ_MANY = 16
-    ITEMS = 17  # All live keys.
-    SCAN = 18  # The log's records.
-
-
-_KINDS: Final = frozenset(int(kind) for kind in Kind)
-# What means nothing to sessions one after another.
-BESIDE: Final = frozenset({Kind.FORK, *(kind for kind in Kind if kind >= Kind.START_READ)})
-
-
 class Operation(msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True):
-    """One step of a program. `session`, `key` and `size` mean nothing for CHECKPOINT and later."""
+    """One step of a program. `session`, `key` and `size` mean something to operations on a key."""
 
     kind: int = 0
     session: int = 0
@@ -186,7 +156,7 @@ def _check_era(number: int, era: Era, shape: _Shape) -> None:
         where = f"era {number}, operation {place}"
         if len(numbers) != OPERATION_NUMBERS:
             raise TapeError(f"{where}: {len(numbers)} numbers, expected {OPERATION_NUMBERS}")
-        if operation.kind not in _KINDS:
+        if operation.kind not in OPERATIONS:
             raise TapeError(f"{where}: kind {operation.kind} is not known; kinds go up to {max(Kind)}")
     for what, found, size in (
         ("faults", len(era.faults), FAULT_NUMBERS),

@@ -30,6 +30,7 @@ from ..runs.run import Run
 from ..spec.history import Observation, Passage, Segment, crash_index
 from ..spec.model import Issued, issue, session_name
 from ..spec.subject import MakeStore
+from ..tapes.operations import KEYED, OPERATIONS
 from ..tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
 from ..verdict import Unknown, Violation
 from .comparison import WIDTH, compare, count_of, rule, tell_bound
@@ -39,12 +40,6 @@ __all__ = ["tell"]
 _NUMBER: Final = 4  # Columns for the number of a step.
 _LANE: Final = 26
 _ASKS: Final = {EventKind.READ, EventKind.SIZE, EventKind.LIST}
-_FAR: Final = {
-    Kind.CHECKPOINT: "checkpoint",
-    Kind.REOPEN: "close, and open again",
-    Kind.START: "start a checkpoint",
-    Kind.STEP: "one phase of the checkpoint",
-}
 
 
 def tell(
@@ -134,7 +129,7 @@ class _Story:
         self._number = number
         self._is_last = number == len(run.segments) - 1
         self._verdict = run.verdict
-        keyed = {op.session for op in group.program if op.kind < Kind.CHECKPOINT}
+        keyed = {op.session for op in group.program if op.kind in KEYED}
         self._lanes = sorted(keyed)
         self._indent = " " * (_NUMBER + 2 + _LANE * min(2, max(1, len(self._lanes))))
         self._lost: dict[int, bool] = {}
@@ -221,9 +216,9 @@ class _Story:
                 return
             stop = starts[number + 1] if number + 1 < len(starts) else len(segment.trace)
             is_cut = stop > end
-            seen = next(results, None) if operation.kind < Kind.CHECKPOINT else None
+            seen = next(results, None) if operation.kind in KEYED else None
             yield from self._device(segment, start)
-            issued = next(history, None) if operation.kind < Kind.CHECKPOINT else None
+            issued = next(history, None) if operation.kind in KEYED else None
             yield f"{number + 1:{_NUMBER}}  {self._lane(operation, issued, None if is_cut else seen, is_cut)}"
             if seen is not None and not is_cut and seen.returned != seen.expected:
                 yield f"{'':{_NUMBER}}  ** expected {seen.expected}, got {seen.returned}"
@@ -232,7 +227,7 @@ class _Story:
                 yield from self._device(segment, min(end, passage.start if passage else stop))
                 yield from self._opening(segment, passage, end)
             yield from self._device(segment, min(stop, end))
-            if operation.kind >= Kind.CHECKPOINT:
+            if operation.kind not in KEYED:
                 yield from self._acknowledged(segment, min(stop, end))
         if self._is_last and starts and segment.passages[-1].opened is not None:
             yield from self._device(segment, end)
@@ -242,17 +237,16 @@ class _Story:
         self, operation: Operation, issued: Issued | None, seen: Observation | None, is_cut: bool
     ) -> str:
         kind = Kind(operation.kind)
-        if kind >= Kind.CHECKPOINT:
-            return f"--- {_FAR.get(kind, kind.name.lower())}{' (cut short)' if is_cut else ''} ---"
+        row = OPERATIONS[kind]
+        if kind not in KEYED:
+            return f"--- {row.told}{' (cut short)' if is_cut else ''} ---"
         issued = issued or issue(operation, 0)
-        text = f"#{issued.serial} {kind.name.lower()} {issued.key.decode()}"
-        if kind in (Kind.UPSERT, Kind.INSERT):
-            text += f" := {show(issued.value)}"
-        if kind is Kind.RMW:
-            text += f" += {show(issued.stamp + issued.padding)}"
+        text = f"#{issued.serial} {row.told} {issued.key.decode()}"
+        if row.sign:
+            text += f" {row.sign} {show(issued.value)}"
         if is_cut:
             text += " (cut short)"
-        elif seen is not None and kind in (Kind.DELETE, Kind.READ, Kind.INSERT):
+        elif seen is not None and row.has_result:
             text += f" -> {seen.returned}"
         lane = self._lanes.index(operation.session)
         # A third session shares the second's lane, and then each says its name.

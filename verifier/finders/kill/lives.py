@@ -23,7 +23,7 @@ from powercut.faultfs import FaultDevice, Image
 from ...runs.world import World
 from ...spec.model import Issued
 from ...spec.subject import Bound, MakeStore
-from ...tapes.tape import Era, Kind
+from ...tapes.tape import KEYED, Era
 from ...verdict import Verdict, Violation
 from .folder import FolderDevice, MakeDevice, Trap
 from .marks import Marks
@@ -95,7 +95,7 @@ def live(beginning: Beginning, era: Era, stage: Stage, trap: Trap, arm: Callable
         if not is_fine:
             break
         issued = list(world.model.history)
-        if operation.kind < Kind.CHECKPOINT:
+        if operation.kind in KEYED:
             issued.append(world.model.next(operation))
         marks.begin_step(issued, world.segment.acked_by(0))
         if marks.steps == stage.start_step:
