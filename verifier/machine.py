@@ -36,6 +36,7 @@ from hypothesis.stateful import (
 
 from powercut.faultfs import FaultDevice, render_trace, tell_crash
 
+from .errors import SubjectError
 from .finders.crashes import Coverage, Finding, search_tape
 from .finders.recoveries import Recoveries
 from .registry import name_of
@@ -133,7 +134,7 @@ class StoreMachine(RuleBasedStateMachine):
 
         What it raises is a finding: a store must open after a power cut.
         """
-        raise NotImplementedError(f"{type(self).__qualname__} does not override make_store(device)")
+        raise SubjectError(f"{type(self).__qualname__} does not override make_store(device)")
 
     def _open_store(self, device: FaultDevice) -> Subject:
         subject = self.make_store(device)

@@ -26,7 +26,7 @@ WITNESS_LIMIT: Final = 1 << 14
 def witness_at(
     trace: Trace, law: str | Law, key: int, first: int, digits: Sequence[int], index: int
 ) -> Survivors | None:
-    """The digits at `index` of the content that `digits` lead to at `first`, of this key; None: none found."""
+    """The digits at `index` of the content of this key that `digits` lead to at `first`; None: not found."""
     law = Law.of(law)
     if law in (Law.POSIX, Law.POSIX_SPLIT):
         history = History(trace)

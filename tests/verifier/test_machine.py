@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import ClassVar
+from typing import Any, ClassVar
 from zlib import crc32
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from powercut.faultfs import FaultDevice
-from powercut.verifier.errors import HarnessError
+from powercut.verifier.errors import HarnessError, SubjectError
 from powercut.verifier.examples import FasterMachine, run_machine
 from powercut.verifier.machine import StoreMachine, StoreViolationError
 from powercut.verifier.runs.play import play
@@ -234,6 +234,21 @@ def test_importing_the_package_imports_nothing_heavy_and_its_machine_no_engine()
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["[]", "False"]
+
+
+def test_machine_without_a_store_or_over_half_a_store_is_an_error_and_no_finding() -> None:
+    class Bare(StoreMachine):
+        """It does not say how its store is made."""
+
+    class Missing(Snapshots):
+        apply: Any = None
+
+    for machine, told in (
+        (Bare, "Bare does not override make_store"),
+        (type("Machine", (SnapshotMachine,), {"store_class": Missing}), "apply cannot be called with"),
+    ):
+        with pytest.raises(SubjectError, match=told):
+            run_state_machine_as_test(machine, settings=_FEW)
 
 
 def test_public_names_are_found_and_others_are_not() -> None:

@@ -90,6 +90,7 @@ class FasterSubject:
             return session.rmw(key, issued.appended)
         if kind is Kind.INSERT:
             return session.insert(key, issued.value)
+        assert kind is Kind.DELETE, f"{kind.name} is not carried out here"
         return session.delete(key)
 
     def checkpoint(self) -> dict[int, int]:

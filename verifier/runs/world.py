@@ -17,6 +17,7 @@ from contextlib import suppress
 from powercut.faultfs import survivor_image
 from powercut.faultfs.faults.rot import Damage
 
+from ..errors import SubjectError
 from ..oracles.damage import Decay
 from ..oracles.faults import Doubts, settle
 from ..oracles.prefix import judge_report
@@ -76,6 +77,8 @@ class World:
         self.doubts.reopen(self.device.trace)
         try:
             subject = self.make_store(self.device)
+        except SubjectError:
+            raise  # There is no store.
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
             return self._fail("openable", Breach.UNOPENABLE, error) and self._abandon()
         if self.device.label == "OPEN":

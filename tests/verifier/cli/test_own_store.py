@@ -112,6 +112,23 @@ def test_planted_bug_of_a_store_is_found_where_the_engine_cannot_be_imported(hom
     assert tape.kernels == "interpreted"
 
 
+def test_tape_of_a_script_names_the_script(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        _LOG.replace("SYNC", "pass") + "\n\nif __name__ == '__main__':\n"
+        "    machine = LogMachine()\n    print(machine.tape().subject)\n"
+    )
+    path = os.pathsep.join(each for each in sys.path if each)
+    done = subprocess.run(
+        [sys.executable, "mine.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "mine:LogMachine\n"
+
+
 def test_tape_plays_over_the_store_it_names(home: Path) -> None:
     done = _powercut(home, "replay", "tape.json")
     assert done.returncode == 1, done.stderr

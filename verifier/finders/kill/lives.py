@@ -20,10 +20,11 @@ from typing import cast
 
 from powercut.faultfs import FaultDevice, Image
 
+from ...runs.play import play_eras
 from ...runs.world import World
 from ...spec.model import Issued
 from ...spec.subject import Bound, MakeStore
-from ...tapes.tape import KEYED, Era
+from ...tapes.tape import KEYED, Era, Tape
 from ...verdict import Verdict, Violation
 from .folder import FolderDevice, MakeDevice, Trap
 from .marks import Marks
@@ -64,7 +65,7 @@ class Beginning:
 def rehearse(beginning: Beginning, era: Era, make_store: MakeStore) -> World:
     """The era in the simulator; `verdict` says what is objected to."""
     world = beginning.world(make_store, FaultDevice(beginning.image))
-    _ = world.open() and all(world.step(operation) for operation in era.program) and world.inspect()
+    next(play_eras(world, Tape((era,), law=LAW)))  # And no further: it does not end here.
     return world
 
 
