@@ -16,8 +16,8 @@ cut between what was acknowledged and what was issued.
 Invariants
   1  a subject is checked as it is mounted, once for each class: that it has every method of Subject,
      every member of each capability of which it has one, and that each takes the arguments it is given
-  2  a public name one letter away from a member of a capability that the subject lacks is an error: a
-     misspelt method is never a weaker test
+  2  a public method one letter away from one of a capability that the subject lacks is an error, and so is
+     such an attribute: what is misspelt is never a weaker test
 """
 
 from __future__ import annotations
@@ -190,10 +190,13 @@ def _capabilities(subject: object) -> frozenset[type]:
                 _check_call(subject, name, member)
             elif callable(getattr(subject, name)):
                 raise SubjectError(f"{_named(subject)}: {name} is a method, and a property is expected")
-    absent = {name for each in CAPABILITIES if each not in has for name in _members(each)}
+    absent = {
+        name: member for each in CAPABILITIES if each not in has for name, member in _members(each).items()
+    }
     for name in sorted(names):
-        for meant in sorted(absent):
-            if len(meant) >= _SHORT and _is_misspelt(name, meant):
+        for meant, member in sorted(absent.items()):
+            is_alike = callable(member) == callable(getattr(subject, name))
+            if len(meant) >= _SHORT and is_alike and _is_misspelt(name, meant):
                 raise SubjectError(f"{_named(subject)} has {name}: is {meant} meant? Else name it otherwise")
     return frozenset(has)
 
