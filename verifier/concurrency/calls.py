@@ -27,18 +27,18 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from powercut.engine import Ticket
-
+from ..faster.seams import PendingTicket
+from ..faster.subject import FasterSubject
 from ..oracles.linear import Span, judge_linear
 from ..spec.model import Issued, Result, issue
-from ..spec.subject import FasterSubject
+from ..tapes.operations import KEYED, OPERATIONS, Lane
 from ..tapes.tape import KEYS_MAX, Kind, Operation
 from ..verdict import OK, Breach, Unknown, Verdict, Violation
 
 __all__ = ["FAR", "OF_SESSIONS", "Call", "Issuer", "Listing", "judge_lanes"]
 
-FAR: Final = frozenset({Kind.CHECKPOINT, Kind.START, Kind.TRUNCATE})  # In a lane of their own.
-OF_SESSIONS: Final = frozenset(Kind) - FAR - {Kind.REOPEN, Kind.STEP, Kind.FORK}
+FAR: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.FAR)
+OF_SESSIONS: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.SESSION)
 _NOBODY: Final = -1  # Who looks at a listing: no session, so that no cut holds its calls.
 _SINGLE: Final = {Kind.START_READ: Kind.READ, Kind.START_RMW: Kind.RMW}
 _MANY: Final = {Kind.UPSERT_MANY: Kind.UPSERT, Kind.READ_MANY: Kind.READ}
@@ -88,7 +88,7 @@ class Issuer:
         self.verdict: Verdict = OK
         self._subject = subject
         self._tick = tick
-        self._pending: dict[int, list[tuple[Call, Ticket]]] = {}
+        self._pending: dict[int, list[tuple[Call, PendingTicket]]] = {}
         self._tail = 0
         self._frozen: dict[
             bytes, bytes
@@ -111,7 +111,7 @@ class Issuer:
     def carry_out(self, operation: Operation) -> None:
         """One operation of a session, or a truncation."""
         kind = Kind(operation.kind)
-        if kind < Kind.CHECKPOINT:
+        if kind in KEYED:
             call = self._call(operation, kind)
             self._end([call], [self._subject.apply(call.issued)])
         elif kind in _SINGLE:

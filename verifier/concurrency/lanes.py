@@ -27,13 +27,13 @@ from typing import Final
 
 import msgspec
 
-from powercut.engine import InvariantError
 from powercut.faultfs import Event, FaultDevice, Image, survivor_image
 
 from ..faster.geometries import GEOMETRIES
+from ..faster.seams import InvariantError
 from ..faster.stepped import SteppedRuntime
+from ..faster.subject import FasterSubject
 from ..spec.model import session_name
-from ..spec.subject import FasterSubject
 from ..tapes.tape import Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .calls import FAR, OF_SESSIONS, Call, Issuer, Listing
@@ -41,7 +41,6 @@ from .schedule import Record, Scheduler, replay_schedule
 
 __all__ = [
     "FAR_LANE",
-    "SESSIONS",
     "Kept",
     "SessionsProgram",
     "SessionsRun",
@@ -50,7 +49,6 @@ __all__ = [
     "split",
 ]
 
-SESSIONS: Final = "sessions"  # The `subject` of a tape that is played here.
 _STRICT: Final = "strict"
 
 

@@ -25,12 +25,16 @@ from powercut.faultfs.faults.place import Place
 from powercut.faultfs.law.survival import choose, image_of
 from powercut.faultfs.states.branching import Exploration, explore
 from powercut.faultfs.states.enumeration import CrashState, Enumeration
+from powercut.faultfs.states.witness import witness_at
 
 from ..errors import HarnessError
-from ..faster.geometries import make_faster
-from ..runs.world import World, play
-from ..spec.history import Segment, crash_at, crash_index
+from ..registry import maker_of
+from ..runs.play import Stop, play, play_eras
+from ..runs.world import World
+from ..spec.history import Segment, crash_at
+from ..spec.spec import StoreMaker
 from ..spec.subject import MakeStore
+from ..tapes.kept import UnsupportedTapeError
 from ..tapes.tape import Crash, Era, Operation, Tape
 from ..verdict import Violation
 from .coverage import Content, Coverage, Tally
@@ -78,11 +82,14 @@ def search_tape(
     is_counted  decode every version vector too, and count those whose content was judged
     draws       version vectors drawn at each crash point that cannot be exhausted
 
-    Raises HarnessError for a store whose opening reads past its device: equal answers, equal outcomes.
+    Raises UnsupportedTapeError for faults and damage; HarnessError for a store whose opening reads past its
+    device: equal answers, equal outcomes.
     """
-    make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    recoveries = recoveries or Recoveries(make_store, tape.law, limit)
-    search = _Search(tape, make_store, recoveries, depth, limit, is_counted, draws)
+    if any(era.faults or era.damage for era in tape.eras):
+        raise UnsupportedTapeError("faults and damage: each has a search of its own")
+    maker = maker_of(tape, make_store)
+    recoveries = recoveries or Recoveries(maker, tape.law, limit)
+    search = _Search(tape, maker, recoveries, depth, limit, is_counted, draws)
     return search.coverage, search.run(start_step)
 
 
@@ -99,7 +106,7 @@ def exhaust(
     Stops at the first violation. Outcomes are kept from program to program.
     """
     coverage = Coverage()
-    recoveries = Recoveries(make_faster(geometry), law, limit)
+    recoveries = Recoveries(maker_of(Tape(geometry=geometry)), law, limit)
     for program in programs:
         tape = Tape((Era(program),), geometry, law)
         last = len(program) - 1 if program else None
@@ -118,7 +125,7 @@ class _Search:
     def __init__(
         self,
         tape: Tape,
-        make_store: MakeStore,
+        make_store: StoreMaker,
         recoveries: Recoveries,
         depth: int,
         limit: int,
@@ -138,35 +145,29 @@ class _Search:
     def run(self, start_step: int | None) -> Finding | None:
         opened, bounded = self._recoveries.opened, self._recoveries.bounded
         try:
-            for number, era in enumerate(self._tape.eras):
-                is_last = number == len(self._tape.eras) - 1
-                finding = self._run_era(era, start_step if is_last else None, is_last=is_last)
-                if finding is not None:
-                    return finding
-            return None
+            return self._run(start_step)
         finally:
             self.coverage.checked += self._recoveries.opened - opened
             self.coverage.bounded += self._recoveries.bounded - bounded
 
-    def _run_era(self, era: Era, start_step: int | None, *, is_last: bool) -> Finding | None:
+    def _run(self, start_step: int | None) -> Finding | None:
         world = self._world
-        is_fine = world.open() and all(world.step(operation) for operation in era.program)
-        if not (is_fine and world.inspect()):
-            assert isinstance(world.verdict, Violation)
-            return self._found([Era(era.program)], world.verdict)
-        if era.crash is None and not is_last:
-            self._eras.append(Era(era.program))
-            if world.close():
-                return None
-            assert isinstance(world.verdict, Violation)
-            return self._found([], world.verdict)
-        finding = self._judge_segment(era, self._start(start_step, era))
-        if finding is not None or is_last:
-            return finding
-        crash = era.crash or Crash()
-        world.cut(crash_index(world.segment.trace, crash), crash.survivors, self._tape.law)
-        self._eras.append(Era(era.program, crash))
-        return None
+        for stop in play_eras(world, self._tape):
+            finding = self._look(stop, start_step if stop.is_last else None)
+            if finding is not None or stop.is_last:
+                return finding
+            self._eras.append(Era(stop.era.program, stop.era.crash))
+        assert isinstance(world.verdict, Violation), "an era ended well, and no other came"
+        return self._found([], world.verdict)
+
+    def _look(self, stop: Stop, start_step: int | None) -> Finding | None:
+        """An era that is about to end: whether it went well, and every crash state of a segment that ends."""
+        if not stop.is_fine:
+            assert isinstance(self._world.verdict, Violation)
+            return self._found([Era(stop.era.program)], self._world.verdict)
+        if stop.era.crash is None and not stop.is_last:
+            return None
+        return self._judge_segment(stop.era, self._start(start_step, stop.era))
 
     def _start(self, start_step: int | None, era: Era) -> int:
         segment = self._world.segment
@@ -289,10 +290,10 @@ class _Search:
 
     def _way(self, segment: Segment, era: Era, state: Content, moment: int, path: list[Nested]) -> list[Era]:
         """The eras that lead to a state at a moment at which it is legal, and on through cut openings."""
-        law, limit = self._tape.law, self._limit
-        then = crash_states(segment.trace, law, start=moment, stop=moment, limit=limit)
-        witness: Content = next((each for each in then if each.key == state.key), state)
-        way = [Era(era.program, crash_at(segment.trace, witness.index, witness.digits))]
+        index, digits = state.index, state.digits
+        then = witness_at(segment.trace, self._tape.law, state.key, index, digits, moment)
+        index, digits = (index, digits) if then is None else (moment, then)
+        way = [Era(era.program, crash_at(segment.trace, index, digits))]
         for nested in path:
             way.append(Era((), crash_at(self._opening_trace(way), nested.index, nested.digits)))
         return [*way, Era()]

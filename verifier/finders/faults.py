@@ -27,17 +27,19 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from powercut.engine import EngineError, InvariantError
 from powercut.faultfs import Effect, EventKind, Fault, FaultDevice, Image, Plan, crash_states
 from powercut.faultfs.faults.plan import HALF, calls_of
 from powercut.faultfs.states.enumeration import CrashState
+from powercut.faultfs.states.witness import witness_at
 
-from ..faster.geometries import make_faster
 from ..oracles.faults import damaged_at, fired, owed_at
 from ..oracles.structure import audit, judge_probe
-from ..runs.world import World, play
-from ..spec.history import Segment, crash_at, crash_index
-from ..spec.subject import MakeStore
+from ..registry import maker_of
+from ..runs.play import play, play_eras
+from ..runs.world import World
+from ..spec.history import Segment, crash_at
+from ..spec.spec import StoreMaker
+from ..spec.subject import MakeStore, mount
 from ..tapes.programs import random_program
 from ..tapes.tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
@@ -129,11 +131,12 @@ def sweep(
     before   eras without faults that come first: what they leave is what the first opening finds
     """
     coverage = Coverage()
-    recoveries = Recoveries(make_faster(geometry), law, limit)
+    maker = maker_of(Tape(geometry=geometry))
+    recoveries = Recoveries(maker, law, limit)
     for template in templates:
         for fault in _series(template):
             tape = Tape((*before, Era(program, faults=fault.digits), Era()), geometry, law)
-            strike = _Strike(tape, make_faster(geometry), recoveries, limit)
+            strike = _Strike(tape, maker, recoveries, limit)
             finding = strike.run()
             coverage.merge(strike.coverage)
             if finding is not None:
@@ -147,8 +150,8 @@ def search_strike(
     tape: Tape, *, limit: int = LIMIT, make_store: MakeStore | None = None
 ) -> tuple[Coverage, Finding | None]:
     """Play a tape with a fault plan; then every power cut behind what fired."""
-    make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    strike = _Strike(tape, make_store, Recoveries(make_store, tape.law, limit), limit)
+    maker = maker_of(tape, make_store)
+    strike = _Strike(tape, maker, Recoveries(maker, tape.law, limit), limit)
     finding = strike.run()
     return strike.coverage, finding
 
@@ -157,8 +160,8 @@ def search_again(
     tape: Tape, *, limit: int = LIMIT, make_store: MakeStore | None = None
 ) -> tuple[Tape | None, int]:
     """The tape's programs with its last fault at any call: one that shows a violation, and how many runs."""
-    make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    recoveries = Recoveries(make_store, tape.law, limit)
+    maker = maker_of(tape, make_store)
+    recoveries = Recoveries(maker, tape.law, limit)
     places = [place for place, era in enumerate(tape.eras) if era.faults]
     if not places:
         return None, 0
@@ -170,7 +173,7 @@ def search_again(
         runs += 1
         struck = replace(era, faults=Plan(*others, fault).digits, crash=None)
         eras = (*tape.eras[:place], struck, *tape.eras[place + 1 :])
-        strike = _Strike(replace(tape, eras=eras), make_store, recoveries, limit)
+        strike = _Strike(replace(tape, eras=eras), maker, recoveries, limit)
         finding = strike.run()
         runs += strike.coverage.checked
         if finding is not None:
@@ -224,7 +227,7 @@ def _may_matter(era: Era) -> bool:
 class _Strike:
     """One run with a fault in its plan."""
 
-    def __init__(self, tape: Tape, make_store: MakeStore, recoveries: Recoveries, limit: int) -> None:
+    def __init__(self, tape: Tape, make_store: StoreMaker, recoveries: Recoveries, limit: int) -> None:
         eras = tape.eras if not tape.eras[-1].faults else (*tape.eras, Era())
         self.coverage = Coverage(programs=1)
         self._tape = replace(tape, eras=eras)
@@ -251,38 +254,28 @@ class _Strike:
         return all(plan.reached.get(name, 0) <= fault.number for plan in self._plans)
 
     def _run(self) -> Finding | None:
-        world = self._world
-        for place, era in enumerate(self._tape.eras):
-            is_last = place == len(self._tape.eras) - 1
-            world.doubts.arm(world.device, era.faults)
-            plan = world.doubts.plan
-            is_fine = world.open() and all(world.step(operation) for operation in era.program)
-            is_fine = is_fine and world.inspect() and (not is_last or world.probe())
-            if is_fine and era.crash is not None and not era.faults:
-                index = crash_index(world.segment.trace, era.crash)
-                world.cut(index, era.crash.survivors, self._tape.law)
-                continue
-            if is_fine and era.faults:
-                finding = self._cut(place, era)
+        world, ended = self._world, list[Segment]()
+        try:
+            for stop in play_eras(world, self._tape, ended):
+                if not stop.era.faults:
+                    continue
+                self._plans.append(world.doubts.plan)
+                finding = self._cut(stop.place, stop.era) if stop.is_fine else None
                 if finding is not None:
                     return finding
-            is_fine = is_fine and world.close()
-            if era.faults:
-                self._plans.append(plan)
-                self._count(plan)
-            if not is_fine:
-                assert isinstance(world.verdict, Violation)
-                return Finding(self._tape, world.verdict)
-        return None
+        finally:  # The end of an era makes calls too.
+            self._count([*ended, world.segment])
+        return Finding(self._tape, world.verdict) if isinstance(world.verdict, Violation) else None
 
-    def _count(self, plan: Plan) -> None:
-        seen = Coverage(fired=dict(plan.fired))
-        seen.reached.update(plan.reached)
-        for event in self._world.segment.trace.events:
-            if event.kind is EventKind.FAULT:
-                what = f"struck {event.target.lower()} {event.name.partition('-')[0]}".rstrip()
-                seen.reached[what] = seen.reached.get(what, 0) + 1
-        self.coverage.merge(seen)
+    def _count(self, segments: Iterable[Segment]) -> None:
+        reached = self.coverage.reached
+        for plan in self._plans:
+            self.coverage.merge(Coverage(reached=dict(plan.reached), fired=dict(plan.fired)))
+        for segment in segments:
+            for event in segment.trace.events:
+                if event.kind is EventKind.FAULT:
+                    what = f"struck {event.target.lower()} {event.name.partition('-')[0]}".rstrip()
+                    reached[what] = reached.get(what, 0) + 1
 
     # -- the power cut behind it -----------------------------------------------------------------------
 
@@ -324,23 +317,27 @@ class _Strike:
 
     def _refuses(self, image: Image) -> bool:
         """Whether what the store raises of this content is a refusal, and no accident."""
+        errors = self._make_store.spec.errors
         try:
-            subject = self._make_store(FaultDevice(image))
-            content = subject.read_all()
-            audit(subject)
-        except InvariantError:
-            return False
+            mounted = mount(self._make_store(FaultDevice(image)))
+            content = mounted.subject.read_all()
+            audit(mounted)
         except Exception as error:  # noqa: BLE001 (which kind it is, is the question)
-            return isinstance(error, EngineError)
-        probed = judge_probe(subject, content)
+            return isinstance(error, errors.refusals) and not isinstance(error, errors.invariants)
+        probed = judge_probe(mounted, content, errors)
         return probed is None or probed.breach is Breach.UNOPENABLE
 
     def _found(self, place: int, era: Era, state: CrashState, verdict: Violation) -> Finding:
-        """The tape of a violation, at the first or the last moment at which its content is legal."""
+        """The tape of a violation, at the first or the last moment at which its content is legal.
+
+        One of them shows it: what is objected to is either something that had not been issued at the first,
+        or something that was acknowledged by the last.
+        """
         trace = self._world.segment.trace
         moments = [(state.index, state.digits)]
-        then = crash_states(trace, self._tape.law, start=state.last, stop=state.last, limit=self._limit)
-        moments += [(state.last, each.digits) for each in then if each.key == state.key]
+        then = witness_at(trace, self._tape.law, state.key, state.index, state.digits, state.last)
+        if then is not None:
+            moments.append((state.last, then))
         tapes = []
         for index, digits in moments:
             cut = replace(era, crash=crash_at(trace, index, digits))

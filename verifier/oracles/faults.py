@@ -1,11 +1,12 @@
 """Doubts: what a run may and may not do once a fault of its plan has fired.
 
-    excused     an EngineError of a call in which a fault fired that an error may answer; PoisonedError once
-                the store is poisoned; any EngineError once the medium is damaged; never an InvariantError
+    excused     a refusal (of `spec.Errors`) in a call in which a fault fired that an error may answer; once
+                the store is poisoned, what says so; any refusal once the medium is damaged; never a broken
+                invariant
     in doubt    an operation that raised has its effect or none: the content then must be one of the two, and
                 from there on there is one model again. Where nothing can be read, the next recovery must
                 give one of the two
-    poisoned    after a sync that was told to have failed, and after any PoisonedError, every entry says so
+    poisoned    after a sync that was told to have failed, and after any error that says so, every entry does
     owed        what was acknowledged, at a power cut as on a clean reopening; after a sync that lied and a
                 power cut, what was acknowledged before it
 
@@ -29,10 +30,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
-from powercut.engine import EngineError, InvariantError, PoisonedError
 from powercut.faultfs import Effect, EventKind, FaultDevice, Image, Plan, PlannedDevice, Trace
 
 from ..spec.model import Issued, apply
+from ..spec.spec import Errors
 from ..spec.subject import Bound
 from ..tapes.tape import Kind
 from ..verdict import OK, Breach, Verdict, Violation
@@ -85,7 +86,8 @@ def damaged_at(trace: Trace) -> int:
 class Doubts:
     """What is excused, in doubt and owed in one run. Of a run without faults, nothing."""
 
-    def __init__(self, *, has_faults: bool = False) -> None:
+    def __init__(self, errors: Errors, *, has_faults: bool = False) -> None:
+        self.errors = errors
         self.has_faults = has_faults
         self.is_poisoned = False
         self.is_damaged = False
@@ -128,13 +130,16 @@ class Doubts:
 
     def excuses(self, error: Exception) -> bool:
         """Whether the call that began may end in this error; a poisoned store is known from here on."""
-        if not self.has_faults or not isinstance(error, EngineError) or isinstance(error, InvariantError):
+        errors = self.errors
+        if not self.has_faults or isinstance(error, errors.invariants):
+            return False
+        if not isinstance(error, errors.refusals):
             return False
         effects = self._look()
         was_poisoned = self.is_poisoned
-        self.is_poisoned |= isinstance(error, PoisonedError)
+        self.is_poisoned |= isinstance(error, errors.poisoned)
         if was_poisoned:
-            return isinstance(error, PoisonedError)
+            return isinstance(error, errors.poisoned or errors.refusals)
         return self.is_damaged or bool(effects & _TOLD)
 
     def judge_return(self, *, is_entry: bool) -> Verdict:
@@ -180,7 +185,8 @@ class Doubts:
 
     def cut(self, trace: Trace, index: int) -> int:
         """The power goes at `index`; up to which index what was acknowledged is owed."""
-        self.is_damaged |= damaged_at(trace) < index
+        # What struck after the cut never happened; and what was read wrong was no damage of the medium.
+        self.is_damaged = self.is_damaged_before or damaged_at(trace) < index
         self.is_damaged_before = self.is_damaged
         return owed_at(trace, index, is_cut=True)
 

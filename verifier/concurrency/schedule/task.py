@@ -7,8 +7,7 @@ from contextlib import suppress
 
 import greenlet
 
-from powercut.engine import InvariantError
-
+from ...faster.seams import InvariantError
 from ...verdict import Breach, Violation
 from .record import Record
 

@@ -29,9 +29,7 @@ from typing import Final
 
 import greenlet
 
-from powercut.engine.kernels import atomics
-from powercut.engine.runtime import Ticket
-
+from ...faster.seams import Ticket, atomics
 from ...verdict import OK, Breach, Verdict, Violation
 from .codes import Codes
 from .lock import Lock
