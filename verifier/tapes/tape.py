@@ -71,6 +71,8 @@ class Kind(IntEnum):
     ITEMS = 17  # All live keys.
     SCAN = 18  # The log's records.
 
+    __hash__ = int.__hash__  # That of its name is a function of Python.
+
 
 # What means nothing to sessions one after another.
 BESIDE: Final = frozenset({Kind.FORK, *(kind for kind in Kind if kind >= Kind.START_READ)})
