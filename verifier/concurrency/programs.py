@@ -30,7 +30,9 @@ from msgspec.structs import replace
 from ..tapes.tape import KEYS_MAX, SIZES, Era, Kind, Operation, Tape
 from ..verdict import Violation
 from .calls import OF_SESSIONS
-from .lanes import SESSIONS, Kept, SessionsProgram
+from .ends import Kept
+from .grounds import repeated
+from .lanes import SESSIONS
 from .schedule import Bounded, Exploration, Pct, RandomWalk, Strategy, explore, shrink_switches
 
 __all__ = [
@@ -324,13 +326,15 @@ class Searched:
     verdict: Violation | None = None
 
 
-def search_lanes(tape: Tape, strategies: Sequence[Strategy], schedules: int) -> Searched:
-    """Run the tape's program under the strategies' schedules until one fails; its shortest schedule."""
-    kept = Kept()
+def search_lanes(
+    tape: Tape, strategies: Sequence[Strategy], schedules: int, ends: set[bytes] | None = None
+) -> Searched:
+    """Run the tape's program under the strategies' schedules until one fails; its shortest schedule.
 
-    def make() -> SessionsProgram:
-        return SessionsProgram(tape, kept)
-
+    ends   hashes of ends of runs that are known to stand
+    """
+    kept = Kept(ends=ends)
+    make = repeated(tape, kept)
     found = explore(make, strategies, schedules)
     searched = Searched(found, dict(kept.reached))
     searched.is_complete = all(isinstance(each, Bounded) and each.is_complete for each in strategies)
