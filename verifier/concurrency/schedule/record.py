@@ -112,7 +112,7 @@ class Record:
         touched: dict[int, set[int]] = {}
         for task, codes in runs:
             touched.setdefault(task, set()).update(codes)
-        place = _contended(map(frozenset, touched.values()))
+        place = dict(_contended(tuple(map(frozenset, touched.values()))))
         told = []
         for task, codes in runs:
             for code in [code for code in codes if code in place]:
@@ -142,7 +142,8 @@ class Record:
         return {task: [self.describe(code) for code in seen[task]] for task in sorted(seen)}
 
 
-def _contended(touched: Iterable[frozenset[int]]) -> dict[int, int]:
+@lru_cache(maxsize=1024)  # Schedules of a program differ in the order of accesses, and seldom in which.
+def _contended(touched: tuple[frozenset[int], ...]) -> dict[int, int]:
     """Codes of accesses to cells that two tasks touch and one of them writes, each with its first place.
 
     touched   the codes of each task
@@ -162,7 +163,7 @@ def _contended(touched: Iterable[frozenset[int]]) -> dict[int, int]:
     return places
 
 
-@lru_cache(maxsize=1024)  # Schedules of a program differ in the order of accesses, and seldom in which.
+@lru_cache(maxsize=1024)
 def _cells(codes: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
     """(cells accessed, cells written). A mark writes nothing: its code is even."""
     return frozenset(code >> 1 for code in codes), frozenset(code >> 1 for code in codes if code & 1)
