@@ -25,6 +25,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +42,8 @@ __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection
 
 OPERATIONS_MAX: Final = 6
 PROGRAMS_MAX: Final = 6_000
-LIMIT_SECONDS: Final = 90  # Processor time of one child.
+# Processor time of one child: a cap for a bug that goes round in circles, far above the work of any hunt.
+LIMIT_SECONDS: Final = 900
 
 Answer = dict[str, Any]
 
@@ -68,13 +70,21 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def kill(
-    name: str, *, seed: int, programs_max: int = PROGRAMS_MAX, limit_seconds: int = LIMIT_SECONDS
+    name: str,
+    *,
+    seed: int,
+    programs_max: int = PROGRAMS_MAX,
+    limit_seconds: int = LIMIT_SECONDS,
+    deadline: float = inf,
 ) -> Row:
-    """Hunt the named bug down. Raises KeyError where the bank has none of that name."""
+    """Hunt the named bug down. Raises KeyError where the bank has none of that name.
+
+    deadline   a moment of the monotonic clock; a hunt that has not ended by then is not decided
+    """
     mutant = find(name)
     server = _IDLE.pop() if _IDLE else _Server()
     try:
-        row = _hunt(server, mutant, seed, programs_max, limit_seconds)
+        row = _hunt(server, mutant, seed, programs_max, limit_seconds, deadline)
     except BaseException:
         server.close()
         raise
@@ -95,13 +105,17 @@ def matrix(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
-def _hunt(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int) -> Row:
+def _hunt(
+    server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int, deadline: float
+) -> Row:
     before = server.cpu_seconds
-    row = _ask_all(server, mutant, seed, programs_max, limit_seconds)
+    row = _ask_all(server, mutant, seed, programs_max, limit_seconds, deadline)
     return msgspec.structs.replace(row, cpu_seconds=round(server.cpu_seconds - before, 3))
 
 
-def _ask_all(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int) -> Row:
+def _ask_all(
+    server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int, deadline: float
+) -> Row:
     common: Answer = {
         "oracle": mutant.oracle,
         "breach": mutant.breach,
@@ -109,10 +123,11 @@ def _ask_all(server: _Server, mutant: Mutant, seed: int, programs_max: int, limi
         "preemptions": mutant.preemptions,
         "around": mutant.around,
         "limit_seconds": limit_seconds,
+        "deadline": None if deadline == inf else deadline,
     }
     chase = {"task": "chase", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}
     if mutant.search == SCHEDULES:
-        chase["survey"] = server.survey(mutant.name, limit_seconds)
+        chase["survey"] = server.survey(mutant.name, limit_seconds, common["deadline"])
     unknown, found = server.ask(chase)
     if unknown or not found["operations"]:
         others = found.get("others", {})
@@ -169,7 +184,7 @@ class _Server:
         self.cpu_seconds = 0.0
         self._hunts = 0  # Among schedules.
         self._surveys: Answer | None = None
-        home = str(Path(__file__).resolve().parents[2])
+        home = str(Path(__file__).parents[3])  # Where the package powercut is found.
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         # It keeps for life what is held back at birth: Ctrl-C is for this process to tell.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -196,14 +211,15 @@ class _Server:
         self.cpu_seconds += answer["cpu_seconds"]
         return answer["unknown"], answer["result"] or {}
 
-    def survey(self, bug: str, limit_seconds: int) -> Answer | None:
+    def survey(self, bug: str, limit_seconds: int, deadline: float | None = None) -> Answer | None:
         """What the bug need not be looked for in, told of the unchanged code; None: that is not known.
 
         To find out costs as much as a hunt, for all bugs at once. So it is asked when a second one is hunted.
         """
         self._hunts += 1
         if self._surveys is None and self._hunts > 1 and IS_WATCHING:
-            unknown, surveys = self.ask({"task": "survey", "bug": "", "limit_seconds": limit_seconds})
+            limits = {"limit_seconds": limit_seconds, "deadline": deadline}
+            unknown, surveys = self.ask({"task": "survey", "bug": "", **limits})
             self._surveys = None if unknown else surveys
         return None if self._surveys is None else self._surveys.get(bug)
 
