@@ -80,7 +80,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/spec": (("model",), ("subject",), ("history", "spec")),
     "verifier/oracles": (("prefix", "linear", "damage"), ("structure", "faults")),
     "verifier/faster": (("inspection", "seams", "stepped", "subject"), ("geometries",)),
-    "verifier/concurrency": (("calls", "schedule"), ("lanes",), ("programs",)),
+    "verifier/concurrency": (("calls", "schedule", "ends"), ("lanes",), ("grounds",), ("programs",)),
     "verifier/runs": (("run",), ("world",), ("play",)),
     "verifier/finders": (
         ("recoveries", "sites", "kill", "stress"),
@@ -101,7 +101,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/finders/stress": (("stamps",), ("ledger",), ("judge",), ("writer",), ("life",), ("campaign",)),
     "verifier/reducing": (("passes",), ("shrink", "mend")),
     "verifier/telling": (("comparison", "timeline"), ("report",)),
-    "verifier/mutants": (("planted",), ("bank", "hunts"), ("hook", "hunt"), ("server",)),
+    "verifier/mutants": (("planted",), ("bank",), ("hook",), ("reach",), ("hunts",), ("hunt",), ("server",)),
     "verifier/mutants/bank": (
         ("durability", "prefix", "boundaries", "operations", "faults", "damage", "schedule", "truncation"),
     ),

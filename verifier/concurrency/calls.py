@@ -19,8 +19,9 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations
 from math import inf
 from typing import Final
@@ -137,8 +138,7 @@ class Issuer:
         """The next call of a session, on the key that is `ahead` of the operation's."""
         session = operation.session
         serial = self.issued[session] = self.issued.get(session, 0) + 1
-        operation = replace(operation, kind=kind, key=(operation.key + ahead) % KEYS_MAX)
-        self.calls.append(Call(issue(operation, serial), self._tick()))
+        self.calls.append(Call(_issued(operation, kind, ahead, serial), self._tick()))
         return self.calls[-1]
 
     def _end(self, calls: Sequence[Call], results: Sequence[Result]) -> None:
@@ -233,6 +233,16 @@ class Issuer:
 
     # -- oracles -----------------------------------------------------------------------------------
 
+    def told(self) -> tuple[Hashable, ...]:
+        """All that is judged, as a value."""
+        calls = [(call.issued, call.invoked, call.returned, call.result) for call in self.calls]
+        listings = [
+            (each.kind, each.invoked, each.returned, tuple(each.values.items()), tuple(each.others))
+            for each in self.listings
+        ]
+        frozen = tuple(self._frozen.items())
+        return tuple(calls), tuple(listings), tuple(self.truncations), frozen, self.verdict
+
     def _object(self, detail: str) -> None:
         if self.verdict == OK:
             self.verdict = Violation("linearizable", Breach.WRONG_RESULT, detail)
@@ -272,6 +282,11 @@ class Issuer:
             if here[key] not in written | {span.result for span in own}:
                 return verdict
         return OK
+
+
+@lru_cache(maxsize=1 << 12)  # A program's schedules issue the same again and again.
+def _issued(operation: Operation, kind: Kind, ahead: int, serial: int) -> Issued:
+    return issue(replace(operation, kind=kind, key=(operation.key + ahead) % KEYS_MAX), serial)
 
 
 def judge_lanes(

@@ -31,7 +31,8 @@ from ..tapes.operations import BESIDE, OPERATIONS
 from ..tapes.tape import KEYS_MAX, SESSIONS, SIZES, Era, Kind, Operation, Tape
 from ..verdict import Violation
 from .calls import OF_SESSIONS
-from .lanes import Kept, SessionsProgram
+from .ends import Kept
+from .grounds import repeated
 from .schedule import Bounded, Exploration, Pct, RandomWalk, Strategy, explore, shrink_switches
 
 __all__ = [
@@ -318,13 +319,15 @@ class Searched:
     verdict: Violation | None = None
 
 
-def search_lanes(tape: Tape, strategies: Sequence[Strategy], schedules: int) -> Searched:
-    """Run the tape's program under the strategies' schedules until one fails; its shortest schedule."""
-    kept = Kept()
+def search_lanes(
+    tape: Tape, strategies: Sequence[Strategy], schedules: int, ends: set[bytes] | None = None
+) -> Searched:
+    """Run the tape's program under the strategies' schedules until one fails; its shortest schedule.
 
-    def make() -> SessionsProgram:
-        return SessionsProgram(tape, kept)
-
+    ends   hashes of ends of runs that are known to stand
+    """
+    kept = Kept(ends=ends)
+    make = repeated(tape, kept)
     found = explore(make, strategies, schedules)
     searched = Searched(found, dict(kept.reached))
     searched.is_complete = all(isinstance(each, Bounded) and each.is_complete for each in strategies)

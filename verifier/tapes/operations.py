@@ -52,6 +52,8 @@ class Kind(IntEnum):
     ITEMS = 17  # All live keys.
     SCAN = 18  # The log's records.
 
+    __hash__ = int.__hash__  # That of its name is a function of Python.
+
 
 class Written(Protocol):
     """What an effect sees of an operation that was issued."""

@@ -2,6 +2,7 @@
 
     chase    search programs in size order for a violation of the kind expected; shrink it
     replay   play one tape; verdict and digest
+    survey   which programs run what each bug edits (`reach`); with no bug planted
 
 The order: every program of one step, then two; those with a second life; those around one checkpoint
 taken apart into its steps; those in which pages turn; those in which values outgrow their place; every
@@ -36,12 +37,13 @@ from ...runs.play import play
 from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
+from ..bank import BANK
 from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, SCHEDULES
 from .contract import judge_device
 from .damage import chase_damage
 from .faults import chase_faults
 from .order import likely_first
-from .schedule import chase_schedules
+from .schedule import chase_schedules, survey_schedules
 
 __all__ = [
     "answer",
@@ -67,6 +69,8 @@ def answer(request: Answer) -> bytes:
     """Do what the server was asked; the result as JSON."""
     if request["task"] == "replay":
         return msgspec.json.encode(_replay(request))
+    if request["task"] == "survey":
+        return msgspec.json.encode(survey_schedules([bug for bug in BANK if bug.search == SCHEDULES]))
     return msgspec.json.encode(_CHASES[request["search"]](request))
 
 
