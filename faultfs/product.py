@@ -61,13 +61,15 @@ class Product:
 
     def alternatives(self, index: int) -> list[int]:
         """For each digit at this index, how many choices there are besides the base."""
-        return [len(chain.legal(index)) - 1 for chain in self.history.pending(index)]
+        window = self.history.at(index)
+        return [len(window.legal[chain]) - 1 for chain in window.pending]
 
     def file_legal(self, index: int, inode: int) -> int:
         """How many version vectors the chains of one file have at this index."""
-        count = len(self.history.sizes[inode].legal(index))
-        for chain in self.history.sectors[inode].values():
-            count *= len(chain.legal(index))
+        window, count = self.history.at(index), 1
+        for chain in window.open:
+            if chain.inode == inode:
+                count *= len(window.legal[chain])
         return count
 
     def names_legal(self, index: int) -> int:
@@ -77,6 +79,8 @@ class Product:
         no rename couples cost nothing.
         """
         steps = self.history.pending_name_steps(index)
+        if not steps:
+            return 1
         last_use = {chain: at for at, step in enumerate(steps) for chain, _ in step.moves}
         frontier: dict[frozenset[AnyChain], int] = {frozenset(): 1}
         for at, step in enumerate(steps):
@@ -119,8 +123,9 @@ class Product:
     def _name_state(self, index: int, moved: dict[AnyChain, int], spent: int) -> NameState:
         last, bindings = UNLIMITED, []
         choice: dict[AnyChain, int] = {}
+        legal = self.history.at(index).legal
         for name, chain in sorted(self.history.names.items()):
-            version = choice[chain] = moved.get(chain, chain.legal(index)[0])
+            version = choice[chain] = moved[chain] if chain in moved else legal[chain][0]
             last = min(last, chain.kills[version] - 1)
             if chain.values[version] != NO_FILE:
                 bindings.append((name, chain.values[version]))
@@ -184,7 +189,8 @@ class Product:
         """The sizes of a file, the base first."""
         sizes = self.history.sizes[inode]
         root = (index, newest)
-        for size, last, spent, choice in self._options(sizes, sizes.legal(index), sizes.values, newest):
+        legal = self.history.at(index).legal[sizes]
+        for size, last, spent, choice in self._options(sizes, legal, sizes.values, newest):
             yield size, last, spent, root if choice is None else (root, *choice), {}
 
     def _layers(
@@ -201,7 +207,7 @@ class Product:
     def _sector_options(
         self, index: int, chain: Chain[bytes], visible: int, newest: bool, floor: int
     ) -> list[Option]:
-        legal = chain.legal(index)
+        legal = self.history.at(index).legal[chain]
         if floor > legal[0]:
             legal = range(floor, legal.stop)
         keys = {version: self.sector_key(chain, version, visible) for version in legal}
@@ -277,8 +283,9 @@ def versions_of(history: History, inode: int, trail: Any) -> dict[AnyChain, int]
         trail, chain, version = trail
         chosen.setdefault(chain, version)  # What was chosen later stands before what was chosen earlier.
     index, newest = trail
+    window = history.at(index)
     for chain in history.file_chains(inode):
-        legal = chain.legal(index)
+        legal = window.legal[chain]
         chosen.setdefault(chain, legal[-1] if newest else legal[0])
     return chosen
 
