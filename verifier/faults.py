@@ -298,7 +298,8 @@ class _Strike:
         for state in states:
             verdict = self._judge(segment, state, keys)
             if isinstance(verdict, Violation):
-                return self._found(place, era, state, verdict)
+                last = states.witness(state.key, state.last)
+                return self._found(place, era, [state, last] if last else [state], verdict)
         self.coverage.distinct += len(keys)
         return None
 
@@ -335,15 +336,12 @@ class _Strike:
         probed = judge_probe(subject, content)
         return probed is None or probed.breach is Breach.UNOPENABLE
 
-    def _found(self, place: int, era: Era, state: CrashState, verdict: Violation) -> Finding:
+    def _found(self, place: int, era: Era, moments: Iterable[CrashState], verdict: Violation) -> Finding:
         """The tape of a violation, at the first or the last moment at which its content is legal."""
         trace = self._world.segment.trace
-        moments = [(state.index, state.digits)]
-        then = crash_states(trace, self._tape.law, start=state.last, stop=state.last, limit=self._limit)
-        moments += [(state.last, each.digits) for each in then if each.key == state.key]
         tapes = []
-        for index, digits in moments:
-            cut = replace(era, crash=crash_at(trace, index, digits))
+        for state in moments:
+            cut = replace(era, crash=crash_at(trace, state.index, state.digits))
             tapes.append(replace(self._tape, eras=(*self._tape.eras[:place], cut, Era())))
         shown = (tape for tape in tapes if verdict.is_same_kind(play(tape, self._make_store).verdict))
         return Finding(next(shown, tapes[0]), verdict)
