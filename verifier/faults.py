@@ -28,16 +28,15 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine import EngineError, InvariantError
-from faultfs import Effect, EventKind, Fault, FaultDevice, Image, Plan, crash_states
+from faultfs import Effect, EventKind, Fault, Plan, crash_states
 from faultfs.enumeration import CrashState
 from faultfs.plan import HALF, calls_of
 
 from .crashes import Coverage, Finding
-from .doubts import damaged_at, fired, owed_at
+from .doubts import Firings
 from .geometries import make_faster
 from .history import Segment, crash_at, crash_index
 from .programs import random_program
-from .queries import audit, judge_probe
 from .recoveries import Outcome, Recoveries
 from .subjects import MakeStore
 from .tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
@@ -289,31 +288,34 @@ class _Strike:
     def _cut(self, place: int, era: Era) -> Finding | None:
         """Judge every content that a power cut after the first firing leaves."""
         segment = self._world.segment
-        first = next((index for index, _, _ in fired(segment.trace)), None)
-        if first is None or not self._limit or not _may_matter(era):
+        firings = Firings(segment.trace)
+        if not firings.all or not self._limit or not _may_matter(era):
             return None
-        states = crash_states(segment.trace, self._tape.law, start=first + 1, limit=self._limit)
+        start = firings.all[0][0] + 1
+        states = crash_states(segment.trace, self._tape.law, start=start, limit=self._limit)
         self.coverage.bounded += states.bounded_points
         keys: set[tuple[int, int, int]] = set()
         for state in states:
-            verdict = self._judge(segment, state, keys)
+            verdict = self._judge(segment, firings, state, keys)
             if isinstance(verdict, Violation):
                 last = states.witness(state.key, state.last)
                 return self._found(place, era, [state, last] if last else [state], verdict)
         self.coverage.distinct += len(keys)
         return None
 
-    def _judge(self, segment: Segment, state: CrashState, keys: set[tuple[int, int, int]]) -> Verdict:
+    def _judge(
+        self, segment: Segment, firings: Firings, state: CrashState, keys: set[tuple[int, int, int]]
+    ) -> Verdict:
         outcome = self._recoveries.of(state, 0)
         history = segment.issued_by(state.first)
         # Not monotone: after a second damage nothing is owed any more. It may be there at either moment.
-        owed = max(owed_at(segment.trace, at, is_cut=True) for at in (state.first, state.last))
+        owed = max(firings.owed_at(at, is_cut=True) for at in (state.first, state.last))
         acks = sum(index <= owed for index, _ in segment.acks)
         keys.add((state.key, len(history), acks))
         doubts = self._world.doubts
         if isinstance(outcome.error, Violation):
-            is_damaged = doubts.is_damaged_before or damaged_at(segment.trace) < state.first
-            return OK if is_damaged and self._refuses(state.image) else outcome.error
+            is_damaged = doubts.is_damaged_before or firings.damaged_at < state.first
+            return OK if is_damaged and _is_refusal(outcome) else outcome.error
         known = (id(outcome), len(history), acks)
         if known not in self._verdicts:
             self._outcomes.append(outcome)
@@ -322,19 +324,6 @@ class _Strike:
                 history, acked, outcome.recovered, outcome.content
             )
         return self._verdicts[known]
-
-    def _refuses(self, image: Image) -> bool:
-        """Whether what the store raises of this content is a refusal, and no accident."""
-        try:
-            subject = self._make_store(FaultDevice(image))
-            content = subject.read_all()
-            audit(subject)
-        except InvariantError:
-            return False
-        except Exception as error:  # noqa: BLE001 (which kind it is, is the question)
-            return isinstance(error, EngineError)
-        probed = judge_probe(subject, content)
-        return probed is None or probed.breach is Breach.UNOPENABLE
 
     def _found(self, place: int, era: Era, moments: Iterable[CrashState], verdict: Violation) -> Finding:
         """The tape of a violation, at the first or the last moment at which its content is legal."""
@@ -345,3 +334,10 @@ class _Strike:
             tapes.append(replace(self._tape, eras=(*self._tape.eras[:place], cut, Era())))
         shown = (tape for tape in tapes if verdict.is_same_kind(play(tape, self._make_store).verdict))
         return Finding(next(shown, tapes[0]), verdict)
+
+
+def _is_refusal(outcome: Outcome) -> bool:
+    """Whether what the store raised of a content is a refusal, and no accident."""
+    if outcome.raised is not None:
+        return issubclass(outcome.raised, EngineError) and not issubclass(outcome.raised, InvariantError)
+    return outcome.error is not None and outcome.error.breach is Breach.UNOPENABLE
