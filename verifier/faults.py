@@ -34,6 +34,7 @@ from faultfs.plan import HALF, calls_of
 
 from .crashes import Coverage, Finding
 from .doubts import Firings
+from .endings import Endings
 from .geometries import make_faster
 from .history import Segment, crash_at, crash_index
 from .programs import random_program
@@ -128,11 +129,12 @@ def sweep(
     before   eras without faults that come first: what they leave is what the first opening finds
     """
     coverage = Coverage()
-    recoveries = Recoveries(make_faster(geometry), law, limit)
+    make_store = make_faster(geometry)
+    recoveries, endings = Recoveries(make_store, law, limit), Endings()
     for template in templates:
         for fault in _series(template):
             tape = Tape((*before, Era(program, faults=fault.digits), Era()), geometry, law)
-            strike = _Strike(tape, make_faster(geometry), recoveries, limit)
+            strike = _Strike(tape, make_store, recoveries, endings, limit)
             finding = strike.run()
             coverage.merge(strike.coverage)
             if finding is not None:
@@ -147,7 +149,7 @@ def search_strike(
 ) -> tuple[Coverage, Finding | None]:
     """Play a tape with a fault plan; then every power cut behind what fired."""
     make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    strike = _Strike(tape, make_store, Recoveries(make_store, tape.law, limit), limit)
+    strike = _Strike(tape, make_store, Recoveries(make_store, tape.law, limit), Endings(), limit)
     finding = strike.run()
     return strike.coverage, finding
 
@@ -157,7 +159,7 @@ def search_again(
 ) -> tuple[Tape | None, int]:
     """The tape's programs with its last fault at any call: one that shows a violation, and how many runs."""
     make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    recoveries = Recoveries(make_store, tape.law, limit)
+    recoveries, endings = Recoveries(make_store, tape.law, limit), Endings()
     places = [place for place, era in enumerate(tape.eras) if era.faults]
     if not places:
         return None, 0
@@ -169,7 +171,7 @@ def search_again(
         runs += 1
         struck = replace(era, faults=Plan(*others, fault).digits, crash=None)
         eras = (*tape.eras[:place], struck, *tape.eras[place + 1 :])
-        strike = _Strike(replace(tape, eras=eras), make_store, recoveries, limit)
+        strike = _Strike(replace(tape, eras=eras), make_store, recoveries, endings, limit)
         finding = strike.run()
         runs += strike.coverage.checked
         if finding is not None:
@@ -223,13 +225,16 @@ def _may_matter(era: Era) -> bool:
 class _Strike:
     """One run with a fault in its plan."""
 
-    def __init__(self, tape: Tape, make_store: MakeStore, recoveries: Recoveries, limit: int) -> None:
+    def __init__(
+        self, tape: Tape, make_store: MakeStore, recoveries: Recoveries, endings: Endings, limit: int
+    ) -> None:
         eras = tape.eras if not tape.eras[-1].faults else (*tape.eras, Era())
         self.coverage = Coverage(programs=1)
         self._tape = replace(tape, eras=eras)
         self._make_store = make_store
         self._world = World(make_store, has_faults=True)
         self._recoveries = recoveries
+        self._endings = endings
         self._limit = limit
         self._plans: list[Plan] = []
         self._verdicts: dict[tuple[int, int, int], Verdict] = {}
@@ -254,6 +259,8 @@ class _Strike:
         for place, era in enumerate(self._tape.eras):
             is_last = place == len(self._tape.eras) - 1
             world.doubts.arm(world.device, era.faults)
+            if is_last and era == Era():
+                return None if self._endings.play(world) else self._objection()
             plan = world.doubts.plan
             is_fine = world.open() and all(world.step(operation) for operation in era.program)
             is_fine = is_fine and world.inspect() and (not is_last or world.probe())
@@ -270,9 +277,12 @@ class _Strike:
                 self._plans.append(plan)
                 self._count(plan)
             if not is_fine:
-                assert isinstance(world.verdict, Violation)
-                return Finding(self._tape, world.verdict)
+                return self._objection()
         return None
+
+    def _objection(self) -> Finding:
+        assert isinstance(self._world.verdict, Violation)
+        return Finding(self._tape, self._world.verdict)
 
     def _count(self, plan: Plan) -> None:
         seen = Coverage(fired=dict(plan.fired))
