@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine import FasterKv, Settings
+from powercut.engine import FasterKv, Settings
 
 __all__ = ["open_loadable", "open_store"]
 

@@ -33,7 +33,7 @@ import numpy as np
 
 from bench.geometry import open_loadable
 from bench.tables import Line, Size, absent, scaled
-from engine import EngineError, FasterKv
+from powercut.engine import EngineError, FasterKv
 
 __all__ = ["Larger", "Resident", "measure"]
 

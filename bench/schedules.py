@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from bench.tables import Line, Size, interleave, measured, timed
-from engine import atomics
-from verifier.concurrent import SessionsProgram
-from verifier.interleavings import tape_of
-from verifier.schedule import Program, RandomWalk, Record, Scheduler, explore
-from verifier.tape import Kind, Operation
-from verifier.verdict import OK, Verdict
+from powercut.engine.kernels import atomics
+from powercut.verifier.concurrency.lanes import SessionsProgram
+from powercut.verifier.concurrency.programs import tape_of
+from powercut.verifier.concurrency.schedule import Program, RandomWalk, Record, Scheduler, explore
+from powercut.verifier.tapes.tape import Kind, Operation
+from powercut.verifier.verdict import OK, Verdict
 
 __all__ = ["measure"]
 

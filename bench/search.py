@@ -11,13 +11,13 @@ from itertools import pairwise
 from random import Random
 
 from bench.tables import Line, Size, interleave, measured, ratio, timed
-from faultfs import Trace, crash_states
-from verifier.crashes import Coverage, Finding, exhaust, search_tape
-from verifier.geometries import make_faster
-from verifier.programs import random_tapes, small_programs
-from verifier.recoveries import Recoveries
-from verifier.tape import Tape
-from verifier.world import play
+from powercut.faultfs import Trace, crash_states
+from powercut.verifier.faster.geometries import make_faster
+from powercut.verifier.finders.crashes import Coverage, Finding, exhaust, search_tape
+from powercut.verifier.finders.recoveries import Recoveries
+from powercut.verifier.runs.world import play
+from powercut.verifier.tapes.programs import random_tapes, small_programs
+from powercut.verifier.tapes.tape import Tape
 
 __all__ = ["measure"]
 

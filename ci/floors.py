@@ -3,7 +3,7 @@
 Usage: python ci/floors.py FILE
 
 Invariants
-    1  one line `name==bound` for each entry of `dependencies` and of the extra `speed`, in their order
+    1  one line `name==bound` for each dependency and of the extras `verify` and `speed`, in their order
     2  an entry that is not exactly `name>=bound` is refused: without a bound there is nothing to try
 """
 
@@ -29,7 +29,8 @@ def floors(dependencies: list[str]) -> list[str]:
 
 def main(target: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = floors([*project["dependencies"], *project["optional-dependencies"]["speed"]])
+    extras = project["optional-dependencies"]
+    lines = floors([*project["dependencies"], *extras["verify"], *extras["speed"]])
     Path(target).write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("oldest:", ", ".join(lines))
 

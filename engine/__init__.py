@@ -4,7 +4,7 @@ A hash index over a hybrid log; sessions whose operations are numbered; checkpoi
 the store, cut off at any moment, comes back with exactly operations 1..N of every session.
 """
 
-from .checkpoint import CheckpointPoint, CheckpointTicket
+from .checkpoint.driver import CheckpointPoint, CheckpointTicket
 from .device import Device, FileDevice, MemoryDevice
 from .errors import (
     CheckpointError,
@@ -26,13 +26,13 @@ from .errors import (
     UnknownSessionError,
     UnsupportedVersionError,
 )
-from .layout import Version
-from .pending import Ticket
-from .phases import CheckpointKind, Phase
-from .reader import LogRecord
+from .metadata.layout import Version
 from .runtime import Runtime, ThreadRuntime
-from .session import Session
+from .sessions.pending import Ticket
+from .sessions.reader import LogRecord
+from .sessions.session import Session
 from .settings import Settings
+from .shared.phases import CheckpointKind, Phase
 from .stats import Stats
 from .store import FasterKv
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import reader
-from . import words as w
 from .errors import InvariantError
-from .hybridlog import ColdRecord, HybridLog
-from .index import HashIndex
+from .kernels import words as w
+from .log.hybridlog import ColdRecord, HybridLog
+from .log.index import HashIndex
+from .sessions import reader
 
 __all__ = ["check_log", "live_items", "scan_records"]
 

@@ -19,15 +19,25 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from .checkpoint.recovery import SEGMENT_PREFIX, check_extents, check_order
 from .device import Device, FileDevice, read_exactly
 from .errors import CorruptionError, MissingStoreError, NotAStoreError, StoreLockedError
-from .hybridlog import read_extent, segment_name
-from .layout import ROOT_BYTES, Block, Extent, Pointer, Root, SessionMark, Version, VoidRange, decode_root
+from .log.hybridlog import read_extent, segment_name
+from .metadata.layout import (
+    ROOT_BYTES,
+    Block,
+    Extent,
+    Pointer,
+    Root,
+    SessionMark,
+    Version,
+    VoidRange,
+    decode_root,
+)
+from .metadata.roots import ROOT_FILES, read_roots
+from .metadata.tables import TABLE_FILE, Tables
 from .poison import Poison
-from .recovery import SEGMENT_PREFIX, check_extents, check_order
-from .roots import ROOT_FILES, read_roots
 from .settings import Settings
-from .tables import TABLE_FILE, Tables
 
 __all__ = ["Damage", "RootCopy", "SegmentFile", "StoreInspection", "TableBlock", "inspect_store"]
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from . import words as w
-from .atomics import load
-from .spaces import Spaces
+from .kernels import words as w
+from .kernels.atomics import load
+from .shared.spaces import Spaces
 
 __all__ = ["COUNTERS", "Stats", "add_counters", "boundaries", "index_bytes"]
 

@@ -16,20 +16,20 @@ from types import TracebackType
 from typing import Self
 
 from .audit import check_log
-from .checkpoint import Checkpointer, CheckpointPoint, CheckpointTicket
+from .checkpoint.driver import Checkpointer, CheckpointPoint, CheckpointTicket
+from .checkpoint.recovery import Recovered, recover
 from .device import Device, FileDevice, claim, telling, unclaim
-from .driver import Driver
 from .errors import ClosedError, ReadOnlyError, StoreLockedError
-from .layout import Version
-from .modes import choose_mode
-from .phases import CheckpointKind, Phase
-from .reader import LogRecord, Readers, guarded
-from .recovery import Recovered, recover
-from .roots import Finding
+from .metadata.layout import Version
+from .metadata.roots import Finding
 from .runtime import Runtime, ThreadRuntime
-from .session import Session
-from .sessions import SessionState
+from .sessions.driver import Driver
+from .sessions.reader import LogRecord, Readers, guarded
+from .sessions.registry import SessionState
+from .sessions.session import Session
 from .settings import Settings, check_opening, plan_memory
+from .shared.modes import choose_mode
+from .shared.phases import CheckpointKind, Phase
 from .stats import COUNTERS, Stats, add_counters, boundaries, index_bytes
 
 __all__ = ["FasterKv"]

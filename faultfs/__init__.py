@@ -6,18 +6,18 @@ for state in states:
     recovered = FaultDevice(state.image)     # and recover from each
 """
 
-from .chains import ChainKind
-from .device import FaultDevice
-from .enumeration import CrashState, Enumeration, crash_states
+from .disk.device import FaultDevice
+from .disk.events import SYNC_KINDS, Aftermath, Event, EventKind
+from .disk.image import Image
+from .disk.trace import PAGE_BYTES, SECTOR_BYTES, Trace
 from .errors import CrashIndexError, FaultfsError, SectorSizeError, UnknownLawError
-from .events import SYNC_KINDS, Aftermath, Event, EventKind
-from .history import History
-from .image import Image
-from .plan import Effect, Fault, Plan
-from .planned import PlannedDevice
+from .faults.plan import Effect, Fault, Plan
+from .faults.planned import PlannedDevice
+from .law.chains import ChainKind
+from .law.history import History
+from .law.survival import ChainInfo, Law, Survivors, chains, survivor_image
 from .render import render_trace, tell_crash
-from .survival import ChainInfo, Law, Survivors, chains, survivor_image
-from .trace import PAGE_BYTES, SECTOR_BYTES, Trace
+from .states.enumeration import CrashState, Enumeration, crash_states
 
 __all__ = [
     "PAGE_BYTES",

@@ -7,11 +7,11 @@ Invariants
 
 from collections.abc import Sequence
 
-from .chains import NO_FILE, AnyChain, ChainKind
-from .events import SYNC_KINDS, Event, EventKind
-from .history import History
-from .survival import Law, choose, history_under, names_of
-from .trace import Trace
+from .disk.events import SYNC_KINDS, Event, EventKind
+from .disk.trace import Trace
+from .law.chains import NO_FILE, AnyChain, ChainKind
+from .law.history import History
+from .law.survival import Law, choose, history_under, names_of
 
 
 def render_trace(trace: Trace, *, start: int = 0, stop: int | None = None, crash: int | None = None) -> str:

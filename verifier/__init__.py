@@ -14,14 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .crashes import Coverage, Finding, search_tape
     from .errors import HarnessError, TapeError, VerifierError
+    from .finders.crashes import Coverage, Finding, search_tape
     from .machine import StoreMachine, StoreViolationError, run_machine
-    from .model import Issued, Result
-    from .subjects import Bound, FasterSubject, Subject
-    from .tape import Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
+    from .runs.world import Run, play
+    from .spec.model import Issued, Result, apply
+    from .spec.subject import Bound, FasterSubject, Subject
+    from .tapes.tape import Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
     from .verdict import Breach, Ok, Unknown, Verdict, Violation
-    from .world import Run, play
 
 __all__ = [
     "Bound",
@@ -47,6 +47,7 @@ __all__ = [
     "Verdict",
     "VerifierError",
     "Violation",
+    "apply",
     "decode_tape",
     "encode_tape",
     "play",
@@ -55,14 +56,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "crashes": ("Coverage", "Finding", "search_tape"),
+    "finders.crashes": ("Coverage", "Finding", "search_tape"),
     "errors": ("HarnessError", "TapeError", "VerifierError"),
     "machine": ("StoreMachine", "StoreViolationError", "run_machine"),
-    "model": ("Issued", "Result"),
-    "subjects": ("Bound", "FasterSubject", "Subject"),
-    "tape": ("Crash", "Era", "Kind", "Operation", "Tape", "decode_tape", "encode_tape"),
+    "spec.model": ("Issued", "Result", "apply"),
+    "spec.subject": ("Bound", "FasterSubject", "Subject"),
+    "tapes.tape": ("Crash", "Era", "Kind", "Operation", "Tape", "decode_tape", "encode_tape"),
     "verdict": ("Breach", "Ok", "Unknown", "Verdict", "Violation"),
-    "world": ("Run", "play"),
+    "runs.world": ("Run", "play"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

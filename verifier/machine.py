@@ -38,17 +38,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from faultfs import FaultDevice, render_trace, tell_crash
+from powercut.faultfs import FaultDevice, render_trace, tell_crash
 
-from .crashes import Coverage, Finding, search_tape
 from .errors import HarnessError
-from .geometries import INTERPRETED, make_faster
-from .history import crash_index
-from .recoveries import Recoveries
-from .subjects import Subject
-from .tape import KEYS_MAX, SESSIONS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+from .faster.geometries import INTERPRETED, make_faster
+from .finders.crashes import Coverage, Finding, search_tape
+from .finders.recoveries import Recoveries
+from .runs.world import Run, World, play
+from .spec.history import crash_index
+from .spec.subject import Subject
+from .tapes.tape import KEYS_MAX, SESSIONS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 from .verdict import Violation
-from .world import Run, World, play
 
 __all__ = [
     "STATES_MAX",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.device import Device, FileDevice, MemoryDevice
-from faultfs import FaultDevice
+from powercut.engine.device import Device, FileDevice, MemoryDevice
+from powercut.faultfs import FaultDevice
 
 MAKERS: dict[str, Callable[[Path], Device]] = {
     "file": lambda folder: FileDevice(folder / "disk", create=True),

@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from engine.device import Device
+from powercut.engine.device import Device
 
 PATTERN = bytes(range(256)) * 8
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-import engine.device
-from engine.device import FileDevice
+import powercut.engine.device
+from powercut.engine.device import FileDevice
 
 SYNCS = ("fsync", "fdatasync")
 Call = tuple[str, Path]
@@ -49,7 +49,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     if not Path("/proc/self/fd").is_dir():
         pytest.skip("descriptors have no readable paths on this system")
     made = Recorder()
-    monkeypatch.setattr(engine.device, "os", made)
+    monkeypatch.setattr(powercut.engine.device, "os", made)
     return made
 
 

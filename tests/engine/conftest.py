@@ -6,12 +6,12 @@ from itertools import count
 
 import pytest
 
-from engine import Device, FasterKv, MemoryDevice, Settings
-from engine.atomics import Space, set_turn
-from engine.compilation import available
-from engine.device import Buffer
-from engine.recovery import Recovered
-from verifier.stepped import SteppedRuntime
+from powercut.engine import Device, FasterKv, MemoryDevice, Settings
+from powercut.engine.checkpoint.recovery import Recovered
+from powercut.engine.compiler.compilation import available
+from powercut.engine.device import Buffer
+from powercut.engine.kernels.atomics import Space, set_turn
+from powercut.verifier.faster.stepped import SteppedRuntime
 
 TINY = Settings(
     page_bytes=1024, segment_bytes=2048, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine import FasterKv, InvariantError, MemoryDevice, Settings
-from engine import words as w
-from engine.audit import live_items, scan_records
-from engine.spaces import Spaces
+from powercut.engine import FasterKv, InvariantError, MemoryDevice, Settings
+from powercut.engine.audit import live_items, scan_records
+from powercut.engine.kernels import words as w
+from powercut.engine.shared.spaces import Spaces
 
 
 @pytest.fixture

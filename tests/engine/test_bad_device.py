@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import (
+from powercut.engine import (
     CheckpointError,
     DeviceError,
     EngineError,
@@ -17,8 +17,8 @@ from engine import (
     PoisonedError,
     Settings,
 )
-from engine.device import Buffer
-from faultfs import Effect, EventKind, Fault, FaultDevice, Plan, PlannedDevice, crash_states
+from powercut.engine.device import Buffer
+from powercut.faultfs import Effect, EventKind, Fault, FaultDevice, Plan, PlannedDevice, crash_states
 
 Push = Callable[[FasterKv], None]
 Call = Callable[..., Any]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import (
+from powercut.engine import (
     FasterKv,
     OperationError,
 )

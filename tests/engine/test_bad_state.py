@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine import (
+from powercut.engine import (
     ClosedError,
     EngineError,
     FasterKv,
@@ -16,7 +16,7 @@ from engine import (
     SessionError,
     Settings,
 )
-from engine import words as w
+from powercut.engine.kernels import words as w
 
 Call = Callable[..., Any]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from engine import CheckpointError, FasterKv, MemoryDevice, OperationError, PoisonedError, Settings
-from engine import words as w
-from engine.atomics import Space, set_turn
+from powercut.engine import CheckpointError, FasterKv, MemoryDevice, OperationError, PoisonedError, Settings
+from powercut.engine.kernels import words as w
+from powercut.engine.kernels.atomics import Space, set_turn
 
 KERNELS = ("interpreted", "compiled")
 SMALL = Settings(page_bytes=1024, segment_bytes=4096, write_unit=512, extent_bytes=512, ring_pages=2)

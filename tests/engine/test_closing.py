@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine import (
+from powercut.engine import (
     CheckpointError,
     CorruptionError,
     FasterKv,
@@ -14,8 +14,8 @@ from engine import (
     PoisonedError,
     Settings,
 )
-from engine.roots import ROOT_FILES, read_roots
-from verifier.stepped import SteppedRuntime
+from powercut.engine.metadata.roots import ROOT_FILES, read_roots
+from powercut.verifier.faster.stepped import SteppedRuntime
 
 
 def test_ticket_of_a_closed_store_is_aborted(tiny: Settings) -> None:

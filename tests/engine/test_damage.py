@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import engine.hybridlog
-from engine import CorruptionError, FasterKv, Settings
-from faultfs import FaultDevice, Image
-from verifier.stepped import SteppedRuntime
+import powercut.engine.log.hybridlog
+from powercut.engine import CorruptionError, FasterKv, Settings
+from powercut.faultfs import FaultDevice, Image
+from powercut.verifier.faster.stepped import SteppedRuntime
 
 _SETTINGS = Settings(
     page_bytes=1024, segment_bytes=2048, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2
@@ -118,7 +118,7 @@ def test_damage_at_one_site_is_never_silent(
 
 
 def test_damage_is_silent_where_extents_go_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.hybridlog, "checksum", lambda *_: 0)
+    monkeypatch.setattr(powercut.engine.log.hybridlog, "checksum", lambda *_: 0)
     final, _ = _build()
     file = next(name for name, data in final.items() if name.startswith("segment") and b"new" in data)
     damaged = [("a value", final | {file: final[file].replace(b"new", b"old")})]

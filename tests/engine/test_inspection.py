@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import (
+from powercut.engine import (
     Device,
     FasterKv,
     MemoryDevice,
@@ -17,8 +17,8 @@ from engine import (
     UnsupportedVersionError,
     Version,
 )
-from engine.inspection import inspect_store
-from engine.layout import Root, decode_root, encode_root
+from powercut.engine.inspection import inspect_store
+from powercut.engine.metadata.layout import Root, decode_root, encode_root
 
 Contents = Callable[[Device], dict[str, bytes]]
 
@@ -156,6 +156,6 @@ def test_a_folder_that_is_open_for_writing_is_locked(tmp_path: Path, tiny: Setti
 
 
 def test_another_format_is_refused(filled: MemoryDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.layout.FORMAT_VERSION", 2)
+    monkeypatch.setattr("powercut.engine.metadata.layout.FORMAT_VERSION", 2)
     with pytest.raises(UnsupportedVersionError):
         inspect_store(filled)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import FasterKv, MemoryDevice, PoisonedError, SessionError, Settings, SettingsError
+from powercut.engine import FasterKv, MemoryDevice, PoisonedError, SessionError, Settings, SettingsError
 
 SMALL = Settings(page_bytes=4096, segment_bytes=1 << 14, write_unit=512, extent_bytes=4096, ring_pages=2)
 KEYS = np.arange(2_000, dtype=np.uint64)

@@ -17,13 +17,15 @@ from typing import Any
 
 import pytest
 
-from engine import FasterKv, MemoryDevice, Session, Settings
-from engine.compilation import available
+from powercut.engine import FasterKv, MemoryDevice, Session, Settings
+from powercut.engine.compiler.compilation import available
 
 TINY = Settings(
     page_bytes=1024, segment_bytes=2048, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2
 )
 needs_compiled = pytest.mark.skipif(not available(), reason="numba is not installed")
+
+SESSIONS = "powercut.engine.sessions"
 
 
 def cleaning(module: str) -> set[int]:
@@ -94,7 +96,7 @@ def test_an_interrupted_drain_is_taken_up_by_the_next() -> None:
         assert store._parts.epochs.waiting == 0
         assert store.checkpoint(timeout=5).serials == {"s": 1}
 
-    assert every_line("engine.epoch", {"poll"}, do, then) > 6
+    assert every_line("powercut.engine.shared.epoch", {"poll"}, do, then) > 6
 
 
 @needs_compiled
@@ -105,8 +107,8 @@ def test_an_interrupted_close_is_closed_by_the_next() -> None:
         with store.session("s") as again:
             assert again.serial == 1
 
-    lines = every_line("engine.session", {"close"}, lambda store: session_of(store).close(), then)
-    lines += every_line("engine.sessions", {"retire"}, lambda store: session_of(store).close(), then)
+    lines = every_line(f"{SESSIONS}.session", {"close"}, lambda store: session_of(store).close(), then)
+    lines += every_line(f"{SESSIONS}.registry", {"retire"}, lambda store: session_of(store).close(), then)
     assert lines > 12
 
 
@@ -119,5 +121,8 @@ def test_an_interrupted_entry_leaves_the_session_free() -> None:
         session.upsert(b"key", b"again")
         assert session.read(b"key") == b"again"
 
-    for module, functions in (("engine.session", {"_enter"}), ("engine.single", {"make_room", "_lay_out"})):
+    for module, functions in (
+        (f"{SESSIONS}.session", {"_enter"}),
+        (f"{SESSIONS}.single", {"make_room", "_lay_out"}),
+    ):
         assert every_line(module, functions, lambda store: session_of(store).start_read(large), then) > 3

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from engine import FasterKv, MemoryDevice, Session, Settings, Version
+from powercut.engine import FasterKv, MemoryDevice, Session, Settings, Version
 
 KEYS = [b"key-%d" % number for number in range(40)] + [b"a key of more than two words"]
 SESSIONS = ("east", "west", "north")

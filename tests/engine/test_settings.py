@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine import Settings, SettingsError
-from engine.settings import plan_memory
+from powercut.engine import Settings, SettingsError
+from powercut.engine.settings import plan_memory
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import FasterKv, MemoryDevice, Settings, ThreadRuntime
-from engine import words as w
-from engine.atomics import Space, set_turn
-from engine.compilation import available
-from engine.spaces import address_of
-from engine.stats import COUNTERS
+from powercut.engine import FasterKv, MemoryDevice, Settings, ThreadRuntime
+from powercut.engine.compiler.compilation import available
+from powercut.engine.kernels import words as w
+from powercut.engine.kernels.atomics import Space, set_turn
+from powercut.engine.shared.spaces import address_of
+from powercut.engine.stats import COUNTERS
 
 Push = Callable[[FasterKv], None]
 

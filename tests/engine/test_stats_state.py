@@ -5,9 +5,9 @@ from dataclasses import fields
 
 import pytest
 
-from engine import FasterKv, MemoryDevice, Settings, Stats
-from engine import words as w
-from engine.stats import COUNTERS
+from powercut.engine import FasterKv, MemoryDevice, Settings, Stats
+from powercut.engine.kernels import words as w
+from powercut.engine.stats import COUNTERS
 
 Push = Callable[[FasterKv], None]
 BOUNDARIES = ("begin", "head", "flushed", "safe_read_only", "read_only", "tail")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import (
+from powercut.engine import (
     ClosedError,
     CorruptionError,
     Device,

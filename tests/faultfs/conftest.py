@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from faultfs import FaultDevice, Image, Law, Plan, PlannedDevice, crash_states
+from powercut.faultfs import FaultDevice, Image, Law, Plan, PlannedDevice, crash_states
 
 NAMES = ("a", "b", "c")
 CALLS = (

@@ -26,7 +26,7 @@ def undefined(document: str, texts: dict[str, str]) -> list[tuple[str, int]]:
 
 
 def other_tests() -> dict[str, str]:
-    paths = sorted(path for path in HERE.glob("*.py") if path != Path(__file__))
+    paths = sorted(path for path in HERE.rglob("test_*.py") if path != Path(__file__))
     return {path.name: path.read_text("utf-8") for path in paths}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from faultfs import FaultDevice, Image, Law, Trace, chains, crash_states, render_trace, tell_crash
+from powercut.faultfs import FaultDevice, Image, Law, Trace, chains, crash_states, render_trace, tell_crash
 
 
 def trace() -> Trace:

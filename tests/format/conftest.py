@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import FasterKv, MemoryDevice, Settings, ThreadRuntime
+from powercut.engine import FasterKv, MemoryDevice, Settings, ThreadRuntime
 
 GOLDEN = Path(__file__).parent / "golden"
 TINY = Settings(

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from fastcrc import crc32
 
-from engine import layout, words
-from engine.layout import Block, Extent, Pointer, Root, SessionMark, Version, VoidRange
-from engine.probe import hash_words
-from engine.settings import MASK64
-from engine.spaces import words_of
+from powercut.engine.kernels import words
+from powercut.engine.kernels.probe import hash_words
+from powercut.engine.metadata import layout
+from powercut.engine.metadata.layout import Block, Extent, Pointer, Root, SessionMark, Version, VoidRange
+from powercut.engine.settings import MASK64
+from powercut.engine.shared.spaces import words_of
 
 DOCUMENT = Path(__file__).parents[2] / "FORMAT.md"
 ID = bytes(range(100, 116))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fastcrc import crc32
 
-from engine import CorruptionError, EngineError, FasterKv, UnsupportedVersionError
-from engine.inspection import inspect_store
+from powercut.engine import CorruptionError, EngineError, FasterKv, UnsupportedVersionError
+from powercut.engine.inspection import inspect_store
 
 Image = dict[str, bytes]
 Read = Callable[[Image], object]

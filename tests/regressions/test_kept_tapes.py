@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from verifier.kept import Kept, Outcome, load, replay
-from verifier.shrink import searching
-from verifier.verdict import OK
-from verifier.world import play
+from powercut.verifier.reducing.shrink import searching
+from powercut.verifier.runs.world import play
+from powercut.verifier.tapes.kept import Kept, Outcome, load, replay
+from powercut.verifier.verdict import OK
 
 _TAPES = sorted(Path(__file__).parent.glob("*.json"))
 _SENTENCES = 3
@@ -52,7 +52,14 @@ def test_tape_shows_what_it_is_kept_for(path: Path, kept: Kept) -> None:
         assert kept.expected is None
         assert outcome in (Outcome.EXACT, Outcome.MOVED)
         return
-    command = [sys.executable, "-c", "from verifier.cli import main; main()", "replay", str(path), "--json"]
+    command = [
+        sys.executable,
+        "-c",
+        "from powercut.verifier.cli import main; main()",
+        "replay",
+        str(path),
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     told = msgspec.json.decode(done.stdout)

@@ -31,7 +31,8 @@ def listed(text: str, package: str) -> list[str]:
 def imported(folder: Path, module: str) -> set[str]:
     """The modules of the same package that one imports; a subpackage's own are left out."""
     path = folder / f"{module}.py"
-    files = [(path, 1)] if path.exists() else [(each, 2) for each in sorted((folder / module).glob("*.py"))]
+    inner = sorted((folder / module).rglob("*.py"))
+    files = [(path, 1)] if path.exists() else [(each, len(each.relative_to(folder).parts)) for each in inner]
     names: set[str] = set()
     for file, level in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDERS = ("engine", "faultfs", "verifier", "tests", "bench", "ci", ".ci")
+FOLDERS = ("engine", "faultfs", "verifier", "powercut", "tests", "bench", "ci", "docs", "findings", ".ci")
 SUFFIXES = (".py", ".md", ".toml", ".ini", ".sh", ".yml")
 SOURCES = (*SUFFIXES, ".json", ".cfg", ".txt")
 UNSUFFIXED = ("LICENSE", ".gitignore", ".python-version")
@@ -172,18 +172,18 @@ def test_path_that_does_not_exist_is_named(tmp_path: Path, text: str, expected: 
 @pytest.mark.parametrize(
     "text",
     [
-        "See `engine/index.py`, `index.py`, `engine/` and `engine/*.py`.",
-        "See `engine/index.py::probe` and `tests/regressions/<name>.json`.",
+        "See `engine/log/index.py`, `index.py`, `engine/` and `engine/*.py`.",
+        "See `engine/log/index.py::probe` and `tests/regressions/<name>.json`.",
         "See [the guide](GUIDE.md#the-guides-first-part-2) and [elsewhere](https://example.org/engine/absent.py).",
-        "```sh\npython engine/index.py\n```\n",
+        "```sh\npython engine/log/index.py\n```\n",
         "```python\nopen('engine/absent.py')\n```\n",
         "Files such as `data/`, `gate.json` and `root.a` are made by a run.",
     ],
 )
 def test_path_that_exists_is_accepted(tmp_path: Path, text: str) -> None:
-    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "log").mkdir(parents=True)
     (tmp_path / "tests" / "regressions").mkdir(parents=True)
-    (tmp_path / "engine" / "index.py").touch()
+    (tmp_path / "engine" / "log" / "index.py").touch()
     document = tmp_path / "GUIDE.md"
     document.write_text(f"# The guide's first part, 2\n\n{text}\n", encoding="utf-8")
     assert document_faults(tmp_path, document) == []

@@ -1,4 +1,4 @@
-"""The installed distribution is the checkout's three packages and nothing else.
+"""The installed distribution is one package, `powercut`, with the checkout's three in it, and nothing else.
 
 Under tox the wheel is installed, so these tests read what a user gets; a checkout on PYTHONPATH has no wheel.
 """
@@ -22,16 +22,18 @@ def wheel_faults(files: set[PurePosixPath], checkout: set[PurePosixPath]) -> lis
     commands = {path for path in files if path.parts[0] == ".." and path.name == "powercut"}
     installed = files - metadata - commands
     faults = [
-        f"installed, but no part of a package: {path}" for path in installed if path.parts[0] not in PACKAGES
+        f"installed, but no part of a package: {path}" for path in installed if path.parts[0] != "powercut"
     ]
     faults += [f"missing in the wheel: {path}" for path in checkout - installed]
     faults += [
         f"installed, but not in the checkout: {path}"
         for path in installed - checkout
-        if path.parts[0] in PACKAGES
+        if path.parts[0] == "powercut"
     ]
     faults += [
-        f"not typed: {package}" for package in PACKAGES if PurePosixPath(package, "py.typed") not in files
+        f"not typed: {package}"
+        for package in PACKAGES
+        if PurePosixPath("powercut", package, "py.typed") not in files
     ]
     if not commands:
         faults.append("no command powercut")
@@ -46,12 +48,17 @@ def without_caches(paths: set[PurePosixPath]) -> set[PurePosixPath]:
 
 
 def checkout_files(root: Path) -> set[PurePosixPath]:
+    """What the wheel must hold, by the names it has there."""
+    own = {path.name for path in (root / "powercut").iterdir() if not path.is_dir()}
     return without_caches(
         {
-            PurePosixPath(path.relative_to(root).as_posix())
-            for package in PACKAGES
-            for path in (root / package).rglob("*")
-            if path.is_file()
+            *(PurePosixPath("powercut", name) for name in own),
+            *(
+                PurePosixPath("powercut", path.relative_to(root).as_posix())
+                for package in PACKAGES
+                for path in (root / package).rglob("*")
+                if path.is_file()
+            ),
         }
     )
 
@@ -68,7 +75,7 @@ def installed() -> set[PurePosixPath]:
     return without_caches({PurePosixPath(path) for path in files})
 
 
-def test_wheel_holds_the_three_packages_and_nothing_else(root: Path, installed: set[PurePosixPath]) -> None:
+def test_wheel_holds_one_name_and_nothing_else(root: Path, installed: set[PurePosixPath]) -> None:
     assert wheel_faults(installed, checkout_files(root)) == []
 
 
@@ -76,19 +83,20 @@ def test_wheel_holds_the_three_packages_and_nothing_else(root: Path, installed: 
 def test_package_is_imported_from_the_wheel(package: str) -> None:
     if not UNDER_TOX:
         pytest.skip("the wheel is installed by tox only")
-    file = importlib.import_module(package).__file__
+    file = importlib.import_module(f"powercut.{package}").__file__
     assert file is not None
     assert Path(file).is_relative_to(sysconfig.get_path("purelib"))
 
 
 def test_caches_of_tools_are_no_part_of_the_checkout() -> None:
-    kept = paths({"engine/index.py", "../../../bin/powercut"})
+    kept = paths({"engine/log/index.py", "../../../bin/powercut"})
     caches = paths({"engine/__pycache__/index.pyc", "engine/.mypy_cache/3.12/x.db"})
     assert without_caches(kept | caches) == kept
 
 
 SOUND = {
-    *(f"{package}/{name}" for package in PACKAGES for name in ("__init__.py", "py.typed")),
+    *("powercut/__init__.py", "powercut/py.typed"),
+    *(f"powercut/{package}/{name}" for package in PACKAGES for name in ("__init__.py", "py.typed")),
     *("../../../bin/powercut", "powercut-1.dist-info/licenses/LICENSE", "powercut-1.dist-info/RECORD"),
 }
 
@@ -97,7 +105,7 @@ def paths(names: set[str]) -> set[PurePosixPath]:
     return {PurePosixPath(name) for name in names}
 
 
-CHECKOUT = paths({name for name in SOUND if name.startswith(PACKAGES)})
+CHECKOUT = paths({name for name in SOUND if name.startswith("powercut/")})
 
 
 def test_sound_wheel_is_accepted() -> None:
@@ -107,9 +115,12 @@ def test_sound_wheel_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (SOUND | {"tests/conftest.py"}, "installed, but no part of a package: tests/conftest.py"),
-        (SOUND | {"engine/stale.py"}, "installed, but not in the checkout: engine/stale.py"),
-        (SOUND - {"verifier/__init__.py"}, "missing in the wheel: verifier/__init__.py"),
+        (SOUND | {"engine/__init__.py"}, "installed, but no part of a package: engine/__init__.py"),
+        (
+            SOUND | {"powercut/engine/stale.py"},
+            "installed, but not in the checkout: powercut/engine/stale.py",
+        ),
+        (SOUND - {"powercut/verifier/__init__.py"}, "missing in the wheel: powercut/verifier/__init__.py"),
         (SOUND - {"../../../bin/powercut"}, "no command powercut"),
         (SOUND - {"powercut-1.dist-info/licenses/LICENSE"}, "no licence"),
     ],
@@ -119,5 +130,5 @@ def test_unsound_wheel_is_named(names: set[str], expected: str) -> None:
 
 
 def test_untyped_package_is_named() -> None:
-    untyped = paths(SOUND - {"faultfs/py.typed"})
+    untyped = paths(SOUND - {"powercut/faultfs/py.typed"})
     assert wheel_faults(untyped, CHECKOUT & untyped) == ["not typed: faultfs"]

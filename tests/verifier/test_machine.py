@@ -12,14 +12,14 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from faultfs import FaultDevice
-from verifier.errors import HarnessError
-from verifier.machine import StoreMachine, StoreViolationError, run_machine
-from verifier.model import Issued, Result, apply
-from verifier.subjects import Bound, Subject
-from verifier.tape import Kind
-from verifier.verdict import Breach
-from verifier.world import play
+from powercut.faultfs import FaultDevice
+from powercut.verifier.errors import HarnessError
+from powercut.verifier.machine import StoreMachine, StoreViolationError, run_machine
+from powercut.verifier.runs.world import play
+from powercut.verifier.spec.model import Issued, Result, apply
+from powercut.verifier.spec.subject import Bound, Subject
+from powercut.verifier.tapes.tape import Kind
+from powercut.verifier.verdict import Breach
 
 _FEW = settings(max_examples=60, stateful_step_count=8, derandomize=True, database=None, deadline=None)
 
@@ -226,15 +226,17 @@ def test_failure_that_does_not_repeat_is_the_harness_speaking() -> None:
 
 def test_importing_the_package_imports_neither_engine_nor_hypothesis() -> None:
     code = (
-        "import sys, verifier; early = {'engine', 'faultfs', 'hypothesis', 'msgspec'} & set(sys.modules);"
-        "verifier.StoreMachine; print(sorted(early), 'engine' in sys.modules)"
+        "import sys; from powercut import verifier;"
+        "heavy = {'powercut.engine', 'powercut.faultfs', 'hypothesis', 'msgspec'};"
+        "early = heavy & set(sys.modules);"
+        "verifier.StoreMachine; print(sorted(early), 'powercut.engine' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["[]", "True"]
 
 
 def test_public_names_are_found_and_others_are_not() -> None:
-    import verifier
+    from powercut import verifier
 
     for name in verifier.__all__:
         assert getattr(verifier, name) is not None

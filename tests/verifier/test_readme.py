@@ -1,4 +1,4 @@
-"""The programs of README and CONTRIBUTING do what is said there."""
+"""The programs of README, docs and CONTRIBUTING do what is said there."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from engine.compilation import available
-from engine.modes import VARIABLE
-from verifier import StoreMachine, StoreViolationError, run_machine
+from powercut.engine.compiler.compilation import available
+from powercut.engine.shared.modes import VARIABLE
+from powercut.verifier import StoreMachine, StoreViolationError, run_machine
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SETTINGS = settings(max_examples=50, stateful_step_count=12, derandomize=True, database=None, deadline=None)
@@ -32,7 +32,9 @@ def _blocks(language: str, document: str = "README.md") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-_MACHINE, _MEND, *_EXAMPLES = _blocks("python")
+_SNAPSHOT, _SNAPSHOT_MEND, _FIRST = _blocks("python")
+_MACHINE, _MEND = _blocks("python", "docs/your-store.md")
+_EXAMPLES = [_FIRST, *_blocks("python", "docs/store.md")]
 # The folder of its store, by which an example is named.
 _FOLDER = re.compile(r'FasterKv\.open\("(\w+)"')
 
@@ -43,12 +45,15 @@ def _folder(example: str) -> str:
     return found[1]
 
 
-def _machine(edit: Callable[[str], str] = str) -> type[StoreMachine]:
-    """The README's store, edited."""
+def _machine(source: str) -> type[StoreMachine]:
+    """The machine that a document defines."""
     names: dict[str, object] = {}
-    exec(edit(_MACHINE), names)
-    machine = names["LogMachine"]
-    assert isinstance(machine, type)
+    exec(source, names)
+    (machine,) = [
+        each
+        for name, each in names.items()
+        if name.endswith("Machine") and isinstance(each, type) and each is not StoreMachine
+    ]
     assert issubclass(machine, StoreMachine)
     return machine
 
@@ -66,36 +71,57 @@ def _without_first_sync(source: str) -> str:
     return _mended(source).replace('        device.sync("log")\n', "", 1)
 
 
+def _mended_snapshot(source: str) -> str:
+    last = '        self.device.rename("new", "now")\n'
+    assert source.count(last) == 1
+    return source.replace(last, last + _SNAPSHOT_MEND)
+
+
 def _told(story: str) -> list[str]:
     """The lines of a story; which operation was lost is Hypothesis's choice, and so is its length."""
     story = re.sub(r"(upsert|delete|rmw|insert|read) (key-\d #1) -> .*", r"operation \2", story)
-    return re.sub(r"(write +log  0\+)\d+", r"\1length", story).splitlines()
+    return re.sub(r"(write +\w+  0\+)\d+", r"\1length", story).splitlines()
 
 
-def test_store_of_the_readme_loses_what_the_readme_says() -> None:
+@pytest.mark.parametrize("document", ["README.md", "docs/your-store.md"])
+def test_store_of_a_document_loses_what_the_document_says(document: str) -> None:
     with pytest.raises(StoreViolationError) as raised:
-        run_state_machine_as_test(_machine(), settings=_SETTINGS)
-    (promised,) = _blocks("text")
+        run_state_machine_as_test(_machine(_blocks("python", document)[0]), settings=_SETTINGS)
+    (promised,) = _blocks("text", document)
     assert _told(str(raised.value)) == _told(promised)
 
 
-def test_one_line_mends_it() -> None:
-    run_state_machine_as_test(_machine(_mended), settings=_SETTINGS)
+@pytest.mark.parametrize("mended", [_mended_snapshot(_SNAPSHOT), _mended(_MACHINE)], ids=["README", "docs"])
+def test_one_line_mends_it(mended: str) -> None:
+    run_state_machine_as_test(_machine(mended), settings=_SETTINGS)
 
 
 @pytest.mark.parametrize("edit", [_without_checksum, _without_first_sync])
 def test_other_omission_is_found_too(edit: Callable[[str], str]) -> None:
     assert edit(_MACHINE) != _mended(_MACHINE)
-    _, finding = run_machine(seed=1, examples=400, steps=10, geometry="tiny", machine=_machine(edit))
+    _, finding = run_machine(
+        seed=1, examples=400, steps=10, geometry="tiny", machine=_machine(edit(_MACHINE))
+    )
     assert finding is not None
 
 
-def test_demo_tells_what_the_readme_shows_of_it() -> None:
-    """In a process of its own: it plants a bug. What the README leaves out may stand between the lines."""
-    (_, shown, *_) = re.split(r"^```\n(?=planted)|(?<=<--\n)```$", _text(), flags=re.MULTILINE)
-    command = [sys.executable, "-c", "from verifier.cli import main; main()", "demo"]
-    told = iter(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())
-    assert [line for line in shown.splitlines() if line not in told] == []
+def test_demo_finds_makes_small_tells_and_mends() -> None:
+    """In a process of its own: it plants a bug."""
+    command = [sys.executable, "-c", "from powercut.verifier.cli import main; main()", "demo"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for promised in (
+        "planted   root-never-synced",
+        "shrunk    to 2 operations",
+        "LOST",
+        "what would mend it",
+    ):
+        assert promised in told
+
+
+def test_readme_is_short() -> None:
+    lines = _text().splitlines()
+    assert len(lines) <= 150
+    assert [line for line in lines if len(line) > 100 and not line.startswith(("|", "!["))] == []
 
 
 # -- the store: every example, in both kernel modes --------------------------------------------------
@@ -152,7 +178,7 @@ def test_every_assertion_of_an_example_is_reached(example: str, number: int) -> 
 
 def test_every_example_asserts_something() -> None:
     assert [_folder(example) for example in _EXAMPLES if _assertions(example) < 3] == []
-    assert len(_EXAMPLES) >= 3
+    assert len(_EXAMPLES) >= 4
 
 
 def test_search_of_contributing_ends_and_finds_nothing() -> None:

@@ -21,7 +21,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from ..kept import Kept, load, parse
+from ..tapes.kept import Kept, load, parse
 from .errors import ENVIRONMENT, INTERRUPTED, OK, USAGE, UsageError, explain
 
 __all__ = ["main"]
@@ -118,7 +118,7 @@ def gate(
     if not nearest.is_dir():
         raise UsageError(f"--findings {findings}: {nearest} is a file and not a folder")
     from ..gate import run_gate
-    from ..profiles import load_profile
+    from ..gate.profile import load_profile
     from .tables import Bars, tell_gate
 
     plan = load_profile(profile)
@@ -208,7 +208,7 @@ def inspect(
     folder = Path(path)
     if not folder.is_dir():
         raise UsageError(f"{path}: {'a file and not a folder' if folder.exists() else 'no such folder'}")
-    from engine.inspection import inspect_store
+    from powercut.engine.inspection import inspect_store
 
     from .tables import encode_inspection, tell_inspection
 

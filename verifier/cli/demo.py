@@ -19,7 +19,7 @@ from typing import Final
 import typer
 
 from ..errors import HarnessError
-from ..tape import Tape, encode_tape
+from ..tapes.tape import Tape, encode_tape
 from .errors import ENVIRONMENT, OK
 from .planted import describe, plant_bug
 
@@ -29,7 +29,7 @@ _BUG: Final = "root-never-synced"
 _SEED: Final = 7
 _PROGRAMS: Final = 50
 _STEPS: Final = 14
-_ALONE: Final = "from verifier.cli import main; main()"
+_ALONE: Final = "from powercut.verifier.cli import main; main()"
 
 
 def show() -> int:
@@ -40,13 +40,13 @@ def show() -> int:
     for sign, line in removed + put:
         typer.echo(f"            {sign} {line}")
     # Only now: these import the store, with the bug in it.
-    from ..crashes import Coverage, search_tape
-    from ..mend import mend
-    from ..passes import count_operations
-    from ..programs import random_tapes
-    from ..report import tell
-    from ..shrink import shrink
-    from ..world import play
+    from ..finders.crashes import Coverage, search_tape
+    from ..reducing.mend import mend
+    from ..reducing.passes import count_operations
+    from ..reducing.shrink import shrink
+    from ..runs.world import play
+    from ..tapes.programs import random_tapes
+    from ..telling.report import tell
 
     coverage = Coverage()
     for tape in random_tapes(Random(_SEED), _PROGRAMS, ("tiny",), "posix", _STEPS):

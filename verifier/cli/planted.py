@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import typer
 
-from ..kept import UnsupportedTapeError
 from ..mutants.bank import BANK, find
 from ..mutants.hook import install
 from ..mutants.hunt import Row, kill, matrix
+from ..tapes.kept import UnsupportedTapeError
 from .errors import ENVIRONMENT, INCONCLUSIVE, OK, UsageError
 
 __all__ = ["describe", "hunt_all", "plant_bug"]

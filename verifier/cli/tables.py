@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import msgspec
 import typer
 
-from engine.inspection import StoreInspection
+from powercut.engine.inspection import StoreInspection
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -10,18 +10,18 @@ from pathlib import Path
 import msgspec
 import typer
 
-from faultfs import Law, UnknownLawError
+from powercut.faultfs import Law, UnknownLawError
 
-from ..concurrent import SESSIONS
-from ..geometries import COMPILED, GEOMETRIES, INTERPRETED
-from ..kept import Kept, Outcome, UnstableError, UnsupportedTapeError, keep, replay
-from ..mend import mend
-from ..passes import count_operations
-from ..report import tell
-from ..shrink import searching, shrink
-from ..tape import Tape, encode_tape
+from ..concurrency.lanes import SESSIONS
+from ..faster.geometries import COMPILED, GEOMETRIES, INTERPRETED
+from ..reducing.mend import mend
+from ..reducing.passes import count_operations
+from ..reducing.shrink import searching, shrink
+from ..runs.world import Run, play
+from ..tapes.kept import Kept, Outcome, UnstableError, UnsupportedTapeError, keep, replay
+from ..tapes.tape import Tape, encode_tape
+from ..telling.report import tell
 from ..verdict import Unknown, Verdict, Violation
-from ..world import Run, play
 from .errors import INCONCLUSIVE, OK, VIOLATION
 
 __all__ = ["mend_tape", "replay_tape", "shrink_tape"]

@@ -16,15 +16,15 @@ from functools import lru_cache
 from random import Random
 from typing import Final, Protocol
 
-from ..crashes import Coverage, Finding, exhaust, search_tape
+from ..finders.crashes import Coverage, Finding, exhaust, search_tape
 from ..machine import run_machine
 from ..mutants.bank import BANK, find
 from ..mutants.hunt import kill
-from ..profiles import CrashPlan, ModelPlan, MutantsPlan
-from ..programs import count_programs, random_tapes, small_programs
-from ..tape import Operation, Tape
+from ..tapes.programs import count_programs, random_tapes, small_programs
+from ..tapes.tape import Operation, Tape
 from ..verdict import Violation
 from .document import Hunted
+from .profile import CrashPlan, ModelPlan, MutantsPlan
 
 __all__ = [
     "Chunk",

@@ -1,6 +1,6 @@
 """The document of a gate: what each stage searched, what it had to reach, and what came of it.
 
-Versioned; its JSON Schema is made from the types below and ships as gate.schema.json.
+Versioned; its JSON Schema is made from the types below and ships as schema.json.
 
 Invariants
   1  a figure that a floor names and the stage does not reach is a shortfall; so is an unknown figure
@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from ..profiles import Floor
+from .profile import Floor
 
 __all__ = [
     "NO_LAW",

@@ -16,17 +16,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..concurrent import SESSIONS
-from ..crashes import Finding
-from ..mend import mend
-from ..passes import count_operations
-from ..report import tell
-from ..shrink import shrink
-from ..tape import Tape, encode_tape
+from ..concurrency.lanes import SESSIONS
+from ..finders.crashes import Finding
+from ..reducing.mend import mend
+from ..reducing.passes import count_operations
+from ..reducing.shrink import shrink
+from ..runs.world import play
+from ..tapes.tape import Tape, encode_tape
+from ..telling.report import tell
 from ..verdict import Verdict, Violation
-from ..world import play
 from .document import Stage, Violated
-from .lanes import Lanes
+from .workers import Lanes
 
 __all__ = ["take_down"]
 

@@ -33,7 +33,7 @@ def install(name: str) -> None:
     already or the old text is not there exactly once.
     """
     mutant = find(name)
-    package = mutant.module.partition(".")[0]
+    package = ".".join(mutant.module.split(".")[:2])
     if package in sys.modules:
         raise HarnessError(f"{name}: {package} is imported already, the bug would not be in it")
     edit(read_source(mutant), mutant)

@@ -29,7 +29,7 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import HarnessError
-from ..tape import Tape, decode_tape
+from ..tapes.tape import Tape, decode_tape
 from ..verdict import Breach
 from .bank import find
 from .planted import Mutant

@@ -174,12 +174,13 @@ def _grow(bug: str, source: int, sink: int) -> NoReturn:
 def _plant(bug: str) -> tuple[Task | None, str]:
     """(what a child does, ""), or (None, why there is nothing to do)."""
     try:
-        imported = sorted(name for name in sys.modules if name.partition(".")[0] in ("engine", "faultfs"))
+        ours = ("powercut.engine", "powercut.faultfs")
+        imported = sorted(name for name in sys.modules if name.startswith(ours))
         if imported:
             raise RuntimeError(f"the fork server has imported {imported}")
         if bug:
             install(bug)
-        task: Task = import_module(".chase", __package__).answer
+        task: Task = import_module(".hunts.crash", __package__).answer
     except Exception:  # noqa: BLE001 (told to the client: it decided nothing)
         return None, traceback.format_exc(limit=-3)
     gc.freeze()  # What is there stays there, and need not be looked through in any child.

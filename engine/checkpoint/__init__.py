@@ -1,0 +1,1 @@
+"""Taking a checkpoint, and recovering one."""

@@ -1,0 +1,1 @@
+"""From kernel sources to machine code: the dialect, its translation, the cache."""

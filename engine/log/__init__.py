@@ -1,0 +1,1 @@
+"""The hybrid log between memory and device, and the hash index over it."""

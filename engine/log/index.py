@@ -1,0 +1,103 @@
+"""The hash index: keys to the newest record of their chain.
+
+A table of 64-byte buckets, seven entries and a link each; behind a full bucket come overflow
+buckets from a pool in the same space. The kernels of `probe` find and claim entries; here is what
+is rare: growing a chain, walking all of it, auditing it.
+
+Invariants (audited by `check`)
+  H1  a bucket chain has at most one entry of a tag that is not tentative
+  H2  an entry's address is PENDING_ADDRESS or that of a record in [begin, tail)
+  H4  at rest no entry is tentative
+  H5  overflow buckets are used once: no bucket is in two chains
+
+Threads: `extend` from any session, under a lock, for kernels only read links; `entries` and `check` at rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import IndexFullError, InvariantError
+from ..kernels import words as w
+from ..kernels.probe import extend_bucket, hash_words
+from ..runtime import Runtime
+from ..shared.spaces import Spaces, words_of
+
+__all__ = ["HashIndex"]
+
+
+class HashIndex:
+    """The index over the spaces of one store."""
+
+    def __init__(self, spaces: Spaces, runtime: Runtime) -> None:
+        self.spaces = spaces
+        self._lock = runtime.lock()
+
+    def extend(self, hashed: int) -> None:
+        """One more overflow bucket for the hash's chain. Raises IndexFullError, nothing lost."""
+        with self._lock:
+            is_extended = extend_bucket(self.spaces.control, self.spaces.index, hashed)
+        if not is_extended:
+            buckets = self.spaces.control[w.BUCKET_MASK] + 1
+            raise IndexFullError(
+                f"all overflow buckets of {buckets} main buckets are used; reopen with twice the memory"
+            )
+
+    def hash_key(self, key: bytes) -> int:
+        """The key's hash, as the kernels compute it over a record."""
+        words = words_of(len(key) // 8 + 1)
+        words.cast("B")[: len(key)] = key
+        return hash_words(words, 0, len(key), self.spaces.control[w.HASH_MASK])
+
+    def is_home(self, bucket: int, entry: int, key: bytes) -> bool:
+        """Whether the key is found through this entry of this main bucket.
+
+        A chain made under fewer buckets holds keys that another entry names by now.
+        """
+        hashed = self.hash_key(key)
+        is_bucket = hashed & self.spaces.control[w.BUCKET_MASK] == bucket
+        return is_bucket and hashed >> w.TAG_FROM == entry >> w.TAG_SHIFT
+
+    def entries(self) -> Iterator[tuple[int, int]]:
+        """(main bucket, entry) of every used entry, bucket by bucket. O(buckets)."""
+        index = self.spaces.index
+        for main in range(self.spaces.control[w.BUCKET_MASK] + 1):
+            bucket = main
+            while True:
+                base = bucket * w.BUCKET_WORDS
+                for slot in range(base, base + w.BUCKET_ENTRIES):
+                    if index[slot]:
+                        yield main, index[slot]
+                bucket = index[base + w.BUCKET_ENTRIES]
+                if bucket == 0:
+                    break
+
+    def check(self) -> None:
+        """Audit H1, H2, H4 and H5. Raises InvariantError."""
+        control, index = self.spaces.control, self.spaces.index
+        used: set[int] = set()
+        for main in range(control[w.BUCKET_MASK] + 1):
+            tags: set[int] = set()
+            bucket = main
+            while True:
+                base = bucket * w.BUCKET_WORDS
+                for entry in index[base : base + w.BUCKET_ENTRIES]:
+                    if entry:
+                        self._check_entry(entry, tags)
+                bucket = index[base + w.BUCKET_ENTRIES]
+                if bucket == 0:
+                    break
+                if bucket in used or not control[w.BUCKET_MASK] < bucket < control[w.OVERFLOW_NEXT]:
+                    raise InvariantError("H5", f"bucket {main} links to overflow bucket {bucket}")
+                used.add(bucket)
+
+    def _check_entry(self, entry: int, tags: set[int]) -> None:
+        if entry & w.TENTATIVE:
+            raise InvariantError("H4", f"entry {entry:#x} is tentative")
+        tag = entry >> w.TAG_SHIFT
+        if tag in tags:
+            raise InvariantError("H1", f"tag {tag:#x} has two entries")
+        tags.add(tag)
+        address = entry & w.ADDRESS_MASK
+        if address != w.PENDING_ADDRESS and not w.FIRST_ADDRESS <= address < self.spaces.control[w.TAIL]:
+            raise InvariantError("H2", f"entry of tag {tag:#x} has address {address}")

@@ -1,0 +1,264 @@
+"""Layout: the bytes of the root record and of a table block, and nothing else.
+
+FORMAT.md draws both. All numbers are little-endian and unsigned. Decoding never trusts: a wrong
+checksum, an unknown version and an impossible length are three different answers.
+
+    root    512 bytes: magic, format version, kind, store id, sequence, life, geometry, the pointer
+            to the newest table block, room for what later kinds of checkpoint need, CRC-32C
+    block   header, extents, void ranges, sessions; its CRC-32C stands in the pointer to it
+
+A checksum is taken over the bytes and then over where they belong: (store id, file, offset, life).
+Bytes that are right in the wrong place, or from another life, are wrong.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from fastcrc import crc32
+
+from ..errors import CorruptionError, SerialError, UnsupportedVersionError
+
+__all__ = [
+    "FORMAT_VERSION",
+    "ROOT_BYTES",
+    "Block",
+    "Extent",
+    "Pointer",
+    "Root",
+    "SessionMark",
+    "Version",
+    "VoidRange",
+    "checksum",
+    "decode_block",
+    "decode_root",
+    "encode_block",
+    "encode_root",
+]
+
+FORMAT_VERSION: Final = 1
+ROOT_BYTES: Final = 512
+ROOT_MAGIC: Final = b"PWRCUTRT"
+BLOCK_MAGIC: Final = b"PWRCUTTB"
+KIND_STORE: Final = 1
+KIND_FOLD_OVER: Final = 1
+FLAG_FULL: Final = 1  # Of a block; a root has none yet. An unknown flag is another format.
+NAME_BYTES_MAX: Final = 255
+
+_CRC_AT: Final = ROOT_BYTES - 4
+_ROOT = struct.Struct("<8sII16sQQ5QQQQQII")  # magic .. geometry, buckets, begin, pointer, flags
+_BLOCK = struct.Struct("<8sIIIIII8QII88x")  # The room is for SNAPSHOT, INCREMENTAL and INDEX.
+_PLACE = struct.Struct("<16sQQ")
+_EXTENT = struct.Struct("<QIIQ")
+_VOID = struct.Struct("<QQQ")
+_SESSION = struct.Struct("<QQH")
+assert _ROOT.size == 128 <= _CRC_AT
+assert _BLOCK.size == 192
+
+
+class Version(NamedTuple):
+    """A checkpoint's version: no two lives share one."""
+
+    life: int
+    counter: int
+
+
+class Pointer(NamedTuple):
+    """Where a table block is; length 0: there is none."""
+
+    offset: int
+    length: int
+    crc: int
+
+
+class Extent(NamedTuple):
+    """A checksummed run of log that never crosses a page."""
+
+    start: int
+    length: int
+    crc: int
+    life: int
+
+
+class VoidRange(NamedTuple):
+    """Records of version `counter` in [low, high) were left behind by a recovery."""
+
+    counter: int
+    low: int
+    high: int
+
+
+class SessionMark(NamedTuple):
+    """A session's commit point: the recovered store holds exactly its operations 1..serial."""
+
+    name: str
+    number: int
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The root record: which checkpoint is the newest, and in which geometry."""
+
+    store_id: bytes
+    sequence: int
+    life: int
+    geometry: tuple[int, int, int, int, int]
+    head: Pointer
+    begin: int = 0
+    index_buckets: int = 0  # The most any life had: with fewer, chains on the device would merge.
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A table block: one checkpoint's metadata. `is_full`: its extents are all that there are."""
+
+    version: Version
+    fuzzy_start: int
+    final: int
+    begin: int
+    previous: Pointer
+    is_full: bool
+    extents: Sequence[Extent]
+    voids: Sequence[VoidRange]
+    sessions: Sequence[SessionMark]
+
+
+def checksum(data: bytes | bytearray | memoryview, store_id: bytes, file: str, offset: int, life: int) -> int:
+    """CRC-32C of the bytes and of the place they belong to."""
+    place = _PLACE.pack(store_id, offset, life) + file.encode()
+    return crc32.iscsi(place, crc32.iscsi(bytes(data)))
+
+
+def encode_root(root: Root) -> bytes:
+    """Exactly ROOT_BYTES bytes."""
+    fields = _ROOT.pack(
+        ROOT_MAGIC,
+        FORMAT_VERSION,
+        KIND_STORE,
+        root.store_id,
+        root.sequence,
+        root.life,
+        *root.geometry,
+        root.index_buckets,
+        root.begin,
+        root.head.offset,
+        root.head.length,
+        root.head.crc,
+        0,
+    )
+    body = fields + bytes(_CRC_AT - len(fields))
+    return body + crc32.iscsi(body).to_bytes(4, "little")
+
+
+def decode_root(data: bytes, file: str) -> Root | str:
+    """The root, or in a few words why these bytes are none.
+
+    Raises UnsupportedVersionError for a whole record of another format version.
+    """
+    if len(data) != ROOT_BYTES:
+        return f"{len(data)} bytes"
+    if crc32.iscsi(data[:_CRC_AT]) != int.from_bytes(data[_CRC_AT:], "little"):
+        return "a wrong checksum"
+    fields = _ROOT.unpack_from(data)
+    magic, version, kind, store_id, sequence, life = fields[:6]
+    if magic != ROOT_MAGIC:
+        return "another magic number"
+    flags = fields[16]
+    if version != FORMAT_VERSION or kind != KIND_STORE or flags:
+        raise UnsupportedVersionError(
+            f"{file}: format version {version}, kind {kind}, flags {flags:#x}; "
+            f"this release reads version {FORMAT_VERSION}, kind {KIND_STORE}, no flags"
+        )
+    geometry = (fields[6], fields[7], fields[8], fields[9], fields[10])
+    head = Pointer(fields[13], fields[14], fields[15])
+    return Root(store_id, sequence, life, geometry, head, fields[12], fields[11])
+
+
+def encode_block(block: Block) -> bytes:
+    """The block's bytes, of any length."""
+    parts = [_EXTENT.pack(*extent) for extent in block.extents]
+    parts += [_VOID.pack(*void) for void in block.voids]
+    for mark in block.sessions:
+        name = mark.name.encode()
+        parts.append(_SESSION.pack(mark.number, mark.serial, len(name)) + name)
+    body = b"".join(parts)
+    header = _BLOCK.pack(
+        BLOCK_MAGIC,
+        FORMAT_VERSION,
+        KIND_FOLD_OVER,
+        FLAG_FULL if block.is_full else 0,
+        len(block.extents),
+        len(block.voids),
+        len(block.sessions),
+        _BLOCK.size + len(body),
+        block.version.life,
+        block.version.counter,
+        block.fuzzy_start,
+        block.final,
+        block.begin,
+        block.previous.offset,
+        block.previous.length,
+        block.previous.crc,
+        0,
+    )
+    return header + body
+
+
+def decode_block(data: bytes, file: str, offset: int) -> Block:
+    """The block whose checksum was right. Raises CorruptionError, SerialError, UnsupportedVersionError."""
+    if len(data) < _BLOCK.size or data[:8] != BLOCK_MAGIC:
+        raise CorruptionError(file, offset, "no table block", "a table block")
+    f = _BLOCK.unpack_from(data)
+    if f[1] != FORMAT_VERSION or f[2] != KIND_FOLD_OVER or f[3] & ~FLAG_FULL:
+        raise UnsupportedVersionError(
+            f"{file} at byte {offset}: table block of version {f[1]}, kind {f[2]}, flags {f[3]:#x}; "
+            f"this release reads version {FORMAT_VERSION}, kind {KIND_FOLD_OVER}, flag {FLAG_FULL}"
+        )
+    extents_count, voids_count, sessions_count, length = f[4:8]
+    at = _BLOCK.size
+    if length != len(data) or at + extents_count * _EXTENT.size + voids_count * _VOID.size > length:
+        raise CorruptionError(file, offset, f"a block of {length} bytes", f"{len(data)} bytes")
+    extents = [Extent(*_EXTENT.unpack_from(data, at + n * _EXTENT.size)) for n in range(extents_count)]
+    at += extents_count * _EXTENT.size
+    voids = [VoidRange(*_VOID.unpack_from(data, at + n * _VOID.size)) for n in range(voids_count)]
+    at += voids_count * _VOID.size
+    sessions = _decode_sessions(data, at, sessions_count, file, offset)
+    return Block(
+        Version(f[8], f[9]),
+        f[10],
+        f[11],
+        f[12],
+        Pointer(f[13], f[14], f[15]),
+        bool(f[3] & FLAG_FULL),
+        extents,
+        voids,
+        sessions,
+    )
+
+
+def _decode_sessions(data: bytes, at: int, count: int, file: str, offset: int) -> list[SessionMark]:
+    sessions = []
+    for _ in range(count):
+        if at + _SESSION.size > len(data):
+            raise CorruptionError(file, offset, "a cut session list", f"{count} sessions")
+        number, serial, length = _SESSION.unpack_from(data, at)
+        at += _SESSION.size
+        try:
+            name = data[at : at + length].decode()
+        except UnicodeDecodeError:
+            raise CorruptionError(file, offset, "a session name that is not UTF-8", "UTF-8") from None
+        at += length
+        sessions.append(SessionMark(name, number, serial))
+    if at != len(data):
+        raise CorruptionError(file, offset, f"{len(data) - at} bytes too many", "the end of the session list")
+    for what in ({mark.name for mark in sessions}, {mark.number for mark in sessions}):
+        if len(what) != count:
+            raise SerialError(file, offset, "one session twice", "each session once")
+    for mark in sessions:
+        if mark.serial >> 63:
+            raise SerialError(file, offset, f"serial {mark.serial} of {mark.name!r}", "a serial below 2**63")
+    return sessions

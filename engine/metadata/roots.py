@@ -1,0 +1,150 @@
+"""Roots: three copies of the record that names the newest checkpoint.
+
+A commit writes the stalest copy and syncs it, then the next, and is acknowledged; the third copy
+is owed, and paid before any other root write begins. At no moment are two copies in flight.
+
+Invariants
+  1  every root write has a sequence above all before it, in this life or an earlier one, those of
+     lost and of rolled-back copies included
+  2  a copy is written only while two others are whole, or none but it is damaged and stale
+  3  the copy written is the stalest: a damaged one first, the newest last
+  4  acknowledged  =>  two copies are durable that name it, or something later
+
+So one damaged or rolled-back copy and a power cut anywhere, inside the repair too, cost neither
+an acknowledged state nor the ability to open: tests/engine/root_protocol tries them all,
+and shows that with two copies, with two in flight, or without the repair it would not hold.
+
+Threads: `commit` and `settle` under one lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple
+
+from ..device import Device, read_exactly, write_fully
+from ..errors import CorruptionError, InvariantError
+from ..poison import Poison
+from ..runtime import Runtime, Ticket
+from .layout import ROOT_BYTES, Root, decode_root, encode_root
+
+__all__ = ["ROOT_FILES", "Finding", "RootReading", "Roots", "read_roots"]
+
+ROOT_FILES: Final = ("root-a", "root-b", "root-c")
+LIFE_SHIFT: Final = 32  # A life's sequences start at life << LIFE_SHIFT | 1.
+
+Verdict = Literal["accepted", "rejected", "absent"]
+
+
+class Finding(NamedTuple):
+    """One thing that recovery read, and what it thought of it."""
+
+    file: str
+    offset: int
+    length: int
+    verdict: Verdict
+
+
+class RootReading(NamedTuple):
+    """What the three copies say: the newest valid one, each copy's sequence (0: not valid)."""
+
+    newest: Root | None
+    sequences: dict[str, int]
+    missing: list[str]
+    complaints: dict[str, str]
+
+
+def read_roots(device: Device, names: list[str], findings: list[Finding]) -> RootReading:
+    """Read all three; the highest valid sequence is the newest.
+
+    Raises CorruptionError where two valid copies are of different stores, UnsupportedVersionError
+    where a whole copy is of another format.
+    """
+    newest: Root | None = None
+    sequences = dict.fromkeys(ROOT_FILES, 0)
+    missing = []
+    complaints = {}
+    for file in ROOT_FILES:
+        if file not in names:
+            missing.append(file)
+            complaints[file] = "no file"
+            findings.append(Finding(file, 0, ROOT_BYTES, "absent"))
+            continue
+        root = decode_root(read_exactly(device, file, 0, ROOT_BYTES), file)
+        findings.append(Finding(file, 0, ROOT_BYTES, "rejected" if isinstance(root, str) else "accepted"))
+        if isinstance(root, str):
+            complaints[file] = root
+            continue
+        if newest is not None and newest.store_id != root.store_id:
+            raise CorruptionError(file, 16, f"store {root.store_id.hex()}", f"store {newest.store_id.hex()}")
+        sequences[file] = root.sequence
+        if newest is None or root.sequence > newest.sequence:
+            newest = root
+    return RootReading(newest, sequences, missing, complaints)
+
+
+class Roots:
+    """Writes the three copies."""
+
+    def __init__(self, device: Device, runtime: Runtime, poison: Poison, sequences: dict[str, int]) -> None:
+        self._device = device
+        self._runtime = runtime
+        self._poison = poison
+        self._lock = runtime.lock()
+        self._sequences = dict(sequences)
+        self._last = max(sequences.values())
+        self._owed: Ticket | None = None
+
+    def take_over(self, root: Root) -> None:
+        """Begin the life of `root`: `commit` it, after nothing of an earlier process is in flight any more.
+
+        What a process wrote and did not sync before it was killed reads as if it were durable.
+        Raises PoisonedError.
+        """
+        with self._lock:
+            # Above every number of an earlier life, those that no copy shows any more included: else a copy
+            # of a commit that was never acknowledged could come back as the newest.
+            self._last = max(self._last, root.life << LIFE_SHIFT)
+            for file in ROOT_FILES:
+                with self._poison.guard(f"syncing {file}"):
+                    self._device.sync(file)
+            self.commit(root)
+
+    def commit(self, root: Root) -> None:
+        """Make `root` (its sequence is filled in) the newest; durable in two copies on return.
+
+        Raises PoisonedError if a write or a sync fails.
+        """
+        with self._lock:
+            self.settle()
+            first, second, third = sorted(ROOT_FILES, key=lambda file: (self._sequences[file], file))
+            self._write(first, root, self._last + 1)
+            self._write(second, root, self._last + 1)
+            sequence = self._last + 1
+            self._owed = self._runtime.submit(lambda: self._write(third, root, sequence))
+
+    def settle(self) -> None:
+        """Wait for the third copy. Raises PoisonedError if it could not be written."""
+        with self._lock:
+            owed = self.await_owed()
+            if owed is not None:
+                owed.result()
+            self._poison.check()
+
+    def await_owed(self) -> Ticket | None:
+        """The third copy's ticket, ended one way or the other; nothing is owed any more."""
+        with self._lock:
+            owed, self._owed = self._owed, None
+            if owed is not None:
+                self._runtime.wait([owed])
+            return owed
+
+    def _write(self, file: str, root: Root, sequence: int) -> None:
+        if sequence <= self._last:
+            raise InvariantError("roots 1", f"sequence {sequence} after {self._last}")
+        self._runtime.turn(f"write {file}")
+        with self._poison.guard(f"writing {file}"):
+            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+            self._device.sync(file)
+        self._sequences[file] = sequence
+        self._last = sequence

@@ -1,0 +1,143 @@
+"""Tables: the file of checkpoint metadata, blocks chained from the newest back.
+
+Invariants
+  1  a block starts at a write unit of its own and is never written again once a root names it
+  2  a block names the extents since the block before it; one marked full names all of them,
+     but for those of segments that its begin has left
+  3  a chain has a full block at most every CHAIN_BLOCKS_MAX blocks, so opening reads no more
+     than that many of the newest
+  4  no block of a chain lists an extent of a segment that its newest block's begin has left: where
+     one would, the newest is full and has none before it
+
+Threads: appended to under the checkpoint's driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ..device import Device, read_exactly, write_fully
+from ..errors import CorruptionError, SerialError
+from ..poison import Poison
+from .layout import Block, Extent, Pointer, checksum, decode_block, encode_block
+from .roots import Finding
+
+__all__ = ["CHAIN_BLOCKS_MAX", "TABLE_FILE", "Tables", "check_extents", "check_order"]
+
+TABLE_FILE: Final = "tables"
+CHAIN_BLOCKS_MAX: Final = 64
+NO_BLOCK: Final = Pointer(0, 0, 0)
+
+
+class Tables:
+    """Appends blocks and reads chains of them."""
+
+    def __init__(
+        self, device: Device, poison: Poison, store_id: bytes, write_unit: int, head: Pointer
+    ) -> None:
+        self._device = device
+        self._poison = poison
+        self._store_id = store_id
+        self._unit = write_unit
+        self.head = head
+        self.has_new_name = False
+        self._exists = bool(head.length)
+        self.chain_blocks = 0  # Since the last full block, that one included.
+
+    def append(self, block: Block) -> Pointer:
+        """Write and sync a block; where it is. `has_new_name` asks for a sync of the names.
+
+        Raises OSError (nothing is named yet, try again) or PoisonedError (the sync failed).
+        """
+        if not self._exists:
+            if TABLE_FILE not in self._device.list():
+                self._device.create(TABLE_FILE)
+            self._exists = self.has_new_name = True
+        end = self.head.offset + self.head.length
+        offset = (end + self._unit - 1) // self._unit * self._unit
+        data = encode_block(block)
+        write_fully(self._device, TABLE_FILE, offset, data)
+        with self._poison.guard(f"syncing {TABLE_FILE}"):
+            self._device.sync(TABLE_FILE)
+        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
+
+    def accept(self, head: Pointer, is_full: bool) -> None:
+        """A root that names `head` is durable."""
+        self.head = head
+        self.chain_blocks = 1 if is_full else self.chain_blocks + 1
+
+    def chain(self, pointer: Pointer, findings: list[Finding]) -> Iterator[Block]:
+        """The blocks from `pointer` back to the first. Raises CorruptionError at a damaged one."""
+        while pointer.length:
+            block = self._load(pointer, findings)
+            yield block
+            if block.previous.length and block.previous.offset >= pointer.offset:
+                raise CorruptionError(
+                    TABLE_FILE,
+                    pointer.offset,
+                    f"a block before it at {block.previous.offset}",
+                    "one that lies before",
+                )
+            pointer = block.previous
+
+    def _load(self, pointer: Pointer, findings: list[Finding]) -> Block:
+        try:
+            data = read_exactly(self._device, TABLE_FILE, pointer.offset, pointer.length)
+        except FileNotFoundError:
+            findings.append(Finding(TABLE_FILE, pointer.offset, pointer.length, "absent"))
+            raise CorruptionError(TABLE_FILE, pointer.offset, "no file", f"{pointer.length} bytes") from None
+        found = checksum(data, self._store_id, TABLE_FILE, pointer.offset, 0)
+        is_right = len(data) == pointer.length and found == pointer.crc
+        findings.append(
+            Finding(TABLE_FILE, pointer.offset, pointer.length, "accepted" if is_right else "rejected")
+        )
+        if len(data) != pointer.length:
+            raise CorruptionError(TABLE_FILE, pointer.offset, f"{len(data)} bytes", f"{pointer.length} bytes")
+        if found != pointer.crc:
+            raise CorruptionError(TABLE_FILE, pointer.offset, f"CRC-32C {found:08x}", f"{pointer.crc:08x}")
+        return decode_block(data, TABLE_FILE, pointer.offset)
+
+
+def check_order(older: Block, newer: Block) -> None:
+    """Versions, addresses and each session's serial only grow from checkpoint to checkpoint."""
+    if older.version >= newer.version or older.final > newer.fuzzy_start:
+        raise CorruptionError(
+            TABLE_FILE,
+            newer.previous.offset,
+            f"checkpoint {tuple(older.version)} up to {older.final}",
+            f"one before {tuple(newer.version)} and {newer.fuzzy_start}",
+        )
+    if older.begin > newer.begin:
+        raise CorruptionError(
+            TABLE_FILE, newer.previous.offset, f"begin {older.begin}", f"none above {newer.begin}"
+        )
+    serials = {mark.number: mark.serial for mark in newer.sessions}
+    for mark in older.sessions:
+        if serials.get(mark.number, mark.serial) < mark.serial:
+            raise SerialError(
+                TABLE_FILE,
+                newer.previous.offset,
+                f"serial {mark.serial} of {mark.name!r}",
+                "none above the later one",
+            )
+
+
+def check_extents(
+    extents: list[Extent], final: int, head: Pointer, begin: int = 0, segment_bytes: int = 1
+) -> None:
+    """They follow one another to `final`, from where `begin`'s segment starts, or an earlier one does.
+
+    Raises CorruptionError.
+    """
+    at = extents[0].start if extents else 0
+    if at > begin or at % segment_bytes:
+        raise CorruptionError(
+            TABLE_FILE, head.offset, f"a first extent at {at}", f"the start of a segment, at most {begin}"
+        )
+    for extent in extents:
+        if extent.start != at or not extent.length:
+            raise CorruptionError(TABLE_FILE, head.offset, f"an extent at {extent.start}", f"one at {at}")
+        at += extent.length
+    if at != final:
+        raise CorruptionError(TABLE_FILE, head.offset, f"extents up to {at}", f"up to {final}")

@@ -1,0 +1,1 @@
+"""Sessions: one thread's handle, its batches, its slow path, readers beside it."""

@@ -1,0 +1,284 @@
+"""The reader: single records by address, chains, the log in order, every live key.
+
+`Reader` is for a store at rest. `SharedReader` does the same beside running sessions: it has a row of
+the epoch table, and enters it for as long as it looks at a frame of the ring.
+
+Invariants
+  V1  a frame is looked at only inside the row, and only for an address that was at or above head since
+      it was entered (A5 then keeps the frame); what is below head is read from the device
+  V2  a record that is not frozen is taken as found only where its link is the same before and after, and
+      not locked; a value of one word is read as one word (P7). So no torn value is told
+  V3  no segment that holds a byte of [begin at the reader's start, tail) goes before the reader ends
+  V4  who waits for a record waits outside the row
+
+What a scan lists: the records published below its end, oldest first, the overwritten ones too. It may
+pass over a zero sizes word as padding only because every batch that could have allocated below the end
+has left before it starts.
+
+What `items` lists: an entry never moves and never loses its tag (H1), and a chain that was named once
+holds the newest record of each of its keys at that moment. So a key that is live all the while is
+listed once, with the value of that record, which was its value then or is so now.
+
+Threads: any, a reader each; `Reader` none beside it.
+Source: scans of FASTER (Chandramouli et al., SIGMOD 2018, section 5), there over frozen records only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Final, NamedTuple, Self, TypeVar
+
+from ..errors import DeviceError, InvariantError, OperationError
+from ..kernels import words as w
+from ..kernels.atomics import copy, load, store
+from ..kernels.probe import is_void
+from ..log.hybridlog import ColdRecord, HybridLog
+from ..log.index import HashIndex
+from ..runtime import Runtime
+from ..shared.epoch import Epochs
+from ..shared.modes import Mode
+from ..shared.spaces import words_of
+from .registry import SessionRegistry
+
+__all__ = ["LogRecord", "Reader", "Readers", "SharedReader", "guarded", "live_items"]
+
+PADDING: Final = ColdRecord(w.NO_ADDRESS, 0, b"", b"", 0)
+
+Item = TypeVar("Item")
+
+
+class LogRecord(NamedTuple):
+    """A record of the log; `value` None: a tombstone."""
+
+    address: int
+    key: bytes
+    value: bytes | None
+
+
+class Reader:
+    """Reads a log that nobody changes meanwhile."""
+
+    def __init__(self, log: HybridLog) -> None:
+        self.log: Final = log
+
+    def record(self, address: int) -> ColdRecord:
+        """What is at `address`; PADDING where no record begins."""
+        if address < load(self.log.spaces.control, w.HEAD):
+            return self._on_device(address)
+        return self._in_ring(address)[0]
+
+    def linked(self, address: int) -> ColdRecord:
+        """The record at an address that a chain names."""
+        return self.record(address)
+
+    def chain(self, address: int) -> Iterator[tuple[int, ColdRecord]]:
+        """The live records of a chain, newest first; void ones are stepped through. Audits H3."""
+        control = self.log.spaces.control
+        while address >= max(load(control, w.BEGIN), w.FIRST_ADDRESS):
+            record = self.linked(address)
+            if not is_void(control, address, record.link):
+                yield address, record
+            if record.previous >= address:
+                raise InvariantError("H3", f"record {address} is followed by {record.previous}")
+            address = record.previous
+
+    def records(self, address: int, end: int) -> Iterator[tuple[int, ColdRecord]]:
+        """Every published, non-void record from `address` up to `end`, oldest first."""
+        control = self.log.spaces.control
+        for at, record in self.steps(address, end):
+            if not record.link & w.INVALID and not is_void(control, at, record.link):
+                yield at, record
+
+    def steps(self, address: int, end: int) -> Iterator[tuple[int, ColdRecord]]:
+        """Everything allocated from `address` up to `end`, whatever became of it."""
+        unit = self.log.settings.write_unit
+        while address < end:
+            record = self.record(address)
+            if record.words:
+                yield address, record
+                address += record.words * w.WORD_BYTES
+            else:
+                address = (address // unit + 1) * unit
+
+    def is_boundary(self, address: int) -> bool:
+        """Whether a record begins at `address`, or could: stepping from its page's start comes by."""
+        page = self.log.settings.page_bytes
+        at = max(address - address % page, w.FIRST_ADDRESS)
+        for found, record in self.steps(at, address):
+            at = found + record.words * w.WORD_BYTES
+        unit = self.log.settings.write_unit
+        return at == address or (at < address and address % unit == 0)
+
+    def _on_device(self, address: int) -> ColdRecord:
+        # The sizes word alone first: behind padding of one word the device may hold nothing.
+        if not any(self.log.load(address + w.SIZES * w.WORD_BYTES, w.WORD_BYTES)):
+            return PADDING
+        return self.log.load_record(address)
+
+    def _in_ring(self, address: int) -> tuple[ColdRecord, bool]:
+        """What is there, and whether it stood still meanwhile."""
+        spaces = self.log.spaces
+        log = spaces.log
+        at = (address >> 3) & spaces.control[w.RING_MASK]
+        if load(log, at + w.SIZES) == 0:
+            return PADDING, True
+        link = load(log, at + w.LINK)
+        sizes = load(log, at + w.SIZES)
+        key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
+        key = at + w.RECORD_HEADER_WORDS
+        record = ColdRecord(
+            link & w.ADDRESS_MASK,
+            link,
+            bytes(spaces.log_bytes[key * w.WORD_BYTES : key * w.WORD_BYTES + key_bytes]),
+            self._value(key + (key_bytes + 7) // 8, sizes >> w.VALUE_SHIFT),
+            sizes & w.ALLOCATED_MASK,
+        )
+        return record, link & w.LOCK == 0 and load(log, at + w.LINK) == link
+
+    def _value(self, word: int, value_bytes: int) -> bytes:
+        log = self.log.spaces.log
+        if value_bytes <= w.WORD_BYTES:
+            # One word changes under an unchanged link, and copying bytes need not copy it as a whole.
+            return load(log, word).to_bytes(w.WORD_BYTES, "little")[:value_bytes] if value_bytes else b""
+        words = (value_bytes + 7) // 8
+        copied = words_of(words)
+        copy(log, word, copied, 0, words)
+        return bytes(copied.cast("B")[:value_bytes])
+
+
+class SharedReader(Reader):
+    """Reads a log beside those who change it; used in a `with` statement."""
+
+    def __init__(self, log: HybridLog, registry: SessionRegistry, mode: Mode, runtime: Runtime) -> None:
+        super().__init__(log)
+        self._registry = registry
+        self._mode = mode
+        self._runtime = runtime
+        self._held = ExitStack()
+        self._row = 0
+        self.begin = 0  # The log's begin when the reader started (V3).
+
+    def __enter__(self) -> Self:
+        with ExitStack() as held:
+            self._row = self._registry.lease()
+            held.callback(self._registry.release, self._row)
+            self.begin = held.enter_context(self.log.pins.hold())
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.close()
+
+    def record(self, address: int) -> ColdRecord:
+        while (found := self._try(address, w.LOCK)) is None:
+            self._runtime.turn("another session to let go of a record")
+        return found
+
+    def linked(self, address: int) -> ColdRecord:
+        # Named and invalid: whoever appended it is between its two last steps.
+        while (found := self._try(address, w.LOCK | w.INVALID)) is None:
+            self._runtime.turn("another session to publish a record")
+        return found
+
+    def _try(self, address: int, unfit: int) -> ColdRecord | None:
+        """The record; None where it changed meanwhile, or its link has a bit of `unfit`."""
+        spaces = self.log.spaces
+        state = self._row + w.ROW_STATE
+        is_entered = self._mode.cas(spaces.epochs, state, w.IDLE, load(spaces.control, w.EPOCH))
+        assert is_entered, "a leased row is nobody else's"
+        try:
+            if address >= load(spaces.control, w.HEAD):
+                # Before it is read: what freezes meanwhile may have been written meanwhile.
+                is_frozen = address < load(spaces.control, w.SAFE_READ_ONLY)
+                record, is_still = self._in_ring(address)
+                return record if is_frozen or (is_still and not record.link & unfit) else None
+        finally:
+            store(spaces.epochs, state, w.IDLE)
+        return self._on_device(address)
+
+
+def live_items(reader: Reader, index: HashIndex) -> Iterator[tuple[bytes, bytes]]:
+    """Every live key with its value, as the index tells it."""
+    for bucket, entry in index.entries():
+        seen: set[bytes] = set()
+        for _, record in reader.chain(entry & w.ADDRESS_MASK):
+            if record.key not in seen and index.is_home(bucket, entry, record.key):
+                seen.add(record.key)
+                if not record.link & w.TOMBSTONE:
+                    yield record.key, record.value
+
+
+class Readers:
+    """Makes the iterators of one store; each leases its row when it is first asked for something."""
+
+    def __init__(
+        self,
+        log: HybridLog,
+        index: HashIndex,
+        registry: SessionRegistry,
+        epochs: Epochs,
+        mode: Mode,
+        runtime: Runtime,
+    ) -> None:
+        self._log = log
+        self._index = index
+        self._registry = registry
+        self._epochs = epochs
+        self._mode = mode
+        self._runtime = runtime
+
+    def _reader(self) -> SharedReader:
+        return SharedReader(self._log, self._registry, self._mode, self._runtime)
+
+    def items(self) -> Generator[tuple[bytes, bytes], None, None]:
+        """Every key that is live all the while, once."""
+        with self._reader() as reader:
+            yield from live_items(reader, self._index)
+
+    def scan(self, begin: int | None, end: int | None) -> Generator[LogRecord, None, None]:
+        """The records of [begin, end). Raises OperationError for what are no addresses of the log."""
+        control = self._log.spaces.control
+        least, tail = load(control, w.BEGIN), load(control, w.TAIL)
+        begin = least if begin is None else begin
+        end = tail if end is None else end
+        for name, given, low in (("begin", begin, least), ("end", end, begin)):
+            if type(given) is not int or not low <= given <= tail:
+                raise OperationError(f"{name} is {given!r}: expected an address from {low} to {tail}")
+        # An allocated record whose sizes word is not written yet would pass for padding.
+        self._epochs.drain("batches that may still write below the end of a scan")
+        with self._reader() as reader:
+            if not reader.is_boundary(begin):
+                page = self._log.settings.page_bytes
+                raise OperationError(
+                    f"begin is {begin}, inside a record: expected an address that a scan has given, or the "
+                    f"start of a page, such as {max(begin - begin % page, least)}"
+                )
+        return self._records(begin, end)
+
+    def _records(self, begin: int, end: int) -> Generator[LogRecord, None, None]:
+        with self._reader() as reader:
+            # What was truncated before the first record was asked for is gone.
+            for address, record in reader.records(max(begin, reader.begin), end):
+                is_gone = record.link & w.TOMBSTONE
+                yield LogRecord(address, record.key, None if is_gone else record.value)
+
+
+def guarded(iterator: Generator[Item, None, None], check: Callable[[], None]) -> Generator[Item, None, None]:
+    """The items of `iterator`, asking `check` before each; closed with it. Raises DeviceError for OSError."""
+    try:
+        while True:
+            check()
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            except OSError as error:
+                check()  # A store that was closed meanwhile has closed its device too.
+                raise DeviceError(error.errno, f"reading the log: {error}") from error
+            yield item
+    finally:
+        iterator.close()

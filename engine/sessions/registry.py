@@ -1,0 +1,281 @@
+"""Sessions' states: who has issued how many operations, and where each one's commit point is.
+
+A session is the unit of the guarantee: after recovery the store holds exactly its operations
+1..N. Its state outlives the handle that a thread uses: closing the handle keeps it, a checkpoint
+persists it, recovery brings it back.
+
+Invariants
+  S1  `serial` counts the operations issued; it only grows
+  S2  the commit point of version v is set once, when the session leaves v, under a claim of its row,
+      and never after; an operation under way then belongs to the next version
+  S3  numbers are unique over all lives: a forgotten name that comes back is another session
+  S4  at most one handle is live for a name, and each live one has a row of its own
+
+A live session's numbers stand in its row, where batches and claims meet: entering a batch and
+advancing an idle session are the same CAS of one word, so an idle session blocks nobody.
+
+Threads: any; the registry's lists change under its lock, a row under its state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ..errors import SessionError, UnknownSessionError
+from ..kernels import words as w
+from ..kernels.atomics import load, store
+from ..metadata.layout import NAME_BYTES_MAX, SessionMark
+from ..runtime import Runtime
+from ..shared.epoch import Epochs
+from ..shared.modes import Mode
+from ..shared.phases import System
+from ..shared.spaces import SESSIONS_MAX, Spaces
+
+__all__ = ["SessionRegistry", "SessionState"]
+
+LIFE_SHIFT: Final = 32  # A session's number is life << 32 | count, so two lives never share one.
+NOWHERE: Final = SESSIONS_MAX * w.ROW_WORDS
+
+
+@dataclass(slots=True)
+class SessionState:
+    """What there is to know of a session; while it is live, `row` says where the first five are."""
+
+    name: str
+    number: int
+    serial: int
+    version: int  # The version its next operation belongs to.
+    applied: int  # The last operation that has ended.
+    commit_version: int = 0
+    commit_serial: int = 0
+    saved: int = 0  # What the newest durable checkpoint holds of it.
+    row: int = NOWHERE
+
+    @property
+    def is_live(self) -> bool:
+        return self.row != NOWHERE
+
+
+# Where in a row the fields of a live session are.
+_FIELDS: Final = (
+    ("serial", w.ROW_SERIAL),
+    ("version", w.ROW_VERSION),
+    ("applied", w.ROW_APPLIED),
+    ("commit_version", w.ROW_COMMIT_VERSION),
+    ("commit_serial", w.ROW_COMMIT_SERIAL),
+)
+
+
+class SessionRegistry:
+    """All sessions of a store: live, closed, and recovered ones that nobody has resumed."""
+
+    def __init__(
+        self,
+        system: System,
+        spaces: Spaces,
+        mode: Mode,
+        epochs: Epochs,
+        runtime: Runtime,
+        life: int,
+        marks: Iterable[SessionMark] = (),
+    ) -> None:
+        self._system = system
+        self._spaces = spaces
+        self._mode = mode
+        self._epochs = epochs
+        self._lock = runtime.lock()
+        self._free: list[int] = []
+        self._next_number = life << LIFE_SHIFT | 1
+        self._states = {
+            mark.name: SessionState(
+                mark.name, mark.number, mark.serial, system.version, mark.serial, saved=mark.serial
+            )
+            for mark in marks
+        }
+
+    # -- who there is ------------------------------------------------------------------------------
+
+    def open(self, name: str) -> SessionState:
+        """The named session, new or taken up again. Raises SessionError if it is live."""
+        check_name(name)
+        with self._lock:
+            if name in self._states:
+                return self.resume(name)
+            state = SessionState(name, self._next_number, 0, self._system.version, 0)
+            self._enliven(state)
+            self._next_number += 1
+            self._states[name] = state
+            return state
+
+    def resume(self, name: str) -> SessionState:
+        """A known session that is not live. Raises UnknownSessionError, SessionError."""
+        with self._lock:
+            state = self._find(name)
+            self._enliven(state)
+            return state
+
+    def _find(self, name: str) -> SessionState:
+        state = self._states.get(name)
+        if state is None:
+            raise UnknownSessionError(f"no session {name!r} here: expected one of {sorted(self._states)}")
+        if state.is_live:
+            raise SessionError(f"session {name!r} is live: close it first, or use another name")
+        return state
+
+    def forget(self, name: str) -> None:
+        """Drop a session that is not live; the next checkpoint no longer has it."""
+        with self._lock:
+            del self._states[self._find(name).name]
+
+    def lease(self) -> int:
+        """A row that belongs to no session, for who only looks. Raises SessionError if none is left."""
+        with self._lock:
+            used = self._spaces.rows_used
+            if not self._free and used == SESSIONS_MAX:
+                raise SessionError(f"{SESSIONS_MAX} sessions and iterators are live: close one first")
+            if self._free:
+                return self._free.pop()
+            self._spaces.rows_used = used + 1
+            return used * w.ROW_WORDS
+
+    def release(self, row: int) -> None:
+        """Give back what `lease` gave, not entered any more."""
+        with self._lock:
+            assert load(self._spaces.epochs, row + w.ROW_STATE) == w.IDLE
+            self._free.append(row)
+
+    def _enliven(self, state: SessionState) -> None:
+        """Give the session a row."""
+        row = self.lease()
+        for field, word in _FIELDS:
+            store(self._spaces.epochs, row + word, getattr(state, field))
+        store(self._spaces.epochs, row + w.ROW_PENDING, 0)
+        state.row = row
+
+    def retire(self, state: SessionState) -> None:
+        """The handle of a session is closed: its numbers come back from the row."""
+        with self._lock:
+            if not state.is_live:
+                return
+            row, epochs = state.row, self._spaces.epochs
+            is_claimed = False
+            try:
+                is_claimed = self._claim(state)
+                for field, word in _FIELDS:
+                    setattr(state, field, load(epochs, row + word))
+                state.row = NOWHERE
+            finally:
+                if is_claimed:
+                    store(epochs, row + w.ROW_STATE, w.IDLE)
+                if state.row != row:
+                    self.release(row)
+
+    # -- versions ----------------------------------------------------------------------------------
+
+    def shift(self, state: SessionState) -> None:
+        """Take a session over the edge of the version, if it is behind (S2). Waits for its batch."""
+        if not state.is_live:
+            if state.version != self._system.version:
+                state.commit_version, state.commit_serial = self._system.version - 1, state.applied
+                state.version = self._system.version
+            return
+        epochs, row = self._spaces.epochs, state.row
+        is_claimed = False
+        try:
+            is_claimed = self._claim(state)
+            version = self._system.version
+            if load(epochs, row + w.ROW_VERSION) != version:
+                # The version that ends here; a checkpoint that was given up may have left the session behind.
+                store(epochs, row + w.ROW_COMMIT_VERSION, version - 1)
+                store(epochs, row + w.ROW_COMMIT_SERIAL, load(epochs, row + w.ROW_APPLIED))
+                store(epochs, row + w.ROW_VERSION, version)
+        finally:
+            if is_claimed:
+                store(epochs, row + w.ROW_STATE, w.IDLE)
+
+    def _claim(self, state: SessionState) -> bool:
+        """Make an idle row CLAIMED; waits while a batch or another claim has it. True."""
+        word = state.row + w.ROW_STATE
+        claim = self._mode.cas
+        epochs = self._spaces.epochs
+        if not claim(epochs, word, w.IDLE, w.CLAIMED):
+            self._epochs.until(
+                f"session {state.name!r} to leave its batch",
+                lambda: claim(epochs, word, w.IDLE, w.CLAIMED),
+            )
+        return True
+
+    def shift_all(self) -> None:
+        """Take every session that has not met it yet over the version's edge (S2)."""
+        with self._lock:
+            for state in self._states.values():
+                self.shift(state)
+
+    def pending(self) -> list[str]:
+        """Names of the sessions that have operations with effects waiting for the device."""
+        with self._lock:
+            epochs = self._spaces.epochs
+            return [
+                name
+                for name, state in sorted(self._states.items())
+                if state.is_live and load(epochs, state.row + w.ROW_PENDING)
+            ]
+
+    # -- what there is to tell ---------------------------------------------------------------------
+
+    def read(self, state: SessionState, word: int, field: str) -> int:
+        """A number of a session, from its row while it is live."""
+        if state.is_live:
+            return load(self._spaces.epochs, state.row + word)
+        value: int = getattr(state, field)
+        return value
+
+    def serial(self, state: SessionState) -> int:
+        """Operations the session has issued."""
+        return self.read(state, w.ROW_SERIAL, "serial")
+
+    def marks(self, version: int) -> list[SessionMark]:
+        """The commit points of `version`, by name; sessions born after it have none."""
+        with self._lock:
+            return [
+                SessionMark(state.name, state.number, self.read(state, w.ROW_COMMIT_SERIAL, "commit_serial"))
+                for _, state in sorted(self._states.items())
+                if self.read(state, w.ROW_COMMIT_VERSION, "commit_version") == version
+            ]
+
+    def save(self, marks: Iterable[SessionMark]) -> None:
+        """A checkpoint with these commit points is durable."""
+        with self._lock:
+            for mark in marks:
+                state = self._states.get(mark.name)
+                if state is not None and state.number == mark.number:
+                    state.saved = mark.serial
+
+    def unsaved(self) -> dict[str, int]:
+        """How many operations of each session no checkpoint holds, by name; those with none left out."""
+        with self._lock:
+            lost = {name: self.serial(state) - state.saved for name, state in sorted(self._states.items())}
+            return {name: count for name, count in lost.items() if count}
+
+    @property
+    def live(self) -> int:
+        """How many handles are open."""
+        with self._lock:
+            return sum(state.is_live for state in self._states.values())
+
+    def serials(self) -> dict[str, int]:
+        """Operations issued by each session, by name."""
+        with self._lock:
+            return {name: self.serial(state) for name, state in sorted(self._states.items())}
+
+
+def check_name(name: str) -> None:
+    """Raises SessionError where `name` is no session name."""
+    if type(name) is not str or not 1 <= len(name.encode(errors="replace")) <= NAME_BYTES_MAX:
+        raise SessionError(f"session name {name!r}: expected 1 to {NAME_BYTES_MAX} bytes of UTF-8")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise SessionError(f"session name {name!r}: expected text that UTF-8 can hold") from None

@@ -1,0 +1,1 @@
+"""Words that all threads see: spaces, epochs, phases, pins, and the kernels bound to them."""

@@ -1,0 +1,238 @@
+"""Modes: the two ways to run the kernels, behind one face.
+
+    interpreted   the Python source over memoryviews; where threads may really run at once, one lock a batch
+    compiled      the same source as machine code without the interpreter's lock (extra `speed`)
+
+`POWERCUT_KERNELS` says which: `compiled`, `interpreted`, or `auto`, which takes compiled kernels where
+numba is installed, and else says once what is missing. A Runtime of one task gets interpreted ones unless
+it asks for the others by name: it is there to watch.
+
+Invariants
+  1  a result does not depend on the mode
+  2  nothing here imports numba before compiled kernels are asked for
+
+Threads: any.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Final, Protocol
+
+from ..errors import SettingsError
+from ..kernels import words as w
+from ..kernels.atomics import Space, cas, fetch_add, store
+from ..kernels.batch import run_batch
+from ..kernels.probe import relink
+from ..runtime import Runtime
+from .spaces import Spaces, address_of, put_bytes
+
+__all__ = ["MODES", "Bound", "Compiled", "Interpreted", "Mode", "choose_mode"]
+
+MODES: Final = ("auto", "compiled", "interpreted")
+RELINK_LEAST: Final = 1 << 20  # Bytes of log that are worth loading compiled kernels for.
+VARIABLE: Final = "POWERCUT_KERNELS"
+
+
+class Bound(Protocol):
+    """The kernels, bound to the spaces of a store and to one session's batch."""
+
+    def run(self) -> int:
+        """Run the staged batch; why it stopped."""
+
+    def run_key(self, kind: int, key: bytes) -> int:
+        """Stage one operation without a value, which fits, and run it."""
+
+    def read_key(self, kind: int, key: bytes) -> bytes | int:
+        """Run a READ or PEEK: the value found in memory, else the result, or why << RESULT_BITS."""
+
+    def run_pair(self, kind: int, key: bytes, value: bytes) -> int:
+        """Stage one operation with a value, which fits, and run it."""
+
+
+class Mode(Protocol):
+    """One way to run the kernels."""
+
+    name: str
+
+    def bind(self, spaces: Spaces, batch: Space) -> Bound:
+        """The kernels over these spaces; `batch` holds what the other spaces' addresses need."""
+
+    def relink(self, spaces: Spaces, address: int, end: int) -> tuple[int, int]:
+        """`probe.relink`."""
+
+    def cas(self, space: Space, word: int, expected: int, value: int) -> bool:
+        """One indivisible compare and swap, beside kernels too."""
+
+    def fetch_add(self, space: Space, word: int, delta: int) -> int:
+        """One indivisible addition; the value before."""
+
+
+class _BoundInterpreted:
+    def __init__(self, spaces: Spaces, batch: Space, lock: AbstractContextManager[object]) -> None:
+        self._spaces = spaces
+        self._batch = batch
+        self._bytes = batch.cast("B")
+        self._lock = lock
+
+    def run(self) -> int:
+        spaces = self._spaces
+        with self._lock:
+            try:
+                return run_batch(spaces.control, spaces.index, spaces.log, spaces.epochs, self._batch)
+            except BaseException:
+                # Interrupted anywhere: a record may be locked for ever, or half written.
+                spaces.on_break()
+                store(spaces.epochs, self._batch[w.B_ROW] + w.ROW_STATE, w.IDLE)
+                raise
+
+    def run_key(self, kind: int, key: bytes) -> int:
+        batch = self._batch
+        batch[w.B_KIND] = kind
+        batch[w.B_START] = 0
+        batch[w.B_COUNT] = 1
+        batch[w.B_ISSUE] = 1
+        batch[w.B_KEY_BYTES] = len(key)
+        put_bytes(self._bytes, batch[w.B_KEYS], key)
+        return self.run()
+
+    def read_key(self, kind: int, key: bytes) -> bytes | int:
+        batch = self._batch
+        if why := self.run_key(kind, key):
+            return why << w.RESULT_BITS
+        if batch[w.OP_RESULT] != w.FOUND or batch[w.OP_PLACE] != w.WARM:
+            return batch[w.OP_RESULT]
+        start = batch[w.OP_VALUE] * w.WORD_BYTES
+        return bytes(self._bytes[start : start + batch[w.OP_VALUE_BYTES]])
+
+    def run_pair(self, kind: int, key: bytes, value: bytes) -> int:
+        batch = self._batch
+        batch[w.B_VALUE_BYTES] = len(value)
+        put_bytes(self._bytes, batch[w.B_VALUES], value)
+        return self.run_key(kind, key)
+
+
+class Interpreted:
+    """The Python source."""
+
+    name = "interpreted"
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._lock = runtime.lock() if runtime.is_parallel else nullcontext()
+
+    def bind(self, spaces: Spaces, batch: Space) -> Bound:
+        return _BoundInterpreted(spaces, batch, self._lock)
+
+    def relink(self, spaces: Spaces, address: int, end: int) -> tuple[int, int]:
+        return relink(spaces.control, spaces.index, spaces.log, address, end)
+
+    def cas(self, space: Space, word: int, expected: int, value: int) -> bool:
+        with self._lock:
+            return cas(space, word, expected, value)
+
+    def fetch_add(self, space: Space, word: int, delta: int) -> int:
+        with self._lock:
+            return fetch_add(space, word, delta)
+
+
+class Code(Protocol):
+    """What `compilation` makes of the kernels: functions of addresses."""
+
+    def run(self, batch: int) -> int: ...
+    def run_key(self, batch: int, kind: int, key: bytes) -> int: ...
+    def read_key(self, batch: int, kind: int, key: bytes) -> bytes | int: ...
+    def run_pair(self, batch: int, kind: int, key: bytes, value: bytes) -> int: ...
+    def relink(self, control: int, index: int, log: int, address: int, end: int) -> tuple[int, int]: ...
+    def cas(self, address: int, expected: int, value: int) -> bool: ...
+    def fetch_add(self, address: int, delta: int) -> int: ...
+
+
+class _BoundCompiled:
+    def __init__(self, code: Code, batch: Space) -> None:
+        address = address_of(batch)
+        self._batch = batch  # Kept alive, for the code knows only where it is.
+        self.run = partial(code.run, address)
+        self.run_key = partial(code.run_key, address)
+        self.read_key = partial(code.read_key, address)
+        self.run_pair = partial(code.run_pair, address)
+
+
+class Compiled:
+    """Machine code, loaded when a session first binds to it or there is much to relink."""
+
+    name = "compiled"
+
+    def __init__(self, runtime: Runtime) -> None:
+        # Until the first binding no compiled kernel works on the store's spaces, and Python will do.
+        self._before = Interpreted(runtime)
+        self._loaded: Code | None = None
+
+    def _code(self) -> Code:
+        if self._loaded is None:
+            from ..compiler.compilation import load_compiled
+
+            self._loaded = load_compiled()
+        return self._loaded
+
+    def bind(self, spaces: Spaces, batch: Space) -> Bound:
+        for word, space in (
+            (w.B_CONTROL, spaces.control),
+            (w.B_INDEX, spaces.index),
+            (w.B_LOG, spaces.log),
+            (w.B_EPOCHS, spaces.epochs),
+        ):
+            batch[word] = address_of(space)
+        return _BoundCompiled(self._code(), batch)
+
+    def relink(self, spaces: Spaces, address: int, end: int) -> tuple[int, int]:
+        if end - address < RELINK_LEAST and self._loaded is None:
+            return self._before.relink(spaces, address, end)
+        reached, why = self._code().relink(
+            address_of(spaces.control), address_of(spaces.index), address_of(spaces.log), address, end
+        )
+        return int(reached), int(why)
+
+    def cas(self, space: Space, word: int, expected: int, value: int) -> bool:
+        if self._loaded is None:
+            return self._before.cas(space, word, expected, value)
+        return bool(self._loaded.cas(address_of(space) + word * w.WORD_BYTES, expected, value))
+
+    def fetch_add(self, space: Space, word: int, delta: int) -> int:
+        if self._loaded is None:
+            return self._before.fetch_add(space, word, delta)
+        return int(self._loaded.fetch_add(address_of(space) + word * w.WORD_BYTES, delta))
+
+
+_warned = False
+
+
+def choose_mode(runtime: Runtime, wanted: str | None = None) -> Mode:
+    """The mode that is asked for, by `wanted` or else by POWERCUT_KERNELS.
+
+    Raises SettingsError for an unknown one, and where compiled kernels are demanded and cannot be had.
+    """
+    global _warned
+    if wanted is None:
+        # One task at a time is being watched: what is compiled announces nothing.
+        wanted = (os.environ.get(VARIABLE) or "auto") if runtime.is_parallel else "interpreted"
+    if wanted not in MODES:
+        raise SettingsError(f"kernels {wanted!r}: expected one of {', '.join(MODES)}")
+    if wanted == "interpreted" or (wanted == "auto" and not runtime.is_parallel):
+        return Interpreted(runtime)
+    from ..compiler.compilation import available
+
+    if available():
+        return Compiled(runtime)
+    if wanted == "compiled":
+        raise SettingsError("compiled kernels need numba: install powercut[speed]")
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            "kernels are interpreted, correct and slow: install powercut[speed] for compiled ones",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return Interpreted(runtime)

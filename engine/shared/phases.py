@@ -1,0 +1,87 @@
+"""Phases: the system state that sessions and the checkpoint share, and which phase follows which.
+
+    REST(v) -> PREPARE(v) -> WAIT_PENDING(v) -> IN_PROGRESS(v+1) -> WAIT_FLUSH -> PERSIST -> REST(v+1)
+
+Invariants
+  M1  the version grows by exactly one, on the edge into IN_PROGRESS and nowhere else
+  M2  phases follow NEXT; none is skipped
+  M3  fuzzy_start is 0 in REST, and L_s, the tail at PREPARE, everywhere else
+
+WAIT_PENDING stands before the shift (in FASTER after it): so no operation of v is unfinished when
+the first of v + 1 begins, and no order of completing them has to be found.
+Source: CPR (Prasaad et al., SIGMOD 2019, section 6).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from ..kernels import words as w
+from ..kernels.atomics import Space, load, store
+
+__all__ = ["NEXT", "SHIFTED", "CheckpointKind", "Phase", "System"]
+
+
+class CheckpointKind(Enum):
+    """What a checkpoint writes besides its metadata."""
+
+    FOLD_OVER = 1
+
+
+class Phase(Enum):
+    """Where the checkpoint's state machine stands."""
+
+    REST = 0
+    PREPARE = 1
+    WAIT_PENDING = 2
+    IN_PROGRESS = 3
+    WAIT_FLUSH = 4
+    PERSIST = 5
+
+
+NEXT: Final[dict[CheckpointKind, dict[Phase, Phase]]] = {
+    CheckpointKind.FOLD_OVER: {
+        Phase.REST: Phase.PREPARE,
+        Phase.PREPARE: Phase.WAIT_PENDING,
+        Phase.WAIT_PENDING: Phase.IN_PROGRESS,
+        Phase.IN_PROGRESS: Phase.WAIT_FLUSH,
+        Phase.WAIT_FLUSH: Phase.PERSIST,
+        Phase.PERSIST: Phase.REST,
+    },
+}
+
+# Phases in which a session that has refreshed works in the version after the checkpoint's.
+SHIFTED: Final = frozenset({Phase.IN_PROGRESS, Phase.WAIT_FLUSH, Phase.PERSIST})
+assert all((phase.value >= w.PHASE_SHIFTED) == (phase in SHIFTED) for phase in Phase)
+
+
+class System:
+    """The state that every batch looks at on entering: three words of the control space.
+
+    Version and phase stand in one word, so no batch sees one without the other.
+    """
+
+    def __init__(self, control: Space, version: int) -> None:
+        self._control = control
+        self.set(version, Phase.REST)
+
+    def set(self, version: int, phase: Phase) -> None:
+        store(self._control, w.SYSTEM, version << w.PHASE_BITS | phase.value)
+
+    @property
+    def version(self) -> int:
+        return load(self._control, w.SYSTEM) >> w.PHASE_BITS
+
+    @property
+    def phase(self) -> Phase:
+        return Phase(load(self._control, w.SYSTEM) & w.PHASE_MASK)
+
+    @property
+    def fuzzy_start(self) -> int:
+        """L_s of the running checkpoint; 0 in REST (M3)."""
+        return load(self._control, w.FUZZY_START)
+
+    @fuzzy_start.setter
+    def fuzzy_start(self, address: int) -> None:
+        store(self._control, w.FUZZY_START, address)

@@ -1,0 +1,1 @@
+"""A disk in memory: calls as events, contents as values, the device that records."""

@@ -1,0 +1,1 @@
+"""What a disk does wrong: planned faults of calls, and damage of a medium at rest."""

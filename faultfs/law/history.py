@@ -1,0 +1,309 @@
+"""The history of a trace: every version chain, every step, and what each sync has made durable.
+
+Invariants
+  1  a step happens or does not: it is one version of one coordinate; of a rename, one of each of two names
+  2  the steps of one event stand in this order: page by page, in a page the size before the sectors (F13)
+
+Threads: built once, then read only; a trace that grows meanwhile is read up to where it ended.
+"""
+
+from ..disk.events import Aftermath, Event, EventKind
+from ..disk.trace import PAGE_BYTES, Trace
+from .chains import FOREVER, NO_FILE, AnyChain, Chain, ChainKind, Step
+from .windows import Window, Windows
+
+
+class History:
+    """Every chain and every step of a trace; if `is_torn`, with what renames and removals may be cut into."""
+
+    def __init__(self, trace: Trace, *, is_torn: bool = False) -> None:
+        self.trace = trace
+        self.is_torn = is_torn
+        self._torn: History | None = None
+        self.sector_bytes = trace.sector_bytes
+        initial = trace.initial
+        self.names = {
+            name: Chain(ChainKind.NAME, initial.names[name], name=name) for name in sorted(initial.names)
+        }
+        self.sizes = {
+            inode: Chain(ChainKind.SIZE, len(data), inode) for inode, data in sorted(initial.files.items())
+        }
+        self.sectors: dict[int, dict[int, Chain[bytes]]] = {inode: {} for inode in self.sizes}
+        self.steps: list[Step] = []
+        self.issued = [0]  # issued[t]: how many steps events[0:t] made.
+        self.name_steps: list[Step] = []
+        self.name_syncs: list[int] = []
+        self._file_syncs: dict[int, list[int]] = {}
+        self._failures: dict[
+            int, list[tuple[int, range]]
+        ] = {}  # Of a file: index, and the sectors concerned.
+        self._written: dict[
+            tuple[int, int], list[int]
+        ] = {}  # Of a sector that rotted: when it was on the disk.
+        self._live = dict(initial.names)
+        self._data: dict[int, bytearray] = {}
+        for index, event in enumerate(trace.events):
+            self._replay(index + 1, event)
+            self.issued.append(len(self.steps))
+        self._seal()
+
+    @property
+    def torn(self) -> "History":
+        """The same trace with renames and removals in parts (F29, F30). It has chains of its own."""
+        if self.is_torn:
+            return self
+        if self._torn is None:
+            self._torn = History(self.trace, is_torn=True)
+        return self._torn
+
+    def owns(self, chain: AnyChain) -> bool:
+        """Whether this chain is one of this history's."""
+        if chain.kind is ChainKind.NAME:
+            return self.names.get(chain.name) is chain
+        if chain.kind is ChainKind.SIZE:
+            return self.sizes.get(chain.inode) is chain
+        return self.sectors.get(chain.inode, {}).get(chain.sector) is chain
+
+    def initial_sector(self, inode: int, sector: int) -> bytes:
+        """What the sector held at the start, short where the file ended."""
+        start = sector * self.sector_bytes
+        return self.trace.initial.files.get(inode, b"")[start : start + self.sector_bytes]
+
+    def steps_of(self, index: int) -> list[Step]:
+        """The steps that the event before this crash index made."""
+        return self.steps[self.issued[index - 1] : self.issued[index]] if index else []
+
+    def file_chains(self, inode: int) -> list[AnyChain]:
+        """Every chain of one file: its size, and its sectors."""
+        return [self.sizes[inode], *self.sectors[inode].values()]
+
+    def at(self, index: int) -> Window:
+        """What is legal at this crash index."""
+        return self._windows.at(index)
+
+    def reachable(self, index: int) -> list[int]:
+        """The inodes that have a name in some legal state at this index, ascending."""
+        return self._windows.at(index).reachable
+
+    def pending(self, index: int, inodes: list[int] | None = None) -> list[AnyChain]:
+        """The chains with a choice at this index, in canonical order: sectors, sizes, names.
+
+        Of these files, or else of all that some legal state of the names shows (F20).
+        """
+        window = self._windows.at(index)
+        return window.pending if inodes is None else window.of_files(inodes)
+
+    def pending_steps(self, index: int) -> list[Step]:
+        """The steps that no sync has covered at this index, in issue order, of chains that are pending."""
+        window = self._windows.at(index)
+        floors = {chain: window.legal[chain].start for chain in window.pending}
+        if not floors:
+            return []
+        oldest = min(chain.births[floor + 1] for chain, floor in floors.items())
+        pending = []
+        for step in self.steps[self.issued[oldest - 1] : self.issued[index]]:
+            chain, version = step.moves[0]
+            if version > floors.get(chain, version):
+                pending.append(step)
+        return pending
+
+    def pending_name_steps(self, index: int) -> list[Step]:
+        """The steps on names that no sync of names has covered at this index, in issue order."""
+        return self._windows.at(index).name_steps
+
+    # Replaying: each branch appends versions, and keeps the live view that versions are cut from.
+
+    def _replay(self, birth: int, event: Event) -> None:
+        match event.kind:
+            case EventKind.WRITE:
+                self._write(birth, event.inode, event.offset, event.data)
+            case EventKind.TRUNCATE:
+                self._truncate(birth, event.inode, event.size)
+            case EventKind.ALLOCATE:
+                self._grow(birth, event.inode, event.offset + event.size)
+            case EventKind.DATASYNC:
+                self._cover(birth - 1, event.inode, 0, len(self._bytes(event.inode)))
+            case EventKind.WRITE_THROUGH:
+                self._cover(birth - 1, event.inode, event.offset, event.offset + event.size)
+            case EventKind.SYNC:
+                self._file_syncs.setdefault(event.inode, []).append(birth - 1)
+            case EventKind.SYNC_NAMES:
+                self.name_syncs.append(birth - 1)
+            case EventKind.SYNC_FAILED:
+                self._fail(birth, event)
+            case EventKind.ROT:
+                self._write(birth, event.inode, event.offset, event.data)
+                self._rot(birth, event)
+            case EventKind.CREATE:
+                self.sizes[event.inode] = Chain(ChainKind.SIZE, 0, event.inode)
+                self.sectors[event.inode] = {}
+                self._bind(birth, (event.name, event.inode))
+            case EventKind.REMOVE:
+                self._unbind(birth, event.name)
+            case EventKind.LINK:
+                self._bind(birth, (event.target, event.inode))
+            case EventKind.RENAME if self._live.get(event.target) != event.inode:
+                if self.is_torn:
+                    # F29: up to three changes of two names, each on its own.
+                    self._unbind(birth, event.target)
+                    self._bind(birth, (event.target, event.inode))
+                    self._bind(birth, (event.name, NO_FILE))
+                else:
+                    self._bind(birth, (event.name, NO_FILE), (event.target, event.inode))
+            case _:
+                pass
+
+    def _bind(self, birth: int, *bindings: tuple[str, int]) -> None:
+        moves: list[tuple[AnyChain, int]] = []
+        for name, inode in bindings:
+            if name not in self.names:
+                self.names[name] = Chain(ChainKind.NAME, NO_FILE, name=name)
+            moves.append((self.names[name], self.names[name].append(birth, inode)))
+            self._live[name] = inode
+        self.steps.append(Step(birth, 0, tuple(moves)))
+        self.name_steps.append(self.steps[-1])
+
+    def _unbind(self, birth: int, name: str) -> None:
+        """Takes a name away; torn, the file that has lost its last name is emptied besides (F30)."""
+        inode = self._live.get(name, NO_FILE)
+        if inode != NO_FILE or not self.is_torn:
+            self._bind(birth, (name, NO_FILE))
+        is_gone = inode != NO_FILE and inode not in self._live.values()
+        if self.is_torn and is_gone and self.sizes[inode].values[-1]:
+            self._resize(birth, 0, inode, 0)
+
+    def _cover(self, index: int, inode: int, start: int, end: int) -> None:
+        """From this event on, no version that hides or changes any of these bytes of the file (F22, F23)."""
+        sizes, width = self.sizes[inode], self.sector_bytes
+        end = min(end, sizes.values[-1])
+        if start < end:
+            sizes.cover(index, _floor_of_size(sizes.values, end))
+        for sector, chain in self.sectors[inode].items():
+            low, high = max(start - sector * width, 0), min(end - sector * width, width)
+            if low < high:
+                chain.cover(index, _floor_of_span(chain.values, low, high))
+
+    def _write(self, birth: int, inode: int, offset: int, data: bytes) -> None:
+        live = self._bytes(inode)
+        size, end = len(live), offset + len(data)
+        if not data:
+            return
+        if end > size:
+            live.extend(bytes(end - size))
+        live[offset:end] = data
+        for page, start in enumerate(range(offset - offset % PAGE_BYTES, end, PAGE_BYTES)):
+            page_end = min(start + PAGE_BYTES, end)
+            if page_end > size:
+                self._resize(birth, page, inode, page_end)
+            first = max(start, offset) // self.sector_bytes
+            for sector in range(first, (page_end - 1) // self.sector_bytes + 1):
+                self._rewrite(birth, page, inode, sector, live)
+
+    def _truncate(self, birth: int, inode: int, size: int) -> None:
+        live = self._bytes(inode)
+        before = len(live)
+        if size != before:
+            self._resize(birth, 0, inode, size)
+        if size > before:
+            live.extend(bytes(size - before))
+        # F8: the cut bytes become zeros, on every sector that held any.
+        first, last = size // self.sector_bytes, (before - 1) // self.sector_bytes
+        cut = [sector for sector in range(first, last + 1) if self._holds_bytes_past(live, sector, size)]
+        del live[size:]
+        for sector in cut:
+            self._rewrite(birth, 0, inode, sector, live)
+
+    def _fail(self, birth: int, event: Event) -> None:
+        """A sync has failed: what it leaves clean, or takes back."""
+        if event.size == Aftermath.REVERTED:
+            self._revert(birth, event.inode, event.data)
+        else:
+            sectors = range(FOREVER)
+            if event.size == Aftermath.LOST:
+                end = event.offset + len(event.data)
+                sectors = range(event.offset // self.sector_bytes, -(-end // self.sector_bytes))
+            self._failures.setdefault(event.inode, []).append((birth - 1, sectors))
+
+    def _revert(self, birth: int, inode: int, data: bytes) -> None:
+        """The file is what it durably was; from the next moment on nothing else can be found of it."""
+        live = self._bytes(inode)
+        if len(data) != len(live):
+            self._resize(birth, 0, inode, len(data))
+        live[:] = data
+        for sector in sorted(self.sectors[inode]):
+            self._rewrite(birth, 0, inode, sector, live)
+        self._file_syncs.setdefault(inode, []).append(birth)
+
+    def _rot(self, birth: int, event: Event) -> None:
+        """What rots is on the medium: nothing else can be found of these sectors from the next moment on."""
+        for start in range(event.offset, event.offset + len(event.data)):
+            self._written.setdefault((event.inode, start // self.sector_bytes), []).append(birth)
+
+    def _grow(self, birth: int, inode: int, size: int) -> None:
+        live = self._bytes(inode)
+        if size > len(live):
+            self._resize(birth, 0, inode, size)
+            live.extend(bytes(size - len(live)))
+
+    def _holds_bytes_past(self, live: bytearray, sector: int, size: int) -> bool:
+        start = sector * self.sector_bytes
+        return any(live[max(start, size) : start + self.sector_bytes])
+
+    def _resize(self, birth: int, page: int, inode: int, size: int) -> None:
+        chain = self.sizes[inode]
+        self.steps.append(Step(birth, page, ((chain, chain.append(birth, size)),)))
+
+    def _rewrite(self, birth: int, page: int, inode: int, sector: int, live: bytearray) -> None:
+        chain = self.sectors[inode].get(sector)
+        if chain is None:
+            chain = Chain(ChainKind.SECTOR, self.initial_sector(inode, sector), inode, sector)
+            self.sectors[inode][sector] = chain
+        start = sector * self.sector_bytes
+        version = chain.append(birth, bytes(live[start : start + self.sector_bytes]))
+        self.steps.append(Step(birth, page, ((chain, version),)))
+
+    def _bytes(self, inode: int) -> bytearray:
+        if inode not in self._data:
+            self._data[inode] = bytearray(self.trace.initial.files.get(inode, b""))
+        return self._data[inode]
+
+    def _seal(self) -> None:
+        for name_chain in self.names.values():
+            name_chain.seal(self.name_syncs)
+        for inode, size_chain in self.sizes.items():
+            syncs = self._file_syncs.get(inode, [])
+            size_chain.seal(syncs)  # A size is metadata, which stays dirty: the next sync writes it.
+            failures = self._failures.get(inode, [])
+            if not failures and not self._written:
+                for sector_chain in self.sectors[inode].values():
+                    sector_chain.seal(syncs)
+                continue
+            for sector, sector_chain in self.sectors[inode].items():
+                written = self._written.get((inode, sector), [])
+                failed = [index for index, sectors in failures if sector in sectors]
+                sector_chain.seal(sorted({*syncs, *written}), failed)
+        self._live.clear()
+        self._data.clear()
+        self._windows = Windows(self.names, self.sizes, self.sectors, self.name_steps, self.name_syncs)
+
+
+def _floor_of_size(sizes: list[int], end: int) -> int:
+    """The version after the last one that is too short for these bytes."""
+    version = len(sizes)
+    while version and sizes[version - 1] >= end:
+        version -= 1
+    return version
+
+
+def _floor_of_span(values: list[bytes], low: int, high: int) -> int:
+    """The version after the last one in which these bytes of a sector are not what they are now."""
+    now = _span(values[-1], low, high)
+    version = len(values)
+    while version and _span(values[version - 1], low, high) == now:
+        version -= 1
+    return version
+
+
+def _span(value: bytes, low: int, high: int) -> bytes:
+    """These bytes of a sector: a version is short where the file ended, and past its end it holds zeros."""
+    return value[low:high].ljust(high - low, b"\0")

@@ -1,0 +1,217 @@
+"""The read set: what a recovery asked of a disk, and the decision tree of all that was ever asked.
+
+A question is put to the content that a recovery began with, never to what it made of it:
+
+    NAMES             which names there are                    -> sorted names
+    NAME   name       whether the name is there                -> yes or no
+    GROUP  name       which names share its file               -> sorted names, none if it is absent
+    SIZE   name       how long the file is                     -> bytes, None if it is absent
+    READ   name o n   what n bytes from offset o hold          -> bytes, short at the end; None if absent
+    FILE   name       the whole file: its names and its bytes  -> None if it is absent
+    ALL               the whole content                        -> its key
+
+A recovery is a deterministic program, and a device answers each of its calls by the content that it began
+with and by its own changes so far. So its run is a function of the answers to its questions: two contents
+that answer alike are recovered alike, byte for byte, whatever else they hold.
+
+    tree      node: a question; edge: an answer; leaf: what came of the contents that answer so
+    find      walks from the root by the answers of a content: a leaf, or nothing yet
+    add       goes the same way as far as the tree goes, and hangs the questions still open below
+
+Invariants
+  1  asked holds a question for every answer that a call gave away: what was read, listed, measured, what was
+     there or absent when a call failed, which names shared a file that was changed
+  2  a leaf found for a content: the content answers every question that was asked to make the leaf as the
+     content did for which it was made
+  3  no leaf is lost or changed by `add`
+
+Soundness ends where a recovery knows what it did not ask: it looks into `trace.initial`, at a clock, at
+chance, at what an earlier recovery left in memory. Such a one is not a function of the disk, and no search
+over disk contents, pruned or not, speaks for it.
+
+Threads: one recovery at a time on a device; a tree belongs to one search.
+Source: the lazy choice of what a post-crash read returns (Jaaru, ASPLOS 2021; Vinter, ATC 2022), which are
+about memory. Where we differ: names and sizes are read too, and one tree serves many crash points and traces.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from ..disk.device import FaultDevice
+from ..disk.events import SYNC_KINDS, EventKind
+from ..disk.image import Image
+
+Outcome = TypeVar("Outcome")
+
+
+class Ask(IntEnum):
+    """What is asked."""
+
+    NAMES = 0
+    NAME = 1
+    GROUP = 2
+    SIZE = 3
+    READ = 4
+    FILE = 5
+    ALL = 6
+
+
+Question: TypeAlias = tuple[int, str, int, int]  # What is asked, of which name, from which offset, how much.
+
+# Plain numbers: looking a member up in its class costs as much as the answer.
+_NAMES, _NAME, _GROUP, _SIZE, _READ, _FILE = (int(ask) for ask in Ask if ask is not Ask.ALL)
+_LOOKS = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST})  # Their methods ask.
+_NAMELESS = frozenset({EventKind.SYNC_NAMES, EventKind.MARK})  # They change no file and cannot fail.
+
+
+def answer(image: Image, question: Question) -> Any:
+    """What this content answers; equal answers are equal values, and hashable."""
+    what, name, offset, length = question
+    inode = image.names.get(name)
+    if what == _READ:
+        return None if inode is None else image.files[inode][offset : offset + length]
+    if what == _SIZE:
+        return None if inode is None else len(image.files[inode])
+    if what == _NAMES:
+        return tuple(sorted(image.names))
+    if what == _NAME:
+        return inode is not None
+    if what == _GROUP:
+        return _group(image, inode)
+    if what == _FILE:
+        return None if inode is None else (_group(image, inode), image.files[inode])
+    return image.key()
+
+
+def _group(image: Image, inode: int | None) -> tuple[str, ...]:
+    return tuple(sorted(name for name, other in image.names.items() if other == inode))
+
+
+class WatchedDevice(FaultDevice):
+    """A FaultDevice that keeps the questions which the calls on it amount to."""
+
+    __slots__ = ("_first_names", "asked", "changed")
+
+    def __init__(self, image: Image | None = None, **options: Any) -> None:
+        super().__init__(image, **options)
+        self.asked: dict[Question, None] = {}  # In the order in which they were first asked.
+        self.changed: dict[str, None] = {}  # Names whose file, or which themselves, a call has changed.
+        # By inode: a file that was renamed since is asked for under a name that the content knows.
+        self._first_names = {inode: name for name, inode in reversed(self.trace.initial.names.items())}
+
+    def list(self) -> list[str]:
+        """The names, sorted."""
+        self.asked[_NAMES, "", 0, 0] = None
+        return super().list()
+
+    def size(self, name: str) -> int:
+        """The length of the file in bytes."""
+        self._ask_file(_SIZE, name, 0, 0)
+        return super().size(name)
+
+    def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
+        """Fills the buffer from the file."""
+        # A range that was written over meanwhile is asked for too: more than is needed, never less.
+        self._ask_file(_READ, name, offset, len(buffer) if type(buffer) is bytearray else _bytes(buffer))
+        return super().read_into(name, offset, buffer)
+
+    def create(self, name: str) -> None:
+        """A new empty file; FileExistsError if the name is taken."""
+        self.asked[_NAME, name, 0, 0] = None
+        super().create(name)
+
+    def link(self, old: str, new: str) -> None:
+        """A second name for the file; FileExistsError if it is taken."""
+        self.asked[_NAME, new, 0, 0] = None
+        super().link(old, new)
+
+    def image(self) -> Image:
+        """The live content."""
+        self.asked[Ask.ALL, "", 0, 0] = None
+        return super().image()
+
+    def _ask_file(self, what: int, name: str, offset: int, length: int) -> None:
+        inode = self._names.get(name)
+        if inode is None:
+            self.asked[_NAME, name, 0, 0] = None
+        elif self.trace.initial.names.get(name) == inode:
+            self.asked[what, name, offset, length] = None
+        elif (first := self._first_names.get(inode)) is not None:
+            self.asked[what, first, offset, length] = None
+
+    def _inode(self, name: str, probe: EventKind | None = None) -> int:
+        # Every call on a name that must be there passes here, one that fails or will fail too.
+        if probe is None:
+            self.asked[_NAME, name, 0, 0] = None
+        return super()._inode(name, probe)
+
+    def _event(self, kind: EventKind, name: str = "", *others: Any, **more: Any) -> None:
+        if kind not in _LOOKS and kind not in _NAMELESS:
+            self._ask_change(kind, name, others[4] if len(others) > 4 else more.get("target", ""))
+        super()._event(kind, name, *others, **more)
+
+    def _ask_change(self, kind: EventKind, *names: str) -> None:
+        """A change succeeds or fails by what is there, and is seen under every name of its file."""
+        for name in filter(None, names):
+            self.asked[_NAME, name, 0, 0] = None
+            if kind in SYNC_KINDS:
+                continue
+            self.changed[name] = None
+            inode = self._names.get(name)
+            first = None if inode is None else self._first_names.get(inode)
+            if first is not None and (_GROUP, first, 0, 0) not in self.asked:
+                self.asked[_GROUP, first, 0, 0] = None
+                self.changed.update(dict.fromkeys(_group(self.trace.initial, inode)))
+
+
+def _bytes(buffer: bytearray | memoryview) -> int:
+    return memoryview(buffer).nbytes
+
+
+class Node:
+    """A question, and where each answer to it leads."""
+
+    __slots__ = ("branches", "question")
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self.branches: dict[Any, Any] = {}
+
+
+class Leaf(Generic[Outcome]):
+    """What came of all contents that end here."""
+
+    __slots__ = ("outcome",)
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
+class ReadTree(Generic[Outcome]):
+    """Outcomes of recoveries, found by what recovery asks instead of by all that the disk holds."""
+
+    def __init__(self) -> None:
+        self.root: dict[Any, Any] = {}  # One branch, without a question.
+        self.leaves = 0
+
+    def find(self, image: Image) -> Outcome | None:
+        """What came of a content that answers like this one, if any was added."""
+        node = self.root.get(None)
+        while type(node) is Node:
+            node = node.branches.get(answer(image, node.question))
+        return None if node is None else node.outcome
+
+    def add(self, image: Image, asked: Iterable[Question], outcome: Outcome) -> None:
+        """Keeps what came of a content that is not found yet, with what was asked of it."""
+        open_questions = dict.fromkeys(asked)
+        branches, key = self.root, None
+        while type(node := branches.get(key)) is Node:
+            open_questions.pop(node.question, None)
+            branches, key = node.branches, answer(image, node.question)
+        assert node is None, "a content that is found is not added"
+        for question in open_questions:
+            node = branches[key] = Node(question)
+            branches, key = node.branches, answer(image, question)
+        branches[key] = Leaf(outcome)
+        self.leaves += 1

@@ -1,0 +1,116 @@
+"""Roots and blocks come back as they were written, and nothing else is taken for one."""
+
+import struct
+
+import pytest
+from fastcrc import crc32
+
+from powercut.engine import CorruptionError, SerialError, UnsupportedVersionError
+from powercut.engine.metadata.layout import (
+    Block,
+    Extent,
+    Pointer,
+    Root,
+    SessionMark,
+    Version,
+    VoidRange,
+    decode_block,
+    decode_root,
+    encode_block,
+    encode_root,
+)
+
+ROOT = Root(bytes(range(16)), 9, 3, (512, 1024, 512, 512, 7), Pointer(4096, 300, 0xDEADBEEF), 64, 16)
+BLOCK = Block(
+    Version(2, 5),
+    64,
+    1024,
+    64,
+    Pointer(512, 200, 77),
+    False,
+    [Extent(0, 512, 1, 1), Extent(512, 512, 2, 2)],
+    [VoidRange(4, 100, 200)],
+    [SessionMark("a", 1, 10), SessionMark("zürich", 2, 0)],
+)
+
+
+def signed(data: bytes | bytearray) -> bytes:
+    return bytes(data[:508]) + crc32.iscsi(bytes(data[:508])).to_bytes(4, "little")
+
+
+def test_a_root_comes_back_as_it_was_written() -> None:
+    assert decode_root(encode_root(ROOT), "root-a") == ROOT
+    assert len(encode_root(ROOT)) == 512
+
+
+def test_any_flipped_bit_of_a_root_is_a_wrong_checksum() -> None:
+    data = encode_root(ROOT)
+    for bit in range(512 * 8):
+        harmed = bytearray(data)
+        harmed[bit // 8] ^= 1 << bit % 8
+        assert decode_root(bytes(harmed), "root-a") == "a wrong checksum"
+
+
+def test_short_zeroed_and_foreign_records_are_no_roots() -> None:
+    assert decode_root(b"", "root-a") == "0 bytes"
+    assert decode_root(encode_root(ROOT)[:511], "root-a") == "511 bytes"
+    assert decode_root(bytes(512), "root-a") == "a wrong checksum"
+    assert decode_root(signed(b"FOREIGN!" + encode_root(ROOT)[8:]), "root-a") == "another magic number"
+
+
+@pytest.mark.parametrize("at", [8, 12, 124])
+def test_a_root_of_unknown_version_kind_or_flag_is_unsupported(at: int) -> None:
+    data = bytearray(encode_root(ROOT))
+    data[at] ^= 8
+    with pytest.raises(UnsupportedVersionError, match="root-a"):
+        decode_root(signed(data), "root-a")
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+def test_a_block_comes_back_as_it_was_written(is_full: bool) -> None:
+    block = Block(**{name: getattr(BLOCK, name) for name in BLOCK.__slots__} | {"is_full": is_full})
+    assert decode_block(encode_block(block), "tables", 0) == block
+
+
+@pytest.mark.parametrize("at", [8, 12, 17])
+def test_a_block_of_unknown_version_kind_or_flag_is_unsupported(at: int) -> None:
+    data = bytearray(encode_block(BLOCK))
+    data[at] ^= 8
+    with pytest.raises(UnsupportedVersionError, match="tables"):
+        decode_block(bytes(data), "tables", 0)
+
+
+def test_a_block_cut_or_grown_anywhere_is_corrupt() -> None:
+    data = encode_block(BLOCK)
+    for size in [*range(len(data)), len(data) + 1]:
+        with pytest.raises(CorruptionError):
+            decode_block((data + b"\0")[:size], "tables", 0)
+
+
+@pytest.mark.parametrize(("at", "count"), [(20, 3), (20, 1 << 31), (24, 2), (28, 1), (28, 3)])
+def test_a_block_that_counts_wrongly_is_corrupt(at: int, count: int) -> None:
+    data = bytearray(encode_block(BLOCK))
+    struct.pack_into("<I", data, at, count)
+    with pytest.raises(CorruptionError):
+        decode_block(bytes(data), "tables", 0)
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        [SessionMark("a", 1, 1), SessionMark("a", 2, 1)],
+        [SessionMark("a", 1, 1), SessionMark("b", 1, 1)],
+        [SessionMark("a", 1, 1 << 63)],
+    ],
+    ids=["one name twice", "one number twice", "a serial past its limit"],
+)
+def test_session_marks_that_contradict_each_other_are_a_serial_error(marks: list[SessionMark]) -> None:
+    block = Block(Version(1, 1), 64, 512, 64, Pointer(0, 0, 0), True, [], [], marks)
+    with pytest.raises(SerialError):
+        decode_block(encode_block(block), "tables", 0)
+
+
+def test_a_session_name_that_is_no_text_is_corrupt() -> None:
+    data = encode_block(BLOCK).replace("zürich".encode(), b"z\xff\xffrich")
+    with pytest.raises(CorruptionError, match="UTF-8"):
+        decode_block(data, "tables", 0)

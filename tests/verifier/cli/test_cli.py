@@ -1,0 +1,349 @@
+"""The command line: every exit code, one line for an error, and nothing changed by a refusal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+import typer
+
+from powercut.engine import FasterKv
+from powercut.verifier.cli.errors import UsageError, explain
+from powercut.verifier.runs.world import play
+from powercut.verifier.tapes.kept import UnstableError, keep, load
+from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
+
+_COMMAND = (sys.executable, "-c", "from powercut.verifier.cli import main; main()")
+_OK = Tape((Era((Operation(), Operation(Kind.CHECKPOINT))),))
+_SMALL = """
+name = "small"
+[crash]
+limit = 4096
+depth = 0
+[crash.exhaustive]
+geometries = ["tiny"]
+steps = {steps}
+chunk = 10
+[crash.random]
+geometries = ["tiny"]
+tapes = 1
+steps = 2
+chunk = 1
+[crash.floor]
+programs = {programs}
+"""
+
+
+def _run(
+    *arguments: str, given: bytes = b"", folder: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*_COMMAND, *arguments], input=given, cwd=folder, capture_output=True, check=False, env=_environment()
+    )
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def _profile(folder: Path, steps: int = 1, programs: int = 1) -> str:
+    path = folder / "small.toml"
+    path.write_text(_SMALL.format(steps=steps, programs=programs))
+    return str(path)
+
+
+def _store(folder: Path) -> Path:
+    path = folder / "store"
+    with FasterKv.open(path, create=True) as store:
+        with store.session("s") as session:
+            session.upsert(b"key", b"value")
+        store.checkpoint()
+    return path
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+# -- consistent, violation -----------------------------------------------------------------------------
+
+
+def test_tape_without_violation_exits_0() -> None:
+    done = _run("replay", "-", given=encode_tape(_OK))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"OK")
+
+
+def test_tape_with_its_planted_bug_exits_1_and_without_it_0() -> None:
+    bugged = Tape((Era((Operation(Kind.CHECKPOINT),)),), bug="no-such")
+    assert _run("replay", "-", given=encode_tape(bugged)).returncode == 3
+    kept = Path(__file__).parents[2] / "regressions" / "root-never-synced.json"
+    shown = _run("replay", str(kept))
+    assert shown.returncode == 1
+    assert b"exact" in shown.stdout
+    assert str(kept).encode() in shown.stdout
+    tape = load(kept).tape
+    unchanged = Tape(tape.eras, tape.geometry, tape.law)
+    assert _run("replay", "-", "--json", given=encode_tape(unchanged)).returncode == 0
+
+
+def test_replay_tells_its_findings_as_json() -> None:
+    kept = Path(__file__).parents[2] / "regressions" / "closed-session-dropped.json"
+    done = _run("replay", str(kept), "--json")
+    told = msgspec.json.decode(done.stdout)
+    assert (told["exit"], told["violation"]["oracle"]) == (1, "serials")
+
+
+def test_shrink_keeps_a_smaller_tape_of_the_same_kind(tmp_path: Path) -> None:
+    tape = load(Path(__file__).parents[2] / "regressions" / "root-never-synced.json").tape
+    first, *rest = tape.eras
+    longer = Era((Operation(Kind.READ, 1, 2), Operation(1, 1, 1), *first.program), first.crash)
+    large = Tape((longer, *rest), tape.geometry, tape.law, tape.bug)
+    out = tmp_path / "small.json"
+    done = _run("shrink", "-", "--out", str(out), given=encode_tape(large))
+    assert done.returncode == 1, done.stderr
+    assert b"shrunk from 4 operations" in done.stdout
+    small = load(out)
+    assert len(small.tape.eras[0].program) == 2
+    assert _run("replay", str(out)).returncode == 1
+    # What is there already is not written over.
+    before = out.read_bytes()
+    assert _run("shrink", "-", "--out", str(out), given=encode_tape(large)).returncode == 2
+    assert out.read_bytes() == before
+
+
+def test_shrink_of_a_tape_without_violation_says_that_nothing_was_written(tmp_path: Path) -> None:
+    out = tmp_path / "small.json"
+    done = _run("shrink", "-", "--out", str(out), given=encode_tape(_OK))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"{out} was not written\n".encode())
+    assert f"powercut replay {out}".encode() not in done.stdout
+    assert not out.exists()
+
+
+def test_demonstration_finds_its_bug_and_clears_the_unchanged_store() -> None:
+    done = _run("demo")
+    assert done.returncode == 0, done.stderr
+    assert b"VIOLATION" in done.stdout
+    assert b"THE POWER IS CUT" in done.stdout
+    assert done.stdout.endswith(b"The unchanged store stands the same tape.\n")
+
+
+def test_sound_store_exits_0_and_a_damaged_one_1(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    before = _files(store)
+    assert _run("inspect", str(store)).returncode == 0
+    segment = next(path for path in store.iterdir() if path.name.startswith("segment"))
+    data = bytearray(segment.read_bytes())
+    data[100] ^= 1
+    segment.write_bytes(data)
+    done = _run("inspect", str(store))
+    assert done.returncode == 1
+    assert f"damage     {segment.name}".encode() in done.stdout
+    told = msgspec.json.decode(_run("inspect", str(store), "--json").stdout)
+    assert told["is_sound"] is False
+    assert told["damage"][0]["file"] == segment.name
+    segment.write_bytes(before[str(segment)])
+    assert _files(store) == before
+
+
+# -- the gate ------------------------------------------------------------------------------------------
+
+
+def test_gate_that_meets_its_floor_exits_0_and_writes_its_document(tmp_path: Path) -> None:
+    out = tmp_path / "gate.json"
+    done = _run("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", str(out), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert msgspec.json.decode(out.read_bytes())["exit"] == 0
+    assert done.stdout.splitlines()[-1].startswith(b"proved: ")
+    assert b"crash: " in done.stderr
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert not (tmp_path / "powercut-findings").exists()
+
+
+def test_gate_below_its_floor_exits_3(tmp_path: Path) -> None:
+    done = _run("gate", "--profile", _profile(tmp_path, programs=10**6), "-j", "1", folder=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout.count(b"crash: below the floor: ") == 1
+
+
+def test_gate_whose_budget_is_spent_exits_4_and_judges_no_floor(tmp_path: Path) -> None:
+    profile = _profile(tmp_path, steps=4, programs=10**6)
+    done = _run("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", folder=tmp_path)
+    assert done.returncode == 4
+    assert b"crash: stopped short: the floor is not judged\n" in done.stdout
+    assert b"below the floor" not in done.stdout
+
+
+def test_gate_tells_its_verdict_though_its_document_cannot_be_written(tmp_path: Path) -> None:
+    done = _run("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", "/dev/full", folder=tmp_path)
+    assert done.returncode == 3
+    assert b"\nproved: " in done.stdout
+    assert done.stderr.splitlines()[-1].startswith(b"powercut: /dev/full: ")
+    profile = _profile(tmp_path, steps=4)
+    arguments = ("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", "--json", "/dev/full")
+    assert _run(*arguments, folder=tmp_path).returncode == 4
+
+
+def test_interrupted_gate_writes_what_it_knows_and_exits_130(tmp_path: Path) -> None:
+    out = tmp_path / "gate.json"
+    arguments = ("gate", "--profile", _profile(tmp_path, steps=4), "-j", "1", "--json", str(out))
+    with subprocess.Popen(
+        [*_COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
+    ) as gate:
+        assert gate.stderr is not None
+        gate.stderr.readline()  # The first chunk is under way.
+        gate.send_signal(signal.SIGINT)
+        _, errors = gate.communicate()
+    assert gate.returncode == 130, errors
+    assert b"Traceback" not in errors
+    assert errors.splitlines()[-1:] == [b"powercut: interrupted"]
+    assert msgspec.json.decode(out.read_bytes())["interrupted"] is True
+
+
+# -- refusals ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("frobnicate",), 2),
+        (("replay",), 2),
+        (("replay", "nowhere.json"), 2),
+        (("replay", "store"), 2),
+        (("replay", "note.txt"), 2),
+        (("replay", "torn.json"), 1),
+        (("replay", "later.json"), 3),
+        (("replay", "geometry.json"), 3),
+        (("replay", "law.json"), 3),
+        (("replay", "subject.json"), 3),
+        (("replay", "kernels.json"), 3),
+        (("replay", "switches.json"), 3),
+        (("shrink", "faults.json"), 3),
+        (("replay", "nested.json"), 1),
+        (("replay", ""), 2),
+        (("shrink", "note.txt"), 2),
+        (("shrink", "fine.json", "--out", "nowhere/out.json"), 2),
+        (("inspect", "nowhere"), 2),
+        (("inspect", "note.txt"), 2),
+        (("inspect", "folder"), 2),
+        (("inspect", ""), 2),
+        (("gate", "--profile", "none"), 2),
+        (("gate", "--profile", "latin.toml"), 2),
+        (("gate", "--findings", "note.txt"), 2),
+        (("gate", "--findings", "note.txt/below"), 2),
+        (("gate", "--law", "none"), 2),
+        (("gate", "--budget", "soon"), 2),
+        (("gate", "-j", "0"), 2),
+        (("gate", "--json", "nowhere/gate.json"), 2),
+        (("mutants", "--only", "none"), 2),
+        (("bench",), 3),
+    ],
+    ids=str,
+)
+def test_refusal_is_one_line_and_changes_nothing(
+    tmp_path: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    _store(tmp_path)
+    (tmp_path / "note.txt").write_text("no tape, no store")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "other").write_text("not a store's")
+    (tmp_path / "fine.json").write_bytes(encode_tape(_OK))
+    (tmp_path / "torn.json").write_bytes(encode_tape(_OK)[:-9])
+    (tmp_path / "later.json").write_text('{"eras": [], "format": 99}')
+    (tmp_path / "geometry.json").write_text('{"eras": [], "geometry": "huge"}')
+    (tmp_path / "law.json").write_text('{"eras": [], "law": "none"}')
+    (tmp_path / "subject.json").write_text('{"eras": [], "subject": "other"}')
+    (tmp_path / "kernels.json").write_text('{"eras": [], "kernels": "other"}')
+    (tmp_path / "switches.json").write_text('{"eras": [{"switches": [1]}]}')
+    (tmp_path / "faults.json").write_text('{"eras": [{}, {"faults": [0]}]}')
+    (tmp_path / "nested.json").write_text('{"eras": ' + "[" * 100_000)
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+    before = _files(tmp_path)
+    done = _run(*arguments, folder=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == b""
+    assert done.stderr.startswith(b"powercut: ")
+    assert done.stderr.count(b"\n") == 1
+    assert _files(tmp_path) == before
+
+
+def test_locked_store_exits_3(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    with FasterKv.open(store):
+        done = _run("inspect", str(store))
+    assert done.returncode == 3
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_no_command_is_a_question_for_help() -> None:
+    done = _run()
+    assert done.returncode == 2
+    assert b"replay" in done.stderr
+    assert _run("--help").returncode == 0
+    assert _run("--version").stdout.startswith(b"powercut ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UnstableError("x"), 5),
+        (KeyboardInterrupt(), 130),
+        (typer.Abort(), 130),
+        (UsageError("x"), 2),
+        (typer.BadParameter("x"), 2),
+        (PermissionError(13, "Permission denied", "f"), 3),
+        (OSError(5, "Input/output error", "f"), 3),
+        (FileNotFoundError(2, "No such file", "f"), 2),
+    ],
+)
+def test_each_error_has_its_code(error: BaseException, code: int) -> None:
+    found, line = explain(error)
+    assert found == code
+    assert line
+
+
+def test_error_of_our_own_making_names_its_place_in_one_line() -> None:
+    try:
+        raise ZeroDivisionError("a\nb")
+    except ZeroDivisionError as error:
+        code, line = explain(error)
+    assert code == 3
+    assert line.startswith("internal error: ZeroDivisionError: a b (test_cli.py:")
+
+
+def test_store_is_not_imported_before_a_bug_can_be_planted() -> None:
+    looks = "import sys, powercut.verifier.cli as c; c.main; sys.exit('powercut.engine' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", looks], check=False, env=_environment()).returncode == 0
+
+
+def test_kept_tape_that_is_gone_exits_0_and_says_so(tmp_path: Path) -> None:
+    """A tape is kept as failing that the unchanged store stands."""
+    path = tmp_path / "kept.json"
+    keep(path, _OK, play(_OK))
+    text = path.read_text().replace(
+        '"expected": null', '"expected": {"oracle": "prefix", "breach": "wrong value"}'
+    )
+    path.write_text(text)
+    done = _run("replay", str(path))
+    assert done.returncode == 0, done.stderr
+    assert b"gone: " in done.stdout
+
+
+def test_mend_names_the_missing_sync_and_its_place() -> None:
+    program = Era((Operation(), Operation(Kind.CHECKPOINT)), Crash(0, 0, (1, 1)))
+    tape = encode_tape(Tape((program, Era()), bug="root-never-synced"))
+    told = _run("mend", "-", given=tape)
+    assert told.returncode == 1
+    assert b"sync the root after `PERSIST write root`" in told.stdout
+    document = msgspec.json.decode(_run("mend", "-", "--json", given=tape).stdout)
+    assert document["exit"] == 1
+    assert [sync["after"] for sync in document["syncs"]] == ["PERSIST write root"]
+    unchanged = _run("mend", "-", given=encode_tape(Tape((program, Era()))))
+    assert unchanged.returncode == 0
+    assert b"the tape shows no violation" in unchanged.stdout

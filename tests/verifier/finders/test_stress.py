@@ -1,0 +1,277 @@
+"""Stress: what a campaign reaches, finds and misses, and that it ends, also where somebody hangs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import powercut
+from powercut.engine import FasterKv, MemoryDevice
+from powercut.engine.compiler.compilation import available
+from powercut.verifier.finders.stress import Campaign, campaign, life, run_stress
+from powercut.verifier.finders.stress.writer import Writer
+from powercut.verifier.gate import run_gate
+from powercut.verifier.gate.profile import ProfileError, parse_profile
+from powercut.verifier.verdict import OK, Breach, Unknown, Verdict, Violation
+
+needs_compiled = pytest.mark.skipif(not available(), reason="compiled kernels need numba")
+
+
+def breach_of(verdict: Verdict) -> Breach | None:
+    return verdict.breach if isinstance(verdict, Violation) else None
+
+
+# ---- campaigns
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lives that end with their appends, soon."""
+    mixes = [mix.__class__(**{name: getattr(mix, name) for name in mix.__slots__}) for mix in campaign.MIXES]
+    monkeypatch.setattr(campaign, "MIXES", tuple(mixes[:1]))
+
+
+@pytest.mark.usefixtures("small")
+def test_interpreted_campaign_reaches_what_it_is_for_and_leaves_the_switch_interval() -> None:
+    before = sys.getswitchinterval()
+    found = run_stress(appends=6000, sessions=4, seed=3, kernels="interpreted")
+    assert found.verdict == OK
+    assert sys.getswitchinterval() == before
+    reached = found.reached
+    assert reached["appends"] >= 6000
+    assert (reached["rounds"], reached["lives"], reached["recoveries"]) == (1, 3, 2)
+    for what in ("in batches", "carried off", "copied", "in place", "device reads", "checkpoints", "audited"):
+        assert reached[what] > 0, what
+    assert reached["percent copied"] >= 20
+
+
+@needs_compiled
+def test_compiled_campaign_is_consistent() -> None:
+    found = run_stress(seconds=2, seed=4)
+    assert found.verdict == OK
+    assert found.reached["appends"] > 0
+    assert found.reached["pages written"] > 0
+
+
+def test_without_compiled_kernels_nothing_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "available", lambda: False)
+    found = run_stress(appends=1)
+    assert isinstance(found.verdict, Unknown)
+    assert "no compiled kernels" in found.verdict.why
+
+
+@pytest.mark.usefixtures("small")
+def test_session_that_hangs_is_undecided_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    def wait_for_ever(writer: Any, is_over: Callable[[], bool]) -> None:
+        gate.wait()
+
+    monkeypatch.setattr(Writer, "run", wait_for_ever)
+    monkeypatch.setattr(life._Checkpointer, "run", wait_for_ever)
+    found = run_stress(seconds=60, sessions=2, kernels="interpreted", hang_seconds=0.2)
+    gate.set()
+    assert isinstance(found.verdict, Unknown)
+    assert "s0: wait" in found.verdict.why
+    assert "wait_for_ever" in found.verdict.why
+
+
+@pytest.mark.usefixtures("small")
+def test_checkpoint_that_reports_less_than_had_ended_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = FasterKv.checkpoint
+
+    def forget(store: FasterKv) -> Any:
+        point = checkpoint(store)
+        return type(point)(point.version, dict.fromkeys(point.serials, 0), point.kind)
+
+    monkeypatch.setattr(FasterKv, "checkpoint", forget)
+    verdict = run_stress(seconds=60, sessions=2, kernels="interpreted").verdict
+    assert breach_of(verdict) == Breach.WRONG_SERIAL
+
+
+@pytest.mark.usefixtures("small")
+def test_lost_append_is_found_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One rmw in a thousand writes nothing, and says that it has."""
+    from powercut.engine import Session
+
+    rmw, counts = Session.rmw, {"calls": 0}
+
+    def lose(session: Session, key: bytes, function: Any) -> Any:
+        counts["calls"] += 1
+        if counts["calls"] % 1000:
+            return rmw(session, key, function)
+        seen: list[bytes] = []
+        rmw(session, key, lambda found: seen.append(function(found)))
+        return seen[-1]
+
+    monkeypatch.setattr(Session, "rmw", lose)
+    verdict = run_stress(appends=6000, sessions=4, kernels="interpreted").verdict
+    assert breach_of(verdict) in (Breach.HOLE, Breach.WRONG_RESULT)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_append_of_a_batch_that_is_lost_or_done_twice_is_found_at_rest(
+    monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    """The last operation of one batch in ten appends nothing, or is done again."""
+    from powercut.engine import Session
+
+    append_many, counts = Session.append_many, {"calls": 0}
+
+    def spoil(session: Session, keys: Any, values: Any) -> None:
+        counts["calls"] += 1
+        is_spoiled = counts["calls"] % 10 == 0
+        keys, values = (
+            [item.tobytes() for item in given] if hasattr(given, "tolist") else given
+            for given in (keys, values)
+        )
+        if is_spoiled and is_lost:
+            values = [*values[:-1], b""]
+        append_many(session, keys, values)
+        if is_spoiled and not is_lost:
+            append_many(session, keys[-1:], values[-1:])
+            session._driver.take_back(1)
+            session._driver.settle()
+
+    monkeypatch.setattr(Session, "append_many", spoil)
+    verdict = run_stress(appends=6000, sessions=4, kernels="interpreted").verdict
+    assert isinstance(verdict, Violation)
+    assert verdict.breach in (Breach.HOLE if is_lost else Breach.PHANTOM, Breach.WRONG_RESULT)
+
+
+# ---- planted bugs in compiled kernels
+
+PLANT = """
+import importlib.machinery, sys
+from importlib.machinery import PathFinder, SourceFileLoader
+
+class Loader(SourceFileLoader):
+    def get_source(self, fullname):
+        text = super().get_source(fullname)
+        assert text.count(OLD) == 1, text.count(OLD)
+        return text.replace(OLD, NEW)
+    def get_code(self, fullname):
+        return compile(self.get_source(fullname), self.path, "exec", dont_inherit=True)
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name != MODULE:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        spec.loader = Loader(name, spec.origin)
+        return spec
+
+MODULE, OLD, NEW = sys.argv[1:4]
+sys.meta_path.insert(0, Finder())
+from powercut.verifier.finders.stress import campaign
+campaign.MIXES = campaign.MIXES[1:]  # The rounds in which kernels meet most.
+found = campaign.run_stress(seconds=120, seed=1)
+print(type(found.verdict).__name__, getattr(found.verdict, "detail", ""))
+"""
+BUGS = {
+    "sealing-removed": (
+        "powercut.engine.kernels.operations",
+        "store(log, at + w.LINK, link | w.SEALED)",
+        "store(log, at + w.LINK, link)",
+    ),
+    "lock-not-taken": (
+        "powercut.engine.kernels.operations",
+        "cas(log, at + w.LINK, link, link | w.LOCK)",
+        "cas(log, at + w.LINK, link, link)",
+    ),
+    "torn-read-not-noticed": (
+        "powercut.engine.kernels.records",
+        "if load(log, at + w.LINK) == link:",
+        "if load(log, at + w.LINK) != 0:",
+    ),
+}
+
+
+@needs_compiled
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="on one core kernels do not meet")
+@pytest.mark.parametrize("bug", BUGS)
+def test_planted_bug_in_the_kernels_is_found(bug: str, tmp_path: Path) -> None:
+    home = Path(powercut.__file__).parents[1]
+    answer = subprocess.run(
+        [sys.executable, "-P", "-c", PLANT, *BUGS[bug]],
+        env={**os.environ, "PYTHONPATH": str(home), "POWERCUT_CACHE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert answer.stdout.startswith("Violation "), answer.stdout + answer.stderr
+
+
+# ---- in the gate
+
+PROFILE = """
+name = "test"
+[stress]
+{bound}
+sessions = 2
+kernels = "interpreted"
+[stress.floor.reached]
+appends = 200
+recoveries = 2
+"""
+
+
+@pytest.mark.usefixtures("small")
+def test_stage_of_the_gate_counts_lives_and_owes_what_was_reached() -> None:
+    report = run_gate(parse_profile(PROFILE.format(bound="appends = 200"), "test"))
+    stage = report.stages["stress"]
+    assert (report.exit, stage.programs, stage.unknown) == (0, 3, [])
+    assert stage.checked == 5
+    assert stage.reached["appends"] >= 200
+    assert report.summary.startswith("proved: ")
+    assert report.summary.endswith("appends of sessions side by side, each exactly once; 0 violations")
+
+
+def test_violation_without_a_tape_fails_the_gate_and_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from powercut.verifier.gate.stages import stress as stressed
+
+    verdict = Violation("stress", Breach.HOLE, "planted")
+    monkeypatch.setattr(stressed, "run_stress", lambda **_: Campaign(verdict))
+    text = PROFILE.format(bound="appends = 200") + "[mutants]\n[mutants.floor]\nkilled = 1\n"
+    report = run_gate(parse_profile(text, "test"), seed=9)
+    assert (report.exit, list(report.stages)) == (1, ["stress"])
+    (violation,) = report.stages["stress"].violations
+    assert (violation.kind, violation.detail, violation.file) == (Breach.HOLE.value, "planted", "")
+    assert violation.repeat == "powercut gate --profile test --seed 9"
+
+
+def test_campaign_that_decided_nothing_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+    from powercut.verifier.gate.stages import stress as stressed
+
+    monkeypatch.setattr(stressed, "run_stress", lambda **_: Campaign(Unknown("nobody gets on")))
+    report = run_gate(parse_profile(PROFILE.format(bound="appends = 200"), "test"))
+    assert (report.exit, report.summary) == (4, "inconclusive: stress: nobody gets on")
+
+
+def test_profile_of_a_stress_that_would_not_end_is_refused() -> None:
+    with pytest.raises(ProfileError, match="it would not end"):
+        parse_profile(PROFILE.format(bound=""), "test")
+
+
+def test_store_that_cannot_be_opened_again_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forgetful(MemoryDevice):
+        """Truncates every segment while it is closed."""
+
+        def close(self) -> None:
+            for name in self.list():
+                if name.startswith("segment"):
+                    self.truncate(name, 0)
+            super().close()
+
+    monkeypatch.setattr(campaign, "MemoryDevice", Forgetful)
+    verdict = run_stress(appends=300, sessions=2, kernels="interpreted").verdict
+    assert breach_of(verdict) == Breach.UNOPENABLE

@@ -1,0 +1,55 @@
+"""Chunks of a gate: together they are the whole work, and no two of them are the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from powercut.faultfs import Law
+from powercut.verifier.gate.chunks import RandomTapes, SmallPrograms, cut_crash, cut_model
+from powercut.verifier.gate.profile import load_profile
+from powercut.verifier.tapes.programs import small_programs
+
+
+@pytest.mark.parametrize("name", ["ci", "nightly"])
+def test_slices_hold_every_small_program_once(name: str) -> None:
+    plan = load_profile(name).crash
+    assert plan is not None
+    cut = [chunk for chunk in cut_crash(plan, "posix", 0) if isinstance(chunk, SmallPrograms)]
+    others = plan.others
+    assert others is not None
+    assert set(others.laws) | {plan.law} == set(Law)
+    wanted = [(geometry, plan.law, plan.exhaustive.steps) for geometry in plan.exhaustive.geometries]
+    wanted += [(others.geometry, law, others.steps) for law in others.laws]
+    for geometry, law, steps in wanted:
+        held = [
+            number
+            for chunk in cut
+            if (chunk.geometry, chunk.law) == (geometry, law)
+            for number in range(chunk.start, chunk.stop)
+        ]
+        assert held == list(range(sum(1 for _ in small_programs(steps))))
+    assert len({chunk.bound for chunk in cut}) == len(wanted)
+
+
+def test_random_chunks_draw_from_generators_of_their_own() -> None:
+    plan = load_profile("ci").crash
+    assert plan is not None
+    cut = [
+        chunk for seed in (0, 1) for chunk in cut_crash(plan, "posix", seed) if isinstance(chunk, RandomTapes)
+    ]
+    assert len({chunk.seed for chunk in cut}) == len(cut)
+    assert sum(chunk.count for chunk in cut) == 2 * plan.random.tapes
+
+
+@pytest.mark.parametrize("name", ["ci", "nightly"])
+def test_no_two_chunks_are_equal_in_one_gate_or_under_the_next_seed(name: str) -> None:
+    profile = load_profile(name)
+    assert profile.model is not None
+    assert profile.crash is not None
+    pieces = [
+        piece
+        for seed in (0, 1)
+        for piece in (*cut_model(profile.model, "posix", seed), *cut_crash(profile.crash, "posix", seed))
+        if not isinstance(piece, SmallPrograms)
+    ]
+    assert len(set(pieces)) == len(pieces) > 0

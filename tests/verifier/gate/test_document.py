@@ -1,0 +1,128 @@
+"""The document of a gate: its schema, what the judge of a CI run makes of it, and the order of its exits."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from powercut.verifier.gate import GateReport, Stage, chunks, json_schema, run_gate
+from powercut.verifier.gate.document import Bound
+from powercut.verifier.gate.profile import parse_profile
+from powercut.verifier.mutants.bank import BANK
+from powercut.verifier.mutants.hunt import Row
+
+CHECK = Path(__file__).resolve().parents[3] / "ci" / "check.py"
+PROFILE = """
+name = "test"
+[model]
+geometries = ["tiny"]
+examples = 2
+steps = 6
+limit = 64
+chunk = 2
+[model.floor]
+programs = 1
+[crash]
+limit = 64
+depth = 1
+[crash.exhaustive]
+geometries = ["tiny"]
+steps = 1
+chunk = 25
+[crash.random]
+geometries = ["paired"]
+tapes = 2
+steps = 6
+chunk = 2
+[crash.floor]
+distinct = 10
+[mutants]
+[mutants.floor]
+killed = 1
+"""
+
+
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch) -> GateReport:
+    """A consistent gate; the hunt for its one planted bug is told and not run."""
+    row = Row("bug", "ancestor", "prefix", "kind", True, 0.5, 3, "", "", 7, 8, 9, None)
+    monkeypatch.setattr(chunks, "BANK", BANK[:1])
+    monkeypatch.setattr(chunks, "kill", lambda name, seed: row)
+    return run_gate(parse_profile(PROFILE, "test"))
+
+
+def test_shipped_schema_is_the_one_of_the_types() -> None:
+    shipped = files("powercut.verifier.gate").joinpath("schema.json").read_bytes()
+    assert shipped == json_schema(), "write json_schema() to verifier/gate/schema.json"
+
+
+@pytest.mark.parametrize(
+    ("place", "field", "value"),
+    [
+        (("stages", "crash"), "distinct", "many"),
+        (("stages", "crash", "floor"), "distinct", 0),
+        (("stages", "crash", "bounds", 0), "complete", None),
+        (("stages", "mutants", "mutants", 0), "killed", 1),
+        ((), "exit", 2),
+        ((), "schema", 2),
+        ((), "verdict", None),
+    ],
+)
+def test_document_is_valid_and_a_spoilt_one_is_not(
+    report: GateReport, place: tuple[str | int, ...], field: str, value: Any
+) -> None:
+    schema = json.loads(files("powercut.verifier.gate").joinpath("schema.json").read_bytes())
+    document = json.loads(report.to_json())
+    jsonschema.validate(document, schema)
+    inner = document
+    for step in place:
+        inner = inner[step]
+    inner[field] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+    del inner[field]
+    if place[-1:] != ("floor",):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(document, schema)
+
+
+@pytest.fixture
+def judge() -> Any:
+    spec = importlib.util.spec_from_file_location("gate_check", CHECK)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.judge_gate
+
+
+def test_judge_of_ci_accepts_a_consistent_gate_and_no_other(judge: Any, report: GateReport) -> None:
+    assert judge(json.loads(report.to_json()), ("model", "crash", "mutants")) == []
+    report.stages["crash"].bounds.append(Bound("another", "posix", 1, ""))
+    report.conclude()
+    assert report.exit == 4
+    assert len(judge(json.loads(report.to_json()), ("model", "crash", "mutants"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        ({"violations": [None]}, 1),
+        ({"violations": [None], "unstable": ["it"]}, 1),
+        ({"unstable": ["it"], "unknown": ["that"]}, 5),
+        ({"unknown": ["that"], "failures": ["those"]}, 4),
+        ({"failures": ["those"]}, 3),
+        ({}, 0),
+    ],
+)
+def test_worst_thing_gives_the_exit(spoil: dict[str, Any], code: int) -> None:
+    report = GateReport("test", 0, {"crash": Stage("posix", {}, **spoil)})
+    assert report._exit() == code
+    report.interrupted = True
+    assert report._exit() == 130

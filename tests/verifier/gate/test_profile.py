@@ -1,0 +1,98 @@
+"""Profiles: the shipped ones owe what they should, and a file that is none is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+
+from powercut.verifier.finders.crashes import exhaust, search_tape
+from powercut.verifier.gate import Stage
+from powercut.verifier.gate.profile import COUNTS, TABLES, ProfileError, load_profile, names, parse_profile
+from powercut.verifier.tapes.programs import random_tapes, small_programs
+
+OWN = """
+name = "test"
+[crash]
+limit = 4096
+depth = 1
+[crash.exhaustive]
+geometries = ["tiny"]
+steps = 2
+chunk = 25
+[crash.random]
+geometries = ["paired", "tiny"]
+tapes = 4
+steps = 6
+chunk = 2
+[crash.floor]
+distinct = 100
+"""
+
+
+def test_shipped_profiles_load_and_owe_more_every_night() -> None:
+    assert names() == ["ci", "nightly"]
+    ci, nightly = load_profile("ci"), load_profile("nightly")
+    for stage in ("model", "crash"):
+        less, more = getattr(ci, stage).floor, getattr(nightly, stage).floor
+        assert less.keys() == more.keys()
+        assert less["programs"] < more["programs"]
+        assert less["distinct"] < more["distinct"]
+
+
+@pytest.mark.parametrize("name", ["ci", "nightly"])
+def test_floors_name_every_device_call_of_the_store_that_a_crash_can_follow(name: str) -> None:
+    plan = load_profile(name).crash
+    assert plan is not None
+    owed = plan.floor["reached"]
+    assert isinstance(owed, dict)
+    coverage, _ = exhaust(small_programs(2), "tiny", "posix")
+    for tape in random_tapes(Random(0), 12, ("tiny", "paired"), "posix", 14):
+        coverage.merge(search_tape(tape, depth=0, limit=64)[0])
+    steps = ("OPEN ", "WAIT_FLUSH ", "PERSIST ", "CLOSE ")
+    assert {what for what in coverage.reached if what.startswith(steps)} == set(owed)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("distinct = 100", "distinct = 0", "distinct|>= 1"),
+        ("depth = 1", "dephts = 1", "dephts"),
+        ('["paired", "tiny"]', '["square"]', "square"),
+        ('["paired", "tiny"]', '["tiny", "tiny"]', "each once"),
+        ("depth = 1", 'depth = 1\nlaw = "wishful"', "wishful"),
+        ("[crash.floor]", "[crash.floor", "profile test"),
+        ("distinct = 100", "distnict = 100", "no figure 'distnict'"),
+        ("distinct = 100", "reached = 100", "no figure 'reached'"),
+        ("distinct = 100", "distinct = {all = 100}", "no figure 'distinct'"),
+        ("depth = 1", "depth = " + "[" * 100_000, "profile test"),
+        ("[crash.floor]", '[mutants]\nonly = ["ghost"]\nfloor = {killed = 1}\n[crash.floor]', "ghost"),
+    ],
+)
+def test_profile_that_is_none_is_refused(old: str, new: str, message: str) -> None:
+    assert OWN.count(old) == 1
+    with pytest.raises(ProfileError, match=message):
+        parse_profile(OWN.replace(old, new), "test")
+
+
+def test_figures_for_a_floor_are_those_of_a_stage() -> None:
+    fields = {field.name: field.type for field in msgspec.structs.fields(Stage)}
+    assert {name for name, kind in fields.items() if kind is int} == set(COUNTS)
+    assert {name for name, kind in fields.items() if kind == dict[str, int]} == set(TABLES)
+
+
+def test_profile_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_bytes(b'name = "\xff"')
+    with pytest.raises(ProfileError, match="utf-8"):
+        load_profile(str(own))
+
+
+def test_profile_is_found_by_path_and_else_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(OWN, encoding="utf-8")
+    assert load_profile(str(own)).name == "test"
+    with pytest.raises(ProfileError, match="neither one of ci, nightly nor a file"):
+        load_profile("weekly")

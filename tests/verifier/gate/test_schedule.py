@@ -1,0 +1,117 @@
+"""The stage `schedule`: what its chunks count, when its bound is complete, and that it says no."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from powercut.verifier.concurrency.lanes import SessionsProgram
+from powercut.verifier.concurrency.schedule import Record
+from powercut.verifier.gate import run_gate
+from powercut.verifier.gate.chunks import Result
+from powercut.verifier.gate.profile import Profile, ProfileError, load_profile, parse_profile
+from powercut.verifier.gate.stages.schedule import RandomLanes, SmallLanes, count_lanes, cut_schedule
+from powercut.verifier.verdict import Breach, Verdict, Violation
+
+TEXT = """
+name = "schedules"
+[schedule]
+limit = 400
+[schedule.exhaustive]
+geometries = ["narrow"]
+preemptions = 0
+chunk = 400
+[schedule.random]
+geometries = ["colliding"]
+programs = 2
+schedules = 4
+chunk = 1
+[schedule.floor]
+programs = 100
+"""
+
+
+def profile(**changes: str) -> Profile:
+    text = TEXT
+    for old, new in changes.items():
+        text = text.replace(f"{old} = 0", f"{old} = {new}")
+    return parse_profile(text, "schedules")
+
+
+def test_chunks_hold_every_small_program_once() -> None:
+    plan = profile().schedule
+    assert plan is not None
+    chunks = list(cut_schedule(plan, 3))
+    small = [chunk for chunk in chunks if isinstance(chunk, SmallLanes)]
+    assert (small[0].start, small[0].stop) == (0, 400)
+    assert sum(chunk.stop - chunk.start for chunk in small) == count_lanes()
+    assert {chunk.seed for chunk in chunks if isinstance(chunk, RandomLanes)} == {"3:0", "3:1"}
+
+
+def test_a_chunk_counts_programs_orders_and_schedules() -> None:
+    result = SmallLanes(300, 303, "narrow", 1, 1_000).run()
+    seen = result.coverage
+    assert result.finding is None
+    assert seen.programs == 3
+    assert 3 < seen.distinct <= seen.checked == seen.visited == seen.legal
+    assert seen.bounded == 0
+    assert SmallLanes(300, 303, "narrow", 1, 2).run().coverage.bounded == 3
+
+
+def test_random_programs_are_a_function_of_the_seed() -> None:
+    def run(seed: str) -> Result:
+        return RandomLanes(seed, 2, 6, ("narrow", "colliding")).run()
+
+    assert run("1:0") == run("1:0")
+    assert run("1:0").coverage.checked == 12
+    assert run("1:0").coverage != run("2:0").coverage
+
+
+def test_a_gate_of_schedules_is_complete_within_its_bound(tmp_path: Path) -> None:
+    report = run_gate(profile(), findings_folder=tmp_path)
+    stage = report.stages["schedule"]
+    assert report.exit == 0, report.verdict
+    (bound,) = stage.bounds
+    assert bound.complete
+    assert bound.programs == bound.programs_visited == count_lanes()
+    assert stage.programs == count_lanes() + 2
+    assert f"all {count_lanes():,} programs of sessions side by side" in report.summary
+
+
+def test_a_search_that_was_cut_short_is_not_complete(tmp_path: Path) -> None:
+    text = TEXT.replace("limit = 400", "limit = 3").replace("preemptions = 0", "preemptions = 1")
+    report = run_gate(parse_profile(text, "schedules"), findings_folder=tmp_path)
+    (bound,) = report.stages["schedule"].bounds
+    assert not bound.complete
+    assert bound.bounded > 100
+
+
+def test_a_violation_ends_the_stage_with_a_tape_that_replays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = SessionsProgram.judge
+
+    def judge(self: SessionsProgram, record: Record) -> Verdict:
+        """As if a store lost what was done under a preemption."""
+        if record.deviations:
+            return Violation("linearizable", Breach.WRONG_VALUE, "planted in the judge")
+        return honest(self, record)
+
+    monkeypatch.setattr(SessionsProgram, "judge", judge)
+    text = TEXT.replace("preemptions = 0", "preemptions = 1")
+    report = run_gate(parse_profile(text, "schedules"), findings_folder=tmp_path)
+    (violation,) = report.stages["schedule"].violations
+    assert report.exit == 1
+    assert violation.oracle == "linearizable"
+    assert Path(violation.file).exists()
+    assert "side by side" in violation.story
+
+
+def test_shipped_profiles_have_the_stage() -> None:
+    for name in ("ci", "nightly"):
+        plan = load_profile(name).schedule
+        assert plan is not None
+        assert plan.exhaustive.preemptions >= 1
+    with pytest.raises(ProfileError, match="no_such"):
+        parse_profile(TEXT.replace('"colliding"', '"no_such"'), "x")

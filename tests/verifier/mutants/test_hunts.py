@@ -1,0 +1,199 @@
+"""Hunts: the order of a search excludes no program, servers leave nothing behind, lanes are even."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from itertools import islice
+from random import Random
+from typing import Any
+
+import pytest
+
+from powercut.verifier.concurrency.programs import search_lanes
+from powercut.verifier.concurrency.schedule import Bounded, Record
+from powercut.verifier.gate.chunks import PlantedBug, Result
+from powercut.verifier.gate.workers import Lanes
+from powercut.verifier.mutants import hunt
+from powercut.verifier.mutants.bank import BANK, CONTROL, find
+from powercut.verifier.mutants.hunt import Row, kill, matrix
+from powercut.verifier.mutants.hunts.crash import search_order
+from powercut.verifier.mutants.hunts.order import FEATURES, features, likely_first
+from powercut.verifier.mutants.hunts.preempt import programs
+from powercut.verifier.mutants.hunts.schedule import Scattered
+from powercut.verifier.mutants.planted import CRASHES, SCHEDULES, Mutant
+
+LISTED = sum(1 for _ in islice(search_order(1), 10_000)) - 420  # All but the random tapes.
+
+
+@pytest.fixture(scope="module")
+def never_synced() -> Row:
+    """The kill of the best-known bug, hunted once."""
+    return kill("data-never-synced", seed=1)
+
+
+# ---- the order of a search
+
+
+@pytest.mark.parametrize("mutant", BANK, ids=lambda mutant: mutant.name)
+def test_hint_names_features_that_some_program_has(mutant: Mutant) -> None:
+    assert set(mutant.around) <= FEATURES
+    if mutant.around and mutant.search == CRASHES:
+        assert set(mutant.around) <= features(next(search_order(1, mutant.around))[0])
+    elif mutant.around and mutant.search == SCHEDULES:
+        tapes = programs(mutant.preemptions, mutant.oracle)
+        assert set(mutant.around) <= features(next(likely_first(tapes, mutant.around))[0])
+
+
+def test_hint_orders_and_excludes_nothing() -> None:
+    plain = [tape for tape, _ in islice(search_order(1), LISTED + 50)]
+    hinted = [tape for tape, _ in islice(search_order(1, ("paired", "pages")), LISTED + 50)]
+    assert plain != hinted
+    assert sorted(map(repr, plain)) == sorted(map(repr, hinted))
+    given = plain[:LISTED]
+    likely = [tape for tape in given if {"paired", "pages"} <= features(tape)]
+    assert len(likely) > 50
+    assert hinted == [*likely, *(tape for tape in given if tape not in likely), *plain[LISTED:]]
+
+
+def test_wrong_hint_costs_time_and_hides_nothing(monkeypatch: pytest.MonkeyPatch, never_synced: Row) -> None:
+    wrong = replace(find("data-never-synced"), around=("growth",))
+    monkeypatch.setattr(hunt, "find", lambda name: wrong)
+    row = kill(wrong.name, seed=1)
+    assert row.killed, matrix([row])
+    assert row.programs > never_synced.programs
+
+
+@pytest.mark.parametrize("around", [(), ("colliding", "rmw")])
+def test_only_the_last_step_is_left_where_every_prefix_was_searched_before(around: tuple[str, ...]) -> None:
+    searched = set()
+    continued = 0
+    for tape, is_continued in islice(search_order(1, around), LISTED + 50):
+        program = tape.eras[-1].program
+        if is_continued:
+            continued += 1
+            assert len(tape.eras) == 1
+            assert all((tape.geometry, program[:stop]) in searched for stop in range(1, len(program)))
+        if len(tape.eras) == 1:
+            searched.add((tape.geometry, program))
+    assert continued > 1_000
+
+
+def test_scattered_schedules_are_those_of_the_bound_in_another_order() -> None:
+    class Noting(Bounded):
+        def learn(self, record: Record) -> None:
+            run.append((tuple(record.deviations), record.order()))
+            super().learn(record)
+
+    class NotingScattered(Noting, Scattered):
+        pass
+
+    tape = next(tape for tape in programs(1, "linearizable") if "absent" in features(tape))
+    orders = []
+    for strategy in (Noting(1, 10_000), NotingScattered(1, 10_000, Random(1))):
+        run: list[Any] = []
+        assert search_lanes(tape, [strategy], 10_000).verdict is None
+        assert strategy.is_complete
+        orders.append(run)
+    assert len(orders[0]) > 20
+    assert orders[0] != orders[1]
+    assert len(set(orders[1])) == len(orders[1])
+    first, second = ({order for _, order in run} for run in orders)
+    assert first == second
+
+
+# ---- the fork server
+
+
+def test_stem_imports_nothing_but_our_own() -> None:
+    asks = (
+        "import sys; from importlib import import_module; from powercut.verifier.mutants.server import WARM\n"
+        "for name in WARM: import_module(name)\n"
+        "before = set(sys.modules); import powercut.verifier.mutants.hunts.crash\n"
+        "print([each for each in sys.modules if each not in before and not each.startswith('powercut')])"
+    )
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_bug_that_cannot_be_planted_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    stranger = replace(CONTROL, name="no-such-bug")
+    monkeypatch.setattr(hunt, "find", lambda name: stranger)
+    row = kill(CONTROL.name, seed=1)
+    assert (row.killed, row.programs) == (False, 0)
+    assert "no planted bug 'no-such-bug'" in row.unknown
+
+
+def test_a_hunt_leaves_nothing_behind_for_the_next_on_its_server(never_synced: Row) -> None:
+    others = [kill(name, seed=1) for name in ("root-before-data", "tombstone-taken-for-present")]
+    again = kill("data-never-synced", seed=1)
+    assert all(row.killed for row in others)
+    assert (again.tape, again.programs, again.distinct, again.checked) == (
+        *(never_synced.tape, never_synced.programs),
+        *(never_synced.distinct, never_synced.checked),
+    )
+
+
+def test_server_ends_with_its_stems_when_nobody_asks_any_more() -> None:
+    server = hunt._Server()
+    request = {
+        "task": "replay",
+        "bug": "",
+        "oracle": "",
+        "breach": "",
+        "search": CRASHES,
+        "limit_seconds": 10,
+    }
+    assert server.ask(request | {"tape": '{"eras": []}'})[0] == ""
+    server.close()
+    assert server._process.returncode == 0
+
+
+# ---- the lanes
+
+
+@dataclass(frozen=True)
+class Costing:
+    """A chunk that costs so much, and says which it is."""
+
+    number: int
+    cost: int
+
+    def run(self) -> Result:
+        return Result(unknown=str(self.number))
+
+
+class Late(Executor):
+    """Begins what it is given at once, and notes the order."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.begun.append(args[0].number)
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_dearest_chunks_are_begun_first_and_results_come_in_order() -> None:
+    chunks = [Costing(number, cost) for number, cost in enumerate((0, 1, 0, 2, 1))]
+    executor = Late()
+    with Lanes(2, executor) as lanes:
+        results = [result for _, result in lanes.results(chunks, lambda: False)]
+    assert executor.begun == [3, 1, 4, 0, 2]
+    assert [result.unknown for result in results if isinstance(result, Result)] == ["0", "1", "2", "3", "4"]
+
+
+def test_chunks_are_not_begun_once_it_is_over() -> None:
+    executor = Late()
+    with Lanes(2, executor) as lanes:
+        chunks = [Costing(number, number) for number in range(5)]
+        results = list(lanes.results(chunks, lambda: len(executor.begun) == 2))
+    assert [chunk for chunk, _ in results] == chunks[3:]
+
+
+def test_hunts_among_schedules_of_two_preemptions_are_the_dearest() -> None:
+    costs = {mutant.name: PlantedBug(mutant.name, 1).cost for mutant in BANK}
+    assert costs["fuzzy-region-copied"] > costs["copier-does-not-seal"] > costs["data-never-synced"]

@@ -1,0 +1,222 @@
+"""Doubts: what is excused after which fault, what is owed, what an operation that raised may have done."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from powercut.engine import CorruptionError, DeviceError, InvariantError, PoisonedError
+from powercut.faultfs import Effect, Event, EventKind, Fault, FaultDevice, Trace
+from powercut.verifier.faster.geometries import make_faster
+from powercut.verifier.finders.faults import search_strike
+from powercut.verifier.oracles.faults import Doubts, Firings, settle, without_effect
+from powercut.verifier.runs.world import World, play
+from powercut.verifier.spec.history import crash_at
+from powercut.verifier.spec.model import Issued, issue
+from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape
+from powercut.verifier.verdict import OK, Breach, Violation
+
+IO = DeviceError(errno.EIO, "planted")
+POISONED = PoisonedError("planted")
+CORRUPT = CorruptionError("segment", 0, "this", "that")
+BROKEN = InvariantError("A1", "planted")
+UPSERT, CHECKPOINT = Operation(), Operation(Kind.CHECKPOINT)
+SYNC_OF_A_SEGMENT = 8  # Of a new store's first checkpoint; what comes before are roots.
+
+
+def fired(*effects: Effect, call: str = "WRITE") -> Trace:
+    """A trace in which these have fired, with something after each."""
+    events = []
+    for effect in effects:
+        events += [Event(EventKind.FAULT, size=effect, target=call), Event(EventKind.LIST)]
+    return Trace(events=events)
+
+
+def doubting(*effects: Effect, call: str = "WRITE") -> Doubts:
+    """In the middle of a call in which these have fired."""
+    doubts = Doubts(has_faults=True)
+    doubts.reopen(Trace())
+    doubts._trace = fired(*effects, call=call)
+    return doubts
+
+
+@pytest.mark.parametrize(
+    ("effects", "call", "error", "is_excused"),
+    [
+        ((), "WRITE", IO, False),
+        ((Effect.ERROR,), "WRITE", IO, True),
+        ((Effect.ERROR,), "WRITE", BROKEN, False),
+        ((Effect.ERROR,), "WRITE", OSError(errno.EIO, "bare"), False),
+        ((Effect.ERROR,), "WRITE", ValueError(), False),
+        ((Effect.FULL,), "WRITE", IO, True),
+        ((Effect.SHORT,), "WRITE", IO, False),
+        ((Effect.DELAYED,), "WRITE", IO, False),
+        ((Effect.LYING,), "SYNC", POISONED, False),
+        ((Effect.LATE,), "SYNC", POISONED, False),
+        ((Effect.KEPT,), "SYNC", POISONED, True),
+        ((Effect.KEPT,), "SYNC", IO, False),  # It must say that it is poisoned.
+        ((Effect.ROT,), "READ", CORRUPT, True),
+        ((Effect.ROT,), "READ", BROKEN, False),
+    ],
+)
+def test_what_an_error_answers(
+    effects: tuple[Effect, ...], call: str, error: Exception, is_excused: bool
+) -> None:
+    assert doubting(*effects, call=call).excuses(error) is is_excused
+
+
+def test_damage_is_an_excuse_for_every_later_call_an_error_is_not() -> None:
+    for effect, stays in ((Effect.ROT, True), (Effect.MISDIRECTED, True), (Effect.ERROR, False)):
+        doubts = doubting(effect)
+        assert doubts.excuses(CORRUPT)
+        doubts.begin(doubts._trace)
+        assert doubts.excuses(CORRUPT) is stays
+
+
+def test_once_poisoned_every_entry_says_so_until_the_store_is_opened_again() -> None:
+    doubts = doubting(Effect.KEPT, call="SYNC")
+    assert doubts.excuses(POISONED)
+    trace = doubts._trace
+    doubts.begin(trace)
+    assert doubts.excuses(POISONED)
+    assert not doubts.excuses(IO)
+    verdict = doubts.judge_return(is_entry=True)
+    assert isinstance(verdict, Violation)
+    assert verdict.breach is Breach.UNPOISONED
+    assert doubts.judge_return(is_entry=False) == OK
+    doubts.reopen(trace)
+    assert doubts.judge_return(is_entry=True) == OK
+
+
+@pytest.mark.parametrize("effect", [Effect.KEPT, Effect.REVERTED, Effect.ERROR])
+def test_a_call_may_not_return_when_its_sync_has_failed(effect: Effect) -> None:
+    verdict = doubting(effect, call="SYNC").judge_return(is_entry=True)
+    assert isinstance(verdict, Violation)
+    assert verdict.breach is Breach.SWALLOWED
+    assert doubting(Effect.ERROR, call="REMOVE").judge_return(is_entry=True) == OK
+
+
+def test_without_faults_nothing_is_excused_and_nothing_judged() -> None:
+    doubts = Doubts()
+    doubts.begin(fired(Effect.ERROR))
+    assert not doubts.excuses(IO)
+    assert doubts.judge_return(is_entry=True) == OK
+    assert type(doubts.disk()) is FaultDevice
+
+
+# -- what is owed ------------------------------------------------------------------------------------------
+
+
+def test_after_a_lying_sync_a_power_cut_may_leave_what_was_acknowledged_before_it() -> None:
+    trace = fired(Effect.DELAYED, Effect.LYING, Effect.LYING)
+    assert [Firings(trace).owed_at(index, is_cut=True) for index in range(7)] == [0, 1, 2, 2, 2, 2, 2]
+    assert Firings(trace).owed_at(6, is_cut=False) == 6
+    assert Firings(trace).damaged_at == 2
+
+
+def test_after_one_damage_all_is_owed_and_after_two_nothing() -> None:
+    trace = fired(Effect.LOST, Effect.ROT)
+    assert [Firings(trace).owed_at(index, is_cut=False) for index in range(5)] == [0, 1, 2, -1, -1]
+    assert Firings(trace).damaged_at == 0
+    assert Firings(fired(Effect.ERROR, Effect.KEPT)).damaged_at == 4
+
+
+# -- what is in doubt --------------------------------------------------------------------------------------
+
+
+def upsert(serial: int, session: int = 0) -> Issued:
+    return issue(Operation(Kind.UPSERT, session, 0), serial)
+
+
+def test_an_operation_that_raised_has_its_effect_or_none() -> None:
+    issued = upsert(2)
+    before = {b"key-0": b"old"}
+    assert settle(issued, dict(before), before) == without_effect(issued)
+    assert settle(issued, {b"key-0": issued.value}, before) == issued
+    assert settle(issued, {b"key-0": b"half"}, before) is None
+    assert settle(issued, {**before, b"key-1": b"other"}, before) is None
+
+
+def test_what_could_not_be_looked_at_is_settled_by_the_next_recovery() -> None:
+    doubts, (first, second) = Doubts(has_faults=True), (upsert(1), upsert(2))
+    history: list[Issued] = [first, second]
+    without = [first, without_effect(second)]
+    doubts.unresolved = second
+    for value, expected in ((second.value, history), (first.value, without)):
+        assert doubts.judge_recovery(history, {}, {0: 2}, {b"key-0": value}) == (OK, expected)
+    verdict, _ = doubts.judge_recovery(history, {}, {0: 2}, {})
+    assert verdict != OK
+    doubts.unresolved = None
+    assert doubts.judge_recovery(history, {}, {0: 2}, {b"key-0": first.value})[0] != OK
+
+
+# -- the world ---------------------------------------------------------------------------------------------
+
+
+def world_of(fault: Fault, *program: Operation) -> World:
+    world = World(make_faster("tiny"), has_faults=True)
+    world.doubts.arm(world.device, fault.digits)
+    assert world.open()
+    assert all(world.step(operation) for operation in program)
+    return world
+
+
+def test_an_operation_that_raised_without_effect_keeps_its_serial() -> None:
+    large = tuple(Operation(Kind.UPSERT, 0, key, 2) for key in range(6))
+    fault = Fault(Effect.ERROR, EventKind.WRITE, 6)
+    world = world_of(fault, *large, CHECKPOINT)
+    history = world.segment.passages[-1].history
+    assert [each.serial for each in history] == [1, 2, 3, 4, 5, 6]
+    assert [each.kind for each in history].count(Kind.READ) == 1
+    assert world.segment.acks[-1][1] == {0: 6}
+    assert len(world.model.content) == 5
+
+
+def test_what_a_poisoned_store_refused_was_not_issued() -> None:
+    world = world_of(
+        Fault(Effect.KEPT, EventKind.SYNC, SYNC_OF_A_SEGMENT), UPSERT, CHECKPOINT, UPSERT, UPSERT
+    )
+    assert world.doubts.is_poisoned
+    assert [each.serial for each in world.segment.passages[-1].history] == [1]
+    assert len(world.segment.passages[-1].issued_at) == 1
+
+
+def test_a_lying_sync_and_a_power_cut_may_leave_less_but_never_something_else() -> None:
+    """Every survivor choice of one crash behind a lying sync is played: refused, older, or right."""
+    outcomes: set[str] = set()
+    fault = Fault(Effect.LYING, EventKind.SYNC, SYNC_OF_A_SEGMENT, sticky=True)
+    world = world_of(fault, UPSERT, CHECKPOINT, UPSERT, CHECKPOINT)
+    trace = world.segment.trace
+    for digits in ((), (9,) * 9, *(tuple(9 * (place == at) for at in range(9)) for place in range(9))):
+        crash = crash_at(trace, len(trace), digits)
+        run = play(Tape((Era((UPSERT, CHECKPOINT, UPSERT, CHECKPOINT), crash, faults=fault.digits), Era())))
+        assert run.verdict == OK
+        passage = run.segments[-1].passages[-1]
+        outcomes.add("refused" if passage.recovered is None else str(passage.recovered))
+    assert outcomes >= {"refused", "{}", "{0: 2}"}
+
+
+@pytest.mark.parametrize("effect", [Effect.KEPT, Effect.REVERTED])
+def test_after_a_failed_sync_and_a_power_cut_nothing_may_be_refused(effect: Effect) -> None:
+    fault = Fault(effect, EventKind.SYNC, SYNC_OF_A_SEGMENT)
+    coverage, finding = search_strike(Tape((Era((UPSERT, CHECKPOINT), faults=fault.digits),)))
+    assert finding is None
+    assert coverage.fired == {f"sync {effect.name.lower()}": 1}
+    assert coverage.reached["struck sync segment"] == 1
+    assert coverage.distinct >= 2
+
+
+def test_a_store_that_cannot_be_opened_may_say_so_and_its_program_is_skipped() -> None:
+    fault = Fault(Effect.ERROR, EventKind.LIST, sticky=True)
+    run = play(Tape((Era((UPSERT, CHECKPOINT), faults=fault.digits), Era((UPSERT,)))))
+    assert run.verdict == OK
+    assert [len(passage.history) for passage in run.segments[0].passages] == [0, 1]
+
+
+def test_power_cuts_carry_damage_on() -> None:
+    rot = Fault(Effect.ROT, EventKind.SYNC, SYNC_OF_A_SEGMENT)
+    eras = (Era((UPSERT, CHECKPOINT), Crash(), faults=rot.digits), Era((), Crash()), Era())
+    run = play(Tape(eras))
+    assert run.verdict == OK
+    assert [segment.passages[-1].recovered for segment in run.segments] == [{}, None, None]

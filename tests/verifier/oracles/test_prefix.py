@@ -1,0 +1,99 @@
+"""The prefix oracle, and each way in which it says no."""
+
+from __future__ import annotations
+
+import pytest
+
+from powercut.verifier.oracles.prefix import judge_recovery, judge_report, show
+from powercut.verifier.spec.model import Issued, Model, replay
+from powercut.verifier.tapes.tape import Kind, Operation
+from powercut.verifier.verdict import OK, Breach, Verdict, Violation
+
+
+@pytest.fixture
+def history() -> list[Issued]:
+    model = Model()
+    for kind, session, key in (
+        (Kind.UPSERT, 0, 0),
+        (Kind.RMW, 1, 0),
+        (Kind.UPSERT, 1, 1),
+        (Kind.DELETE, 0, 0),
+        (Kind.RMW, 1, 1),
+    ):
+        model.apply(model.next(Operation(kind, session, key)))
+    return model.history
+
+
+def _breach(verdict: Verdict) -> tuple[str, Breach]:
+    assert isinstance(verdict, Violation)
+    return verdict.oracle, verdict.breach
+
+
+def test_every_prefix_of_the_history_is_legal(history: list[Issued]) -> None:
+    for count in range(len(history) + 1):
+        bounds = {issued.session: issued.serial for issued in history[:count]}
+        assert judge_recovery(history, {}, bounds, replay(history, bounds)) == OK
+
+
+def test_cut_below_the_acknowledged_is_a_lost_acknowledgement(history: list[Issued]) -> None:
+    bounds = {0: 1, 1: 0}
+    verdict = judge_recovery(history, {1: 1}, bounds, replay(history, bounds))
+    assert _breach(verdict) == ("prefix", Breach.LOST_ACK)
+
+
+def test_session_that_is_gone_is_a_lost_acknowledgement(history: list[Issued]) -> None:
+    assert _breach(judge_recovery(history, {0: 1}, {}, {})) == ("prefix", Breach.LOST_ACK)
+
+
+def test_serial_that_was_never_issued_is_refused(history: list[Issued]) -> None:
+    verdict = judge_recovery(history, {}, {0: 3}, replay(history, {0: 3}))
+    assert _breach(verdict) == ("serials", Breach.WRONG_SERIAL)
+
+
+def test_operation_beyond_the_cut_is_a_phantom(history: list[Issued]) -> None:
+    verdict = judge_recovery(history, {}, {0: 1, 1: 0}, {b"key-0": b"0.1;1.1;"})
+    assert _breach(verdict) == ("prefix", Breach.PHANTOM)
+
+
+def test_missing_operation_is_a_hole(history: list[Issued]) -> None:
+    assert _breach(judge_recovery(history, {}, {0: 1, 1: 1}, {b"key-0": b"0.1;"})) == ("prefix", Breach.HOLE)
+    assert _breach(judge_recovery(history, {}, {0: 1}, {})) == ("prefix", Breach.HOLE)
+
+
+def test_forgotten_tombstone_is_a_hole(history: list[Issued]) -> None:
+    content = {b"key-0": b"0.1;1.1;", b"key-1": b"1.2;"}
+    assert _breach(judge_recovery(history, {}, {0: 2, 1: 2}, content)) == ("prefix", Breach.HOLE)
+
+
+def test_garbled_value_is_a_wrong_value(history: list[Issued]) -> None:
+    verdict = judge_recovery(history, {}, {0: 1}, {b"key-0": b"0.1;...."})
+    assert _breach(verdict) == ("prefix", Breach.WRONG_VALUE)
+
+
+def test_unnamed_cut_is_searched_between_its_bounds(history: list[Issued]) -> None:
+    assert judge_recovery(history, 2, None, {b"key-0": b"0.1;1.1;"}) == OK
+    assert _breach(judge_recovery(history, 3, None, {b"key-0": b"0.1;1.1;"})) == ("prefix", Breach.LOST_ACK)
+    assert _breach(judge_recovery(history, 0, None, {b"key-0": b"1.1;"})) == ("prefix", Breach.HOLE)
+
+
+def test_counted_cut_is_held_to_its_count(history: list[Issued]) -> None:
+    assert judge_recovery(history, 1, 2, {b"key-0": b"0.1;1.1;"}) == OK
+    assert _breach(judge_recovery(history, 3, 2, {b"key-0": b"0.1;1.1;"})) == ("prefix", Breach.LOST_ACK)
+    assert _breach(judge_recovery(history, 0, 9, {})) == ("serials", Breach.WRONG_SERIAL)
+    assert _breach(judge_recovery(history, 0, 2, {b"key-0": b"0.1;"})) == ("prefix", Breach.HOLE)
+
+
+def test_report_outside_what_was_issued_is_refused(history: list[Issued]) -> None:
+    assert judge_report(history, {}, {0: 2, 1: 3}, {0: 2}) == OK
+    for reported in ({0: 3, 1: 3}, {0: 1, 1: 3}, {1: 3}):
+        verdict = judge_report(history, {}, reported, {0: 2, 1: 3})
+        assert _breach(verdict) == ("serials", Breach.WRONG_SERIAL)
+    assert _breach(judge_report(history, {0: 2}, {0: 1}, {})) == ("serials", Breach.WRONG_SERIAL)
+    assert judge_report(history, 2, 5, {}) == OK
+    assert _breach(judge_report(history, 2, 6, {})) == ("serials", Breach.WRONG_SERIAL)
+    assert _breach(judge_report(history, 2, 1, {})) == ("serials", Breach.WRONG_SERIAL)
+
+
+def test_values_are_shown_as_stamps_and_padding() -> None:
+    assert show(b"0.1;1.2;" + b"." * 7) == "'0.1;1.2;' and 7 bytes"
+    assert show(None) == "nothing"

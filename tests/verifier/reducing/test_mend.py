@@ -1,0 +1,145 @@
+"""What would mend it: the added syncs are enough, none is too much, and they stand where they must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from powercut.faultfs import FaultDevice
+from powercut.faultfs.faults.place import Place
+from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
+from powercut.verifier.faster.stepped import SteppedRuntime
+from powercut.verifier.finders.crashes import search_tape
+from powercut.verifier.reducing.mend import AddedSync, Mend, _SyncingDevice, mend
+from powercut.verifier.runs.world import play
+from powercut.verifier.spec.model import Issued, Result
+from powercut.verifier.spec.subject import FasterSubject, MakeStore
+from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape
+
+_UPSERT, _CHECKPOINT = Operation(), Operation(Kind.CHECKPOINT)
+_PROGRAM = Tape((Era((_UPSERT, _CHECKPOINT)),))
+
+
+class _Forgetful:
+    """A device under a store that forgets the syncs of some roles; "" are the names."""
+
+    def __init__(self, device: FaultDevice, roles: tuple[str, ...]) -> None:
+        object.__setattr__(self, "_device", device)
+        object.__setattr__(self, "_roles", roles)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._device, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._device, name, value)
+
+    def sync(self, name: str) -> None:
+        if name.partition("-")[0] not in self._roles:
+            self._device.sync(name)
+
+    def sync_names(self) -> None:
+        if "" not in self._roles:
+            self._device.sync_names()
+
+
+def _forgetting(*roles: str) -> MakeStore:
+    make: Callable[..., Any] = FasterSubject
+    return lambda device: make(_Forgetful(device, roles), GEOMETRIES["tiny"], SteppedRuntime())
+
+
+def _mend(make_store: MakeStore, program: Tape = _PROGRAM) -> Mend:
+    _, finding = search_tape(program, make_store=make_store)
+    assert finding is not None
+    return mend(finding.tape, make_store)
+
+
+def _is_mended(make_store: MakeStore, syncs: tuple[AddedSync, ...], program: Tape = _PROGRAM) -> bool:
+    make: Callable[..., Any] = make_store
+    return search_tape(program, make_store=lambda device: make(_SyncingDevice(device, syncs)))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("role", "places"),
+    [
+        ("segment", ["WAIT_FLUSH write segment"]),
+        ("tables", ["PERSIST write tables"]),
+        ("root", ["OPEN write root", "PERSIST write root"]),
+    ],
+)
+def test_sync_that_was_forgotten_is_the_one_that_is_named(role: str, places: list[str]) -> None:
+    found = _mend(_forgetting(role))
+    assert [str(sync.after) for sync in found.syncs] == places
+    assert _is_mended(_forgetting(role), found.syncs)
+    assert f"sync the {role} after" in found.lines()[1]
+
+
+def test_names_that_were_forgotten_are_named() -> None:
+    found = _mend(_forgetting(""))
+    assert found.syncs
+    assert all(sync.is_of_names for sync in found.syncs)
+    assert _is_mended(_forgetting(""), found.syncs)
+    assert "sync names after" in found.lines()[1]
+
+
+def test_no_smaller_set_would_do() -> None:
+    make_store = _forgetting("segment", "tables")
+    found = _mend(make_store)
+    assert len(found.syncs) == 2
+    trace = play(_PROGRAM, make_store).segments[0].trace
+    places = {Place.of(event) for event in trace.events if event.kind.name in ("WRITE", "CREATE")}
+    assert len(places) > 4
+    for size in range(2):
+        for chosen in combinations(sorted(places), size):
+            assert not _is_mended(make_store, tuple(AddedSync(place) for place in chosen))
+
+
+def test_sync_is_put_off_as_long_as_it_still_mends() -> None:
+    """Written before the first of two roots, durable before it may count."""
+    (sync,) = _mend(_forgetting("tables")).syncs
+    assert sync.before is not None
+    assert _is_mended(_forgetting("tables"), (sync,))
+    too_late = AddedSync(sync.after, Place("CLOSE", "write", "root"))
+    assert not _is_mended(_forgetting("tables"), (too_late,))
+
+
+class _TooEarly(FasterSubject):
+    """Says that a checkpoint is durable before it has begun."""
+
+    def checkpoint(self) -> dict[int, int]:
+        return {0: self.open_session(0).serial}
+
+
+class _Wrong(FasterSubject):
+    def apply(self, issued: Issued) -> Result:
+        return b"wrong" if issued.kind is Kind.READ else super().apply(issued)
+
+
+@pytest.mark.parametrize("subject", [_TooEarly, _Wrong])
+def test_no_sync_mends_what_lost_nothing(subject: type[FasterSubject]) -> None:
+    program = Tape((Era((_UPSERT, Operation(Kind.READ), _CHECKPOINT)),))
+    found = _mend(lambda device: subject(device, GEOMETRIES["tiny"], SteppedRuntime()), program)
+    assert found.syncs == ()
+    assert found.why
+    assert found.lines() == [f"what would mend it: no added sync; {found.why}"]
+
+
+def test_store_that_stands_the_tape_is_told_so() -> None:
+    tape = Tape((Era((_UPSERT, _CHECKPOINT), Crash(1)), Era()))
+    found = mend(tape, make_faster("tiny"))
+    assert found.syncs == ()
+    assert found.why == "the tape shows no violation"
+
+
+@pytest.mark.parametrize("law", ["posix_split", "ext4"])
+def test_other_laws_are_mended_too(law: str) -> None:
+    program = Tape((Era((_UPSERT, _CHECKPOINT)),), law=law)
+    found = _mend(_forgetting("tables"), program)
+    assert _is_mended(_forgetting("tables"), found.syncs, program)
+    assert found.syncs
+
+
+def test_it_is_the_same_every_time() -> None:
+    assert _mend(_forgetting("segment")) == _mend(_forgetting("segment"))

@@ -1,0 +1,1 @@
+"""Sessions side by side: lanes, their calls, small programs, the scheduler."""

@@ -1,0 +1,291 @@
+"""Issuing: how the operations of lanes reach a store, and the calls and listings that come of them.
+
+Every call is stamped when it is invoked and when it returns; an operation of a batch is a call of its own,
+with the stamps of the batch.
+
+    START_READ   returns with its start, for it finds the value as of its issue, whenever it is completed
+    START_RMW    returns when it is completed
+    RESUME       completes what is pending; the session goes on with the serial that it had
+    ITEMS, SCAN  a listing: for each key one value, or none, that it had between begin and end. Of a scan
+                 that is what the last record of the key says
+    TRUNCATE     everything below the tail that there was when the lanes began. It may take a key away,
+                 between begin and end, once
+
+Invariants
+  1  a session's calls have the serials 1, 2, 3, ... in issue order, over all its handles
+  2  a listing names no key twice, and its records' addresses rise
+  3  every value listed was written by a call that had been invoked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import inf
+from typing import Final
+
+from msgspec.structs import replace
+
+from powercut.engine import Ticket
+
+from ..oracles.linear import Span, judge_linear
+from ..spec.model import Issued, Result, issue
+from ..spec.subject import FasterSubject
+from ..tapes.tape import KEYS_MAX, Kind, Operation
+from ..verdict import OK, Breach, Unknown, Verdict, Violation
+
+__all__ = ["FAR", "OF_SESSIONS", "Call", "Issuer", "Listing", "judge_lanes"]
+
+FAR: Final = frozenset({Kind.CHECKPOINT, Kind.START, Kind.TRUNCATE})  # In a lane of their own.
+OF_SESSIONS: Final = frozenset(Kind) - FAR - {Kind.REOPEN, Kind.STEP, Kind.FORK}
+_NOBODY: Final = -1  # Who looks at a listing: no session, so that no cut holds its calls.
+_SINGLE: Final = {Kind.START_READ: Kind.READ, Kind.START_RMW: Kind.RMW}
+_MANY: Final = {Kind.UPSERT_MANY: Kind.UPSERT, Kind.READ_MANY: Kind.READ}
+_BATCH: Final = 2  # Operations.
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a session; `returned` is inf while it is under way."""
+
+    issued: Issued
+    invoked: float
+    returned: float = inf
+    result: Result = None
+
+    def span(self) -> Span:
+        return Span(self.issued, self.invoked, self.returned, self.result)
+
+
+@dataclass(slots=True)
+class Listing:
+    """What one walk over the store has told."""
+
+    kind: Kind
+    session: int  # In whose lane.
+    invoked: float
+    returned: float = inf
+    values: dict[bytes, bytes | None] = field(default_factory=dict)  # None: a tombstone.
+    others: list[bytes] = field(default_factory=list)  # Values of records that later ones cover.
+
+    def spans(self, keys: Iterable[bytes]) -> list[Span]:
+        """A read of each key, at some moment of the walk."""
+        return [
+            Span(_nobodys(Kind.READ, key), self.invoked, self.returned, self.values.get(key)) for key in keys
+        ]
+
+
+class Issuer:
+    """Carries operations out, and keeps what they were told. `verdict` is the first objection on the way."""
+
+    def __init__(self, subject: FasterSubject, tick: Callable[[], int]) -> None:
+        self.calls: list[Call] = []
+        self.listings: list[Listing] = []
+        self.truncations: list[tuple[float, float]] = []
+        self.issued: dict[int, int] = {}
+        self.reached: set[str] = set()
+        self.verdict: Verdict = OK
+        self._subject = subject
+        self._tick = tick
+        self._pending: dict[int, list[tuple[Call, Ticket]]] = {}
+        self._tail = 0
+
+    def begin(self, *, is_truncated: bool = False) -> None:
+        """The lanes begin, with nothing pending; one of them is to truncate."""
+        for number in sorted(self._pending):
+            self.complete(number)
+        self._tail = self._subject.store.stats().tail if is_truncated else 0
+
+    def carry_out(self, operation: Operation) -> None:
+        """One operation of a session, or a truncation."""
+        kind = Kind(operation.kind)
+        if kind < Kind.CHECKPOINT:
+            call = self._call(operation, kind)
+            self._end([call], [self._subject.apply(call.issued)])
+        elif kind in _SINGLE:
+            self._start(operation)
+        elif kind in _MANY:
+            self._many(operation)
+        elif kind is Kind.COMPLETE:
+            self.complete(operation.session)
+        elif kind is Kind.RESUME:
+            self._resume(operation.session)
+        elif kind is Kind.ITEMS:
+            self._items(operation.session)
+        elif kind is Kind.SCAN:
+            self._scan(operation.session)
+        else:
+            assert kind is Kind.TRUNCATE
+            invoked = self._tick()
+            self._subject.store.truncate_before(self._tail)
+            self.truncations.append((invoked, self._tick()))
+            self.reached.add("truncated")
+
+    def _call(self, operation: Operation, kind: Kind, ahead: int = 0) -> Call:
+        """The next call of a session, on the key that is `ahead` of the operation's."""
+        session = operation.session
+        serial = self.issued[session] = self.issued.get(session, 0) + 1
+        operation = replace(operation, kind=kind, key=(operation.key + ahead) % KEYS_MAX)
+        self.calls.append(Call(issue(operation, serial), self._tick()))
+        return self.calls[-1]
+
+    def _end(self, calls: Sequence[Call], results: Sequence[Result]) -> None:
+        for call, result in zip(calls, results, strict=True):
+            call.returned, call.result = self._tick(), result
+
+    # -- begun now, completed later ----------------------------------------------------------------
+
+    def _start(self, operation: Operation) -> None:
+        call = self._call(operation, _SINGLE[Kind(operation.kind)])
+        session = self._subject.open_session(operation.session)
+        issued = call.issued
+        if issued.kind is Kind.READ:
+            ticket = session.start_read(issued.key)
+            call.returned = self._tick()
+        else:
+            ticket = session.start_rmw(issued.key, issued.appended)
+        self._pending.setdefault(operation.session, []).append((call, ticket))
+        if ticket.is_done:
+            self._collect(operation.session)
+        else:
+            self.reached.add("pending")
+
+    def complete(self, number: int) -> None:
+        """Complete what the session has pending."""
+        if self._pending.get(number):
+            self._subject.open_session(number).complete_pending()
+            self._collect(number)
+
+    def _collect(self, number: int) -> None:
+        """Take down what tickets say that have ended."""
+        left = []
+        for call, ticket in self._pending.pop(number, []):
+            if not ticket.is_done:
+                left.append((call, ticket))
+                continue
+            call.result = ticket.result()
+            if call.returned == inf:
+                call.returned = self._tick()
+        if left:
+            self._pending[number] = left
+
+    def _resume(self, number: int) -> None:
+        session = self._subject.open_session(number)
+        session.close()
+        self._collect(number)
+        self._subject.resume_session(number)
+        self.reached.add("resumed")
+
+    # -- many at a time ----------------------------------------------------------------------------
+
+    def _many(self, operation: Operation) -> None:
+        kind = _MANY[Kind(operation.kind)]
+        calls = [self._call(operation, kind, ahead) for ahead in range(_BATCH)]
+        session = self._subject.open_session(operation.session)
+        keys = [call.issued.key for call in calls]
+        results: list[Result] = [None] * _BATCH
+        if kind is Kind.READ:
+            results = session.read_many(keys)
+        else:
+            session.upsert_many(keys, [call.issued.value for call in calls])
+        self._end(calls, results)
+        self.reached.add("batches")
+
+    # -- walks -------------------------------------------------------------------------------------
+
+    def _items(self, number: int) -> None:
+        listing = self._list(Kind.ITEMS, number)
+        for key, value in self._subject.store.items():
+            if key in listing.values:
+                self._object(f"items: {key!r} is listed twice")
+            listing.values[key] = value
+        listing.returned = self._tick()
+
+    def _scan(self, number: int) -> None:
+        listing = self._list(Kind.SCAN, number)
+        reached = -1
+        for record in self._subject.store.scan():
+            if record.address <= reached:
+                self._object(f"scan: {record.address} after {reached}")
+            reached = record.address
+            covered = listing.values.get(record.key)
+            if covered is not None:
+                listing.others.append(covered)
+            listing.values[record.key] = record.value
+        listing.returned = self._tick()
+
+    def _list(self, kind: Kind, number: int) -> Listing:
+        self.listings.append(Listing(kind, number, self._tick()))
+        self.reached.add("listed")
+        return self.listings[-1]
+
+    # -- oracles -----------------------------------------------------------------------------------
+
+    def _object(self, detail: str) -> None:
+        if self.verdict == OK:
+            self.verdict = Violation("linearizable", Breach.WRONG_RESULT, detail)
+
+    def judge(self, content: Mapping[bytes, bytes]) -> Verdict:
+        """What is to be said of all calls and listings, and of the content at the end."""
+        if self.verdict != OK:
+            return self.verdict
+        written = {call.issued.value for call in self.calls if call.issued.kind is not Kind.RMW}
+        written |= {call.result for call in self.calls if isinstance(call.result, bytes)}
+        for listing in self.listings:
+            for value in listing.others:  # The others are judged as reads.
+                if value not in written:
+                    return Violation("linearizable", Breach.WRONG_RESULT, f"a scan lists {value!r}")
+        spans = [call.span() for call in self.calls]
+        keys = sorted({call.issued.key for call in self.calls} | content.keys())
+        for listing in self.listings:
+            spans += listing.spans(sorted({*keys, *listing.values}))
+        return judge_lanes(spans, content, self.truncations)
+
+    def judge_cut(self, bounds: Mapping[int, int], content: Mapping[bytes, bytes]) -> Verdict:
+        """Likewise of a prefix of each session, and what a recovery has found."""
+        kept = [call for call in self.calls if call.issued.serial <= bounds.get(call.issued.session, 0)]
+        spans = [call.span() for call in kept]
+        if not self.truncations:
+            return judge_linear(spans, content)
+        # What a truncation takes away at once comes back where the checkpoint began before it.
+        for key in sorted({call.issued.key for call in kept} | content.keys()):
+            own = [span for span in spans if span.issued.key == key]
+            here = {key: content[key]} if key in content else {}
+            verdict = judge_lanes(own, here, self.truncations)
+            if verdict == OK or (here and isinstance(verdict, Unknown)):
+                continue
+            if not here or judge_lanes(own, None, self.truncations) != OK:
+                return verdict
+            written = {span.issued.value for span in own if span.issued.kind is not Kind.RMW}
+            if here[key] not in written | {span.result for span in own}:
+                return verdict
+        return OK
+
+
+def judge_lanes(
+    spans: Sequence[Span], content: Mapping[bytes, bytes] | None, truncations: Sequence[tuple[float, float]]
+) -> Verdict:
+    """`judge_linear`, where each truncation may have taken each key away, between its begin and its end."""
+    verdict = judge_linear(spans, content)
+    if not truncations or not isinstance(verdict, Violation):
+        return verdict
+    for key in sorted({span.issued.key for span in spans} | (content or {}).keys()):
+        own = [span for span in spans if span.issued.key == key]
+        here = None if content is None else {key: content[key]} if key in content else {}
+        judged = judge_linear(own, here)
+        for count in range(1, len(truncations) + 1):
+            for chosen in combinations(truncations, count):
+                if isinstance(judged, Violation):
+                    judged = judge_linear([*own, *(_taken(key, *each) for each in chosen)], here)
+        if isinstance(judged, Violation):
+            return judged
+    return OK
+
+
+def _taken(key: bytes, invoked: float, returned: float) -> Span:
+    return Span(_nobodys(Kind.DELETE, key), invoked, returned, True)
+
+
+def _nobodys(kind: Kind, key: bytes) -> Issued:
+    return Issued(kind, _NOBODY, 1, key, b"", b"")

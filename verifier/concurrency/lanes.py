@@ -1,0 +1,251 @@
+"""Sessions side by side: a program whose sessions run as tasks, under a schedule, and its judgement.
+
+The operations before FORK run one after another; those after it run in a task for each session, in
+issue order, checkpoints and truncations in a task of their own. What a session has pending when its lane
+ends is completed. `issuing` says what calls come of an operation.
+
+    linearizable  each key's calls, what walks listed of it, and its content at the end, have an
+                  explanation one by one
+    serials       each session has counted what it issued, and resumes with that
+    structure     the store's own audit, at the end
+    prefix        what a power cut at the end leaves (only what was synced) is explained by exactly the
+                  first N(s) calls of each session, with the results that they returned, N as reported
+    progress      of the scheduler: no deadlock, no hang
+
+Invariants
+  1  equal tapes, equal runs
+  2  a tape plays again under the ints of its schedule, `Era.switches`; none: no preemption
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from powercut.engine import InvariantError
+from powercut.faultfs import Event, FaultDevice, Image, survivor_image
+
+from ..faster.geometries import GEOMETRIES
+from ..faster.stepped import SteppedRuntime
+from ..spec.model import session_name
+from ..spec.subject import FasterSubject
+from ..tapes.tape import Kind, Operation, Tape
+from ..verdict import OK, Breach, Verdict, Violation
+from .calls import FAR, OF_SESSIONS, Call, Issuer, Listing
+from .schedule import Record, Scheduler, replay_schedule
+
+__all__ = [
+    "FAR_LANE",
+    "SESSIONS",
+    "Kept",
+    "SessionsProgram",
+    "SessionsRun",
+    "lanes_of",
+    "play_sessions",
+    "split",
+]
+
+SESSIONS: Final = "sessions"  # The `subject` of a tape that is played here.
+_STRICT: Final = "strict"
+
+
+def split(program: Sequence[Operation]) -> tuple[list[Operation], list[Operation]]:
+    """What runs before, and what runs side by side; all of it where there is no FORK."""
+    for place, operation in enumerate(program):
+        if operation.kind == Kind.FORK:
+            return list(program[:place]), [each for each in program[place + 1 :] if each.kind != Kind.FORK]
+    return [], list(program)
+
+
+def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
+    """The operations of each task, in the order of the tasks: sessions by number, then FAR_LANE."""
+    lanes: dict[int, list[Operation]] = {}
+    for operation in beside:
+        if operation.kind in OF_SESSIONS:
+            lanes.setdefault(operation.session, []).append(operation)
+        elif operation.kind in FAR:
+            lanes.setdefault(FAR_LANE, []).append(operation)
+    return dict(sorted(lanes.items()))
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is kept over the runs of one program: how many reached what, and what came of each recovery.
+
+    A recovery is a function of the device's events alone; nothing else of a run is seen by another.
+    """
+
+    reached: dict[str, int] = field(default_factory=dict)  # Slow paths, by name: runs that took them.
+    recoveries: dict[tuple[Event, ...], Recovery | Violation] = field(default_factory=dict)
+
+
+Recovery = tuple[dict[bytes, bytes], Mapping[int, int]]  # Content, and the cut that it names.
+
+
+class SessionsProgram:
+    """A tape's last program as tasks of a scheduler. For one run."""
+
+    def __init__(self, tape: Tape, kept: Kept | None = None) -> None:
+        self._tape = tape
+        self._kept = Kept() if kept is None else kept
+        self._acked: dict[int, int] | None = None
+        self.alone = 0  # So many calls came before FORK.
+
+    @property
+    def calls(self) -> list[Call]:
+        return self._issuer.calls
+
+    @property
+    def listings(self) -> list[Listing]:
+        return self._issuer.listings
+
+    def setup(self, scheduler: Scheduler) -> list[_Lane]:
+        """Build the store, run what comes before, and hand out the tasks."""
+        self._device = FaultDevice(_created(self._tape.geometry))
+        self._subject = FasterSubject(self._device, GEOMETRIES[self._tape.geometry], scheduler)
+        self._issuer = Issuer(self._subject, scheduler.tick)
+        before, beside = split(self._tape.eras[-1].program)
+        for operation in before:
+            self._step(operation)
+        self._issuer.begin(is_truncated=any(each.kind == Kind.TRUNCATE for each in beside))
+        self.alone = len(self.calls)
+        spaces = self._subject.store.spaces
+        for space, name in zip(spaces, ("control", "index", "log", "epochs"), strict=True):
+            scheduler.share(space, name)
+        lanes = lanes_of(beside)
+        for lane in lanes:
+            if lane != FAR_LANE:
+                self._subject.open_session(lane)
+        return [_Lane(self, lane, operations) for lane, operations in lanes.items()]
+
+    def _step(self, operation: Operation) -> None:
+        kind = Kind(operation.kind)
+        if kind in (Kind.CHECKPOINT, Kind.START):
+            self._acked = self._subject.checkpoint()
+        elif kind in OF_SESSIONS or kind in FAR:
+            self._issuer.carry_out(operation)
+
+    # -- oracles -----------------------------------------------------------------------------------
+
+    def judge(self, record: Record) -> Verdict:
+        """What the oracles say of a run whose tasks all ended."""
+        subject, issuer = self._subject, self._issuer
+        stats = subject.store.stats()
+        reached = issuer.reached | {what for what in _REACHED if getattr(stats, what)}
+        for what in sorted(reached):
+            self._kept.reached[what] = self._kept.reached.get(what, 0) + 1
+        try:
+            content = subject.read_all()
+            subject.check()
+        except InvariantError as error:
+            return Violation("structure", Breach.BROKEN_INVARIANT, f"{error}")
+        except Exception as error:  # noqa: BLE001 (whatever a store raises is a finding)
+            return Violation("model", Breach.ERROR, f"{type(error).__name__}: {error}")
+        verdict = issuer.judge(content)
+        if verdict != OK:
+            return verdict
+        counted = dict(subject.serials())
+        if any(counted.get(session, 0) != serial for session, serial in issuer.issued.items()):
+            return Violation("serials", Breach.WRONG_SERIAL, f"issued {issuer.issued}, counted {counted}")
+        return OK if self._acked is None else self._judge_cut(self._acked)
+
+    def _judge_cut(self, acked: Mapping[int, int]) -> Verdict:
+        recovery = self._recover()
+        if isinstance(recovery, Violation):
+            return recovery
+        content, recovered = recovery
+        issued = self._issuer.issued
+        if any(recovered.get(session, 0) < serial for session, serial in acked.items()):
+            return Violation("prefix", Breach.LOST_ACK, f"acknowledged {dict(acked)}, recovered {recovered}")
+        if any(serial > issued.get(session, 0) for session, serial in recovered.items()):
+            return Violation("serials", Breach.WRONG_SERIAL, f"issued {issued}, recovered {recovered}")
+        verdict = self._issuer.judge_cut(recovered, content)
+        if not isinstance(verdict, Violation):
+            return verdict
+        told = ", ".join(
+            f"{session_name(session)} 1..{serial}" for session, serial in sorted(recovered.items())
+        )
+        return Violation("prefix", verdict.breach, f"after the cut at {told}: {verdict.detail}")
+
+    def _recover(self) -> Recovery | Violation:
+        """What a power cut at the end leaves, where only what was synced survives."""
+        trace = self._device.trace
+        key = tuple(trace.events)
+        kept = self._kept.recoveries.get(key)
+        if kept is not None:
+            return kept
+        outcome: Recovery | Violation
+        image = survivor_image(trace, len(trace), (), _STRICT)
+        try:
+            subject = FasterSubject(FaultDevice(image), GEOMETRIES[self._tape.geometry], SteppedRuntime())
+            outcome = subject.read_all(), subject.recovered()
+        except Exception as error:  # noqa: BLE001
+            outcome = Violation("openable", Breach.UNOPENABLE, f"{type(error).__name__}: {error}")
+        self._kept.recoveries[key] = outcome
+        return outcome
+
+
+@lru_cache(maxsize=len(GEOMETRIES))
+def _created(geometry: str) -> Image:
+    """What a device holds on which a store was just made; opening that is cheaper than making one."""
+    device = FaultDevice()
+    FasterSubject(device, GEOMETRIES[geometry], SteppedRuntime()).close()
+    return device.image()
+
+
+FAR_LANE: Final = 1 << 30  # After all sessions.
+_REACHED: Final = ("in_place", "copied", "retries", "device_reads", "drains")
+
+
+class _Lane:
+    """The operations of one task, in order."""
+
+    def __init__(self, program: SessionsProgram, lane: int, operations: list[Operation]) -> None:
+        self._program = program
+        self._lane = lane
+        self._operations = operations
+
+    def __call__(self) -> None:
+        for operation in self._operations:
+            self._program._step(operation)
+        self._program._issuer.complete(self._lane)
+
+
+@dataclass(slots=True)
+class SessionsRun:
+    """What came of a tape whose sessions ran side by side."""
+
+    tape: Tape
+    record: Record
+    calls: list[Call] = field(default_factory=list)
+    listings: list[Listing] = field(default_factory=list)
+    alone: int = 0  # So many of the calls came before FORK.
+    verdict: Verdict = OK
+
+    def digest(self) -> str:
+        """A hash of every point of the schedule, every result, and the verdict."""
+        state = blake2b(self.record.digest().encode(), digest_size=16)
+        for call in self.calls:
+            state.update(f"{call.issued}|{call.invoked}|{call.returned}|{call.result!r}\n".encode())
+        for listing in self.listings:
+            state.update(f"{listing}\n".encode())
+        state.update(msgspec.json.encode(self.verdict))
+        return state.hexdigest()
+
+
+def play_sessions(tape: Tape) -> SessionsRun:
+    """Run the tape's last program under its schedule."""
+    programs: list[SessionsProgram] = []
+
+    def make() -> SessionsProgram:
+        programs.append(SessionsProgram(tape))
+        return programs[-1]
+
+    record, verdict = replay_schedule(make, tape.eras[-1].switches)
+    last = programs[-1]
+    return SessionsRun(tape, record, last.calls, last.listings, last.alone, verdict)

@@ -1,0 +1,242 @@
+"""Exploration: a program under many schedules, until one fails or none is left.
+
+A program is made afresh for each schedule. It is handed a scheduler, which is the Runtime of
+whatever it tests, says what its tasks are, and judges what came of them.
+
+Invariants
+  1  a finding was replayed from its ints: the same record, the same kind of violation; `is_exact`
+     says so, and where it does not, the program has chance in it that the scheduler does not know
+  2  `distinct` counts orders of dependent accesses, not schedules
+  3  a shrunk schedule is 1-minimal: without any one of its deviations the violation is gone
+
+A schedule's weight is (deviations, sum of the ints, the ints); shrinking only ever lowers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Final, Protocol
+
+from ...verdict import OK, Unknown, Verdict, Violation
+from .record import Deviations, Record, decode, encode
+from .strategies import Blocks, Choices, Replay, Strategy
+from .task import Call
+from .tasks import STEPS_MAX, Scheduler
+
+__all__ = ["Exploration", "Finding", "Program", "explore", "replay_schedule", "shrink_switches"]
+
+SHRINK_RUNS: Final = 400  # Half a second of small programs over the store.
+
+
+class Program(Protocol):
+    """One run of something concurrent."""
+
+    def setup(self, scheduler: Scheduler) -> Sequence[Call]:
+        """Build it, share its spaces; its tasks."""
+
+    def judge(self, record: Record) -> Verdict:
+        """What the oracles say of a run whose tasks all ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A schedule under which the program fails."""
+
+    switches: tuple[int, ...]
+    verdict: Violation
+    digest: str
+    strategy: str
+    schedule: int  # Which one it was, counted from 1.
+    is_exact: bool
+
+    @property
+    def preemptions(self) -> int:
+        """How often it leaves the default."""
+        return len(decode(self.switches))
+
+
+@dataclass(slots=True)
+class Exploration:
+    """What was tried, and what was found first."""
+
+    schedules: int = 0
+    distinct: int = 0
+    points: int = 0
+    longest: int = 0  # Points of one schedule.
+    preemptions: int = 0
+    unknown: int = 0
+    finding: Finding | None = None
+
+
+def explore(
+    make: Callable[[], Program],
+    strategies: Sequence[Strategy],
+    schedules: int,
+    steps_max: int = STEPS_MAX,
+) -> Exploration:
+    """Run up to `schedules` schedules, the strategies taking turns; ends with the first violation."""
+    found = Exploration()
+    orders: set[bytes] = set()
+    left = list(strategies)
+    for strategy in cycle(strategies):
+        if not left or found.schedules >= schedules:
+            break
+        choices = strategy.next() if strategy in left else None
+        if choices is None:
+            left = [each for each in left if each is not strategy]
+            continue
+        record, verdict = _run(make, choices, steps_max)
+        strategy.learn(record)
+        orders.add(record.order())
+        found.points += len(record.points)
+        found.longest = max(found.longest, len(record.points))
+        found.preemptions += len(record.deviations)
+        found.schedules += 1
+        found.unknown += isinstance(verdict, Unknown)
+        if isinstance(verdict, Violation):
+            found.finding = _confirm(make, record, verdict, strategy.name, found.schedules, steps_max)
+            break
+    found.distinct = len(orders)
+    return found
+
+
+def replay_schedule(
+    make: Callable[[], Program], switches: Sequence[int], steps_max: int = STEPS_MAX
+) -> tuple[Record, Verdict]:
+    """Run the schedule that the ints stand for."""
+    return _run(make, Replay(switches), steps_max)
+
+
+def shrink_switches(
+    make: Callable[[], Program],
+    switches: Sequence[int],
+    verdict: Violation,
+    runs: int = SHRINK_RUNS,
+    steps_max: int = STEPS_MAX,
+) -> tuple[int, ...]:
+    """The lightest schedule found under which the program fails in the same way (invariant 3).
+
+    Out of `runs`, the lightest so far; a schedule that does not fail so comes back as it is.
+    """
+    descent = _Descent(make, decode(switches), verdict, runs, steps_max)
+    before: Deviations | None = None
+    while before != descent.best:
+        before = descent.best
+        descent.drop()
+        descent.merge()
+        while any(descent.takes(candidate) for candidate in _earlier(descent.best)):
+            pass
+    return encode(descent.best)
+
+
+class _Descent:
+    """One shrinking: the lightest schedule so far, and the runs that are left."""
+
+    def __init__(
+        self, make: Callable[[], Program], best: Deviations, verdict: Violation, runs: int, steps_max: int
+    ) -> None:
+        self.best = best
+        self._make = make
+        self._verdict = verdict
+        self._runs = runs
+        self._steps_max = steps_max
+        self._tried = {best}
+
+    def takes(self, candidate: Deviations) -> bool:
+        """Take the candidate if it is lighter and fails in the same way."""
+        if candidate in self._tried or _weight(candidate) >= _weight(self.best) or not self._runs:
+            return False
+        self._tried.add(candidate)
+        self._runs -= 1
+        return self._fails(Replay(encode(candidate)))
+
+    def _fails(self, choices: Choices) -> bool:
+        """Run it; take it if it is lighter as it went, and fails in the same way."""
+        self._runs -= 1
+        record, seen = _run(self._make, choices, self._steps_max)
+        deviations = tuple(record.deviations)
+        if not self._verdict.is_same_kind(seen) or _weight(deviations) >= _weight(self.best):
+            return False
+        self.best = deviations
+        return True
+
+    def drop(self) -> None:
+        """Leave some out: all, half, a quarter, ..., one by one until none can be spared."""
+        size = len(self.best)
+        while size:
+            start, is_spared = 0, False
+            while start < len(self.best):
+                if any(self.takes(candidate) for candidate in _without(self.best, start, size)):
+                    is_spared = True
+                else:
+                    start += size
+            if size > 1 or not is_spared:
+                size //= 2
+
+    def merge(self) -> None:
+        """Let a task do at once what it did in two runs of points, early or late."""
+        is_merged = True
+        while is_merged and self._runs:
+            record, _ = replay_schedule(self._make, encode(self.best), self._steps_max)
+            blocks = [(task, end - start) for task, start, end in record.runs()]
+            is_merged = any(self._runs and self._fails(Blocks(each)) for each in _merged(blocks))
+
+
+def _run(make: Callable[[], Program], choices: Choices, steps_max: int) -> tuple[Record, Verdict]:
+    program = make()
+    scheduler = Scheduler(choices, steps_max=steps_max)
+    record = scheduler.run(program.setup(scheduler))
+    return record, record.verdict if record.verdict != OK else program.judge(record)
+
+
+def _confirm(
+    make: Callable[[], Program],
+    record: Record,
+    verdict: Violation,
+    strategy: str,
+    schedule: int,
+    steps_max: int,
+) -> Finding:
+    """Invariant 1."""
+    digest = record.digest()
+    again, seen = replay_schedule(make, record.switches, steps_max)
+    is_exact = again.digest() == digest and seen == verdict
+    return Finding(record.switches, verdict, digest, strategy, schedule, is_exact)
+
+
+def _weight(deviations: Deviations) -> tuple[int, int, Deviations]:
+    return len(deviations), sum(encode(deviations)), deviations
+
+
+def _without(deviations: Deviations, start: int, size: int) -> Iterator[Deviations]:
+    """Without those from number `start`; the later ones stay where they are, or move up."""
+    before, left_out, after = deviations[:start], deviations[start : start + size], deviations[start + size :]
+    yield before + after
+    if after:
+        back = left_out[-1][0] - (before[-1][0] if before else -1)
+        yield before + tuple((point - back, which) for point, which in after)
+
+
+def _merged(blocks: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    for first, (task, length) in enumerate(blocks):
+        second = next((number for number in range(first + 1, len(blocks)) if blocks[number][0] == task), None)
+        if second is not None:
+            whole = [(task, length + blocks[second][1])]
+            before, between, after = blocks[:first], blocks[first + 1 : second], blocks[second + 1 :]
+            yield before + whole + between + after
+            yield before + between + whole + after
+
+
+def _earlier(deviations: Deviations) -> Iterator[Deviations]:
+    """One gap smaller, alone or with all that follow; or a lower option."""
+    for number, (point, which) in enumerate(deviations):
+        before, after = deviations[:number], deviations[number + 1 :]
+        floor = before[-1][0] + 1 if before else 0
+        for target in sorted({floor, floor + (point - floor) // 2, point - 1} - {point}):
+            if target >= floor:
+                back = point - target
+                yield (*before, (target, which), *((p - back, w) for p, w in after))
+                yield (*before, (target, which), *after)
+        yield from ((*before, (point, lower), *after) for lower in range(1, which))

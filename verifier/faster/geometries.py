@@ -1,0 +1,44 @@
+"""Geometries: the smallest stores that still have every kind of boundary, by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from powercut.engine import Settings
+
+from ..spec.subject import FasterSubject, MakeStore
+from .stepped import SteppedRuntime
+
+__all__ = ["COMPILED", "GEOMETRIES", "INTERPRETED", "make_faster"]
+
+INTERPRETED: Final = "interpreted"
+COMPILED: Final = "compiled"
+
+_TINY: Final = {
+    "page_bytes": 1024,
+    "segment_bytes": 2048,
+    "write_unit": 512,
+    "extent_bytes": 512,
+    "ring_pages": 2,
+    "index_buckets": 2,
+}
+# Small enough that a page turns, a segment begins and a frame is evicted within a few operations.
+GEOMETRIES: Final = {
+    "tiny": Settings(**_TINY),
+    "colliding": Settings(**_TINY, hash_mask=0),
+    "narrow": Settings(**(_TINY | {"index_buckets": 1})),
+    "long": Settings(**(_TINY | {"extent_bytes": 1024})),
+    "paired": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}), hash_mask=1),
+    # The fewest pages at which read-only may be ahead of head, so that what is frozen is not yet evicted.
+    "roomy": Settings(**(_TINY | {"page_bytes": 512, "ring_pages": 16})),
+    # Its writes are longer than a page of the system's cache, so that a kill can cut one.
+    "broad": Settings(
+        **(_TINY | {"page_bytes": 16384, "segment_bytes": 32768, "extent_bytes": 16384}),
+    ),
+}
+
+
+def make_faster(geometry: str, kernels: str = INTERPRETED) -> MakeStore:
+    """Opens FasterKv in the named geometry, with compiled or interpreted kernels."""
+    settings = GEOMETRIES[geometry]
+    return lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels)

@@ -1,0 +1,82 @@
+"""The stepped runtime: a Runtime without threads, a clock or chance.
+
+Invariants
+  1  nothing here reads a clock, a thread or an unseeded generator
+  2  a call handed to `submit` runs when it is first waited for, so what the engine puts off is put
+     off as long as the engine's own rules allow
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+from powercut.engine.runtime import Ticket
+
+__all__ = ["SteppedRuntime"]
+
+
+class _Call:
+    """A submitted call; runs once, when first waited for."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call: Callable[[], object] | None = call
+        self._result: object = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            try:
+                self._result = call()
+            except Exception as error:  # noqa: BLE001 (handed to whoever asks for the result)
+                self._error = error
+
+    def done(self) -> bool:
+        return self._call is None
+
+    def result(self) -> object:
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+class SteppedRuntime:
+    """A Runtime without threads or a clock; entropy counts up."""
+
+    is_parallel = False
+
+    def __init__(self) -> None:
+        self._entropy = 0
+
+    def submit(self, call: Callable[[], object]) -> Ticket:
+        return _Call(call)
+
+    def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
+        for ticket in tickets:
+            assert isinstance(ticket, _Call)
+            ticket.run()
+        return True
+
+    def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
+        """One task: if the condition does not hold, nobody is there to make it."""
+        if not condition():
+            assert deadline is not None, f"waits for ever: {what}"
+            return False
+        return True
+
+    def lock(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def now(self) -> float:
+        return 0.0
+
+    def turn(self, what: str) -> None:
+        """One task: there is nobody to take the turn."""
+
+    def current(self) -> int:
+        return 0
+
+    def entropy(self, count: int) -> bytes:
+        self._entropy += 1
+        return self._entropy.to_bytes(count, "little")

@@ -1,0 +1,1 @@
+"""Finders: what is searched, one module or package a stage."""

@@ -1,0 +1,318 @@
+"""Crashes: every content that a power cut can leave, at every point of a run, opened and judged.
+
+`search_tape` plays a tape and, segment by segment, enumerates the crash states of its device trace under the
+law; each is recovered (`recoveries`: opened, or known from one that answers alike) and judged against the
+history (`judgements`): with the least that could have been issued, when it first becomes legal, and the most
+that was acknowledged while it is still legal. So one judgement speaks for all its moments.
+
+A crash point with more legal states than the limit is searched to a depth, and followed through the read
+sets: if that comes to an end, it is exhausted all the same; if not, it is bounded, and sampled if draws are
+asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+import msgspec
+
+from powercut.faultfs import Law, Trace
+from powercut.faultfs.states.branching import Exploration, explore
+from powercut.faultfs.states.enumeration import CrashState, Enumeration
+
+from ..errors import HarnessError
+from ..faster.geometries import make_faster
+from ..runs.world import World, play
+from ..spec.history import crash_at, crash_index
+from ..spec.subject import MakeStore
+from ..tapes.tape import Crash, Era, Operation, Tape
+from ..verdict import Violation
+from .coverage import Content, Coverage, Tally
+from .enumerated import LOOKS, Enumerated, Enumerations
+from .judgements import Judgements
+from .recoveries import Nested, Outcome, Recoveries
+
+__all__ = ["Coverage", "Finding", "exhaust", "search_tape"]
+
+LIMIT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A violation and the tape that plays it again."""
+
+    tape: Tape
+    verdict: Violation
+
+
+def search_tape(
+    tape: Tape,
+    *,
+    start_step: int | None = None,
+    depth: int = 1,
+    limit: int = LIMIT,
+    make_store: MakeStore | None = None,
+    recoveries: Recoveries | None = None,
+    enumerations: Enumerations | None = None,
+    is_counted: bool = False,
+    draws: int = 0,
+) -> tuple[Coverage, Finding | None]:
+    """Judge every crash state of every segment of the tape; the first violation ends the search.
+
+    start_step  only states that arise, or come to owe more, from this step of the last program on
+                (what came before is another program's); None: from the first operation on
+    depth       power cuts inside each recovery
+    recoveries  outcomes kept from other searches with the same store and law
+    enumerations  crash states kept from other searches with the same law and limit
+    is_counted  decode every version vector too, and count those whose content was judged
+    draws       version vectors drawn at each crash point that cannot be exhausted
+
+    Raises HarnessError for a store whose opening reads past its device: equal answers, equal outcomes.
+    """
+    make_store = make_store or make_faster(tape.geometry, tape.kernels)
+    recoveries = recoveries or Recoveries(make_store, tape.law, limit)
+    enumerations = enumerations or Enumerations(tape.law, limit)
+    bounds = _Bounds(depth, limit, is_counted, draws)
+    search = _Search(tape, make_store, recoveries, enumerations, bounds)
+    return search.coverage, search.run(start_step)
+
+
+def exhaust(
+    programs: Iterable[tuple[Operation, ...]],
+    geometry: str,
+    law: str,
+    *,
+    depth: int = 1,
+    limit: int = LIMIT,
+) -> tuple[Coverage, Finding | None]:
+    """Search each program's last step: over all prefixes of a program, every step of it.
+
+    Stops at the first violation. Outcomes and crash states are kept from program to program.
+    """
+    coverage = Coverage()
+    make_store = make_faster(geometry)
+    recoveries, enumerations = Recoveries(make_store, law, limit), Enumerations(law, limit)
+    bounds = _Bounds(depth, limit, is_counted=True)
+    for program in programs:
+        tape = Tape((Era(program),), geometry, law)
+        last = len(program) - 1 if program else None
+        search = _Search(tape, make_store, recoveries, enumerations, bounds)
+        finding = search.run(last)
+        coverage.merge(search.coverage)
+        if finding is not None:
+            return coverage, finding
+    return coverage, None
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """How far a search goes, as `search_tape` says."""
+
+    depth: int
+    limit: int
+    is_counted: bool = False
+    draws: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """One segment under judgement: the era that ended it, and what is known of it."""
+
+    era: Era
+    states: Enumeration
+    judgements: Judgements
+    tally: Tally
+
+
+class _Search:
+    """One tape's search."""
+
+    def __init__(
+        self,
+        tape: Tape,
+        make_store: MakeStore,
+        recoveries: Recoveries,
+        enumerations: Enumerations,
+        bounds: _Bounds,
+    ) -> None:
+        self.coverage = Coverage(programs=1, several_eras=int(any(era.crash for era in tape.eras[:-1])))
+        self._tape = tape
+        self._world = World(make_store)
+        self._recoveries = recoveries
+        self._enumerations = enumerations
+        self._bounds = bounds
+        self._eras: list[Era] = []  # As played so far, each with its crash: the way to here.
+
+    def run(self, start_step: int | None) -> Finding | None:
+        opened, bounded = self._recoveries.opened, self._recoveries.bounded
+        try:
+            for number, era in enumerate(self._tape.eras):
+                is_last = number == len(self._tape.eras) - 1
+                finding = self._run_era(era, start_step if is_last else None, is_last=is_last)
+                if finding is not None:
+                    return finding
+            return None
+        finally:
+            self.coverage.checked += self._recoveries.opened - opened
+            self.coverage.bounded += self._recoveries.bounded - bounded
+
+    def _run_era(self, era: Era, start_step: int | None, *, is_last: bool) -> Finding | None:
+        world = self._world
+        is_fine = world.open() and all(world.step(operation) for operation in era.program)
+        if not (is_fine and world.inspect()):
+            assert isinstance(world.verdict, Violation)
+            return self._found([Era(era.program)], world.verdict)
+        if era.crash is None and not is_last:
+            self._eras.append(Era(era.program))
+            if world.close():
+                return None
+            assert isinstance(world.verdict, Violation)
+            return self._found([], world.verdict)
+        finding = self._judge_segment(era, self._start(start_step, era))
+        if finding is not None or is_last:
+            return finding
+        crash = era.crash or Crash()
+        world.cut(crash_index(world.segment.trace, crash), crash.survivors, self._tape.law)
+        self._eras.append(Era(era.program, crash))
+        return None
+
+    def _start(self, start_step: int | None, era: Era) -> int:
+        segment = self._world.segment
+        if start_step is not None:
+            return segment.step_starts[start_step - len(era.program)]
+        # What stands before the first operation is every program's, and the empty program searches it.
+        return (segment.passages[0].opened or 0) if era.program else 0
+
+    # -- one segment -------------------------------------------------------------------------------
+
+    def _judge_segment(self, era: Era, start: int) -> Finding | None:
+        segment, coverage = self._world.segment, self.coverage
+        enumerated = self._enumerations.of(segment.trace, start)
+        coverage.vectors += enumerated.states.legal
+        judgements = Judgements(segment)
+        stretch = _Stretch(era, enumerated.states, judgements, Tally(judgements, start))
+        judged: dict[int, CrashState] = {}
+        for state in enumerated.contents:
+            outcome = self._recoveries.of(state, self._bounds.depth)
+            finding = self._judge(stretch, state, outcome)
+            if finding is not None:
+                return finding
+            judged[state.key] = state
+            coverage.vectors += outcome.vectors
+            stretch.tally.add(state, outcome)
+        finding = self._go_beyond(stretch)
+        if finding is not None:
+            return finding
+        if any(state.first >= segment.checkpointed for state in judged.values()):
+            coverage.after_checkpoint = 1
+        coverage.judged += judgements.judged
+        stretch.tally.count(coverage)
+        self._account(enumerated, judged)
+        return None
+
+    def _go_beyond(self, stretch: _Stretch) -> Finding | None:
+        """Crash points of more states than the limit: followed through the read sets, or else sampled."""
+        found: Exploration[Outcome] | None = None
+        states = stretch.states
+        for index in states.bounded:
+            if found is None or states.history.trace.events[index - 1].kind not in LOOKS:
+                found = self._explore(states, index)
+            for outcome, witness in found.outcomes:
+                there = replace(witness, index=index)  # What looks on changes neither content nor digits.
+                finding = self._judge(stretch, there, outcome)
+                if finding is not None:
+                    return finding
+                stretch.tally.add(there, outcome)
+            if found.is_closed:
+                self.coverage.closed += 1
+                continue
+            self.coverage.bounded += 1
+            finding = self._sample(index, stretch)
+            if finding is not None:
+                return finding
+        return None
+
+    def _explore(self, states: Enumeration, index: int) -> Exploration[Outcome]:
+        recoveries, depth = self._recoveries, self._bounds.depth
+        if states.law not in (Law.POSIX, Law.POSIX_SPLIT) or not recoveries.is_pruned:
+            return Exploration(index, -1)  # Not closed.
+        tree = recoveries.tree(depth)
+        return explore(
+            states.history, index, tree, lambda image: recoveries.of_image(image, depth), self._bounds.limit
+        )
+
+    def _sample(self, index: int, stretch: _Stretch) -> Finding | None:
+        """Version vectors drawn at one crash index, as many as the search was told to draw."""
+        draws = self._bounds.draws
+        if not draws:
+            return None
+        # Of the tape and the place alone: a search that is repeated draws again what it drew.
+        generator = Random(f"{self._tape} {len(self._eras)} {index}")
+        drawn = stretch.states.sample(index, draws, generator)
+        for state in drawn:
+            outcome = self._recoveries.of(state, self._bounds.depth)
+            finding = self._judge(stretch, state, outcome)
+            if finding is not None:
+                return finding
+            stretch.tally.add(state, outcome)
+        self.coverage.sampled += bool(drawn.draws)
+        self.coverage.missed += round(drawn.unseen_contents)
+        return None
+
+    def _judge(self, stretch: _Stretch, state: Content, outcome: Outcome) -> Finding | None:
+        judgements = stretch.judgements
+        for moment in judgements.moments(state.first, state.last, outcome):
+            if not isinstance(judgements.judge(outcome, moment), Violation):
+                continue
+            is_first = moment[0] != moment[1] or moment[1] == state.first
+            if not (is_first or stretch.states.is_legal(state.key, moment[1])):
+                continue
+            # Told only of what was itself opened, cut by cut: digits name chains of its own disk.
+            own = Recoveries(self._world.make_store, self._tape.law, self._bounds.limit, is_pruned=False)
+            path: list[Nested] = []
+            verdict = judgements.blame(own.of(state, self._bounds.depth), moment, path)
+            if not isinstance(verdict, Violation):
+                raise HarnessError(
+                    "a disk opened well whose like did not: opening depends on more than its device told"
+                )
+            return self._found(self._way(stretch, state, moment[1], path), verdict)
+        return None
+
+    def _way(self, stretch: _Stretch, state: Content, moment: int, path: list[Nested]) -> list[Era]:
+        """The eras that lead to a state at a moment at which it is legal, and on through cut openings."""
+        witness: Content = stretch.states.witness(state.key, moment) or state
+        trace = stretch.judgements.segment.trace
+        way = [Era(stretch.era.program, crash_at(trace, witness.index, witness.digits))]
+        for nested in path:
+            way.append(Era((), crash_at(self._opening_trace(way), nested.index, nested.digits)))
+        return [*way, Era()]
+
+    def _opening_trace(self, way: list[Era]) -> Trace:
+        """The device trace of the opening that follows these eras, up to where a cut of it would fall."""
+        eras = (*self._eras, *way, Era((), Crash()))  # Cut, not closed: closing would go on in the trace.
+        run = play(msgspec.structs.replace(self._tape, eras=eras), self._world.make_store)
+        return run.segments[-2].trace
+
+    def _found(self, way: list[Era], verdict: Violation) -> Finding:
+        return Finding(msgspec.structs.replace(self._tape, eras=(*self._eras, *way)), verdict)
+
+    # -- accounts ----------------------------------------------------------------------------------
+
+    def _account(self, enumerated: Enumerated, judged: dict[int, CrashState]) -> None:
+        """Count what was reached and what was lost; and every version vector, its content looked up."""
+        coverage = self.coverage
+        for what, count in enumerated.reached.items():
+            coverage.reached[what] = coverage.reached.get(what, 0) + count
+        if enumerated.lossy:
+            law = f"law {self._tape.law}"
+            coverage.fired[law] = coverage.fired.get(law, 0) + enumerated.lossy
+        if not self._bounds.is_counted:
+            return
+        for index, keys in enumerated.decoded():
+            coverage.legal += len(keys)
+            for key in keys:
+                state = judged.get(key)
+                coverage.visited += state is not None and state.first <= index <= state.last

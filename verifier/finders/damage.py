@@ -1,0 +1,260 @@
+"""Damage: every site of a store's files spoiled in every way, and what the store makes of each.
+
+A sweep plays a tape to its end once, and then, for each damage, goes on from there: the medium takes the
+damage, the store is opened and read through, its sessions are taken up at their serials, it works on, is
+closed, opens again, and its older checkpoints open too. `decay` says how each may end. Where copies of the
+root are damaged, the power is cut everywhere in the opening that mends them, too.
+
+Counting
+  reached   sites by `role unit how`, and what became of those that changed something
+  fired     the same sites, where they changed something
+  distinct  contents after the damage; one that was met before is not opened again
+  checked   openings of a damaged content
+
+Invariants
+  1  equal tapes and sites give equal findings and figures
+  2  what follows an opening is run once for each (what is on the device after it, which of it was read with
+     which verdict, what was recovered): a store that has been opened is made of nothing else
+  3  of two damages at one moment that change no name and no size, and nothing that the run of one has read,
+     the other ends as that one did, for its run reads the same: it takes no opening
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import copy
+from typing import Final
+
+from msgspec.structs import replace
+
+from powercut.faultfs import SECTOR_BYTES, CrashState, EventKind, FaultDevice, crash_states
+from powercut.faultfs.faults.rot import Changes, Damage, How, changes, spans, versions
+
+from ..faster.geometries import make_faster
+from ..oracles.damage import COPIES, HARMLESS, Decay
+from ..runs.world import World
+from ..spec.history import Segment, crash_at, crash_index
+from ..spec.model import Model
+from ..spec.subject import MakeStore
+from ..tapes.tape import KEYS_MAX, Crash, Era, Kind, Operation, Tape
+from ..verdict import Verdict, Violation
+from .crashes import Coverage, Finding
+from .sites import alike
+
+__all__ = ["AFTER", "Sweep", "damaged_tape", "search_damage"]
+
+REPAIR_CUT: Final = "cut inside a repair"
+OLDER_REFUSED: Final = "older refused"  # The newest checkpoint is as it was, and an older one is refused.
+# Every key is read, one is changed, one appended to, one goes; and all that is durable.
+AFTER: Final = (
+    *[Operation(Kind.READ, 0, key) for key in range(KEYS_MAX)],
+    Operation(Kind.RMW),
+    Operation(Kind.UPSERT, 1, 1),
+    Operation(Kind.DELETE, 0, 2),
+    Operation(Kind.CHECKPOINT),
+)
+# A store that opens a damaged medium mends it before anything else; what is open already reads first.
+MENDED: Final = (Operation(Kind.REOPEN), *AFTER)
+
+
+def damaged_tape(tape: Tape, damage: Damage, after: tuple[Operation, ...] | None = None) -> Tape:
+    """The tape, then the damage, a program after it, and one more opening."""
+    return replace(tape, eras=(*tape.eras, Era(_after(damage, after), damage=damage.digits()), Era()))
+
+
+def _after(damage: Damage, after: tuple[Operation, ...] | None) -> tuple[Operation, ...]:
+    if after is not None:
+        return after
+    return AFTER if damage.moment else MENDED
+
+
+def search_damage(tape: Tape, make_store: MakeStore | None = None) -> tuple[Tape | None, int]:
+    """A tape of the same programs that shows a violation under damage of the same kind; and the openings."""
+    at = max(number for number, era in enumerate(tape.eras) if era.damage)
+    if not at:
+        return None, 0  # There is nothing on the medium yet.
+    damage = Damage.of(tape.eras[at].damage)
+    sweep = Sweep(replace(tape, eras=tape.eras[:at]), make_store, tape.eras[at].program)
+    finding = sweep.run(alike(damage, sweep.content, sweep.past))
+    return (finding.tape if finding is not None else None), 1 + sweep.coverage.checked
+
+
+class Sweep:
+    """One tape's content, and what each damage of it comes to."""
+
+    def __init__(
+        self, tape: Tape, make_store: MakeStore | None = None, after: tuple[Operation, ...] | None = None
+    ) -> None:
+        self.coverage = Coverage(programs=1, several_eras=int(len(tape.eras) > 1))
+        self.finding: Finding | None = None
+        self.tape = tape
+        self._after = after
+        self._make_store = make_store or make_faster(tape.geometry, tape.kernels)
+        self._ended = ended = World(self._make_store)
+        traces = [ended.device.trace]
+        for era in tape.eras:
+            is_fine = ended.open() and all(ended.step(operation) for operation in era.program)
+            if era.crash is not None and is_fine:
+                ended.cut(crash_index(ended.segment.trace, era.crash), era.crash.survivors, tape.law)
+                traces.append(ended.device.trace)
+            elif not (is_fine and ended.inspect() and ended.close()):
+                assert isinstance(ended.verdict, Violation)
+                self.finding = Finding(tape, ended.verdict)
+                break
+        self.is_unsound = self.finding is not None  # It fails without any damage.
+        self._image = ended.device.image()
+        self.content = self._image.content()
+        self.past = versions(traces)
+        self._met: dict[object, str] = {}  # By content; "" until it was judged.
+        self._followed: dict[object, str] = {}
+        # What each run that ended so has read, by moment: an open store is asked other things.
+        self._harmless: dict[int, list[list[tuple[str, int, int]]]] = {}
+
+    def run(self, damages: Iterable[Damage]) -> Finding | None:
+        """Judge each of them; the first violation ends it."""
+        seen = self.coverage
+        for damage in damages:
+            if self.finding is not None:
+                break
+            changed = changes(damage, self.content, self.past)
+            site = self._site(damage)
+            seen.reached[site] = seen.reached.get(site, 0) + 1
+            if not changed:
+                continue
+            seen.fired[site] = seen.fired.get(site, 0) + 1
+            key = damage.moment, frozenset(changed.items())
+            outcome = self._met.get(key)
+            if outcome is None:
+                seen.distinct += 1
+                outcome = self._met[key] = self._unread(damage, changed)
+            if not outcome:
+                world = self._world()
+                outcome = self._met[key] = self._judge(world, damage)
+                if isinstance(world.verdict, Violation):
+                    self.finding = Finding(damaged_tape(self.tape, damage, self._after), world.verdict)
+            seen.reached[outcome] = seen.reached.get(outcome, 0) + 1
+        return self.finding
+
+    def cut_repairs(self, damages: Iterable[Damage]) -> Finding | None:
+        """Cut the power everywhere in an opening that mends what was damaged, and open what that leaves."""
+        if self.finding is not None:
+            return self.finding
+        # What is on the medium is durable: the trace of the opening is all that a cut can take from.
+        *eras, last = self.tape.eras
+        tape = replace(self.tape, eras=(*eras, last if last.crash else replace(last, crash=Crash())))
+        met = set()
+        for damage in damages:
+            changed = changes(damage, self.content, self.past)
+            key = frozenset(changed.items())
+            if not changed or damage.moment or key in met or not self._is_of_copies(changed):
+                continue
+            met.add(key)
+            world = self._world()
+            world.decay.strike(world.device, damage)
+            start = len(world.device.trace)
+            is_fine = world.open()
+            stop = len(world.device.trace)
+            if not (is_fine and world.inspect()):
+                continue  # `run` has told that.
+            trace = world.device.trace
+            for state in crash_states(trace, tape.law, start=start, stop=stop):
+                self.coverage.distinct += 1
+                verdict = self._reopen(world, state)
+                if isinstance(verdict, Violation):
+                    crash = crash_at(trace, state.index, state.digits)
+                    way = (Era((), crash, damage=damage.digits()), Era())
+                    self.finding = Finding(replace(tape, eras=(*tape.eras, *way)), verdict)
+                    return self.finding
+        return None
+
+    def _reopen(self, world: World, state: CrashState) -> Verdict:
+        """What the oracles say of the store when the power went at this state of its repair."""
+        after = copy(world)
+        after.model, after.decay = _copied(world.model), copy(world.decay)
+        after.cut(state.index, state.digits, self.tape.law)
+        self.coverage.checked += 1
+        reached = self.coverage.reached
+        reached[REPAIR_CUT] = reached.get(REPAIR_CUT, 0) + 1
+        if after.open() and after.inspect():
+            after.probe()
+        return after.verdict
+
+    @staticmethod
+    def _is_of_copies(changed: Changes) -> bool:
+        return all(name.startswith(COPIES) for name in changed)
+
+    def _site(self, damage: Damage) -> str:
+        names = sorted(self.content.keys() | self.past.keys())
+        role = names[min(damage.file, len(names) - 1)].partition("-")[0]
+        unit = {0: "file", 1: "bit", SECTOR_BYTES: "sector"}.get(damage.size, "extent")
+        when = " while open" if damage.moment else ""
+        return f"{role} {unit} {How(damage.how).name.lower()}{when}"
+
+    def _world(self) -> World:
+        """A world in which the tape has just been played to its end."""
+        ended = self._ended
+        world = World(self._make_store)
+        world.model = _copied(ended.model)
+        world.device = FaultDevice(self._image)
+        world.device.label = "OPEN"
+        trace = ended.segment.trace
+        world.segment = Segment(world.device.trace, ended.segment.acked_by(len(trace)))
+        world.decay = Decay(self.past)
+        return world
+
+    def _unread(self, damage: Damage, changed: Changes) -> str:
+        """How this ends, if that is known, or "". Invariant 3."""
+        if not self._keeps_sizes(changed):
+            return ""
+        touched = spans(self.content, changed)
+        is_missed = any(
+            not any(span.meets(*each) for span in touched for each in read)
+            for read in self._harmless.get(damage.moment, ())
+        )
+        return HARMLESS if is_missed else ""
+
+    def _keeps_sizes(self, changed: Changes) -> bool:
+        return all(
+            data is not None and name in self.content and len(data) == len(self.content[name])
+            for name, data in changed.items()
+        )
+
+    def _judge(self, world: World, damage: Damage) -> str:
+        """How it ends."""
+        self.coverage.checked += 1
+        decay = world.decay
+        if not damage.moment:
+            decay.strike(world.device, damage)
+        if not world.open():
+            return decay.outcome
+        if damage.moment:
+            decay.strike(world.device, damage)
+            return self._follow(world, damage)
+        subject = world.subject
+        reading: object = getattr(subject, "reading", tuple)()
+        files = tuple(span.name for span in decay.spans)
+        key = (world.device.image().key(), reading, files, str(world.segment.acks[-1][1]))
+        outcome = self._followed.get(key)
+        if outcome is None:
+            outcome = self._followed[key] = self._follow(world, damage)
+        return outcome
+
+    def _follow(self, world: World, damage: Damage) -> str:
+        """What `play` does once the store is open."""
+        program = _after(damage, self._after)
+        is_fine = all(world.step(operation) for operation in program) and world.inspect()
+        is_fine = is_fine and world.close() and world.open() and world.inspect()
+        is_fine = is_fine and world.probe() and world.close()
+        outcome = world.decay.outcome
+        if is_fine and outcome == HARMLESS and self._keeps_sizes(changes(damage, self.content, self.past)):
+            events = world.device.trace.events
+            reads = [(e.name, e.offset, e.size) for e in events if e.kind is EventKind.READ]
+            self._harmless.setdefault(damage.moment, []).append(reads)
+        return OLDER_REFUSED if is_fine and world.decay.older_refused else outcome
+
+
+def _copied(model: Model) -> Model:
+    other = copy(model)
+    other.history, other.content = list(model.history), dict(model.content)
+    other.issued = dict(model.issued)
+    return other

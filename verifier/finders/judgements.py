@@ -1,0 +1,114 @@
+"""Judgements: outcomes of recoveries held against the history of one segment, each question once.
+
+    moment    (issued by, acknowledged by): the crash index whose operations may be in effect, and the one
+              whose acknowledgements must be
+    a content legal from first to last is judged at (first, last): the least issued, the most acknowledged
+
+Contents that are recovered alike share an outcome, and between two operations nothing changes in what was
+issued, between two acknowledgements nothing in what is owed. So a judgement is looked up by (outcome, how
+much was issued, what was acknowledged), and made once; that of a cut inside an opening too.
+
+Invariants
+  1  a verdict is that of judge_recovery on issued_by and acked_by at the moment, cuts inside the opening
+     included: what an opening reported is an acknowledgement for what was legal after it returned
+  2  judged counts the judgements made, not those looked up
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+
+from ..oracles.prefix import judge_recovery
+from ..spec.history import Segment
+from ..spec.model import Issued
+from ..spec.subject import Bound
+from ..verdict import Verdict, Violation
+from .recoveries import Nested, Outcome
+
+__all__ = ["Judgements"]
+
+Moment = tuple[int, int]
+
+
+class Judgements:
+    """What the prefix oracle says of outcomes, at the moments of one segment."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
+        self.judged = 0
+        self._known: dict[tuple[int, int, object], Verdict] = {}
+        self._issued: dict[int, list[Issued]] = {}  # By how many of _issues have passed.
+        self._kept: list[Outcome] = []  # What _known names by id stays alive.
+        turns = [at for passage in segment.passages for at in (passage.start, *passage.issued_at)]
+        self._issues = sorted(turns + [p.opened for p in segment.passages if p.opened is not None])
+        self._acks = [index for index, _ in segment.acks]
+        self._owed: dict[int, object] = {}
+
+    def owed(self, index: int) -> object:
+        """What was acknowledged by a crash index, as a value to count by."""
+        place = bisect_right(self._acks, index)
+        if place not in self._owed:
+            self._owed[place] = _frozen(self.segment.acked_by(index))
+        return self._owed[place]
+
+    def moments(self, first: int, last: int, outcome: Outcome) -> list[Moment]:
+        """The moments at which to judge a content that is legal from first to last.
+
+        A cut that is named is the same at every moment, so the least issued and the most acknowledged are
+        one question. A cut that is looked for may be another one after each acknowledgement.
+        """
+        if outcome.error is not None or outcome.recovered is not None:
+            return [(first, last)]
+        return [
+            (index, index) for index in (first, *(index for index in self._acks if first < index <= last))
+        ]
+
+    def judge(self, outcome: Outcome, moment: Moment) -> Verdict:
+        """The verdict at a moment, of the opening and of every opening after a cut inside it."""
+        issued_by, acked_by = moment
+        place = bisect_right(self._issues, issued_by)
+        if place not in self._issued:
+            self._issued[place] = self.segment.issued_by(issued_by)
+        return self._judge(outcome, place, self.segment.acked_by(acked_by))
+
+    def blame(self, outcome: Outcome, moment: Moment, path: list[Nested]) -> Verdict:
+        """The same, led by `path` through the cuts to what is objected to."""
+        verdict = self.judge(outcome, moment)
+        place, acked = bisect_right(self._issues, moment[0]), self.segment.acked_by(moment[1])
+        while isinstance(verdict, Violation) and verdict != self._judge_opening(outcome, place, acked):
+            for nested in outcome.nested:
+                inner = _acked_inside(outcome, nested, acked)
+                if self._judge(nested.outcome, place, inner) == verdict:
+                    path.append(nested)
+                    outcome, acked = nested.outcome, inner
+                    break
+        return verdict
+
+    def _judge(self, outcome: Outcome, place: int, acked: Bound) -> Verdict:
+        key = id(outcome), place, _frozen(acked)
+        verdict = self._known.get(key)
+        if verdict is None:
+            self._kept.append(outcome)
+            verdict = self._judge_opening(outcome, place, acked)
+            for nested in outcome.nested:
+                if isinstance(verdict, Violation):
+                    break
+                verdict = self._judge(nested.outcome, place, _acked_inside(outcome, nested, acked))
+            self._known[key] = verdict
+        return verdict
+
+    def _judge_opening(self, outcome: Outcome, place: int, acked: Bound) -> Verdict:
+        self.judged += 1
+        if outcome.error is not None:
+            return outcome.error
+        return judge_recovery(self._issued[place], acked, outcome.recovered, outcome.content)
+
+
+def _acked_inside(outcome: Outcome, nested: Nested, acked: Bound) -> Bound:
+    """What is owed after a cut inside an opening: what it reported, if it had."""
+    return acked if not nested.is_reported or outcome.recovered is None else outcome.recovered
+
+
+def _frozen(bound: Bound) -> object:
+    return tuple(sorted(bound.items())) if isinstance(bound, Mapping) else bound

@@ -1,0 +1,96 @@
+"""The client of the kills: starts a worker for one task, and hears its tally.
+
+Forking is safe only where no thread runs, and a gate may have some; so a sweep has a process of its
+own.
+
+    task    one line of JSON on the worker's standard input, which then stays open
+    answer  one line of JSON on its standard output
+
+Invariants
+  1  the worker has ended before `run_task` returns or raises, and its folder is gone
+  2  Ctrl-C is this process's alone: it is held back from the worker since before it is born
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import msgspec
+
+from ...errors import HarnessError
+from ...tapes.tape import Tape
+from .tally import Tally
+
+__all__ = ["Answer", "Task", "run_task", "scratch"]
+
+_SHARED_MEMORY: Final = Path("/dev/shm")
+
+
+class Task(msgspec.Struct, frozen=True):
+    """Tapes to sweep; or, where `states` says how many, crash states of each to write into folders."""
+
+    tapes: tuple[Tape, ...]
+    start_steps: tuple[int, ...] = ()  # From which step on each is swept; 0 where absent.
+    states: int = 0
+    seed: str = ""  # Of which states.
+    traced: bool = True  # False: kill at calls of the device even where system calls can be traced.
+
+
+class Answer(msgspec.Struct):
+    """The tally, or what broke."""
+
+    tally: Tally | None = None
+    error: str = ""
+
+
+def run_task(task: Task) -> Tally:
+    """Have a worker do it. Raises HarnessError where it breaks."""
+    with scratch() as home:
+        process = _start(home)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            with suppress(BrokenPipeError):  # It ended early; what it said, if anything, tells why.
+                process.stdin.write(msgspec.json.encode(task) + b"\n")
+                process.stdin.flush()
+            line = process.stdout.readline()
+        finally:
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            process.stdout.close()
+            status = process.wait()
+    if not line:
+        raise HarnessError(f"the worker of the kills ended with status {status}")
+    answer = msgspec.json.decode(line, type=Answer)
+    if answer.tally is None:
+        raise HarnessError(answer.error)
+    return answer.tally
+
+
+def scratch() -> TemporaryDirectory[str]:
+    """A folder to kill in: where TMPDIR says, else in memory, since a kill loses nothing of the cache."""
+    is_there = _SHARED_MEMORY.is_dir() and os.access(_SHARED_MEMORY, os.W_OK | os.X_OK)
+    is_ours = is_there and "TMPDIR" not in os.environ
+    return TemporaryDirectory(prefix="powercut-", dir=_SHARED_MEMORY if is_ours else None)
+
+
+def _start(home: str) -> subprocess.Popen[bytes]:
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Invariant 2.
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", f"{__package__}.worker", home],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,136 @@
+"""A real folder under the bench: FileDevice where the world expects a fault device, and its content.
+
+Invariants
+  1  every call reaches the FileDevice, and what that answers is the answer: nothing is kept here
+  2  a call that changes something is marked before it and after it; `trap` stands at both moments
+  3  `read_folder` sees what a later process would: it opens the files anew
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from powercut.engine.device import Buffer, Device, FileDevice
+from powercut.faultfs import FaultDevice, Image, Trace
+
+from .marks import Marks
+
+__all__ = ["FolderDevice", "MakeDevice", "Trap", "make_file_device", "no_trap", "read_folder", "write_folder"]
+
+MakeDevice = Callable[[Path], Device]
+T = TypeVar("T")
+# Called with (number of the call, whether it is done, how many bytes it writes); what it returns is how many
+# it may write.
+Trap = Callable[[int, bool, int], int]
+
+
+def make_file_device(folder: Path) -> Device:
+    """The device that ships; the folder is made."""
+    return FileDevice(folder, create=True)
+
+
+def no_trap(number: int, is_done: bool, size: int) -> int:
+    """Lets everything pass."""
+    return size
+
+
+class FolderDevice:
+    """A folder as the world's device: locked by instance like a fault device, and opened again with it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        marks: Marks | None = None,
+        make_device: MakeDevice = make_file_device,
+        trap: Trap = no_trap,
+    ) -> None:
+        self.trace = Trace()  # Stays empty: every index of this life is 0, and in order.
+        self.label: Callable[[], str] | str = ""
+        self._folder = folder
+        self._marks = marks
+        self._make_device = make_device
+        self._trap = trap
+        self._device: Device | None = None
+        self._owner: object = None
+
+    def acquire(self, owner: object) -> bool:
+        """Take it, and open the folder if it is not open. Raises what opening raises."""
+        if self._owner is not None:
+            return False
+        if self._device is None:
+            self._device = self._make_device(self._folder)
+        self._owner = owner
+        return True
+
+    def release(self, owner: object) -> None:
+        if self._owner is owner:
+            self._owner = None
+
+    def list(self) -> list[str]:
+        return self._opened().list()
+
+    def size(self, name: str) -> int:
+        return self._opened().size(name)
+
+    def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
+        return self._opened().read_into(name, offset, buffer)
+
+    def create(self, name: str) -> None:
+        self._change(lambda device, _: device.create(name))
+
+    def remove(self, name: str) -> None:
+        self._change(lambda device, _: device.remove(name))
+
+    def write(self, name: str, offset: int, buffer: Buffer) -> int:
+        data = memoryview(buffer)
+        return self._change(lambda device, count: device.write(name, offset, data[:count]), len(data))
+
+    def truncate(self, name: str, size: int) -> None:
+        self._change(lambda device, _: device.truncate(name, size))
+
+    def sync(self, name: str) -> None:
+        self._change(lambda device, _: device.sync(name))
+
+    def sync_names(self) -> None:
+        self._change(lambda device, _: device.sync_names())
+
+    def close(self) -> None:
+        device, self._device = self._device, None
+        if device is not None:
+            device.close()
+
+    def _opened(self) -> Device:
+        if self._device is None:
+            raise OSError(errno.EBADF, "the device is closed", str(self._folder))
+        return self._device
+
+    def _change(self, call: Callable[[Device, int], T], size: int = 0) -> T:
+        """Invariant 2."""
+        device, marks = self._opened(), self._marks
+        number = 0 if marks is None else marks.begin_call()
+        result = call(device, self._trap(number, False, size))
+        self._trap(number, True, size)
+        if marks is not None:
+            marks.end_call()
+        return result
+
+
+def read_folder(folder: Path) -> Image:
+    """What the folder holds; one that is not there holds nothing."""
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return Image({}, {})
+    return Image.of({name: (folder / name).read_bytes() for name in names})
+
+
+def write_folder(folder: Path, image: Image) -> None:
+    """Make the folder hold the image and nothing else; an empty image is no folder at all."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if image.names:
+        FaultDevice(image).materialise(folder)

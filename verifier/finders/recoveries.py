@@ -1,0 +1,175 @@
+"""Recoveries: what a subject makes of a durable content, asked of the subject as rarely as can be.
+
+Recovery is a function of the durable bytes alone, so its outcome is kept and serves every history in which
+they arise. The recovery is itself run over a recording device, and the power cut once more inside it, to the
+depth asked for: those contents are outcomes too.
+
+Kept twice over: by the hash of the content, and in a decision tree of what was asked of the content (the
+read set of `powercut.faultfs.states.readset`), one tree a depth. A content that answers as an earlier one
+did is not opened.
+
+Why a tree is right, cuts inside the opening included. Let an outcome of depth d for content c have the
+questions R(c), and let c' answer them as c does.
+    d = 0   R has all that opening, reading, auditing and probing asked: c' runs as c did, to the same end
+    d > 0   R has besides every FILE that the opening changed, and what R asks at depth d - 1 of each content
+            n that a cut leaves, unless it asks for a changed file. The openings of c and c' issue the same
+            calls T over equal files, so their cuts leave the same contents but for the files that T left
+            alone: n differs from c, and n' from c', in the same bytes. A question to n about a file left
+            alone is one to c, and c' answers it as c does; one about a changed file has one answer in n and
+            n'; names are those of c with the same ones added and taken. So n' answers R(n) as n does.
+And keys are XORs over files: key(n') = key(n) ^ key(c) ^ key(c'). So every content inside the opening of c'
+is known by its hash without an opening, and is counted.
+
+Invariants
+  1  an outcome depends on the content and the depth, never on the history it is judged against
+  2  a nested outcome whose content was legal after the opening returned is marked `reported`: what the
+     opening reported is an acknowledgement for it
+  3  outcome.key is of the content that was opened; seen from the content c that it serves, it and every
+     nested key is moved by outcome.key ^ key(c)
+
+Complexity: one opening and one full read for each distinct read set, and for each nested one; a walk of the
+tree for each distinct content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from powercut.faultfs import EventKind, FaultDevice, Image, crash_states
+from powercut.faultfs.states.branching import Witness
+from powercut.faultfs.states.enumeration import CrashState
+from powercut.faultfs.states.readset import Ask, Question, ReadTree, WatchedDevice
+
+from ..runs.world import audit, failed, judge_probe, recovered_bound
+from ..spec.subject import Bound, MakeStore
+from ..verdict import Breach, Violation
+
+__all__ = ["Nested", "Outcome", "Recoveries"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of opening one content, and of every content that asks and answers alike."""
+
+    key: int
+    error: Violation | None = None
+    raised: type[Exception] | None = None  # What opening, reading or auditing raised, if one did.
+    recovered: Bound | None = None
+    content: dict[bytes, bytes] = field(default_factory=dict)
+    path: int = 0  # Which read path the opening took; equal numbers, equal paths, within one process.
+    nested: list[Nested] = field(default_factory=list)
+    asked: tuple[Question, ...] = ()  # The read set: all that this outcome depends on.
+    vectors: int = 0  # Version vectors of all cuts inside, by formula.
+    keys: list[int] = field(default_factory=list)  # Of this content and of all that cuts inside can leave,
+    paths: set[int] = field(default_factory=set)  # and the read paths of their openings.
+
+
+@dataclass(slots=True)
+class Nested:
+    """A content that a power cut inside the opening can leave."""
+
+    index: int
+    digits: tuple[int, ...]
+    is_reported: bool
+    outcome: Outcome
+    shift: int  # The key of this content, XOR the key of the one that the outcome was made from.
+
+
+class Recoveries:
+    """Opens contents and keeps what came of it; `opened` counts the openings.
+
+    Not pruned, every distinct content is opened: what the pruned search is checked against.
+    """
+
+    def __init__(self, make_store: MakeStore, law: str, limit: int, *, is_pruned: bool = True) -> None:
+        self.opened = 0
+        self.bounded = 0
+        self._make_store = make_store
+        self._law = law
+        self._limit = limit
+        self.is_pruned = is_pruned
+        self._kept: dict[tuple[int, int], Outcome] = {}
+        self._trees: dict[int, ReadTree[Outcome]] = {}
+        self._paths: dict[object, int] = {}
+
+    def of(self, state: CrashState | Witness, depth: int) -> Outcome:
+        """The outcome of opening `state`, with `depth` more power cuts inside. Invariant 3."""
+        kept = self._kept.get((state.key, depth))
+        if kept is None:
+            kept = self._kept[state.key, depth] = self._find(state.key, state.image, depth)
+        return kept
+
+    def of_image(self, image: Image, depth: int) -> Outcome:
+        """The same for a content that comes from elsewhere."""
+        return self._find(image.key(), image, depth)
+
+    def tree(self, depth: int) -> ReadTree[Outcome]:
+        """All read sets of this depth so far."""
+        return self._trees.setdefault(depth, ReadTree())
+
+    def _find(self, key: int, image: Image, depth: int) -> Outcome:
+        if not self.is_pruned:
+            return self._open(key, image, depth)
+        tree = self.tree(depth)
+        outcome = tree.find(image)
+        if outcome is None:
+            outcome = self._open(key, image, depth)
+            tree.add(image, outcome.asked, outcome)
+        return outcome
+
+    def _open(self, key: int, image: Image, depth: int) -> Outcome:
+        self.opened += 1
+        outcome = Outcome(key)
+        device = WatchedDevice(image)
+        device.label = "OPEN"
+        opened = self._recover(outcome, device)
+        outcome.asked = tuple(device.asked)
+        outcome.keys.append(key)
+        outcome.paths.add(outcome.path)
+        if depth and outcome.error is None:
+            self._cut_again(outcome, device, opened, depth)
+        return outcome
+
+    def _recover(self, outcome: Outcome, device: WatchedDevice) -> int:
+        """Open, read in full, audit and probe; at which index of the trace the opening returned."""
+        try:
+            subject = self._make_store(device)
+            opened = len(device.trace)
+            outcome.content = subject.read_all()
+            audit(subject)
+        except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
+            outcome.error = failed("openable", Breach.UNOPENABLE, error)
+            outcome.raised = type(error)
+            return len(device.trace)
+        outcome.recovered = recovered_bound(subject)
+        outcome.path = self._path(subject, device, opened)
+        outcome.error = judge_probe(subject, outcome.content)
+        return opened
+
+    def _cut_again(self, outcome: Outcome, device: WatchedDevice, opened: int, depth: int) -> None:
+        states = crash_states(device.trace, self._law, stop=opened, limit=self._limit)
+        self.bounded += states.bounded_points
+        outcome.vectors = states.legal
+        asked = dict.fromkeys(outcome.asked)
+        asked.update(dict.fromkeys((int(Ask.FILE), name, 0, 0) for name in device.changed))
+        for state in states:
+            if state.key == outcome.key:
+                continue
+            nested = self.of(state, depth - 1)
+            shift = nested.key ^ state.key
+            outcome.nested.append(Nested(state.index, state.digits, state.last >= opened, nested, shift))
+            outcome.vectors += nested.vectors
+            outcome.keys += [inner ^ shift for inner in nested.keys]
+            outcome.paths |= nested.paths
+            asked.update(dict.fromkeys(q for q in nested.asked if q[1] not in device.changed))
+        outcome.asked = tuple(asked)
+
+    def _path(self, subject: object, device: FaultDevice, opened: int) -> int:
+        reading = getattr(subject, "reading", None)
+        path: object
+        if reading is not None:
+            path = reading()
+        else:
+            events = device.trace.events[:opened]
+            path = tuple((e.name, e.offset, e.size) for e in events if e.kind is EventKind.READ)
+        return self._paths.setdefault(path, len(self._paths))

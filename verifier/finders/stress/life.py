@@ -1,0 +1,263 @@
+"""One life of a store under stress: writers and a checkpointer on threads of their own, then the judgement.
+
+    open, judge what was recovered  →  writers and checkpoints  →  at rest: audit, judge  →  left without a
+    checkpoint, so that the next opening has something to take back
+
+Invariants
+  1  N(s) of a checkpoint is no less than what session s had ended when it began, and no more than it had
+     issued when it was reported
+  2  who has ended nothing for HANG_SECONDS while others wait for it hangs: that is undecided, never a pass
+
+Threads: `live` makes them all and ends them all, unless one hangs.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from time import monotonic
+from typing import Final
+
+from powercut.engine import Device, EngineError, FasterKv, InvariantError, Settings
+
+from ...spec.model import session_name
+from ...verdict import OK, Breach, Unknown, Verdict, Violation
+from .judge import ORACLE, judge_content, key_of
+from .ledger import Ledger
+from .writer import Mix, ObjectionError, Writer
+
+__all__ = ["COUNTERS", "HANG_SECONDS", "Life", "live"]
+
+HANG_SECONDS: Final = 60.0
+TICK_SECONDS: Final = 0.05
+PAUSE_SECONDS: Final = 0.02  # Between two checkpoints, at most.
+AUDIT_BYTES_MAX: Final = 1 << 23  # Of log: the audit walks it in Python.
+# What Session.counters gives, in its order.
+COUNTERS: Final = (
+    *("in place", "copied", "appended", "left", "retries"),
+    *("found mutable", "found read-only", "found cold", "found nowhere", "device reads"),
+)
+
+
+@dataclass(slots=True)
+class Life:
+    """What a life is given, and what came of it."""
+
+    device: Device
+    settings: Settings
+    kernels: str
+    mix: Mix
+    seed: str
+    ledgers: Sequence[Ledger]
+    appends: int  # It is over after so many, or after the mix's time at work, or at the deadline.
+    deadline: float
+    hang_seconds: float = HANG_SECONDS
+    verdict: Verdict = OK
+    reached: Counter[str] = field(default_factory=Counter)
+    log_bytes: int = 0  # On the device, when it ended.
+
+
+class _Checkpointer:
+    """Checkpoints one after another while others write."""
+
+    def __init__(self, life: Life, store: FasterKv) -> None:
+        self._store = store
+        self._ledgers = life.ledgers
+        self._random = Random(f"{life.seed}:checkpoints")
+        self._pause = threading.Event()
+        self.count = 0
+
+    def run(self, is_over: Callable[[], bool]) -> None:
+        while not is_over():
+            least = {session_name(each.session): each.ended for each in self._ledgers}
+            point = self._store.checkpoint()
+            self.count += 1
+            for name, issued in self._store.serials().items():
+                reported = point.serials.get(name, 0)
+                if not least[name] <= reported <= issued:
+                    detail = f"{name}: reported {reported}, expected {least[name]} to {issued}"
+                    raise ObjectionError(
+                        Breach.WRONG_SERIAL, f"checkpoint of version {point.version.counter}: {detail}"
+                    )
+            self._pause.wait(self._random.random() * PAUSE_SECONDS)
+
+
+class _Crew:
+    """Threads, their errors, and the flag that ends them."""
+
+    def __init__(self) -> None:
+        self.errors: list[BaseException] = []
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, name: str, work: Callable[[Callable[[], bool]], None]) -> None:
+        def run() -> None:
+            try:
+                work(self._stop.is_set)
+            except BaseException as error:  # noqa: BLE001 (told by whoever made the thread)
+                self.errors.append(error)
+                self._stop.set()
+
+        # Daemons: one that hangs must not keep the process.
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the flag is up."""
+        return self._stop.wait(seconds)
+
+    def join(self, seconds: float) -> str:
+        """Where those are that have not ended after so long, "" if all have."""
+        deadline = monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - monotonic()))
+        return self.where()
+
+    def where(self) -> str:
+        """Where each thread stands."""
+        frames = sys._current_frames()
+        places = []
+        for thread in self._threads:
+            frame = frames.get(thread.ident or 0)
+            if thread.is_alive() and frame is not None:
+                stack = traceback.extract_stack(frame)[-3:]
+                places.append(
+                    f"{thread.name}: " + " < ".join(f"{at.name}:{at.lineno}" for at in reversed(stack))
+                )
+        return "; ".join(places)
+
+
+def live(life: Life) -> bool:
+    """Live it; whether the next one can follow. `life.verdict` and `life.reached` say how it was."""
+    try:
+        store = FasterKv.open(life.device, create=True, settings=life.settings, kernels=life.kernels)
+    except EngineError as error:
+        life.verdict = Violation(ORACLE, Breach.UNOPENABLE, f"{type(error).__name__}: {error}")
+        return False
+    _take_back(life, store)
+    if life.verdict == OK:
+        life.verdict = _work(life, store)
+    if isinstance(life.verdict, Unknown):
+        return False  # Somebody still hangs in the store: it cannot be closed.
+    if life.verdict == OK:
+        life.verdict = _judge(life, store, "at rest")
+    store.close()
+    return life.verdict == OK
+
+
+def _take_back(life: Life, store: FasterKv) -> None:
+    """What was recovered is exactly 1 .. N(s) of each session; the rest of the ledgers is forgotten."""
+    if not any(ledger.serial for ledger in life.ledgers):
+        return
+    serials, point = store.serials(), store.newest
+    reported = point.serials if point is not None else {}
+    for ledger in life.ledgers:
+        name = session_name(ledger.session)
+        serial = serials.get(name, 0)
+        if serial != reported.get(name, 0):
+            detail = f"{name} resumes at {serial}, the checkpoint reports {reported.get(name, 0)}"
+            life.verdict = Violation(ORACLE, Breach.WRONG_SERIAL, detail)
+            return
+        life.reached["taken back"] += ledger.serial - serial
+        ledger.cut(serial)
+    life.reached["recoveries"] += 1
+    life.verdict = _judge(life, store, "recovered")
+
+
+def _judge(life: Life, store: FasterKv, state: str) -> Verdict:
+    """The content as sessions read it; where the log is small, the engine's audit and what that finds too."""
+    life.reached["judged"] += 1
+    try:
+        with store.session("judge") as session:
+            keys = [key_of(kind, number) for kind, count in life.mix.keys.items() for number in range(count)]
+            found = zip(keys, session.read_many(keys), strict=True)
+            content = {key: value for key, value in found if value is not None}
+        store.forget_session("judge")
+        life.log_bytes = sum(
+            life.device.size(name) for name in life.device.list() if name.startswith("segment")
+        )
+        audited = content
+        if life.log_bytes <= AUDIT_BYTES_MAX:
+            life.reached["audited"] += 1
+            store.check()
+            audited = dict(store.items())
+    except InvariantError as error:
+        return Violation(ORACLE, Breach.BROKEN_INVARIANT, f"{state}: {error}")
+    except EngineError as error:
+        return Violation(ORACLE, Breach.ERROR, f"{state}: {type(error).__name__}: {error}")
+    if audited != content:
+        key = min(key for key in content.keys() | audited.keys() if content.get(key) != audited.get(key))
+        return Violation(
+            ORACLE, Breach.WRONG_RESULT, f"{state}: {key!r} reads otherwise than the log holds it"
+        )
+    verdict = judge_content(content, life.ledgers, life.mix.keys)
+    if isinstance(verdict, Violation):
+        return Violation(verdict.oracle, verdict.breach, f"{state}: {verdict.detail}")
+    return verdict
+
+
+def _work(life: Life, store: FasterKv) -> Verdict:
+    """All threads at work until it is over."""
+    sessions = [store.session(session_name(ledger.session)) for ledger in life.ledgers]
+    writers = [
+        Writer(session, ledger, life.mix, f"{life.seed}:{ledger.session}")
+        for session, ledger in zip(sessions, life.ledgers, strict=True)
+    ]
+    checkpointer = _Checkpointer(life, store)
+    crew = _Crew()
+    for ledger, writer in zip(life.ledgers, writers, strict=True):
+        crew.start(session_name(ledger.session), writer.run)
+    crew.start("checkpoints", checkpointer.run)
+    try:
+        hung = _watch(life, crew, writers, checkpointer)
+    finally:
+        crew.stop()
+    hung = crew.join(life.hang_seconds) or hung
+    life.reached["checkpoints"] += checkpointer.count
+    for session, writer in zip(sessions, writers, strict=True):
+        life.reached.update(writer.counts)
+        life.reached.update(dict(zip(COUNTERS, session.counters(), strict=True)))
+    if crew.errors:
+        return _blame(crew.errors[0])
+    return Unknown(f"nobody gets on: {hung}") if hung else OK
+
+
+def _watch(life: Life, crew: _Crew, writers: Sequence[Writer], checkpointer: _Checkpointer) -> str:
+    """Wait until it is over; where the threads are if one of them does not get on."""
+    past: list[int] = []
+    since: list[float] = []
+    deadline = min(life.deadline, monotonic() + life.mix.seconds)
+    while not crew.wait(TICK_SECONDS):
+        now = monotonic()
+        ended = [*(ledger.ended for ledger in life.ledgers), checkpointer.count]
+        if not past:
+            past, since = list(ended), [now] * len(ended)
+        for place, count in enumerate(ended):
+            if count != past[place]:
+                past[place], since[place] = count, now
+            elif now - since[place] > life.hang_seconds:
+                return crew.where()
+        if now >= deadline or sum(writer.counts["appends"] for writer in writers) >= life.appends:
+            break
+    return ""
+
+
+def _blame(error: BaseException) -> Verdict:
+    """What the first error of a thread means. Raises it where it is the harness's own."""
+    if isinstance(error, ObjectionError):
+        return error.violation
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    if where is None or where.tb_frame.f_globals["__name__"].partition(".")[0] != "engine":
+        raise error
+    return Violation(ORACLE, Breach.ERROR, f"{type(error).__name__}: {error}")

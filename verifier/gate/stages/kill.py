@@ -1,0 +1,136 @@
+"""The chunks of the stage `kill`: processes killed over real files, and crash states in real folders.
+
+    small     the last step of every program of at most so many steps, in each geometry
+    sampled   the last step of some programs of one step more; geometries take turns
+    random    random tapes with several lives, the last one from its opening to its end
+    broad     programs whose pages turn in a store of large pages: writes that a kill can cut
+    images    crash states of random tapes, written into folders
+
+Counting: `reached` by system call and what it was for, `fired` by the moment of the kill. `by system
+calls` among the reached says how kills were dealt; `by device calls` stands there with the reason where
+system calls cannot be traced, and then what is reached are no system calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+import msgspec
+
+from ...finders.crashes import Coverage, Finding
+from ...finders.kill import Tally, Task, run_task
+from ...tapes.programs import random_tapes, small_programs
+from ...tapes.tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+from ...verdict import Violation
+from ..chunks import Chunk, Result
+from ..profile import KillPlan
+
+__all__ = ["LAW", "Killed", "cut_kill"]
+
+LAW = "pagecache"
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """One task, done by a process of its own."""
+
+    tapes: tuple[Tape, ...]
+    start_steps: tuple[int, ...] = ()
+    states: int = 0
+    seed: str = ""
+
+    def run(self) -> Result:
+        return result_of(run_task(Task(self.tapes, self.start_steps, self.states, self.seed)))
+
+
+def result_of(tally: Tally) -> Result:
+    """The tally as a stage counts it."""
+    reached = dict(sorted(tally.reached.items()))
+    if tally.fired:
+        reached[f"by {tally.way}" + (f": {tally.why}" if tally.why else "")] = sum(tally.fired.values())
+    coverage = Coverage(
+        programs=tally.programs,
+        distinct=tally.distinct,
+        checked=tally.checked,
+        after_checkpoint=tally.after_checkpoint,
+        several_eras=tally.several_eras,
+        reached=reached,
+        fired=dict(sorted(tally.fired.items())),
+    )
+    result = Result(coverage, unknown=tally.unknown)
+    if isinstance(tally.violation, Violation):
+        if tally.tape is not None:
+            result.finding = Finding(tally.tape, tally.violation)
+        else:
+            result.objection = tally.violation
+    return result
+
+
+def cut_kill(plan: KillPlan, seed: int) -> Iterator[Chunk]:
+    """Small programs in each geometry, then random tapes, long writes and crash states."""
+    small = [(program, len(program)) for program in small_programs(plan.steps)]
+    for geometry in plan.geometries:
+        for start in range(0, len(small), plan.chunk):
+            some = small[start : start + plan.chunk]
+            tapes = tuple(Tape((Era(program),), geometry, LAW) for program, _ in some)
+            yield Killed(tapes, tuple(steps for _, steps in some))
+    if plan.sampled:
+        yield from _sampled(plan, Random(f"{seed}:sampled"))
+    few = max(1, plan.chunk // 10)
+    lives = [_undiced(tape) for tape in _random(plan, f"{seed}:lives", plan.tapes, LAW)]
+    for start in range(0, len(lives), few):
+        yield Killed(tuple(lives[start : start + few]))
+    if plan.broad:
+        yield _broad(Random(f"{seed}:broad"), plan.broad)
+    images = _random(plan, f"{seed}:images", plan.images, "posix")
+    half = max(1, plan.chunk // 2)
+    for start in range(0, len(images), half):
+        yield Killed(tuple(images[start : start + half]), (), plan.states, f"{seed}:{start}")
+
+
+def _sampled(plan: KillPlan, random: Random) -> Iterator[Killed]:
+    """In the order of the list, so that a violation is told of the smallest program drawn."""
+    longer = [program for program in small_programs(plan.steps + 1) if len(program) > plan.steps]
+    chosen = sorted(random.sample(range(len(longer)), min(plan.sampled, len(longer))))
+    geometries = plan.geometries
+    tapes = [
+        Tape((Era(longer[number]),), geometries[place % len(geometries)], LAW)
+        for place, number in enumerate(chosen)
+    ]
+    for start in range(0, len(tapes), plan.chunk):
+        some = tapes[start : start + plan.chunk]
+        yield Killed(tuple(some), (plan.steps + 1,) * len(some))
+
+
+def _random(plan: KillPlan, seed: str, count: int, law: str) -> list[Tape]:
+    return list(random_tapes(Random(seed), count, plan.geometries, law, plan.tape_steps))
+
+
+def _undiced(tape: Tape) -> Tape:
+    """With crashes as kills leave them, and one reopening more, so that closing is killed too."""
+    *first, last = tape.eras
+    eras = [Era(era.program, None if era.crash is None else _bare(era.crash)) for era in first]
+    return msgspec.structs.replace(tape, eras=(*eras, Era((*last.program, Operation(Kind.REOPEN)))))
+
+
+def _bare(crash: Crash) -> Crash:
+    return Crash(crash.sync, crash.before)
+
+
+def _broad(random: Random, count: int) -> Killed:
+    """Values that outgrow their records, and checkpoints: more than a page in one write."""
+    tapes, starts = [], []
+    for _ in range(count):
+        grown = [
+            tuple(
+                Operation(Kind.RMW, random.randrange(2), random.randrange(KEYS_MAX), SIZES - 1)
+                for _ in range(random.randint(24, 40))
+            )
+            for _ in range(2)
+        ]
+        program = (*grown[0], Operation(Kind.CHECKPOINT), *grown[1], Operation(Kind.CHECKPOINT))
+        tapes.append(Tape((Era(program),), "broad", LAW))
+        starts.append(len(grown[0]) + 1)
+    return Killed(tuple(tapes), tuple(starts))

@@ -1,0 +1,45 @@
+"""The bank: all planted bugs, in the order of the matrix, and the control.
+
+Invariants
+  1  names are unique; at most four bugs are in FileDevice, below every disk of ours
+  2  nothing here imports the engine, or a module that does
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..planted import Mutant
+from .boundaries import BOUNDARIES
+from .damage import DAMAGED
+from .durability import DURABILITY
+from .faults import FAULTED
+from .operations import DEVICE, OPERATIONS
+from .prefix import PREFIX
+from .schedule import CONCURRENCY
+
+__all__ = ["BANK", "CONTROL", "Mutant", "find"]
+
+BANK: Final[tuple[Mutant, ...]] = (
+    *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
+    *(*FAULTED, *DAMAGED, *CONCURRENCY),
+)
+
+# An edit that changes nothing: the matrix must say that it survives.
+CONTROL: Final = Mutant(
+    "control-changes-nothing",
+    "none: an edit without a meaning",
+    "powercut.engine.checkpoint.driver",
+    '"""PERSIST acknowledged; nothing is left to do."""',
+    '"""Nothing is left to do."""',
+    "prefix",
+    "LOST_ACK",
+)
+
+
+def find(name: str) -> Mutant:
+    """The planted bug of that name, or the control. Raises KeyError."""
+    for mutant in (*BANK, CONTROL):
+        if mutant.name == name:
+            return mutant
+    raise KeyError(f"no planted bug {name!r}: expected one of {[mutant.name for mutant in BANK]}")

@@ -1,0 +1,186 @@
+"""Planted bugs in what the store makes of a damaged medium: not seen, not told, or not mended.
+
+That a checksum leaves its place out (offset, file, store, life) is not among them: the checksum of an extent
+or of a table stands in what points to it, so no single damage of other bytes would pass for want of a place.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..planted import DAMAGE, Mutant
+
+__all__ = ["DAMAGED"]
+
+DAMAGED: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "root-checksum-not-looked-at",
+        "FASTER C++: index and session metadata are raw structs, read back without a checksum",
+        "powercut.engine.metadata.layout",
+        '    if crc32.iscsi(data[:_CRC_AT]) != int.from_bytes(data[_CRC_AT:], "little"):\n',
+        "    if not any(data):\n",
+        DAMAGE,
+        "REFUSED",
+        DAMAGE,
+    ),
+    Mutant(
+        "root-checksum-leaves-out-the-sequence",
+        "FASTER C# Contexts.cs: the metadata checksum leaves out the next version, the flags, every serial",
+        "powercut.engine.metadata.layout",
+        """    return body + crc32.iscsi(body).to_bytes(4, "little")
+
+
+def decode_root(data: bytes, file: str) -> Root | str:
+    \"\"\"The root, or in a few words why these bytes are none.
+
+    Raises UnsupportedVersionError for a whole record of another format version.
+    \"\"\"
+    if len(data) != ROOT_BYTES:
+        return f"{len(data)} bytes"
+    if crc32.iscsi(data[:_CRC_AT]) != int.from_bytes(data[_CRC_AT:], "little"):
+""",
+        """    return body + crc32.iscsi(body[:32] + body[40:]).to_bytes(4, "little")
+
+
+def decode_root(data: bytes, file: str) -> Root | str:
+    \"\"\"The root, or in a few words why these bytes are none.
+
+    Raises UnsupportedVersionError for a whole record of another format version.
+    \"\"\"
+    if len(data) != ROOT_BYTES:
+        return f"{len(data)} bytes"
+    if crc32.iscsi(data[:32] + data[40:_CRC_AT]) != int.from_bytes(data[_CRC_AT:], "little"):
+""",
+        DAMAGE,
+        "SILENT",
+        DAMAGE,
+    ),
+    Mutant(
+        "older-root-where-one-is-damaged",
+        "FASTER C# GetClosestHybridLogCheckpointInfo: swallows any exception and tries the next token",
+        "powercut.engine.metadata.roots",
+        "        if newest is None or root.sequence > newest.sequence:\n",
+        "        if newest is None or (root.sequence > newest.sequence) != bool(complaints):\n",
+        DAMAGE,
+        "SILENT",
+        DAMAGE,
+    ),
+    Mutant(
+        "damaged-root-not-mended",
+        "powercut's own model of the roots: without the repair at opening two steps lose a store",
+        "powercut.engine.metadata.roots",
+        """                with self._poison.guard(f"syncing {file}"):
+                    self._device.sync(file)
+            self.commit(root)
+""",
+        """                with self._poison.guard(f"syncing {file}"):
+                    self._device.sync(file)
+""",
+        DAMAGE,
+        "OVERLOOKED",
+        DAMAGE,
+    ),
+    Mutant(
+        "missing-root-not-made-again",
+        "none known: a repair that has a rotten copy in mind, and not a missing one",
+        "powercut.engine.checkpoint.recovery",
+        """    for file in ROOT_FILES:
+        if file not in names:
+            device.create(file)
+    if not segments""",
+        "    if not segments",
+        DAMAGE,
+        "REFUSED",
+        DAMAGE,
+    ),
+    Mutant(
+        "table-checksum-not-looked-at",
+        "oxifaster sidecar.rs: a checkpoint whose .crc file is missing passes unverified",
+        "powercut.engine.metadata.tables",
+        """        if found != pointer.crc:
+            raise CorruptionError(TABLE_FILE, pointer.offset, f"CRC-32C {found:08x}", f"{pointer.crc:08x}")
+        return""",
+        "        return",
+        DAMAGE,
+        "SILENT",
+        DAMAGE,
+    ),
+    Mutant(
+        "damaged-table-read-as-no-checkpoint",
+        "oxifaster FasterLog: a bad metadata page is treated as a missing one",
+        "powercut.engine.checkpoint.recovery",
+        """    block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+""",
+        """    try:
+        block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+    except CorruptionError:
+        block, extents = None, []
+""",
+        DAMAGE,
+        "SILENT",
+        DAMAGE,
+    ),
+    Mutant(
+        "extent-checksum-not-looked-at",
+        "FASTER #76: checksums on checkpoint files were asked for, and not on the roadmap",
+        "powercut.engine.log.hybridlog",
+        """    if found != extent.crc:
+        raise CorruptionError(name, offset, f"CRC-32C {found:08x}", f"{extent.crc:08x}")
+    return data
+""",
+        "    return data\n",
+        DAMAGE,
+        "SILENT",
+        DAMAGE,
+    ),
+    Mutant(
+        "checksum-of-the-first-sector",
+        "FASTER C# Contexts.cs: a checksum over the number of sessions, and not over what they hold",
+        "powercut.engine.metadata.layout",
+        "crc32.iscsi(bytes(data)))",
+        "crc32.iscsi(bytes(data)[:512]))",
+        DAMAGE,
+        "SILENT",
+        DAMAGE,
+    ),
+    Mutant(
+        "damaged-extent-read-as-padding",
+        "oxifaster FasterLog: a zero header inside the committed range ended the scan without an error",
+        "powercut.engine.checkpoint.recovery",
+        """        findings.append(Finding(segment_name(segment), offset, extent.length, "rejected"))
+        raise
+""",
+        """        findings.append(Finding(segment_name(segment), offset, extent.length, "rejected"))
+        return bytes(extent.length)
+""",
+        DAMAGE,
+        "SILENT",
+        DAMAGE,
+    ),
+    Mutant(
+        "missing-segment-read-as-empty",
+        "garnet #2159: an index that was cut off without a word",
+        "powercut.engine.log.hybridlog",
+        """        raise CorruptionError(name, offset, "no file", f"{extent.length} bytes") from None
+""",
+        "        return bytes(extent.length)\n",
+        DAMAGE,
+        "SILENT",
+        DAMAGE,
+    ),
+    Mutant(
+        "error-of-a-cold-read-swallowed",
+        "FASTER f8cc6ea7 (#640): the error of a page read was ignored, and garbage used",
+        "powercut.engine.log.hybridlog",
+        """            record = self.load_record(address)
+            if record.key == key and""",
+        """            try:
+                record = self.load_record(address)
+            except CorruptionError:
+                return None
+            if record.key == key and""",
+        DAMAGE,
+        "SILENT",
+        DAMAGE,
+    ),
+)

@@ -1,0 +1,192 @@
+"""Planted bugs in what the store does when a call of the device fails, or does less than it was asked for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..planted import FAULTS, Mutant
+
+__all__ = ["FAULTED"]
+
+_FSYNCGATE: Final = "PostgreSQL before 11.2: a checkpoint whose fsync had failed was tried again, and passed"
+
+FAULTED: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "failed-sync-does-not-poison",
+        _FSYNCGATE,
+        "powercut.engine.poison",
+        '            self.set(f"{what} failed: {error}")\n            raise PoisonedError(',
+        "            raise PoisonedError(",
+        FAULTS,
+        "UNPOISONED",
+        FAULTS,
+    ),
+    Mutant(
+        "failed-sync-tried-again",
+        _FSYNCGATE,
+        "powercut.engine.log.hybridlog",
+        """                with self._poison.guard(f"syncing {name}"):
+                    self._device.sync(name)
+""",
+        """                with self._poison.guard(f"syncing {name}"):
+                    try:
+                        self._device.sync(name)
+                    except OSError:
+                        self._device.sync(name)
+""",
+        FAULTS,
+        "SWALLOWED",
+        FAULTS,
+    ),
+    Mutant(
+        "failed-sync-of-a-root-not-told",
+        "constructed: two copies are thought to be enough, whichever two",
+        "powercut.engine.metadata.roots",
+        "            self._device.sync(file)\n        self._sequences[file] = sequence\n",
+        """            try:
+                self._device.sync(file)
+            except OSError:
+                pass
+        self._sequences[file] = sequence
+""",
+        FAULTS,
+        "SWALLOWED",
+        FAULTS,
+    ),
+    Mutant(
+        "owed-root-failed-and-nobody-asks",
+        "constructed: the write that is owed is waited for, and its error is dropped",
+        "powercut.engine.metadata.roots",
+        """            if owed is not None:
+                owed.result()
+            self._poison.check()
+""",
+        "",
+        FAULTS,
+        "SWALLOWED",
+        FAULTS,
+    ),
+    Mutant(
+        "short-write-taken-for-whole",
+        "constructed: the count that a write returns is not looked at",
+        "powercut.engine.device",
+        "    while at < len(data):\n        count = device.write(",
+        "    while at < len(data) and not at:\n        count = device.write(",
+        "openable",
+        "UNOPENABLE",
+        FAULTS,
+    ),
+    Mutant(
+        "short-read-taken-for-whole",
+        "constructed: the count that a read returns is taken for the end of the file",
+        "powercut.engine.device",
+        "        if count == 0:\n            break\n        at += count\n    return bytes(view[:at])\n",
+        "        at += count\n        break\n    return bytes(view[:at])\n",
+        "openable",
+        "UNOPENABLE",
+        FAULTS,
+    ),
+    Mutant(
+        "full-disk-taken-for-done",
+        "constructed: a flush that the next one is trusted to make good",
+        "powercut.engine.log.hybridlog",
+        "        write_fully(self._device, name, offset, data)\n        if name not in self.unsynced:\n",
+        """        try:
+            write_fully(self._device, name, offset, data)
+        except OSError as error:
+            if error.errno != 28:
+                raise
+        if name not in self.unsynced:
+""",
+        "openable",
+        "UNOPENABLE",
+        FAULTS,
+    ),
+    Mutant(
+        "extent-listed-before-it-is-written",
+        "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
+        "powercut.engine.log.hybridlog",
+        """        write_fully(self._device, name, offset, data)
+        if name not in self.unsynced:
+            self.unsynced.append(name)
+        crc = checksum(data, self._store_id, name, offset, self.life)
+        self.extents.append(Extent(start, length, crc, self.life))
+""",
+        """        crc = checksum(data, self._store_id, name, offset, self.life)
+        self.extents.append(Extent(start, length, crc, self.life))
+        write_fully(self._device, name, offset, data)
+        if name not in self.unsynced:
+            self.unsynced.append(name)
+""",
+        "openable",
+        "UNOPENABLE",
+        FAULTS,
+    ),
+    Mutant(
+        "failed-checkpoint-keeps-its-place",
+        "constructed: a checkpoint that ran out of space stands in the way of all later ones",
+        "powercut.engine.checkpoint.driver",
+        "        except OSError as error:\n            self._rest()\n",
+        "        except OSError as error:\n",
+        "model",
+        "ERROR",
+        FAULTS,
+    ),
+    Mutant(
+        "creation-taken-up-where-it-failed",
+        "powercut's own: a root whose sync had failed read well, and a segment was made beside it",
+        "powercut.engine.checkpoint.recovery",
+        "    if not (read_only or segments) and root.head == NO_BLOCK:\n",
+        "    if reading.newest is None:\n",
+        "openable",
+        "UNOPENABLE",
+        FAULTS,
+    ),
+    Mutant(
+        "error-of-the-device-as-it-came",
+        "powercut's own: opening raised what the operating system raised",
+        "powercut.engine.device",
+        "    except OSError as error:\n        raise DeviceError(error.errno, f",
+        "    except InterruptedError as error:\n        raise DeviceError(error.errno, f",
+        "openable",
+        "UNOPENABLE",
+        FAULTS,
+    ),
+    Mutant(
+        "failed-sync-of-a-root-that-is-mended-not-told",
+        "constructed: what an opening mends is thought to be of no consequence",
+        "powercut.engine.metadata.roots",
+        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+            self._device.sync(file)
+""",
+        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+            try:
+                self._device.sync(file)
+            except OSError:
+                if len({each >> LIFE_SHIFT for each in self._sequences.values()} - {root.life}) < 2:
+                    raise  # Else an opening was cut off before this one.
+""",
+        FAULTS,
+        "SWALLOWED",
+        FAULTS,
+    ),
+    # The run itself goes well: what is wrong shows in a power cut behind the fault alone.
+    Mutant(
+        "root-that-was-written-in-pieces-not-synced",
+        "constructed: what follows a short write is done on another path, and that one ends without the sync",
+        "powercut.engine.metadata.roots",
+        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+            self._device.sync(file)
+""",
+        """            data = encode_root(replace(root, sequence=sequence))
+            taken = self._device.write(file, 0, data)
+            if taken < len(data):
+                write_fully(self._device, file, taken, data[taken:])
+            if taken == len(data) or min(self._sequences.values()) <= root.life << LIFE_SHIFT:
+                self._device.sync(file)  # An opening is done by the book.
+""",
+        "prefix",
+        "LOST_ACK",
+        FAULTS,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Hunts: how a planted bug is looked for, one module a stage."""

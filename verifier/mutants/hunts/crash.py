@@ -1,0 +1,230 @@
+"""The chase: what a child does with a bug planted in it (or with none).
+
+    chase    search programs in size order for a violation of the kind expected; shrink it
+    replay   play one tape; verdict and digest
+
+The order: every program of one step, then two; those with a second life; those around one checkpoint
+taken apart into its steps; those in which pages turn; those in which values outgrow their place; every
+program of three steps; random tapes that grow. Each in all geometries. Those that have the features that
+the bank names for the bug come first, in the same order. So the first kill is nearly minimal.
+
+Invariants
+  1  every crash state of every program is judged: where all prefixes of a program were searched before it
+     in its geometry, those of its last step are all that is left
+  2  nothing here knows which bug is planted, but for the features
+
+Source: small-scope search (Jackson; CrashMonkey's bounded programs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice, product
+from random import Random
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from ...faster.geometries import make_faster
+from ...finders.crashes import Coverage, Finding, search_tape
+from ...finders.kill import judge_files
+from ...finders.recoveries import Recoveries
+from ...reducing.passes import count_operations
+from ...reducing.shrink import shrink
+from ...runs.world import play
+from ...tapes.programs import random_tapes, small_programs
+from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
+from ...verdict import Breach, Violation
+from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, SCHEDULES
+from .contract import judge_device
+from .damage import chase_damage
+from .faults import chase_faults
+from .order import likely_first
+from .schedule import chase_schedules
+
+__all__ = [
+    "answer",
+    "grown_runs",
+    "paged_runs",
+    "search_order",
+    "second_lives",
+    "stepped_runs",
+]
+
+GEOMETRIES: Final = ("colliding", "paired", "tiny")
+SMALL_STEPS: Final = 2
+RANDOM_STEPS: Final = (4, 6, 8, 10, 12, 16, 20)
+RANDOM_TAPES: Final = 60  # Of each length.
+LIMIT: Final = 1024  # Crash states of one crash point.
+SHRINK_RUNS: Final = 6_000
+
+Answer = dict[str, Any]
+Program = tuple[Operation, ...]
+
+
+def answer(request: Answer) -> bytes:
+    """Do what the server was asked; the result as JSON."""
+    if request["task"] == "replay":
+        return msgspec.json.encode(_replay(request))
+    return msgspec.json.encode(_CHASES[request["search"]](request))
+
+
+def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, bool]]:
+    """What is searched, in order, and whether the last step of each is all that is left to judge.
+
+    Tapes that have all features of `around` come first.
+    """
+    small = [(program,) for program in small_programs(SMALL_STEPS + 1) if program]
+    short = [programs for programs in small if len(programs[0]) <= SMALL_STEPS]
+    long = small[len(short) :]
+    middle = chain(second_lives(), stepped_runs(), paged_runs(), grown_runs())
+    given = chain(_in_all_geometries(short), _in_all_geometries(middle), _in_all_geometries(long))
+    closed = {programs[0] for programs in small}
+    for tape, is_likely in likely_first(given, around):
+        is_continued = len(tape.eras) == 1 and tape.eras[0].program in closed
+        yield tape, is_continued and not is_likely
+    random = Random(seed)
+    for steps in RANDOM_STEPS:
+        for tape in random_tapes(random, RANDOM_TAPES, GEOMETRIES, "posix", steps):
+            yield tape, False
+
+
+def _in_all_geometries(runs: Iterable[tuple[Program, ...]]) -> Iterator[Tape]:
+    for programs in runs:
+        eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
+        for geometry in GEOMETRIES:
+            yield Tape(eras, geometry)
+
+
+def second_lives() -> Iterator[tuple[Program, ...]]:
+    """A small program that ends in a checkpoint, a power cut, a little more, and another checkpoint."""
+    large = tuple(Operation(Kind.UPSERT, 0, number, SIZES - 1) for number in (1, 2))
+    for more in ((Operation(Kind.UPSERT),), large):
+        for program in small_programs(SMALL_STEPS):
+            if program and program[-1].kind == Kind.CHECKPOINT:
+                yield (program, (*more, program[-1]))
+
+
+def stepped_runs() -> Iterator[tuple[Program, ...]]:
+    """At most one operation, a checkpoint begun and taken some steps on, an operation, its end.
+
+    And the same with another checkpoint after a power cut. In size order.
+    """
+    one: list[Program] = [(Operation(kind, 0, 0),) for kind in (Kind.UPSERT, Kind.DELETE, Kind.RMW)]
+    one += [(Operation(Kind.UPSERT, 1, 1),)]
+    programs = [
+        (*before, Operation(Kind.START), *[Operation(Kind.STEP)] * steps, *during, Operation(Kind.CHECKPOINT))
+        for before in ((), *one)
+        for steps in range(5)
+        for during in one
+    ]
+    for program in sorted(programs, key=len):
+        yield (program,)
+        yield (program, (Operation(Kind.CHECKPOINT),))
+
+
+def paged_runs() -> Iterator[tuple[Program, ...]]:
+    """A key is written, then so much else that pages turn; then it is used again.
+
+    With and without a checkpoint and a power cut in between. In size order.
+    """
+    upsert, delete = Operation(Kind.UPSERT), Operation(Kind.DELETE)
+    before: list[Program] = [(), (upsert,), (upsert, delete)]
+    after = [Operation(kind) for kind in (Kind.READ, Kind.UPSERT, Kind.RMW, Kind.INSERT, Kind.DELETE)]
+    for count in range(1, 5):
+        turning = tuple(Operation(Kind.UPSERT, 0, 1 + number, SIZES - 1) for number in range(count))
+        for first in before:
+            yield from [((*first, *turning, last),) for last in after]
+            saved = (*first, *turning, Operation(Kind.CHECKPOINT))
+            yield from [(saved, (last,)) for last in after]
+
+
+def grown_runs() -> Iterator[tuple[Program, ...]]:
+    """A value, a small or a larger one, then one or two more, under one key or two. In size order."""
+    values = [Operation(Kind.UPSERT, 0, key, size) for key in (0, 1) for size in (0, 1)]
+    for count in (1, 2):
+        for first in values[:2]:
+            for more in product(values, repeat=count):
+                yield ((first, *more),)
+
+
+def _chase(request: Answer) -> Answer:
+    wanted = Breach[request["breach"]]
+    oracle = request["oracle"]
+    coverage = Coverage()
+    kept: dict[str, Recoveries] = {}
+    others: dict[str, int] = {}
+    order = search_order(request["seed"], request["around"])
+    for tape, is_continued in islice(order, request["programs_max"]):
+        recoveries = kept.setdefault(tape.geometry, Recoveries(make_faster(tape.geometry), tape.law, LIMIT))
+        start = len(tape.eras[0].program) - 1 if is_continued else None
+        seen, finding = search_tape(tape, start_step=start, limit=LIMIT, recoveries=recoveries)
+        coverage.merge(seen)
+        if finding is None:
+            continue
+        if (finding.verdict.oracle, finding.verdict.breach) == (oracle, wanted):
+            return _shrunk(request["bug"], finding, coverage, others)
+        kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
+        others[kind] = others.get(kind, 0) + 1
+    return {"tape": "", "operations": 0, "others": others, **_counts(coverage)}
+
+
+def _shrunk(bug: str, finding: Finding, coverage: Coverage, others: dict[str, int]) -> Answer:
+    tape = shrink(finding.tape, finding.verdict, budget=SHRINK_RUNS)
+    return {
+        "tape": encode_tape(replace(tape, bug=bug)).decode(),
+        "operations": count_operations(tape),
+        "others": others,
+        **_counts(coverage),
+    }
+
+
+def _counts(coverage: Coverage) -> dict[str, int]:
+    return {
+        "programs": coverage.programs,
+        "distinct": coverage.distinct,
+        "checked": coverage.checked,
+    }
+
+
+def _replay(request: Answer) -> Answer:
+    if (judge := _DEVICES.get(request["search"])) is not None:
+        violation, _ = judge()
+        return _told(violation, violation.detail if violation is not None else "ok")
+    run = play(decode_tape(request["tape"].encode()))
+    return _told(run.verdict, run.digest())
+
+
+def _told(verdict: object, digest: str) -> Answer:
+    if isinstance(verdict, Violation):
+        return {"oracle": verdict.oracle, "breach": verdict.breach.name, "digest": digest}
+    return {"oracle": "", "breach": "", "digest": digest}
+
+
+def _hold_device(request: Answer) -> Answer:
+    """Where the device itself is judged, what it does is always the same, and there is no tape."""
+    violation, count = _DEVICES[request["search"]]()
+    wanted = (request["oracle"], request["breach"])
+    found = None if violation is None else (violation.oracle, violation.breach.name)
+    return {
+        "tape": "",
+        "operations": count if found == wanted else 0,
+        "others": {} if violation is None or found == wanted else {f"{found}": 1},
+        "programs": 1,
+        "distinct": 0,
+        "checked": count,
+    }
+
+
+_DEVICES: Final[dict[str, Callable[[], tuple[Violation | None, int]]]] = {
+    CONTRACT: judge_device,
+    KILLS: judge_files,
+}
+_CHASES: Final[dict[str, Callable[[Answer], Answer]]] = {
+    CRASHES: _chase,
+    FAULTS: chase_faults,
+    DAMAGE: chase_damage,
+    SCHEDULES: chase_schedules,
+    **dict.fromkeys(_DEVICES, _hold_device),
+}

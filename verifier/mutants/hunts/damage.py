@@ -1,0 +1,96 @@
+"""The chase among damages: small media in size order, then those of the gate.
+
+Of either, files and pieces come first, closed and open; then a bit of each byte, and every bit of roots and
+tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from powercut.faultfs.faults.rot import Damage
+
+from ...faster.geometries import GEOMETRIES
+from ...finders.crashes import Coverage, Finding
+from ...finders.damage import Sweep
+from ...finders.sites import BITS, MEDIA, bits, sites, while_open
+from ...reducing.passes import count_operations
+from ...reducing.shrink import shrink
+from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, encode_tape
+from ...verdict import Breach, Violation
+
+__all__ = ["chase_damage", "small_media"]
+
+SHRINK_RUNS: Final = 2_000
+
+Answer = dict[str, Any]
+
+
+def small_media() -> Iterator[Tape]:
+    """Few operations each, in size order."""
+    upsert, checkpoint = Operation(Kind.UPSERT), Operation(Kind.CHECKPOINT)
+    large = tuple(Operation(Kind.UPSERT, 0, key, SIZES - 1) for key in range(3))
+    yield MEDIA["created"]
+    yield Tape((Era((upsert, checkpoint)),))
+    yield Tape((Era((*large[:2], checkpoint)),), "long")
+    yield Tape((Era((upsert, checkpoint, upsert, checkpoint), Crash()),))
+    yield Tape((Era((*large, checkpoint)),), "paired")
+
+
+def chase_damage(request: Answer) -> Answer:
+    """Look for the wanted kind; where it was found, and what else was."""
+    wanted = Violation(request["oracle"], Breach[request["breach"]], "")
+    others: dict[str, int] = {}
+    coverage = Coverage()
+    found = None
+    for tapes in (tuple(small_media()), tuple(MEDIA.values())):
+        sweeps = [Sweep(tape) for tape in tapes]
+        for damages in (_pieces, _bits_of_bytes, _every_bit):
+            for sweep in sweeps:
+                found = found or _search(sweep, damages(sweep), wanted, others)
+        for sweep in sweeps:
+            coverage.merge(sweep.coverage)
+        if found is not None:
+            break
+    return _told(request["bug"], found, coverage, others)
+
+
+def _told(bug: str, found: Finding | None, coverage: Coverage, others: dict[str, int]) -> Answer:
+    answer: Answer = {"tape": "", "operations": 0, "others": others}
+    answer |= {"programs": coverage.programs, "distinct": coverage.distinct, "checked": coverage.checked}
+    if found is not None:
+        tape = shrink(found.tape, found.verdict, budget=SHRINK_RUNS)
+        answer["tape"] = encode_tape(replace(tape, bug=bug)).decode()
+        answer["operations"] = max(1, count_operations(tape))  # None at all is a kill too.
+    return answer
+
+
+def _pieces(sweep: Sweep) -> Iterator[Damage]:
+    extent_bytes = GEOMETRIES[sweep.tape.geometry].extent_bytes
+    yield from sites(sweep.content, sweep.past, extent_bytes)
+    yield from while_open(sites(sweep.content, sweep.past, extent_bytes))
+
+
+def _bits_of_bytes(sweep: Sweep) -> Iterator[Damage]:
+    return (bit for bit in _every_bit(sweep) if bit.argument == bit.position % BITS)
+
+
+def _every_bit(sweep: Sweep) -> Iterator[Damage]:
+    return bits(sweep.content, sweep.past)
+
+
+def _search(
+    sweep: Sweep, damages: Iterator[Damage], wanted: Violation, others: dict[str, int]
+) -> Finding | None:
+    while (finding := sweep.run(damages)) is not None:
+        if wanted.is_same_kind(finding.verdict):
+            return finding
+        kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
+        others[kind] = others.get(kind, 0) + 1
+        if sweep.is_unsound:
+            return None  # It fails without any damage.
+        sweep.finding = None
+    return None

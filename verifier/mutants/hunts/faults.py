@@ -1,0 +1,78 @@
+"""The chase among faults: small programs in size order, each with every call struck in every way.
+
+Source: the sweep that the stage `faults` makes, over fewer programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from ...finders.crashes import Coverage, Finding
+from ...finders.faults import PROGRAMS, TEMPLATES, search_again, sweep, torn
+from ...reducing.passes import count_operations
+from ...reducing.shrink import shrink
+from ...tapes.tape import SIZES, Era, Kind, Operation, Tape, encode_tape
+from ...verdict import Breach, Violation
+
+__all__ = ["chase_faults", "programs"]
+
+GEOMETRY: Final = "tiny"
+LAW: Final = "posix"
+LIMIT: Final = 64
+SHRINK_RUNS: Final = 3_000
+
+Answer = dict[str, Any]
+
+
+def programs() -> Iterator[tuple[tuple[Operation, ...], int, tuple[Era, ...]]]:
+    """What is struck, how far the power cuts behind it are searched, and what came before; by cost."""
+    for several in (_small(), [*_paged(), *sorted(PROGRAMS.values(), key=len)]):
+        for limit in (0, LIMIT):
+            yield from ((program, limit, ()) for program in several)
+            yield from (((), limit, torn(sync)) for sync in range(4))
+
+
+def _small() -> list[tuple[Operation, ...]]:
+    upsert, checkpoint, reopen = (Operation(kind) for kind in (Kind.UPSERT, Kind.CHECKPOINT, Kind.REOPEN))
+    saved = (upsert, checkpoint)
+    return [(), (reopen,), saved, (*saved, reopen), (*saved, checkpoint)]
+
+
+def _paged() -> list[tuple[Operation, ...]]:
+    large = tuple(Operation(Kind.UPSERT, 0, key, SIZES - 1) for key in range(4))
+    return [(*large, Operation(Kind.READ)), (*large, Operation(Kind.CHECKPOINT))]
+
+
+def chase_faults(request: Answer) -> Answer:
+    """Look for the wanted kind; where it was found, and what else was."""
+    wanted = Violation(request["oracle"], Breach[request["breach"]], "")
+    coverage, others = Coverage(), dict[str, int]()
+    found = _search(wanted, coverage, others)
+    answer: Answer = {"tape": "", "operations": 0, "others": others}
+    answer |= {"programs": coverage.programs, "distinct": coverage.distinct, "checked": coverage.checked}
+    if found is not None:
+        tape = shrink(found.tape, found.verdict, search=_again, budget=SHRINK_RUNS)
+        answer["tape"] = encode_tape(replace(tape, bug=request["bug"])).decode()
+        answer["operations"] = max(1, count_operations(tape))  # None at all is a kill too.
+    return answer
+
+
+def _search(wanted: Violation, coverage: Coverage, others: dict[str, int]) -> Finding | None:
+    for program, limit, before in programs():
+        for template in TEMPLATES:
+            seen, finding = sweep(program, GEOMETRY, LAW, [template], limit=limit, before=before)
+            coverage.merge(seen)
+            if finding is None:
+                continue
+            if wanted.is_same_kind(finding.verdict):
+                return finding
+            kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
+            others[kind] = others.get(kind, 0) + 1
+    return None
+
+
+def _again(tape: Tape) -> tuple[Tape | None, int]:
+    return search_again(tape, limit=LIMIT)

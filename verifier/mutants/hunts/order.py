@@ -1,0 +1,73 @@
+"""The order of a search: programs that touch what the planted bug touches come first.
+
+    feature   a word for what is in a tape, or for where it is played: a geometry, a setting of sessions
+              side by side, a kind of operation, or one of
+                  lives    it goes on after a power cut
+                  phases   a checkpoint is taken apart into its steps
+                  pages    values so large that pages turn
+                  growth   values that outgrow their place
+
+Of sessions side by side only what runs side by side has a kind, pages or growth.
+
+Invariants
+  1  a hint orders and excludes nothing: what is yielded is a permutation of what was given
+  2  among those that have all the features asked for, and among the rest, the order stays: by size
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ...concurrency.lanes import SESSIONS, split
+from ...concurrency.programs import SETTINGS
+from ...faster.geometries import GEOMETRIES
+from ...tapes.tape import SIZES, Kind, Operation, Tape
+
+__all__ = ["FEATURES", "features", "likely_first"]
+
+LIVES: Final = "lives"
+PHASES: Final = "phases"
+PAGES: Final = "pages"
+GROWTH: Final = "growth"
+_KINDS: Final = {kind: kind.name.lower() for kind in Kind}
+FEATURES: Final = frozenset((LIVES, PHASES, PAGES, GROWTH, *_KINDS.values(), *GEOMETRIES, *SETTINGS))
+_SETTING_OF: Final = {setting: name for name, setting in SETTINGS.items()}
+
+
+def features(tape: Tape) -> set[str]:
+    """What is in the tape."""
+    found = {tape.geometry}
+    if tape.subject == SESSIONS:
+        before, operations = split(tape.eras[-1].program)
+        found.add(_SETTING_OF.get(tuple(before), ""))
+    else:
+        operations = [operation for era in tape.eras for operation in era.program]
+    if len(tape.eras) > 1:
+        found.add(LIVES)
+    found.update(word for operation in operations for word in _words(operation))
+    return found & FEATURES
+
+
+def _words(operation: Operation) -> Iterator[str]:
+    kind = Kind(operation.kind)
+    yield _KINDS[kind]
+    if kind is Kind.START:
+        yield PHASES
+    elif kind < Kind.CHECKPOINT and operation.size:
+        yield PAGES if operation.size == SIZES - 1 else GROWTH
+
+
+def likely_first(tapes: Iterable[Tape], wanted: Iterable[str]) -> Iterator[tuple[Tape, bool]]:
+    """The tapes with whether they have all that is wanted; those that have come first."""
+    asked = frozenset(wanted)
+    if not asked:
+        yield from ((tape, False) for tape in tapes)
+        return
+    rest: list[Tape] = []
+    for tape in tapes:
+        if asked <= features(tape):
+            yield tape, True
+        else:
+            rest.append(tape)
+    yield from ((tape, False) for tape in rest)

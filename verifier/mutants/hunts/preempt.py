@@ -1,0 +1,26 @@
+"""What the chase among schedules looks through: how many of each program, and what counts of a find.
+
+    0   every small program, one session alone first, under its default schedule
+    1   every one with two sessions, where pages turn first, under schedules of one preemption
+    2   two sessions where a page turns, or a checkpoint runs, under schedules of two
+
+The bank says whether 1 or 2 are tried after 0, `interleavings` which programs those are.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...concurrency.lanes import FAR_LANE, lanes_of, split
+from ...concurrency.programs import hunted_tapes as programs
+from ...tapes.tape import Tape
+
+__all__ = ["SCHEDULES_MAX", "count_beside", "programs"]
+
+SCHEDULES_MAX: Final = (1, 400, 30_000)  # Of one program, by preemptions.
+
+
+def count_beside(tape: Tape) -> tuple[int, int]:
+    """(operations side by side, sessions that issue them)."""
+    _, beside = split(tape.eras[-1].program)
+    return len(beside), sum(lane != FAR_LANE for lane in lanes_of(beside))

@@ -1,0 +1,1 @@
+"""Oracles: they read what a run left and say Ok, a violation, or unknown."""

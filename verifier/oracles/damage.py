@@ -1,0 +1,176 @@
+"""Decay: the damage that came to a medium, and what the store may say and do from then on.
+
+    refused     the store names what is wrong, and stops there; nothing more is asked of it
+    corrected   all content is right, and what was damaged has been written anew
+    harmless    all content is right, and nothing has read what was damaged
+
+Each run ends in one of these, or in a violation by the oracle `damage`:
+
+    SILENT      something else than the model's content, results or serials, and no typed error
+    REFUSED     one copy of the root was damaged, and the store does not open with the others
+    OVERLOOKED  the damaged bytes were read, no error was raised, and they stand there still
+    ERROR       an error of another kind, or one that names another file
+
+Operations past the newest checkpoint are not lost by damage; they are lost by every ending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from powercut.engine import CheckpointError, CorruptionError, DeviceError, InvariantError, PoisonedError
+from powercut.faultfs import EventKind, FaultDevice, Trace
+from powercut.faultfs.faults.rot import (
+    OPEN,
+    Changes,
+    Damage,
+    How,
+    Past,
+    Span,
+    changes,
+    describe,
+    spans,
+    versions,
+)
+
+from ..spec.model import Issued, replay
+from ..verdict import OK, Breach, Verdict, Violation
+
+__all__ = ["CORRECTED", "HARMLESS", "REFUSED", "Decay"]
+
+CORRECTED: Final = "corrected"
+HARMLESS: Final = "harmless"
+REFUSED: Final = "refused"
+COPIES: Final = "root-"  # Files of which one may be lost without a word: the others hold the same.
+LABEL: Final = "ROT"
+ORACLE: Final = "damage"
+# Of a store whose files are taken away under it.
+_BESIDE: Final = (DeviceError, PoisonedError, CheckpointError)
+
+
+class Decay:
+    """What came to the medium of one run; nothing at first."""
+
+    def __init__(self, past: Past | None = None) -> None:
+        self.told = ""  # The damage in words.
+        self.refusal = ""  # The error that the run ended in.
+        self.spans: list[Span] = []
+        self.outcome = HARMLESS
+        self.older_refused = False  # The newest checkpoint opened, and an older one did not.
+        self._past = past  # Known already, or made of the traces.
+        self._traces: list[Trace] = []
+        self._damage = Damage()
+        self._files: frozenset[str] = frozenset()
+        self._since = 0
+
+    @property
+    def is_struck(self) -> bool:
+        """Whether anything was changed."""
+        return bool(self.told)
+
+    def cut(self, ended: Trace) -> None:
+        """The power went; the run goes on with another device."""
+        self._traces.append(ended)
+        self.spans = []  # Survivors are laid over what was damaged: no telling any more what was read.
+
+    def strike(self, device: FaultDevice, damage: Damage) -> None:
+        """Damage what is on the device, and make that durable, as if the medium had done it.
+
+        Once in a run: a store is not promised to survive more.
+        """
+        if self.is_struck or damage.how == How.NONE:
+            return
+        content = device.image().content()
+        if self._past is None:
+            self._past = versions([*self._traces, device.trace])
+        changed = changes(damage, content, self._past)
+        if not changed:
+            return
+        self._damage = damage
+        self.spans = spans(content, changed)
+        self._files = frozenset(changed)
+        self.told = describe(damage, self.spans)
+        before, device.label = device.label, LABEL
+        _put(device, content, changed)
+        device.label = before
+        self._since = len(device.trace)
+
+    # -- oracles -----------------------------------------------------------------------------------
+
+    def judge(self, verdict: Verdict) -> Verdict:
+        """What an objection of another oracle amounts to."""
+        if not self.is_struck or not isinstance(verdict, Violation) or verdict.oracle == ORACLE:
+            return verdict
+        return self._object(Breach.SILENT, f"{verdict.oracle}: {verdict.breach.value}: {verdict.detail}")
+
+    def hear(self, error: Exception) -> Verdict:
+        """Whether the store may end in this error."""
+        self.refusal = what = f"{type(error).__name__}: {error}"
+        self.outcome = REFUSED
+        files = self._files
+        if self._damage.moment == OPEN and isinstance(error, _BESIDE):
+            return OK
+        if all(name.startswith(COPIES) for name in files):
+            return self._object(Breach.REFUSED, what)
+        if isinstance(error, InvariantError):
+            return self._object(Breach.BROKEN_INVARIANT, what)
+        if not isinstance(error, CorruptionError) or error.file not in files:
+            return self._object(Breach.ERROR, what)
+        return OK
+
+    def rest(self, device: FaultDevice, subject: Any, history: list[Issued]) -> Verdict:
+        """After a close: whether what is still damaged was read all the same, and what older ones hold."""
+        if not self.is_struck:
+            return OK
+        events = device.trace.events[self._since :]
+        before = len(self.spans)
+        self.spans = [span for span in self.spans if not _is_touched(span, EventKind.WRITE, events)]
+        read = [span for span in self.spans if _is_touched(span, EventKind.READ, events)]
+        if read:
+            return self._object(Breach.OVERLOOKED, f"{read[0].name} at byte {read[0].start}")
+        if len(self.spans) < before:
+            self.outcome = CORRECTED
+        verdict = self._judge_older(device, subject, history)
+        self._since = len(device.trace)  # What an older one reads, it refuses or holds.
+        return verdict
+
+    def _object(self, breach: Breach, what: str) -> Violation:
+        return Violation(ORACLE, breach, f"{what}; {self.told}")
+
+    # -- older checkpoints ---------------------------------------------------------------------------
+
+    def _judge_older(self, device: FaultDevice, subject: Any, history: list[Issued]) -> Verdict:
+        """Whether each older checkpoint that a closed subject lists holds what it held, or is refused."""
+        if not hasattr(subject, "read_older"):
+            return OK
+        try:
+            for version, bound, content in subject.read_older(device):
+                if content != replay(history, bound):
+                    found = f"checkpoint {tuple(version)} holds something else than {dict(bound)}"
+                    return self._object(Breach.SILENT, found)
+        except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
+            outcome, refusal = self.outcome, self.refusal  # Of the newest, which did open.
+            verdict = self.hear(error)
+            self.outcome, self.refusal = outcome, refusal
+            self.older_refused = True
+            return verdict
+        return OK
+
+
+def _put(device: FaultDevice, content: Mapping[str, bytes], changed: Changes) -> None:
+    for name, data in changed.items():
+        if data is None:
+            device.remove(name)
+            continue
+        if name not in content:
+            device.create(name)
+        if len(data) < len(content.get(name, b"")):
+            device.truncate(name, len(data))
+        device.write(name, 0, data)
+        device.sync(name)
+    device.sync_names()
+
+
+def _is_touched(span: Span, kind: EventKind, events: list[Any]) -> bool:
+    return any(e.kind is kind and span.meets(e.name, e.offset, e.size) for e in events)

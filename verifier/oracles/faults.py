@@ -1,0 +1,203 @@
+"""Doubts: what a run may and may not do once a fault of its plan has fired.
+
+    excused     an EngineError of a call in which a fault fired that an error may answer; PoisonedError once
+                the store is poisoned; any EngineError once the medium is damaged; never an InvariantError
+    in doubt    an operation that raised has its effect or none: the content then must be one of the two, and
+                from there on there is one model again. Where nothing can be read, the next recovery must
+                give one of the two
+    poisoned    after a sync that was told to have failed, and after any PoisonedError, every entry says so
+    owed        what was acknowledged, at a power cut as on a clean reopening; after a sync that lied and a
+                power cut, what was acknowledged before it
+
+The kinds of fault, by what may come of them:
+
+    told        error, full disk, failed sync: the call raises, and nothing is lost
+    borne       short transfer, delay: nobody may notice
+    damaging    rot, lost, misdirected, stale, and lying syncs after a power cut: every content that is shown
+                is right, or the store refuses with a typed error; an older state, silently, is allowed only
+                after a lying sync and a power cut, or more damages than one: no store can see these
+
+Invariants
+  1  what is excused depends on the trace alone, so a tape is judged as the search was
+  2  without a fault nothing is excused
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+
+from powercut.engine import EngineError, InvariantError, PoisonedError
+from powercut.faultfs import Effect, EventKind, FaultDevice, Image, Plan, PlannedDevice, Trace
+
+from ..spec.model import Issued, apply
+from ..spec.subject import Bound
+from ..tapes.tape import Kind
+from ..verdict import OK, Breach, Verdict, Violation
+from .prefix import judge_recovery
+
+__all__ = ["Doubts", "Firings", "settle", "without_effect"]
+
+ORACLE: Final = "faults"
+_LYING: Final = frozenset({Effect.LATE, Effect.LYING})
+_DAMAGING: Final = frozenset({Effect.ROT, Effect.LOST, Effect.MISDIRECTED, Effect.STALE})
+_TRANSIENT: Final = frozenset({Effect.STALE})  # Not of the medium: a later opening is not excused.
+_FAILED_SYNCS: Final = frozenset({Effect.KEPT, Effect.REVERTED})
+_SYNCS: Final = frozenset({"SYNC", "SYNC_NAMES", "DATASYNC"})
+_TOLD: Final = frozenset({Effect.ERROR, Effect.FULL}) | _FAILED_SYNCS
+
+_Fired = tuple[int, Effect, str]  # Index into the trace, what, and the kind of call that was struck.
+
+
+class Firings:
+    """The faults that have fired in a trace, looked through once."""
+
+    def __init__(self, trace: Trace, start: int = 0) -> None:
+        self._end = len(trace)
+        self.all: list[_Fired] = [
+            (index, Effect(event.size), event.target)
+            for index, event in enumerate(trace.events[start:], start)
+            if event.kind is EventKind.FAULT
+        ]
+        self._damages = [index for index, effect, _ in self.all if effect in _DAMAGING]
+
+    @property
+    def lied_at(self) -> int:
+        """The index of the first sync that lied; past the end if none did."""
+        return next((index for index, effect, _ in self.all if effect in _LYING), self._end)
+
+    @property
+    def damaged_at(self) -> int:
+        """The index at which a power cut may first find damage; past the end if there is none."""
+        of_medium = (_DAMAGING | _LYING) - _TRANSIENT
+        return next((index for index, effect, _ in self.all if effect in of_medium), self._end)
+
+    def owed_at(self, index: int, *, is_cut: bool) -> int:
+        """Up to which index what was acknowledged is owed to who opens the device at `index`.
+
+        Nothing is after a second damage: one is what a store is built to see. After a sync that lied, and a
+        power cut, what came before it.
+        """
+        if len(self._damages) > 1 and self._damages[1] < index:
+            return -1
+        return min(index, self.lied_at) if is_cut else index
+
+
+class Doubts:
+    """What is excused, in doubt and owed in one run. Of a run without faults, nothing."""
+
+    def __init__(self, *, has_faults: bool = False) -> None:
+        self.has_faults = has_faults
+        self.is_poisoned = False
+        self.is_damaged = False
+        self.is_damaged_before = False  # Already when this stretch of the run began.
+        self.unresolved: Issued | None = None
+        self._start = 0
+        self._trace = Trace()
+        self.plan = Plan()
+
+    # -- the device ----------------------------------------------------------------------------------
+
+    def disk(self, image: Image | None = None) -> FaultDevice:
+        """The device of the next stretch of the run."""
+        return PlannedDevice(image) if self.has_faults else FaultDevice(image)
+
+    def arm(self, device: FaultDevice, digits: Sequence[int]) -> None:
+        """From now on the device has this plan."""
+        if isinstance(device, PlannedDevice):
+            device.plan = self.plan = Plan.of(digits)
+
+    @contextmanager
+    def unharmed(self) -> Iterator[None]:
+        """Inside, no fault strikes: the oracles look."""
+        self.plan.is_on, before = False, self.plan.is_on
+        try:
+            yield
+        finally:
+            self.plan.is_on = before
+
+    # -- one call --------------------------------------------------------------------------------------
+
+    def begin(self, trace: Trace) -> None:
+        """A call of the store begins."""
+        self._trace, self._start = trace, len(trace)
+
+    def reopen(self, trace: Trace) -> None:
+        """The store is opened: what was poisoned was the one before."""
+        self.begin(trace)
+        self.is_poisoned = False
+
+    def excuses(self, error: Exception) -> bool:
+        """Whether the call that began may end in this error; a poisoned store is known from here on."""
+        if not self.has_faults or not isinstance(error, EngineError) or isinstance(error, InvariantError):
+            return False
+        effects = self._look()
+        was_poisoned = self.is_poisoned
+        self.is_poisoned |= isinstance(error, PoisonedError)
+        if was_poisoned:
+            return isinstance(error, PoisonedError)
+        return self.is_damaged or bool(effects & _TOLD)
+
+    def judge_return(self, *, is_entry: bool) -> Verdict:
+        """The call that began has returned: whether it may have."""
+        if not self.has_faults:
+            return OK
+        was_poisoned = self.is_poisoned
+        self._look()
+        if was_poisoned and is_entry:
+            return Violation(ORACLE, Breach.UNPOISONED, "after a failed sync the store takes another call")
+        if self.is_poisoned and not was_poisoned:
+            return Violation(ORACLE, Breach.SWALLOWED, "a sync failed and the call that wanted it returned")
+        return OK
+
+    def _look(self) -> set[Effect]:
+        """What has fired in this call; what follows from it for all later ones."""
+        effects = set()
+        for _, effect, call in Firings(self._trace, self._start).all:
+            effects.add(effect)
+            self.is_damaged |= effect in _DAMAGING
+            is_failed_sync = effect in _FAILED_SYNCS or (effect is Effect.ERROR and call in _SYNCS)
+            self.is_poisoned |= is_failed_sync
+        return effects
+
+    # -- what is in doubt --------------------------------------------------------------------------------
+
+    def judge_recovery(
+        self, history: list[Issued], acked: Bound, recovered: Bound | None, content: dict[bytes, bytes]
+    ) -> tuple[Verdict, list[Issued]]:
+        """The prefix oracle, an operation in doubt either way; and the history as it turned out."""
+        verdict = judge_recovery(history, acked, recovered, content)
+        if verdict == OK or self.unresolved is None:
+            return verdict, history
+        doubtful = self.unresolved
+        other = [without_effect(each) if each == doubtful else each for each in history]
+        if judge_recovery(other, acked, recovered, content) == OK:
+            return OK, other
+        return verdict, history
+
+    def owed_at(self, trace: Trace) -> int:
+        """Up to which index what was acknowledged is owed to a store that opens the device as it is."""
+        return Firings(trace).owed_at(len(trace), is_cut=False) if self.has_faults else len(trace)
+
+    def cut(self, trace: Trace, index: int) -> int:
+        """The power goes at `index`; up to which index what was acknowledged is owed."""
+        firings = Firings(trace)
+        self.is_damaged |= firings.damaged_at < index
+        self.is_damaged_before = self.is_damaged
+        return firings.owed_at(index, is_cut=True)
+
+
+def without_effect(issued: Issued) -> Issued:
+    """An operation that takes the same serial and changes nothing."""
+    return replace(issued, kind=Kind.READ)
+
+
+def settle(issued: Issued, content: dict[bytes, bytes], before: dict[bytes, bytes]) -> Issued | None:
+    """The operation as it went, by the content that is there after it raised; None if by neither."""
+    if content == before:
+        return without_effect(issued)
+    after = dict(before)
+    apply(after, issued)
+    return issued if content == after else None

@@ -1,0 +1,1 @@
+"""The smallest tape of a violation, and the smallest mend of it."""

@@ -1,0 +1,189 @@
+"""The shrinker: the smallest tape that still shows the same kind of violation.
+
+Two ways to try a smaller tape: play it as it is; or, since dropping an operation moves the device
+calls under a crash, search all crash states of its program again. The second is dear, so it comes
+only where the first has ended.
+
+Invariants
+  1  the result shows the same oracle and the same breach as the tape that was given
+  2  every tape that is taken weighs less than the one before, so shrinking ends
+  3  unless the budget is spent, the result is 1-minimal: no era, crash, operation or digit can go alone
+  4  the budget counts runs and not seconds: equal tapes shrink to equal tapes
+
+It knows nothing of the store: a run is whatever `run` says, a search whatever `search` says.
+Source: delta debugging (Zeller and Hildebrandt, 2002); the order by weight is Hypothesis's idea.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+from ..concurrency.lanes import SESSIONS
+from ..concurrency.programs import search_lanes
+from ..concurrency.schedule import Bounded
+from ..finders.crashes import search_tape
+from ..finders.damage import search_damage
+from ..finders.faults import search_again
+from ..runs.world import play
+from ..spec.subject import MakeStore
+from ..tapes.tape import Tape
+from ..verdict import Verdict, Violation
+from .passes import (
+    count_operations,
+    milder_crashes,
+    milder_damages,
+    open_ended,
+    simpler_operations,
+    weigh,
+    whole_checkpoints,
+    without,
+    without_eras,
+    without_names,
+)
+
+__all__ = ["BUDGET", "Judged", "Search", "searching", "shrink"]
+
+BUDGET: Final = 20_000  # Runs: a few seconds of a store in its smallest geometry.
+STATES_MAX: Final = 1024  # Of one crash point, where a program is searched again.
+PREEMPTIONS: Final = 2
+SCHEDULES_MAX: Final = 500  # Of one program.
+
+
+class Judged(Protocol):
+    """What a run is to the shrinker."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+
+# A tape of the same programs that shows a violation, if one was found; and how many runs it took.
+Search = Callable[[Tape], tuple[Tape | None, int]]
+
+
+def shrink(
+    tape: Tape,
+    verdict: Violation,
+    run: Callable[[Tape], Judged] = play,
+    search: Search | None = None,
+    budget: int = BUDGET,
+) -> Tape:
+    """The smallest tape found that `run` gives a verdict of the same kind as `verdict`.
+
+    A tape that does not show that kind is handed back as it is.
+    """
+    search = searching() if search is None and run is play else search
+    descent = _Descent(tape, verdict, run, search, budget)
+    descent.go()
+    return descent.best
+
+
+def searching(make_store: MakeStore | None = None) -> Search:
+    """The search of every crash state of a tape's programs, with this maker of stores; where sessions run
+    side by side, of its schedules of few preemptions; where the medium is damaged, of every like damage;
+    where calls are struck, of the same fault at every call."""
+
+    def search(tape: Tape) -> tuple[Tape | None, int]:
+        if tape.subject == SESSIONS:
+            seen = search_lanes(tape, [Bounded(PREEMPTIONS, SCHEDULES_MAX)], SCHEDULES_MAX)
+            return seen.tape, seen.exploration.schedules
+        if any(era.faults for era in tape.eras):
+            return search_again(tape, make_store=make_store)
+        if any(era.damage for era in tape.eras):
+            return search_damage(tape, make_store)
+        coverage, finding = search_tape(tape, limit=STATES_MAX, make_store=make_store)
+        return (finding.tape if finding is not None else None), 1 + coverage.checked
+
+    return search
+
+
+class _Descent:
+    """One shrinking: the best tape so far, and what is left of the budget."""
+
+    def __init__(
+        self,
+        tape: Tape,
+        verdict: Violation,
+        run: Callable[[Tape], Judged],
+        search: Search | None,
+        budget: int,
+    ) -> None:
+        self.best = tape
+        self.verdict = verdict
+        self.run = run
+        self.search = search
+        self.budget = budget
+        self._played: set[Tape] = set()
+        self._searched: set[Tape] = set()
+
+    def go(self) -> None:
+        """Apply every pass until none of them helps."""
+        if not self._is_same(self.best):
+            return
+        attempts = [self.replays] if self.search is None else [self.replays, self.recurs]
+        while any(self._helps(attempt) for attempt in attempts):
+            pass
+
+    def _helps(self, attempt: Callable[[Tape], bool]) -> bool:
+        """All passes with one way of trying; whether any of them helped."""
+        before = self.best
+        self._take_first(without_eras, attempt)
+        self._take_first(without_names, attempt)
+        self._drop_operations(attempt)
+        self._take_first(whole_checkpoints, attempt)
+        self._take_first(simpler_operations, attempt)
+        if attempt == self.replays:
+            self._take_first(milder_crashes, attempt)  # A search chooses its own crash, and its own site.
+            self._take_first(milder_damages, attempt)
+        return self.best != before
+
+    # -- trying ------------------------------------------------------------------------------------
+
+    def replays(self, candidate: Tape) -> bool:
+        """Take the candidate if it shows the same kind as it is."""
+        if candidate in self._played or not self._is_smaller(candidate):
+            return False
+        self._played.add(candidate)
+        if not self._is_same(candidate):
+            return False
+        self.best = candidate
+        return True
+
+    def recurs(self, candidate: Tape) -> bool:
+        """Take the candidate, under whichever crash, if its programs can still show the same kind."""
+        assert self.search is not None
+        opened = open_ended(candidate)
+        if opened in self._searched or not self._is_smaller(candidate):
+            return False
+        self._searched.add(opened)
+        found, runs = self.search(opened)
+        self.budget -= runs
+        return found is not None and self.replays(found)
+
+    def _is_smaller(self, candidate: Tape) -> bool:
+        return self.budget > 0 and weigh(candidate) < weigh(self.best)
+
+    def _is_same(self, candidate: Tape) -> bool:
+        self.budget -= 1
+        return self.verdict.is_same_kind(self.run(candidate).verdict)
+
+    # -- passes ------------------------------------------------------------------------------------
+
+    def _take_first(
+        self, candidates: Callable[[Tape], Iterator[Tape]], attempt: Callable[[Tape], bool]
+    ) -> None:
+        """Take candidates of the best tape until none of them is taken."""
+        while any(attempt(candidate) for candidate in candidates(self.best)):
+            pass
+
+    def _drop_operations(self, attempt: Callable[[Tape], bool]) -> None:
+        """Chunks from the end, halving down to single operations."""
+        size = max(1, count_operations(self.best) // 2)
+        while True:
+            stop = count_operations(self.best)
+            while stop > 0:
+                attempt(without(self.best, max(0, stop - size), stop))
+                stop -= size
+            if size == 1:
+                return
+            size //= 2

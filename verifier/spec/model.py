@@ -1,0 +1,144 @@
+"""The reference: a dict, and what a prefix of every session means for it.
+
+Values are stamped: an upsert writes (session, serial), a read-modify-write appends its own stamp,
+so a value says exactly which operations are in it. After STAMPS_MAX stamps a key starts afresh.
+
+Semantics
+  stamp            session.serial, and a quote for each recovery before it: a serial that a power cut
+                   took back is issued again, and its value must not pass for the one that was lost
+  apply(issued)    the effect and the result of one operation on the dict
+  recover(bounds)  the dict after exactly the first bounds[s] operations of each session s, in the
+                   order in which they were issued; operations beyond are forgotten for good
+
+Source: CPR's guarantee (Prasaad et al., SIGMOD 2019): exactly 1..N(s) of every session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ..tapes.tape import Kind, Operation
+
+__all__ = [
+    "STAMPS_MAX",
+    "Issued",
+    "Model",
+    "Result",
+    "apply",
+    "issue",
+    "longest_cut",
+    "replay",
+    "session_name",
+]
+
+STAMPS_MAX: Final = 128
+_PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
+
+Result = bytes | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An operation as a session issues it: with its serial, its key and its stamp."""
+
+    kind: Kind
+    session: int
+    serial: int
+    key: bytes
+    stamp: bytes
+    padding: bytes
+
+    @property
+    def value(self) -> bytes:
+        """What UPSERT and INSERT write."""
+        return self.stamp + self.padding
+
+    def appended(self, old: bytes | None) -> bytes:
+        """What RMW makes of the old value."""
+        stamps = (old or b"").rstrip(b".")
+        if stamps.count(b";") >= STAMPS_MAX:
+            stamps = b""
+        return stamps + self.stamp + self.padding
+
+
+def session_name(session: int) -> str:
+    """The name under which session number `session` runs."""
+    return f"s{session}"
+
+
+def issue(operation: Operation, serial: int, recoveries: int = 0) -> Issued:
+    """The operation as session `operation.session` issues it with `serial`."""
+    stamp = b"%d.%d%b;" % (operation.session, serial, b"'" * recoveries)
+    # One size more: two words, and whose they are stands in both, so that a torn value shows.
+    padding = _PADDING[operation.size] if operation.size < len(_PADDING) else b"...." + stamp
+    key = b"key-%d" % operation.key
+    return Issued(Kind(operation.kind), operation.session, serial, key, stamp, padding)
+
+
+def apply(content: dict[bytes, bytes], issued: Issued) -> Result:
+    """Carry one operation out on the dict; what it should return."""
+    key, kind = issued.key, issued.kind
+    if kind is Kind.READ:
+        return content.get(key)
+    if kind is Kind.UPSERT:
+        content[key] = issued.value
+        return None
+    if kind is Kind.RMW:
+        content[key] = issued.appended(content.get(key))
+        return content[key]
+    if kind is Kind.INSERT:
+        is_new = key not in content
+        content.setdefault(key, issued.value)
+        return is_new
+    assert kind is Kind.DELETE
+    return content.pop(key, None) is not None
+
+
+def replay(history: list[Issued], bounds: Mapping[int, int]) -> dict[bytes, bytes]:
+    """The dict after exactly the first bounds[s] operations of each session; none where absent."""
+    content: dict[bytes, bytes] = {}
+    for issued in history:
+        if issued.serial <= bounds.get(issued.session, 0):
+            apply(content, issued)
+    return content
+
+
+def longest_cut(history: list[Issued], content: dict[bytes, bytes]) -> int:
+    """How long the longest prefix is, in issue order, that explains the content."""
+    for count in range(len(history), -1, -1):
+        candidate: dict[bytes, bytes] = {}
+        for issued in history[:count]:
+            apply(candidate, issued)
+        if candidate == content:
+            return count
+    return 0
+
+
+class Model:
+    """The reference store: its content now, and every operation that is still in effect."""
+
+    def __init__(self) -> None:
+        self.content: dict[bytes, bytes] = {}
+        self.history: list[Issued] = []
+        self.issued: dict[int, int] = {}
+        self.recoveries = 0
+
+    def next(self, operation: Operation) -> Issued:
+        """The operation with its session's next serial."""
+        serial = self.issued.get(operation.session, 0) + 1
+        return issue(operation, serial, self.recoveries)
+
+    def apply(self, issued: Issued) -> Result:
+        """Carry it out; what it should return."""
+        self.issued[issued.session] = issued.serial
+        self.history.append(issued)
+        return apply(self.content, issued)
+
+    def recover(self, bounds: Mapping[int, int]) -> None:
+        """Go back to the prefix `bounds`."""
+        self.recoveries += bool(self.history)  # Nothing was issued: there is nothing to tell apart.
+        self.history = [each for each in self.history if each.serial <= bounds.get(each.session, 0)]
+        self.content = replay(self.history, bounds)
+        self.issued = {session: serial for session, serial in bounds.items() if serial}

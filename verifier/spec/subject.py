@@ -1,0 +1,176 @@
+"""Subjects: what can be put on the bench, behind one small protocol.
+
+A subject lives on a Device. The bench gives it operations, asks it to make them durable, takes
+its power away, and makes another one from what is left.
+
+    make_store(device) -> Subject      opens, creating or recovering; raising means: cannot open
+
+`checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
+session; a number counts operations in the order in which they were given, whoever gave them, reads
+included; None stands for all of them.
+`recovered`, if the subject has it, names the cut it came back to in the same terms; without it the
+bench looks for any cut between what was acknowledged and what was issued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from powercut.engine import CheckpointTicket, FasterKv, Runtime, Session, Settings, Version
+from powercut.faultfs import FaultDevice
+
+from ..tapes.tape import Kind
+from .model import Issued, Result, session_name
+
+__all__ = ["Bound", "FasterSubject", "MakeStore", "Subject"]
+
+Bound = Mapping[int, int] | int
+
+
+class Subject(Protocol):
+    """A store under test."""
+
+    def apply(self, issued: Issued) -> Result:
+        """Carry the operation out; its result, as the reference dict would give it."""
+
+    def checkpoint(self) -> Bound | None:
+        """Make what was done durable; which operations are durable now, None for all that were given."""
+
+    def read_all(self) -> dict[bytes, bytes]:
+        """Every live key with its value."""
+
+    def close(self) -> None:
+        """Close without making more durable."""
+
+
+MakeStore = Callable[[FaultDevice], Subject]
+
+
+class FasterSubject:
+    """FasterKv on the bench; also steps checkpoints, and names the cut it recovered to."""
+
+    def __init__(
+        self, device: FaultDevice, settings: Settings, runtime: Runtime, kernels: str | None = None
+    ) -> None:
+        self.store = FasterKv.open(
+            device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
+        )
+        device.label = self._label
+        self._runtime = runtime
+        self._sessions: dict[int, Session] = {}
+        self._ticket: CheckpointTicket | None = None
+        self._at_opening = _bound(self.store.serials())
+
+    def _label(self) -> str:
+        phase = self.store.entering
+        return "" if phase is None else phase.name
+
+    def open_session(self, number: int) -> Session:
+        """The session of that number, opened if it is not."""
+        if number not in self._sessions:
+            self._sessions[number] = self.store.session(session_name(number))
+        return self._sessions[number]
+
+    def resume_session(self, number: int) -> Session:
+        """A closed session of that number, taken up again."""
+        self._sessions[number] = self.store.resume_session(session_name(number))
+        return self._sessions[number]
+
+    def apply(self, issued: Issued) -> Result:
+        session = self._sessions.get(issued.session) or self.open_session(issued.session)
+        kind, key = issued.kind, issued.key
+        if kind is Kind.READ:
+            return session.read(key)
+        if kind is Kind.UPSERT:
+            session.upsert(key, issued.value)
+            return None
+        if kind is Kind.RMW:
+            return session.rmw(key, issued.appended)
+        if kind is Kind.INSERT:
+            return session.insert(key, issued.value)
+        return session.delete(key)
+
+    def checkpoint(self) -> dict[int, int]:
+        """A whole checkpoint; one that was started is driven to its end in its place."""
+        ticket = self._ticket or self.store.start_checkpoint()
+        self._ticket = None
+        return _bound(ticket.result().serials)
+
+    @property
+    def is_checkpointing(self) -> bool:
+        """Whether a checkpoint is under way."""
+        return self._ticket is not None
+
+    def start(self) -> None:
+        """Begin a checkpoint, unless one is under way."""
+        if self._ticket is None:
+            self._ticket = self.store.start_checkpoint()
+
+    def step(self) -> Bound | None:
+        """Take the checkpoint one phase on; its bound once it is acknowledged."""
+        if self._ticket is None:
+            return None
+        before = self.store.newest
+        ticket, self._ticket = self._ticket, None  # What raises has ended.
+        if not ticket.advance():
+            self._ticket = ticket
+        newest = self.store.newest
+        return None if newest is None or newest is before else _bound(newest.serials)
+
+    def recovered(self) -> Mapping[int, int]:
+        """The serials at opening."""
+        return self._at_opening
+
+    def serials(self) -> Mapping[int, int]:
+        """The serials that the sessions report now."""
+        return {number: session.serial for number, session in self._sessions.items()}
+
+    def read_all(self) -> dict[bytes, bytes]:
+        return dict(self.store.items())
+
+    def check(self) -> None:
+        """The engine's own audit."""
+        self.store.check()
+
+    def probe(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        """What operations read under these keys: the kernels' road, where `read_all` takes the audit's."""
+        session = self.store.session("probe")
+        found = {key: session.read(key) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def truncate(self) -> None:
+        """Drop the log below the oldest record that is still some key's newest: no content is lost."""
+        newest = {record.key: record.address for record in self.store.scan()}
+        live = [newest[key] for key, _ in self.store.items()]
+        self.store.truncate_before(min(live, default=self.store.stats().tail))
+
+    def read_older(self, device: FaultDevice) -> Iterator[tuple[Version, Bound, dict[bytes, bytes]]]:
+        """After `close`: every checkpoint but the newest, with its serials and what it holds."""
+
+        def opened(version: Version | None = None) -> FasterKv:
+            return FasterKv.open(
+                device,
+                read_only=True,
+                settings=self.store.settings,
+                runtime=self._runtime,
+                version=version,
+                kernels=self.store.kernels,
+            )
+
+        with opened() as store:
+            older = store.checkpoints()[1:]
+        for point in older:
+            with opened(point.version) as store:
+                yield point.version, _bound(point.serials), dict(store.items())
+
+    def reading(self) -> tuple[object, ...]:
+        """What opening read, in order: (file role, offset, length, verdict) of each."""
+        return tuple((f.file, f.offset, f.length, f.verdict) for f in self.store.findings)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def _bound(serials: Mapping[str, int]) -> dict[int, int]:
+    return {int(name[1:]): serial for name, serial in serials.items()}

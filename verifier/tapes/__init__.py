@@ -1,0 +1,1 @@
+"""A run as a value made of integers: tapes, small programs, kept counterexamples."""

@@ -1,0 +1,1 @@
+"""A tape and its run in words."""

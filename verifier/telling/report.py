@@ -1,0 +1,280 @@
+"""The report: a tape and its run as text for somebody who was woken by it.
+
+    what      the violation, by which oracle; the tape's setting
+    eras      from power cut to power cut: a lane for each session, the device's calls where they fell
+              between its operations, what was acknowledged, the cut and what it took
+    verdict   expected against recovered, session by session and key by key
+    again     the command that repeats it
+
+Invariants
+  1  equal tapes and runs give equal text
+  2  what is marked as lost at a cut is exactly what `tell_crash` names
+  3  an operation that a cut came before is not shown as done
+
+Sources: Jepsen's and Maelstrom's lanes; the crash line is of `powercut.faultfs.render`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from powercut.faultfs import SYNC_KINDS, EventKind, chains, render_trace, tell_crash
+
+from ..faster.geometries import make_faster
+from ..oracles.prefix import show
+from ..runs.world import Run
+from ..spec.history import Observation, Passage, Segment, crash_index
+from ..spec.model import Issued, issue, session_name
+from ..spec.subject import MakeStore
+from ..tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
+from ..verdict import Unknown, Violation
+from .comparison import WIDTH, compare, count_of, rule, tell_bound
+from .timeline import tell_beside
+
+__all__ = ["tell"]
+
+_NUMBER: Final = 4  # Columns for the number of a step.
+_LANE: Final = 26
+_ASKS: Final = {EventKind.READ, EventKind.SIZE, EventKind.LIST}
+_FAR: Final = {
+    Kind.CHECKPOINT: "checkpoint",
+    Kind.REOPEN: "close, and open again",
+    Kind.START: "start a checkpoint",
+    Kind.STEP: "one phase of the checkpoint",
+}
+
+
+def tell(tape: Tape, run: Run, *, path: str = "", make_store: MakeStore | None = None) -> str:
+    """The whole story; `path` is where the tape is kept, if it is."""
+    lines = [*_header(tape, run), ""]
+    if run.beside is not None:
+        return "\n".join([*lines, *tell_beside(run.beside), "", *_again(tape, path), ""])
+    groups = _groups(tape)
+    for number, segment in enumerate(run.segments):
+        lines += [*_Story(tape, run, groups[number], number).lines(segment), ""]
+    if isinstance(run.verdict, Violation):
+        comparison = compare(tape, run, make_store or make_faster(tape.geometry, tape.kernels))
+        lines += [*comparison, *([""] if comparison else [])]
+    return "\n".join([*lines, *_again(tape, path), ""])
+
+
+def _header(tape: Tape, run: Run) -> Iterator[str]:
+    verdict = run.verdict
+    if isinstance(verdict, Violation):
+        yield f"VIOLATION  {verdict.breach.value}"
+        yield ""
+        yield f"  said by   the {verdict.oracle} oracle"
+        yield f"  because   {verdict.detail}"
+    else:
+        yield f"UNKNOWN  {verdict.why}" if isinstance(verdict, Unknown) else "OK  no oracle objects"
+        yield ""
+    if tape.bug:
+        yield f"  planted   {tape.bug}"
+    yield f"  setting   {tape.subject}, geometry {tape.geometry}, law {tape.law}, {tape.kernels} kernels"
+    cuts = sum(era.crash is not None for era in tape.eras)
+    operations = sum(len(era.program) for era in tape.eras)
+    yield from [f"  damaged   {run.damaged}"] if run.damaged else []
+    yield f"  length    {count_of(operations, 'operation')}, {count_of(cuts, 'power cut')}"
+
+
+def _again(tape: Tape, path: str) -> Iterator[str]:
+    if path:
+        yield f"repeat it:  powercut replay {path}"
+    else:
+        yield "repeat it:  put this line into a file and give it to `powercut replay`"
+        yield f"  {encode_tape(tape).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The eras between two power cuts, as one program."""
+
+    program: tuple[Operation, ...]
+    crash: Crash | None
+
+
+def _groups(tape: Tape) -> list[_Group]:
+    groups, open_eras = [], list[Era]()
+    for number, era in enumerate(tape.eras):
+        open_eras.append(era)
+        if era.crash is not None or number == len(tape.eras) - 1:
+            groups.append(_Group(tuple(op for each in open_eras for op in each.program), era.crash))
+            open_eras = []
+    # A tape that ends in a cut has one more segment: the disk as the cut left it.
+    return [*groups, _Group((), None)]
+
+
+class _Story:
+    """One segment, from the image it begins with to the power cut or the end."""
+
+    def __init__(self, tape: Tape, run: Run, group: _Group, number: int) -> None:
+        self._tape = tape
+        self._group = group
+        self._number = number
+        self._is_last = number == len(run.segments) - 1
+        self._verdict = run.verdict
+        keyed = {op.session for op in group.program if op.kind < Kind.CHECKPOINT}
+        self._lanes = sorted(keyed)
+        self._indent = " " * (_NUMBER + 2 + _LANE * min(2, max(1, len(self._lanes))))
+        self._lost: dict[int, bool] = {}
+        self._shown = 0  # Events told so far.
+        self._acked = 0
+
+    def lines(self, segment: Segment) -> Iterator[str]:
+        # The last segment was never cut: the run ended in it.
+        crash = None if self._is_last else self._group.crash
+        cut = None if crash is None else crash_index(segment.trace, crash)
+        end = len(segment.trace) if cut is None else cut
+        losses = [] if crash is None or cut is None else self._losses(segment, cut, crash)
+        yield rule(self._title())
+        yield self._heads()
+        yield from self._opening(segment, segment.passages[0] if segment.passages else None, end)
+        yield from self._steps(segment, end)
+        yield from self._device(segment, end)
+        if cut is not None:
+            when = f"after {count_of(cut, 'device call')}"
+            yield f"~~~~ THE POWER IS CUT {when} ".ljust(WIDTH, "~")
+            yield from self._taken(segment, cut, losses)
+
+    def _title(self) -> str:
+        return "an empty disk" if self._number == 0 else f"what power cut {self._number} left"
+
+    def _heads(self) -> str:
+        lanes = "".join(session_name(session).ljust(_LANE) for session in self._lanes[:2])
+        rest = "".join(f", {session_name(session)}" for session in self._lanes[2:])
+        return f"{'':{_NUMBER}}  {lanes.rstrip() + rest}".ljust(len(self._indent)) + "device".rjust(8)
+
+    # -- between the operations --------------------------------------------------------------------
+
+    def _opening(self, segment: Segment, passage: Passage | None, end: int) -> Iterator[str]:
+        """Short if it went well and the power stayed on; call by call otherwise."""
+        if passage is None:
+            return
+        opened = passage.opened
+        if opened is None:
+            yield f"{'':{_NUMBER}}  the store is opened"
+            yield from self._device(segment, end, has_reads=True)
+            yield f"{'':{_NUMBER}}  {self._objection()}"
+        elif opened > end:
+            yield f"{'':{_NUMBER}}  the store is opened"
+            yield from self._device(segment, end)
+        else:
+            events = segment.trace.events[self._shown : opened]
+            syncs = sum(event.kind in SYNC_KINDS for event in events)
+            told = f"the store is opened: {count_of(len(events), 'call')}, {count_of(syncs, 'sync')}"
+            yield f"{'':{_NUMBER}}  {told}"
+            yield from self._device(segment, opened, is_brief=True)
+            yield from self._acknowledged(segment, opened)
+
+    def _acknowledged(self, segment: Segment, until: int) -> Iterator[str]:
+        for index, bound in segment.acks[self._acked :]:
+            if index > until:
+                return
+            self._acked += 1
+            yield f"{'':{_NUMBER}}  >> durable from here on: {tell_bound(bound)}"
+
+    def _device(
+        self, segment: Segment, until: int, *, has_reads: bool = False, is_brief: bool = False
+    ) -> Iterator[str]:
+        """The calls up to `until`; brief: only those that a cut takes back."""
+        for index in range(self._shown, until):
+            event = segment.trace.events[index]
+            if (is_brief and index not in self._lost) or (event.kind in _ASKS and not has_reads):
+                continue
+            text = render_trace(segment.trace, start=index, stop=index + 1)
+            if index in self._lost:
+                text += "  LOST" if self._lost[index] else "  LOST IN PART"
+            yield f"{self._indent}{text[2:]}"
+        self._shown = max(self._shown, until)
+
+    # -- operations ----------------------------------------------------------------------------------
+
+    def _steps(self, segment: Segment, end: int) -> Iterator[str]:
+        """Each step, the calls it made, and what it acknowledged."""
+        starts = segment.step_starts
+        results = iter([seen for seen in segment.observations if seen.session >= 0])
+        history = iter([each for passage in segment.passages for each in passage.history[passage.base :]])
+        passages = iter(segment.passages[1:])
+        for number, (operation, start) in enumerate(zip(self._group.program, starts, strict=False)):
+            if start > end:
+                return
+            stop = starts[number + 1] if number + 1 < len(starts) else len(segment.trace)
+            is_cut = stop > end
+            seen = next(results, None) if operation.kind < Kind.CHECKPOINT else None
+            yield from self._device(segment, start)
+            issued = next(history, None) if operation.kind < Kind.CHECKPOINT else None
+            yield f"{number + 1:{_NUMBER}}  {self._lane(operation, issued, None if is_cut else seen, is_cut)}"
+            if seen is not None and not is_cut and seen.returned != seen.expected:
+                yield f"{'':{_NUMBER}}  ** expected {seen.expected}, got {seen.returned}"
+            if operation.kind == Kind.REOPEN:
+                passage = next(passages, None)
+                yield from self._device(segment, min(end, passage.start if passage else stop))
+                yield from self._opening(segment, passage, end)
+            yield from self._device(segment, min(stop, end))
+            if operation.kind >= Kind.CHECKPOINT:
+                yield from self._acknowledged(segment, min(stop, end))
+        if self._is_last and starts and segment.passages[-1].opened is not None:
+            yield from self._device(segment, end)
+            yield f"{'':{_NUMBER}}  {self._objection()}"
+
+    def _lane(
+        self, operation: Operation, issued: Issued | None, seen: Observation | None, is_cut: bool
+    ) -> str:
+        kind = Kind(operation.kind)
+        if kind >= Kind.CHECKPOINT:
+            return f"--- {_FAR.get(kind, kind.name.lower())}{' (cut short)' if is_cut else ''} ---"
+        issued = issued or issue(operation, 0)
+        text = f"#{issued.serial} {kind.name.lower()} {issued.key.decode()}"
+        if kind in (Kind.UPSERT, Kind.INSERT):
+            text += f" := {show(issued.value)}"
+        if kind is Kind.RMW:
+            text += f" += {show(issued.stamp + issued.padding)}"
+        if is_cut:
+            text += " (cut short)"
+        elif seen is not None and kind in (Kind.DELETE, Kind.READ, Kind.INSERT):
+            text += f" -> {seen.returned}"
+        lane = self._lanes.index(operation.session)
+        # A third session shares the second's lane, and then each says its name.
+        name = f"{session_name(operation.session)} " if len(self._lanes) > 2 else ""
+        return " " * (_LANE * min(1, lane)) + name + text
+
+    def _objection(self) -> str:
+        verdict = self._verdict
+        return f"** {verdict.breach.value}" if isinstance(verdict, Violation) else "the run ends here"
+
+    # -- the cut -----------------------------------------------------------------------------------
+
+    def _losses(self, segment: Segment, cut: int, crash: Crash) -> list[str]:
+        """What the cut took; marks each call that lost something."""
+        losses = tell_crash(segment.trace, cut, crash.survivors, self._tape.law)
+        # All that could be lost: every chain at its oldest. A call that keeps some of it is lost in part.
+        oldest = (len(segment.trace),) * len(chains(segment.trace, cut, self._tape.law))
+        least = tell_crash(segment.trace, cut, oldest, self._tape.law)
+        at_most = _named(least)
+        for index, count in _named(losses).items():
+            self._lost[index] = count >= at_most.get(index, 0)
+        return losses
+
+    def _taken(self, segment: Segment, cut: int, losses: list[str]) -> Iterator[str]:
+        acked = segment.acked_by(cut)
+        yield f"  acknowledged by then: {tell_bound(acked)}"
+        if not losses:
+            yield "  lost: nothing, all that had been written was on the disk"
+        else:
+            yield "  lost, for no sync had made it durable:"
+            yield from (f"    {loss}" for loss in losses)
+        later = len(segment.trace) - cut
+        if later:
+            yield f"  never happened: the {count_of(later, 'device call')} that would have followed"
+
+
+def _named(losses: list[str]) -> dict[int, int]:
+    """How many chains name each event."""
+    counts: dict[int, int] = {}
+    for loss in losses:
+        for found in re.findall(r"#(\d+)", loss):
+            counts[int(found)] = counts.get(int(found), 0) + 1
+    return counts
