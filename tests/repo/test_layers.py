@@ -70,7 +70,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/concurrency": (("calls", "schedule"), ("lanes",), ("programs",)),
     "verifier/runs": (("run",), ("world",)),
     "verifier/finders": (
-        ("enumerated", "recoveries", "sites", "templates", "kill", "stress"),
+        ("enumerated", "recoveries", "rests", "sites", "templates", "kill", "stress"),
         ("judgements",),
         ("coverage",),
         ("crashes", "endings"),

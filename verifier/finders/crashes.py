@@ -34,6 +34,7 @@ from .coverage import Content, Coverage, Tally
 from .enumerated import LOOKS, Enumerated, Enumerations
 from .judgements import Judgements
 from .recoveries import Nested, Outcome, Recoveries
+from .rests import Rests
 
 __all__ = ["Coverage", "Finding", "exhaust", "search_tape"]
 
@@ -57,6 +58,7 @@ def search_tape(
     make_store: MakeStore | None = None,
     recoveries: Recoveries | None = None,
     enumerations: Enumerations | None = None,
+    rests: Rests | None = None,
     is_counted: bool = False,
     draws: int = 0,
 ) -> tuple[Coverage, Finding | None]:
@@ -67,6 +69,7 @@ def search_tape(
     depth       power cuts inside each recovery
     recoveries  outcomes kept from other searches with the same store and law
     enumerations  crash states kept from other searches with the same law and limit
+    rests       worlds kept from other searches of one era with the same store
     is_counted  decode every version vector too, and count those whose content was judged
     draws       version vectors drawn at each crash point that cannot be exhausted
 
@@ -75,8 +78,8 @@ def search_tape(
     make_store = make_store or make_faster(tape.geometry, tape.kernels)
     recoveries = recoveries or Recoveries(make_store, tape.law, limit)
     enumerations = enumerations or Enumerations(tape.law, limit)
-    bounds = _Bounds(depth, limit, is_counted, draws)
-    search = _Search(tape, make_store, recoveries, enumerations, bounds)
+    kept = _Kept(make_store, recoveries, enumerations, rests)
+    search = _Search(tape, kept, _Bounds(depth, limit, is_counted, draws))
     return search.coverage, search.run(start_step)
 
 
@@ -90,21 +93,31 @@ def exhaust(
 ) -> tuple[Coverage, Finding | None]:
     """Search each program's last step: over all prefixes of a program, every step of it.
 
-    Stops at the first violation. Outcomes and crash states are kept from program to program.
+    Stops at the first violation. From program to program outcomes are kept, crash states, and worlds at rest.
     """
     coverage = Coverage()
     make_store = make_faster(geometry)
-    recoveries, enumerations = Recoveries(make_store, law, limit), Enumerations(law, limit)
+    kept = _Kept(make_store, Recoveries(make_store, law, limit), Enumerations(law, limit), Rests())
     bounds = _Bounds(depth, limit, is_counted=True)
     for program in programs:
         tape = Tape((Era(program),), geometry, law)
         last = len(program) - 1 if program else None
-        search = _Search(tape, make_store, recoveries, enumerations, bounds)
+        search = _Search(tape, kept, bounds)
         finding = search.run(last)
         coverage.merge(search.coverage)
         if finding is not None:
             return coverage, finding
     return coverage, None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What searches of one kind of store, under one law, leave to one another."""
+
+    make_store: MakeStore
+    recoveries: Recoveries
+    enumerations: Enumerations
+    rests: Rests | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +143,14 @@ class _Stretch:
 class _Search:
     """One tape's search."""
 
-    def __init__(
-        self,
-        tape: Tape,
-        make_store: MakeStore,
-        recoveries: Recoveries,
-        enumerations: Enumerations,
-        bounds: _Bounds,
-    ) -> None:
+    def __init__(self, tape: Tape, kept: _Kept, bounds: _Bounds) -> None:
         self.coverage = Coverage(programs=1, several_eras=int(any(era.crash for era in tape.eras[:-1])))
         self._tape = tape
-        self._world = World(make_store)
-        self._recoveries = recoveries
-        self._enumerations = enumerations
+        self._recoveries = kept.recoveries
+        self._enumerations = kept.enumerations
+        self._rests = kept.rests if len(tape.eras) == 1 else None
+        rest = None if self._rests is None else self._rests.latest(tape.eras[0].program)
+        self._taken, self._world = rest or (0, World(kept.make_store))
         self._bounds = bounds
         self._eras: list[Era] = []  # As played so far, each with its crash: the way to here.
 
@@ -161,7 +169,10 @@ class _Search:
 
     def _run_era(self, era: Era, start_step: int | None, *, is_last: bool) -> Finding | None:
         world = self._world
-        is_fine = world.open() and all(world.step(operation) for operation in era.program)
+        if self._rests is not None:
+            is_fine = self._rests.play(world, era.program, self._taken)
+        else:
+            is_fine = world.open() and all(world.step(operation) for operation in era.program)
         if not (is_fine and world.inspect()):
             assert isinstance(world.verdict, Violation)
             return self._found([Era(era.program)], world.verdict)

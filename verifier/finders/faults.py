@@ -39,6 +39,7 @@ from ..verdict import OK, Breach, Verdict, Violation
 from .crashes import Coverage, Finding
 from .endings import Endings
 from .recoveries import Outcome, Recoveries
+from .rests import Rests
 from .templates import series
 
 __all__ = ["LIMIT", "search_again", "search_strike", "sweep"]
@@ -61,12 +62,12 @@ def sweep(
     before   eras without faults that come first: what they leave is what the first opening finds
     """
     coverage = Coverage()
-    make_store = make_faster(geometry)
-    recoveries, endings = Recoveries(make_store, law, limit), Endings()
+    known = _Known(make_faster(geometry), law, limit)
+    known.play(Tape((*before, Era(program)), geometry, law))
     for template in templates:
         for fault in series(template):
             tape = Tape((*before, Era(program, faults=fault.digits), Era()), geometry, law)
-            strike = _Strike(tape, make_store, recoveries, endings, limit)
+            strike = _Strike(tape, known)
             finding = strike.run()
             coverage.merge(strike.coverage)
             if finding is not None:
@@ -81,7 +82,7 @@ def search_strike(
 ) -> tuple[Coverage, Finding | None]:
     """Play a tape with a fault plan; then every power cut behind what fired."""
     make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    strike = _Strike(tape, make_store, Recoveries(make_store, tape.law, limit), Endings(), limit)
+    strike = _Strike(tape, _Known(make_store, tape.law, limit))
     finding = strike.run()
     return strike.coverage, finding
 
@@ -91,7 +92,7 @@ def search_again(
 ) -> tuple[Tape | None, int]:
     """The tape's programs with its last fault at any call: one that shows a violation, and how many runs."""
     make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    recoveries, endings = Recoveries(make_store, tape.law, limit), Endings()
+    known = _Known(make_store, tape.law, limit)
     places = [place for place, era in enumerate(tape.eras) if era.faults]
     if not places:
         return None, 0
@@ -103,7 +104,7 @@ def search_again(
         runs += 1
         struck = replace(era, faults=Plan(*others, fault).digits, crash=None)
         eras = (*tape.eras[:place], struck, *tape.eras[place + 1 :])
-        strike = _Strike(replace(tape, eras=eras), make_store, recoveries, endings, limit)
+        strike = _Strike(replace(tape, eras=eras), known)
         finding = strike.run()
         runs += strike.coverage.checked
         if finding is not None:
@@ -121,20 +122,64 @@ def _may_matter(era: Era) -> bool:
     )
 
 
+class _Known:
+    """What the runs of a search share: one kind of store, one law, and what is known of earlier runs."""
+
+    def __init__(self, make_store: MakeStore, law: str, limit: int) -> None:
+        self.make_store = make_store
+        self.limit = limit
+        self.recoveries = Recoveries(make_store, law, limit)
+        self.endings = Endings()
+        self.rests = Rests()
+        self.before: tuple[Era, ...] | None = None  # What the worlds of `rests` have behind them, if any.
+
+    def play(self, tape: Tape) -> None:
+        """Play a tape without faults, to where an oracle objects: the runs that are struck begin like it."""
+        *before, era = tape.eras
+        world = World(self.make_store, has_faults=True)
+        for ended in before:
+            assert ended.crash is not None
+            if not (self.rests.play(world, ended.program) and world.inspect()):
+                return
+            index = crash_index(world.segment.trace, ended.crash)
+            world.cut(index, ended.crash.survivors, tape.law)
+        self.before, self.rests = tuple(before), Rests()
+        world.doubts.arm(world.device, ())  # What is counted begins here.
+        self.rests.keep((), world)
+        self.rests.play(world, era.program)
+
+    def begin(self, eras: tuple[Era, ...]) -> tuple[World, int, int]:
+        """A world that has eras behind it, and steps of the one after: it, how many eras, and how many steps.
+
+        Nothing can have been struck so far.
+        """
+        place = next((place for place, era in enumerate(eras) if era.faults), 0)
+        faults = Plan.of(eras[place].faults).faults
+
+        def fits(world: World) -> bool:
+            counted = world.doubts.plan.counted
+            return all(f.effect is not Effect.FULL and f.number >= counted(f.call) for f in faults)
+
+        if eras[:place] != self.before:
+            return World(self.make_store, has_faults=True), 0, 0
+        rest = self.rests.latest(eras[place].program, fits) or self.rests.latest(())
+        if rest is None:
+            return World(self.make_store, has_faults=True), 0, 0
+        return rest[1], place, rest[0]
+
+
 class _Strike:
     """One run with a fault in its plan."""
 
-    def __init__(
-        self, tape: Tape, make_store: MakeStore, recoveries: Recoveries, endings: Endings, limit: int
-    ) -> None:
+    def __init__(self, tape: Tape, known: _Known) -> None:
         eras = tape.eras if not tape.eras[-1].faults else (*tape.eras, Era())
         self.coverage = Coverage(programs=1)
         self._tape = replace(tape, eras=eras)
-        self._make_store = make_store
-        self._world = World(make_store, has_faults=True)
-        self._recoveries = recoveries
-        self._endings = endings
-        self._limit = limit
+        self._make_store = known.make_store
+        self._recoveries = known.recoveries
+        self._endings = known.endings
+        self._limit = known.limit
+        self._world, self._first, self._taken = known.begin(eras)
         self._plans: list[Plan] = []
         self._verdicts: dict[tuple[int, int, int], Verdict] = {}
         self._outcomes: list[Outcome] = []  # What _verdicts names by id stays alive.
@@ -155,13 +200,14 @@ class _Strike:
 
     def _run(self) -> Finding | None:
         world = self._world
-        for place, era in enumerate(self._tape.eras):
+        for place, era in enumerate(self._tape.eras[self._first :], self._first):
             is_last = place == len(self._tape.eras) - 1
+            taken, counted = (self._taken, world.doubts.plan) if place == self._first else (0, Plan())
             world.doubts.arm(world.device, era.faults)
             if is_last and era == Era():
                 return None if self._endings.play(world) else self._objection()
-            plan = world.doubts.plan
-            is_fine = world.open() and all(world.step(operation) for operation in era.program)
+            plan = world.doubts.plan.follow(counted)
+            is_fine = world.open() and all(world.step(operation) for operation in era.program[taken:])
             is_fine = is_fine and world.inspect() and (not is_last or world.probe())
             if is_fine and era.crash is not None and not era.faults:
                 index = crash_index(world.segment.trace, era.crash)

@@ -109,6 +109,12 @@ class Doubts:
         if isinstance(device, PlannedDevice):
             device.plan = self.plan = Plan.of(digits)
 
+    def follow(self, device: FaultDevice) -> None:
+        """From now on the run is on this device, a copy of the one before."""
+        if isinstance(device, PlannedDevice):
+            self.plan = device.plan
+        self.begin(device.trace)
+
     @contextmanager
     def unharmed(self) -> Iterator[None]:
         """Inside, no fault strikes: the oracles look."""
