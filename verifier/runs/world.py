@@ -147,10 +147,10 @@ class World:
 
     def step(self, operation: Operation) -> bool:
         """Carry one operation out; False if an oracle objects."""
+        self.segment.step_starts.append(len(self.device.trace))
         kind = Kind(operation.kind)
         if kind is Kind.REOPEN:
-            return self.shut() and self.open()
-        self.segment.step_starts.append(len(self.device.trace))
+            return self.close() and self.open()
         if kind in BESIDE:
             return True  # One after another, there is nothing to begin.
         if self.subject is None and self.doubts.has_faults:
@@ -166,11 +166,6 @@ class World:
         except Exception as error:  # noqa: BLE001
             return self._fail("model", Breach.ERROR, error)
         return self._apply(operation)
-
-    def shut(self) -> bool:
-        """The first half of a REOPEN; `open` is the second."""
-        self.segment.step_starts.append(len(self.device.trace))
-        return self.close()
 
     def _apply(self, operation: Operation) -> bool:
         assert self.subject is not None

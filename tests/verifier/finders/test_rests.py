@@ -15,7 +15,7 @@ from powercut.verifier.finders.coverage import Coverage
 from powercut.verifier.finders.crashes import search_tape
 from powercut.verifier.finders.endings import Endings
 from powercut.verifier.finders.faults import sweep
-from powercut.verifier.finders.rests import Rests, copy_of
+from powercut.verifier.finders.rests import Rests, copy_of, shut
 from powercut.verifier.finders.templates import PROGRAMS, torn
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.subject import FasterSubject
@@ -87,7 +87,7 @@ def test_a_copy_and_its_world_go_on_apart() -> None:
     world = World(make_faster("tiny"))
     assert world.open()
     assert world.step(Operation())
-    assert world.shut()
+    assert shut(world)
     before = seen(world)
     twin = copy_of(world)
     assert seen(twin) == before
@@ -101,7 +101,7 @@ def test_a_copy_and_its_world_go_on_apart() -> None:
 
 
 def rest(world: World) -> World:
-    assert world.shut()
+    assert shut(world)
     return world
 
 
@@ -199,7 +199,7 @@ def test_an_ending_is_held_against_the_history_of_the_run_at_hand() -> None:
     for world, program in ((saved, (Operation(), _CHECKPOINT)), (owing, (Operation(), _CHECKPOINT, _RMW))):
         assert world.open()
         assert all(world.step(operation) for operation in program)
-        assert world.shut()
+        assert shut(world)
     assert endings.play(copy_of(saved))
     owing.device = saved.device.copy()
     owing.segment.acks.append((0, {0: 2}))  # The second operation too was acknowledged.
