@@ -12,6 +12,8 @@ from ..disk.trace import PAGE_BYTES, Trace
 from .chains import FOREVER, NO_FILE, AnyChain, Chain, ChainKind, Step
 from .windows import Window, Windows
 
+_SILENT = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK, EventKind.FAULT})
+
 
 class History:
     """Every chain and every step of a trace; if `is_torn`, with what renames and removals may be cut into."""
@@ -42,8 +44,9 @@ class History:
         ] = {}  # Of a sector that rotted: when it was on the disk.
         self._live = dict(initial.names)
         self._data: dict[int, bytearray] = {}
-        for index, event in enumerate(trace.events):
-            self._replay(index + 1, event)
+        for birth, event in enumerate(trace.events, 1):
+            if event.kind not in _SILENT:
+                self._replay(birth, event)
             self.issued.append(len(self.steps))
         self._seal()
 

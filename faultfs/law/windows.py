@@ -15,13 +15,14 @@ from typing import Final
 
 from .chains import FOREVER, NO_FILE, AnyChain, Chain, ChainKind, Step
 
+_NAME = ChainKind.NAME
 _KEPT: Final = 256  # So that a long trace is not kept as often as it has windows.
 
 
 class Window:
     """What is legal from one change to the next."""
 
-    __slots__ = ("legal", "name_steps", "open", "pending", "reachable", "start")
+    __slots__ = ("_pending", "legal", "name_steps", "open", "reachable", "start")
 
     def __init__(
         self,
@@ -36,11 +37,18 @@ class Window:
         self.open = chosen  # The chains with a choice, in canonical order, of files without a name too.
         self.reachable = reachable  # The inodes that have a name in some legal state, ascending.
         self.name_steps = name_steps  # Those that no sync of names has covered, in issue order.
-        self.pending = self.of_files(reachable)
+        self._pending: list[AnyChain] | None = None
+
+    @property
+    def pending(self) -> list[AnyChain]:
+        """The chains with a choice of all reachable files, and those of names, in canonical order."""
+        if self._pending is None:
+            self._pending = self.of_files(self.reachable)
+        return self._pending
 
     def of_files(self, inodes: list[int]) -> list[AnyChain]:
         """The chains with a choice of these files, and those of names, in canonical order."""
-        return [chain for chain in self.open if chain.kind is ChainKind.NAME or chain.inode in inodes]
+        return [chain for chain in self.open if chain.kind is _NAME or chain.inode in inodes]
 
 
 class Windows:
@@ -65,13 +73,21 @@ class Windows:
         self._name_syncs = name_syncs
         self._changed: dict[int, list[AnyChain]] = {0: []}  # By index: which chains have a birth or a kill.
         for chain in chains:
-            for index in {*chain.births[1:], *chain.kills} - {FOREVER}:
-                self._changed.setdefault(index, []).append(chain)
+            if len(chain.births) > 1:
+                for index in {*chain.births[1:], *chain.kills}:
+                    self._changed.setdefault(index, []).append(chain)
+        self._changed.pop(FOREVER, None)
         self._starts = sorted(self._changed)
         self._kept: dict[int, Window] = {}
+        self._asked = -1, self._open(0)  # The index asked for last, and its window.
 
     def at(self, index: int) -> Window:
         """The window that a crash index falls into."""
+        if index != self._asked[0]:
+            self._asked = index, self._find(index)
+        return self._asked[1]
+
+    def _find(self, index: int) -> Window:
         number = bisect_right(self._starts, index) - 1
         window = self._kept.get(number)
         if window is None:
@@ -91,9 +107,10 @@ class Windows:
         for chain in changed:
             legal[chain] = chain.legal(start)
         chosen = [chain for chain in before.open if chain not in changed]
-        chosen += (chain for chain in changed if len(legal[chain]) > 1)
-        chosen.sort(key=self._ranks.__getitem__)
-        if any(chain.kind is ChainKind.NAME for chain in changed):
+        if more := [chain for chain in changed if len(legal[chain]) > 1]:
+            chosen += more
+            chosen.sort(key=self._ranks.__getitem__)
+        if any(chain.kind is _NAME for chain in changed):
             return Window(start, legal, chosen, self._reachable(legal), self._steps(start))
         return Window(start, legal, chosen, before.reachable, before.name_steps)
 
