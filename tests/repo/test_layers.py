@@ -45,7 +45,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "engine/checkpoint": (("driver", "recovery"),),
     "faultfs": (("errors",), ("disk",), ("law",), ("states", "faults"), ("picture", "render")),
     "faultfs/disk": (("events",), ("image",), ("trace",), ("device",)),
-    "faultfs/law": (("chains",), ("history",), ("journal",), ("survival",)),
+    "faultfs/law": (("chains",), ("windows",), ("history",), ("journal",), ("survival",)),
     "faultfs/states": (
         ("product", "readset"),
         ("contents", "journalled", "sampling", "branching"),
@@ -74,10 +74,10 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/concurrency": (("calls", "schedule"), ("lanes",), ("programs",)),
     "verifier/runs": (("run",), ("world",), ("play",)),
     "verifier/finders": (
-        ("recoveries", "sites", "kill", "stress"),
+        ("enumerated", "recoveries", "rests", "sites", "templates", "kill", "stress"),
         ("judgements",),
         ("coverage",),
-        ("crashes",),
+        ("crashes", "endings"),
         ("damage", "faults"),
         ("search",),
     ),

@@ -23,8 +23,8 @@ from powercut.faultfs import Law, UnknownLawError
 
 from ..errors import VerifierError
 from ..faster.geometries import GEOMETRIES
-from ..finders.faults import PROGRAMS
 from ..finders.sites import MEDIA
+from ..finders.templates import PROGRAMS
 from ..mutants.bank import BANK
 
 __all__ = [
@@ -136,7 +136,7 @@ class RandomFaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every call of a few programs struck by every fault.
 
-    programs   whose calls are struck, names of `faults.PROGRAMS`
+    programs   whose calls are struck, names of `templates.PROGRAMS`
     cut        those of them after whose faults the power is cut too,
     limit      and legal states of one crash point that are all searched
     torn       an opening is struck after power cuts at each of these syncs, counted from the end of a life

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from ...finders.faults import PROGRAMS, TEMPLATES, random_strikes, search_strike, sweep, torn
+from ...finders.faults import search_strike, sweep
+from ...finders.templates import PROGRAMS, TEMPLATES, random_strikes, torn
 from ..chunks import Chunk, Result, search_each
 from ..profile import FaultsPlan
 
