@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HarnessError", "SubjectError", "TapeError", "VerifierError"]
+__all__ = ["HarnessError", "NoMoreWanted", "SubjectError", "TapeError", "VerifierError"]
 
 
 class VerifierError(Exception):
@@ -19,3 +19,7 @@ class SubjectError(TapeError):
 
 class HarnessError(VerifierError):
     """The harness contradicts itself: its finding may not be trusted."""
+
+
+class NoMoreWanted(BaseException):
+    """A search that Hypothesis drives is to end. An Exception it would take for a failure of the example."""

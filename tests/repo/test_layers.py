@@ -102,15 +102,17 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("crash",),
     ),
     "verifier/gate": (
-        ("profile",),
+        ("plans",),
         ("document",),
         ("chunks",),
         ("stages", "workers"),
-        ("findings", "plan"),
+        ("findings", "profile"),
         ("runner",),
     ),
-    "verifier/gate/stages": (("damage", "faults", "kill", "schedule", "stress"),),
-    "verifier/cli": (("errors", "tables"), ("planted", "tapes"), ("demo",), ("app",)),
+    "verifier/gate/stages": (
+        ("crash", "damage", "faults", "kill", "model", "mutants", "schedule", "stress"),
+    ),
+    "verifier/cli": (("errors", "progress", "summary"), ("planted", "tapes"), ("demo",), ("app",)),
 }
 # FasterKv as a subject; threads and kills, which are about it alone; the contract of its device.
 OPENS_ENGINE = (
@@ -251,8 +253,8 @@ def test_import_of_the_engine_is_named_where_it_does_not_belong(module: str, sou
         ("engine.log.index", "from powercut.verifier.tapes import tape", "engine imports powercut.verifier"),
         ("faultfs.disk.image", "from powercut.engine import Device", "faultfs imports powercut.engine"),
         ("engine.log.index", "from powercut.engine.errors import EngineError", "write it relative"),
-        ("verifier.gate.plan", "import powercut.verifier.tapes.tape", "write it relative"),
-        ("verifier.gate.plan", "from engine import FasterKv", "its name is powercut.engine"),
+        ("verifier.gate.plans", "import powercut.verifier.tapes.tape", "write it relative"),
+        ("verifier.gate.plans", "from engine import FasterKv", "its name is powercut.engine"),
         ("engine.errors", "from .store import FasterKv", "imports store"),
         (
             "engine.settings",

@@ -13,7 +13,7 @@ __all__ = ["encode_inspection", "inspect_store", "tell_inspection"]
 
 
 def tell_inspection(found: StoreInspection) -> str:
-    """What is on the device, from the roots down."""
+    """The content of the device, from the roots down."""
     lines = [f"store      {found.store_id.hex() if found.store_id else 'unknown: no root can be read'}"]
     for root in found.roots:
         says = root.complaint or f"sequence {root.sequence}, life {root.life}"
@@ -50,7 +50,7 @@ def tell_inspection(found: StoreInspection) -> str:
 
 
 def encode_inspection(found: StoreInspection) -> str:
-    """The same as one JSON document."""
+    """The content of the device as one JSON document."""
     document: dict[str, Any] = {"schema": 1, "is_sound": found.is_sound} | msgspec.to_builtins(found)
     document["store_id"] = found.store_id.hex() if found.store_id else None
     document["newest"] = found.newest._asdict() if found.newest else None

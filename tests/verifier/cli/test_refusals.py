@@ -72,6 +72,8 @@ def files(folder: Path) -> dict[str, bytes]:
         (("gate", "--law", "none"), 2),
         (("gate", "--budget", "soon"), 2),
         (("gate", "-j", "0"), 2),
+        (("gate", "--stage", "none"), 2),
+        (("gate", "--stage", "crash", "--stage", ""), 2),
         (("gate", "--json", "nowhere/gate.json"), 2),
         (("mutants", "--only", "none"), 2),
         (("bench",), 3),
