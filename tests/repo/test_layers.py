@@ -31,7 +31,12 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("inspection",),
     ),
     "engine/kernels": (("words",), ("atomics",), ("probe",), ("records",), ("operations",), ("batch",)),
-    "engine/compiler": (("sources", "entries", "objects"), ("dialect",), ("intrinsics",), ("compilation",)),
+    "engine/compiler": (
+        ("sources", "entries", "objects"),
+        ("dialect",),
+        ("intrinsics",),
+        ("compilation", "inlining"),
+    ),
     "engine/metadata": (("layout",), ("extents", "roots"), ("tables",)),
     "engine/shared": (("phases", "pins", "spaces"), ("modes",), ("epoch",)),
     "engine/log": (("hybridlog", "index"),),

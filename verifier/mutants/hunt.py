@@ -177,7 +177,7 @@ class _Server:
 
     def __init__(self) -> None:
         self.cpu_seconds = 0.0
-        home = str(Path(__file__).resolve().parents[2])
+        home = str(Path(__file__).parents[3])  # Where the package powercut is found.
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         # It keeps for life what is held back at birth: Ctrl-C is for this process to tell.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -12,6 +12,7 @@ import pytest
 
 from powercut.engine.compiler import compilation
 from powercut.engine.compiler.compilation import CompilationError, Compiled
+from powercut.engine.compiler.sources import source_of
 from powercut.engine.kernels import probe, words
 
 pytestmark = pytest.mark.skipif(not compilation.available(), reason="needs powercut[speed]")
@@ -138,7 +139,7 @@ def test_cache_folder_is_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_source_is_what_the_loader_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "def hash_words" in compilation.source_of(probe)
+    assert "def hash_words" in source_of(probe)
 
     class Edited(SourceFileLoader):
         def get_source(self, fullname: str) -> str:
@@ -146,7 +147,7 @@ def test_source_is_what_the_loader_gives(monkeypatch: pytest.MonkeyPatch) -> Non
 
     edited = Edited("powercut.engine.kernels.probe", "/nowhere")
     monkeypatch.setattr(probe, "__spec__", SimpleNamespace(loader=edited))
-    assert compilation.source_of(probe) == "edited powercut.engine.kernels.probe"
+    assert source_of(probe) == "edited powercut.engine.kernels.probe"
 
 
 def test_without_numba_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -95,8 +95,9 @@ def test_session_that_hangs_is_undecided_and_named(monkeypatch: pytest.MonkeyPat
 def test_checkpoint_that_reports_less_than_had_ended_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = FasterKv.checkpoint
 
-    def forget(store: FasterKv) -> Any:
-        point = checkpoint(store)
+    def forget(store: FasterKv, *, timeout: float | None) -> Any:
+        assert timeout is None, "an operation that is slow would be a violation"
+        point = checkpoint(store, timeout=timeout)
         return type(point)(point.version, dict.fromkeys(point.serials, 0), point.kind)
 
     monkeypatch.setattr(FasterKv, "checkpoint", forget)

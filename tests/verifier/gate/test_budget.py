@@ -179,9 +179,19 @@ def test_gate_waits_for_no_lane_once_its_budget_is_spent(
 ) -> None:
     """A chunk that looks at no clock is left behind; without that this test does not end."""
     released = threading.Event()
-    monkeypatch.setattr(SmallPrograms, "run", lambda chunk, deadline: Result() if released.wait() else None)
+    now = 0.0
+
+    def run(chunk: SmallPrograms, deadline: Deadline) -> Result:
+        nonlocal now
+        now = 100.0
+        released.wait()
+        return Result()
+
+    for module in (chunks_of_gate, runner):
+        monkeypatch.setattr(module, "monotonic", lambda: now)
+    monkeypatch.setattr(SmallPrograms, "run", run)
     with ThreadPoolExecutor(1) as executor:
-        report = run_gate(tiny, stages=["crash"], budget=0.2, executor=executor)
+        report = run_gate(tiny, stages=["crash"], budget=1, executor=executor)
         released.set()
     assert report.exit == 4
     assert report.reasons() == {"crash": ["the budget was spent with 0 of 5 chunks done: 0 programs"]}

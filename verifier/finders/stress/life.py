@@ -78,7 +78,7 @@ class _Checkpointer:
     def run(self, is_over: Callable[[], bool]) -> None:
         while not is_over():
             least = {session_name(each.session): each.ended for each in self._ledgers}
-            point = self._store.checkpoint()
+            point = self._store.checkpoint(timeout=None)  # Who hangs is noticed by `_watch`.
             self.count += 1
             for name, issued in self._store.serials().items():
                 reported = point.serials.get(name, 0)
