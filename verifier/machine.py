@@ -40,7 +40,8 @@ from .errors import SubjectError
 from .finders.crashes import Coverage, Finding, search_tape
 from .finders.recoveries import Recoveries
 from .registry import name_of
-from .runs.play import Run, play
+from .runs.play import play
+from .runs.run import Run
 from .runs.world import World
 from .spec.history import crash_index
 from .spec.spec import PLAIN, Spec, StoreMaker

@@ -54,7 +54,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "engine/checkpoint/kinds": (("fold_over",),),
     "faultfs": (("errors",), ("disk",), ("law",), ("states", "faults"), ("picture", "render")),
     "faultfs/disk": (("events",), ("image",), ("trace",), ("device",)),
-    "faultfs/law": (("chains",), ("history",), ("journal",), ("survival",)),
+    "faultfs/law": (("chains",), ("windows",), ("history",), ("journal",), ("survival",)),
     "faultfs/states": (
         ("product", "readset"),
         ("contents", "journalled", "sampling", "branching"),
@@ -83,10 +83,10 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/concurrency": (("calls", "schedule", "ends"), ("lanes",), ("grounds",), ("programs",)),
     "verifier/runs": (("run",), ("world",), ("play",)),
     "verifier/finders": (
-        ("recoveries", "sites", "kill", "stress"),
+        ("enumerated", "recoveries", "rests", "sites", "templates", "kill", "stress"),
         ("judgements",),
         ("coverage",),
-        ("crashes",),
+        ("crashes", "endings"),
         ("damage", "faults"),
         ("search",),
     ),

@@ -55,6 +55,7 @@ class Outcome:
 
     key: int
     error: Violation | None = None
+    raised: type[Exception] | None = None  # What opening, reading or auditing raised, if one did.
     recovered: Bound | None = None
     content: dict[bytes, bytes] = field(default_factory=dict)
     path: int = 0  # Which read path the opening took; equal numbers, equal paths, within one process.
@@ -144,6 +145,7 @@ class Recoveries:
             raise
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
             outcome.error = failed("openable", Breach.UNOPENABLE, error, errors)
+            outcome.raised = type(error)
             return len(device.trace)
         outcome.recovered = recovered_bound(mounted)
         outcome.path = self._path(mounted, device, opened)

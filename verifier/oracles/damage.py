@@ -17,6 +17,7 @@ Operations past the newest checkpoint are not lost by damage; they are lost by e
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any, Final
 
 from powercut.faultfs import EventKind, FaultDevice, Trace
@@ -62,6 +63,12 @@ class Decay:
         self._damage = Damage()
         self._files: frozenset[str] = frozenset()
         self._since = 0
+
+    def copy(self) -> Decay:
+        """The same, for a run that goes on apart."""
+        twin = copy(self)
+        twin._traces = list(self._traces)
+        return twin
 
     @property
     def is_struck(self) -> bool:

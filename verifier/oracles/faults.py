@@ -39,7 +39,7 @@ from ..tapes.tape import Kind
 from ..verdict import OK, Breach, Verdict, Violation
 from .prefix import judge_recovery
 
-__all__ = ["Doubts", "damaged_at", "fired", "owed_at", "settle", "without_effect"]
+__all__ = ["Doubts", "Firings", "settle", "without_effect"]
 
 ORACLE: Final = "faults"
 _LYING: Final = frozenset({Effect.LATE, Effect.LYING})
@@ -52,35 +52,38 @@ _TOLD: Final = frozenset({Effect.ERROR, Effect.FULL}) | _FAILED_SYNCS
 _Fired = tuple[int, Effect, str]  # Index into the trace, what, and the kind of call that was struck.
 
 
-def fired(trace: Trace, start: int = 0) -> Iterator[_Fired]:
-    """The faults that have fired from `start` on."""
-    for index in range(start, len(trace)):
-        event = trace.events[index]
-        if event.kind is EventKind.FAULT:
-            yield index, Effect(event.size), event.target
+class Firings:
+    """The faults that have fired in a trace, looked through once."""
 
+    def __init__(self, trace: Trace, start: int = 0) -> None:
+        self._end = len(trace)
+        self.all: list[_Fired] = [
+            (index, Effect(event.size), event.target)
+            for index, event in enumerate(trace.events[start:], start)
+            if event.kind is EventKind.FAULT
+        ]
+        self._damages = [index for index, effect, _ in self.all if effect in _DAMAGING]
 
-def lied_at(trace: Trace) -> int:
-    """The index of the first sync that lied; past the end if none did."""
-    return next((index for index, effect, _ in fired(trace) if effect in _LYING), len(trace))
+    @property
+    def lied_at(self) -> int:
+        """The index of the first sync that lied; past the end if none did."""
+        return next((index for index, effect, _ in self.all if effect in _LYING), self._end)
 
+    @property
+    def damaged_at(self) -> int:
+        """The index at which a power cut may first find damage; past the end if there is none."""
+        of_medium = (_DAMAGING | _LYING) - _TRANSIENT
+        return next((index for index, effect, _ in self.all if effect in of_medium), self._end)
 
-def owed_at(trace: Trace, index: int, *, is_cut: bool) -> int:
-    """Up to which index what was acknowledged is owed to who opens the device at `index`.
+    def owed_at(self, index: int, *, is_cut: bool) -> int:
+        """Up to which index what was acknowledged is owed to who opens the device at `index`.
 
-    Nothing is after a second damage: one is what a store is built to see. After a sync that lied, and a
-    power cut, what came before it.
-    """
-    damages = [at for at, effect, _ in fired(trace) if at < index and effect in _DAMAGING]
-    if len(damages) > 1:
-        return -1
-    return min(index, lied_at(trace)) if is_cut else index
-
-
-def damaged_at(trace: Trace) -> int:
-    """The index at which a power cut may first find damage; past the end if there is none."""
-    of_medium = (_DAMAGING | _LYING) - _TRANSIENT
-    return next((index for index, effect, _ in fired(trace) if effect in of_medium), len(trace))
+        Nothing is after a second damage: one is what a store is built to see. After a sync that lied, and a
+        power cut, what came before it.
+        """
+        if len(self._damages) > 1 and self._damages[1] < index:
+            return -1
+        return min(index, self.lied_at) if is_cut else index
 
 
 class Doubts:
@@ -107,6 +110,12 @@ class Doubts:
         """From now on the device has this plan."""
         if isinstance(device, PlannedDevice):
             device.plan = self.plan = Plan.of(digits)
+
+    def follow(self, device: FaultDevice) -> None:
+        """From now on the run is on this device, a copy of the one before."""
+        if isinstance(device, PlannedDevice):
+            self.plan = device.plan
+        self.begin(device.trace)
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:
@@ -157,7 +166,7 @@ class Doubts:
     def _look(self) -> set[Effect]:
         """What has fired in this call; what follows from it for all later ones."""
         effects = set()
-        for _, effect, call in fired(self._trace, self._start):
+        for _, effect, call in Firings(self._trace, self._start).all:
             effects.add(effect)
             self.is_damaged |= effect in _DAMAGING
             is_failed_sync = effect in _FAILED_SYNCS or (effect is Effect.ERROR and call in _SYNCS)
@@ -181,14 +190,15 @@ class Doubts:
 
     def owed_at(self, trace: Trace) -> int:
         """Up to which index what was acknowledged is owed to a store that opens the device as it is."""
-        return owed_at(trace, len(trace), is_cut=False) if self.has_faults else len(trace)
+        return Firings(trace).owed_at(len(trace), is_cut=False) if self.has_faults else len(trace)
 
     def cut(self, trace: Trace, index: int) -> int:
         """The power goes at `index`; up to which index what was acknowledged is owed."""
+        firings = Firings(trace)
         # What struck after the cut never happened; and what was read wrong was no damage of the medium.
-        self.is_damaged = self.is_damaged_before or damaged_at(trace) < index
+        self.is_damaged = self.is_damaged_before or firings.damaged_at < index
         self.is_damaged_before = self.is_damaged
-        return owed_at(trace, index, is_cut=True)
+        return firings.owed_at(index, is_cut=True)
 
 
 def without_effect(issued: Issued) -> Issued:

@@ -12,7 +12,7 @@ Invariant: equal tapes, equal runs, whoever looks in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..registry import maker_of
@@ -22,7 +22,10 @@ from ..tapes.tape import SESSIONS, Era, Tape
 from .run import Run
 from .world import World
 
-__all__ = ["Run", "Stop", "play", "play_eras"]
+__all__ = ["RunEra", "Stop", "play", "play_eras", "run_era"]
+
+# Opens an era, the one of that number, and runs its program; False if an oracle objects.
+RunEra = Callable[[World, Era, int], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,30 @@ class Stop:
     is_fine: bool  # No oracle objects; otherwise nothing comes after this stop.
 
 
-def play_eras(world: World, tape: Tape, ended: list[Segment] | None = None) -> Iterator[Stop]:
-    """Play the tape's eras, and stop in each before its end; `ended` takes the segments that were cut.
+def run_era(world: World, era: Era, place: int) -> bool:
+    """An era from its opening to the end of its program."""
+    return world.begin(era) and all(world.step(operation) for operation in era.program)
+
+
+def play_eras(
+    world: World,
+    tape: Tape,
+    ended: list[Segment] | None = None,
+    *,
+    first: int = 0,
+    run: RunEra = run_era,
+) -> Iterator[Stop]:
+    """Play the tape's eras, and stop in each before its end.
+
+    ended   takes the segments that were cut
+    first   the number of the era with which to begin: the world has those before behind it
+    run     what opens an era and runs its program, where some of that is known already
 
     Afterwards `world.verdict` is that of the run. Whoever leaves the loop leaves the era as it is.
     """
-    for place, era in enumerate(tape.eras):
+    for place, era in enumerate(tape.eras[first:], first):
         is_last = place == len(tape.eras) - 1
-        is_fine = world.begin(era) and all(world.step(operation) for operation in era.program)
+        is_fine = run(world, era, place)
         # It reads, so it stands in the trace: a power cut may come after it.
         is_fine = is_fine and world.inspect()
         yield Stop(place, era, is_last, is_fine)

@@ -14,14 +14,8 @@ from powercut.faultfs import Effect, EventKind, Fault, FaultDevice, Plan
 from powercut.verifier.faster.geometries import GEOMETRIES
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.faster.subject import FasterSubject
-from powercut.verifier.finders.faults import (
-    PROGRAMS,
-    TEMPLATES,
-    random_strikes,
-    search_again,
-    search_strike,
-    sweep,
-)
+from powercut.verifier.finders.faults import search_again, search_strike, sweep
+from powercut.verifier.finders.templates import PROGRAMS, TEMPLATES, random_strikes
 from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result
 from powercut.verifier.spec.subject import MakeStore

@@ -12,7 +12,7 @@ from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.faster.subject import FASTER, FasterSubject
 from powercut.verifier.finders.faults import search_strike
-from powercut.verifier.oracles.faults import Doubts, damaged_at, owed_at, settle, without_effect
+from powercut.verifier.oracles.faults import Doubts, Firings, settle, without_effect
 from powercut.verifier.runs.play import play
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.history import crash_at
@@ -115,16 +115,16 @@ def test_without_faults_nothing_is_excused_and_nothing_judged() -> None:
 
 def test_after_a_lying_sync_a_power_cut_may_leave_what_was_acknowledged_before_it() -> None:
     trace = fired(Effect.DELAYED, Effect.LYING, Effect.LYING)
-    assert [owed_at(trace, index, is_cut=True) for index in range(7)] == [0, 1, 2, 2, 2, 2, 2]
-    assert owed_at(trace, 6, is_cut=False) == 6
-    assert damaged_at(trace) == 2
+    assert [Firings(trace).owed_at(index, is_cut=True) for index in range(7)] == [0, 1, 2, 2, 2, 2, 2]
+    assert Firings(trace).owed_at(6, is_cut=False) == 6
+    assert Firings(trace).damaged_at == 2
 
 
 def test_after_one_damage_all_is_owed_and_after_two_nothing() -> None:
     trace = fired(Effect.LOST, Effect.ROT)
-    assert [owed_at(trace, index, is_cut=False) for index in range(5)] == [0, 1, 2, -1, -1]
-    assert damaged_at(trace) == 0
-    assert damaged_at(fired(Effect.ERROR, Effect.KEPT)) == 4
+    assert [Firings(trace).owed_at(index, is_cut=False) for index in range(5)] == [0, 1, 2, -1, -1]
+    assert Firings(trace).damaged_at == 0
+    assert Firings(fired(Effect.ERROR, Effect.KEPT)).damaged_at == 4
 
 
 # -- what is in doubt --------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.finders.crashes import search_tape
 from powercut.verifier.reducing.shrink import shrink
-from powercut.verifier.runs.play import Run, play
+from powercut.verifier.runs.play import play
+from powercut.verifier.runs.run import Run
 from powercut.verifier.spec.history import Segment, crash_at
 from powercut.verifier.spec.model import Issued, Result
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape

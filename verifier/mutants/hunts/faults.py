@@ -11,7 +11,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from ...finders.crashes import Coverage, Finding
-from ...finders.faults import PROGRAMS, TEMPLATES, search_again, sweep, torn
+from ...finders.faults import search_again, sweep
+from ...finders.templates import PROGRAMS, TEMPLATES, torn
 from ...reducing.passes import count_operations
 from ...reducing.shrink import descend
 from ...runs.play import play
