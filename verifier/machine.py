@@ -301,6 +301,7 @@ def run_machine(
     """
     total = Coverage()
     counted: set[Tape] = set()
+    passed: set[Tape] = set()  # Searched, and nothing found.
     # An outcome is a function of a content, so keeping it over examples decides nothing. Invariant 2.
     kept: list[Recoveries] = []
 
@@ -309,6 +310,13 @@ def run_machine(
             if not kept:
                 kept.append(Recoveries(self._open_store, law, limit))
             return kept[0]
+
+        def teardown(self) -> None:
+            tape = self.tape()
+            if tape not in passed:  # What a tape plays is a function of the tape: it would pass again.
+                super().teardown()
+                if tape in counted:
+                    passed.add(tape)
 
         def searched(self, coverage: Coverage) -> None:
             tape = self.tape()

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from powercut.faultfs import Fault
+
 from ...finders.faults import search_strike, sweep
 from ...finders.templates import PROGRAMS, TEMPLATES, random_strikes, torn
 from ..chunks import Chunk, Result, search_each
@@ -21,7 +23,7 @@ __all__ = ["RandomStrikes", "StruckCalls", "cut_faults"]
 
 @dataclass(frozen=True, slots=True)
 class StruckCalls:
-    """Every `parts`-th kind of fault, from number `part` on, at each call of one program."""
+    """Kinds of faults that stand together, part number `part` of `parts`, at each call of one program."""
 
     program: str
     geometry: str
@@ -31,11 +33,16 @@ class StruckCalls:
     parts: int
     torn: int | None = None  # The life before ended in a power cut, at this sync from its end.
 
+    @property
+    def templates(self) -> tuple[Fault, ...]:
+        """The kinds of faults: one that strikes once and the one that stays often come to the same."""
+        start, stop = (len(TEMPLATES) * part // self.parts for part in (self.part, self.part + 1))
+        return TEMPLATES[start:stop]
+
     def run(self) -> Result:
-        templates = TEMPLATES[self.part :: self.parts]
         before = () if self.torn is None else torn(self.torn)
-        program = PROGRAMS[self.program]
-        return Result(*sweep(program, self.geometry, self.law, templates, limit=self.limit, before=before))
+        program, law = PROGRAMS[self.program], self.law
+        return Result(*sweep(program, self.geometry, law, self.templates, limit=self.limit, before=before))
 
 
 @dataclass(frozen=True, slots=True)
