@@ -13,6 +13,8 @@ Invariants
       never writes a record of v in place
   P8  what a record is found to be decides only under a CAS on its link, or on its entry, that
       fails if it has changed since; who locks or seals and does not publish undoes it
+  P9  what lies below begin is absent only by a begin that was read before the entry: one that was raised
+      since may have been raised over a record that another session had written anew
 
 Threads: any number, each inside a batch. The source is the one that is compiled (`compilation`), so
 every number is an unsigned 64-bit word.
@@ -183,16 +185,30 @@ def is_beyond(control: Space, address: int, version: int, fuzzy: int, cut: int) 
     return load(control, w.SYSTEM) >> w.PHASE_BITS != version
 
 
-def locate(control: Space, log: Space, batch: Space, entry: int, version: int, fuzzy: int, cut: int) -> int:
-    """Find the operation's key: DONE with OP_ADDRESS, OP_PLACE and OP_RESULT set, else why it stopped."""
+def locate(
+    control: Space,
+    log: Space,
+    batch: Space,
+    begin: int,
+    entry: int,
+    version: int,
+    fuzzy: int,
+    cut: int,
+) -> int:
+    """Find the operation's key: DONE with OP_ADDRESS, OP_PLACE and OP_RESULT set, else why it stopped.
+
+    `begin` is the log's, read before the entry (P9).
+    """
     head = load(control, w.HEAD)
     address = find_record(control, log, batch, entry & w.ADDRESS_MASK, head)
     batch[w.OP_ADDRESS] = address
     if address < head:
         batch[w.OP_PLACE] = w.NOWHERE
         batch[w.OP_RESULT] = w.ABSENT
-        if address <= w.PENDING_ADDRESS or address < load(control, w.BEGIN):
+        if address <= w.PENDING_ADDRESS or address < begin:
             return w.DONE
+        if address < load(control, w.BEGIN):
+            return w.RETRY
         if is_beyond(control, address, version, fuzzy, cut):
             return w.SHIFT
         batch[w.OP_PLACE] = w.COLD
@@ -221,7 +237,8 @@ def read(control: Space, index: Space, log: Space, batch: Space, version: int, f
         batch[w.OP_RESULT] = w.ABSENT
         batch[w.OP_PLACE] = w.NOWHERE
         return w.DONE
-    why = locate(control, log, batch, load(index, slot), version, fuzzy, cut)
+    begin = load(control, w.BEGIN)
+    why = locate(control, log, batch, begin, load(index, slot), version, fuzzy, cut)
     if why == w.ON_DEVICE and batch[w.B_LEAVE] != 0 and batch[w.OP_KIND] == w.READ:
         batch[w.OP_RESULT] = w.LEFT
         return w.DONE
@@ -264,8 +281,9 @@ def run_one(
             return slot & w.WHY_MASK
     if kind == w.UPSERT:
         return upsert(control, index, log, batch, slot, version, fuzzy, cut)
+    begin = load(control, w.BEGIN)
     entry = load(index, slot)
-    why = locate(control, log, batch, entry, version, fuzzy, cut)
+    why = locate(control, log, batch, begin, entry, version, fuzzy, cut)
     if why != w.DONE:
         return why
     found = batch[w.OP_RESULT] == w.FOUND

@@ -45,6 +45,7 @@ class Bulk:
 
     def __init__(self, driver: Driver, mode: Mode) -> None:
         self._driver = driver
+        self._pins = driver.log.pins
         self._mode = mode
         self._stage: Stage | None = None
         self._expected_words = 0  # None before there is an append that needs them.
@@ -94,14 +95,17 @@ class Bulk:
         if dtype is None:
             if isinstance(keys, np.ndarray):
                 keys = [row.tobytes() for row in rows_of(keys, "keys")]
-            return self._read_sequences(sequence_of(keys, "keys"))
+            with self._pins.hold() as begin:
+                return self._read_sequences(sequence_of(keys, "keys"), begin)
         kind = made_by(np.dtype, dtype, "dtype")
         if kind.hasobject or kind.subdtype or not kind.itemsize:
             raise OperationError(f"dtype {kind}: expected one of a fixed width")
         rows = (
             rows_of(keys, "keys") if isinstance(keys, np.ndarray) else same_width(sequence_of(keys, "keys"))
         )
-        return self._read_arrays(rows, kind)
+        # Before the chains are read: no truncation comes between them and the device.
+        with self._pins.hold() as begin:
+            return self._read_arrays(rows, kind, begin)
 
     # -- arrays ------------------------------------------------------------------------------------
 
@@ -125,7 +129,7 @@ class Bulk:
                 has_room = done == count
                 start += done
 
-    def _read_arrays(self, keys: Array, kind: np.dtype[Any]) -> tuple[Array, Array]:
+    def _read_arrays(self, keys: Array, kind: np.dtype[Any], begin: int) -> tuple[Array, Array]:
         import numpy as np
 
         key_bytes, width = keys.shape[1], kind.itemsize
@@ -159,7 +163,7 @@ class Bulk:
                 raise _misfit(int(other) >> w.RESULT_BITS, width, done)
             left = np.flatnonzero(kinds == w.LEFT)
             asked = [(int(here[n]) >> w.RESULT_BITS, keys[start + n].tobytes()) for n in left]
-            for number, value in zip(left, self._ask(asked, done), strict=True):
+            for number, value in zip(left, self._ask(asked, begin, done), strict=True):
                 if value is not None:
                     if len(value) != width:
                         raise _misfit(len(value), width, done)
@@ -202,7 +206,7 @@ class Bulk:
         batch[w.B_CURSOR], batch[w.B_LIMIT] = at, limit
         return stage, stop - start
 
-    def _read_sequences(self, keys: Sequence[bytes]) -> list[bytes | None]:
+    def _read_sequences(self, keys: Sequence[bytes], begin: int) -> list[bytes | None]:
         for key in keys:
             check_sizes(self._driver, key, b"")
         values: list[bytes | None] = []
@@ -217,10 +221,10 @@ class Bulk:
                 batch[w.B_LEAVE] = 0
             if done < count:
                 room = max(room, (batch[w.OP_VALUE_BYTES] + 7) >> 3)
-            values += self._found(stage, done, len(values))
+            values += self._found(stage, done, begin, len(values))
         return values
 
-    def _found(self, stage: Stage, count: int, before: int) -> list[bytes | None]:
+    def _found(self, stage: Stage, count: int, begin: int, before: int) -> list[bytes | None]:
         """The values of the first `count` reads of a table."""
         batch, data = stage.batch, stage.bytes
         values: list[bytes | None] = []
@@ -238,7 +242,7 @@ class Bulk:
                 places.append(number)
                 left.append((told >> w.RESULT_BITS, bytes(data[start : start + batch[row + w.T_KEY_BYTES]])))
             values.append(value)
-        for number, value in zip(places, self._ask(left, before + count), strict=True):
+        for number, value in zip(places, self._ask(left, begin, before + count), strict=True):
             values[number] = value
         return values
 
@@ -291,24 +295,23 @@ class Bulk:
                 self._expected_words = 1 << max(needed, _EXPECTED_WORDS).bit_length()
         return done
 
-    def _ask(self, asked: list[tuple[int, bytes]], done: int) -> list[bytes | None]:
+    def _ask(self, asked: list[tuple[int, bytes]], begin: int, done: int) -> list[bytes | None]:
         """The values of keys whose chains go on below head at these addresses; in address order, at once.
 
-        `done` reads have ended, these among them, whatever the device says.
+        The log is pinned from `begin` up. `done` reads have ended, these among them, whatever is said.
         """
-        driver = self._driver
         order = sorted(range(len(asked)), key=lambda number: asked[number][0])
         answers: list[bytes | None] = [None] * len(asked)
         try:
             for number in order:
-                record = driver.log.find_cold(*asked[number])
+                record = self._driver.log.follow(*asked[number], begin)
                 if record is not None and not record.link & w.TOMBSTONE:
                     answers[number] = record.value
         except OSError as error:
             raise _with_done(DeviceError(error.errno, f"reading a record: {error}"), done) from error
         except EngineError as error:
             raise _with_done(error, done) from error.__cause__
-        driver.device_reads += len(order)
+        self._driver.device_reads += len(order)
         return answers
 
 

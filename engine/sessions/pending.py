@@ -6,16 +6,18 @@ returns the value as of its issue. A pending rmw takes effect when it is complet
 Invariants
   1  a session's ROW_PENDING is the number of its pending rmw; the kernel raises it while the row is
      entered, in REST only, so a checkpoint that finds all rows idle and all counts 0 can shift
-  2  a ticket ends once
+  2  a ticket ends once, and is waited for until it has: what was interrupted is asked for again
+  3  the device is asked with the log pinned since before the chain was read, so no truncation comes between
 
 Threads: the session's own completes; the device is read wherever the Runtime sees fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .. import runtime as rt
 from ..errors import DeviceError, OperationError
@@ -60,9 +62,12 @@ class Ticket:
         assert not self._is_done
         try:
             self._value = call()
-        except Exception as error:  # noqa: BLE001 (handed to whoever asks for the result)
-            self._error = error
-        self._is_done = True
+        except BaseException as error:
+            self._error = error  # Handed to whoever asks for the result.
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._is_done = True
 
 
 @dataclass(slots=True)
@@ -73,6 +78,13 @@ class _Waiting:
     address: int
     serial: int
     function: Change | None  # None: a read.
+
+
+class Pinned(NamedTuple):
+    """A pin of the log: from where it holds, and what lets go of it."""
+
+    begin: int
+    held: ExitStack
 
 
 class PendingQueue:
@@ -86,12 +98,17 @@ class PendingQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, key: bytes, address: int, serial: int, function: Change | None) -> Ticket:
-        """Ask the device for the key from `address` on."""
+    @contextmanager
+    def pinned(self) -> Iterator[Pinned]:
+        """Pin the log while a chain is read in memory; `add` keeps the pin for the device (invariant 3)."""
+        with ExitStack() as held:
+            yield Pinned(held.enter_context(self._driver.log.pins.hold()), held)
+
+    def add(self, pinned: Pinned, key: bytes, address: int, serial: int, function: Change | None) -> Ticket:
+        """Ask the device for the key from `address` on, which was read since `pinned`."""
         log = self._driver.log
         self._driver.device_reads += 1
-        held = ExitStack()
-        begin = held.enter_context(log.pins.hold())  # From now, whenever the device is asked.
+        begin, held = pinned.begin, pinned.held.pop_all()
 
         def ask() -> ColdRecord | None:
             with held:
@@ -105,10 +122,13 @@ class PendingQueue:
         """Complete what the device has answered, with `wait` all of it; whether nothing is left."""
         if wait:
             self._driver.runtime.wait([each.answer for each in self._waiting], deadline)
-        ready = [each for each in self._waiting if each.answer.done()]
-        self._waiting = [each for each in self._waiting if not each.answer.done()]
-        for each in ready:
-            each.ticket.end(lambda each=each: self._end(each))  # type: ignore[misc]
+        try:
+            for each in self._waiting:
+                if each.answer.done():
+                    each.ticket.end(lambda each=each: self._end(each))  # type: ignore[misc]
+        finally:
+            # By what has ended, and not by a second look at the answers: one may have come since.
+            self._waiting = [each for each in self._waiting if not each.ticket.is_done]
         return not self._waiting
 
     def _end(self, each: _Waiting) -> bytes | None:

@@ -62,6 +62,7 @@ class Reader:
 
     def __init__(self, log: HybridLog) -> None:
         self.log: Final = log
+        self.begin = load(log.spaces.control, w.BEGIN)  # The log's, when the reader started (V3).
 
     def record(self, address: int) -> ColdRecord:
         """What is at `address`; PADDING where no record begins."""
@@ -76,7 +77,8 @@ class Reader:
     def chain(self, address: int) -> Iterator[tuple[int, ColdRecord]]:
         """The live records of a chain, newest first; void ones are stepped through. Audits H3."""
         control = self.log.spaces.control
-        while address >= max(load(control, w.BEGIN), w.FIRST_ADDRESS):
+        # A begin that was raised since the entry was read may have been raised over a record written anew.
+        while address >= max(self.begin, w.FIRST_ADDRESS):
             record = self.linked(address)
             if not is_void(control, address, record.link):
                 yield address, record
@@ -158,7 +160,6 @@ class SharedReader(Reader):
         self._runtime = runtime
         self._held = ExitStack()
         self._row = 0
-        self.begin = 0  # The log's begin when the reader started (V3).
 
     def __enter__(self) -> Self:
         with ExitStack() as held:

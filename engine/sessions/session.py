@@ -226,10 +226,10 @@ class Session:
         one = self._one
         self._is_busy = True
         try:
-            with one.leaving():
+            with self._pending.pinned() as pinned, one.leaving():
                 told = one.finish(one.run_key(w.READ, key))
-            if told & w.RESULT_MASK == w.LEFT:
-                return self._pending.add(key, told >> w.RESULT_BITS, self.serial, None)
+                if told & w.RESULT_MASK == w.LEFT:
+                    return self._pending.add(pinned, key, told >> w.RESULT_BITS, self.serial, None)
             return Ticket.ended(one.value(told))
         finally:
             self._is_busy = False
@@ -245,10 +245,11 @@ class Session:
         one = self._one
         self._is_busy = True
         try:
-            with one.leaving():
+            with self._pending.pinned() as pinned, one.leaving():
                 told = one.finish(one.run_key(w.PEEK, key))
-            if told == w.PENDING << w.RESULT_BITS:
-                return self._pending.add(key, one.stage.batch[w.OP_ADDRESS], self.serial, function)
+                if told == w.PENDING << w.RESULT_BITS:
+                    at = one.stage.batch[w.OP_ADDRESS]
+                    return self._pending.add(pinned, key, at, self.serial, function)
             ticket = Ticket()
             ticket.end(lambda: one.swap(key, function, one.found(), is_cold=one.is_cold))
             self._driver.settle()

@@ -90,7 +90,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/telling": (("comparison", "timeline"), ("report",)),
     "verifier/mutants": (("planted",), ("bank", "hunts"), ("hook", "hunt"), ("server",)),
     "verifier/mutants/bank": (
-        ("durability", "prefix", "boundaries", "operations", "faults", "damage", "schedule"),
+        ("durability", "prefix", "boundaries", "operations", "faults", "damage", "schedule", "truncation"),
     ),
     "verifier/mutants/hunts": (
         ("contract", "damage", "faults", "order", "preempt"),

@@ -90,12 +90,23 @@ class Issuer:
         self._tick = tick
         self._pending: dict[int, list[tuple[Call, Ticket]]] = {}
         self._tail = 0
+        self._frozen: dict[
+            bytes, bytes
+        ] = {}  # What truncations can take of keys that change by new records only.
 
     def begin(self, *, is_truncated: bool = False) -> None:
         """The lanes begin, with nothing pending; one of them is to truncate."""
         for number in sorted(self._pending):
             self.complete(number)
-        self._tail = self._subject.store.stats().tail if is_truncated else 0
+        if is_truncated:
+            stats = self._subject.store.stats()
+            self._tail = stats.tail
+            newest = {record.key: record for record in self._subject.store.scan()}
+            self._frozen = {
+                key: record.value
+                for key, record in newest.items()
+                if record.address < stats.read_only and record.value is not None
+            }
 
     def carry_out(self, operation: Operation) -> None:
         """One operation of a session, or a truncation."""
@@ -240,7 +251,7 @@ class Issuer:
         keys = sorted({call.issued.key for call in self.calls} | content.keys())
         for listing in self.listings:
             spans += listing.spans(sorted({*keys, *listing.values}))
-        return judge_lanes(spans, content, self.truncations)
+        return judge_lanes(spans, content, self.truncations, self._frozen)
 
     def judge_cut(self, bounds: Mapping[int, int], content: Mapping[bytes, bytes]) -> Verdict:
         """Likewise of a prefix of each session, and what a recovery has found."""
@@ -252,10 +263,10 @@ class Issuer:
         for key in sorted({call.issued.key for call in kept} | content.keys()):
             own = [span for span in spans if span.issued.key == key]
             here = {key: content[key]} if key in content else {}
-            verdict = judge_lanes(own, here, self.truncations)
+            verdict = judge_lanes(own, here, self.truncations, self._frozen)
             if verdict == OK or (here and isinstance(verdict, Unknown)):
                 continue
-            if not here or judge_lanes(own, None, self.truncations) != OK:
+            if not here or judge_lanes(own, None, self.truncations, self._frozen) != OK:
                 return verdict
             written = {span.issued.value for span in own if span.issued.kind is not Kind.RMW}
             if here[key] not in written | {span.result for span in own}:
@@ -264,9 +275,15 @@ class Issuer:
 
 
 def judge_lanes(
-    spans: Sequence[Span], content: Mapping[bytes, bytes] | None, truncations: Sequence[tuple[float, float]]
+    spans: Sequence[Span],
+    content: Mapping[bytes, bytes] | None,
+    truncations: Sequence[tuple[float, float]],
+    frozen: Mapping[bytes, bytes],
 ) -> Verdict:
-    """`judge_linear`, where each truncation may have taken each key away, between its begin and its end."""
+    """`judge_linear`, where each truncation may have taken each key away, between its begin and its end.
+
+    Of a key in `frozen` it can have taken that value alone: newer ones lie above what is truncated.
+    """
     verdict = judge_linear(spans, content)
     if not truncations or not isinstance(verdict, Violation):
         return verdict
@@ -277,14 +294,16 @@ def judge_lanes(
         for count in range(1, len(truncations) + 1):
             for chosen in combinations(truncations, count):
                 if isinstance(judged, Violation):
-                    judged = judge_linear([*own, *(_taken(key, *each) for each in chosen)], here)
+                    judged = judge_linear(
+                        [*own, *(_taken(key, *each, frozen.get(key)) for each in chosen)], here
+                    )
         if isinstance(judged, Violation):
             return judged
     return OK
 
 
-def _taken(key: bytes, invoked: float, returned: float) -> Span:
-    return Span(_nobodys(Kind.DELETE, key), invoked, returned, True)
+def _taken(key: bytes, invoked: float, returned: float, value: bytes | None) -> Span:
+    return Span(_nobodys(Kind.DELETE, key), invoked, returned, True, value)
 
 
 def _nobodys(kind: Kind, key: bytes) -> Issued:

@@ -41,6 +41,7 @@ __all__ = [
     "begun",
     "deeper",
     "hunted_tapes",
+    "overtaken",
     "pairs",
     "portfolio",
     "random_lanes",
@@ -199,6 +200,16 @@ def truncated() -> Iterator[Program]:
         yield (*SETTINGS["on the device"], _FORK, _operation(first, 0), _TRUNCATE)
 
 
+def overtaken() -> Iterator[Program]:
+    """Likewise, and another session writes the key anew before: it always has a value, but for a delete."""
+    upsert = Operation(Kind.UPSERT, 1)
+    for kind in (Kind.READ, Kind.RMW, Kind.INSERT, Kind.DELETE, Kind.READ_MANY, Kind.ITEMS):
+        yield (*SETTINGS["on the device"], _FORK, Operation(kind), upsert, _TRUNCATE)
+    for kind in (Kind.START_READ, Kind.START_RMW):
+        lane = (Operation(kind), Operation(Kind.COMPLETE))
+        yield (*SETTINGS["on the device"], _FORK, *lane, upsert, _TRUNCATE)
+
+
 def _removed() -> Iterator[Program]:
     """Likewise, and the files below go too. For the geometry _SHORT, where a segment is a page."""
     for kind in (Kind.START_READ, Kind.START_RMW, Kind.READ, Kind.RMW, Kind.SCAN):
@@ -237,7 +248,7 @@ def small_tapes(geometry: str) -> Iterator[Tape]:
     """All small programs, in this geometry; a few that need another in theirs."""
     for programs in (
         *(alone(), pairs(), wider()),
-        *(batches(), walks(), truncated(), resumed(), begun()),
+        *(batches(), walks(), truncated(), overtaken(), resumed(), begun()),
         pairs(has_checkpoint=True),
     ):
         yield from (tape_of(program, geometry) for program in programs)

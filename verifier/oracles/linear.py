@@ -37,6 +37,7 @@ class Span:
     invoked: float
     returned: float = inf  # It never did: the run ended first.
     result: Result = None
+    only_of: bytes | None = None  # If given, it can take effect on this value alone.
 
 
 def judge_linear(
@@ -98,6 +99,8 @@ class _Search:
             if span.invoked > horizon:
                 break
             horizon = min(horizon, span.returned)
+            if span.only_of is not None and value != span.only_of:
+                continue
             content = {} if value is None else {span.issued.key: value}
             result = apply(content, span.issued)
             if span.returned == inf or result == span.result:

@@ -189,8 +189,8 @@ def told(*reads: bytes | None, more: tuple[Span, ...] = ()) -> list[Span]:
 def test_a_truncation_may_take_a_key_away_once_and_for_good() -> None:
     value = WRITE.value
     meanwhile = [(9.0, 21.0)]
-    assert judge_lanes(told(value, None), {}, meanwhile) == OK
-    assert judge_lanes(told(value, value), {KEY: value}, meanwhile) == OK
+    assert judge_lanes(told(value, None), {}, meanwhile, {}) == OK
+    assert judge_lanes(told(value, value), {KEY: value}, meanwhile, {}) == OK
     for spans, content, windows in (
         (told(value, None), {}, []),  # Nobody took it.
         (told(None, value), {KEY: value}, meanwhile),  # It does not come back.
@@ -198,13 +198,26 @@ def test_a_truncation_may_take_a_key_away_once_and_for_good() -> None:
         (told(None), {}, [(20.0, 21.0)]),  # It was gone before.
         (told(value, more=(Span(AGAIN, 30, 31),)), {}, meanwhile),  # It was written after.
     ):
-        assert isinstance(judge_lanes(spans, content, windows), Violation)
+        assert isinstance(judge_lanes(spans, content, windows, {}), Violation)
+
+
+def test_a_truncation_takes_no_value_that_was_written_above_it() -> None:
+    """The old value is frozen; a session has written the key anew before the truncation began."""
+    old, new = WRITE.value, AGAIN.value
+    written = (Span(WRITE, 1, 2), Span(AGAIN, 5, 6))
+    meanwhile = [(9.0, 21.0)]
+    overtaken = (*written, Span(LOOK, 3, 22, None))
+    assert judge_lanes(overtaken, {KEY: new}, meanwhile, {}) != OK  # It is there at the end.
+    assert judge_lanes(overtaken, {}, meanwhile, {}) == OK
+    assert judge_lanes(overtaken, {}, meanwhile, {KEY: old}) != OK
+    assert judge_lanes((*written, Span(LOOK, 3, 22, new)), {KEY: new}, meanwhile, {KEY: old}) == OK
+    assert judge_lanes((Span(WRITE, 1, 2), Span(LOOK, 3, 22, None)), {}, meanwhile, {KEY: old}) == OK
 
 
 def test_two_truncations_may_take_a_key_away_twice() -> None:
     spans = told(WRITE.value, None, more=(Span(AGAIN, 30, 31),))
-    assert judge_lanes(spans, {}, [(9.0, 21.0), (32.0, 33.0)]) == OK
-    assert isinstance(judge_lanes(spans, {}, [(9.0, 21.0)]), Violation)
+    assert judge_lanes(spans, {}, [(9.0, 21.0), (32.0, 33.0)], {}) == OK
+    assert isinstance(judge_lanes(spans, {}, [(9.0, 21.0)], {}), Violation)
 
 
 def test_a_cut_may_bring_back_what_was_taken_and_nothing_else() -> None:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 
-import pytest
-
 from powercut.engine.kernels import atomics
 from powercut.verifier.concurrency.schedule import (
     Bounded,
@@ -197,15 +195,76 @@ def test_search_that_hits_its_limit_is_not_complete() -> None:
     assert not bounded.is_complete
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_random_programs_keep_every_order_that_any_schedule_has(seed: int) -> None:
-    random = Random(seed)
+Told = set[tuple[bytes, frozenset[tuple[int, int]]]]
+
+
+class Timed(Straight):
+    """Tells of each schedule its order, and which task ended before which began."""
+
+    def __init__(self, tasks: Sequence[Sequence[Step]], told: Told) -> None:
+        super().__init__(tasks, set())
+        self._told = told
+
+    def setup(self, scheduler: Scheduler) -> Sequence[Callable[[], object]]:
+        self._moments: list[tuple[int, bool]] = []
+        return [partial(self._time, number, task) for number, task in enumerate(super().setup(scheduler))]
+
+    def _time(self, number: int, task: Callable[[], object]) -> None:
+        self._moments.append((number, True))
+        task()
+        self._moments.append((number, False))
+
+    def judge(self, record: Record) -> Verdict:
+        ended: list[int] = []
+        before: set[tuple[int, int]] = set()
+        for number, is_begin in self._moments:
+            if is_begin:
+                before |= {(each, number) for each in ended}
+            else:
+                ended.append(number)
+        self._told.add((record.order(), frozenset(before)))
+        return OK
+
+
+def test_a_task_that_ends_before_another_begins_does_so_in_a_schedule_that_is_run() -> None:
+    """Task 1 ends, then all of task 2 runs inside task 0: what task 1 does last depends on nobody."""
+    tasks: list[list[Step]] = [
+        [("load", 0, 0), ("load", 1, 0)],
+        [("store", 0, 1), ("store", 9, 1), ("store", 9, 2)],
+        [("store", 1, 1), ("store", 10, 1)],
+    ]
+    every: Told = set()
+    level: list[tuple[tuple[int, int], ...]] = [()]
+    for _ in range(3):
+        following = []
+        for deviations in level:
+            record, _ = replay_schedule(lambda: Timed(tasks, every), encode(deviations))
+            if tuple(record.deviations) == deviations:
+                first = deviations[-1][0] + 1 if deviations else 0
+                points = range(first, len(record.points))
+                following += [(*deviations, (point, which)) for point in points for which in (1, 2)]
+        level = following
+    told: Told = set()
+    bounded = Bounded(2)
+    assert explore(lambda: Timed(tasks, told), [bounded], 100_000).finding is None
+    assert bounded.is_complete
+    assert bounded.spared[2] > 0
+    missed = [
+        (order, before)
+        for order, before in every
+        if not any(order == other and before <= wider for other, wider in told)
+    ]
+    assert missed == []
+
+
+def test_random_programs_keep_every_order_that_any_schedule_has() -> None:
     passed_over = spared = 0
-    for _ in range(6):
+    for seed in range(60):
+        random = Random(seed)
         tasks = [
             [
                 (random.choice(("load", "store", "store", "if", "lock")), cell, random.randrange(1, 3))
-                for cell in (random.choice((0, 1, 8 + number)) for _ in range(random.randrange(2, 5)))
+                for cell in random.choices((0, 1, 8 + number), k=random.randrange(2, 6))
             ]
             for number in range(random.choice((2, 2, 3)))
         ]

@@ -17,13 +17,16 @@ nothing that is not announced; what `until` asks in vain may be asked at other m
 Spared is who would be taken off at q instead of p, for the same task, where no access of his in [p, q) is
 dependent on what the others did from p until he went on: that run, and each that goes on from it, has the
 order of one that is visited, with as many deviations. It takes that every task could go on at p, so that
-at q the same ones can, and that nothing but words is accessed in between: a lock or a mark ends the reach.
+at q the same ones can, and that nothing but words is accessed in between: a lock or a mark ends the reach,
+and is not in it. Who is taken off at a mark has done all before it: a call that returned there came before
+whatever others begin now, and an oracle may ask for that though no access tells.
 
 Invariants
   1  a schedule is run once
   2  a cell found contended late is tried in all schedules that were run before: `is_complete` says
      that none is left, of `bound` deviations or fewer
-  3  the orders of dependent accesses are those of all schedules of `bound` deviations or fewer
+  3  the orders of dependent accesses are those of all schedules of `bound` deviations or fewer; each with
+     every "ended before the other began" that such a schedule has
 
 Source: iterative context bounding, Musuvathi and Qadeer, PLDI 2007; here a choice at an end counts. What is
 spared is what sleep sets spare (Godefroid, 1996) where it costs no preemption more.
@@ -210,7 +213,7 @@ def _reach(parent: _Expanded, point: int, record: Record) -> _Reach:
         if code < LOCK_END or code >> 1 in (touched if code & 1 else written):
             break
         end += 1
-    return _Reach(point, end, width)
+    return _Reach(point, end - (end > point and points[end] < LOCK_END), width)
 
 
 def _others(record: Record, point: int) -> set[int] | None:

@@ -17,12 +17,13 @@ from .faults import FAULTED
 from .operations import DEVICE, OPERATIONS
 from .prefix import PREFIX
 from .schedule import CONCURRENCY
+from .truncation import TRUNCATED
 
 __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *(*FAULTED, *DAMAGED, *CONCURRENCY),
+    *(*FAULTED, *DAMAGED, *CONCURRENCY, *TRUNCATED),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.
