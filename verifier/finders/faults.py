@@ -66,7 +66,6 @@ def sweep(
     known.play(Tape((*before, Era(program)), geometry, law))
     played: dict[Fault, _Played] = {}
     missed: _Played | None = None  # In which nothing fired: nor would a strike at a call that it lacks.
-    )
     for template in templates:
         for fault in series(template):
             if missed is not None and fault.effect is not Effect.FULL and missed.is_past(fault):
