@@ -1,10 +1,10 @@
-"""Phases: the system state that sessions and the checkpoint share, and which phase follows which.
+"""Phases: the system state that sessions and the checkpoint share.
 
     REST(v) -> PREPARE(v) -> WAIT_PENDING(v) -> IN_PROGRESS(v+1) -> WAIT_FLUSH -> PERSIST -> REST(v+1)
 
 Invariants
   M1  the version grows by exactly one, on the edge into IN_PROGRESS and nowhere else
-  M2  phases follow NEXT; none is skipped
+  M2  phases follow the `next` of the checkpoint's kind; none is skipped
   M3  fuzzy_start is 0 in REST, and L_s, the tail at PREPARE, everywhere else
 
 WAIT_PENDING stands before the shift (in FASTER after it): so no operation of v is unfinished when
@@ -20,7 +20,7 @@ from typing import Final
 from ..kernels import words as w
 from ..kernels.atomics import Space, load, store
 
-__all__ = ["NEXT", "SHIFTED", "CheckpointKind", "Phase", "System"]
+__all__ = ["SHIFTED", "CheckpointKind", "Phase", "System"]
 
 
 class CheckpointKind(Enum):
@@ -40,16 +40,8 @@ class Phase(Enum):
     PERSIST = 5
 
 
-NEXT: Final[dict[CheckpointKind, dict[Phase, Phase]]] = {
-    CheckpointKind.FOLD_OVER: {
-        Phase.REST: Phase.PREPARE,
-        Phase.PREPARE: Phase.WAIT_PENDING,
-        Phase.WAIT_PENDING: Phase.IN_PROGRESS,
-        Phase.IN_PROGRESS: Phase.WAIT_FLUSH,
-        Phase.WAIT_FLUSH: Phase.PERSIST,
-        Phase.PERSIST: Phase.REST,
-    },
-}
+_PHASES: Final = tuple(Phase)  # By number: a call of the class looks it up in Python.
+assert all(phase.value == number for number, phase in enumerate(_PHASES))
 
 # Phases in which a session that has refreshed works in the version after the checkpoint's.
 SHIFTED: Final = frozenset({Phase.IN_PROGRESS, Phase.WAIT_FLUSH, Phase.PERSIST})
@@ -67,7 +59,7 @@ class System:
         self.set(version, Phase.REST)
 
     def set(self, version: int, phase: Phase) -> None:
-        store(self._control, w.SYSTEM, version << w.PHASE_BITS | phase.value)
+        store(self._control, w.SYSTEM, version << w.PHASE_BITS | phase._value_)
 
     @property
     def version(self) -> int:
@@ -75,7 +67,7 @@ class System:
 
     @property
     def phase(self) -> Phase:
-        return Phase(load(self._control, w.SYSTEM) & w.PHASE_MASK)
+        return _PHASES[load(self._control, w.SYSTEM) & w.PHASE_MASK]
 
     @property
     def fuzzy_start(self) -> int:

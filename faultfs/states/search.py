@@ -7,7 +7,7 @@ crossed with all files. Syncs only take away: intervals know from the kills when
 visited then. An event that changes both, names (or the journal) and files, has its index visited whole.
 
 Invariants
-  1  files[i][cut], near[i] and names, where present, are the states at the current index
+  1  files[i][cut] and names, where present, are the states at the current index
   2  a point with at most `limit` legal states is visited so that, with the points before it, all its contents
      are found
 """
@@ -76,8 +76,6 @@ class _Search:
         self.names: list[NameState] | None = None
         self.files: dict[int, dict[int, list[Option]]] = {}
         self.options: dict[int, dict[tuple[int, tuple[str, ...]], list[Option]]] = {}
-        # Of bounded points: the states of a file near a base, under its names, within a depth.
-        self.near: dict[int, dict[tuple[bool, int, tuple[str, ...], int], list[Option]]] = {}
 
     def run(self) -> Findings:
         """Visits every crash index in order."""
@@ -136,7 +134,6 @@ class _Search:
 
     def _recount(self, index: int, inode: int) -> None:
         self.options.pop(inode, None)
-        self.near.pop(inode, None)
         self.file_legal[inode] = self.product.file_legal(index, inode)
 
     def _after_name_event(self, index: int) -> None:
@@ -196,15 +193,14 @@ class _Search:
         self.depth = self._affordable_depth(index)
         self.findings.note_bound(index, self.depth)
         for newest in _BASES:
+            files: dict[tuple[int, int], list[Option]] = {}
             for names in self.product.name_states(index, newest, self.depth):
                 found: list[Option] = [(0, names.last, names.spent, None)]
                 for inode, group in names.files.items():
-                    near = self.near.setdefault(inode, {})
-                    base = newest, names.cut, group, self.depth
-                    if base not in near:
+                    if (inode, names.cut) not in files:
                         states = self.product.file_states(index, inode, newest, self.depth, names.cut)
-                        near[base] = named(group, states)
-                    found = cross(found, inode, near[base], self.depth)
+                        files[inode, names.cut] = states
+                    found = cross(found, inode, named(group, files[inode, names.cut]), self.depth)
                 self.findings.add(index, names, found)
 
     def _affordable_depth(self, index: int) -> int:
@@ -253,7 +249,6 @@ class _JournalSearch(_Search):
 
     def _recount(self, index: int, inode: int) -> None:
         self.options.pop(inode, None)
-        self.near.pop(inode, None)
         self.cut_legal.pop(inode, None)
 
     def _count_names(self, index: int) -> None:

@@ -1,7 +1,6 @@
 """Inspection tells what opening would refuse, and changes nothing."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,8 +101,10 @@ def test_one_damaged_root_is_told_and_the_store_is_sound(filled: MemoryDevice) -
     assert seen.roots[1].complaint == "a wrong checksum"
     assert [(harm.file, harm.is_mended) for harm in seen.damage] == [("root-b", True)]
     assert seen.is_sound
+    assert seen.verdict == "sound, but for 1 of 3 roots (root-b): the next opening for writing mends it"
     FasterKv.open(filled).close()
     assert inspect_store(filled).damage == []
+    assert inspect_store(filled).verdict == "sound"
 
 
 def test_no_valid_root_beside_segments_is_damage(filled: MemoryDevice) -> None:
@@ -112,6 +113,7 @@ def test_no_valid_root_beside_segments_is_damage(filled: MemoryDevice) -> None:
     seen = inspect_store(filled)
     assert len(seen.damage) == 3
     assert not seen.is_sound
+    assert seen.verdict == "DAMAGED"
     assert seen.newest is None
 
 
@@ -120,7 +122,7 @@ def test_a_root_of_another_store_is_damage(filled: MemoryDevice) -> None:
     filled.read_into("root-a", 0, data)
     root = decode_root(bytes(data), "root-a")
     assert isinstance(root, Root)
-    filled.write("root-a", 0, encode_root(replace(root, store_id=b"?" * 16)))
+    filled.write("root-a", 0, encode_root(root._replace(store_id=b"?" * 16)))
     assert not inspect_store(filled).is_sound
 
 

@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import monotonic, process_time
 from typing import Annotated, Final, NoReturn
 
 import typer
 
 from ..tapes.kept import Kept, load, parse
-from .errors import ENVIRONMENT, INTERRUPTED, OK, USAGE, UsageError, explain
+from .errors import ENVIRONMENT, OK, USAGE, UsageError, explain
+from .interrupt import INTERRUPTED, end_interrupted
 
 __all__ = ["main"]
 
+# About when this process began: until here it has done nothing but work.
+_STARTED: Final = monotonic() - process_time()
 _BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 _SECONDS: Final = {None: 1, "s": 1, "m": 60, "h": 3600}
 
@@ -59,7 +61,7 @@ def main() -> NoReturn:
         if code != INTERRUPTED:
             typer.echo(f"powercut: {line}", err=True)
     if code == INTERRUPTED:
-        _end_interrupted()
+        end_interrupted()
     sys.exit(code or 0)
 
 
@@ -69,20 +71,6 @@ def _end_unread() -> NoReturn:
     for number in (1, 2):
         os.dup2(nowhere, number)
     sys.exit(ENVIRONMENT)
-
-
-def _end_interrupted() -> NoReturn:
-    """Typer makes an exit code of Ctrl-C, and so does a gate; what is said of it is said here.
-
-    At once: an orderly exit waits for the threads, and they for hunts. These end with this process.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(OSError):
-        sys.stdout.flush()
-    with suppress(OSError):
-        # The terminal shows ^C; the line begins after it.
-        typer.echo(("\n" if sys.stderr.isatty() else "") + "powercut: interrupted", err=True)
-    os._exit(INTERRUPTED)
 
 
 @app.callback(invoke_without_command=True)
@@ -101,7 +89,8 @@ def _powercut(
 @app.command()
 def gate(
     profile: Annotated[str, typer.Option(help="ci, nightly, or a TOML file.")] = "ci",
-    budget: Annotated[str | None, typer.Option(help="Begin nothing more after 90s, 5m, 1h.")] = None,
+    stage: Annotated[list[str] | None, typer.Option(help="Run this stage; may be given again.")] = None,
+    budget: Annotated[str | None, typer.Option(help="End after 90s, 5m, 1h: a part for each stage.")] = None,
     seed: _Seed = None,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes.")] = None,
     law: Annotated[str | None, typer.Option(help="What a disk may do; default: the profile's.")] = None,
@@ -110,7 +99,7 @@ def gate(
         "powercut-findings"
     ),
 ) -> int:
-    """Whether the store stands it: programs, crashes, planted bugs."""
+    """Search the store: programs, crashes, faults, schedules, planted bugs."""
     seconds = _seconds(budget)
     if json is not None and not (json.absolute().parent.is_dir() and not json.is_dir()):
         raise UsageError(f"--json {json}: no file can be written there")
@@ -119,18 +108,20 @@ def gate(
         raise UsageError(f"--findings {findings}: {nearest} is a file and not a folder")
     from ..gate import run_gate
     from ..gate.profile import load_profile
-    from .tables import Bars, tell_gate
+    from .progress import ProgressLine
+    from .summary import tell_gate
 
     plan = load_profile(profile)
-    with Bars() as bars:
+    with ProgressLine() as line:
         report = run_gate(
             plan,
+            stages=stage or (),
             seed=seed,
             jobs=jobs or _cores(),
             law=law,
-            budget=seconds,
+            budget=None if seconds is None else seconds - (monotonic() - _STARTED),
             findings_folder=findings,
-            progress=bars.show,
+            progress=line.show,
         )
     try:
         typer.echo(tell_gate(report))
@@ -187,10 +178,16 @@ def mutants(
     only: Annotated[list[str] | None, typer.Option(help="A planted bug; may be given again.")] = None,
     seed: _Seed = None,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Hunts at once.")] = None,
+    is_list: Annotated[
+        bool, typer.Option("--list", help="Hunt nothing: tell what can be planted, and who must find it.")
+    ] = False,
     json: _Json = False,
 ) -> int:
     """Check the checker: plant each bug, hunt it down."""
-    from .planted import hunt_all
+    from .planted import hunt_all, list_all
+
+    if is_list:
+        return list_all(only or [], is_json=json)
 
     return hunt_all(only or [], seed or 0, jobs or _cores(), is_json=json)
 
@@ -249,7 +246,7 @@ def _check_named(path: str) -> None:
 
 
 def _write(path: Path, data: bytes) -> bool:
-    """Whether it was written; where not, a line says so."""
+    """Write the file, or say in a line why not; True if it was written."""
     try:
         path.write_bytes(data)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What an exception is to a person: one line, and an exit code.
+"""Exceptions as a person meets them: one line, and an exit code.
 
     0  consistent                          3  environment or harness: permission, I/O, locked, unsupported
     1  violation, damaged store or tape       version, below a floor
@@ -15,7 +15,9 @@ from typing import Final
 
 import typer
 
-__all__ = ["ENVIRONMENT", "INCONCLUSIVE", "INTERRUPTED", "OK", "USAGE", "VIOLATION", "UsageError", "explain"]
+from .interrupt import INTERRUPTED
+
+__all__ = ["ENVIRONMENT", "INCONCLUSIVE", "OK", "USAGE", "VIOLATION", "UsageError", "explain"]
 
 OK: Final = 0
 VIOLATION: Final = 1
@@ -23,7 +25,6 @@ USAGE: Final = 2
 ENVIRONMENT: Final = 3
 INCONCLUSIVE: Final = 4
 NONDETERMINISM: Final = 5
-INTERRUPTED: Final = 130
 
 _CODES: Final = {
     "UsageError": USAGE,
