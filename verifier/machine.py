@@ -265,13 +265,10 @@ class StoreMachine(RuleBasedStateMachine):
 def tell_briefly(finding: Finding, run: Run) -> str:
     """What was violated, then every stretch: its device calls, where the power went, and what was lost."""
     verdict = finding.verdict
-    lines = [
-        f"{verdict.breach.value} ({verdict.oracle} oracle, law {finding.tape.law})",
-        f"  {verdict.detail}",
-    ]
+    lines = [f"{verdict.breach.value} ({verdict.oracle} oracle, law {finding.tape.law})"]
+    lines.append(f"  {verdict.detail}")
     for era, segment in zip(finding.tape.eras, run.segments, strict=False):
-        for seen in segment.observations:
-            lines.append(f"  {seen.index:6}  {seen.what} -> {seen.returned}")
+        lines += [f"  {seen.index:6}  {seen.what} -> {seen.returned}" for seen in segment.observations]
         if era.crash is not None:
             index = crash_index(segment.trace, era.crash)
             lines.append(render_trace(segment.trace, stop=index, crash=index))
@@ -301,8 +298,7 @@ def run_machine(
     Raises HarnessError where an example fails once and not again.
     """
     total = Coverage()
-    counted: set[Tape] = set()
-    passed: set[Tape] = set()  # Searched, and nothing found.
+    counted, passed = set[Tape](), set[Tape]()  # Searched; and nothing found.
     # An outcome is a function of a content, so keeping it over examples decides nothing. Invariant 2.
     kept: list[Recoveries] = []
 
@@ -318,11 +314,9 @@ def run_machine(
             return kept[0]
 
         def teardown(self) -> None:
-            tape = self.tape()
-            if tape not in passed:  # What a tape plays is a function of the tape: it would pass again.
+            if (tape := self.tape()) not in passed:  # It would pass again.
                 super().teardown()
-                if tape in counted:
-                    passed.add(tape)
+                passed.update({tape} & counted)
 
         def searched(self, coverage: Coverage) -> None:
             tape = self.tape()
