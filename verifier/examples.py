@@ -63,7 +63,7 @@ def run_machine(
     Raises HarnessError where an example fails once and not again.
     """
     total = Coverage()
-    counted: set[Tape] = set()
+    counted, passed = set[Tape](), set[Tape]()  # Searched; and nothing found.
     # An outcome is a function of a content, so keeping it over examples decides nothing. Invariant 2.
     kept: list[Recoveries] = []
 
@@ -77,6 +77,11 @@ def run_machine(
             if not kept:
                 kept.append(Recoveries(self._maker, law, limit))
             return kept[0]
+
+        def teardown(self) -> None:
+            if (tape := self.tape()) not in passed:  # It would pass again.
+                super().teardown()
+                passed.update({tape} & counted)
 
         def searched(self, coverage: Coverage) -> None:
             tape = self.tape()

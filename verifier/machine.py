@@ -271,13 +271,10 @@ for _kind, _row in OPERATIONS.items():
 def tell_briefly(finding: Finding, run: Run) -> str:
     """What was violated, then every stretch: its device calls, where the power went, and what was lost."""
     verdict = finding.verdict
-    lines = [
-        f"{verdict.breach.value} ({verdict.oracle} oracle, law {finding.tape.law})",
-        f"  {verdict.detail}",
-    ]
+    lines = [f"{verdict.breach.value} ({verdict.oracle} oracle, law {finding.tape.law})"]
+    lines.append(f"  {verdict.detail}")
     for era, segment in zip(finding.tape.eras, run.segments, strict=False):
-        for seen in segment.observations:
-            lines.append(f"  {seen.index:6}  {seen.what} -> {seen.returned}")
+        lines += [f"  {seen.index:6}  {seen.what} -> {seen.returned}" for seen in segment.observations]
         if era.crash is not None:
             index = crash_index(segment.trace, era.crash)
             lines.append(render_trace(segment.trace, stop=index, crash=index))

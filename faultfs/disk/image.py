@@ -29,12 +29,13 @@ KEY_BYTES = 16
 class Image:
     """A durable disk content: names bound to inodes, inodes bound to bytes."""
 
-    __slots__ = ("_key", "files", "names")
+    __slots__ = ("_groups", "_key", "files", "names")
 
     def __init__(self, names: dict[str, int], files: dict[int, bytes]) -> None:
         self.names = names
         self.files = files
         self._key: int | None = None
+        self._groups: dict[int, tuple[str, ...]] | None = None
 
     @classmethod
     def of(cls, content: Mapping[str, bytes]) -> "Image":
@@ -49,7 +50,9 @@ class Image:
 
     def groups(self) -> dict[int, tuple[str, ...]]:
         """The sorted names of each file that has one."""
-        return groups_of(sorted(self.names.items()))
+        if self._groups is None:
+            self._groups = groups_of(sorted(self.names.items()))
+        return self._groups
 
     def key(self) -> int:
         """The content hash, 128 bits: the same for equal images, on every interpreter."""

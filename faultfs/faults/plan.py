@@ -91,6 +91,9 @@ _STRIKES: Final[dict[Effect, tuple[EventKind, ...]]] = {
 }
 
 
+_NAMES: Final = {kind: kind.name.lower() for kind in EventKind}  # Looking a name up costs more than a call.
+
+
 def calls_of(effect: Effect) -> tuple[EventKind, ...]:
     """The kinds of call that the effect can strike."""
     return _STRIKES.get(effect, CALLS)
@@ -199,7 +202,7 @@ class Plan:
         """
         number = self._numbers.get(call, 0)
         self._numbers[call] = number + 1
-        name = call.name.lower()
+        name = _NAMES[call]
         self.reached[name] = self.reached.get(name, 0) + 1
         for fault in self.faults:
             if fault.call is not call or fault.effect is Effect.NONE:

@@ -69,6 +69,8 @@ class Chain(Generic[Value]):
 
         A failed sync leaves the newest version clean and perhaps not written: no later sync writes it (F33).
         """
+        if len(self.births) == 1:
+            return
         covers = self.covers
         if failures:
             syncs = [sync for sync in syncs if not self._is_clean(sync, failures)]

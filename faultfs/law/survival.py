@@ -226,7 +226,10 @@ def file_bytes(history: History, index: int, inode: int, choice: Mapping[AnyChai
     zero."""
     chain, legal = history.sizes[inode], history.at(index).legal
     size = chain.values[choice[chain] if chain in choice else legal[chain][-1]]
-    buffer = bytearray(history.trace.initial.files.get(inode, b"")[:size])
+    initial = history.trace.initial.files.get(inode, b"")
+    if size == len(initial) and not history.sectors[inode]:
+        return initial  # The same object: what is kept of its hash is found again.
+    buffer = bytearray(initial[:size])
     buffer.extend(bytes(size - len(buffer)))
     width = history.sector_bytes
     for sector, versions in history.sectors[inode].items():

@@ -16,6 +16,7 @@ from typing import Final
 from .chains import FOREVER, NO_FILE, AnyChain, Chain, ChainKind, Step
 
 _NAME = ChainKind.NAME
+_ONLY: Final = range(1)
 _KEPT: Final = 256  # So that a long trace is not kept as often as it has windows.
 
 
@@ -100,7 +101,7 @@ class Windows:
         start = self._starts[number]
         before = self._kept.get(number - 1)
         if before is None:
-            legal = {chain: chain.legal(start) for chain in self._ranks}
+            legal = {c: c.legal(start) if len(c.births) > 1 else _ONLY for c in self._ranks}
             chosen = [chain for chain, versions in legal.items() if len(versions) > 1]
             return Window(start, legal, chosen, self._reachable(legal), self._steps(start))
         legal, changed = before.legal.copy(), self._changed[start]

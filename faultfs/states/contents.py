@@ -7,7 +7,8 @@ Invariants
 
 from typing import Any, TypeAlias
 
-from .product import NameState, Option
+from .options import Option
+from .product import NameState
 
 # first, last, and the witness at first: a state of names, the trail of its files, the digits if known.
 Entry: TypeAlias = tuple[int, int, NameState, Any, tuple[int, ...] | None]

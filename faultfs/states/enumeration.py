@@ -29,7 +29,7 @@ from ..disk.trace import Trace
 from ..law.history import History
 from ..law.survival import Law, Survivors, digits_of, file_bytes, history_under
 from .contents import Entry
-from .product import unwind, versions_of
+from .options import unwind, versions_of
 from .sampling import Estimate, Sampler, estimate
 from .search import search, search_journal
 from .walk import walk

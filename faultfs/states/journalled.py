@@ -17,7 +17,8 @@ from ..disk.image import groups_of
 from ..law.chains import NO_FILE
 from ..law.history import History
 from ..law.journal import journal_of
-from .product import UNLIMITED, Length, NameState, Product
+from .options import UNLIMITED
+from .product import Length, NameState, Product
 
 
 class JournalProduct(Product):

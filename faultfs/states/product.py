@@ -8,9 +8,6 @@ contribute nothing, so versions that differ only there are one content and are v
 chain with equal visible content are one option, which lasts as long as the last of them; for all of them are
 legal at the same index, and legal from their birth to their kill without a gap.
 
-An option is (key, last, spent, trail): the key it contributes, the crash index until which it stays legal, in
-how many chains it differs from the base, and what was chosen.
-
 Invariants
   1  the disk states of one index with an unlimited budget are exactly its distinct contents, and each is
      legal from that index to `last` without a gap, and not at last + 1
@@ -20,23 +17,18 @@ Invariants
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import accumulate
+from operator import xor
 from typing import Any, NamedTuple, TypeAlias
 
-from ..disk.image import groups_of, named_key, size_key, span_key
+from ..disk.image import groups_of, size_key, span_key
 from ..law.chains import NO_FILE, AnyChain, Chain
 from ..law.history import History
+from .options import NOTHING, UNLIMITED, Option, expand, fold
 
-UNLIMITED = 1 << 62
-
-# The trail of a file state is a nest, cheap to build and rarely read: (earlier trail, chain, version), at the
-# bottom (index, newest), the base. That of a disk state: (earlier trail, inode, file state), at the bottom
-# None.
-Option: TypeAlias = tuple[int, int, int, Any]
 # A size, until when it is legal, its cost, its trail, and the oldest version that a sector may have with it.
 Length: TypeAlias = tuple[int, int, int, Any, dict[int, int]]
-_NOTHING: Option = (0, UNLIMITED, 0, None)
 
 
 class _Layers(NamedTuple):
@@ -162,7 +154,7 @@ class Product:
                 layers = plain = plain or self._layers(index, inode, newest, needs)
             count = bisect_left(numbers, size // width)
             fixed = layers.fixed[count]
-            start = _fold((size_key(size) ^ self._static_key(inode, size), last, spent, trail), fixed)
+            start = fold((size_key(size) ^ self._static_key(inode, size), last, spent, trail), fixed)
             free = layers.free[: bisect_left(layers.places, count)]
             # The sector in which the file ends is seen in part, so its versions differ in less.
             if count < len(numbers) and numbers[count] * width < size:
@@ -170,13 +162,13 @@ class Product:
                 if len(edge) > 1:
                     free.append(edge)
                 else:
-                    start = _fold(start, edge[0])
+                    start = fold(start, edge[0])
             if not free:
                 states.append(start)
             elif spent == budget:
-                states.append(reduce(_fold, (layer[0] for layer in free), start))
+                states.append(reduce(fold, (layer[0] for layer in free), start))
             else:
-                states += _expand(start, free, budget)
+                states += expand(start, free, budget)
         return states
 
     def size_change_key(self, inode: int, before: int, after: int, versions: dict[AnyChain, int]) -> int:
@@ -214,7 +206,7 @@ class Product:
         """The options of each sector that is wholly seen."""
         width, legal = self.history.sector_bytes, self.history.at(index).legal
         numbers, chains = self._sectors_of(inode)
-        fold, layers = _NOTHING, _Layers([_NOTHING], [], [])
+        whole, layers = NOTHING, _Layers([NOTHING], [], [])
         for place, chain in enumerate(chains):
             versions, known = legal[chain], self._whole.get((chain, newest))
             if needs and needs.get(numbers[place], 0) > versions.start:
@@ -230,8 +222,8 @@ class Product:
                 layers.places.append(place)
                 layers.free.append(options)
             else:
-                fold = _fold(fold, options[0])
-            layers.fixed.append(fold)
+                whole = fold(whole, options[0])
+            layers.fixed.append(whole)
         return layers
 
     def _edge(
@@ -263,7 +255,7 @@ class Product:
     ) -> list[Option]:
         """The versions of a chain, those with equal keys as one; the base comes first, without a trail."""
         base = keys[legal[-1] if newest else legal[0]]
-        found: dict[int, Option] = {base: _NOTHING}
+        found: dict[int, Option] = {base: NOTHING}
         for version in legal:  # Kills never decrease along a chain: of equal keys the newest lasts longest.
             key, last = keys[version], chain.kills[version] - 1
             found[key] = (key, last, 0, None) if key == base else (key, last, 1, (chain, version))
@@ -284,81 +276,13 @@ class Product:
         return key
 
     def _sum_static(self, inode: int) -> tuple[list[int], list[int]]:
-        width = self.history.sector_bytes
-        count = -(-len(self.history.trace.initial.files.get(inode, b"")) // width)
-        sectors = [sector for sector in range(count) if sector not in self.history.sectors[inode]]
-        sums = [0]
-        for sector in sectors:
-            sums.append(sums[-1] ^ span_key(sector * width, self.history.initial_sector(inode, sector)))
-        return sectors, sums
+        keys = _sector_keys(self.history.trace.initial.files.get(inode, b""), self.history.sector_bytes)
+        touched = self.history.sectors[inode]
+        sectors = [sector for sector in range(len(keys)) if sector not in touched]
+        return sectors, list(accumulate((keys[sector] for sector in sectors), xor, initial=0))
 
 
-def cross(partial: list[Option], inode: int, options: list[Option], budget: int) -> list[Option]:
-    """Each of the partial disk states with each of the options of one more file that the budget allows."""
-    return [
-        (
-            key ^ added,
-            last if last < option_last else option_last,
-            spent + option_spent,
-            (trail, inode, state),
-        )
-        for added, option_last, option_spent, state in options
-        for key, last, spent, trail in partial
-        if spent + option_spent <= budget
-    ]
-
-
-def named(names: tuple[str, ...], states: list[Option]) -> list[Option]:
-    """The states of a file as options of the disk: keyed with the file's names, each with itself as its
-    trail."""
-    return [(named_key(names, state[0]), state[1], state[2], state) for state in states]
-
-
-def unwind(trail: Any) -> Iterator[tuple[int, Option]]:
-    """The inodes and file states in the trail of a disk state."""
-    while trail is not None:
-        trail, inode, state = trail
-        yield inode, state
-
-
-def versions_of(history: History, inode: int, trail: Any) -> dict[AnyChain, int]:
-    """Reads the trail of a file state: a version for each chain of the file."""
-    chosen: dict[AnyChain, int] = {}
-    while len(trail) == 3:
-        trail, chain, version = trail
-        chosen.setdefault(chain, version)  # What was chosen later stands before what was chosen earlier.
-    index, newest = trail
-    window = history.at(index)
-    for chain in history.file_chains(inode):
-        legal = window.legal[chain]
-        chosen.setdefault(chain, legal[-1] if newest else legal[0])
-    return chosen
-
-
-def _fold(state: Option, option: Option) -> Option:
-    """A state with one more option, at no cost and with no trail of its own."""
-    key, last, spent, trail = state
-    until = option[1]
-    return (key ^ option[0], last if last < until else until, spent, trail)
-
-
-def _expand(start: Option, free: list[list[Option]], budget: int) -> list[Option]:
-    """Every way to take one option from each layer within the budget, in O(1) a state.
-
-    A state is named by the layers in which it leaves the base: all that follow the last of them are one fold.
-    """
-    rest = list(accumulate((layer[0] for layer in reversed(free)), _fold, initial=_NOTHING))[::-1]
-    states = []
-    stack = [(0, start)]
-    while stack:
-        position, state = stack.pop()
-        states.append(_fold(state, rest[position]))
-        if state[2] == budget:
-            continue
-        for following, layer in enumerate(free[position:], position + 1):
-            key, last, spent, trail = state
-            for added, until, _, choice in layer[1:]:
-                option = (key ^ added, last if last < until else until, spent + 1, (trail, *choice))
-                stack.append((following, option))
-            state = _fold(state, layer[0])
-    return states
+@lru_cache(maxsize=1 << 12)
+def _sector_keys(data: bytes, width: int) -> list[int]:
+    """What each sector of a file adds to its key. Files are the same in many contents."""
+    return [span_key(start, data[start : start + width]) for start in range(0, len(data), width)]

@@ -85,7 +85,7 @@ def answer(image: Image, question: Question) -> Any:
 
 
 def _group(image: Image, inode: int | None) -> tuple[str, ...]:
-    return tuple(sorted(name for name, other in image.names.items() if other == inode))
+    return () if inode is None else image.groups().get(inode, ())
 
 
 class WatchedDevice(FaultDevice):
@@ -151,17 +151,27 @@ class WatchedDevice(FaultDevice):
             self.asked[_NAME, name, 0, 0] = None
         return super()._inode(name, probe)
 
-    def _event(self, kind: EventKind, name: str = "", *others: Any, **more: Any) -> None:
+    def _event(
+        self,
+        kind: EventKind,
+        name: str = "",
+        inode: int = 0,
+        offset: int = 0,
+        data: bytes = b"",
+        size: int = 0,
+        target: str = "",
+    ) -> None:
         if kind not in _LOOKS and kind not in _NAMELESS:
-            self._ask_change(kind, name, others[4] if len(others) > 4 else more.get("target", ""))
-        super()._event(kind, name, *others, **more)
+            self._ask_change(kind, name)
+            if target:
+                self._ask_change(kind, target)
+        super()._event(kind, name, inode, offset, data, size, target)
 
-    def _ask_change(self, kind: EventKind, *names: str) -> None:
+    def _ask_change(self, kind: EventKind, name: str) -> None:
         """A change succeeds or fails by what is there, and is seen under every name of its file."""
-        for name in filter(None, names):
+        if name:
             self.asked[_NAME, name, 0, 0] = None
-            if kind in SYNC_KINDS:
-                continue
+        if name and kind not in SYNC_KINDS:
             self.changed[name] = None
             inode = self._names.get(name)
             first = None if inode is None else self._first_names.get(inode)

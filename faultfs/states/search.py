@@ -18,7 +18,8 @@ from ..law.history import History
 from ..law.journal import TO_JOURNAL
 from .contents import Findings
 from .journalled import JournalProduct
-from .product import UNLIMITED, NameState, Option, Product, cross, named
+from .options import UNLIMITED, Option, cross, named
+from .product import NameState, Product
 
 _FILE_KINDS = frozenset(
     {

@@ -26,7 +26,8 @@ from ..law.chains import NO_FILE, AnyChain, ChainKind, Step
 from ..law.history import History
 from ..law.survival import Law, lost_data
 from .contents import Findings
-from .product import NameState, Option, Product, named
+from .options import Option, named
+from .product import NameState, Product
 
 _State = tuple[
     int, NameState, Any, tuple[int, ...]

@@ -56,7 +56,8 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "faultfs/disk": (("events",), ("image",), ("trace",), ("device",)),
     "faultfs/law": (("chains",), ("windows",), ("history",), ("journal",), ("survival",)),
     "faultfs/states": (
-        ("product", "readset"),
+        ("options", "readset"),
+        ("product",),
         ("contents", "journalled", "sampling", "branching"),
         ("search", "walk"),
         ("enumeration",),

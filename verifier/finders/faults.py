@@ -21,7 +21,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -66,15 +66,28 @@ def sweep(
     coverage = Coverage()
     known = _Known(maker_of(Tape(geometry=geometry)), law, limit)
     known.play(Tape((*before, Era(program)), geometry, law))
+    played: dict[Fault, _Played] = {}
+    missed: _Played | None = None  # In which nothing fired: nor would a strike at a call that it lacks.
     for template in templates:
         for fault in series(template):
+            if missed is not None and fault.effect is not Effect.FULL and missed.is_past(fault):
+                coverage.merge(missed.coverage)
+                break
+            once = played.get(replace(fault, sticky=False)) if fault.sticky else None
+            if once is not None and once.is_last(fault):
+                coverage.merge(once.told_as(fault))
+                continue
             tape = Tape((*before, Era(program, faults=fault.digits), Era()), geometry, law)
             strike = _Strike(tape, known)
             finding = strike.run()
             coverage.merge(strike.coverage)
             if finding is not None:
                 return coverage, finding
-            if strike.is_past(fault):
+            if not fault.sticky:
+                played[fault] = strike.played
+            if not strike.coverage.fired:
+                missed = strike.played
+            if strike.played.is_past(fault):
                 break
     return coverage, None
 
@@ -109,7 +122,7 @@ def search_again(
         runs += strike.coverage.checked
         if finding is not None:
             return finding.tape, runs
-        if strike.is_past(fault):
+        if strike.played.is_past(fault):
             break
     return None, runs
 
@@ -168,6 +181,33 @@ class _Known:
         return rest[1], place, rest[0]
 
 
+class _Played(NamedTuple):
+    """What came of a run: what was seen, and the plans with the calls that they counted."""
+
+    coverage: Coverage
+    plans: list[Plan]
+
+    def is_past(self, fault: Fault) -> bool:
+        """Whether no later strike of the sweep can do anything. Invariant 1."""
+        if fault.effect is Effect.FULL:
+            return not self.coverage.fired
+        return self._makes(fault) <= fault.number
+
+    def is_last(self, fault: Fault) -> bool:
+        """Whether a sticky fault would strike no other call than this one."""
+        return fault.effect is not Effect.FULL and self._makes(fault) <= fault.number + 1
+
+    def told_as(self, fault: Fault) -> Coverage:
+        """What would have been seen of this sticky fault: the same, and nothing more is opened."""
+        count = sum(self.coverage.fired.values())
+        fired = {fault.name: count} if count else {}
+        return replace(self.coverage, checked=0, fired=fired)
+
+    def _makes(self, fault: Fault) -> int:
+        """How many calls of the kind the run makes."""
+        return max((plan.reached.get(fault.call.name.lower(), 0) for plan in self.plans), default=0)
+
+
 class _Strike:
     """One run with a fault in its plan."""
 
@@ -191,12 +231,10 @@ class _Strike:
         finally:
             self.coverage.checked += self._recoveries.opened - opened
 
-    def is_past(self, fault: Fault) -> bool:
-        """Whether no later strike of the sweep can do anything. Invariant 1."""
-        if fault.effect is Effect.FULL:
-            return not self.coverage.fired
-        name = fault.call.name.lower()
-        return all(plan.reached.get(name, 0) <= fault.number for plan in self._plans)
+    @property
+    def played(self) -> _Played:
+        """What came of it."""
+        return _Played(self.coverage, self._plans)
 
     def _run(self) -> Finding | None:
         world, ended = self._world, list[Segment]()

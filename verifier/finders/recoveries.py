@@ -163,7 +163,9 @@ class Recoveries:
                 continue
             nested = self.of(state, depth - 1)
             shift = nested.key ^ state.key
-            outcome.nested.append(Nested(state.index, state.digits, state.last >= opened, nested, shift))
+            # Only what was itself opened is told, and only there digits are asked for.
+            digits = () if self.is_pruned else state.digits
+            outcome.nested.append(Nested(state.index, digits, state.last >= opened, nested, shift))
             outcome.vectors += nested.vectors
             outcome.keys += [inner ^ shift for inner in nested.keys]
             outcome.paths |= nested.paths

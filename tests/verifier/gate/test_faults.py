@@ -34,7 +34,7 @@ def test_every_fault_of_every_program_is_in_exactly_one_chunk() -> None:
     for geometry in PLAN.geometries:
         for program, parts in (("opened", 1), ("saved", 3)):
             own = [chunk for chunk in chunks if (chunk.geometry, chunk.program) == (geometry, program)]
-            held = [template for chunk in own for template in TEMPLATES[chunk.part :: chunk.parts]]
+            held = [template for chunk in own for template in chunk.templates]
             assert len(own) == parts
             assert sorted(map(repr, held)) == sorted(map(repr, TEMPLATES))
             assert {chunk.limit for chunk in own} == {4 if program == "saved" else 0}

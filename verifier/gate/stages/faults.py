@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from powercut.faultfs import Law
+from powercut.faultfs import Fault, Law
 
 from ...finders.faults import search_strike, sweep
 from ...finders.templates import PROGRAMS, TEMPLATES, random_strikes, torn
@@ -57,7 +57,7 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class StruckCalls:
-    """Every `parts`-th kind of fault, from number `part` on, at each call of one program."""
+    """Kinds of faults that stand together, part number `part` of `parts`, at each call of one program."""
 
     program: str
     geometry: str
@@ -67,11 +67,17 @@ class StruckCalls:
     parts: int
     torn: int | None = None  # The life before ended in a power cut, at this sync from its end.
 
+    @property
+    def templates(self) -> tuple[Fault, ...]:
+        """The kinds of faults: one that strikes once and the one that stays often come to the same."""
+        start, stop = (len(TEMPLATES) * part // self.parts for part in (self.part, self.part + 1))
+        return TEMPLATES[start:stop]
+
     def run(self, deadline: Deadline) -> Result:
-        templates = until(TEMPLATES[self.part :: self.parts], deadline)
+        templates = until(self.templates, deadline)
         before = () if self.torn is None else torn(self.torn)
-        program = PROGRAMS[self.program]
-        return Result(*sweep(program, self.geometry, self.law, templates, limit=self.limit, before=before))
+        program, law = PROGRAMS[self.program], self.law
+        return Result(*sweep(program, self.geometry, law, templates, limit=self.limit, before=before))
 
 
 @dataclass(frozen=True, slots=True)
