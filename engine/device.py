@@ -65,10 +65,10 @@ class Device(Protocol):
         """Cut or grow (with zeros) to `size` bytes."""
 
     def sync(self, name: str) -> None:
-        """D3."""
+        """Make the file's bytes and size durable (D3)."""
 
     def sync_names(self) -> None:
-        """D4."""
+        """Make all names durable (D4)."""
 
     def close(self) -> None:
         """Give everything back; later calls fail with EBADF. Idempotent."""
@@ -82,7 +82,7 @@ def claim(device: Device, owner: object) -> bool:
 
 @contextmanager
 def telling(what: str) -> Iterator[None]:
-    """An OSError inside that is none of the engine's own errors becomes DeviceError."""
+    """Turn an OSError inside, unless it is one of the engine's own errors, into DeviceError."""
     try:
         yield
     except EngineError:

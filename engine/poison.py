@@ -1,4 +1,4 @@
-"""Poison: after a failed sync nobody knows what is durable, so the store takes no more.
+"""Poison: after a failed sync it is unknown what is durable, so the store accepts nothing more.
 
 Invariants
   1  once poisoned, for ever poisoned: only a new open, which reads the device, gives trust back
@@ -23,7 +23,7 @@ _all: WeakSet[Poison] = WeakSet()
 
 
 def _poison_child() -> None:
-    """After a fork two processes would write one store: it stays the parent's."""
+    """Poison the store in a child after a fork: two processes would write it, and it stays the parent's."""
     for poison in list(_all):
         poison.is_forked = True
         poison.set("the store was opened by the process that this one was forked from")
@@ -33,7 +33,7 @@ os.register_at_fork(after_in_child=_poison_child)
 
 
 class Poison:
-    """The flag, and what set it."""
+    """The flag, and the reason it was set for."""
 
     def __init__(self) -> None:
         self.reason: str | None = None
@@ -52,7 +52,7 @@ class Poison:
 
     @contextmanager
     def guard(self, what: str) -> Iterator[None]:
-        """An OSError inside sets the flag and becomes PoisonedError."""
+        """Set the flag on an OSError inside, and turn it into PoisonedError."""
         try:
             yield
         except OSError as error:

@@ -87,7 +87,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How `memory` is spent: pages of log, main hash buckets, and overflow buckets."""
+    """The share of `memory` for each: pages of log, main hash buckets, overflow buckets."""
 
     ring_pages: int
     index_buckets: int
@@ -126,7 +126,7 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
 
 
 def check_opening(where: object, settings: object, version: object, *, read_only: bool) -> None:
-    """What can be said of the arguments of an opening before anything is touched. Raises SettingsError."""
+    """Check the arguments of an opening before anything is touched. Raises SettingsError."""
     if not isinstance(where, str | os.PathLike) and not hasattr(where, "read_into"):
         raise SettingsError(f"expected a path or a Device, found {type(where).__name__}")
     if settings is not None and not isinstance(settings, Settings):

@@ -1,4 +1,4 @@
-"""Statistics: what a store has done and where it stands, as one value.
+"""Statistics: counters and boundaries of a store, as one value.
 
 Counters are words that each session's kernels add to in passing, in a line no other session touches;
 a snapshot adds them up. It is taken beside running sessions: each number is right as of some moment
@@ -109,6 +109,6 @@ def boundaries(spaces: Spaces) -> dict[str, int]:
 
 
 def index_bytes(spaces: Spaces) -> int:
-    """Of the main buckets and the overflow buckets that are linked."""
+    """Bytes of the main buckets and of the overflow buckets that are linked."""
     control = spaces.control
     return min(control[w.OVERFLOW_NEXT], control[w.OVERFLOW_END]) * w.BUCKET_WORDS * w.WORD_BYTES

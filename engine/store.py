@@ -1,4 +1,4 @@
-"""The store: what a user opens, and the parts it is made of.
+"""The store: the class that a user opens, and the parts it is made of.
 
 Design principles
   1  nothing else knows FasterKv: checkpoint and recovery get log, index and sessions handed in
@@ -177,7 +177,7 @@ class FasterKv:
         return self._checkpointer.start(kind, timeout)
 
     def checkpoints(self) -> list[CheckpointPoint]:
-        """What can be recovered, newest first: the newest for writing, older ones read-only.
+        """The checkpoints that can be recovered, newest first: the newest for writing, older ones read-only.
 
         Reads the table chain: O(checkpoints). Raises DeviceError, CorruptionError where a block is damaged.
         """
@@ -194,7 +194,7 @@ class FasterKv:
 
     @property
     def phase(self) -> Phase:
-        """Where the running checkpoint stands; REST if none runs."""
+        """The phase of the running checkpoint; REST if none runs."""
         return self._parts.system.phase
 
     @property
@@ -212,12 +212,12 @@ class FasterKv:
 
     @property
     def kernels(self) -> str:
-        """How the kernels run: `compiled` or `interpreted`."""
+        """The mode of the kernels: `compiled` or `interpreted`."""
         return self._parts.mode.name
 
     @property
     def is_read_only(self) -> bool:
-        """Whether opening wrote nothing, and nothing will be written."""
+        """True if opening wrote nothing, and nothing will be written."""
         return self._read_only
 
     @property
@@ -226,7 +226,7 @@ class FasterKv:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What opening read, in order, and what it thought of each."""
+        """The reads of the opening, in order, each with its verdict."""
         return tuple(self._parts.findings)
 
     def serials(self) -> dict[str, int]:
@@ -235,7 +235,7 @@ class FasterKv:
         return self._parts.sessions.serials()
 
     def stats(self) -> Stats:
-        """What the store has done and where it stands. O(sessions), beside running ones."""
+        """Counters and boundaries of the store at this moment. O(sessions); sessions may run meanwhile."""
         self._check_open()
         parts = self._parts
         with self._lock:

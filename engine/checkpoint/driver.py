@@ -56,7 +56,7 @@ class CheckpointPoint:
 
 @dataclass(slots=True)
 class _Running:
-    """What the steps of one checkpoint hand on."""
+    """State that the steps of one checkpoint hand on."""
 
     kind: CheckpointKind
     version: int
@@ -105,7 +105,7 @@ class Checkpointer:
             return self._start(kind, timeout)
 
     def run(self, kind: CheckpointKind, timeout: float | None) -> CheckpointPoint:
-        """A whole checkpoint. Interrupted between two steps it is given up: it stands in no other's way."""
+        """Run a whole checkpoint. Interrupted between two steps it is given up, and blocks no other."""
         ticket = self.start(kind, timeout)
         try:
             return ticket.result()
@@ -189,7 +189,7 @@ class Checkpointer:
         return self._running is running
 
     def _rest(self) -> None:
-        """Under the lock."""
+        """Go back to REST; the caller has the lock."""
         self._running = None
         self._system.set(self._system.version, Phase.REST)
         self._system.fuzzy_start = 0
@@ -201,7 +201,7 @@ class Checkpointer:
         self._system.fuzzy_start = running.fuzzy_start
 
     def _enter_wait_pending(self, running: _Running) -> None:
-        """No batch is left that may not know L_s, and no operation of v with effects is unfinished."""
+        """Wait until no batch may miss L_s and no operation of v with effects is unfinished."""
         self._epochs.drain("batches that began before the checkpoint")
         pending = self._sessions.pending
         if not self._epochs.until("pending operations", lambda: not pending(), running.deadline):
@@ -212,7 +212,7 @@ class Checkpointer:
             )
 
     def _enter_in_progress(self, running: _Running) -> None:
-        """The version is set together with the phase (M1)."""
+        """Set the version together with the phase (M1)."""
 
     def _enter_wait_flush(self, running: _Running) -> None:
         self._sessions.shift_all()
@@ -281,7 +281,7 @@ class CheckpointTicket:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended, acknowledged or not."""
+        """True if it has ended, acknowledged or not."""
         return not self._checkpointer.is_running(self._running)
 
     def advance(self) -> bool:
@@ -294,7 +294,7 @@ class CheckpointTicket:
         self._checkpointer.abandon(self._running)
 
     def result(self) -> CheckpointPoint:
-        """Drive it to its end; what is durable now. Raises CheckpointError if it was aborted."""
+        """Drive it to its end; the durable checkpoint. Raises CheckpointError if it was aborted."""
         while not self.advance():
             pass
         if self._running.point is None:

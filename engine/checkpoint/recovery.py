@@ -160,7 +160,7 @@ def _refuse_to_create(names: list[str], segments: set[str], reading: RootReading
 
 
 def _refuse_other_files(device: Device, names: list[str]) -> None:
-    """An interrupted creation leaves roots and nothing else; anything else is somebody's."""
+    """Refuse files other than roots: an interrupted creation leaves roots and nothing else."""
     strangers = [name for name in names if name not in ROOT_FILES or device.size(name) > ROOT_BYTES]
     if strangers:
         raise NotAStoreError(f"no store here: found {strangers[:3]}, expected an empty folder")
@@ -229,7 +229,7 @@ def _load_tables(
 
 
 def _voids(block: Block | None) -> list[VoidRange]:
-    """R3: what this recovery leaves behind, and what earlier ones did."""
+    """The void ranges of this recovery and of earlier ones (R3)."""
     if block is None:
         return []
     voids = list(block.voids)

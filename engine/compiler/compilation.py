@@ -74,7 +74,7 @@ class Compiled:
 
 
 def available() -> bool:
-    """Whether kernels can be compiled here; imports nothing."""
+    """True if kernels can be compiled here; imports nothing."""
     # Boundaries are read in an order that x86 keeps by itself, and others need not.
     is_fit = platform.machine().lower() in ("x86_64", "amd64") and sys.implementation.name == "cpython"
     return is_fit and all(importlib.util.find_spec(name) is not None for name in ("numba", "llvmlite"))

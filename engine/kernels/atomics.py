@@ -76,7 +76,7 @@ def copy(source: Space, start: int, target: Space, at: int, words: int) -> None:
 
 
 def same(left: Space, start: int, right: Space, at: int, words: int) -> bool:
-    """Whether `words` words are equal; each word read whole."""
+    """True if `words` words are equal; each word is read whole."""
     for word in range(words):  # noqa: SIM110 (a compiled kernel knows no generators)
         if load(left, start + word) != load(right, at + word):
             return False

@@ -66,7 +66,7 @@ def read_extent(device: Device, store_id: bytes, segment_bytes: int, extent: Ext
 
 
 class ColdRecord(NamedTuple):
-    """A copy of a record; `previous` goes on along the chain, `words` are what it has in the log."""
+    """A copy of a record of the device; `previous` continues its chain, `words` is its length in the log."""
 
     previous: int
     link: int
@@ -167,7 +167,7 @@ class HybridLog:
             store(control, w.PAGE_END, start + page)
 
     def shift_read_only(self, address: int) -> None:
-        """Nothing below `address` may be written from now on; it is frozen when all have seen that."""
+        """Forbid writes below `address` from now on; it is frozen when all sessions have seen that."""
         control = self.spaces.control
         with self._lock:
             if address > load(control, w.READ_ONLY):
@@ -176,7 +176,7 @@ class HybridLog:
                 self._epochs.defer(lambda: self._raise(w.SAFE_READ_ONLY, address))
 
     def _shift_head(self, address: int) -> None:
-        """Nothing below `address` is read from memory from now on; returns when all have seen that."""
+        """Forbid reads from memory below `address` from now on; returns when all sessions have seen that."""
         control = self.spaces.control
         if address > load(control, w.HEAD):
             assert address <= load(control, w.FLUSHED)
@@ -189,7 +189,7 @@ class HybridLog:
             )
 
     def _raise(self, word: int, address: int) -> None:
-        """A deferred action: the safe boundary follows. Two of them may run in any order (A3)."""
+        """Raise the safe boundary, as a deferred action; two of them may run in any order (A3)."""
         control = self.spaces.control
         while (found := load(control, word)) < address and not self._mode.cas(control, word, found, address):
             pass
@@ -310,7 +310,7 @@ class HybridLog:
     # -- truncation --------------------------------------------------------------------------------
 
     def truncate(self, address: int) -> int:
-        """Nothing below `address` is needed any more; the begin that this makes (A1, a page's start).
+        """Give up the log below `address`; the begin that this makes (A1, a page's start).
 
         Raises OperationError for what is no address up to the tail.
         """

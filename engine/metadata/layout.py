@@ -67,7 +67,7 @@ class Version(NamedTuple):
 
 
 class Pointer(NamedTuple):
-    """Where a table block is; length 0: there is none."""
+    """The place of a table block; length 0: there is none."""
 
     offset: int
     length: int
@@ -84,7 +84,7 @@ class Extent(NamedTuple):
 
 
 class VoidRange(NamedTuple):
-    """Records of version `counter` in [low, high) were left behind by a recovery."""
+    """A range [low, high) of which a recovery left the records of version `counter` behind."""
 
     counter: int
     low: int
@@ -101,7 +101,7 @@ class SessionMark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The root record: which checkpoint is the newest, and in which geometry."""
+    """The root record: names the newest checkpoint, and the geometry."""
 
     store_id: bytes
     sequence: int
@@ -155,7 +155,7 @@ def encode_root(root: Root) -> bytes:
 
 
 def decode_root(data: bytes, file: str) -> Root | str:
-    """The root, or in a few words why these bytes are none.
+    """The root, or the reason why these bytes are none.
 
     Raises UnsupportedVersionError for a whole record of another format version.
     """

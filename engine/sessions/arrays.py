@@ -1,4 +1,4 @@
-"""Arrays: what a caller hands in for many operations, as rows of bytes, or refused.
+"""Arrays: a caller's input for many operations, as rows of bytes, or refused.
 
 Pure. numpy is imported with the first call, not with the engine.
 """
@@ -39,7 +39,7 @@ def rows_of(given: Any, what: str) -> NDArray[np.uint8]:
 
 
 def sequence_of(given: Any, what: str) -> Sequence[bytes]:
-    """What is a sequence, as it is; whether of bytes is seen with each item."""
+    """The argument itself, if it is a sequence; its items are checked one by one later."""
     if isinstance(given, bytes | str) or not isinstance(given, Sequence):
         raise OperationError(f"{what} are {type(given).__name__}: expected an array or a sequence of bytes")
     return given
@@ -56,7 +56,7 @@ def same_width(keys: Sequence[bytes]) -> NDArray[np.uint8]:
 
 
 def made_by(make: Callable[[Any], Any], given: Any, what: str) -> Any:
-    """`make(given)`, where numpy takes it."""
+    """Call `make(given)`, where numpy takes it."""
     try:
         return make(given)
     except (TypeError, ValueError) as error:

@@ -58,7 +58,7 @@ class Bulk:
     # -- public ------------------------------------------------------------------------------------
 
     def write(self, kind: int, keys: Keys, values: Values) -> None:
-        """UPSERT or APPEND."""
+        """Run UPSERT or APPEND on many keys."""
         import numpy as np
 
         is_array = isinstance(keys, np.ndarray)
@@ -110,7 +110,7 @@ class Bulk:
     # -- arrays ------------------------------------------------------------------------------------
 
     def _run_arrays(self, kind: int, keys: Array, values: Array) -> None:
-        """Rows of bytes, shape (n, width) each."""
+        """Run the operations on rows of bytes, shape (n, width) each."""
         key_bytes, value_bytes = keys.shape[1], values.shape[1]
         check_sizes(self._driver, bytes(key_bytes), bytes(value_bytes))
         start = 0

@@ -65,7 +65,7 @@ class Reader:
         self.begin = load(log.spaces.control, w.BEGIN)  # The log's, when the reader started (V3).
 
     def record(self, address: int) -> ColdRecord:
-        """What is at `address`; PADDING where no record begins."""
+        """The record at `address`; PADDING where no record begins."""
         if address < load(self.log.spaces.control, w.HEAD):
             return self._on_device(address)
         return self._in_ring(address)[0]
@@ -94,7 +94,7 @@ class Reader:
                 yield at, record
 
     def steps(self, address: int, end: int) -> Iterator[tuple[int, ColdRecord]]:
-        """Everything allocated from `address` up to `end`, whatever became of it."""
+        """Everything allocated from `address` up to `end`, published or not."""
         unit = self.log.settings.write_unit
         while address < end:
             record = self.record(address)
@@ -105,7 +105,7 @@ class Reader:
                 address = (address // unit + 1) * unit
 
     def is_boundary(self, address: int) -> bool:
-        """Whether a record begins at `address`, or could: stepping from its page's start comes by."""
+        """True if a record begins at `address`, or could: stepping from its page's start reaches it."""
         page = self.log.settings.page_bytes
         at = max(address - address % page, w.FIRST_ADDRESS)
         for found, record in self.steps(at, address):
@@ -120,7 +120,7 @@ class Reader:
         return self.log.load_record(address)
 
     def _in_ring(self, address: int) -> tuple[ColdRecord, bool]:
-        """What is there, and whether it stood still meanwhile."""
+        """The record in the ring, and whether it stood still while it was read."""
         spaces = self.log.spaces
         log = spaces.log
         at = (address >> 3) & spaces.control[w.RING_MASK]

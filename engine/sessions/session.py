@@ -309,7 +309,7 @@ class Session:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the handle was given up."""
+        """True if the handle was given up."""
         return self._is_closed
 
     @property
@@ -318,7 +318,7 @@ class Session:
         return len(self._pending)
 
     def _admit(self, *, is_read: bool) -> None:
-        """Whether one may enter; says why not. The caller then sets `_is_busy`, right before its `try`."""
+        """Raise unless one may enter. The caller then sets `_is_busy`, right before its `try`."""
         if self._is_closed:
             raise ClosedError(f"session {self.name!r} is closed; resume it with resume_session")
         self._poison.check()
@@ -336,7 +336,7 @@ class Session:
         self._one.make_room(len(key), len(value))
 
     def _begin(self, key: bytes, value: bytes) -> None:
-        """Likewise for a write; what is in order is seen at a glance."""
+        """Validate a write and make room; an argument that is in order passes by one condition."""
         one = self._one
         if (
             self._is_busy

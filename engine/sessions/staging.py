@@ -73,7 +73,7 @@ class Stage:
         self.kernels: Final = mode.bind(spaces, batch)
 
     def expect(self, value: bytes | None) -> bool:
-        """What the next swap is to find, None for no value, or an append goes on from.
+        """Set the value that the next swap expects, None for no value, or that an append goes on from.
 
         Whether there is room for it; B_EXPECTED_BYTES says how much it takes.
         """
@@ -97,7 +97,7 @@ class Stage:
         return bytes(self.bytes[start : start + (told >> w.RESULT_BITS)])
 
     def keep(self, old: Stage, words: Iterable[int]) -> None:
-        """Take these words of the header over from the stage that this one takes the place of."""
+        """Take these words of the header over from the stage that this one replaces."""
         for word in words:
             self.batch[word] = old.batch[word]
 
