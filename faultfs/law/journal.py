@@ -48,7 +48,7 @@ class Journal:
     # Questions.
 
     def cuts(self, index: int) -> range:
-        """How many journalled steps may have happened at this index."""
+        """The numbers of journalled steps that may have happened at this index."""
         at = bisect_left(self._commits, (index, 0))
         floor = self._commits[at - 1][1] if at else 0
         return range(floor, bisect_right(self.births, index) + 1)
@@ -135,7 +135,7 @@ class Journal:
                 self._after_sync(index, event, touched.get(event.inode, 0))
 
     def _allocated(self, inode: int, version: int, grown: Step, steps: list[Step]) -> list[tuple[int, int]]:
-        """What the write that grew a file put into the page that it grew by, if that page is new."""
+        """The part of the write that grew a file that lies in the page it grew by, if that page is new."""
         before, size = self.history.sizes[inode].values[version - 1 : version + 1]
         if (size - 1) // PAGE_BYTES * PAGE_BYTES < before:
             return []

@@ -1,4 +1,4 @@
-"""The law: what a power cut at an index of a trace may leave behind.
+"""The law: the images that a power cut at an index of a trace may leave.
 
 Each law says how many digits a crash has and what they choose (the clauses of FAULTS.md):
 
@@ -88,7 +88,7 @@ def survivor_image(trace: Trace, index: int, digits: Sequence[int], law: str | L
 
 
 def chains(trace: Trace, index: int, law: str | Law) -> list[ChainInfo]:
-    """What each digit at this index stands for, in order."""
+    """The chain of each digit at this index, in order."""
     law = Law.of(law)
     history = history_under(History(trace), law)
     trace.check_index(index)
@@ -155,7 +155,7 @@ def history_under(history: History, law: Law) -> History:
 
 
 def lost_data(history: History, index: int, inode: int) -> Choice:
-    """Where the chains of a file stand that has lost its unsynced data and keeps its metadata (F32)."""
+    """The versions of a file's chains where it lost its unsynced data and kept its metadata (F32)."""
     lost: Choice = {}
     for chain in history.file_chains(inode):
         legal = chain.legal(index)
@@ -173,7 +173,7 @@ def named_now(history: History, index: int) -> list[int]:
 
 
 def page_count(history: History, index: int) -> int:
-    """In how many pieces the event before this index may be cut short by a kill; 0 if it changed nothing."""
+    """The number of pieces in which a kill may cut the event before this index; 0 if it changed nothing."""
     steps = history.steps_of(index)
     return steps[-1].page + 1 if steps else 0
 

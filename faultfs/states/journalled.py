@@ -32,7 +32,7 @@ class JournalProduct(Product):
         return [*chains, len(self.journal.cuts(index)) - 1]
 
     def length_legal(self, index: int, inode: int, cut: int) -> int:
-        """How many version vectors the chains of one file have under a cut."""
+        """The number of version vectors that the chains of one file have under a journal prefix."""
         sectors = self.history.sectors[inode]
         plain = 1
         for chain in sectors.values():

@@ -47,7 +47,7 @@ def search(history: History, start: int, stop: int, limit: int) -> Findings:
 
 
 def search_journal(history: History, start: int, stop: int, limit: int) -> Findings:
-    """The same under `ext4`."""
+    """Every content legal under `ext4` from start to stop, as `search`."""
     return _JournalSearch(history, Findings(start, stop), limit).run()
 
 
@@ -158,7 +158,7 @@ class _Search:
         return False
 
     def _count(self, index: int) -> int:
-        """How many legal states there are at this index."""
+        """The number of legal states at this index."""
         legal = self.names_legal
         for inode in self.inodes:
             legal *= self.file_legal[inode]
