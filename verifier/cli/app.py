@@ -64,7 +64,7 @@ def main() -> NoReturn:
 
 
 def _end_unread() -> NoReturn:
-    """Nobody reads on. What is left in the buffers goes nowhere, or the interpreter complains at exit."""
+    """End where nobody reads the output: drop the buffers, or the interpreter complains at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for number in (1, 2):
         os.dup2(nowhere, number)
@@ -72,7 +72,7 @@ def _end_unread() -> NoReturn:
 
 
 def _end_interrupted() -> NoReturn:
-    """Typer makes an exit code of Ctrl-C, and so does a gate; what is said of it is said here.
+    """End after Ctrl-C with the exit code and the line that every command has for it.
 
     At once: an orderly exit waits for the threads, and they for hunts. These end with this process.
     """
@@ -110,7 +110,7 @@ def gate(
         "powercut-findings"
     ),
 ) -> int:
-    """Whether the store stands it: programs, crashes, planted bugs."""
+    """Run the gate: small programs, crashes, planted bugs, and the other stages of a profile."""
     seconds = _seconds(budget)
     if json is not None and not (json.absolute().parent.is_dir() and not json.is_dir()):
         raise UsageError(f"--json {json}: no file can be written there")
@@ -243,13 +243,13 @@ def _load(name: str) -> Kept:
 
 
 def _check_named(path: str) -> None:
-    """An empty path would be taken for the folder that this runs in."""
+    """Refuse an empty path: it would be taken for the current folder."""
     if not path:
         raise UsageError("a path is expected, and this one is empty")
 
 
 def _write(path: Path, data: bytes) -> bool:
-    """Whether it was written; where not, a line says so."""
+    """True if it was written; where not, a line says so."""
     try:
         path.write_bytes(data)
     except OSError as error:

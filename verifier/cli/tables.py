@@ -1,4 +1,4 @@
-"""What gate and inspect print, and the progress of a gate.
+"""Tables that gate and inspect print, and the progress of a gate.
 
 Invariant
   1  bars are drawn on a terminal only; elsewhere a line now and then, so that a log stays readable
@@ -58,7 +58,7 @@ class Bars:
             self._progress.stop()
 
     def show(self, stage: str, done: int, total: int) -> None:
-        """So many chunks of a stage are done."""
+        """Show that so many chunks of a stage are done."""
         if self._progress is None:
             self._say(stage, done, total)
             return
@@ -125,7 +125,7 @@ def _details(stage: Stage, *, is_interrupted: bool) -> list[str]:
 
 
 def tell_inspection(found: StoreInspection) -> str:
-    """What is on the device, from the roots down."""
+    """Say what is on the device, from the roots down."""
     lines = [f"store      {found.store_id.hex() if found.store_id else 'unknown: no root can be read'}"]
     for root in found.roots:
         says = root.complaint or f"sequence {root.sequence}, life {root.life}"

@@ -38,7 +38,7 @@ _SAID = {
 
 
 def replay_tape(kept: Kept, path: str, *, is_json: bool) -> int:
-    """Play it twice, and tell what became of it."""
+    """Play it twice, and report the outcome."""
     check_playable(kept.tape)
     is_expected = bool(kept.digest)
     outcome, tape = replay(kept, play, searching()) if is_expected else (None, kept.tape)
@@ -57,7 +57,7 @@ def replay_tape(kept: Kept, path: str, *, is_json: bool) -> int:
 
 
 def shrink_tape(kept: Kept, out: Path | None, *, is_json: bool) -> int:
-    """Shrink it, keep it in `out`, and tell the small one."""
+    """Shrink it, keep it in `out`, and report the small one."""
     check_playable(kept.tape)
     before = _play_twice(kept.tape)
     small, run = kept.tape, before
@@ -104,7 +104,7 @@ def mend_tape(kept: Kept, *, is_json: bool) -> int:
 
 
 def check_playable(tape: Tape) -> None:
-    """Raises UnsupportedTapeError for what this release does not have, or would pass over in silence."""
+    """Raise UnsupportedTapeError for what this release does not have, or would skip in silence."""
     if tape.subject not in (_DULL.subject, SESSIONS):
         raise UnsupportedTapeError(f"subject {tape.subject!r}: there are {_DULL.subject} and {SESSIONS}")
     if tape.kernels != INTERPRETED and (tape.kernels != COMPILED or tape.subject == SESSIONS):

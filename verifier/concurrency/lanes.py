@@ -55,7 +55,7 @@ _STRICT: Final = "strict"
 
 
 def split(program: Sequence[Operation]) -> tuple[list[Operation], list[Operation]]:
-    """What runs before, and what runs side by side; all of it where there is no FORK."""
+    """The operations before FORK, and those that run side by side; all are before where there is no FORK."""
     for place, operation in enumerate(program):
         if operation.kind == Kind.FORK:
             return list(program[:place]), [each for each in program[place + 1 :] if each.kind != Kind.FORK]
@@ -75,7 +75,7 @@ def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
 
 @dataclass(slots=True)
 class Kept:
-    """What is kept over the runs of one program: how many reached what, and what came of each recovery.
+    """State kept over the runs of one program: how many reached what, and the outcome of each recovery.
 
     A recovery is a function of the device's events alone; nothing else of a run is seen by another.
     """
@@ -133,7 +133,7 @@ class SessionsProgram:
     # -- oracles -----------------------------------------------------------------------------------
 
     def judge(self, record: Record) -> Verdict:
-        """What the oracles say of a run whose tasks all ended."""
+        """The oracles' verdict on a run whose tasks all ended."""
         subject, issuer = self._subject, self._issuer
         stats = subject.store.stats()
         reached = issuer.reached | {what for what in _REACHED if getattr(stats, what)}
@@ -173,7 +173,7 @@ class SessionsProgram:
         return Violation("prefix", verdict.breach, f"after the cut at {told}: {verdict.detail}")
 
     def _recover(self) -> Recovery | Violation:
-        """What a power cut at the end leaves, where only what was synced survives."""
+        """Recover the crash state at the end in which only what was synced survives."""
         trace = self._device.trace
         key = tuple(trace.events)
         kept = self._kept.recoveries.get(key)
@@ -192,7 +192,7 @@ class SessionsProgram:
 
 @lru_cache(maxsize=len(GEOMETRIES))
 def _created(geometry: str) -> Image:
-    """What a device holds on which a store was just made; opening that is cheaper than making one."""
+    """The files of a device on which a store was just made; opening that is cheaper than making one."""
     device = FaultDevice()
     FasterSubject(device, GEOMETRIES[geometry], SteppedRuntime()).close()
     return device.image()
@@ -218,7 +218,7 @@ class _Lane:
 
 @dataclass(slots=True)
 class SessionsRun:
-    """What came of a tape whose sessions ran side by side."""
+    """The run of a tape whose sessions ran side by side."""
 
     tape: Tape
     record: Record

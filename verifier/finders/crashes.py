@@ -1,4 +1,4 @@
-"""Crashes: every content that a power cut can leave, at every point of a run, opened and judged.
+"""Crashes: every crash state that a power cut can leave, at every point of a run, opened and judged.
 
 `search_tape` plays a tape and, segment by segment, enumerates the crash states of its device trace under the
 law; each is recovered (`recoveries`: opened, or known from one that answers alike) and judged against the
@@ -210,7 +210,7 @@ class _Search:
     def _go_beyond(
         self, states: Enumeration, judgements: Judgements, tally: Tally, era: Era
     ) -> Finding | None:
-        """Crash points of more states than the limit: followed through the read sets, or else sampled."""
+        """Search crash points of more states than the limit: through the read sets, or else by sampling."""
         found: Exploration[Outcome] | None = None
         for index in states.bounded:
             if found is None or states.history.trace.events[index - 1].kind not in _LOOKS:
@@ -240,7 +240,7 @@ class _Search:
         )
 
     def _sample(self, index: int, judgements: Judgements, tally: Tally, era: Era) -> Finding | None:
-        """Version vectors drawn at one crash index, as many as the search was told to draw."""
+        """Draw version vectors at one crash index, as many as the search was told to draw."""
         draws = self._draws
         if not draws:
             return None
@@ -280,7 +280,7 @@ class _Search:
         return None
 
     def _is_legal(self, segment: Segment, state: Content, index: int) -> bool:
-        """Whether the content may be there at an index between its first and its last.
+        """True if the crash state is legal at an index between its first and its last.
 
         It may not: it can be lost for good, and written again. Where a point is bounded, nothing says so.
         """
@@ -317,7 +317,7 @@ class _Search:
                 reached[what] = reached.get(what, 0) + 1
 
     def _fire(self, trace: Trace, states: Iterable[CrashState]) -> None:
-        """Count the contents that lack, at some moment at which they are legal, what had been issued."""
+        """Count the crash states that lack, at some moment at which they are legal, an issued operation."""
         issued = [0, *accumulate(event.kind in _CHANGES - SYNC_KINDS for event in trace.events)]
         lossy = sum(bool(state.digits) or issued[state.last] > issued[state.first] for state in states)
         if lossy:
@@ -325,7 +325,7 @@ class _Search:
             self.coverage.fired[law] = self.coverage.fired.get(law, 0) + lossy
 
     def _walk_vectors(self, states: Enumeration, judged: Mapping[int, CrashState]) -> None:
-        """Decode every version vector by the other road, and look its content up."""
+        """Decode every version vector one by one, and look its content up."""
         history = states.history if states.law is Law.POSIX else History(states.history.trace)
         events = history.trace.events
         found: list[CrashState | None] = []
@@ -339,7 +339,7 @@ class _Search:
 
 
 def _legal_images(history: History, index: int, law: Law) -> Iterator[Image]:
-    """What each choice of digits decodes to."""
+    """The images that the choices of digits decode to."""
     if law is Law.POSIX:
         ranges = [range(len(chain.legal(index))) for chain in history.pending(index)]
     else:

@@ -110,7 +110,7 @@ TEMPLATES: Final = tuple(_templates())
 
 
 def torn(sync: int) -> tuple[Era, ...]:
-    """A life, and the opening after it: of each the power went at its `sync`-th sync from the end."""
+    """A life and the opening after it, each crashed at its `sync`-th sync from the end."""
     return Era(PROGRAMS["saved"], Crash(sync)), Era((), Crash(sync))
 
 
@@ -214,7 +214,7 @@ def _series(template: Fault) -> Iterator[Fault]:
 
 
 def _may_matter(era: Era) -> bool:
-    """Whether what is on the disk may be another than without the faults."""
+    """True if the bytes on the disk may differ from those without the faults."""
     return not all(
         fault.effect is Effect.DELAYED or (fault.effect is Effect.SHORT and fault.call is EventKind.READ)
         for fault in Plan.of(era.faults).faults
@@ -244,7 +244,7 @@ class _Strike:
             self.coverage.checked += self._recoveries.opened - opened
 
     def is_past(self, fault: Fault) -> bool:
-        """Whether no later strike of the sweep can do anything. Invariant 1."""
+        """True if no later strike of the sweep can do anything. Invariant 1."""
         if fault.effect is Effect.FULL:
             return not self.coverage.fired
         name = fault.call.name.lower()
@@ -323,7 +323,7 @@ class _Strike:
         return self._verdicts[known]
 
     def _refuses(self, image: Image) -> bool:
-        """Whether what the store raises of this content is a refusal, and no accident."""
+        """True if the exception that the store raises of this content is a refusal, and no accident."""
         try:
             subject = self._make_store(FaultDevice(image))
             content = subject.read_all()

@@ -32,7 +32,7 @@ Moment = tuple[int, int]
 
 
 class Judgements:
-    """What the prefix oracle says of outcomes, at the moments of one segment."""
+    """Verdicts of the prefix oracle on outcomes, at the moments of one segment."""
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
@@ -46,7 +46,7 @@ class Judgements:
         self._owed: dict[int, object] = {}
 
     def owed(self, index: int) -> object:
-        """What was acknowledged by a crash index, as a value to count by."""
+        """The bound acknowledged by a crash index, as a value to count by."""
         place = bisect_right(self._acks, index)
         if place not in self._owed:
             self._owed[place] = _frozen(self.segment.acked_by(index))
@@ -73,7 +73,7 @@ class Judgements:
         return self._judge(outcome, place, self.segment.acked_by(acked_by))
 
     def blame(self, outcome: Outcome, moment: Moment, path: list[Nested]) -> Verdict:
-        """The same, led by `path` through the cuts to what is objected to."""
+        """The verdict at a moment, with the `path` through the cuts to what is objected to."""
         verdict = self.judge(outcome, moment)
         place, acked = bisect_right(self._issues, moment[0]), self.segment.acked_by(moment[1])
         while isinstance(verdict, Violation) and verdict != self._judge_opening(outcome, place, acked):
@@ -106,7 +106,7 @@ class Judgements:
 
 
 def _acked_inside(outcome: Outcome, nested: Nested, acked: Bound) -> Bound:
-    """What is owed after a cut inside an opening: what it reported, if it had."""
+    """The acknowledged bound after a crash inside an opening: the one it reported, if it had."""
     return acked if not nested.is_reported or outcome.recovered is None else outcome.recovered
 
 

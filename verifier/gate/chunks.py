@@ -45,7 +45,7 @@ _SEEDS: Final = 1_000_003  # Apart, so that the chunks of one seed are not those
 
 @dataclass(slots=True)
 class Result:
-    """What came of a chunk."""
+    """The result of a chunk."""
 
     coverage: Coverage = field(default_factory=Coverage)
     finding: Finding | None = None
@@ -62,7 +62,7 @@ class Chunk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """So many examples of the state machine in one geometry, with one kind of kernels."""
+    """A number of examples of the state machine in one geometry, with one kind of kernels."""
 
     seed: int
     geometry: str
@@ -86,7 +86,7 @@ class Examples:
 
 
 def bound_name(steps: int, geometry: str, law: str | None = None) -> str:
-    """What an exhaustive search of small programs is called; `law` where it is another than the stage's."""
+    """The name of an exhaustive search of small programs; `law` where it is another than the stage's."""
     return f"<= {steps} steps in {geometry}" + (f" under {law}" if law else "")
 
 
@@ -116,7 +116,7 @@ class SmallPrograms:
 
 @dataclass(frozen=True, slots=True)
 class RandomTapes:
-    """So many random tapes, every crash state of each; geometries take turns."""
+    """A number of random tapes, every crash state of each; geometries take turns."""
 
     seed: str
     count: int
@@ -140,7 +140,7 @@ class PlantedBug:
 
     @property
     def cost(self) -> int:
-        """Schedules of two preemptions are many more than those of one, and those than crash states."""
+        """The cost: two preemptions make many more schedules than one, and one more than crash states."""
         return find(self.name).preemptions
 
     def run(self) -> Result:
@@ -165,7 +165,7 @@ class PlantedBug:
 
 
 def search_each(tapes: Iterable[Tape], search: Callable[[Tape], tuple[Coverage, Finding | None]]) -> Result:
-    """One after another, up to the first violation."""
+    """Search one tape after another, up to the first violation."""
     result = Result()
     for tape in tapes:
         seen, result.finding = search(tape)

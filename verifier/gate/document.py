@@ -1,4 +1,4 @@
-"""The document of a gate: what each stage searched, what it had to reach, and what came of it.
+"""The document of a gate: for each stage what it searched, what it had to reach, and the result.
 
 Versioned; its JSON Schema is made from the types below and ships as schema.json.
 
@@ -50,7 +50,7 @@ _STRUCK: Final = {
 
 
 class Bound(msgspec.Struct):
-    """One exhaustive search: what the formula counts, and what was visited one by one."""
+    """One exhaustive search: the count by the formula, and the number visited one by one."""
 
     name: str
     law: str
@@ -93,7 +93,7 @@ class Hunted(msgspec.Struct):
 
 
 class Stage(msgspec.Struct):
-    """What one stage did."""
+    """The result of one stage."""
 
     law: str
     floor: Floor

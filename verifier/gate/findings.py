@@ -33,7 +33,7 @@ __all__ = ["take_down"]
 
 @dataclass(frozen=True, slots=True)
 class _Replay:
-    """What a run of a tape comes to."""
+    """The result of replaying a tape."""
 
     digest: str
     verdict: Verdict

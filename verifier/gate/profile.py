@@ -1,4 +1,4 @@
-"""Profiles: what each stage of a gate searches, how it is cut into chunks, and the least it must show.
+"""Profiles: the search of each stage of a gate, its cut into chunks, and the least it must show.
 
 A profile is one TOML file beside this module, or one of the user's own. Sizes of chunks stand in it
 and not in the machine: the same profile cuts the same work everywhere.

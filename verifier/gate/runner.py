@@ -121,7 +121,7 @@ def _run_stage(
 
 
 def _untaped(objection: Violation, coverage: Coverage, otherwise: str) -> Violated:
-    """A violation as it is told: by what the store held, and by the line that tries again."""
+    """A violation without a tape: what the store held, and the command that tries again."""
     return Violated(
         objection.oracle,
         objection.breach.value,
@@ -157,5 +157,5 @@ def _add(stage: Stage, coverage: Coverage) -> None:
 
 
 def _is_complete(bound: Bound) -> bool:
-    """Whether every program and every version vector that the formulas count was visited."""
+    """True if every program and every version vector that the formulas count was visited."""
     return (bound.programs, bound.legal) == (bound.programs_visited, bound.visited) and not bound.bounded

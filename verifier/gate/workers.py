@@ -41,7 +41,7 @@ class Lanes:
         self._window = 1 if isinstance(self._executor, _Here) else jobs * _AHEAD
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `function` returns in one of the lanes."""
+        """Call `function` in one of the lanes; its result."""
         return self._submit(function, *args, **kwargs).result()
 
     def results(
@@ -101,7 +101,7 @@ class Lanes:
 
 
 class _Here(Executor):
-    """One lane, and it is this process."""
+    """One lane that is this process."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
@@ -130,7 +130,7 @@ def _end_with_parent() -> None:
 
 
 def _cost(chunk: Chunk) -> int:
-    """How dear it is among those of its stage; most chunks of a stage cost the same."""
+    """The cost of a chunk among those of its stage; most chunks of a stage cost the same."""
     return getattr(chunk, "cost", 0)
 
 

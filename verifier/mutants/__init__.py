@@ -1,4 +1,4 @@
-"""Planted bugs: who checks the checker.
+"""Planted bugs: a check of the checker.
 
 planted   what a planted bug is; bank, bank_*: all of them
 hook      plants one of them in this process, while the module is imported

@@ -1,4 +1,4 @@
-"""The hunt: whether a planted bug is killed, and the matrix of all of them.
+"""The hunt: a verdict on each planted bug, killed or not, and the matrix of all of them.
 
 killed  <=>  a violation by the very oracle and of the very kind that the bank names was found,
              and two fresh children that play its tape show that kind with equal digests,
@@ -44,7 +44,7 @@ Answer = dict[str, Any]
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One planted bug, and what became of it."""
+    """One planted bug, and the result of its hunt."""
 
     name: str
     ancestor: str
@@ -121,7 +121,7 @@ def _ask_all(server: _Server, mutant: Mutant, seed: int, programs_max: int, limi
 
 
 def objection(mutant: Mutant, found: Answer, plays: list[Answer]) -> str:
-    """Why the finding is no kill; "" if it is one."""
+    """The reason why the finding is no kill; "" if it is one."""
     first, second, unchanged = plays
     for play in (first, second):
         if (play["oracle"], play["breach"]) != (mutant.oracle, mutant.breach):
@@ -190,7 +190,7 @@ class _Server:
         return answer["unknown"], answer["result"] or {}
 
     def close(self) -> None:
-        """Have it end, with all that descends from it."""
+        """End the server, with all that descends from it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

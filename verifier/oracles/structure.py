@@ -1,4 +1,4 @@
-"""Queries: what a subject is asked beside its operations, and what its exceptions amount to.
+"""The structure oracle: a subject's own audit and probe, and the meaning of its exceptions.
 
 Each is one that a subject may lack; then the answer is that there is nothing to say.
 """
@@ -34,7 +34,7 @@ def recovered_bound(subject: Subject) -> Bound | None:
 
 
 def judge_probe(subject: Subject | None, content: dict[bytes, bytes]) -> Violation | None:
-    """Whether operations read what the subject lists; None where they do, or it cannot be asked."""
+    """Judge whether operations read what the subject lists; None where they do, or it cannot be asked."""
     try:
         return compare_probe(subject, content)
     except Exception as error:  # noqa: BLE001
@@ -55,7 +55,7 @@ def compare_probe(subject: Subject | None, content: dict[bytes, bytes]) -> Viola
 
 
 def failed(oracle: str, breach: Breach, error: Exception) -> Violation:
-    """What an exception of the subject amounts to."""
+    """The verdict on an exception of the subject."""
     if isinstance(error, InvariantError):
         return Violation("structure", Breach.BROKEN_INVARIANT, f"{error}")
     return Violation(oracle, breach, f"{type(error).__name__}: {error}")

@@ -51,7 +51,7 @@ SCHEDULES_MAX: Final = 500  # Of one program.
 
 
 class Judged(Protocol):
-    """What a run is to the shrinker."""
+    """The shrinker's view of a run."""
 
     @property
     def verdict(self) -> Verdict: ...

@@ -99,7 +99,7 @@ class World:
         return len(self.model.history) if recovered is None else recovered
 
     def close(self) -> bool:
-        """A clean close; what is not checkpointed is lost, what is not synced still hangs in the air."""
+        """Close cleanly; what is not checkpointed is lost, what is not synced is still pending."""
         if self.subject is None:
             return True
         subject, self.subject = self.subject, None
@@ -120,7 +120,7 @@ class World:
         return verdict == OK or self._object(verdict)
 
     def _abandon(self) -> bool:
-        """A store that may refuse has refused: nothing more is asked of it."""
+        """Give up a store that may refuse and has refused: nothing more is asked of it."""
         subject, self.subject = self.subject, None
         if subject is not None:
             with suppress(EngineError), self.doubts.unharmed():
@@ -131,7 +131,7 @@ class World:
         return True
 
     def cut(self, index: int, digits: tuple[int, ...], law: str) -> Segment:
-        """The power goes at `index` of the trace; a new segment begins with what survives."""
+        """Cut the power at `index` of the trace; a new segment begins with what survives."""
         ended = self.segment
         image = survivor_image(ended.trace, index, digits, law)
         self.decay.cut(ended.trace)
@@ -212,16 +212,16 @@ class World:
         return is_fine and (bound is None or self._acknowledge(bound, self._at_start))
 
     def _is_checkpointing(self) -> bool:
-        """Whether the subject has a checkpoint under way that was taken apart into steps."""
+        """True if the subject has a checkpoint under way that was taken apart into steps."""
         return bool(getattr(self.subject, "is_checkpointing", False))
 
     def _truncate(self) -> bool:
-        """Content is as before; a subject that cannot has nothing to do."""
+        """Truncate the log, if the subject can; the content stays as it was."""
         getattr(self.subject, "truncate", bool)()
         return self._has_returned(is_entry=hasattr(self.subject, "truncate"))
 
     def _settle(self, issued: Issued) -> bool:
-        """After an operation that raised: whether it took its serial, and whether it had its effect."""
+        """Settle an operation that raised: whether it took its serial, and whether it had its effect."""
         passage = self.segment.passages[-1]
         serials = getattr(self.subject, "serials", lambda: {issued.session: issued.serial})()
         if serials.get(issued.session, 0) < issued.serial:
@@ -246,7 +246,7 @@ class World:
         return True
 
     def _has_returned(self, *, is_entry: bool = True) -> bool:
-        """The call that began has returned: whether it may have."""
+        """True if the call that began may have returned."""
         verdict = self.doubts.judge_return(is_entry=is_entry)
         return verdict == OK or self._object(verdict)
 
@@ -263,7 +263,7 @@ class World:
     # -- oracles -----------------------------------------------------------------------------------
 
     def inspect(self) -> bool:
-        """At the end of an era: content against the model, the subject's own audit."""
+        """Judge the end of an era: content against the model, the subject's own audit."""
         if self.subject is None:
             return self.verdict == OK
         self.doubts.begin(self.device.trace)
@@ -281,7 +281,7 @@ class World:
         return True
 
     def probe(self) -> bool:
-        """At the end of a run, for it opens a session: whether reads find what the audit's road lists."""
+        """Judge at the end of a run, for it opens a session: reads find what the audit lists."""
         self.doubts.begin(self.device.trace)
         try:
             with self.doubts.unharmed():

@@ -1,4 +1,4 @@
-"""The history of a run: what was issued, acknowledged and seen, laid along the device's trace.
+"""The history of a run: the operations issued, acknowledged and seen, laid along the device's trace.
 
 A segment is the stretch between two power cuts: one device trace, and in it one passage for each
 opening of the store. Everything carries the index into the trace at which it happened, so for any
@@ -38,7 +38,7 @@ class Observation:
 
 @dataclass(slots=True)
 class Passage:
-    """From one opening of the store to its close or the power cut.
+    """An opening of the store, up to its close or the power cut.
 
     `before` is the history in effect when the opening began; `base` what it came back to.
     """
@@ -76,11 +76,11 @@ class Segment:
         return self.passages[max(0, bisect_right(starts, index) - 1)]
 
     def issued_by(self, index: int) -> list[Issued]:
-        """Invariant 1: what may be in a state that first arises at `index`, in order."""
+        """The operations that a state first legal at `index` may hold, in order. Invariant 1."""
         return self.passage_at(index).issued_by(index)
 
     def acked_by(self, index: int) -> Bound:
-        """Invariant 2: what must be in a state still legal at `index`."""
+        """The bound that a state still legal at `index` must hold. Invariant 2."""
         acked = self.floor
         for at, bound in self.acks:
             if at > index:

@@ -1,4 +1,4 @@
-"""Subjects: what can be put on the bench, behind one small protocol.
+"""Subjects: the stores that can be put on the bench, behind one small protocol.
 
 A subject lives on a Device. The bench gives it operations, asks it to make them durable, takes
 its power away, and makes another one from what is left.
@@ -35,7 +35,7 @@ class Subject(Protocol):
         """Carry the operation out; its result, as the reference dict would give it."""
 
     def checkpoint(self) -> Bound | None:
-        """Make what was done durable; which operations are durable now, None for all that were given."""
+        """Make the content durable; the operations that are durable now, None for all that were given."""
 
     def read_all(self) -> dict[bytes, bytes]:
         """Every live key with its value."""
@@ -99,7 +99,7 @@ class FasterSubject:
 
     @property
     def is_checkpointing(self) -> bool:
-        """Whether a checkpoint is under way."""
+        """True if a checkpoint is under way."""
         return self._ticket is not None
 
     def start(self) -> None:
@@ -134,7 +134,7 @@ class FasterSubject:
         self.store.check()
 
     def probe(self, keys: list[bytes]) -> dict[bytes, bytes]:
-        """What operations read under these keys: the kernels' road, where `read_all` takes the audit's."""
+        """The values that operations read under these keys, by the kernels; `read_all` reads as audits do."""
         session = self.store.session("probe")
         found = {key: session.read(key) for key in keys}
         return {key: value for key, value in found.items() if value is not None}
@@ -165,7 +165,7 @@ class FasterSubject:
                 yield point.version, _bound(point.serials), dict(store.items())
 
     def reading(self) -> tuple[object, ...]:
-        """What opening read, in order: (file role, offset, length, verdict) of each."""
+        """The reads of the opening, in order: (file role, offset, length, verdict) of each."""
         return tuple((f.file, f.offset, f.length, f.verdict) for f in self.store.findings)
 
     def close(self) -> None:

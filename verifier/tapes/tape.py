@@ -86,7 +86,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Crash(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Where the power goes, and what survives."""
+    """The point at which the power goes, and what survives."""
 
     sync: int = 0
     before: int = 0
@@ -94,7 +94,7 @@ class Crash(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
 
 class Era(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """From one opening of the store to the crash or the close that ends it."""
+    """The stretch of a tape from one opening of the store to the crash or the close that ends it."""
 
     program: tuple[Operation, ...] = ()
     crash: Crash | None = None

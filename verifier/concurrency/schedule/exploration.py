@@ -37,7 +37,7 @@ class Program(Protocol):
         """Build it, share its spaces; its tasks."""
 
     def judge(self, record: Record) -> Verdict:
-        """What the oracles say of a run whose tasks all ended."""
+        """The oracles' verdict on a run whose tasks all ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ class Finding:
 
     @property
     def preemptions(self) -> int:
-        """How often it leaves the default."""
+        """The number of times that it leaves the default."""
         return len(decode(self.switches))
 
 
 @dataclass(slots=True)
 class Exploration:
-    """What was tried, and what was found first."""
+    """The schedules that were tried, and the first violation."""
 
     schedules: int = 0
     distinct: int = 0
@@ -199,7 +199,7 @@ def _confirm(
     schedule: int,
     steps_max: int,
 ) -> Finding:
-    """Invariant 1."""
+    """Replay a violation: only one that returns is a finding. Invariant 1."""
     digest = record.digest()
     again, seen = replay_schedule(make, record.switches, steps_max)
     is_exact = again.digest() == digest and seen == verdict
@@ -211,7 +211,7 @@ def _weight(deviations: Deviations) -> tuple[int, int, Deviations]:
 
 
 def _without(deviations: Deviations, start: int, size: int) -> Iterator[Deviations]:
-    """Without those from number `start`; the later ones stay where they are, or move up."""
+    """The deviations without those from number `start`; the later ones stay where they are, or move up."""
     before, left_out, after = deviations[:start], deviations[start : start + size], deviations[start + size :]
     yield before + after
     if after:

@@ -44,14 +44,14 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct):
-    """The tally, or what broke."""
+    """The tally, or the error of the worker."""
 
     tally: Tally | None = None
     error: str = ""
 
 
 def run_task(task: Task) -> Tally:
-    """Have a worker do it. Raises HarnessError where it breaks."""
+    """Have a worker do the task. Raises HarnessError where the worker breaks."""
     with scratch() as home:
         process = _start(home)
         assert process.stdin is not None

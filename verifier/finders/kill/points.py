@@ -85,7 +85,7 @@ class Blow:
 
 @dataclass(slots=True)
 class Death:
-    """How a life ended, and the places it came to; only a life that is watched notes them all."""
+    """The end of a life, and the places it came to; only a life that is watched notes them all."""
 
     status: int
     places: list[Place]
@@ -95,7 +95,7 @@ class Death:
         return os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) == signal.SIGKILL
 
     def is_ended(self, code: int) -> bool:
-        """Whether it ended by itself, with this code."""
+        """True if it ended by itself, with this code."""
         return os.WIFEXITED(self.status) and os.WEXITSTATUS(self.status) == code
 
     def __str__(self) -> str:

@@ -181,7 +181,7 @@ class Tracee:
         return ""
 
     def size(self, call: str) -> int:
-        """How many bytes the call that it is about to do writes; 0 where it is no write."""
+        """The number of bytes that the call it is about to do writes; 0 where it is no write."""
         return self._registers()[_THIRD] if call in _SIZED else 0
 
     def shorten(self, count: int) -> None:
@@ -210,7 +210,7 @@ class Tracee:
         return registers
 
     def _wait(self) -> bool:
-        """Whether it stopped; False where it ended. Invariant 3."""
+        """True if it stopped; False where it ended. Invariant 3."""
         _, status = os.waitpid(self.pid, 0)
         if os.WIFSTOPPED(status):
             self._stop = status >> 8

@@ -76,7 +76,7 @@ MIXES: Final = (
 
 @dataclass(slots=True)
 class Campaign:
-    """What came of it."""
+    """The result of a stress campaign."""
 
     verdict: Verdict = OK
     reached: Counter[str] = field(default_factory=Counter)

@@ -76,7 +76,7 @@ class SomeBits:
 
 
 def bound_formula(plan: DamagePlan) -> str:
-    """What the bound counts; and what beside it is drawn and not exhausted."""
+    """The formula of the bound, and the part that is drawn and not exhausted."""
     return (
         "bits: 8 times the bytes of roots and tables, summed over the media; of the segments' bytes a bit of "
         f"each of sampled({plan.bytes}) a medium"

@@ -51,7 +51,7 @@ class SmallLanes:
 
 @dataclass(frozen=True, slots=True)
 class RandomLanes:
-    """So many random programs, so many schedules of each; geometries take turns."""
+    """A number of random programs, each under a number of schedules; geometries take turns."""
 
     seed: str
     count: int
@@ -83,12 +83,12 @@ def _count(result: Result, searched: Searched) -> None:
 
 
 def bound_name(preemptions: int, geometry: str) -> str:
-    """What the search of all small programs is called."""
+    """The name of the search of all small programs."""
     return f"sessions side by side, <= {preemptions} preemption{'s' * (preemptions != 1)}, in {geometry}"
 
 
 def count_lanes() -> int:
-    """How many small programs there are, in whichever geometry."""
+    """The number of small programs, in whichever geometry."""
     return len(_tapes("narrow"))
 
 

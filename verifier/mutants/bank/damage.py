@@ -1,4 +1,4 @@
-"""Planted bugs in what the store makes of a damaged medium: not seen, not told, or not mended.
+"""Planted bugs in the handling of a damaged medium: not seen, not told, or not mended.
 
 That a checksum leaves its place out (offset, file, store, life) is not among them: the checksum of an extent
 or of a table stands in what points to it, so no single damage of other bytes would pass for want of a place.

@@ -1,4 +1,4 @@
-"""The chase among schedules: how many preemptions a planted bug takes, and how many sessions.
+"""The hunt among schedules: the preemptions and the sessions that a planted bug takes.
 
     0   every small program under its default schedule, one session alone first
     k   programs of `preempt` under all schedules of at most k preemptions, those first that touch what
@@ -87,7 +87,7 @@ class Scattered(Bounded):
 
 
 def chase_schedules(request: Answer) -> Answer:
-    """Look for the wanted kind; where it was found, and what else was."""
+    """Look for the wanted kind of violation; the place where it was found, and other finds."""
     chase = _Chase(Violation(request["oracle"], Breach[request["breach"]], ""), request["seed"])
     found = chase.go(request["preemptions"], request["around"])
     counts: Answer = {
@@ -118,7 +118,7 @@ class _Chase:
         self.programs = self.distinct = self.schedules = 0
 
     def go(self, most: int, around: list[str]) -> Tape | None:
-        """With no preemption, then with at most so many."""
+        """Search with no preemption, then with at most so many."""
         for preemptions in sorted({0, most}):
             tapes = likely_first(programs(preemptions, self._wanted.oracle), around if preemptions else ())
             for tape, _ in tapes:
