@@ -1,4 +1,4 @@
-"""Whether a CI run proved what it is there to prove, read from what tox and the gate wrote.
+"""Check from the reports of tox and the gate that a CI run proved all it is there to prove.
 
 Usage: python ci/check.py --gate GATE.json TOX.json...
 
@@ -82,7 +82,7 @@ def candidates(name: str, search_path: str, pyenv_root: str) -> Iterator[Path]:
 
 
 def is_installed(environment: str, search_path: str, pyenv_root: str) -> bool:
-    """Whether some interpreter can run `environment`. It is started: a shim of pyenv exists without one."""
+    """True if some interpreter can run `environment`. It is started: a shim of pyenv exists without one."""
     match = SPEC.fullmatch(BASE_PYTHON.get(environment, environment))
     if match is None:
         return True  # lint, type: any interpreter will do, and tox itself runs under one
@@ -105,7 +105,7 @@ def is_installed(environment: str, search_path: str, pyenv_root: str) -> bool:
 
 
 def closing_line(environment: Mapping[str, Any]) -> str | None:
-    """What pytest said last, if a test passed."""
+    """The last line of pytest's report, if a test passed."""
     commands = environment.get("test")
     outputs = (
         [str(mapping(command).get("output")) for command in commands] if isinstance(commands, list) else []
