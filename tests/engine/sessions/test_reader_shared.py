@@ -27,7 +27,7 @@ class Waits(Exception):  # noqa: N818 (says what is done, not that it is wrong)
 
 
 class RefusingRuntime(SteppedRuntime):
-    """There is nobody to give a turn to, and asking for it says so."""
+    """A runtime without turns: asking for one raises."""
 
     def turn(self, what: str) -> None:
         if what.startswith("another session"):

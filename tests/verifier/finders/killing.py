@@ -209,7 +209,7 @@ def images(home: Path, way: Called | Traced) -> Tally:
 
 
 def endless(home: Path, way: Called | Traced) -> str:
-    """How a life ends that runs in circles."""
+    """The end of a life that runs in circles."""
     vars(blows)["LIMIT_SECONDS"] = 1
 
     def turn(trap: Trap, arm: Callable[[], None]) -> bool:

@@ -131,7 +131,7 @@ class _Unnamed:
         return dict(self._content)
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Keep nothing."""
 
 
 def test_store_without_a_named_cut_is_searched_for_one() -> None:

@@ -56,7 +56,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 def _planted(case: str, way: str) -> Any:
-    """What came of a case of `killing.py`; it left no process and no descriptor."""
+    """The result of a case of `killing.py`; it left no process and no descriptor."""
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("killing.py"), case, way],
         stdout=subprocess.PIPE,
@@ -75,7 +75,7 @@ def _objected(case: str, way: str) -> Tally:
 
 
 def _calls(era: Era) -> int:
-    """How many calls of the device change something in a first era."""
+    """The number of device calls in a first era that change something."""
     world = rehearse(Beginning(), era, make_faster("tiny"))
     return sum(event.kind not in _LOOKS for event in world.segment.trace.events)
 

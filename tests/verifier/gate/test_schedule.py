@@ -93,7 +93,7 @@ def test_a_violation_ends_the_stage_with_a_tape_that_replays(
     honest = SessionsProgram.judge
 
     def judge(self: SessionsProgram, record: Record) -> Verdict:
-        """As if a store lost what was done under a preemption."""
+        """A violation, as if a store lost what was done under a preemption."""
         if record.deviations:
             return Violation("linearizable", Breach.WRONG_VALUE, "planted in the judge")
         return honest(self, record)

@@ -151,7 +151,7 @@ def went_on(told: list[Told]) -> Callable[[Run], None]:
 
 
 def objection(told: list[Told], image: Image, first: int, last: int) -> str:
-    """What is wrong with what a crash left, legal from trace length `first` to `last`; "" for nothing."""
+    """The fault in a crash state that is legal from trace length `first` to `last`; "" for none."""
     device = FaultDevice(image)
     try:
         store = open_store(device)
@@ -200,7 +200,7 @@ def oldest_segment(image: Image) -> str:
 
 @dataclass
 class Seen:
-    """What a search came by."""
+    """The cases that a search came by."""
 
     told: list[Told]
     states: int = 0

@@ -44,7 +44,7 @@ COMMITS: Final = (10,)  # Payloads of an era's commits, until the era is over an
 
 
 class Value(NamedTuple):
-    """What a copy holds. Sequence 0: nothing valid."""
+    """The content of a copy. Sequence 0: nothing valid."""
 
     sequence: int
     payload: int
@@ -80,7 +80,7 @@ class Copy(NamedTuple):
 
 
 class State(NamedTuple):
-    """Between two eras."""
+    """The state between two eras."""
 
     copies: tuple[Copy, ...]
     is_under_way: bool
@@ -143,7 +143,7 @@ class Deferred:
 
 
 class LateRuntime:
-    """No threads: `submit` keeps the call for later."""
+    """A runtime without threads: `submit` keeps the call for later."""
 
     is_parallel = False
 
@@ -176,7 +176,7 @@ class LateRuntime:
 
 
 class Outcome(NamedTuple):
-    """What a run of the process left: acknowledged and under way are payloads."""
+    """The result of a run of the process; acknowledged and under way are payloads."""
 
     copies: tuple[Copy, ...]
     acknowledged: int
