@@ -10,8 +10,8 @@ Invariants, for the matrix
     M2  every environment that ran succeeded, and an environment of tests passed at least one test
     M3  an environment was skipped only if no interpreter on this machine could run it
 Invariants, for the gate
-    G1  the document has schema 1, exit 0 and a verdict; every stage of STAGES is in it
-    G2  each stage: programs > 0, checked > 0, violations = 0, unknown = 0
+    G1  the document has schema 1, exit 0 and a verdict; no stage was chosen, each of STAGES is in it
+    G2  each stage: programs > 0, checked > 0, violations = 0, unknown = 0, and no budget cut it
     G3  each stage has a floor, and for every field of it floor <= measured
     G4  each bound of each stage is complete; a stage of EXHAUSTIVE has at least one
     G5  the list of planted bugs is not empty, and each of them was killed
@@ -163,6 +163,8 @@ def judge_stage(name: str, stage: Mapping[str, Any]) -> list[str]:
             count = len(count)
         if number(count) != 0:
             faults.append(f"{name}.{field}: {count!r}, expected 0")
+    if stage.get("is_cut") is not False:
+        faults.append(f"{name}.is_cut: {stage.get('is_cut')!r}, expected False")
     floor = stage.get("floor")
     if not isinstance(floor, Mapping) or not floor:
         faults.append(f"{name}.floor: {floor!r}, expected at least one field")
@@ -195,6 +197,8 @@ def judge_gate(report: object, wanted: Iterable[str]) -> list[str]:
         faults.append(f"gate.exit: {document.get('exit')!r}, expected 0")
     if not isinstance(document.get("verdict"), str) or not document["verdict"]:
         faults.append(f"gate.verdict: {document.get('verdict')!r}, expected a word")
+    if document.get("chosen") != []:
+        faults.append(f"gate.chosen: {document.get('chosen')!r}, expected []")
     stages = mapping(document.get("stages"))
     for name in dict.fromkeys([*wanted, *stages]):
         if name in stages:

@@ -101,14 +101,13 @@ def unclaim(device: Device, owner: object) -> None:
 def read_exactly(device: Device, name: str, offset: int, length: int) -> bytes:
     """`length` bytes from `offset`, or fewer where the file ends; short reads are continued."""
     data = bytearray(length)
-    view = memoryview(data)
-    at = 0
-    while at < length:
-        count = device.read_into(name, offset + at, view[at:])
+    at = device.read_into(name, offset, data) if length else 0
+    while 0 < at < length:
+        count = device.read_into(name, offset + at, memoryview(data)[at:])
         if count == 0:
             break
         at += count
-    return bytes(view[:at])
+    return bytes(data) if at == length else bytes(data[:at])
 
 
 def write_fully(device: Device, name: str, offset: int, data: bytes) -> None:

@@ -10,23 +10,22 @@ Threads: any; the flag is set once and only read after.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from weakref import WeakSet
+from weakref import ref
 
 from .errors import PoisonedError
 
 __all__ = ["Poison"]
 
 
-_all: WeakSet[Poison] = WeakSet()
+_all: set[ref[Poison]] = set()  # A WeakSet does the same in Python, at ten times the price.
 
 
 def _poison_child() -> None:
     """Poison the store in a child after a fork: two processes would write it, and it stays the parent's."""
-    for poison in list(_all):
-        poison.is_forked = True
-        poison.set("the store was opened by the process that this one was forked from")
+    for poison in [each() for each in _all]:
+        if poison is not None:
+            poison.is_forked = True
+            poison.set("the store was opened by the process that this one was forked from")
 
 
 os.register_at_fork(after_in_child=_poison_child)
@@ -38,7 +37,7 @@ class Poison:
     def __init__(self) -> None:
         self.reason: str | None = None
         self.is_forked = False
-        _all.add(self)
+        _all.add(ref(self, _all.discard))
 
     def check(self) -> None:
         """Raises PoisonedError if set."""
@@ -50,11 +49,7 @@ class Poison:
         if self.reason is None:
             self.reason = reason
 
-    @contextmanager
-    def guard(self, what: str) -> Iterator[None]:
-        """Set the flag on an OSError inside, and turn it into PoisonedError."""
-        try:
-            yield
-        except OSError as error:
-            self.set(f"{what} failed: {error}")
-            raise PoisonedError(f"{self.reason}; what is durable is unknown") from error
+    def failed(self, what: str, error: OSError) -> PoisonedError:
+        """Set the flag for a call of the device that failed; the error to raise."""
+        self.set(f"{what} failed: {error}")
+        return PoisonedError(f"{self.reason}; what is durable is unknown")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import SettingsError
 
@@ -85,8 +86,7 @@ class Settings:
         return (self.page_bytes, self.segment_bytes, self.write_unit, self.extent_bytes, self.hash_mask)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """The share of `memory` for each: pages of log, main hash buckets, overflow buckets."""
 
     ring_pages: int
@@ -127,7 +127,7 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
 
 def check_opening(where: object, settings: object, version: object, *, read_only: bool) -> None:
     """Check the arguments of an opening before anything is touched. Raises SettingsError."""
-    if not isinstance(where, str | os.PathLike) and not hasattr(where, "read_into"):
+    if not hasattr(where, "read_into") and not isinstance(where, str | os.PathLike):
         raise SettingsError(f"expected a path or a Device, found {type(where).__name__}")
     if settings is not None and not isinstance(settings, Settings):
         raise SettingsError(f"settings are {type(settings).__name__}: expected Settings")

@@ -52,7 +52,7 @@ class FasterKv:
         self._lock = runtime.lock()
         self._is_closed = False
         self._live: dict[str, Session] = {}
-        self._past = add_counters(())
+        self._past = [0] * len(COUNTERS)
         self._checkpointer = Checkpointer(
             parts.log,
             parts.epochs,

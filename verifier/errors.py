@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HarnessError", "TapeError", "VerifierError"]
+__all__ = ["HarnessError", "NoMoreWanted", "TapeError", "VerifierError"]
 
 
 class VerifierError(Exception):
@@ -15,3 +15,7 @@ class TapeError(VerifierError, ValueError):
 
 class HarnessError(VerifierError):
     """The harness contradicts itself: its finding may not be trusted."""
+
+
+class NoMoreWanted(BaseException):
+    """A search that Hypothesis drives is to end. An Exception it would take for a failure of the example."""

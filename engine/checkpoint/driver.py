@@ -26,7 +26,7 @@ Source: CPR (Prasaad et al., SIGMOD 2019).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..errors import CheckpointError
@@ -242,7 +242,7 @@ class Checkpointer:
         )
         if is_cut:
             # Older checkpoints need what goes, so from this one on they are not listed.
-            block = replace(block, previous=NO_BLOCK)
+            block = block._replace(previous=NO_BLOCK)
         head = tables.append(block)
         if tables.has_new_name or self._log.has_new_names:
             self._log.sync_names()
@@ -258,7 +258,7 @@ class Checkpointer:
         """PERSIST acknowledged; nothing is left to do."""
 
     def _commit(self, head: Pointer, begin: int) -> None:
-        self._root = replace(self._root, head=head, begin=begin)
+        self._root = self._root._replace(head=head, begin=begin)
         self._roots.commit(self._root)
 
 

@@ -18,7 +18,7 @@ Source: recovery of FASTER and CPR; void ranges take the place of its undo by wr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..device import Device
 from ..errors import CorruptionError, MissingStoreError, NotAStoreError, SettingsError
@@ -106,7 +106,7 @@ def recover(
     table = ExtentTable(extents)
     log = HybridLog(device, runtime, poison, chosen, spaces, mode, epochs, root.store_id, life, table)
     index = HashIndex(spaces, runtime)
-    _load_log(log, index, mode, block, findings)
+    _load_log(log, index, mode, block, extents, findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     log.adopt(
         begin,
@@ -118,7 +118,7 @@ def recover(
     marks = block.sessions if block else ()
     sessions = SessionRegistry(system, spaces, mode, epochs, runtime, life, marks)
     roots = Roots(device, runtime, poison, reading.sequences)
-    root = replace(root, life=life, index_buckets=budget.index_buckets)
+    root = root._replace(life=life, index_buckets=budget.index_buckets)
     if not read_only:
         _take_over(device, poison, log, roots, root, names, segments)
     return Recovered(
@@ -172,8 +172,10 @@ def _format(
     """Write the roots of a new store; its first segment follows when it is opened."""
     for file in reading.missing:
         device.create(file)
-    with poison.guard("syncing the names"):
+    try:
         device.sync_names()
+    except OSError as error:
+        raise poison.failed("syncing the names", error) from error
     roots = Roots(device, runtime, poison, reading.sequences)
     roots.commit(root)
     roots.settle()
@@ -182,11 +184,13 @@ def _format(
 
 def _agree(root: Root, settings: Settings | None) -> Settings:
     """The store's settings; SettingsError where the caller's persisted part differs."""
+    if settings is not None and settings.persisted() == root.geometry:
+        return settings
     page, segment, unit, extent, hash_mask = root.geometry
     ring = settings.ring_pages if settings else None
     buckets = settings.index_buckets if settings else None
     stored = Settings(page, segment, unit, extent, hash_mask, ring, buckets)
-    if settings is not None and settings.persisted() != stored.persisted():
+    if settings is not None:
         names = ("page_bytes", "segment_bytes", "write_unit", "extent_bytes", "hash_mask")
         wrong = [
             f"{name} {given} (the store has {kept})"
@@ -242,7 +246,12 @@ def _voids(block: Block | None) -> list[VoidRange]:
 
 
 def _load_log(
-    log: HybridLog, index: HashIndex, mode: Mode, block: Block | None, findings: list[Finding]
+    log: HybridLog,
+    index: HashIndex,
+    mode: Mode,
+    block: Block | None,
+    extents: list[Extent],
+    findings: list[Finding],
 ) -> None:
     """Verify every extent, oldest first, load it into its frame, and re-link page by page.
 
@@ -255,8 +264,7 @@ def _load_log(
     log_bytes = log.spaces.log_bytes
     address = max(block.begin, w.FIRST_ADDRESS)
     # Below begin's page nothing is needed: a wrong bit there is no reason to refuse.
-    for number in range(log.extents.below(block.begin - block.begin % page), len(log.extents)):
-        extent = log.extents[number]
+    for extent in extents[log.extents.below(block.begin - block.begin % page) :]:
         frame = extent.start & (ring - 1)
         if extent.start % page == 0:
             log_bytes[frame : frame + page] = bytes(page)
@@ -268,12 +276,13 @@ def _load_log(
 
 def _verified(log: HybridLog, extent: Extent, findings: list[Finding]) -> bytes:
     segment, offset = divmod(extent.start, log.settings.segment_bytes)
+    file = segment_name(segment)
     try:
         data = log.load_extent(extent)
     except CorruptionError:
-        findings.append(Finding(segment_name(segment), offset, extent.length, "rejected"))
+        findings.append(Finding(file, offset, extent.length, "rejected"))
         raise
-    findings.append(Finding(segment_name(segment), offset, extent.length, "accepted"))
+    findings.append(Finding(file, offset, extent.length, "accepted"))
     return data
 
 
@@ -323,7 +332,9 @@ def _take_over(
             device.create(file)
     if not segments and root.head == NO_BLOCK:
         log.create_segment(0)
-    with poison.guard("syncing the names"):
+    try:
         device.sync_names()
+    except OSError as error:
+        raise poison.failed("syncing the names", error) from error
     log.has_new_names = False
     roots.take_over(root)

@@ -33,14 +33,12 @@ import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.abc import InspectLoader
 from pathlib import Path
-from types import ModuleType
 
 from ..kernels import batch, probe, records, words
 from ..kernels import operations as kernels
 from . import entries, objects
-from .sources import CompilationError
+from .sources import CompilationError, source_of
 
 __all__ = ["CompilationError", "Compiled", "available", "load_compiled", "load_from"]
 
@@ -127,15 +125,6 @@ def digest(sources: Mapping[str, str], constants: Mapping[str, int]) -> str:
 
 
 _TRANSLATOR = ("sources", "dialect", "entries", "intrinsics", "objects")
-
-
-def source_of(module: ModuleType) -> str:
-    """The source as the module's loader gives it, which need not be what the file holds."""
-    loader = module.__spec__.loader if module.__spec__ else None
-    source = loader.get_source(module.__name__) if isinstance(loader, InspectLoader) else None
-    if source is None:
-        raise CompilationError(f"{module.__name__} has no source to compile")
-    return source
 
 
 def _compile(sources: Mapping[str, str], constants: Mapping[str, int], folder: Path) -> bytes:

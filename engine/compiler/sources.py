@@ -12,11 +12,23 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.abc import InspectLoader
+from types import ModuleType
 from typing import NoReturn
 
 from ..errors import EngineError
 
-__all__ = ["BOOL", "NOTHING", "PAIR", "SPACE", "WORD", "CompilationError", "Kernel", "KernelSource"]
+__all__ = [
+    "BOOL",
+    "NOTHING",
+    "PAIR",
+    "SPACE",
+    "WORD",
+    "CompilationError",
+    "Kernel",
+    "KernelSource",
+    "source_of",
+]
 
 MASK64 = (1 << 64) - 1
 WORD, SPACE, BOOL, PAIR, NOTHING = "word", "space", "bool", "pair", "nothing"
@@ -35,6 +47,15 @@ class Kernel:
 
 
 ANNOTATIONS = {"int": WORD, "Space": SPACE, "bool": BOOL, "tuple[int, int]": PAIR, "None": NOTHING}
+
+
+def source_of(module: ModuleType) -> str:
+    """The source as the module's loader gives it, which need not be what the file holds."""
+    loader = module.__spec__.loader if module.__spec__ else None
+    source = loader.get_source(module.__name__) if isinstance(loader, InspectLoader) else None
+    if source is None:
+        raise CompilationError(f"{module.__name__} has no source to compile")
+    return source
 
 
 class KernelSource:

@@ -16,7 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["Space", "Turn", "cas", "copy", "fetch_add", "load", "prefetch", "same", "set_turn", "store"]
+__all__ = [
+    "Space",
+    "Turn",
+    "cas",
+    "copy",
+    "fetch_add",
+    "is_watched",
+    "load",
+    "prefetch",
+    "same",
+    "set_turn",
+    "store",
+]
 
 Space = memoryview  # cast to "Q"; shape (words,), dtype uint64
 Turn = Callable[[Space, int, bool], None]
@@ -28,6 +40,11 @@ def set_turn(hook: Turn | None) -> None:
     """Set the hook that is called with (space, word number, is_write) before each access."""
     global _turn
     _turn = hook
+
+
+def is_watched() -> bool:
+    """True if a turn hook is set."""
+    return _turn is not None
 
 
 def load(space: Space, word: int) -> int:
@@ -77,7 +94,6 @@ def copy(source: Space, start: int, target: Space, at: int, words: int) -> None:
 
 def same(left: Space, start: int, right: Space, at: int, words: int) -> bool:
     """True if `words` words are equal; each word is read whole."""
-    for word in range(words):  # noqa: SIM110 (a compiled kernel knows no generators)
-        if load(left, start + word) != load(right, at + word):
-            return False
-    return True
+    if _turn is None:
+        return left[start : start + words] == right[at : at + words]
+    return all(load(left, start + word) == load(right, at + word) for word in range(words))

@@ -144,7 +144,7 @@ def find_record(control: Space, log: Space, batch: Space, address: int, floor: i
     while address >= floor:
         at = (address >> 3) & ring
         link = load(log, at + w.LINK)
-        if not is_void(control, address, link):
+        if address >= control[w.VOID_TOP] or not is_void(control, address, link):
             sizes = load(log, at + w.SIZES)
             alike = (sizes >> w.KEY_SHIFT) & w.KEY_MASK == key_bytes
             if alike and same(log, at + w.RECORD_HEADER_WORDS, batch, key, key_words):

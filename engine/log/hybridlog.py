@@ -27,6 +27,7 @@ Source: HybridLog of FASTER (Chandramouli et al., SIGMOD 2018, sections 4 and 5)
 from __future__ import annotations
 
 from contextlib import suppress
+from struct import Struct
 from typing import Final, NamedTuple
 
 from ..device import Device, read_exactly, write_fully
@@ -46,6 +47,7 @@ from ..shared.spaces import Spaces
 
 __all__ = ["SEGMENT_PREFIX", "ColdRecord", "HybridLog", "read_extent", "segment_name", "segment_number"]
 
+_HEADER: Final = Struct("<QQ")  # Of a record: sizes and link.
 MUTABLE_TENTHS: Final = 9  # Of the ring, in tenths: how far read-only trails the tail.
 
 
@@ -105,7 +107,7 @@ class HybridLog:
         self._store_id = store_id
         self._lock = runtime.lock()
         self._segments: set[str] = set()
-        self._loaded: tuple[Extent, bytes] | None = None
+        self._loaded = (Extent(0, 0, 0, 0), b"")  # The last one read, and its bytes.
         ring_pages = spaces.ring_bytes // settings.page_bytes
         self._mutable_bytes = max(1, ring_pages * MUTABLE_TENTHS // 10) * settings.page_bytes
 
@@ -245,47 +247,52 @@ class HybridLog:
         """Make every flushed byte durable. Raises PoisonedError if a sync fails."""
         with self._lock:
             for name in self.unsynced:
-                with self._poison.guard(f"syncing {name}"):
+                try:
                     self._device.sync(name)
+                except OSError as error:
+                    raise self._poison.failed(f"syncing {name}", error) from error
             self.unsynced.clear()
 
     def sync_names(self) -> None:
         """Make the names of new segments durable. Raises PoisonedError if that fails."""
-        with self._poison.guard("syncing the names"):
+        try:
             self._device.sync_names()
+        except OSError as error:
+            raise self._poison.failed("syncing the names", error) from error
         self.has_new_names = False
 
     # -- from the device -------------------------------------------------------------------------
 
     def load_extent(self, extent: Extent) -> bytes:
         """The extent's bytes, verified. Raises CorruptionError, OSError."""
-        loaded = self._loaded  # Once: another thread may put another extent there.
-        if loaded is not None and loaded[0] == extent:
-            return loaded[1]
+        loaded, data = self._loaded  # At once: another thread may put another extent there.
+        if loaded == extent:
+            return data
         data = read_extent(self._device, self._store_id, self.settings.segment_bytes, extent)
         self._loaded = (extent, data)
         return data
 
     def load(self, address: int, length: int) -> bytes:
         """`length` bytes of flushed log from `address`, every extent of them verified."""
+        extent, data = self._loaded
+        at = address - extent.start
+        if 0 <= at <= extent.length - length:
+            return data[at : at + length]  # Most calls: a record is read in three of them.
         parts = []
         while length > 0:
             extent = self.extents.find(address)
             at = address - extent.start
             part = self.load_extent(extent)[at : at + length]
             parts.append(part)
-            address += len(part)
-            length -= len(part)
+            address, length = address + len(part), length - len(part)
         return b"".join(parts)
 
     def load_record(self, address: int) -> ColdRecord:
         """The record at `address`, from the device."""
-        header = self.load(address, w.RECORD_HEADER_WORDS * w.WORD_BYTES)
-        sizes = int.from_bytes(header[:8], "little")
-        link = int.from_bytes(header[8:], "little")
+        sizes, link = _HEADER.unpack(self.load(address, _HEADER.size))
         key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
         padded = (key_bytes + 7) // 8 * 8
-        body = self.load(address + len(header), padded + (sizes >> w.VALUE_SHIFT))
+        body = self.load(address + _HEADER.size, padded + (sizes >> w.VALUE_SHIFT))
         return ColdRecord(
             link & w.ADDRESS_MASK, link, body[:key_bytes], body[padded:], sizes & w.ALLOCATED_MASK
         )

@@ -21,7 +21,7 @@ from ..errors import IndexFullError, InvariantError
 from ..kernels import words as w
 from ..kernels.probe import extend_bucket, hash_words
 from ..runtime import Runtime
-from ..shared.spaces import Spaces, words_of
+from ..shared.spaces import Spaces
 
 __all__ = ["HashIndex"]
 
@@ -45,8 +45,7 @@ class HashIndex:
 
     def hash_key(self, key: bytes) -> int:
         """The key's hash, as the kernels compute it over a record."""
-        words = words_of(len(key) // 8 + 1)
-        words.cast("B")[: len(key)] = key
+        words = memoryview(key + bytes(-len(key) % w.WORD_BYTES)).cast("Q")
         return hash_words(words, 0, len(key), self.spaces.control[w.HASH_MASK])
 
     def is_home(self, bucket: int, entry: int, key: bytes) -> bool:
@@ -66,8 +65,8 @@ class HashIndex:
             while True:
                 base = bucket * w.BUCKET_WORDS
                 for slot in range(base, base + w.BUCKET_ENTRIES):
-                    if index[slot]:
-                        yield main, index[slot]
+                    if entry := index[slot]:
+                        yield main, entry
                 bucket = index[base + w.BUCKET_ENTRIES]
                 if bucket == 0:
                     break

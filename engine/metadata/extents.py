@@ -43,8 +43,10 @@ class ExtentTable:
         self._starts = array("Q")
         self._shapes = array("Q")  # length << 32 | crc
         self._lives = array("Q")
-        for extent in extents:
-            self.append(extent)
+        for start, length, crc, life in extents:
+            self._starts.append(start)
+            self._shapes.append(length << 32 | crc)
+            self._lives.append(life)
         self.first = 0
         self.named = len(self._starts)
 
@@ -58,12 +60,12 @@ class ExtentTable:
     @property
     def end(self) -> int:
         """The address at which the last extent ends; 0 for none."""
-        return self[len(self) - 1].start + self[len(self) - 1].length if len(self) else 0
+        return self._starts[-1] + (self._shapes[-1] >> 32) if self._starts else 0
 
     @property
     def start(self) -> int:
         """The start address of the first extent that a checkpoint lists; 0 for none."""
-        return self._starts[self.first] if len(self) else 0
+        return self._starts[self.first] if self._starts else 0
 
     def append(self, extent: Extent) -> None:
         self._shapes.append(extent.length << 32 | extent.crc)
@@ -73,12 +75,9 @@ class ExtentTable:
     def find(self, address: int) -> Extent:
         """The extent that holds `address`; raises IndexError where none does. O(log n)."""
         number = bisect_right(self._starts, address) - 1
-        if number < 0:
+        if number < 0 or address >= self._starts[number] + (self._shapes[number] >> 32):
             raise IndexError(f"no extent holds address {address}")
-        extent = self[number]
-        if address >= extent.start + extent.length:
-            raise IndexError(f"no extent holds address {address}")
-        return extent
+        return self[number]
 
     def below(self, address: int) -> int:
         """The number of extents that start below `address`. O(log n)."""

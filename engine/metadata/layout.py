@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 from fastcrc import crc32
@@ -49,13 +49,14 @@ FLAG_FULL: Final = 1  # Of a block; a root has none yet. An unknown flag is anot
 NAME_BYTES_MAX: Final = 255
 
 _CRC_AT: Final = ROOT_BYTES - 4
-_ROOT = struct.Struct("<8sII16sQQ5QQQQQII")  # magic .. geometry, buckets, begin, pointer, flags
+# magic .. geometry, buckets, begin, pointer, flags; zeros up to the checksum
+_ROOT = struct.Struct("<8sII16sQQ5QQQQQII380x")
 _BLOCK = struct.Struct("<8sIIIIII8QII88x")  # The room is for SNAPSHOT, INCREMENTAL and INDEX.
 _PLACE = struct.Struct("<16sQQ")
 _EXTENT = struct.Struct("<QIIQ")
 _VOID = struct.Struct("<QQQ")
 _SESSION = struct.Struct("<QQH")
-assert _ROOT.size == 128 <= _CRC_AT
+assert _ROOT.size == _CRC_AT
 assert _BLOCK.size == 192
 
 
@@ -99,8 +100,7 @@ class SessionMark(NamedTuple):
     serial: int
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(NamedTuple):
     """The root record: names the newest checkpoint, and the geometry."""
 
     store_id: bytes
@@ -111,9 +111,12 @@ class Root:
     begin: int = 0
     index_buckets: int = 0  # The most any life had: with fewer, chains on the device would merge.
 
+    def numbered(self, sequence: int) -> Root:
+        """The same under another sequence."""
+        return _root((self.store_id, sequence, *self[2:]))
 
-@dataclass(frozen=True, slots=True)
-class Block:
+
+class Block(NamedTuple):
     """A table block: one checkpoint's metadata. `is_full`: its extents are all that there are."""
 
     version: Version
@@ -127,6 +130,16 @@ class Block:
     sessions: Sequence[SessionMark]
 
 
+# The class called with the fields does the same in Python, and takes four times as long.
+_version = partial(tuple.__new__, Version)
+_pointer = partial(tuple.__new__, Pointer)
+_extent = partial(tuple.__new__, Extent)
+_void = partial(tuple.__new__, VoidRange)
+_mark = partial(tuple.__new__, SessionMark)
+_root = partial(tuple.__new__, Root)
+_block = partial(tuple.__new__, Block)
+
+
 def checksum(data: bytes | bytearray | memoryview, store_id: bytes, file: str, offset: int, life: int) -> int:
     """CRC-32C of the bytes and of the place they belong to."""
     place = _PLACE.pack(store_id, offset, life) + file.encode()
@@ -135,22 +148,20 @@ def checksum(data: bytes | bytearray | memoryview, store_id: bytes, file: str, o
 
 def encode_root(root: Root) -> bytes:
     """Exactly ROOT_BYTES bytes."""
-    fields = _ROOT.pack(
+    store_id, sequence, life, geometry, head, begin, buckets = root
+    body = _ROOT.pack(
         ROOT_MAGIC,
         FORMAT_VERSION,
         KIND_STORE,
-        root.store_id,
-        root.sequence,
-        root.life,
-        *root.geometry,
-        root.index_buckets,
-        root.begin,
-        root.head.offset,
-        root.head.length,
-        root.head.crc,
+        store_id,
+        sequence,
+        life,
+        *geometry,
+        buckets,
+        begin,
+        *head,
         0,
     )
-    body = fields + bytes(_CRC_AT - len(fields))
     return body + crc32.iscsi(body).to_bytes(4, "little")
 
 
@@ -173,9 +184,8 @@ def decode_root(data: bytes, file: str) -> Root | str:
             f"{file}: format version {version}, kind {kind}, flags {flags:#x}; "
             f"this release reads version {FORMAT_VERSION}, kind {KIND_STORE}, no flags"
         )
-    geometry = (fields[6], fields[7], fields[8], fields[9], fields[10])
-    head = Pointer(fields[13], fields[14], fields[15])
-    return Root(store_id, sequence, life, geometry, head, fields[12], fields[11])
+    buckets, begin = fields[11:13]
+    return _root((store_id, sequence, life, fields[6:11], _pointer(fields[13:16]), begin, buckets))
 
 
 def encode_block(block: Block) -> bytes:
@@ -222,26 +232,19 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
     at = _BLOCK.size
     if length != len(data) or at + extents_count * _EXTENT.size + voids_count * _VOID.size > length:
         raise CorruptionError(file, offset, f"a block of {length} bytes", f"{len(data)} bytes")
-    extents = [Extent(*_EXTENT.unpack_from(data, at + n * _EXTENT.size)) for n in range(extents_count)]
-    at += extents_count * _EXTENT.size
-    voids = [VoidRange(*_VOID.unpack_from(data, at + n * _VOID.size)) for n in range(voids_count)]
-    at += voids_count * _VOID.size
-    sessions = _decode_sessions(data, at, sessions_count, file, offset)
-    return Block(
-        Version(f[8], f[9]),
-        f[10],
-        f[11],
-        f[12],
-        Pointer(f[13], f[14], f[15]),
-        bool(f[3] & FLAG_FULL),
-        extents,
-        voids,
-        sessions,
-    )
+    end = at + extents_count * _EXTENT.size
+    extents = list(map(_extent, _EXTENT.iter_unpack(data[at:end])))
+    at, end = end, end + voids_count * _VOID.size
+    voids = list(map(_void, _VOID.iter_unpack(data[at:end])))
+    sessions = _decode_sessions(data, end, sessions_count, file, offset)
+    is_full = bool(f[3] & FLAG_FULL)
+    version, previous = _version(f[8:10]), _pointer(f[13:16])
+    return _block((version, *f[10:13], previous, is_full, extents, voids, sessions))
 
 
 def _decode_sessions(data: bytes, at: int, count: int, file: str, offset: int) -> list[SessionMark]:
     sessions = []
+    names, numbers = set(), set()
     for _ in range(count):
         if at + _SESSION.size > len(data):
             raise CorruptionError(file, offset, "a cut session list", f"{count} sessions")
@@ -252,10 +255,12 @@ def _decode_sessions(data: bytes, at: int, count: int, file: str, offset: int) -
         except UnicodeDecodeError:
             raise CorruptionError(file, offset, "a session name that is not UTF-8", "UTF-8") from None
         at += length
-        sessions.append(SessionMark(name, number, serial))
+        names.add(name)
+        numbers.add(number)
+        sessions.append(_mark((name, number, serial)))
     if at != len(data):
         raise CorruptionError(file, offset, f"{len(data) - at} bytes too many", "the end of the session list")
-    for what in ({mark.name for mark in sessions}, {mark.number for mark in sessions}):
+    for what in (names, numbers):
         if len(what) != count:
             raise SerialError(file, offset, "one session twice", "each session once")
     for mark in sessions:

@@ -19,7 +19,6 @@ Threads: `commit` and `settle` under one lock.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from ..device import Device, read_exactly, write_fully
@@ -106,8 +105,10 @@ class Roots:
             # of a commit that was never acknowledged could come back as the newest.
             self._last = max(self._last, root.life << LIFE_SHIFT)
             for file in ROOT_FILES:
-                with self._poison.guard(f"syncing {file}"):
+                try:
                     self._device.sync(file)
+                except OSError as error:
+                    raise self._poison.failed(f"syncing {file}", error) from error
             self.commit(root)
 
     def commit(self, root: Root) -> None:
@@ -143,8 +144,10 @@ class Roots:
         if sequence <= self._last:
             raise InvariantError("roots 1", f"sequence {sequence} after {self._last}")
         self._runtime.turn(f"write {file}")
-        with self._poison.guard(f"writing {file}"):
-            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        try:
+            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
             self._device.sync(file)
+        except OSError as error:
+            raise self._poison.failed(f"writing {file}", error) from error
         self._sequences[file] = sequence
         self._last = sequence

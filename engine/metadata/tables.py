@@ -58,8 +58,10 @@ class Tables:
         offset = (end + self._unit - 1) // self._unit * self._unit
         data = encode_block(block)
         write_fully(self._device, TABLE_FILE, offset, data)
-        with self._poison.guard(f"syncing {TABLE_FILE}"):
+        try:
             self._device.sync(TABLE_FILE)
+        except OSError as error:
+            raise self._poison.failed(f"syncing {TABLE_FILE}", error) from error
         return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 
     def accept(self, head: Pointer, is_full: bool) -> None:

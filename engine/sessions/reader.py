@@ -1,7 +1,8 @@
 """The reader: single records by address, chains, the log in order, every live key.
 
 `Reader` is for a store at rest. `SharedReader` does the same beside running sessions: it has a row of
-the epoch table, and enters it for as long as it looks at a frame of the ring.
+the epoch table, and enters it for as long as it looks at a frame of the ring; where one task runs at a
+time and nobody watches its accesses, no session is beside it while it reads a record.
 
 Invariants
   V1  a frame is looked at only inside the row, and only for an address that was at or above head since
@@ -26,13 +27,12 @@ Source: scans of FASTER (Chandramouli et al., SIGMOD 2018, section 5), there ove
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
 
 from ..errors import DeviceError, InvariantError, OperationError
 from ..kernels import words as w
-from ..kernels.atomics import copy, load, store
+from ..kernels.atomics import copy, is_watched, load, store
 from ..kernels.probe import is_void
 from ..log.hybridlog import ColdRecord, HybridLog
 from ..log.index import HashIndex
@@ -44,6 +44,7 @@ from .registry import SessionRegistry
 
 __all__ = ["LogRecord", "Reader", "Readers", "SharedReader", "guarded", "live_items"]
 
+NO_SIZES: Final = bytes(w.WORD_BYTES)
 PADDING: Final = ColdRecord(w.NO_ADDRESS, 0, b"", b"", 0)
 
 Item = TypeVar("Item")
@@ -66,9 +67,24 @@ class Reader:
 
     def record(self, address: int) -> ColdRecord:
         """The record at `address`; PADDING where no record begins."""
-        if address < load(self.log.spaces.control, w.HEAD):
+        spaces = self.log.spaces
+        control, log, log_bytes = spaces.control, spaces.log, spaces.log_bytes
+        if address < control[w.HEAD]:
             return self._on_device(address)
-        return self._in_ring(address)[0]
+        at = (address >> 3) & control[w.RING_MASK]
+        if not (sizes := log[at + w.SIZES]):
+            return PADDING
+        link = log[at + w.LINK]
+        key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
+        key = (at + w.RECORD_HEADER_WORDS) * w.WORD_BYTES
+        value = key + (key_bytes + 7) // 8 * 8
+        return ColdRecord(
+            link & w.ADDRESS_MASK,
+            link,
+            bytes(log_bytes[key : key + key_bytes]),
+            bytes(log_bytes[value : value + (sizes >> w.VALUE_SHIFT)]),
+            sizes & w.ALLOCATED_MASK,
+        )
 
     def linked(self, address: int) -> ColdRecord:
         """The record at an address that a chain names."""
@@ -77,10 +93,11 @@ class Reader:
     def chain(self, address: int) -> Iterator[tuple[int, ColdRecord]]:
         """The live records of a chain, newest first; void ones are stepped through. Audits H3."""
         control = self.log.spaces.control
+        void_top = control[w.VOID_TOP]
         # A begin that was raised since the entry was read may have been raised over a record written anew.
         while address >= max(self.begin, w.FIRST_ADDRESS):
             record = self.linked(address)
-            if not is_void(control, address, record.link):
+            if address >= void_top or not is_void(control, address, record.link):
                 yield address, record
             if record.previous >= address:
                 raise InvariantError("H3", f"record {address} is followed by {record.previous}")
@@ -89,8 +106,9 @@ class Reader:
     def records(self, address: int, end: int) -> Iterator[tuple[int, ColdRecord]]:
         """Every published, non-void record from `address` up to `end`, oldest first."""
         control = self.log.spaces.control
+        void_top = control[w.VOID_TOP]
         for at, record in self.steps(address, end):
-            if not record.link & w.INVALID and not is_void(control, at, record.link):
+            if not record.link & w.INVALID and (at >= void_top or not is_void(control, at, record.link)):
                 yield at, record
 
     def steps(self, address: int, end: int) -> Iterator[tuple[int, ColdRecord]]:
@@ -115,9 +133,72 @@ class Reader:
 
     def _on_device(self, address: int) -> ColdRecord:
         # The sizes word alone first: behind padding of one word the device may hold nothing.
-        if not any(self.log.load(address + w.SIZES * w.WORD_BYTES, w.WORD_BYTES)):
+        if self.log.load(address + w.SIZES * w.WORD_BYTES, w.WORD_BYTES) == NO_SIZES:
             return PADDING
         return self.log.load_record(address)
+
+
+class SharedReader(Reader):
+    """Reads a log beside those who change it; used in a `with` statement."""
+
+    def __init__(self, log: HybridLog, registry: SessionRegistry, mode: Mode, runtime: Runtime) -> None:
+        super().__init__(log)
+        self._registry = registry
+        self._mode = mode
+        self._runtime = runtime
+        self._pin = log.pins.hold()
+        self._row = 0
+
+    def __enter__(self) -> Self:
+        self._row = self._registry.lease()
+        try:
+            self.begin = self._pin.__enter__()
+        except BaseException:
+            self._registry.release(self._row)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._pin.__exit__(kind, error, trace)
+        finally:
+            self._registry.release(self._row)
+
+    def record(self, address: int) -> ColdRecord:
+        return self._once_fit(address, w.LOCK, "another session to let go of a record")
+
+    def linked(self, address: int) -> ColdRecord:
+        # Named and invalid: whoever appended it is between its two last steps.
+        return self._once_fit(address, w.LOCK | w.INVALID, "another session to publish a record")
+
+    def _once_fit(self, address: int, unfit: int, what: str) -> ColdRecord:
+        """The record, once its link has no bit of `unfit`; `what` is waited for till then."""
+        # Where nobody can come in between two accesses, there is nothing to enter.
+        if not (self._runtime.is_parallel or is_watched()):
+            found = super().record(address)
+            if not found.link & unfit:
+                return found
+        while (tried := self._try(address, unfit)) is None:
+            self._runtime.turn(what)
+        return tried
+
+    def _try(self, address: int, unfit: int) -> ColdRecord | None:
+        """The record; None where it changed meanwhile, or its link has a bit of `unfit`."""
+        spaces = self.log.spaces
+        state = self._row + w.ROW_STATE
+        is_entered = self._mode.cas(spaces.epochs, state, w.IDLE, load(spaces.control, w.EPOCH))
+        assert is_entered, "a leased row is nobody else's"
+        try:
+            if address >= load(spaces.control, w.HEAD):
+                # Before it is read: what freezes meanwhile may have been written meanwhile.
+                is_frozen = address < load(spaces.control, w.SAFE_READ_ONLY)
+                record, is_still = self._in_ring(address)
+                return record if is_frozen or (is_still and not record.link & unfit) else None
+        finally:
+            store(spaces.epochs, state, w.IDLE)
+        return self._on_device(address)
 
     def _in_ring(self, address: int) -> tuple[ColdRecord, bool]:
         """The record in the ring, and whether it stood still while it was read."""
@@ -148,58 +229,6 @@ class Reader:
         copied = words_of(words)
         copy(log, word, copied, 0, words)
         return bytes(copied.cast("B")[:value_bytes])
-
-
-class SharedReader(Reader):
-    """Reads a log beside those who change it; used in a `with` statement."""
-
-    def __init__(self, log: HybridLog, registry: SessionRegistry, mode: Mode, runtime: Runtime) -> None:
-        super().__init__(log)
-        self._registry = registry
-        self._mode = mode
-        self._runtime = runtime
-        self._held = ExitStack()
-        self._row = 0
-
-    def __enter__(self) -> Self:
-        with ExitStack() as held:
-            self._row = self._registry.lease()
-            held.callback(self._registry.release, self._row)
-            self.begin = held.enter_context(self.log.pins.hold())
-            self._held = held.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._held.close()
-
-    def record(self, address: int) -> ColdRecord:
-        while (found := self._try(address, w.LOCK)) is None:
-            self._runtime.turn("another session to let go of a record")
-        return found
-
-    def linked(self, address: int) -> ColdRecord:
-        # Named and invalid: whoever appended it is between its two last steps.
-        while (found := self._try(address, w.LOCK | w.INVALID)) is None:
-            self._runtime.turn("another session to publish a record")
-        return found
-
-    def _try(self, address: int, unfit: int) -> ColdRecord | None:
-        """The record; None where it changed meanwhile, or its link has a bit of `unfit`."""
-        spaces = self.log.spaces
-        state = self._row + w.ROW_STATE
-        is_entered = self._mode.cas(spaces.epochs, state, w.IDLE, load(spaces.control, w.EPOCH))
-        assert is_entered, "a leased row is nobody else's"
-        try:
-            if address >= load(spaces.control, w.HEAD):
-                # Before it is read: what freezes meanwhile may have been written meanwhile.
-                is_frozen = address < load(spaces.control, w.SAFE_READ_ONLY)
-                record, is_still = self._in_ring(address)
-                return record if is_frozen or (is_still and not record.link & unfit) else None
-        finally:
-            store(spaces.epochs, state, w.IDLE)
-        return self._on_device(address)
 
 
 def live_items(reader: Reader, index: HashIndex) -> Iterator[tuple[bytes, bytes]]:

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final, Protocol
 
+from ..compiler.inlining import load_inlined
 from ..errors import SettingsError
 from ..kernels import words as w
-from ..kernels.atomics import Space, cas, fetch_add, store
+from ..kernels.atomics import Space, cas, fetch_add, is_watched, store
 from ..kernels.batch import run_batch
 from ..kernels.probe import relink
 from ..runtime import Runtime
@@ -72,22 +73,22 @@ class Mode(Protocol):
 
 
 class _BoundInterpreted:
-    def __init__(self, spaces: Spaces, batch: Space, lock: AbstractContextManager[object]) -> None:
+    def __init__(self, spaces: Spaces, batch: Space) -> None:
         self._spaces = spaces
         self._batch = batch
         self._bytes = batch.cast("B")
-        self._lock = lock
+        self._run_inlined = load_inlined().run_batch
 
     def run(self) -> int:
         spaces = self._spaces
-        with self._lock:
-            try:
-                return run_batch(spaces.control, spaces.index, spaces.log, spaces.epochs, self._batch)
-            except BaseException:
-                # Interrupted anywhere: a record may be locked for ever, or half written.
-                spaces.on_break()
-                store(spaces.epochs, self._batch[w.B_ROW] + w.ROW_STATE, w.IDLE)
-                raise
+        work = run_batch if is_watched() else self._run_inlined
+        try:
+            return work(spaces.control, spaces.index, spaces.log, spaces.epochs, self._batch)
+        except BaseException:
+            # Interrupted anywhere: a record may be locked for ever, or half written.
+            spaces.on_break()
+            store(spaces.epochs, self._batch[w.B_ROW] + w.ROW_STATE, w.IDLE)
+            raise
 
     def run_key(self, kind: int, key: bytes) -> int:
         batch = self._batch
@@ -115,25 +116,44 @@ class _BoundInterpreted:
         return self.run_key(kind, key)
 
 
+class _BoundParallel(_BoundInterpreted):
+    def __init__(self, spaces: Spaces, batch: Space, lock: AbstractContextManager[object]) -> None:
+        super().__init__(spaces, batch)
+        self._lock = lock
+
+    def run(self) -> int:
+        with self._lock:
+            return super().run()
+
+
 class Interpreted:
-    """The Python source."""
+    """The Python source; where threads may really run at once, under a lock."""
 
     name = "interpreted"
 
     def __init__(self, runtime: Runtime) -> None:
-        self._lock = runtime.lock() if runtime.is_parallel else nullcontext()
+        self._lock = runtime.lock() if runtime.is_parallel else None
 
     def bind(self, spaces: Spaces, batch: Space) -> Bound:
-        return _BoundInterpreted(spaces, batch, self._lock)
+        if self._lock is None:
+            return _BoundInterpreted(spaces, batch)
+        return _BoundParallel(spaces, batch, self._lock)
 
     def relink(self, spaces: Spaces, address: int, end: int) -> tuple[int, int]:
-        return relink(spaces.control, spaces.index, spaces.log, address, end)
+        # The others are worth their loading to who will run them again and again.
+        is_plain = is_watched() or self._lock is not None
+        work = relink if is_plain else load_inlined().relink
+        return work(spaces.control, spaces.index, spaces.log, address, end)
 
     def cas(self, space: Space, word: int, expected: int, value: int) -> bool:
+        if self._lock is None:
+            return cas(space, word, expected, value)
         with self._lock:
             return cas(space, word, expected, value)
 
     def fetch_add(self, space: Space, word: int, delta: int) -> int:
+        if self._lock is None:
+            return fetch_add(space, word, delta)
         with self._lock:
             return fetch_add(space, word, delta)
 

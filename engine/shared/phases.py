@@ -51,6 +51,9 @@ NEXT: Final[dict[CheckpointKind, dict[Phase, Phase]]] = {
     },
 }
 
+_PHASES: Final = tuple(Phase)  # By number: a call of the class looks it up in Python.
+assert all(phase.value == number for number, phase in enumerate(_PHASES))
+
 # Phases in which a session that has refreshed works in the version after the checkpoint's.
 SHIFTED: Final = frozenset({Phase.IN_PROGRESS, Phase.WAIT_FLUSH, Phase.PERSIST})
 assert all((phase.value >= w.PHASE_SHIFTED) == (phase in SHIFTED) for phase in Phase)
@@ -67,7 +70,7 @@ class System:
         self.set(version, Phase.REST)
 
     def set(self, version: int, phase: Phase) -> None:
-        store(self._control, w.SYSTEM, version << w.PHASE_BITS | phase.value)
+        store(self._control, w.SYSTEM, version << w.PHASE_BITS | phase._value_)
 
     @property
     def version(self) -> int:
@@ -75,7 +78,7 @@ class System:
 
     @property
     def phase(self) -> Phase:
-        return Phase(load(self._control, w.SYSTEM) & w.PHASE_MASK)
+        return _PHASES[load(self._control, w.SYSTEM) & w.PHASE_MASK]
 
     @property
     def fuzzy_start(self) -> int:

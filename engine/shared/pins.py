@@ -14,8 +14,7 @@ Threads: any.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from ..kernels import words as w
 from ..kernels.atomics import Space, load
@@ -30,17 +29,30 @@ class Pins:
         self._control = control
         self._begins: dict[object, int] = {}
 
-    @contextmanager
-    def hold(self) -> Iterator[int]:
-        """Pin the log from its begin up until this ends; that begin."""
-        pin = object()
-        self._begins[pin] = 0
-        try:
-            begin = self._begins[pin] = load(self._control, w.BEGIN)
-            yield begin
-        finally:
-            del self._begins[pin]
+    def hold(self) -> _Pin:
+        """A context that pins the log from its begin up until it ends, and gives that begin."""
+        return _Pin(self._control, self._begins)
 
     def least(self, address: int) -> int:
         """`address`, or the lowest pin where one is lower."""
         return min((address, *tuple(self._begins.values())))
+
+
+class _Pin:
+    def __init__(self, control: Space, begins: dict[object, int]) -> None:
+        self._control = control
+        self._begins = begins
+
+    def __enter__(self) -> int:
+        self._begins[self] = 0
+        try:
+            begin = self._begins[self] = load(self._control, w.BEGIN)
+        except BaseException:
+            del self._begins[self]
+            raise
+        return begin
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._begins[self]

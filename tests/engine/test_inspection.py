@@ -1,7 +1,6 @@
 """Inspection tells what opening would refuse, and changes nothing."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,7 +119,7 @@ def test_a_root_of_another_store_is_damage(filled: MemoryDevice) -> None:
     filled.read_into("root-a", 0, data)
     root = decode_root(bytes(data), "root-a")
     assert isinstance(root, Root)
-    filled.write("root-a", 0, encode_root(replace(root, store_id=b"?" * 16)))
+    filled.write("root-a", 0, encode_root(root._replace(store_id=b"?" * 16)))
     assert not inspect_store(filled).is_sound
 
 

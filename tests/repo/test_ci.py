@@ -45,6 +45,7 @@ STAGE = {
     "reached": {"evict": 3},
     "violations": 0,
     "unknown": 0,
+    "is_cut": False,
     "floor": {"distinct": 90, "reached": {"evict": 1}},
     "bounds": [{"name": "programs of 2 steps", "complete": True}],
 }
@@ -52,6 +53,7 @@ GATE = {
     "schema": 1,
     "verdict": "consistent",
     "exit": 0,
+    "chosen": [],
     "stages": {
         "model": STAGE | {"bounds": []},
         "crash": STAGE,
@@ -147,6 +149,8 @@ def test_planted_bugs_beside_the_stages_are_found(check: ModuleType) -> None:
         ("exit", [3], "gate.exit: 3"),
         ("exit", [False], "gate.exit: False"),
         ("verdict", [], "gate.verdict: None"),
+        ("chosen", [["crash"]], "gate.chosen: ['crash']"),
+        ("chosen", [], "gate.chosen: None"),
         ("stages.crash", [], "gate.stages: crash is missing"),
         ("stages.crash.programs", [0], "crash.programs: 0"),
         ("stages.crash.programs", [], "crash.programs: None"),
@@ -156,6 +160,8 @@ def test_planted_bugs_beside_the_stages_are_found(check: ModuleType) -> None:
         ("stages.crash.violations", [["torn root"]], "crash.violations: 1"),
         ("stages.crash.violations", [], "crash.violations: None"),
         ("stages.crash.unknown", [2], "crash.unknown: 2"),
+        ("stages.crash.is_cut", [True], "crash.is_cut: True"),
+        ("stages.crash.is_cut", [], "crash.is_cut: None"),
         ("stages.crash.floor", [{}], "crash.floor: {}"),
         ("stages.crash.floor", [], "crash.floor: None"),
         ("stages.crash.floor", [{"distinct": 91}], "crash.distinct: 90, expected at least 91"),

@@ -28,7 +28,12 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("inspection",),
     ),
     "engine/kernels": (("words",), ("atomics",), ("probe",), ("records",), ("operations",), ("batch",)),
-    "engine/compiler": (("sources", "entries", "objects"), ("dialect",), ("intrinsics",), ("compilation",)),
+    "engine/compiler": (
+        ("sources", "entries", "objects"),
+        ("dialect",),
+        ("intrinsics",),
+        ("compilation", "inlining"),
+    ),
     "engine/metadata": (("layout",), ("extents", "roots"), ("tables",)),
     "engine/shared": (("phases", "pins", "spaces"), ("modes",), ("epoch",)),
     "engine/log": (("hybridlog", "index"),),
@@ -97,15 +102,17 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("crash",),
     ),
     "verifier/gate": (
-        ("profile",),
+        ("plans",),
         ("document",),
         ("chunks",),
         ("stages", "workers"),
-        ("findings", "plan"),
+        ("findings", "profile"),
         ("runner",),
     ),
-    "verifier/gate/stages": (("damage", "faults", "kill", "schedule", "stress"),),
-    "verifier/cli": (("errors", "tables"), ("planted", "tapes"), ("demo",), ("app",)),
+    "verifier/gate/stages": (
+        ("crash", "damage", "faults", "kill", "model", "mutants", "schedule", "stress"),
+    ),
+    "verifier/cli": (("errors", "progress", "summary", "tables"), ("planted", "tapes"), ("demo",), ("app",)),
 }
 PACKAGES = ("engine", "faultfs", "verifier")
 MAY_IMPORT = {"engine": set[str](), "faultfs": set[str](), "verifier": {"engine", "faultfs"}}
@@ -204,8 +211,8 @@ def test_imports_go_down(root: Path, package: str) -> None:
         ("engine.log.index", "from powercut.verifier.tapes import tape", "engine imports powercut.verifier"),
         ("faultfs.disk.image", "from powercut.engine import Device", "faultfs imports powercut.engine"),
         ("engine.log.index", "from powercut.engine.errors import EngineError", "write it relative"),
-        ("verifier.gate.plan", "import powercut.verifier.tapes.tape", "write it relative"),
-        ("verifier.gate.plan", "from engine import FasterKv", "its name is powercut.engine"),
+        ("verifier.gate.plans", "import powercut.verifier.tapes.tape", "write it relative"),
+        ("verifier.gate.plans", "from engine import FasterKv", "its name is powercut.engine"),
         ("engine.errors", "from .store import FasterKv", "imports store"),
         (
             "engine.settings",

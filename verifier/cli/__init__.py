@@ -3,7 +3,9 @@
 app       commands and their options
 errors    what an exception is to a person: one line and an exit code
 tapes     replay, shrink, demo
-tables    what gate, mutants and inspect print
+progress  how far a gate has come, on stderr
+summary   the verdict of a gate, and the lines beneath
+tables    what inspect prints
 """
 
 from .app import main

@@ -17,6 +17,7 @@ import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import monotonic, process_time
 from typing import Annotated, Final, NoReturn
 
 import typer
@@ -26,6 +27,8 @@ from .errors import ENVIRONMENT, INTERRUPTED, OK, USAGE, UsageError, explain
 
 __all__ = ["main"]
 
+# About when this process began: until here it has done nothing but work.
+_STARTED: Final = monotonic() - process_time()
 _BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 _SECONDS: Final = {None: 1, "s": 1, "m": 60, "h": 3600}
 
@@ -101,7 +104,8 @@ def _powercut(
 @app.command()
 def gate(
     profile: Annotated[str, typer.Option(help="ci, nightly, or a TOML file.")] = "ci",
-    budget: Annotated[str | None, typer.Option(help="Begin nothing more after 90s, 5m, 1h.")] = None,
+    stage: Annotated[list[str] | None, typer.Option(help="Run this stage; may be given again.")] = None,
+    budget: Annotated[str | None, typer.Option(help="End after 90s, 5m, 1h: a part for each stage.")] = None,
     seed: _Seed = None,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes.")] = None,
     law: Annotated[str | None, typer.Option(help="What a disk may do; default: the profile's.")] = None,
@@ -110,7 +114,7 @@ def gate(
         "powercut-findings"
     ),
 ) -> int:
-    """Run the gate: small programs, crashes, planted bugs, and the other stages of a profile."""
+    """Search the store: programs, crashes, faults, schedules, planted bugs."""
     seconds = _seconds(budget)
     if json is not None and not (json.absolute().parent.is_dir() and not json.is_dir()):
         raise UsageError(f"--json {json}: no file can be written there")
@@ -119,18 +123,20 @@ def gate(
         raise UsageError(f"--findings {findings}: {nearest} is a file and not a folder")
     from ..gate import run_gate
     from ..gate.profile import load_profile
-    from .tables import Bars, tell_gate
+    from .progress import ProgressLine
+    from .summary import tell_gate
 
     plan = load_profile(profile)
-    with Bars() as bars:
+    with ProgressLine() as line:
         report = run_gate(
             plan,
+            stages=stage or (),
             seed=seed,
             jobs=jobs or _cores(),
             law=law,
-            budget=seconds,
+            budget=None if seconds is None else seconds - (monotonic() - _STARTED),
             findings_folder=findings,
-            progress=bars.show,
+            progress=line.show,
         )
     try:
         typer.echo(tell_gate(report))
@@ -249,7 +255,7 @@ def _check_named(path: str) -> None:
 
 
 def _write(path: Path, data: bytes) -> bool:
-    """True if it was written; where not, a line says so."""
+    """Write the file, or say in a line why not; True if it was written."""
     try:
         path.write_bytes(data)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Exceptions as a person sees them: one line, and an exit code.
+"""Exceptions as a person meets them: one line, and an exit code.
 
     0  consistent                          3  environment or harness: permission, I/O, locked, unsupported
     1  violation, damaged store or tape       version, below a floor

@@ -6,16 +6,19 @@ Invariants
   1  a figure that a floor names and the stage does not reach is a shortfall; so is an unknown figure
   2  exit: 130 interrupted, 1 violation, 5 nondeterminism, 4 undecided, 3 below a floor, 0 none of them,
      in this order: what is worse, or explains the rest, is said first
-  3  but for `seconds`, `cpu_seconds` and the stage `stress`, equal profile, seed and law give equal documents
+  3  of a stage that was cut one reason is told, the cut; figures of a part of the work say nothing of a
+     floor, or of a bound, that the whole of it owes
+  4  but for `seconds`, `cpu_seconds` and the stage `stress`, equal profile, seed and law give equal documents
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import msgspec
 
-from .profile import Floor
+from .plans import Floor
 
 __all__ = [
     "NO_LAW",
@@ -39,13 +42,6 @@ VERDICTS: Final[dict[Exit, str]] = {
     4: "inconclusive",
     5: "nondeterminism",
     130: "interrupted",
-}
-
-_SAID_MAX: Final = 4
-_STRUCK: Final = {
-    "faults": "{:,} faults fired",
-    "damage": "{:,} damages and none silent",
-    "kill": "{:,} kills of real processes",
 }
 
 
@@ -93,7 +89,7 @@ class Hunted(msgspec.Struct):
 
 
 class Stage(msgspec.Struct):
-    """The result of one stage."""
+    """The figures of one stage, and the reasons it gives for a verdict."""
 
     law: str
     floor: Floor
@@ -115,6 +111,7 @@ class Stage(msgspec.Struct):
     fired: dict[str, int] = {}
     violations: list[Violated] = []
     unstable: list[str] = []  # Findings that did not come back: nondeterminism.
+    is_cut: bool = False  # Its work was not done, since a budget was spent.
     unknown: list[str] = []  # What was not decided, and why.
     failures: list[str] = []  # Of the harness itself.
     bounds: list[Bound] = []
@@ -122,14 +119,14 @@ class Stage(msgspec.Struct):
     seconds: float = 0.0
 
     def shortfalls(self) -> list[str]:
-        """Everything the stage had to show and did not."""
+        """List what the stage had to show and did not."""
         survivors = [
             f"planted bug {each.name} survived: {each.why}" for each in self.mutants if not each.killed
         ]
         return self.failures + self.misses() + survivors
 
     def misses(self) -> list[str]:
-        """Every figure of the floor that the stage did not reach."""
+        """List the figures of the floor that the stage did not reach."""
         faults: list[str] = []
         for name, least in self.floor.items():
             measured = getattr(self, name, None)
@@ -145,7 +142,9 @@ class Stage(msgspec.Struct):
         return faults
 
     def undecided(self) -> list[str]:
-        """Everything that a limit left open."""
+        """List what a limit left open; invariant 3."""
+        if self.is_cut:
+            return self.unknown
         return self.unknown + [f"{bound.name}: not complete" for bound in self.bounds if not bound.complete]
 
 
@@ -155,18 +154,34 @@ class GateReport(msgspec.Struct):
     profile: str
     seed: int
     stages: dict[str, Stage] = {}
+    chosen: list[str] = []  # The stages that were asked for; empty: all of the profile.
     schema: Literal[1] = SCHEMA
     exit: Exit = 0
     verdict: str = VERDICTS[0]
-    summary: str = ""  # The closing line.
+    summary: str = ""  # The verdict in one line.
     interrupted: bool = False
     seconds: float = 0.0
 
     def conclude(self) -> None:
-        """Set exit, verdict and summary from what the stages hold."""
+        """Set exit, verdict and summary from the stages."""
         self.exit = self._exit()
         self.verdict = VERDICTS[self.exit]
-        self.summary = f"{self.verdict}: {self._reason()}" if self.exit else self._proved()
+        self.summary = f"{self.verdict}: {self._said()}" + (
+            f" (of the stages chosen: {', '.join(self.chosen)})" if self.chosen else ""
+        )
+
+    def reasons(self) -> dict[str, list[str]]:
+        """The reasons of the verdict, by stage."""
+        of_stage: Callable[[Stage], list[str]] = {
+            1: lambda stage: [
+                f"{v.oracle}: {v.kind} ({v.operations} operations); {v.repeat}" for v in stage.violations
+            ],
+            5: lambda stage: stage.unstable,
+            4: lambda stage: stage.undecided(),
+            3: lambda stage: stage.shortfalls(),
+        }.get(self.exit, lambda stage: [])
+        found = {name: of_stage(stage) for name, stage in self.stages.items()}
+        return {name: reasons for name, reasons in found.items() if reasons}
 
     def to_json(self) -> bytes:
         """The document, indented."""
@@ -184,63 +199,19 @@ class GateReport(msgspec.Struct):
             return 4
         return 3 if not self.stages or any(stage.shortfalls() for stage in stages) else 0
 
-    def _reason(self) -> str:
-        said: list[str] = []
-        for name, stage in self.stages.items():
-            parts = {
-                1: [
-                    f"{v.oracle}: {v.kind} ({v.operations} operations); {v.repeat}" for v in stage.violations
-                ],
-                5: stage.unstable,
-                4: stage.undecided(),
-                3: stage.shortfalls(),
-            }.get(self.exit, [])
-            said += [f"{name}: {part}" for part in parts]
+    def _said(self) -> str:
+        violations = sum(len(stage.violations) for stage in self.stages.values())
         if self.exit == 130:
             programs = sum(stage.programs for stage in self.stages.values())
-            violations = sum(len(stage.violations) for stage in self.stages.values())
             return f"{programs:,} programs searched until then, {violations} violations"
-        hidden = len(said) - _SAID_MAX
-        tail = [f"and {hidden} more, in the JSON"] if hidden > 0 else []
-        return "; ".join(said[:_SAID_MAX] + tail) or "no stage was run"
-
-    def _proved(self) -> str:
-        stages = self.stages.values()
-        bounds = [bound for stage in stages for bound in stage.bounds]
-        counts: dict[int, dict[str, list[str]]] = {}
-        for name in ("crash", "schedule"):
-            for bound in self.stages[name].bounds if name in self.stages else ():
-                which, _, law = bound.name.partition(" under ")
-                counts.setdefault(bound.programs, {}).setdefault(which, []).extend([law] if law else [])
-        parts = []
-        for programs, named in sorted(counts.items()):
-            told = [
-                f"of {which}" + (f" under {', '.join(laws)}" if laws else "") for which, laws in named.items()
-            ]
-            parts.append(f"all {programs:,} programs {' and '.join(told)}")
-        searched = [self.stages[name] for name in ("model", "crash") if name in self.stages]
-        if searched:
-            crashes, programs = (sum(getattr(s, name) for s in searched) for name in ("distinct", "programs"))
-            parts.append(f"{crashes:,} distinct crash states in {programs:,} programs")
-        for name, text in _STRUCK.items():
-            if name in self.stages:
-                parts.append(text.format(sum(self.stages[name].fired.values())))
-        if (lanes := self.stages.get("schedule")) is not None:
-            parts.append(f"{lanes.checked:,} schedules of {lanes.programs:,} programs")
-        appends = sum(stage.reached.get("appends", 0) for stage in stages)
-        if appends:
-            parts.append(f"{appends:,} appends of sessions side by side, each exactly once")
-        planted = [each for stage in stages for each in stage.mutants]
-        if planted:
-            parts.append(f"{sum(each.killed for each in planted)} of {len(planted)} planted bugs killed")
-        laws = sorted(({stage.law for stage in stages} | {bound.law for bound in bounds}) - {NO_LAW})
-        under = [f"law{'s' * (len(laws) > 1)} {', '.join(laws)}"] if laws else []
-        depths = [bound.depth for bound in bounds if bound.law != NO_LAW]
-        if depths:
-            times = {0: "not crashed", 1: "crashed once"}
-            depth = max(depths)
-            under.append(f"recovery {times.get(depth, f'crashed {depth} times')} inside")
-        return f"proved: {'; '.join(parts)}; 0 violations" + (f" ({', '.join(under)})" if under else "")
+        if self.exit:
+            reasons = [f"{name}: {each}" for name, several in self.reasons().items() for each in several]
+            more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+            return reasons[0] + more if reasons else "no stage was run"
+        planted = [each for stage in self.stages.values() for each in stage.mutants]
+        killed = f", {sum(each.killed for each in planted)} of {len(planted)} planted bugs killed"
+        count = len(self.stages)
+        return f"0 violations in {count} stage{'s' * (count != 1)}" + (killed if planted else "")
 
 
 def json_schema() -> bytes:

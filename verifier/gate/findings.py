@@ -28,18 +28,20 @@ from ..verdict import Verdict, Violation
 from .document import Stage, Violated
 from .workers import Lanes
 
-__all__ = ["take_down"]
+__all__ = ["add_finding"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Replay:
-    """The result of replaying a tape."""
+    """The outcome of a run of a tape."""
 
     digest: str
     verdict: Verdict
 
 
-def take_down(finding: Finding, name: str, stage: Stage, lanes: Lanes, folder: Path, otherwise: str) -> None:
+def add_finding(
+    finding: Finding, name: str, stage: Stage, lanes: Lanes, folder: Path, otherwise: str
+) -> None:
     """Add the finding to the stage: as a violation, or as one that did not come back.
 
     name       of the stage, for the file

@@ -1,74 +1,104 @@
-"""The conduct of a gate: its stages one after another, each cut into chunks, merged in order.
+"""The runner of a gate: its stages one after another, each cut into chunks, merged in order.
 
 Invariants
   1  verdict and figures do not depend on the number of lanes: chunks are fixed, merging is in order,
      and a stage ends with its first violation in that order; not so `stress`, whose threads run as they may
   2  a stage with a violation is the last one: what is planted in a broken store proves nothing
   3  what was not searched, since a budget was spent, is undecided; it is never passed over
-  4  figures are owed under the law they were measured under; under another law only the programs are
+  4  a budget is divided over the stages: each is given an equal part of what is left when it begins
+  5  a violation is replayed, shrunk and told in full, whatever is left of the budget
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor
+from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from powercut.faultfs import Law
 
 from ..finders.crashes import Coverage
 from ..verdict import Violation
-from .chunks import Chunk, Result
+from .chunks import Chunk, Definition, Result
 from .document import Bound, GateReport, Stage, Violated
-from .findings import take_down
-from .plan import stages_of
-from .profile import Profile
+from .findings import add_finding
+from .profile import Profile, ProfileError
+from .stages import STAGES
 from .workers import Lanes
 
 __all__ = ["Progress", "run_gate"]
 
-# Stage, chunks done, chunks in all.
-Progress = Callable[[str, int, int], None]
 _FIGURES: Final = (
     *("programs", "vectors", "contents", "distinct", "checked", "judged", "read_paths"),
     *("bounded", "closed", "sampled", "missed", "after_checkpoint", "several_eras"),
 )
 
 
+class Progress(NamedTuple):
+    """The progress of a stage."""
+
+    stage: str
+    done: int  # Chunks,
+    total: int  # of so many.
+    states: int  # Crash states, or what else the stage tells apart.
+    seconds: float  # Since it began.
+
+
+class _Run(NamedTuple):
+    """The arguments of a gate that its stages need."""
+
+    seed: int
+    law: str | None
+    folder: Path
+    progress: Callable[[Progress], None]
+    otherwise: str
+
+
 def run_gate(
     profile: Profile,
     *,
+    stages: Sequence[str] = (),
     seed: int | None = None,
     jobs: int = 1,
     law: str | None = None,
     budget: float | None = None,
     findings_folder: Path = Path("powercut-findings"),
-    progress: Progress = lambda stage, done, total: None,
+    progress: Callable[[Progress], None] = lambda progress: None,
     executor: Executor | None = None,
 ) -> GateReport:
-    """Run every stage of the profile, and judge.
+    """Run every stage of the profile, or those that are named, and judge.
 
     seed      None: the profile's
-    law       of the model and crash stages; None: the profile's
-    budget    seconds after which no further chunk is begun
+    law       of the stages that have one; None: the profile's
+    budget    seconds after which it ends, whatever is left to search
     executor  used instead of processes made here; `jobs` then says how much it is given at once
 
-    Ctrl-C ends it with what is known until then, exit 130. Raises ValueError for an unknown law.
+    Ctrl-C ends it with what is known until then, exit 130. Raises ValueError for an unknown law,
+    ProfileError for a stage that the profile has not.
     """
     if law is not None:
         Law.of(law)
+    there = profile.stages()
+    if strange := [name for name in stages if name not in there]:
+        raise ProfileError(f"no stage {strange[0]!r} in profile {profile.name}: there are {', '.join(there)}")
     seed = profile.seed if seed is None else seed
     started = monotonic()
-    deadline = None if budget is None else started + budget
-    report = GateReport(profile.name, seed)
+    deadline = inf if budget is None else started + budget
+    report = GateReport(profile.name, seed, chosen=[name for name in there if name in stages])
+    asked = [stage for stage in STAGES if stage.name in (stages or there)]
     otherwise = f"powercut gate --profile {profile.name} --seed {seed}" + (f" --law {law}" if law else "")
+    run = _Run(seed, law, findings_folder, progress, otherwise)
     try:
-        with Lanes(jobs, executor) as lanes:
-            for name, stage, chunks in stages_of(profile, law, seed):
-                report.stages[name] = stage
-                _run_stage(name, stage, chunks, lanes, deadline, progress, findings_folder, otherwise)
+        with Lanes(jobs, executor, deadline) as lanes:
+            for number, definition in enumerate(asked):
+                plan = profile.plan(definition.name)
+                stage = report.stages[definition.name] = definition.begin(plan, law)
+                now = monotonic()
+                share = max(0.0, deadline - now) / (len(asked) - number)
+                _run_stage(definition, plan, stage, lanes, now + share, run)
                 if stage.violations or stage.unstable:
                     break
     except KeyboardInterrupt:
@@ -82,37 +112,40 @@ def run_gate(
 
 
 def _run_stage(
-    name: str,
-    stage: Stage,
-    chunks: list[Chunk],
-    lanes: Lanes,
-    deadline: float | None,
-    progress: Progress,
-    folder: Path,
-    otherwise: str,
+    definition: Definition[Any], plan: Any, stage: Stage, lanes: Lanes, deadline: float, run: _Run
 ) -> None:
     started = monotonic()
-    done = 0
-    progress(name, done, len(chunks))
-    results = lanes.results(chunks, lambda: deadline is not None and monotonic() >= deadline)
+    if started >= deadline:
+        stage.is_cut = True
+        stage.unknown.append("not begun: the budget was spent")
+        return
+    name = definition.name
+    chunks = list(definition.chunks(plan, stage.law, run.seed))
+    done = in_part = 0
+    how_far = ""
+    results = lanes.results(chunks, deadline)
     try:
+        run.progress(Progress(name, 0, len(chunks), 0, 0.0))
         for chunk, result in results:
-            done += 1
             if isinstance(result, Exception):
+                done += 1
                 stage.failures.append(f"{chunk}: {type(result).__name__}: {result}")
                 continue
+            done += not result.is_cut
+            in_part += result.is_cut and result.coverage.programs > 0
+            how_far = how_far or result.how_far
             _merge(stage, chunk, result)
-            progress(name, done, len(chunks))
+            states = stage.distinct or stage.checked
+            run.progress(Progress(name, done, len(chunks), states, monotonic() - started))
             if result.objection is not None:
-                stage.violations.append(_untaped(result.objection, result.coverage, otherwise))
+                stage.violations.append(_untaped(result.objection, result.coverage, run.otherwise))
                 return
             if result.finding is not None:
-                take_down(result.finding, name, stage, lanes, folder, otherwise)
+                add_finding(result.finding, name, stage, lanes, run.folder, run.otherwise)
                 return
         if done < len(chunks):
-            stage.unknown.append(
-                f"{len(chunks) - done} of {len(chunks)} chunks not begun: the budget was spent"
-            )
+            stage.is_cut = True
+            stage.unknown.append(_cut(stage, done, in_part, len(chunks), how_far))
     finally:
         results.close()
         for bound in stage.bounds:
@@ -120,8 +153,15 @@ def _run_stage(
         stage.seconds = round(monotonic() - started, 2)
 
 
+def _cut(stage: Stage, done: int, in_part: int, total: int, how_far: str) -> str:
+    """The reason of a stage whose part of the budget was spent, with how far it came."""
+    parts = f" and {in_part} in part" if in_part else ""
+    came = how_far or f"{stage.programs:,} programs"
+    return f"the budget was spent with {done} of {total} chunks done{parts}: {came}"
+
+
 def _untaped(objection: Violation, coverage: Coverage, otherwise: str) -> Violated:
-    """A violation without a tape: what the store held, and the command that tries again."""
+    """A violation without a tape: by what the store held, and the command that tries again."""
     return Violated(
         objection.oracle,
         objection.breach.value,

@@ -2,8 +2,10 @@
 
 Invariants
   1  results come in the order of the chunks, whatever the order in which they are begun or end: where
-     several run at once the dearest are begun first, so that none is left alone at the end
-  2  after a budget is spent no further chunk is handed out; those handed out are waited for
+     several run at once the dearest are begun first, so that none is left alone at the end; where there is a
+     deadline they are begun last, so that as many as can be are done
+  2  after a stage's deadline no further chunk is handed out, and those handed out end at their next program;
+     after the gate's nothing more is waited for, and the lanes are ended whatever they are at
   3  Ctrl-C is the parent's alone: it is held back from a lane since before the lane is born, and
      the lane ends when it is told to, or with its parent
 
@@ -19,10 +21,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from math import inf
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar
 
-from .chunks import Chunk, Result
+from .chunks import Chunk, Deadline, Result
 
 __all__ = ["Lanes"]
 
@@ -32,39 +35,45 @@ _AHEAD: Final = 3  # Chunks a lane that are handed out at once, so that a long o
 
 
 class Lanes:
-    """An executor, handed in or made here, and how many chunks it is given at once."""
+    """An executor, handed in or made here, and how many chunks it is given at once.
 
-    def __init__(self, jobs: int, executor: Executor | None = None) -> None:
+    deadline   after which nothing is waited for
+    """
+
+    def __init__(self, jobs: int, executor: Executor | None = None, deadline: float = inf) -> None:
+        self._end = Deadline(deadline)
         self._before = frozenset(multiprocessing.active_children())
         self._own = executor is None
         self._executor = executor or _make(jobs)
         self._window = 1 if isinstance(self._executor, _Here) else jobs * _AHEAD
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call `function` in one of the lanes; its result."""
+        """Call the function in one of the lanes, and return its result."""
         return self._submit(function, *args, **kwargs).result()
 
     def results(
-        self, chunks: Iterable[Chunk], is_over: Callable[[], bool]
+        self, chunks: Iterable[Chunk], deadline: float = inf
     ) -> Generator[tuple[Chunk, Result | Exception], None, None]:
-        """Each chunk with its result, or with what went wrong in it, until `is_over`."""
+        """Each chunk with its result, or with what went wrong in it; the deadline is the stage's."""
         every = list(chunks)
         rest = deque(range(len(every)))
         if self._window > 1:
-            rest = deque(sorted(rest, key=lambda number: -_cost(every[number])))
+            sign = -1 if deadline == inf else 1
+            rest = deque(sorted(rest, key=lambda number: sign * _cost(every[number])))
         out: dict[int, Future[Result]] = {}
+        stage = Deadline(deadline)
         try:
             for number, chunk in enumerate(every):
-                while not (number in out and out[number].done()):
+                while not (number in out and out[number].done()) and not self._end.is_over():
                     under_way = [future for future in out.values() if not future.done()]
-                    if rest and len(under_way) < self._window and not is_over():
+                    if rest and len(under_way) < self._window and not stage.is_over():
                         begun = rest.popleft()
-                        out[begun] = self._submit(_run, every[begun])
+                        out[begun] = self._submit(_run, every[begun], deadline)
                     elif under_way:
-                        wait(under_way, return_when=FIRST_COMPLETED)
+                        wait(under_way, _patience(self._end), return_when=FIRST_COMPLETED)
                     else:
                         break
-                if number in out:
+                if number in out and out[number].done():
                     yield chunk, _outcome(out.pop(number))
         finally:
             for future in out.values():
@@ -86,10 +95,10 @@ class Lanes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for the processes made here; after an error, end them whatever they are at."""
+        """Wait for the processes made here; after an error or the deadline, end them whatever they are at."""
         if not self._own:
             return
-        if kind is None:
+        if kind is None and not self._end.is_over():
             self._executor.shutdown(wait=True, cancel_futures=True)
             return
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -130,12 +139,19 @@ def _end_with_parent() -> None:
 
 
 def _cost(chunk: Chunk) -> int:
-    """The cost of a chunk among those of its stage; most chunks of a stage cost the same."""
+    """The cost of a chunk against those of its stage; most chunks of a stage cost the same."""
     return getattr(chunk, "cost", 0)
 
 
-def _run(chunk: Chunk) -> Result:
-    return chunk.run()
+def _run(chunk: Chunk, deadline: float) -> Result:
+    own = Deadline(deadline)
+    result = chunk.run(own)
+    result.is_cut = own.has_cut
+    return result
+
+
+def _patience(deadline: Deadline) -> float | None:
+    return None if deadline.at == inf else deadline.left
 
 
 def _outcome(future: Future[Result]) -> Result | Exception:

@@ -23,6 +23,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +39,8 @@ __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection
 
 OPERATIONS_MAX: Final = 6
 PROGRAMS_MAX: Final = 6_000
-LIMIT_SECONDS: Final = 90  # Processor time of one child.
+# Processor time of one child: a cap for a bug that goes round in circles, far above the work of any hunt.
+LIMIT_SECONDS: Final = 900
 
 Answer = dict[str, Any]
 
@@ -65,13 +67,21 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def kill(
-    name: str, *, seed: int, programs_max: int = PROGRAMS_MAX, limit_seconds: int = LIMIT_SECONDS
+    name: str,
+    *,
+    seed: int,
+    programs_max: int = PROGRAMS_MAX,
+    limit_seconds: int = LIMIT_SECONDS,
+    deadline: float = inf,
 ) -> Row:
-    """Hunt the named bug down. Raises KeyError where the bank has none of that name."""
+    """Hunt the named bug down. Raises KeyError where the bank has none of that name.
+
+    deadline   a moment of the monotonic clock; a hunt that has not ended by then is not decided
+    """
     mutant = find(name)
     server = _IDLE.pop() if _IDLE else _Server()
     try:
-        row = _hunt(server, mutant, seed, programs_max, limit_seconds)
+        row = _hunt(server, mutant, seed, programs_max, limit_seconds, deadline)
     except BaseException:
         server.close()
         raise
@@ -92,13 +102,17 @@ def matrix(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
-def _hunt(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int) -> Row:
+def _hunt(
+    server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int, deadline: float
+) -> Row:
     before = server.cpu_seconds
-    row = _ask_all(server, mutant, seed, programs_max, limit_seconds)
+    row = _ask_all(server, mutant, seed, programs_max, limit_seconds, deadline)
     return msgspec.structs.replace(row, cpu_seconds=round(server.cpu_seconds - before, 3))
 
 
-def _ask_all(server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int) -> Row:
+def _ask_all(
+    server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int, deadline: float
+) -> Row:
     common: Answer = {
         "oracle": mutant.oracle,
         "breach": mutant.breach,
@@ -106,6 +120,7 @@ def _ask_all(server: _Server, mutant: Mutant, seed: int, programs_max: int, limi
         "preemptions": mutant.preemptions,
         "around": mutant.around,
         "limit_seconds": limit_seconds,
+        "deadline": None if deadline == inf else deadline,
     }
     chase = {"task": "chase", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}
     unknown, found = server.ask(chase)
@@ -162,7 +177,7 @@ class _Server:
 
     def __init__(self) -> None:
         self.cpu_seconds = 0.0
-        home = str(Path(__file__).resolve().parents[2])
+        home = str(Path(__file__).parents[3])  # Where the package powercut is found.
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         # It keeps for life what is held back at birth: Ctrl-C is for this process to tell.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

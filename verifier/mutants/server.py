@@ -6,7 +6,7 @@
 
 Run as a module by `hunt`. Requests and answers are lines of JSON:
 
-    request   {"task": ..., "bug": name in the bank or "", "limit_seconds": ..., ...}
+    request   {"task": ..., "bug": name in the bank or "", "limit_seconds": ..., "deadline": ..., ...}
     answer    {"unknown": "" or why there is no result, "result": ..., "cpu_seconds": ...}
 
 Invariants
@@ -94,8 +94,10 @@ def _ask(line: bytes, stems: dict[str, _Stem]) -> bytes:
 
 
 def _patience(request: Request) -> float:
+    """Seconds that a child may take: until its deadline, and never longer than its limit lets it work."""
     seconds: float = request["limit_seconds"] * WALL_FACTOR
-    return seconds
+    deadline: float | None = request.get("deadline")
+    return seconds if deadline is None else min(seconds, max(0.0, deadline - time.monotonic()))
 
 
 class _Stem:
@@ -181,6 +183,9 @@ def _plant(bug: str) -> tuple[Task | None, str]:
         if bug:
             install(bug)
         task: Task = import_module(".hunts.crash", __package__).answer
+        import_module(
+            "powercut.engine.compiler.inlining"
+        ).load_inlined()  # Once for all children.
     except Exception:  # noqa: BLE001 (told to the client: it decided nothing)
         return None, traceback.format_exc(limit=-3)
     gc.freeze()  # What is there stays there, and need not be looked through in any child.

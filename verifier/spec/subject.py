@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
+from weakref import ref
 
 from powercut.engine import CheckpointTicket, FasterKv, Runtime, Session, Settings, Version
 from powercut.faultfs import FaultDevice
@@ -56,15 +57,11 @@ class FasterSubject:
         self.store = FasterKv.open(
             device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
         )
-        device.label = self._label
+        device.label = _labels(self.store)
         self._runtime = runtime
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
         self._at_opening = _bound(self.store.serials())
-
-    def _label(self) -> str:
-        phase = self.store.entering
-        return "" if phase is None else phase.name
 
     def open_session(self, number: int) -> Session:
         """The session of that number, opened if it is not."""
@@ -166,7 +163,7 @@ class FasterSubject:
 
     def reading(self) -> tuple[object, ...]:
         """The reads of the opening, in order: (file role, offset, length, verdict) of each."""
-        return tuple((f.file, f.offset, f.length, f.verdict) for f in self.store.findings)
+        return self.store.findings
 
     def close(self) -> None:
         self.store.close()
@@ -174,3 +171,18 @@ class FasterSubject:
 
 def _bound(serials: Mapping[str, int]) -> dict[int, int]:
     return {int(name[1:]): serial for name, serial in serials.items()}
+
+
+def _labels(store: FasterKv) -> Callable[[], str]:
+    """The names of the phase under way; the function holds no store that holds the device that holds it.
+
+    Such a ring would be left to the garbage collector, once for every opening of a search.
+    """
+    held = ref(store)
+
+    def label() -> str:
+        store = held()
+        phase = None if store is None else store.entering
+        return "" if phase is None else phase._name_  # As `name`, which costs as much as the call.
+
+    return label

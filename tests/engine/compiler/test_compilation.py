@@ -17,6 +17,7 @@ import pytest
 
 from powercut.engine.compiler import compilation
 from powercut.engine.compiler.compilation import Compiled
+from powercut.engine.compiler.sources import source_of
 from powercut.engine.kernels import probe, words
 
 pytestmark = pytest.mark.skipif(not compilation.available(), reason="needs powercut[speed]")
@@ -103,7 +104,7 @@ def wait(control: Space) -> int:
     return 0
 '''
 )
-SOURCES = {"probe": compilation.source_of(probe), "sample": SAMPLE}
+SOURCES = {"probe": source_of(probe), "sample": SAMPLE}
 
 
 class World:

@@ -12,6 +12,7 @@ import pytest
 
 from powercut.engine.compiler import compilation
 from powercut.engine.compiler.compilation import CompilationError, Compiled
+from powercut.engine.compiler.sources import source_of
 from powercut.engine.kernels import probe, words
 
 pytestmark = pytest.mark.skipif(not compilation.available(), reason="needs powercut[speed]")
@@ -120,7 +121,7 @@ def test_processes_that_start_at_once_compile_once(tmp_path: Path) -> None:
         assert child.stdin is not None
         child.stdin.write("\n")
         child.stdin.flush()
-    spoken = [child.communicate(timeout=120) for child in children]
+    spoken = [child.communicate() for child in children]
     assert sorted(out for out, _ in spoken) == ["False\n", "False\n", "True\n"]
     # Said once, and nothing else is.
     assert "".join(error for _, error in spoken) == "powercut: compiling kernels (once per machine)...\n"
@@ -138,7 +139,7 @@ def test_cache_folder_is_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_source_is_what_the_loader_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "def hash_words" in compilation.source_of(probe)
+    assert "def hash_words" in source_of(probe)
 
     class Edited(SourceFileLoader):
         def get_source(self, fullname: str) -> str:
@@ -146,7 +147,7 @@ def test_source_is_what_the_loader_gives(monkeypatch: pytest.MonkeyPatch) -> Non
 
     edited = Edited("powercut.engine.kernels.probe", "/nowhere")
     monkeypatch.setattr(probe, "__spec__", SimpleNamespace(loader=edited))
-    assert compilation.source_of(probe) == "edited powercut.engine.kernels.probe"
+    assert source_of(probe) == "edited powercut.engine.kernels.probe"
 
 
 def test_without_numba_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

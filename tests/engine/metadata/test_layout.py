@@ -68,7 +68,7 @@ def test_a_root_of_unknown_version_kind_or_flag_is_unsupported(at: int) -> None:
 
 @pytest.mark.parametrize("is_full", [True, False])
 def test_a_block_comes_back_as_it_was_written(is_full: bool) -> None:
-    block = Block(**{name: getattr(BLOCK, name) for name in BLOCK.__slots__} | {"is_full": is_full})
+    block = BLOCK._replace(is_full=is_full)
     assert decode_block(encode_block(block), "tables", 0) == block
 
 

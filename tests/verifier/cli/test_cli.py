@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,23 +19,6 @@ from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape, enco
 
 _COMMAND = (sys.executable, "-c", "from powercut.verifier.cli import main; main()")
 _OK = Tape((Era((Operation(), Operation(Kind.CHECKPOINT))),))
-_SMALL = """
-name = "small"
-[crash]
-limit = 4096
-depth = 0
-[crash.exhaustive]
-geometries = ["tiny"]
-steps = {steps}
-chunk = 10
-[crash.random]
-geometries = ["tiny"]
-tapes = 1
-steps = 2
-chunk = 1
-[crash.floor]
-programs = {programs}
-"""
 
 
 def _run(
@@ -49,12 +31,6 @@ def _run(
 
 def _environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-
-
-def _profile(folder: Path, steps: int = 1, programs: int = 1) -> str:
-    path = folder / "small.toml"
-    path.write_text(_SMALL.format(steps=steps, programs=programs))
-    return str(path)
 
 
 def _store(folder: Path) -> Path:
@@ -152,60 +128,6 @@ def test_sound_store_exits_0_and_a_damaged_one_1(tmp_path: Path) -> None:
     assert _files(store) == before
 
 
-# -- the gate ------------------------------------------------------------------------------------------
-
-
-def test_gate_that_meets_its_floor_exits_0_and_writes_its_document(tmp_path: Path) -> None:
-    out = tmp_path / "gate.json"
-    done = _run("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", str(out), folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert msgspec.json.decode(out.read_bytes())["exit"] == 0
-    assert done.stdout.splitlines()[-1].startswith(b"proved: ")
-    assert b"crash: " in done.stderr
-    assert b"\x1b" not in done.stdout + done.stderr
-    assert not (tmp_path / "powercut-findings").exists()
-
-
-def test_gate_below_its_floor_exits_3(tmp_path: Path) -> None:
-    done = _run("gate", "--profile", _profile(tmp_path, programs=10**6), "-j", "1", folder=tmp_path)
-    assert done.returncode == 3
-    assert done.stdout.count(b"crash: below the floor: ") == 1
-
-
-def test_gate_whose_budget_is_spent_exits_4_and_judges_no_floor(tmp_path: Path) -> None:
-    profile = _profile(tmp_path, steps=4, programs=10**6)
-    done = _run("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", folder=tmp_path)
-    assert done.returncode == 4
-    assert b"crash: stopped short: the floor is not judged\n" in done.stdout
-    assert b"below the floor" not in done.stdout
-
-
-def test_gate_tells_its_verdict_though_its_document_cannot_be_written(tmp_path: Path) -> None:
-    done = _run("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", "/dev/full", folder=tmp_path)
-    assert done.returncode == 3
-    assert b"\nproved: " in done.stdout
-    assert done.stderr.splitlines()[-1].startswith(b"powercut: /dev/full: ")
-    profile = _profile(tmp_path, steps=4)
-    arguments = ("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", "--json", "/dev/full")
-    assert _run(*arguments, folder=tmp_path).returncode == 4
-
-
-def test_interrupted_gate_writes_what_it_knows_and_exits_130(tmp_path: Path) -> None:
-    out = tmp_path / "gate.json"
-    arguments = ("gate", "--profile", _profile(tmp_path, steps=4), "-j", "1", "--json", str(out))
-    with subprocess.Popen(
-        [*_COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
-    ) as gate:
-        assert gate.stderr is not None
-        gate.stderr.readline()  # The first chunk is under way.
-        gate.send_signal(signal.SIGINT)
-        _, errors = gate.communicate()
-    assert gate.returncode == 130, errors
-    assert b"Traceback" not in errors
-    assert errors.splitlines()[-1:] == [b"powercut: interrupted"]
-    assert msgspec.json.decode(out.read_bytes())["interrupted"] is True
-
-
 # -- refusals ------------------------------------------------------------------------------------------
 
 
@@ -240,6 +162,8 @@ def test_interrupted_gate_writes_what_it_knows_and_exits_130(tmp_path: Path) -> 
         (("gate", "--law", "none"), 2),
         (("gate", "--budget", "soon"), 2),
         (("gate", "-j", "0"), 2),
+        (("gate", "--stage", "none"), 2),
+        (("gate", "--stage", "crash", "--stage", ""), 2),
         (("gate", "--json", "nowhere/gate.json"), 2),
         (("mutants", "--only", "none"), 2),
         (("bench",), 3),

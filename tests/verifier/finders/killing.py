@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ from powercut.verifier.finders.kill import lives as lives_module
 from powercut.verifier.finders.kill import points as blows
 from powercut.verifier.finders.kill.folder import MakeDevice, Trap, make_file_device, read_folder
 from powercut.verifier.finders.kill.marks import Marks
-from powercut.verifier.finders.kill.points import Blow, Moment
+from powercut.verifier.finders.kill.points import Blow, Death, Life, Moment, Way
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.model import Issued, Result
 from powercut.verifier.spec.subject import FasterSubject, MakeStore
@@ -176,7 +177,7 @@ class Hasty(FasterSubject):
 
 def sweep(
     home: Path,
-    way: Called | Traced,
+    way: Way,
     make_device: MakeDevice,
     make_store: MakeStore | None = None,
     program: tuple[Operation, ...] = PROGRAM,
@@ -206,6 +207,15 @@ def wavering(home: Path, way: Called | Traced) -> str:
 
 def images(home: Path, way: Called | Traced) -> Tally:
     return materialise(Tape((Era(PROGRAM),)), home / "images", 200, Random(0), make_device=Appending)
+
+
+class Tiring:
+    """Every life that is to be killed reaches its cap instead."""
+
+    name = "device calls"
+
+    def run(self, life: Life, marks: Marks, blow: Blow | None) -> Death:
+        return Called().run(life, marks, None) if blow is None else Death(signal.SIGXCPU, [])
 
 
 def endless(home: Path, way: Called | Traced) -> str:
@@ -261,6 +271,7 @@ CASES: dict[str, Callable[[Path, Called | Traced], object]] = {
     "wavering": wavering,
     "images": images,
     "endless": endless,
+    "tiring": lambda home, way: sweep(home, Tiring(), make_file_device),
     "raw": raw,
 }
 

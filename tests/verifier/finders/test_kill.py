@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from functools import lru_cache
@@ -187,6 +188,12 @@ def test_life_that_does_not_come_to_its_place_is_a_fault_of_the_harness() -> Non
         pytest.skip(f"system calls cannot be traced here: {_why_not()}")
     # It was killed, and elsewhere.
     assert "ended by signal 9 at" in _planted("wavering", "traced")
+
+
+def test_life_that_reaches_its_cap_decides_nothing() -> None:
+    tally = msgspec.convert(_planted("tiring", "called"), Tally)
+    assert tally.violation is None
+    assert tally.unknown == f"a life to be killed at None end ended by signal {signal.SIGXCPU:d}"
 
 
 def test_folder_and_memory_make_the_same_of_a_truncation(tmp_path: Path) -> None:

@@ -7,7 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -15,10 +18,12 @@ import pytest
 import powercut
 from powercut.engine import FasterKv, MemoryDevice
 from powercut.engine.compiler.compilation import available
+from powercut.verifier.cli.summary import tell_gate
 from powercut.verifier.finders.stress import Campaign, campaign, life, run_stress
 from powercut.verifier.finders.stress.writer import Writer
 from powercut.verifier.gate import run_gate
-from powercut.verifier.gate.profile import ProfileError, parse_profile
+from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile
+from powercut.verifier.gate.stages.stress import Stressed, cut_stress
 from powercut.verifier.verdict import OK, Breach, Unknown, Verdict, Violation
 
 needs_compiled = pytest.mark.skipif(not available(), reason="compiled kernels need numba")
@@ -33,15 +38,14 @@ def breach_of(verdict: Verdict) -> Breach | None:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lives that end with their appends, soon."""
-    mixes = [mix.__class__(**{name: getattr(mix, name) for name in mix.__slots__}) for mix in campaign.MIXES]
-    monkeypatch.setattr(campaign, "MIXES", tuple(mixes[:1]))
+    """Rounds of the first mix alone, whose lives end soon."""
+    monkeypatch.setattr(campaign, "MIXES", campaign.MIXES[:1])
 
 
 @pytest.mark.usefixtures("small")
 def test_interpreted_campaign_reaches_what_it_is_for_and_leaves_the_switch_interval() -> None:
     before = sys.getswitchinterval()
-    found = run_stress(appends=6000, sessions=4, seed=3, kernels="interpreted")
+    found = run_stress({"appends": 6000}, sessions=4, seed=3, kernels="interpreted")
     assert found.verdict == OK
     assert sys.getswitchinterval() == before
     reached = found.reached
@@ -49,12 +53,11 @@ def test_interpreted_campaign_reaches_what_it_is_for_and_leaves_the_switch_inter
     assert (reached["rounds"], reached["lives"], reached["recoveries"]) == (1, 3, 2)
     for what in ("in batches", "carried off", "copied", "in place", "device reads", "checkpoints", "audited"):
         assert reached[what] > 0, what
-    assert reached["percent copied"] >= 20
 
 
 @needs_compiled
 def test_compiled_campaign_is_consistent() -> None:
-    found = run_stress(seconds=2, seed=4)
+    found = run_stress({"pages written": 1}, seed=4)
     assert found.verdict == OK
     assert found.reached["appends"] > 0
     assert found.reached["pages written"] > 0
@@ -62,7 +65,7 @@ def test_compiled_campaign_is_consistent() -> None:
 
 def test_without_compiled_kernels_nothing_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "available", lambda: False)
-    found = run_stress(appends=1)
+    found = run_stress({"appends": 1})
     assert isinstance(found.verdict, Unknown)
     assert "no compiled kernels" in found.verdict.why
 
@@ -70,13 +73,18 @@ def test_without_compiled_kernels_nothing_is_decided(monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("small")
 def test_session_that_hangs_is_undecided_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
+    begun: list[object] = []
+    looks = count(step=1000.0)
 
     def wait_for_ever(writer: Any, is_over: Callable[[], bool]) -> None:
+        begun.append(writer)
         gate.wait()
 
+    # The clock stands still until two writers and the checkpoints have begun.
+    monkeypatch.setattr(life, "monotonic", lambda: next(looks) if len(begun) == 3 else 0.0)
     monkeypatch.setattr(Writer, "run", wait_for_ever)
     monkeypatch.setattr(life._Checkpointer, "run", wait_for_ever)
-    found = run_stress(seconds=60, sessions=2, kernels="interpreted", hang_seconds=0.2)
+    found = run_stress({"lives": 1}, sessions=2, kernels="interpreted")
     gate.set()
     assert isinstance(found.verdict, Unknown)
     assert "s0: wait" in found.verdict.why
@@ -87,12 +95,13 @@ def test_session_that_hangs_is_undecided_and_named(monkeypatch: pytest.MonkeyPat
 def test_checkpoint_that_reports_less_than_had_ended_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = FasterKv.checkpoint
 
-    def forget(store: FasterKv) -> Any:
-        point = checkpoint(store)
+    def forget(store: FasterKv, *, timeout: float | None) -> Any:
+        assert timeout is None, "an operation that is slow would be a violation"
+        point = checkpoint(store, timeout=timeout)
         return type(point)(point.version, dict.fromkeys(point.serials, 0), point.kind)
 
     monkeypatch.setattr(FasterKv, "checkpoint", forget)
-    verdict = run_stress(seconds=60, sessions=2, kernels="interpreted").verdict
+    verdict = run_stress({"lives": 3}, sessions=2, kernels="interpreted").verdict
     assert breach_of(verdict) == Breach.WRONG_SERIAL
 
 
@@ -112,7 +121,7 @@ def test_lost_append_is_found_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
         return seen[-1]
 
     monkeypatch.setattr(Session, "rmw", lose)
-    verdict = run_stress(appends=6000, sessions=4, kernels="interpreted").verdict
+    verdict = run_stress({"appends": 6000}, sessions=4, kernels="interpreted").verdict
     assert breach_of(verdict) in (Breach.HOLE, Breach.WRONG_RESULT)
 
 
@@ -142,7 +151,7 @@ def test_append_of_a_batch_that_is_lost_or_done_twice_is_found_at_rest(
             session._driver.settle()
 
     monkeypatch.setattr(Session, "append_many", spoil)
-    verdict = run_stress(appends=6000, sessions=4, kernels="interpreted").verdict
+    verdict = run_stress({"appends": 6000}, sessions=4, kernels="interpreted").verdict
     assert isinstance(verdict, Violation)
     assert verdict.breach in (Breach.HOLE if is_lost else Breach.PHANTOM, Breach.WRONG_RESULT)
 
@@ -173,7 +182,7 @@ MODULE, OLD, NEW = sys.argv[1:4]
 sys.meta_path.insert(0, Finder())
 from powercut.verifier.finders.stress import campaign
 campaign.MIXES = campaign.MIXES[1:]  # The rounds in which kernels meet most.
-found = campaign.run_stress(seconds=120, seed=1)
+found = campaign.run_stress({"lives": 150}, seed=1)
 print(type(found.verdict).__name__, getattr(found.verdict, "detail", ""))
 """
 BUGS = {
@@ -205,7 +214,6 @@ def test_planted_bug_in_the_kernels_is_found(bug: str, tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(home), "POWERCUT_CACHE": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=250,
         check=False,
     )
     assert answer.stdout.startswith("Violation "), answer.stdout + answer.stderr
@@ -216,7 +224,7 @@ def test_planted_bug_in_the_kernels_is_found(bug: str, tmp_path: Path) -> None:
 PROFILE = """
 name = "test"
 [stress]
-{bound}
+cap_seconds = {cap}
 sessions = 2
 kernels = "interpreted"
 [stress.floor.reached]
@@ -227,21 +235,20 @@ recoveries = 2
 
 @pytest.mark.usefixtures("small")
 def test_stage_of_the_gate_counts_lives_and_owes_what_was_reached() -> None:
-    report = run_gate(parse_profile(PROFILE.format(bound="appends = 200"), "test"))
+    report = run_gate(parse_profile(PROFILE.format(cap=3600), "test"))
     stage = report.stages["stress"]
     assert (report.exit, stage.programs, stage.unknown) == (0, 3, [])
     assert stage.checked == 5
     assert stage.reached["appends"] >= 200
-    assert report.summary.startswith("proved: ")
-    assert report.summary.endswith("appends of sessions side by side, each exactly once; 0 violations")
+    assert f"3 lives, {stage.reached['appends']:,} appends on threads, each exactly once" in tell_gate(report)
 
 
 def test_violation_without_a_tape_fails_the_gate_and_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from powercut.verifier.gate.stages import stress as stressed
 
     verdict = Violation("stress", Breach.HOLE, "planted")
-    monkeypatch.setattr(stressed, "run_stress", lambda **_: Campaign(verdict))
-    text = PROFILE.format(bound="appends = 200") + "[mutants]\n[mutants.floor]\nkilled = 1\n"
+    monkeypatch.setattr(stressed, "run_stress", lambda *_, **__: Campaign(verdict))
+    text = PROFILE.format(cap=3600) + "[mutants]\n[mutants.floor]\nkilled = 1\n"
     report = run_gate(parse_profile(text, "test"), seed=9)
     assert (report.exit, list(report.stages)) == (1, ["stress"])
     (violation,) = report.stages["stress"].violations
@@ -252,14 +259,73 @@ def test_violation_without_a_tape_fails_the_gate_and_ends_it(monkeypatch: pytest
 def test_campaign_that_decided_nothing_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
     from powercut.verifier.gate.stages import stress as stressed
 
-    monkeypatch.setattr(stressed, "run_stress", lambda **_: Campaign(Unknown("nobody gets on")))
-    report = run_gate(parse_profile(PROFILE.format(bound="appends = 200"), "test"))
+    monkeypatch.setattr(stressed, "run_stress", lambda *_, **__: Campaign(Unknown("nobody gets on")))
+    report = run_gate(parse_profile(PROFILE.format(cap=3600), "test"))
     assert (report.exit, report.summary) == (4, "inconclusive: stress: nobody gets on")
 
 
-def test_profile_of_a_stress_that_would_not_end_is_refused() -> None:
-    with pytest.raises(ProfileError, match="it would not end"):
-        parse_profile(PROFILE.format(bound=""), "test")
+def test_campaign_that_reaches_its_cap_is_inconclusive_and_names_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The clock runs ahead: not even a slow machine may fail for it."""
+    from powercut.verifier.gate.stages import stress as stressed
+
+    monkeypatch.setattr(stressed, "monotonic", lambda: monotonic() - 3600)
+    report = run_gate(parse_profile(PROFILE.format(cap=3600), "test"))
+    assert report.exit == 4
+    assert report.reasons() == {
+        "stress": ["its cap of 3600 s was reached with 0 of 200 appends, 0 of 2 recoveries"]
+    }
+    assert not report.stages["stress"].is_cut
+
+
+@pytest.mark.parametrize("figure", ["retries", "percent copied", "seconds"])
+def test_floor_that_no_amount_of_work_reaches_for_certain_is_refused(figure: str) -> None:
+    text = PROFILE.format(cap=3600).replace("recoveries", f'"{figure}"')
+    with pytest.raises(ProfileError, match=f"no amount of work {figure}"):
+        parse_profile(text, "test")
+
+
+def test_shipped_floors_are_amounts_of_work() -> None:
+    for name in names():
+        plan = load_profile(name).stress
+        assert plan is not None
+        (chunk,) = cut_stress(plan, "", 0)
+        assert isinstance(chunk, Stressed)
+        assert dict(chunk.amounts).keys() > {"lives", "judged", "device reads", "checkpoints"}
+
+
+@pytest.mark.usefixtures("small")
+def test_campaign_goes_on_until_every_amount_is_reached() -> None:
+    """A life more than one round has: a second round is begun for it, and lived to its end."""
+    amounts = {"lives": 4, "device reads": 1}
+    found = run_stress(amounts, sessions=2, kernels="interpreted")
+    assert (found.verdict, found.missing(amounts)) == (OK, [])
+    assert (found.reached["rounds"], found.reached["lives"]) == (2, 6)
+
+
+@pytest.mark.usefixtures("small")
+def test_life_ends_after_so_many_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    mix = campaign.MIXES[0]
+    monkeypatch.setattr(campaign, "MIXES", (replace(mix, operations=500),))
+    found = run_stress({"lives": 1}, sessions=2, kernels="interpreted")
+    issued = sum(found.reached[what] for what in ("appends", "added", "upserts", "deletes", "reads"))
+    assert 3 * 500 <= issued < 3 * 500 * 20
+
+
+def test_error_of_the_engine_in_a_writer_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not one of the harness: it was raised in a module of the engine."""
+    from powercut.engine import Session
+
+    rmw = Session.rmw
+
+    def fail(session: Session, key: bytes, function: Any) -> Any:
+        session.close()
+        return rmw(session, key, function)
+
+    monkeypatch.setattr(Session, "rmw", fail)
+    verdict = run_stress({"lives": 1}, sessions=2, kernels="interpreted").verdict
+    assert breach_of(verdict) == Breach.ERROR
 
 
 def test_store_that_cannot_be_opened_again_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,5 +339,5 @@ def test_store_that_cannot_be_opened_again_is_a_violation(monkeypatch: pytest.Mo
             super().close()
 
     monkeypatch.setattr(campaign, "MemoryDevice", Forgetful)
-    verdict = run_stress(appends=300, sessions=2, kernels="interpreted").verdict
+    verdict = run_stress({"appends": 300}, sessions=2, kernels="interpreted").verdict
     assert breach_of(verdict) == Breach.UNOPENABLE

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from powercut.faultfs import Law
-from powercut.verifier.gate.chunks import RandomTapes, SmallPrograms, cut_crash, cut_model
 from powercut.verifier.gate.profile import load_profile
+from powercut.verifier.gate.stages.crash import RandomTapes, SmallPrograms, cut_crash
+from powercut.verifier.gate.stages.model import cut_model
 from powercut.verifier.tapes.programs import small_programs
 
 

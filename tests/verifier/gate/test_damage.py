@@ -12,9 +12,8 @@ from powercut.faultfs.faults.rot import Damage
 from powercut.verifier.finders.crashes import Coverage
 from powercut.verifier.finders.damage import Sweep
 from powercut.verifier.finders.sites import MEDIA, bits
-from powercut.verifier.gate.chunks import Chunk
-from powercut.verifier.gate.profile import DamagePlan
-from powercut.verifier.gate.stages.damage import Pieces, SomeBits, bound_formula, cut_damage
+from powercut.verifier.gate.chunks import Chunk, Deadline
+from powercut.verifier.gate.stages.damage import DamagePlan, Pieces, SomeBits, bound_formula, cut_damage
 from powercut.verifier.mutants.bank.damage import DAMAGED
 from powercut.verifier.mutants.hook import edit, read_source
 from powercut.verifier.mutants.hunts.damage import chase_damage, small_media
@@ -47,7 +46,7 @@ def test_parts_hold_every_bit_of_roots_and_tables_once() -> None:
 
 def test_bits_that_were_judged_are_those_that_the_formula_counts() -> None:
     chunk = next(chunk for chunk in _cut(_BITS) if isinstance(chunk, SomeBits))
-    result = chunk.run()
+    result = chunk.run(Deadline())
     assert result.finding is None
     assert result.coverage.legal == result.coverage.visited > 100
     assert result.coverage.reached["corrected"] > 0
@@ -60,7 +59,7 @@ def test_pieces_of_all_media_merge_to_one_coverage_and_repeat() -> None:
     for _ in range(2):
         total = Coverage()
         for chunk in _cut(_plan()):
-            result = chunk.run()
+            result = chunk.run(Deadline())
             assert result.finding is None
             total.merge(result.coverage)
         totals.append(total)
@@ -88,7 +87,7 @@ def test_stage_says_silent_of_a_store_that_does_not_look_at_its_checksums(
     assert finding is not None
     assert finding.verdict.breach is Breach.SILENT
     chunk = next(chunk for chunk in _cut(_plan(("one checkpoint",))))
-    stopped = chunk.run().finding
+    stopped = chunk.run(Deadline()).finding
     assert stopped is not None
     assert stopped.verdict.oracle == "damage"
 

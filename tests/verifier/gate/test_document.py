@@ -11,9 +11,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from powercut.verifier.gate import GateReport, Stage, chunks, json_schema, run_gate
+from powercut.verifier.gate import GateReport, Stage, json_schema, run_gate
 from powercut.verifier.gate.document import Bound
 from powercut.verifier.gate.profile import parse_profile
+from powercut.verifier.gate.stages import mutants
 from powercut.verifier.mutants.bank import BANK
 from powercut.verifier.mutants.hunt import Row
 
@@ -52,8 +53,8 @@ killed = 1
 def report(monkeypatch: pytest.MonkeyPatch) -> GateReport:
     """A consistent gate; the hunt for its one planted bug is told and not run."""
     row = Row("bug", "ancestor", "prefix", "kind", True, 0.5, 3, "", "", 7, 8, 9, None)
-    monkeypatch.setattr(chunks, "BANK", BANK[:1])
-    monkeypatch.setattr(chunks, "kill", lambda name, seed: row)
+    monkeypatch.setattr(mutants, "BANK", BANK[:1])
+    monkeypatch.setattr(mutants, "kill", lambda name, **_: row)
     return run_gate(parse_profile(PROFILE, "test"))
 
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import pickle
 
 from powercut.verifier.finders.faults import PROGRAMS, TEMPLATES
-from powercut.verifier.gate.profile import FaultsPlan, RandomFaultsPlan
-from powercut.verifier.gate.stages.faults import RandomStrikes, StruckCalls, cut_faults
+from powercut.verifier.gate.chunks import Deadline
+from powercut.verifier.gate.stages.faults import (
+    FaultsPlan,
+    RandomFaultsPlan,
+    RandomStrikes,
+    StruckCalls,
+    cut_faults,
+)
 
 PLAN = FaultsPlan(
     geometries=("tiny", "paired"),
@@ -46,8 +52,8 @@ def test_random_chunks_hold_all_tapes_and_depend_on_the_seed() -> None:
 def test_chunks_cross_to_another_process_and_give_the_same_there() -> None:
     chunks = list(cut_faults(PLAN, "strict", 1))
     for chunk in (chunks[0], chunks[-2]):
-        result = chunk.run()
-        again = pickle.loads(pickle.dumps(chunk)).run()
+        result = chunk.run(Deadline())
+        again = pickle.loads(pickle.dumps(chunk)).run(Deadline())
         assert pickle.loads(pickle.dumps(result)).coverage == again.coverage == result.coverage
         assert result.finding is None
         assert sum(result.coverage.fired.values()) > 0

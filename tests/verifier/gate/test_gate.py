@@ -11,10 +11,13 @@ import pytest
 from msgspec.structs import replace
 
 from powercut.faultfs import FaultDevice
+from powercut.verifier.cli.summary import tell_gate
 from powercut.verifier.finders.crashes import Coverage, Finding, exhaust
-from powercut.verifier.gate import GateReport, Stage, chunks, findings, run_gate
-from powercut.verifier.gate.chunks import Result, SmallPrograms
+from powercut.verifier.gate import GateReport, Progress, Stage, findings, run_gate
+from powercut.verifier.gate.chunks import Deadline, Result
 from powercut.verifier.gate.profile import Profile, parse_profile
+from powercut.verifier.gate.stages import crash, mutants
+from powercut.verifier.gate.stages.crash import SmallPrograms
 from powercut.verifier.mutants.bank import BANK
 from powercut.verifier.mutants.hunt import Row
 from powercut.verifier.reducing.passes import count_operations
@@ -107,18 +110,21 @@ def test_another_seed_gives_other_random_programs_and_the_same_bounds(tiny: Prof
     assert one.distinct != other.distinct
 
 
-def test_closing_line_says_what_was_proved(tiny: Profile) -> None:
-    summary = run_gate(only_crash(tiny)).summary
-    assert summary.startswith(
-        "proved: all 58 programs of <= 2 steps in tiny and of <= 2 steps in colliding; "
-    )
-    assert summary.endswith("0 violations (law posix, recovery crashed once inside)")
+def test_summary_says_what_was_searched_and_what_is_complete(tiny: Profile) -> None:
+    report = run_gate(only_crash(tiny))
+    assert report.summary == "consistent: 0 violations in 1 stage"
+    first, stage, bound = tell_gate(report).splitlines()
+    assert first.startswith(f"{report.summary} (profile test, seed 0, ")
+    assert f"crash     {2 * 58 + 4} programs, " in stage
+    assert bound.strip() == "complete: all 58 programs of <= 2 steps in tiny, colliding"
 
 
-def test_progress_counts_every_chunk(tiny: Profile) -> None:
-    seen: list[tuple[str, int, int]] = []
-    run_gate(only_crash(tiny), progress=lambda *said: seen.append(said))
-    assert seen == [("crash", done, 8) for done in range(9)]
+def test_progress_counts_every_chunk_and_the_states_so_far(tiny: Profile) -> None:
+    seen: list[Progress] = []
+    report = run_gate(only_crash(tiny), progress=seen.append)
+    assert [(each.stage, each.done, each.total) for each in seen] == [("crash", done, 8) for done in range(9)]
+    assert [each.states for each in seen] == sorted(each.states for each in seen)
+    assert (seen[0].states, seen[-1].states) == (0, report.stages["crash"].distinct)
 
 
 def test_other_law_owes_the_programs_alone(tiny: Profile) -> None:
@@ -139,7 +145,7 @@ def test_planted_bug_is_hunted_alike_here_and_in_a_lane(tmp_path: Path) -> None:
     profile = parse_profile(f'name = "m"\n[mutants]\nonly = ["{name}"]\n[mutants.floor]\nkilled = 1', "m")
     alone, lanes = (run_gate(profile, jobs=jobs, findings_folder=tmp_path) for jobs in (1, 2))
     assert (alone.exit, [each.name for each in alone.stages["mutants"].mutants]) == (0, [name])
-    assert alone.summary.endswith("1 of 1 planted bugs killed; 0 violations (law posix)")
+    assert alone.summary == "consistent: 0 violations in 1 stage, 1 of 1 planted bugs killed"
     assert figures(alone) == figures(lanes)
 
 
@@ -152,8 +158,13 @@ def test_stage_below_its_floor_is_an_environment_failure(tiny: Profile) -> None:
     report = run_gate(replace(tiny, model=None, crash=replace(tiny.crash, floor=floor)))
     assert (report.exit, report.verdict) == (3, "below its floor")
     distinct = report.stages["crash"].distinct
-    assert f"crash: distinct: {distinct}, at least 1000000 expected" in report.summary
-    assert "crash: reached 'PERSIST rename root': 0, at least 1 expected" in report.summary
+    misses = [
+        f"distinct: {distinct}, at least 1000000 expected",
+        "reached 'PERSIST rename root': 0, at least 1 expected",
+    ]
+    assert report.reasons() == {"crash": misses}
+    assert report.summary == f"below its floor: crash: {misses[0]} (and 1 more)"
+    assert [line.split(":", 1)[1].strip() for line in tell_gate(report).splitlines()[1:]] == misses
 
 
 def test_floor_on_a_figure_that_does_not_exist_is_not_reached() -> None:
@@ -170,7 +181,7 @@ def test_chunk_that_fails_is_the_harness_and_not_the_store(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(chunks, "search_tape", fail)
+    monkeypatch.setattr(crash, "search_tape", fail)
     report = run_gate(only_crash(tiny))
     assert report.exit == 3
     assert "RuntimeError: planted" in report.summary
@@ -192,9 +203,9 @@ def test_lane_that_is_gone_is_the_harness_and_not_the_store(tiny: Profile) -> No
 
 def test_planted_bug_that_survives_fails_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     profile = parse_profile('name = "m"\n' + MUTANTS, "m")
-    monkeypatch.setattr(chunks, "BANK", BANK[:2])
+    monkeypatch.setattr(mutants, "BANK", BANK[:2])
     rows = iter([row(), row(killed=False)])
-    monkeypatch.setattr(chunks, "kill", lambda name, seed: next(rows))
+    monkeypatch.setattr(mutants, "kill", lambda name, **_: next(rows))
     report = run_gate(profile)
     assert report.exit == 3
     assert report.summary == "below its floor: mutants: planted bug bug survived: why not"
@@ -206,17 +217,10 @@ def test_planted_bug_that_survives_fails_the_gate(monkeypatch: pytest.MonkeyPatc
 
 def test_planted_bug_that_was_not_decided_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
     profile = parse_profile('name = "m"\n' + MUTANTS, "m")
-    monkeypatch.setattr(chunks, "BANK", BANK[:1])
-    monkeypatch.setattr(chunks, "kill", lambda name, seed: row(killed=False, unknown="too slow"))
+    monkeypatch.setattr(mutants, "BANK", BANK[:1])
+    monkeypatch.setattr(mutants, "kill", lambda name, **_: row(killed=False, unknown="too slow"))
     report = run_gate(profile)
     assert (report.exit, report.summary) == (4, "inconclusive: mutants: bug: too slow")
-
-
-def test_spent_budget_is_inconclusive(tiny: Profile) -> None:
-    report = run_gate(tiny, budget=0)
-    assert (report.exit, report.verdict) == (4, "inconclusive")
-    assert "crash: 8 of 8 chunks not begun: the budget was spent" in report.summary
-    assert not any(bound.complete for bound in report.stages["crash"].bounds)
 
 
 def test_bound_that_lost_a_state_is_not_complete(tiny: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,10 +229,10 @@ def test_bound_that_lost_a_state_is_not_complete(tiny: Profile, monkeypatch: pyt
         coverage.visited -= 1
         return coverage, finding
 
-    monkeypatch.setattr(chunks, "exhaust", forgetful)
+    monkeypatch.setattr(crash, "exhaust", forgetful)
     report = run_gate(only_crash(tiny))
     assert report.exit == 4
-    assert "<= 2 steps in tiny: not complete" in report.summary
+    assert "<= 2 steps in tiny: not complete" in report.reasons()["crash"]
 
 
 # ---- violation
@@ -279,7 +283,7 @@ def test_first_violation_in_order_of_chunks_counts(
 ) -> None:
     """The second chunk has a finding; the third, already out, has one too and is not merged."""
 
-    def run(chunk: SmallPrograms) -> Result:
+    def run(chunk: SmallPrograms, deadline: Deadline) -> Result:
         finding = Finding(Tape(), LOST) if chunk.start else None
         return Result(Coverage(programs=1), finding)
 
@@ -312,7 +316,7 @@ def test_violation_that_cannot_be_shrunk_or_told_is_a_violation(
 def test_finding_that_does_not_come_back_is_nondeterminism(
     tiny: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "exhaust", lambda *_, **__: (Coverage(), Finding(Tape(), LOST)))
+    monkeypatch.setattr(crash, "exhaust", lambda *_, **__: (Coverage(), Finding(Tape(), LOST)))
     report = run_gate(only_crash(tiny), findings_folder=tmp_path)
     assert (report.exit, report.verdict) == (5, "nondeterminism")
     assert "lost acknowledged operation was found; replayed: no violation" in report.summary

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from powercut.verifier.gate import run_gate
+from powercut.verifier.gate import Progress, run_gate
 from powercut.verifier.gate.profile import load_profile
 
 SCRIPT = """
@@ -24,7 +24,7 @@ if __name__ == "__main__":
     report = run_gate(
         replace(load_profile("ci"), model=None),
         jobs=2,
-        progress=lambda stage, done, total: print("begun", flush=True) if done == 1 else None,
+        progress=lambda progress: print("begun", flush=True) if progress.done == 1 else None,
     )
     sys.stdout.buffer.write(report.to_json())
     sys.exit(report.exit)
@@ -36,8 +36,8 @@ def test_interruption_hands_back_what_was_searched() -> None:
     assert profile.crash is not None
     small = replace(profile.crash.exhaustive, steps=2, chunk=25)
 
-    def interrupt(stage: str, done: int, total: int) -> None:
-        if done == 2:
+    def interrupt(progress: Progress) -> None:
+        if progress.done == 2:
             raise KeyboardInterrupt
 
     report = run_gate(

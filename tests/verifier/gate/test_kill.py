@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from powercut.verifier.finders.kill import Tally
-from powercut.verifier.gate.profile import KillPlan
-from powercut.verifier.gate.stages.kill import Killed, cut_kill, result_of
+from powercut.verifier.gate.chunks import Deadline
+from powercut.verifier.gate.stages.kill import LAW, Killed, KillPlan, cut_kill, result_of
 from powercut.verifier.tapes.programs import count_programs
 from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
 from powercut.verifier.verdict import Breach, Violation
@@ -30,7 +30,7 @@ _PLAN = KillPlan(
 
 
 def _chunks(plan: KillPlan, seed: int = 0) -> list[Killed]:
-    chunks = list(cut_kill(plan, seed))
+    chunks = list(cut_kill(plan, LAW, seed))
     assert all(isinstance(chunk, Killed) for chunk in chunks)
     return [chunk for chunk in chunks if isinstance(chunk, Killed)]
 
@@ -78,7 +78,7 @@ def test_random_lives_long_writes_and_crash_states_have_their_share() -> None:
 
 def test_chunk_counts_what_its_worker_counted() -> None:
     program = (Operation(), Operation(Kind.CHECKPOINT))
-    result = Killed((Tape((Era(program),), law="pagecache"),), (2,)).run()
+    result = Killed((Tape((Era(program),), law="pagecache"),), (2,)).run(Deadline())
     coverage = result.coverage
     assert (result.finding, result.objection, result.unknown) == (None, None, "")
     assert coverage.programs == coverage.after_checkpoint == 1
@@ -90,7 +90,9 @@ def test_chunk_counts_what_its_worker_counted() -> None:
 
 
 def test_images_are_counted_as_openings_and_not_as_kills() -> None:
-    result = Killed((Tape((Era((Operation(), Operation(Kind.CHECKPOINT))),)),), states=4, seed="0").run()
+    result = Killed((Tape((Era((Operation(), Operation(Kind.CHECKPOINT))),)),), states=4, seed="0").run(
+        Deadline()
+    )
     assert (result.coverage.checked, result.coverage.fired, result.coverage.reached) == (4, {}, {})
 
 

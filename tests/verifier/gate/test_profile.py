@@ -10,7 +10,8 @@ import pytest
 
 from powercut.verifier.finders.crashes import exhaust, search_tape
 from powercut.verifier.gate import Stage
-from powercut.verifier.gate.profile import COUNTS, TABLES, ProfileError, load_profile, names, parse_profile
+from powercut.verifier.gate.plans import COUNTS, TABLES
+from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile
 from powercut.verifier.tapes.programs import random_tapes, small_programs
 
 OWN = """

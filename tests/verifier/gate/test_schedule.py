@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from powercut.verifier.cli.summary import tell_gate
 from powercut.verifier.concurrency.lanes import SessionsProgram
 from powercut.verifier.concurrency.schedule import Record
 from powercut.verifier.gate import run_gate
-from powercut.verifier.gate.chunks import Result
+from powercut.verifier.gate.chunks import Deadline, Result
 from powercut.verifier.gate.profile import Profile, ProfileError, load_profile, parse_profile
 from powercut.verifier.gate.stages.schedule import RandomLanes, SmallLanes, count_lanes, cut_schedule
 from powercut.verifier.verdict import Breach, Verdict, Violation
@@ -42,7 +43,7 @@ def profile(**changes: str) -> Profile:
 def test_chunks_hold_every_small_program_once() -> None:
     plan = profile().schedule
     assert plan is not None
-    chunks = list(cut_schedule(plan, 3))
+    chunks = list(cut_schedule(plan, "", 3))
     small = [chunk for chunk in chunks if isinstance(chunk, SmallLanes)]
     assert (small[0].start, small[0].stop) == (0, 400)
     assert sum(chunk.stop - chunk.start for chunk in small) == count_lanes()
@@ -50,18 +51,18 @@ def test_chunks_hold_every_small_program_once() -> None:
 
 
 def test_a_chunk_counts_programs_orders_and_schedules() -> None:
-    result = SmallLanes(300, 303, "narrow", 1, 1_000).run()
+    result = SmallLanes(300, 303, "narrow", 1, 1_000).run(Deadline())
     seen = result.coverage
     assert result.finding is None
     assert seen.programs == 3
     assert 3 < seen.distinct <= seen.checked == seen.visited == seen.legal
     assert seen.bounded == 0
-    assert SmallLanes(300, 303, "narrow", 1, 2).run().coverage.bounded == 3
+    assert SmallLanes(300, 303, "narrow", 1, 2).run(Deadline()).coverage.bounded == 3
 
 
 def test_random_programs_are_a_function_of_the_seed() -> None:
     def run(seed: str) -> Result:
-        return RandomLanes(seed, 2, 6, ("narrow", "colliding")).run()
+        return RandomLanes(seed, 2, 6, ("narrow", "colliding")).run(Deadline())
 
     assert run("1:0") == run("1:0")
     assert run("1:0").coverage.checked == 12
@@ -76,7 +77,7 @@ def test_a_gate_of_schedules_is_complete_within_its_bound(tmp_path: Path) -> Non
     assert bound.complete
     assert bound.programs == bound.programs_visited == count_lanes()
     assert stage.programs == count_lanes() + 2
-    assert f"all {count_lanes():,} programs of sessions side by side" in report.summary
+    assert f"all {count_lanes():,} programs of sessions side by side" in tell_gate(report)
 
 
 def test_a_search_that_was_cut_short_is_not_complete(tmp_path: Path) -> None:

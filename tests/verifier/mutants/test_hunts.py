@@ -13,7 +13,9 @@ import pytest
 
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded, Record
-from powercut.verifier.gate.chunks import PlantedBug, Result
+from powercut.verifier.gate import chunks as chunks_of_gate
+from powercut.verifier.gate.chunks import Deadline, Result
+from powercut.verifier.gate.stages.mutants import PlantedBug
 from powercut.verifier.gate.workers import Lanes
 from powercut.verifier.mutants import hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
@@ -143,7 +145,7 @@ def test_server_ends_with_its_stems_when_nobody_asks_any_more() -> None:
         "oracle": "",
         "breach": "",
         "search": CRASHES,
-        "limit_seconds": 10,
+        "limit_seconds": 900,
     }
     assert server.ask(request | {"tape": '{"eras": []}'})[0] == ""
     server.close()
@@ -160,7 +162,7 @@ class Costing:
     number: int
     cost: int
 
-    def run(self) -> Result:
+    def run(self, deadline: Deadline) -> Result:
         return Result(unknown=str(self.number))
 
 
@@ -181,17 +183,18 @@ def test_dearest_chunks_are_begun_first_and_results_come_in_order() -> None:
     chunks = [Costing(number, cost) for number, cost in enumerate((0, 1, 0, 2, 1))]
     executor = Late()
     with Lanes(2, executor) as lanes:
-        results = [result for _, result in lanes.results(chunks, lambda: False)]
+        results = [result for _, result in lanes.results(chunks)]
     assert executor.begun == [3, 1, 4, 0, 2]
     assert [result.unknown for result in results if isinstance(result, Result)] == ["0", "1", "2", "3", "4"]
 
 
-def test_chunks_are_not_begun_once_it_is_over() -> None:
+def test_chunks_are_not_begun_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     executor = Late()
+    monkeypatch.setattr(chunks_of_gate, "monotonic", lambda: len(executor.begun))
     with Lanes(2, executor) as lanes:
         chunks = [Costing(number, number) for number in range(5)]
-        results = list(lanes.results(chunks, lambda: len(executor.begun) == 2))
-    assert [chunk for chunk, _ in results] == chunks[3:]
+        results = list(lanes.results(chunks, deadline=2))
+    assert [chunk for chunk, _ in results] == chunks[:2], "the cheapest"
 
 
 def test_hunts_among_schedules_of_two_preemptions_are_the_dearest() -> None:

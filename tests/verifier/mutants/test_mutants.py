@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from powercut.verifier.errors import HarnessError
-from powercut.verifier.gate.profile import STAGES
+from powercut.verifier.gate.stages import STAGES
 from powercut.verifier.mutants import hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.bank.schedule import CONCURRENCY
@@ -37,7 +37,7 @@ def test_every_bug_has_an_ancestor_and_a_kind(mutant: Mutant) -> None:
     assert mutant.ancestor.partition(":")[2].strip()
     of_programs = {"model", "prefix", "serials", "openable", "structure", "contract"}
     assert mutant.oracle in of_programs | {"linearizable", "progress", "faults", "damage", "pagecache"}
-    assert mutant.search in {*STAGES, CONTRACT}
+    assert mutant.search in {*(stage.name for stage in STAGES), CONTRACT}
     assert mutant.breach in Breach.__members__
 
 

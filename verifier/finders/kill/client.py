@@ -4,7 +4,7 @@ Forking is safe only where no thread runs, and a gate may have some; so a sweep 
 own.
 
     task    one line of JSON on the worker's standard input, which then stays open
-    answer  one line of JSON on its standard output
+    answer  one line of JSON on its standard output; sooner, where that input is closed
 
 Invariants
   1  the worker has ended before `run_task` returns or raises, and its folder is gone
@@ -14,13 +14,16 @@ Invariants
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from time import monotonic
+from typing import IO, Final
 
 import msgspec
 
@@ -50,8 +53,11 @@ class Answer(msgspec.Struct):
     error: str = ""
 
 
-def run_task(task: Task) -> Tally:
-    """Have a worker do the task. Raises HarnessError where the worker breaks."""
+def run_task(task: Task, *, deadline: float = inf) -> Tally:
+    """Have a worker do it; what it has by the deadline, a moment of the monotonic clock.
+
+    Raises HarnessError where it breaks.
+    """
     with scratch() as home:
         process = _start(home)
         assert process.stdin is not None
@@ -60,6 +66,8 @@ def run_task(task: Task) -> Tally:
             with suppress(BrokenPipeError):  # It ended early; what it said, if anything, tells why.
                 process.stdin.write(msgspec.json.encode(task) + b"\n")
                 process.stdin.flush()
+            if not _is_answering(process.stdout, deadline):
+                process.stdin.close()  # No more is wanted, and this tells it so.
             line = process.stdout.readline()
         finally:
             with suppress(BrokenPipeError):
@@ -74,6 +82,12 @@ def run_task(task: Task) -> Tally:
     return answer.tally
 
 
+def _is_answering(answers: IO[bytes], deadline: float) -> bool:
+    """Wait for the answer; whether it began by then."""
+    patience = None if deadline == inf else max(0.0, deadline - monotonic())
+    return bool(select.select([answers], [], [], patience)[0])
+
+
 def scratch() -> TemporaryDirectory[str]:
     """A folder to kill in: where TMPDIR says, else in memory, since a kill loses nothing of the cache."""
     is_there = _SHARED_MEMORY.is_dir() and os.access(_SHARED_MEMORY, os.W_OK | os.X_OK)
@@ -82,7 +96,7 @@ def scratch() -> TemporaryDirectory[str]:
 
 
 def _start(home: str) -> subprocess.Popen[bytes]:
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).parents[4])  # Where the package powercut is found.
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Invariant 2.
     try:

@@ -49,8 +49,9 @@ __all__ = [
 # objected to.
 Life = Callable[[Trap, Callable[[], None]], bool]
 PLAYED, OBJECTED, BROKEN = 0, 2, 3  # What a life that ends by itself exits with.
-WALL_SECONDS: Final = 300  # One that takes more waits for something.
-LIMIT_SECONDS: Final = 20  # Processor time of one life; one that takes more goes round in circles.
+# Caps, far above what the slowest machine needs: a life that reaches one decides nothing.
+WALL_SECONDS: Final = 3_600  # One that takes more waits for something.
+LIMIT_SECONDS: Final = 300  # Processor time of one life; one that takes more goes round in circles.
 
 
 class Moment(Enum):
@@ -93,6 +94,11 @@ class Death:
     @property
     def is_killed(self) -> bool:
         return os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) == signal.SIGKILL
+
+    @property
+    def is_capped(self) -> bool:
+        """True if a cap ended it, so that it came to nothing."""
+        return os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) in (signal.SIGALRM, signal.SIGXCPU)
 
     def is_ended(self, code: int) -> bool:
         """True if it ended by itself, with this code."""

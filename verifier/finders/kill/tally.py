@@ -29,6 +29,7 @@ class Tally(msgspec.Struct):
     violation: Violation | None = None
     tape: Tape | None = None  # Where the simulator shows the violation too.
     unknown: str = ""
+    is_cut: bool = False  # Whoever asked wanted no more before it was done.
 
     @property
     def is_over(self) -> bool:
@@ -42,13 +43,14 @@ class Tally(msgspec.Struct):
             if name in _TABLES:
                 for what, count in its.items():
                     mine[what] = mine.get(what, 0) + count
-            elif isinstance(mine, int):
+            elif isinstance(mine, int) and not isinstance(mine, bool):
                 setattr(self, name, mine + its)
         self.way, self.why = self.way or other.way, self.why or other.why
         if self.violation is None:
             self.violation, self.tape = other.violation, other.tape
         self.unknown = self.unknown or other.unknown
+        self.is_cut = self.is_cut or other.is_cut
 
 
 class Unwanted(Exception):  # noqa: N818 (no error)
-    """Whoever asked is gone: nobody waits for the rest."""
+    """Whoever asked is gone, or wants no more: nobody waits for the rest."""

@@ -2,7 +2,7 @@
 
 Invariants
   1  when its input is closed, because whoever asked ended or does not want the rest, it stops before the
-     next life and leaves no folder
+     next life, leaves no folder, and tells what it has until then
   2  a life dies with its worker, by the kernel's hand
 """
 
@@ -59,7 +59,8 @@ def _serve(home: Path) -> None:
         answer.tally = do_task(task, sweeper, home)
     except Unwanted:
         shutil.rmtree(home, ignore_errors=True)  # Whoever made it may be gone.
-        return
+        answer.tally = sweeper.tally
+        answer.tally.is_cut = True
     except Exception:  # noqa: BLE001 (told to whoever asked)
         answer.error = traceback.format_exc(limit=-3)
     data = msgspec.json.encode(answer) + b"\n"

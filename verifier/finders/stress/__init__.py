@@ -8,6 +8,6 @@ life       one opening of a store, its threads, and its judgement
 campaign   rounds of lives, until there was enough
 """
 
-from .campaign import Campaign, run_stress
+from .campaign import AMOUNTS, Campaign, run_stress
 
-__all__ = ["Campaign", "run_stress"]
+__all__ = ["AMOUNTS", "Campaign", "run_stress"]

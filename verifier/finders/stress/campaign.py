@@ -1,16 +1,22 @@
-"""A campaign of stress: rounds of several lives of one store each, until there was enough.
+"""A campaign of stress: rounds of several lives of one store each, until every amount of work is reached.
 
 Each round begins with a fresh device, and geometries and mixes take turns. The switch interval of the
 interpreter is SWITCH_SECONDS meanwhile, so that sessions are interrupted anywhere.
 
 What the threads do depends on how they are scheduled: a seed gives other choices, not the same run.
+
+Invariants
+  1  a life ends after so many operations, and a campaign after so much of each amount: on a slow machine both
+     end later, and have done no less
+  2  an amount is a count that grows with the work; what only some schedules bring about, as retries, is told
+     and is none
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
@@ -25,14 +31,19 @@ from .ledger import Ledger
 from .life import HANG_SECONDS, Life, live
 from .writer import Mix
 
-__all__ = ["MIXES", "STRESSED", "Campaign", "run_stress"]
+__all__ = ["AMOUNTS", "MIXES", "STRESSED", "Campaign", "run_stress"]
 
 SWITCH_SECONDS: Final = 1e-5
 LIVES: Final = 3  # In a round: two recoveries, the second of a store with a void range.
-LIFE_APPENDS: Final = 120_000  # Bounds the log, which is in memory and only grows: half a KiB an append.
 AUDITED: Final = 5  # One round in so many is short enough for the engine's own audit.
 AUDITED_APPENDS: Final = 4_000
 
+# The figures that can be an amount of work (invariant 2).
+AMOUNTS: Final = (
+    *("rounds", "lives", "recoveries", "judged", "audited", "checkpoints", "pages written", "taken back"),
+    *("appends", "in batches", "carried off", "pending", "added", "upserts", "deletes", "reads"),
+    *("in place", "copied", "device reads"),
+)
 _LARGE: Final = {"page_bytes": 1 << 16, "segment_bytes": 1 << 22, "write_unit": 512, "extent_bytes": 1 << 16}
 _SMALL: Final = {"page_bytes": 1 << 14, "segment_bytes": 1 << 20, "write_unit": 512, "extent_bytes": 1 << 12}
 # Small rings are about as large as the lists alone, so that many an append has to ask the device.
@@ -56,7 +67,7 @@ MIXES: Final = (
         width=0,
         early=8,
         weights=(4, 16, 1, 1, 1, 1, 1),
-        seconds=2.5,
+        operations=28_000,
     ),
     Mix(
         lists=16,
@@ -69,14 +80,14 @@ MIXES: Final = (
         width=32,
         early=8,
         weights=(1, 1, 1, 24, 3, 1, 3),
-        seconds=2.0,
+        operations=1_200_000,
     ),
 )
 
 
 @dataclass(slots=True)
 class Campaign:
-    """The result of a stress campaign."""
+    """The outcome of a campaign."""
 
     verdict: Verdict = OK
     reached: Counter[str] = field(default_factory=Counter)
@@ -93,20 +104,38 @@ class Campaign:
         self._list_copied += seen["copied"]
         self.reached["percent copied"] = 100 * self._list_copied // max(1, self._list_operations)
 
+    def missing(self, amounts: Mapping[str, int]) -> list[str]:
+        """The amounts that are not reached."""
+        return [name for name, least in amounts.items() if self.reached[name] < least]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The arguments of a campaign that its rounds need."""
+
+    amounts: Mapping[str, int]
+    deadline: float
+    sessions: int
+    seed: int
+    kernels: str
+    hang_seconds: float
+
 
 def run_stress(
+    amounts: Mapping[str, int],
     *,
-    seconds: float = 0,
-    appends: int = 0,
+    deadline: float = inf,
     sessions: int = 10,
     seed: int = 0,
     kernels: str = "compiled",
     hang_seconds: float = HANG_SECONDS,
 ) -> Campaign:
-    """Stress stores until `appends` stamps were appended or `seconds` have passed; the first of them given.
+    """Stress stores until each of these figures, names of AMOUNTS, is as large as it has to be.
 
-    A violation ends it. Where the kernels cannot be had, and where somebody hangs, it is Unknown.
+    A violation ends it, and so does the deadline, a moment of the monotonic clock. Where the kernels cannot
+    be had, and where somebody hangs, it is Unknown.
     """
+    assert set(amounts) <= set(AMOUNTS), amounts
     campaign = Campaign()
     if kernels == "compiled":
         try:
@@ -116,58 +145,48 @@ def run_stress(
         except CompilationError as error:
             campaign.verdict = Unknown(f"no compiled kernels: {error}")
             return campaign
-    deadline = monotonic() + seconds if seconds else None
+    order = _Order(amounts, deadline, sessions, seed, kernels, hang_seconds)
     with _switching_often():
-        number = 0
-        while campaign.verdict == OK and not _is_enough(campaign, appends, deadline):
-            _run_round(
-                campaign, number, appends, deadline, sessions, f"{seed}:{number}", kernels, hang_seconds
-            )
-            number += 1
-    campaign.reached["rounds"] = number
+        while campaign.verdict == OK and campaign.missing(amounts) and monotonic() < deadline:
+            _run_round(campaign, campaign.reached["rounds"], order)
+            campaign.reached["rounds"] += 1
     return campaign
 
 
-def _run_round(
-    campaign: Campaign,
-    number: int,
-    appends: int,
-    deadline: float | None,
-    sessions: int,
-    seed: str,
-    kernels: str,
-    hang_seconds: float,
-) -> None:
+def _run_round(campaign: Campaign, number: int, order: _Order) -> None:
     device = MemoryDevice()
-    ledgers = [Ledger(session) for session in range(sessions)]
+    ledgers = [Ledger(session) for session in range(order.sessions)]
     mix = MIXES[number % len(MIXES)]
     for count in range(LIVES):
-        rest = max(1, appends - campaign.reached["appends"])
-        share = -(-rest // (LIVES - count)) if appends else LIFE_APPENDS
-        most = LIFE_APPENDS if number % AUDITED else AUDITED_APPENDS
+        # Where appends alone are asked for, the lives of the last round share what is left of them.
+        rest = max(1, order.amounts["appends"] - campaign.reached["appends"]) if _is_of_appends(order) else 0
         life = Life(
             device=device,
             settings=STRESSED[number // len(MIXES) % len(STRESSED)],
-            kernels=kernels,
+            kernels=order.kernels,
             mix=mix,
-            seed=f"{seed}:{count}",
+            seed=f"{order.seed}:{number}:{count}",
             ledgers=ledgers,
-            appends=min(share, most),
-            deadline=deadline or inf,
-            hang_seconds=hang_seconds,
+            appends=min(-(-rest // (LIVES - count)) or mix.operations, _appends_max(number, mix)),
+            deadline=order.deadline,
+            hang_seconds=order.hang_seconds,
         )
         goes_on = live(life)
         campaign.settle(number, life.reached)
         campaign.reached["lives"] += 1
         campaign.verdict = life.verdict
-        if not goes_on:
+        if not goes_on or monotonic() >= order.deadline:
             return
         if count == LIVES - 1:
             campaign.reached["pages written"] += life.log_bytes // life.settings.page_bytes
 
 
-def _is_enough(campaign: Campaign, appends: int, deadline: float | None) -> bool:
-    return (deadline is not None and monotonic() >= deadline) or 0 < appends <= campaign.reached["appends"]
+def _is_of_appends(order: _Order) -> bool:
+    return list(order.amounts) == ["appends"]
+
+
+def _appends_max(number: int, mix: Mix) -> int:
+    return mix.operations if number % AUDITED else AUDITED_APPENDS
 
 
 @contextmanager

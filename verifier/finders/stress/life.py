@@ -33,10 +33,12 @@ from .writer import Mix, ObjectionError, Writer
 
 __all__ = ["COUNTERS", "HANG_SECONDS", "Life", "live"]
 
-HANG_SECONDS: Final = 60.0
+HANG_SECONDS: Final = 300.0
 TICK_SECONDS: Final = 0.05
-PAUSE_SECONDS: Final = 0.02  # Between two checkpoints, at most.
+LOOK_SECONDS: Final = 0.002
+CHECKPOINTS: Final = 20  # Of a life, on average: they come by operations, not by time.
 AUDIT_BYTES_MAX: Final = 1 << 23  # Of log: the audit walks it in Python.
+_ENGINE: Final = FasterKv.__module__.rpartition(".")[0]  # The package in which an error is the store's own.
 # What Session.counters gives, in its order.
 COUNTERS: Final = (
     *("in place", "copied", "appended", "left", "retries"),
@@ -54,8 +56,8 @@ class Life:
     mix: Mix
     seed: str
     ledgers: Sequence[Ledger]
-    appends: int  # It is over after so many, or after the mix's time at work, or at the deadline.
-    deadline: float
+    appends: int  # It is over after so many, or after the mix's operations;
+    deadline: float  # or, whatever is done, at this moment of the monotonic clock.
     hang_seconds: float = HANG_SECONDS
     verdict: Verdict = OK
     reached: Counter[str] = field(default_factory=Counter)
@@ -69,13 +71,14 @@ class _Checkpointer:
         self._store = store
         self._ledgers = life.ledgers
         self._random = Random(f"{life.seed}:checkpoints")
-        self._pause = threading.Event()
+        self._operations = life.mix.operations
+        self._never = threading.Event()
         self.count = 0
 
     def run(self, is_over: Callable[[], bool]) -> None:
         while not is_over():
             least = {session_name(each.session): each.ended for each in self._ledgers}
-            point = self._store.checkpoint()
+            point = self._store.checkpoint(timeout=None)  # Who hangs is noticed by `_watch`.
             self.count += 1
             for name, issued in self._store.serials().items():
                 reported = point.serials.get(name, 0)
@@ -84,7 +87,14 @@ class _Checkpointer:
                     raise ObjectionError(
                         Breach.WRONG_SERIAL, f"checkpoint of version {point.version.counter}: {detail}"
                     )
-            self._pause.wait(self._random.random() * PAUSE_SECONDS)
+            self._pause(is_over)
+
+    def _pause(self, is_over: Callable[[], bool]) -> None:
+        """Let the writers do some operations more."""
+        more = 2 * self._random.random() * self._operations / CHECKPOINTS
+        start = sum(each.ended for each in self._ledgers)
+        while not is_over() and sum(each.ended for each in self._ledgers) < start + more:
+            self._never.wait(LOOK_SECONDS)
 
 
 class _Crew:
@@ -235,7 +245,7 @@ def _watch(life: Life, crew: _Crew, writers: Sequence[Writer], checkpointer: _Ch
     """Wait until the life is over; the stacks of the threads if one of them does not get on."""
     past: list[int] = []
     since: list[float] = []
-    deadline = min(life.deadline, monotonic() + life.mix.seconds)
+    start = sum(ledger.serial for ledger in life.ledgers)
     while not crew.wait(TICK_SECONDS):
         now = monotonic()
         ended = [*(ledger.ended for ledger in life.ledgers), checkpointer.count]
@@ -246,7 +256,9 @@ def _watch(life: Life, crew: _Crew, writers: Sequence[Writer], checkpointer: _Ch
                 past[place], since[place] = count, now
             elif now - since[place] > life.hang_seconds:
                 return crew.where()
-        if now >= deadline or sum(writer.counts["appends"] for writer in writers) >= life.appends:
+        done = sum(ledger.ended for ledger in life.ledgers) - start
+        appends = sum(writer.counts["appends"] for writer in writers)
+        if done >= life.mix.operations or appends >= life.appends or now >= life.deadline:
             break
     return ""
 
@@ -258,6 +270,6 @@ def _blame(error: BaseException) -> Verdict:
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next
-    if where is None or where.tb_frame.f_globals["__name__"].partition(".")[0] != "engine":
+    if where is None or not where.tb_frame.f_globals["__name__"].startswith(_ENGINE):
         raise error
     return Violation(ORACLE, Breach.ERROR, f"{type(error).__name__}: {error}")

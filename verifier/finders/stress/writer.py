@@ -65,7 +65,7 @@ class Mix:
     width      words of a register; 0: 1 to WIDTHS_MAX
     early      one `rmw` in so many carries a list off before it is full
     weights    of the actions, as `Writer` lists them
-    seconds    at work, in a life
+    operations of all writers together, after which a life ends
     """
 
     lists: int
@@ -78,7 +78,7 @@ class Mix:
     width: int
     early: int
     weights: tuple[int, ...]
-    seconds: float
+    operations: int
 
     @property
     def keys(self) -> Mapping[bytes, int]:

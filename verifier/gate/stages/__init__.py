@@ -1,1 +1,19 @@
-"""The stages of the gate, cut into chunks."""
+"""The stages of a gate, a module each, in the order in which they run."""
+
+from typing import Any, Final
+
+from ..chunks import Definition
+from . import crash, damage, faults, kill, model, mutants, schedule, stress
+
+__all__ = ["STAGES"]
+
+STAGES: Final[tuple[Definition[Any], ...]] = (
+    model.STAGE,
+    crash.STAGE,
+    faults.STAGE,
+    damage.STAGE,
+    schedule.STAGE,
+    stress.STAGE,
+    kill.STAGE,
+    mutants.STAGE,
+)

@@ -1,4 +1,4 @@
-"""Chunks of the stage `damage`: media, each with every site of its files damaged in every way.
+"""Stage `damage`: media, each with every site of its files damaged in every way.
 
 Invariants
   1  which damages a chunk holds is fixed by profile, seed and number
@@ -14,17 +14,38 @@ from itertools import islice
 from random import Random
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
+
+from powercut.faultfs import Law
 
 from ...faster.geometries import GEOMETRIES
 from ...finders.damage import Sweep
 from ...finders.sites import BITS, MEDIA, SEGMENT, bits, sampled_bytes, sites, while_open
-from ..chunks import Chunk, Result
-from ..profile import DamagePlan
+from ..chunks import Chunk, Deadline, Definition, Result, until
+from ..document import Bound, Stage
+from ..plans import Count, Floor, Names, Positive, check_names
 
-__all__ = ["EVERY_BIT", "Pieces", "SomeBits", "bound_formula", "cut_damage"]
+__all__ = ["EVERY_BIT", "STAGE", "DamagePlan", "Pieces", "SomeBits", "bound_formula", "cut_damage"]
 
 EVERY_BIT: Final = "every bit of roots and tables"
+
+
+class DamagePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Stores on the disk, every site of their files damaged in every way.
+
+    media   whose files, sectors and extents are damaged, closed and open
+    bits    whose roots and tables are damaged bit by bit
+    bytes   so many bytes of each medium's segments are drawn, and a bit of each
+    parts   chunks that the bits of one medium are cut into
+    """
+
+    media: Names
+    bits: tuple[str, ...]
+    bytes: Count
+    parts: Positive
+    floor: Floor
+    law: str = "posix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +57,16 @@ class Pieces:
     seed: str
     bytes: int
 
-    def run(self) -> Result:
+    def run(self, deadline: Deadline) -> Result:
         tape = replace(MEDIA[self.medium], law=self.law)
         extent_bytes = GEOMETRIES[tape.geometry].extent_bytes
         sweep = Sweep(tape)
         content, past = sweep.content, sweep.past
         finding = (
-            sweep.run(sites(content, past, extent_bytes))
-            or sweep.run(sampled_bytes(content, past, Random(self.seed), self.bytes))
-            or sweep.run(while_open(sites(content, past, extent_bytes)))
-            or sweep.cut_repairs(sites(content, past, extent_bytes))
+            sweep.run(until(sites(content, past, extent_bytes), deadline))
+            or sweep.run(until(sampled_bytes(content, past, Random(self.seed), self.bytes), deadline))
+            or sweep.run(until(while_open(sites(content, past, extent_bytes)), deadline))
+            or sweep.cut_repairs(until(sites(content, past, extent_bytes), deadline))
         )
         return Result(sweep.coverage, finding)
 
@@ -64,10 +85,11 @@ class SomeBits:
         """The name of the exhaustive search that it is a part of."""
         return EVERY_BIT
 
-    def run(self) -> Result:
+    def run(self, deadline: Deadline) -> Result:
         sweep = Sweep(replace(MEDIA[self.medium], law=self.law))
         coverage = sweep.coverage
-        finding = sweep.run(islice(bits(sweep.content, sweep.past), self.part, None, self.parts))
+        own = islice(bits(sweep.content, sweep.past), self.part, None, self.parts)
+        finding = sweep.run(until(own, deadline))
         coverage.programs = int(self.part == 0)
         held = sum(len(data) for name, data in sweep.content.items() if not name.startswith(SEGMENT))
         coverage.legal = len(range(self.part, held * BITS, self.parts))
@@ -76,7 +98,7 @@ class SomeBits:
 
 
 def bound_formula(plan: DamagePlan) -> str:
-    """The formula of the bound, and the part that is drawn and not exhausted."""
+    """The formula of the bound, and beside it the number of bytes that are drawn and not exhausted."""
     return (
         "bits: 8 times the bytes of roots and tables, summed over the media; of the segments' bytes a bit of "
         f"each of sampled({plan.bytes}) a medium"
@@ -89,3 +111,29 @@ def cut_damage(plan: DamagePlan, law: str, seed: int) -> Iterator[Chunk]:
         yield from (SomeBits(medium, law, part, plan.parts) for part in range(plan.parts))
     for medium in plan.media:
         yield Pieces(medium, law, f"{seed}:{medium}", plan.bytes)
+
+
+def _bounds(plan: DamagePlan, law: str) -> list[Bound]:
+    if not plan.bits:
+        return []
+    return [Bound(EVERY_BIT, law, 0, bound_formula(plan), programs=len(plan.bits))]
+
+
+def _describe(stage: Stage) -> str:
+    damages = sum(stage.fired.values())
+    return f"{damages:,} damages of stores on the disk, {stage.checked:,} openings, none silent"
+
+
+def _check(plan: DamagePlan) -> None:
+    Law.of(plan.law)
+    check_names("medium", (*plan.media, *plan.bits), tuple(MEDIA))
+
+
+STAGE: Final[Definition[DamagePlan]] = Definition(
+    "damage",
+    law=lambda plan, law: law or plan.law,
+    chunks=cut_damage,
+    bounds=_bounds,
+    describe=_describe,
+    check=_check,
+)

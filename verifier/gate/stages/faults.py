@@ -1,4 +1,4 @@
-"""Chunks of the stage `faults`: programs, every call of theirs struck by every fault, and random ones.
+"""Stage `faults`: programs, every call of theirs struck by every fault, and random ones.
 
 Invariants
   1  which faults a chunk holds is fixed by profile, seed and number
@@ -10,12 +10,48 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import Annotated, Final
+
+import msgspec
+
+from powercut.faultfs import Law
 
 from ...finders.faults import PROGRAMS, TEMPLATES, random_strikes, search_strike, sweep, torn
-from ..chunks import Chunk, Result, search_each
-from ..profile import FaultsPlan
+from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
+from ..document import Stage
+from ..plans import Count, Floor, Names, Positive, check_geometries, check_names
 
-__all__ = ["RandomStrikes", "StruckCalls", "cut_faults"]
+__all__ = ["STAGE", "FaultsPlan", "RandomFaultsPlan", "RandomStrikes", "StruckCalls", "cut_faults"]
+
+
+class RandomFaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Random programs with random faults in them; geometries take turns."""
+
+    geometries: Names
+    tapes: Positive
+    steps: Annotated[int, msgspec.Meta(ge=2)]
+    chunk: Positive  # Tapes a chunk.
+
+
+class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every call of a few programs struck by every fault.
+
+    programs   whose calls are struck, names of `finders.faults.PROGRAMS`
+    cut        those of them after whose faults the power is cut too,
+    limit      and legal states of one crash point that are all searched
+    torn       an opening is struck after power cuts at each of these syncs, counted from the end of a life
+    parts      chunks that the faults of one program are cut into
+    """
+
+    geometries: Names
+    programs: Names
+    cut: tuple[str, ...]
+    torn: tuple[Count, ...]
+    limit: Positive
+    parts: Positive
+    random: RandomFaultsPlan
+    floor: Floor
+    law: str = "posix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +66,8 @@ class StruckCalls:
     parts: int
     torn: int | None = None  # The life before ended in a power cut, at this sync from its end.
 
-    def run(self) -> Result:
-        templates = TEMPLATES[self.part :: self.parts]
+    def run(self, deadline: Deadline) -> Result:
+        templates = until(TEMPLATES[self.part :: self.parts], deadline)
         before = () if self.torn is None else torn(self.torn)
         program = PROGRAMS[self.program]
         return Result(*sweep(program, self.geometry, self.law, templates, limit=self.limit, before=before))
@@ -48,9 +84,9 @@ class RandomStrikes:
     law: str
     limit: int
 
-    def run(self) -> Result:
+    def run(self, deadline: Deadline) -> Result:
         tapes = random_strikes(Random(self.seed), self.count, self.geometries, self.law, self.steps)
-        return search_each(tapes, lambda tape: search_strike(tape, limit=self.limit))
+        return search_each(until(tapes, deadline), lambda tape: search_strike(tape, limit=self.limit))
 
 
 def cut_faults(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
@@ -65,6 +101,22 @@ def cut_faults(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
         for sync in plan.torn:
             yield StruckCalls("opened", geometry, law, plan.limit, 0, 1, sync)
     large = plan.random
-    for start in range(0, large.tapes, large.chunk):
-        count = min(large.chunk, large.tapes - start)
-        yield RandomStrikes(f"{seed}:{start}", count, large.steps, large.geometries, law, plan.limit)
+    for start, stop in in_parts(large.tapes, large.chunk):
+        yield RandomStrikes(f"{seed}:{start}", stop - start, large.steps, large.geometries, law, plan.limit)
+
+
+def _describe(stage: Stage) -> str:
+    fired = sum(stage.fired.values())
+    return f"{stage.programs:,} programs, {fired:,} faults fired, {stage.distinct:,} crash states"
+
+
+def _check(plan: FaultsPlan) -> None:
+    Law.of(plan.law)
+    check_geometries(plan.geometries)
+    check_geometries(plan.random.geometries)
+    check_names("program", (*plan.programs, *plan.cut), tuple(PROGRAMS))
+
+
+STAGE: Final[Definition[FaultsPlan]] = Definition(
+    "faults", law=lambda plan, law: law or plan.law, chunks=cut_faults, describe=_describe, check=_check
+)

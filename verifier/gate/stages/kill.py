@@ -1,4 +1,4 @@
-"""The chunks of the stage `kill`: processes killed over real files, and crash states in real folders.
+"""Stage `kill`: processes killed over real files, and crash states in real folders.
 
     small     the last step of every program of at most so many steps, in each geometry
     sampled   the last step of some programs of one step more; geometries take turns
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import Annotated, Final
 
 import msgspec
 
@@ -24,12 +25,36 @@ from ...finders.kill import Tally, Task, run_task
 from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 from ...verdict import Violation
-from ..chunks import Chunk, Result
-from ..profile import KillPlan
+from ..chunks import Chunk, Deadline, Definition, Result
+from ..document import Stage
+from ..plans import Count, Floor, Names, Positive, check_geometries
 
-__all__ = ["LAW", "Killed", "cut_kill"]
+__all__ = ["LAW", "STAGE", "KillPlan", "Killed", "cut_kill"]
 
-LAW = "pagecache"
+LAW: Final = "pagecache"
+
+
+class KillPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Processes killed over real files, and crash states in real folders.
+
+    steps      of the small programs, all of which are killed
+    sampled    programs of one step more
+    tapes      random ones of at most `tape_steps` an era
+    broad      programs of long writes
+    images     random tapes of which `states` crash states each are written into folders
+    chunk      small programs a chunk; images go by a half of it, random tapes by a tenth
+    """
+
+    geometries: Names
+    steps: Count
+    sampled: Count
+    tapes: Positive
+    tape_steps: Annotated[int, msgspec.Meta(ge=2)]
+    broad: Count
+    images: Count
+    states: Positive
+    chunk: Positive
+    floor: Floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +66,14 @@ class Killed:
     states: int = 0
     seed: str = ""
 
-    def run(self) -> Result:
-        return result_of(run_task(Task(self.tapes, self.start_steps, self.states, self.seed)))
+    def run(self, deadline: Deadline) -> Result:
+        if deadline.is_over():
+            return Result()
+        task = Task(self.tapes, self.start_steps, self.states, self.seed)
+        tally = run_task(task, deadline=deadline.at)
+        if tally.is_cut:
+            deadline.is_over()
+        return result_of(tally)
 
 
 def result_of(tally: Tally) -> Result:
@@ -68,7 +99,7 @@ def result_of(tally: Tally) -> Result:
     return result
 
 
-def cut_kill(plan: KillPlan, seed: int) -> Iterator[Chunk]:
+def cut_kill(plan: KillPlan, law: str, seed: int) -> Iterator[Chunk]:
     """Small programs in each geometry, then random tapes, long writes and crash states."""
     small = [(program, len(program)) for program in small_programs(plan.steps)]
     for geometry in plan.geometries:
@@ -134,3 +165,16 @@ def _broad(random: Random, count: int) -> Killed:
         tapes.append(Tape((Era(program),), "broad", LAW))
         starts.append(len(grown[0]) + 1)
     return Killed(tuple(tapes), tuple(starts))
+
+
+def _describe(stage: Stage) -> str:
+    return f"{stage.programs:,} programs, {sum(stage.fired.values()):,} kills of real processes"
+
+
+def _check(plan: KillPlan) -> None:
+    check_geometries(plan.geometries)
+
+
+STAGE: Final[Definition[KillPlan]] = Definition(
+    "kill", law=lambda plan, law: LAW, chunks=cut_kill, describe=_describe, check=_check
+)

@@ -1,5 +1,4 @@
-"""Chunks of the stage `schedule`: small programs under all their schedules of few preemptions, and random
-programs under many.
+"""Stage `schedule`: small programs under all their schedules of few preemptions, and random ones under many.
 
 Invariants
   1  which programs a chunk holds is fixed by profile, seed and number
@@ -12,15 +11,67 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
+from typing import Annotated, Final
+
+import msgspec
 
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.schedule import Bounded
+from ...concurrency.schedule.strategies import Replay
 from ...finders.crashes import Coverage, Finding
 from ...tapes.tape import Tape
-from ..chunks import Chunk, Result
-from ..profile import SchedulePlan
+from ..chunks import Chunk, Deadline, Definition, Result, in_parts, until
+from ..document import NO_LAW, Bound, Stage
+from ..plans import Floor, Names, Positive, check_geometries
 
-__all__ = ["RandomLanes", "SmallLanes", "bound_name", "count_lanes", "cut_schedule"]
+__all__ = [
+    "STAGE",
+    "LanesPlan",
+    "RandomLanes",
+    "RandomLanesPlan",
+    "SchedulePlan",
+    "SmallLanes",
+    "bound_name",
+    "count_lanes",
+    "cut_schedule",
+]
+
+
+class LanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All small programs of sessions side by side, in each geometry, all schedules of few preemptions."""
+
+    geometries: Names
+    preemptions: Annotated[int, msgspec.Meta(ge=0, le=3)]
+    chunk: Positive  # Programs a chunk.
+
+
+class RandomLanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Random programs of sessions side by side, so many schedules of each; geometries take turns."""
+
+    geometries: Names
+    programs: Positive
+    schedules: Positive
+    chunk: Positive  # Programs a chunk.
+
+
+class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sessions side by side, under schedules that are chosen."""
+
+    exhaustive: LanesPlan
+    random: RandomLanesPlan
+    limit: Positive  # Schedules of one small program.
+    floor: Floor
+
+
+class _Stopping(Bounded):
+    """Every schedule of few preemptions, as far as the deadline lets them come."""
+
+    def __init__(self, preemptions: int, limit: int, deadline: Deadline) -> None:
+        super().__init__(preemptions, limit)
+        self._deadline = deadline
+
+    def next(self) -> Replay | None:
+        return None if self._deadline.is_over() else super().next()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +89,13 @@ class SmallLanes:
         """The name of the exhaustive search that it is a part of."""
         return bound_name(self.preemptions, self.geometry)
 
-    def run(self) -> Result:
+    def run(self, deadline: Deadline) -> Result:
         result = Result()
-        for tape in _tapes(self.geometry)[self.start : self.stop]:
-            searched = search_lanes(tape, [Bounded(self.preemptions, self.limit)], self.limit)
+        for tape in until(_tapes(self.geometry)[self.start : self.stop], deadline):
+            strategy = _Stopping(self.preemptions, self.limit, deadline)
+            searched = search_lanes(tape, [strategy], self.limit)
+            if deadline.has_cut and searched.verdict is None:
+                break  # Not counted: of this program some schedules are left.
             _count(result, searched)
             result.coverage.bounded += not searched.is_complete
             if result.finding is not None:
@@ -58,10 +112,10 @@ class RandomLanes:
     schedules: int
     geometries: tuple[str, ...]
 
-    def run(self) -> Result:
+    def run(self, deadline: Deadline) -> Result:
         result = Result()
         random = Random(self.seed)
-        for number in range(self.count):
+        for number in until(range(self.count), deadline):
             tape = random_lanes(random, self.geometries[number % len(self.geometries)])
             _count(result, search_lanes(tape, portfolio(random), self.schedules))
             if result.finding is not None:
@@ -70,7 +124,7 @@ class RandomLanes:
 
 
 def _count(result: Result, searched: Searched) -> None:
-    """Add what one program has shown. A schedule is what is checked, an order what is distinct."""
+    """Add the search of one program. Schedules are counted as checked, orders as distinct."""
     exploration = searched.exploration
     seen = Coverage(programs=1, distinct=exploration.distinct, checked=exploration.schedules)
     seen.legal = seen.visited = exploration.schedules
@@ -88,22 +142,48 @@ def bound_name(preemptions: int, geometry: str) -> str:
 
 
 def count_lanes() -> int:
-    """The number of small programs, in whichever geometry."""
+    """The number of small programs, the same in every geometry."""
     return len(_tapes("narrow"))
 
 
-def cut_schedule(plan: SchedulePlan, seed: int) -> Iterator[Chunk]:
+def cut_schedule(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
     """Slices of the small programs in each geometry, then random ones."""
     small, large = plan.exhaustive, plan.random
     for geometry in small.geometries:
-        for start in range(0, count_lanes(), small.chunk):
-            stop = min(start + small.chunk, count_lanes())
+        for start, stop in in_parts(count_lanes(), small.chunk):
             yield SmallLanes(start, stop, geometry, small.preemptions, plan.limit)
-    for start in range(0, large.programs, large.chunk):
-        count = min(large.chunk, large.programs - start)
-        yield RandomLanes(f"{seed}:{start}", count, large.schedules, large.geometries)
+    for start, stop in in_parts(large.programs, large.chunk):
+        yield RandomLanes(f"{seed}:{start}", stop - start, large.schedules, large.geometries)
+
+
+def _bounds(plan: SchedulePlan, law: str) -> list[Bound]:
+    formula = (
+        "schedules: 1, and for each of c - 1 preemptions, over the contended points after its last one, the "
+        "sum of the other tasks that can go on there"
+    )
+    names = [bound_name(plan.exhaustive.preemptions, each) for each in plan.exhaustive.geometries]
+    return [Bound(name, NO_LAW, 0, formula, programs=count_lanes()) for name in names]
 
 
 @lru_cache(maxsize=4)
 def _tapes(geometry: str) -> list[Tape]:
     return list(small_tapes(geometry))
+
+
+def _describe(stage: Stage) -> str:
+    return f"{stage.programs:,} programs, {stage.checked:,} schedules, {stage.distinct:,} orders"
+
+
+def _check(plan: SchedulePlan) -> None:
+    check_geometries(plan.exhaustive.geometries)
+    check_geometries(plan.random.geometries)
+
+
+STAGE: Final[Definition[SchedulePlan]] = Definition(
+    "schedule",
+    law=lambda plan, law: NO_LAW,
+    chunks=cut_schedule,
+    bounds=_bounds,
+    describe=_describe,
+    check=_check,
+)

@@ -69,12 +69,10 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "damaged-root-not-mended",
         "powercut's own model of the roots: without the repair at opening two steps lose a store",
         "powercut.engine.metadata.roots",
-        """                with self._poison.guard(f"syncing {file}"):
-                    self._device.sync(file)
+        """                    raise self._poison.failed(f"syncing {file}", error) from error
             self.commit(root)
 """,
-        """                with self._poison.guard(f"syncing {file}"):
-                    self._device.sync(file)
+        """                    raise self._poison.failed(f"syncing {file}", error) from error
 """,
         DAMAGE,
         "OVERLOOKED",
@@ -147,10 +145,10 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "damaged-extent-read-as-padding",
         "oxifaster FasterLog: a zero header inside the committed range ended the scan without an error",
         "powercut.engine.checkpoint.recovery",
-        """        findings.append(Finding(segment_name(segment), offset, extent.length, "rejected"))
+        """        findings.append(Finding(file, offset, extent.length, "rejected"))
         raise
 """,
-        """        findings.append(Finding(segment_name(segment), offset, extent.length, "rejected"))
+        """        findings.append(Finding(file, offset, extent.length, "rejected"))
         return bytes(extent.length)
 """,
         DAMAGE,

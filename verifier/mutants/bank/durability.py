@@ -64,8 +64,10 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "table-synced-after-root",
         "oxifaster 046cfba: delta metadata was written before its delta data",
         "powercut.engine.metadata.tables",
-        """        with self._poison.guard(f"syncing {TABLE_FILE}"):
+        """        try:
             self._device.sync(TABLE_FILE)
+        except OSError as error:
+            raise self._poison.failed(f"syncing {TABLE_FILE}", error) from error
         return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 
     def accept(self, head: Pointer, is_full: bool) -> None:
@@ -137,10 +139,10 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "root-never-synced",
         "oxifaster 27f927e: a completed checkpoint that no sync stood behind",
         "powercut.engine.metadata.roots",
-        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        """            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
             self._device.sync(file)
 """,
-        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        """            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
 """,
         "prefix",
         "LOST_ACK",

@@ -15,8 +15,8 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "failed-sync-does-not-poison",
         _FSYNCGATE,
         "powercut.engine.poison",
-        '            self.set(f"{what} failed: {error}")\n            raise PoisonedError(',
-        "            raise PoisonedError(",
+        '        self.set(f"{what} failed: {error}")\n        return PoisonedError(',
+        "        return PoisonedError(",
         FAULTS,
         "UNPOISONED",
         FAULTS,
@@ -25,14 +25,16 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "failed-sync-tried-again",
         _FSYNCGATE,
         "powercut.engine.log.hybridlog",
-        """                with self._poison.guard(f"syncing {name}"):
+        """                try:
                     self._device.sync(name)
+                except OSError as error:
 """,
-        """                with self._poison.guard(f"syncing {name}"):
+        """                try:
                     try:
                         self._device.sync(name)
                     except OSError:
                         self._device.sync(name)
+                except OSError as error:
 """,
         FAULTS,
         "SWALLOWED",
@@ -42,12 +44,16 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "failed-sync-of-a-root-not-told",
         "constructed: two copies are thought to be enough, whichever two",
         "powercut.engine.metadata.roots",
-        "            self._device.sync(file)\n        self._sequences[file] = sequence\n",
+        """            self._device.sync(file)
+        except OSError as error:
+            raise self._poison.failed(f"writing {file}", error) from error
+""",
         """            try:
                 self._device.sync(file)
             except OSError:
                 pass
-        self._sequences[file] = sequence
+        except OSError as error:
+            raise self._poison.failed(f"writing {file}", error) from error
 """,
         FAULTS,
         "SWALLOWED",
@@ -80,8 +86,8 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "short-read-taken-for-whole",
         "constructed: the count that a read returns is taken for the end of the file",
         "powercut.engine.device",
-        "        if count == 0:\n            break\n        at += count\n    return bytes(view[:at])\n",
-        "        at += count\n        break\n    return bytes(view[:at])\n",
+        "    while 0 < at < length:\n        count = device.read_into(",
+        "    while False:\n        count = device.read_into(",
         "openable",
         "UNOPENABLE",
         FAULTS,
@@ -156,10 +162,10 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "failed-sync-of-a-root-that-is-mended-not-told",
         "constructed: what an opening mends is thought to be of no consequence",
         "powercut.engine.metadata.roots",
-        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        """            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
             self._device.sync(file)
 """,
-        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        """            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
             try:
                 self._device.sync(file)
             except OSError:
@@ -175,10 +181,10 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "root-that-was-written-in-pieces-not-synced",
         "constructed: what follows a short write is done on another path, and that one ends without the sync",
         "powercut.engine.metadata.roots",
-        """            write_fully(self._device, file, 0, encode_root(replace(root, sequence=sequence)))
+        """            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
             self._device.sync(file)
 """,
-        """            data = encode_root(replace(root, sequence=sequence))
+        """            data = encode_root(root.numbered(sequence))
             taken = self._device.write(file, 0, data)
             if taken < len(data):
                 write_fully(self._device, file, taken, data[taken:])

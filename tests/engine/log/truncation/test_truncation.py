@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -249,9 +248,9 @@ def test_extents_start_at_a_segment_that_is_not_above_begin() -> None:
 
 def test_no_checkpoint_has_a_lower_begin_than_the_one_before() -> None:
     older = Block(Version(1, 1), 1024, 1024, 512, NO_BLOCK, True, (), (), ())
-    check_order(older, replace(older, version=Version(1, 2), begin=1024))
+    check_order(older, older._replace(version=Version(1, 2), begin=1024))
     with pytest.raises(CorruptionError, match="begin 512"):
-        check_order(older, replace(older, version=Version(1, 2), begin=64))
+        check_order(older, older._replace(version=Version(1, 2), begin=64))
 
 
 def test_extents_of_truncated_segments_are_not_listed() -> None:

@@ -271,7 +271,7 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Edit:
             id="removed-before-the-acknowledgement",
         ),
         pytest.param(
-            "            block = replace(block, previous=NO_BLOCK)\n",
+            "            block = block._replace(previous=NO_BLOCK)\n",
             "            pass\n",
             "cannot be opened: segment-00000000",
             id="older-checkpoints-still-listed",

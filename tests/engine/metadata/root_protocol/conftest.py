@@ -22,7 +22,6 @@ that stands in the two other copies only that there are some is kept.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import cache
 from itertools import product
 from typing import Final, NamedTuple
@@ -200,12 +199,12 @@ def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -
         for file in reading.missing:
             device.create(file)
         writer = protocol(device, LateRuntime(), Poison(), reading.sequences)
-        root = replace(reading.newest, life=reading.newest.life + 1)
+        root = reading.newest._replace(life=reading.newest.life + 1)
         writer.take_over(root)
         acknowledged, under_way, may_be_damaged = found, None, True
         for payload in COMMITS:
             under_way = payload
-            writer.commit(replace(root, head=Pointer(payload, 0, 0)))
+            writer.commit(root._replace(head=Pointer(payload, 0, 0)))
             acknowledged, under_way, may_be_damaged = payload, None, True
         writer.settle()
     except Cut:

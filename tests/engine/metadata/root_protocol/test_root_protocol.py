@@ -5,7 +5,6 @@ The number of states is asserted, so that a search which stopped early, or a dis
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -45,10 +44,12 @@ class TwoInFlight(Roots):
         for file in (first, second):
             self._last += 1
             self._sequences[file] = self._last
-            self._device.write(file, 0, encode_root(replace(root, sequence=self._last)))
+            self._device.write(file, 0, encode_root(root._replace(sequence=self._last)))
         for file in (first, second):
-            with self._poison.guard("syncing"):
+            try:
                 self._device.sync(file)
+            except OSError as error:
+                raise self._poison.failed("syncing", error) from error
         self._write(third, root, self._last + 1)
 
 

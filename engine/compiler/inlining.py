@@ -1,0 +1,80 @@
+"""Inlining: the interpreted kernels with each access of theirs written out in its place.
+
+A call of `load` or `store` costs a function of Python, in which there is nothing to do but one access while
+no turn hook is set. So the source of the kernels is read once more, as the compiler reads it (`sources`), and
+
+    load(space, word)           becomes  space[word]
+    store(space, word, value)   becomes  space[word] = value
+    prefetch(space, word)       becomes  pass
+    w.NAME                      becomes  its value
+
+Nothing else changes: the same statements in the same order, under the same lines of the same file. What is
+made announces no access, and is for when nobody watches (`atomics.is_watched`).
+
+Threads: any, as the kernels themselves.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from ..kernels import atomics, batch, operations, probe, records, words
+from ..kernels.atomics import Space
+from .sources import source_of
+
+__all__ = ["Inlined", "load_inlined"]
+
+KERNELS = (probe, records, operations, batch)  # None calls one of a later module.
+
+
+class Inlined(NamedTuple):
+    """The kernels that Python calls."""
+
+    run_batch: Callable[[Space, Space, Space, Space, Space], int]
+    relink: Callable[[Space, Space, Space, int, int], tuple[int, int]]
+
+
+@functools.cache
+def load_inlined() -> Inlined:
+    """The kernels of this package; some 20 ms the first time."""
+    names: dict[str, Any] = {name: getattr(atomics, name) for name in atomics.__all__}
+    for module in KERNELS:
+        exec(_code(module), names)
+    return Inlined(names["run_batch"], names["relink"])
+
+
+def _code(module: ModuleType) -> Any:
+    tree = _Inliner().visit(ast.parse(source_of(module)))
+    # What they import from each other stands in one namespace already.
+    tree.body = [each for each in tree.body if not isinstance(each, ast.ImportFrom) or not each.level]
+    return compile(tree, module.__file__ or module.__name__, "exec")
+
+
+class _Inliner(ast.NodeTransformer):
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(func=ast.Name(id="load"), args=[space, word]):
+                return ast.copy_location(ast.Subscript(space, word, ast.Load()), node)
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        self.generic_visit(node)
+        made: ast.stmt = node
+        match node.value:
+            case ast.Call(func=ast.Name(id="store"), args=[space, word, value]):
+                target = ast.copy_location(ast.Subscript(space, word, ast.Store()), node)
+                made = ast.Assign([target], value)
+            case ast.Call(func=ast.Name(id="prefetch")):
+                made = ast.Pass()
+        return ast.copy_location(made, node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        match node:
+            case ast.Attribute(value=ast.Name(id="w"), attr=name):
+                return ast.copy_location(ast.Constant(getattr(words, name)), node)
+        return node

@@ -1,0 +1,183 @@
+"""Stage `crash`: every crash state of all small programs, under every law, and of random larger ones.
+
+Invariants
+  1  which programs a chunk holds, and what it draws, is fixed by profile, seed and number
+  2  no small program is in two chunks of one geometry and law, and none is in no chunk
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+from typing import Annotated, Final
+
+import msgspec
+
+from powercut.faultfs import Law
+
+from ...finders.crashes import exhaust, search_tape
+from ...tapes.programs import count_programs, random_tapes, small_programs
+from ...tapes.tape import Operation
+from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
+from ..document import Bound
+from ..plans import Count, Floor, Names, Positive, check_geometries
+
+__all__ = [
+    "STAGE",
+    "CrashPlan",
+    "ExhaustivePlan",
+    "LawsPlan",
+    "RandomPlan",
+    "RandomTapes",
+    "SmallPrograms",
+    "bound_name",
+    "cut_crash",
+]
+
+
+class ExhaustivePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All programs of at most so many steps, in each geometry."""
+
+    geometries: Names
+    steps: Count
+    chunk: Positive  # Programs a chunk.
+
+
+class RandomPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Random tapes of at most so many steps an era; geometries take turns."""
+
+    geometries: Names
+    tapes: Positive
+    steps: Annotated[int, msgspec.Meta(ge=2)]
+    chunk: Positive  # Tapes a chunk.
+
+
+class LawsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All programs of at most so many steps in one geometry, under each of these laws too."""
+
+    laws: Names
+    geometry: str
+    steps: Count
+    chunk: Positive  # Programs a chunk.
+
+
+class CrashPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every crash state of all small programs, and of random larger ones."""
+
+    exhaustive: ExhaustivePlan
+    random: RandomPlan
+    limit: Positive
+    depth: Count
+    floor: Floor
+    law: str = "posix"
+    others: LawsPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmallPrograms:
+    """Programs start to stop of the list of all small ones, every crash state of each."""
+
+    start: int
+    stop: int
+    steps: int
+    geometry: str
+    law: str
+    limit: int
+    depth: int
+    is_other: bool = False  # Whether its law is another than the stage's.
+
+    @property
+    def bound(self) -> str:
+        """The name of the exhaustive search that it is a part of."""
+        return bound_name(self.steps, self.geometry, self.law if self.is_other else None)
+
+    def run(self, deadline: Deadline) -> Result:
+        programs = until(_all_programs(self.steps)[self.start : self.stop], deadline)
+        return Result(*exhaust(programs, self.geometry, self.law, depth=self.depth, limit=self.limit))
+
+
+@dataclass(frozen=True, slots=True)
+class RandomTapes:
+    """A number of random tapes, every crash state of each; geometries take turns."""
+
+    seed: str
+    count: int
+    steps: int
+    geometries: tuple[str, ...]
+    law: str
+    limit: int
+    depth: int
+
+    def run(self, deadline: Deadline) -> Result:
+        tapes = random_tapes(Random(self.seed), self.count, self.geometries, self.law, self.steps)
+        return search_each(
+            until(tapes, deadline), lambda tape: search_tape(tape, depth=self.depth, limit=self.limit)
+        )
+
+
+def bound_name(steps: int, geometry: str, law: str | None = None) -> str:
+    """The name of an exhaustive search of small programs; `law` where it is another than the stage's."""
+    return f"<= {steps} steps in {geometry}" + (f" under {law}" if law else "")
+
+
+def cut_crash(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
+    """Slices of the small programs in each geometry and under each other law, then random tapes."""
+    small, large, others = plan.exhaustive, plan.random, plan.others
+    for geometry in small.geometries:
+        for start, stop in in_parts(_count(small.steps), small.chunk):
+            yield SmallPrograms(start, stop, small.steps, geometry, law, plan.limit, plan.depth)
+    if others is not None:
+        for other in others.laws:
+            for start, stop in in_parts(_count(others.steps), others.chunk):
+                yield SmallPrograms(
+                    start, stop, others.steps, others.geometry, other, plan.limit, plan.depth, is_other=True
+                )
+    for start, stop in in_parts(large.tapes, large.chunk):
+        own = f"{seed}:{start}"
+        yield RandomTapes(own, stop - start, large.steps, large.geometries, law, plan.limit, plan.depth)
+
+
+def _bounds(plan: CrashPlan, law: str) -> list[Bound]:
+    """One for each geometry, and one for each other law."""
+    steps = plan.exhaustive.steps
+    bounds = [_bound(bound_name(steps, each), steps, law, plan) for each in plan.exhaustive.geometries]
+    if (others := plan.others) is not None:
+        names = [bound_name(others.steps, others.geometry, other) for other in others.laws]
+        bounds += [
+            _bound(name, others.steps, other, plan) for name, other in zip(names, others.laws, strict=True)
+        ]
+    return bounds
+
+
+def _bound(name: str, steps: int, law: str, plan: CrashPlan) -> Bound:
+    formula = (
+        f"programs: sum of (14^n + 3*2^n)/4 for n = 0..{steps}; crash states: sum over crash points of the "
+        "product of the lengths of the chains, or where a law does not choose chain by chain, of its digits"
+    )
+    return Bound(name, law, plan.depth, formula, programs=_count(steps))
+
+
+def _count(steps: int) -> int:
+    return sum(count_programs(length) for length in range(steps + 1))
+
+
+@lru_cache(maxsize=1)
+def _all_programs(steps: int) -> list[tuple[Operation, ...]]:
+    return list(small_programs(steps))
+
+
+def _check(plan: CrashPlan) -> None:
+    Law.of(plan.law)
+    check_geometries(plan.exhaustive.geometries)
+    check_geometries(plan.random.geometries)
+    if (others := plan.others) is not None:
+        check_geometries((others.geometry,))
+        for law in others.laws:
+            Law.of(law)
+
+
+STAGE: Final[Definition[CrashPlan]] = Definition(
+    "crash", law=lambda plan, law: law or plan.law, chunks=cut_crash, bounds=_bounds, check=_check
+)
