@@ -105,7 +105,7 @@ def search_tapes(tapes: list[Tape]) -> int:
 
 
 def search_small_programs(steps: int) -> int:
-    """Every program of at most `steps` steps in one geometry, counted by both roads."""
+    """Every program of at most `steps` steps in one geometry, counted by formula and one by one."""
     coverage, finding = exhaust(small_programs(steps), GEOMETRY, LAW)
     refuse(finding)
     return coverage.programs

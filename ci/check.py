@@ -11,7 +11,7 @@ Invariants, for the matrix
     M3  an environment was skipped only if no interpreter on this machine could run it
 Invariants, for the gate
     G1  the document has schema 1, exit 0 and a verdict; no stage was chosen, each of STAGES is in it
-    G2  each stage: programs > 0, checked > 0, violations = 0, unknown = 0, and no budget cut it
+    G2  each stage: programs > 0, checked > 0, violations = 0, unknown = 0, and no budget ended it
     G3  each stage has a floor, and for every field of it floor <= measured
     G4  each bound of each stage is complete; a stage of EXHAUSTIVE has at least one
     G5  the list of planted bugs is not empty, and each of them was killed

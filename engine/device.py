@@ -62,7 +62,7 @@ class Device(Protocol):
         """Put `buffer` at `offset`, perhaps not all of it; how many bytes. A gap reads zeros."""
 
     def truncate(self, name: str, size: int) -> None:
-        """Cut or grow (with zeros) to `size` bytes."""
+        """Shorten or grow (with zeros) to `size` bytes."""
 
     def sync(self, name: str) -> None:
         """Make the file's bytes and size durable (D3)."""

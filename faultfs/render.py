@@ -15,7 +15,7 @@ from .law.survival import Law, choose, history_under, names_of
 
 
 def render_trace(trace: Trace, *, start: int = 0, stop: int | None = None, crash: int | None = None) -> str:
-    """The events from start to stop, one a line; syncs stand out, a crash index is shown where it cuts."""
+    """The events from start to stop, one a line; syncs stand out, a crash index is shown where it falls."""
     end = trace.check_index(len(trace) if stop is None else stop)
     lines = []
     for index in range(trace.check_index(start), end + 1):

@@ -4,7 +4,7 @@ Invariants
   H1  a bucket chain has at most one entry of a tag that is not tentative
   H2  an entry's address is PENDING_ADDRESS or that of a record below the tail
   H3  following `previous` strictly lowers the address
-  P4  version bits are looked at only from a checkpoint's cut up, and in void ranges
+  P4  version bits are looked at only from a checkpoint's L_s up, and in void ranges
   P5  a void record is stepped through, never returned; nothing marks it
 
 Threads: any number, each inside a batch (`kernels`); `relink` alone, in recovery. Nothing here raises or

@@ -5,8 +5,7 @@ kernels cannot do is done by the driver.
 
 Invariants
   1  a serial is taken if and only if the arguments were valid
-  2  `rmw` calls its function with no latch held; a lost race calls it again; if it raises, the
-     store is as before
+  2  `rmw` calls its function with no latch held, again after a lost race; if it raises, nothing changes
 
 Threads: one at a time for each session, any number of sessions. A second operation in one session at
 once, from another thread or from inside the function of an `rmw`, is a SessionError.

@@ -1,7 +1,7 @@
 """Damage at rest: one damage of a medium as integers, and the files that it changes.
 
     damage     (how, size, file, position, argument, moment); missing numbers are 0, and 0 is the dullest
-    how        0 none · flip · zero · garble · stale · swap · cut
+    how        0 none · flip · zero · garble · stale · swap · `cut`
     size       bytes of a piece: 1 a byte, a sector, an extent; 0: the whole file
     file       number in the order of the names, those of files that are gone included
     position   number of the piece in its file
@@ -12,7 +12,7 @@
     flip    a byte: one bit; more: every bit
     stale   the piece takes a content that it really had before; so does a file, also one that is gone
     swap    two pieces of one length change places; nothing smaller than a sector does
-    cut     the file ends before the piece; a whole file goes
+    `cut`   the file ends before the piece; a whole file goes
 
 Invariants
   1  decoding clamps and rejects nothing; a damage for which there is no such file, piece or earlier

@@ -15,7 +15,7 @@ from .chains import FOREVER, NO_FILE, AnyChain, Chain, ChainKind, Step
 
 
 class History:
-    """Every chain and every step of a trace; if `is_torn`, with what renames and removals may be cut into."""
+    """Every chain and every step of a trace; if `is_torn`, with the parts of renames and removals."""
 
     def __init__(self, trace: Trace, *, is_torn: bool = False) -> None:
         self.trace = trace

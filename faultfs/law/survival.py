@@ -138,7 +138,7 @@ def choose(history: History, index: int, digits: Sequence[int], law: str | Law) 
 def digits_of(
     history: History, index: int, choice: Mapping[AnyChain, int], law: Law, cut: int = 0
 ) -> Survivors:
-    """The digits of a choice under `posix`, `posix_split` or, with the cut, `ext4`; no zeros at the end."""
+    """The digits of a choice under `posix`, `posix_split` or, with a prefix, `ext4`; no zeros at its end."""
     chains = journal_of(history).pending(index) if law is Law.EXT4 else history.pending(index)
     newest = {chain: chain.legal(index)[-1] for chain in chains}
     digits = [last - choice.get(chain, last) for chain, last in newest.items()]
@@ -173,7 +173,7 @@ def named_now(history: History, index: int) -> list[int]:
 
 
 def page_count(history: History, index: int) -> int:
-    """The number of pieces in which a kill may cut the event before this index; 0 if it changed nothing."""
+    """The number of pieces in which a kill may leave the event before this index; 0 if it changed nothing."""
     steps = history.steps_of(index)
     return steps[-1].page + 1 if steps else 0
 

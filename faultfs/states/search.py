@@ -7,7 +7,7 @@ crossed with all files. Syncs only take away: intervals know from the kills when
 visited then. An event that changes both, names (or the journal) and files, has its index visited whole.
 
 Invariants
-  1  files[i][cut] and names, where present, are the states at the current index
+  1  `files[i][cut]` and names, where present, are the states at the current index
   2  a point with at most `limit` legal states is visited so that, with the points before it, all its contents
      are found
 """

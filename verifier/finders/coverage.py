@@ -8,7 +8,7 @@ The first four make a ladder, each rung what the one before comes down to; pruni
   judged      judgements made
   read paths  distinct (what opening read x program x acknowledgement)
   legal       version vectors of the segments alone
-  visited     of those, decoded one by one by the other road, the ones whose content had been judged
+  visited     of those, decoded one by one as well, the ones whose content had been judged
 
 A state is counted in the program in which it first arises, or first owes more; so programs that share their
 beginning count it once.

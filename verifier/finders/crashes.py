@@ -288,7 +288,7 @@ class _Search:
         return bool(then.bounded_points) or any(each.key == state.key for each in then)
 
     def _way(self, segment: Segment, era: Era, state: Content, moment: int, path: list[Nested]) -> list[Era]:
-        """The eras that lead to a state at a moment at which it is legal, and on through cut openings."""
+        """The eras that lead to a state at a moment at which it is legal, and through crashed openings."""
         law, limit = self._tape.law, self._limit
         then = crash_states(segment.trace, law, start=moment, stop=moment, limit=limit)
         witness: Content = next((each for each in then if each.key == state.key), state)
@@ -298,7 +298,7 @@ class _Search:
         return [*way, Era()]
 
     def _opening_trace(self, way: list[Era]) -> Trace:
-        """The device trace of the opening that follows these eras, up to where a cut of it would fall."""
+        """The device trace of the opening that follows these eras, up to where the power would go in it."""
         eras = (*self._eras, *way, Era((), Crash()))  # Cut, not closed: closing would go on in the trace.
         run = play(msgspec.structs.replace(self._tape, eras=eras), self._world.make_store)
         return run.segments[-2].trace

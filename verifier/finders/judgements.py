@@ -6,7 +6,7 @@
 
 Contents that are recovered alike share an outcome, and between two operations nothing changes in what was
 issued, between two acknowledgements nothing in what is owed. So a judgement is looked up by (outcome, how
-much was issued, what was acknowledged), and made once; that of a cut inside an opening too.
+much was issued, what was acknowledged), and made once; that of a power cut in an opening too.
 
 Invariants
   1  a verdict is that of judge_recovery on issued_by and acked_by at the moment, cuts inside the opening
@@ -55,8 +55,8 @@ class Judgements:
     def moments(self, first: int, last: int, outcome: Outcome) -> list[Moment]:
         """The moments at which to judge a content that is legal from first to last.
 
-        A cut that is named is the same at every moment, so the least issued and the most acknowledged are
-        one question. A cut that is looked for may be another one after each acknowledgement.
+        A prefix that is named is the same at every moment, so the least issued and the most acknowledged are
+        one question. A prefix that is looked for may be another one after each acknowledgement.
         """
         if outcome.error is not None or outcome.recovered is not None:
             return [(first, last)]
@@ -65,7 +65,7 @@ class Judgements:
         ]
 
     def judge(self, outcome: Outcome, moment: Moment) -> Verdict:
-        """The verdict at a moment, of the opening and of every opening after a cut inside it."""
+        """The verdict at a moment, of the opening and of every opening after a power cut inside it."""
         issued_by, acked_by = moment
         place = bisect_right(self._issues, issued_by)
         if place not in self._issued:
@@ -73,7 +73,7 @@ class Judgements:
         return self._judge(outcome, place, self.segment.acked_by(acked_by))
 
     def blame(self, outcome: Outcome, moment: Moment, path: list[Nested]) -> Verdict:
-        """The verdict at a moment, with the `path` through the cuts to what is objected to."""
+        """The verdict at a moment, with the `path` through the power cuts to what is objected to."""
         verdict = self.judge(outcome, moment)
         place, acked = bisect_right(self._issues, moment[0]), self.segment.acked_by(moment[1])
         while isinstance(verdict, Violation) and verdict != self._judge_opening(outcome, place, acked):

@@ -6,8 +6,8 @@ Invariants
   1  a figure that a floor names and the stage does not reach is a shortfall; so is an unknown figure
   2  exit: 130 interrupted, 1 violation, 5 nondeterminism, 4 undecided, 3 below a floor, 0 none of them,
      in this order: what is worse, or explains the rest, is said first
-  3  of a stage that was cut one reason is told, the cut; figures of a part of the work say nothing of a
-     floor, or of a bound, that the whole of it owes
+  3  of a stage that a budget ended one reason is told, the budget; figures of a part of the work say nothing
+     of a floor, or of a bound, that the whole of it owes
   4  but for `seconds`, `cpu_seconds` and the stage `stress`, equal profile, seed and law give equal documents
 """
 

@@ -1,4 +1,4 @@
-"""The runner of a gate: its stages one after another, each cut into chunks, merged in order.
+"""The runner of a gate: its stages one after another, each divided into chunks, merged in order.
 
 Invariants
   1  verdict and figures do not depend on the number of lanes: chunks are fixed, merging is in order,

@@ -12,7 +12,7 @@
 The kinds of fault, by what may come of them:
 
     told        error, full disk, failed sync: the call raises, and nothing is lost
-    borne       short transfer, delay: nobody may notice
+    harmless    short transfer, delay: nobody may notice
     damaging    rot, lost, misdirected, stale, and lying syncs after a power cut: every content that is shown
                 is right, or the store refuses with a typed error; an older state, silently, is allowed only
                 after a lying sync and a power cut, or more damages than one: no store can see these

@@ -4,10 +4,10 @@
                                hi: issued when it first became legal
     content = replay(history, N)      nothing missing, nothing more, tombstones included
 
-A subject that does not name its cut is given every cut between its bounds, in issue order.
+A subject that does not name its prefix is given every prefix between its bounds, in issue order.
 
 It does not look at structure, results of operations, or time; other oracles do.
-Complexity: O(operations) for a named cut, O(operations**2) for a search.
+Complexity: O(operations) for a named prefix, O(operations**2) for a search.
 Source: CPR's guarantee (Prasaad et al., SIGMOD 2019), as exactness and not as "at least".
 """
 
@@ -105,7 +105,7 @@ def _judge_counted(history: list[Issued], acked: int, recovered: int, content: d
 
 
 def _search(history: list[Issued], acked: Bound, content: dict[bytes, bytes]) -> Verdict:
-    """Any cut in issue order that holds what was acknowledged and explains the content."""
+    """Any prefix in issue order that holds what was acknowledged and explains the content."""
     explained = False
     for count in range(len(history), -1, -1):
         cut = _issued(history[:count])

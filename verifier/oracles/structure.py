@@ -27,7 +27,7 @@ def audit(subject: Subject) -> None:
 
 
 def recovered_bound(subject: Subject) -> Bound | None:
-    """The cut that the subject says it came back to, if it says."""
+    """The prefix that the subject says it came back to, if it says."""
     recovered = getattr(subject, "recovered", None)
     bound: Bound | None = recovered() if recovered is not None else None
     return bound

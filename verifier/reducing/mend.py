@@ -15,8 +15,8 @@ Invariants
   1  under `posix` a set of places disjoint from saviours(w) leaves w legal: syncs take states away,
      and none of these takes w. So every mending set hits the saviours of every witness
   2  sets are tried by size, each hitting all witnesses so far: the first that passes is a smallest one
-  3  what is reported has been searched: every crash state of the program, recovery cut once inside; where a
-     point has too many, those that were tried, and `bounded` counts such points
+  3  what is reported has been searched: every crash state of the program, the power cut once inside recovery;
+     where a point has too many, those that were tried, and `bounded` counts such points
   4  a witness without saviours lost nothing that a sync could have saved: no set mends it
 
 Complexity: one search of the program for each set that is tried. Bounded by SEARCHES_MAX.

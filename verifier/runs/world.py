@@ -86,7 +86,7 @@ class World:
         return True
 
     def _rebase(self, recovered: Bound | None, content: dict[bytes, bytes]) -> None:
-        """Take the model back to the cut that the subject came back to."""
+        """Take the model back to the prefix that the subject came back to."""
         if isinstance(recovered, Mapping):
             self.model.recover(recovered)
             return
@@ -95,7 +95,7 @@ class World:
         self.model.recover({each.session: each.serial for each in self.model.history})
 
     def _named(self, recovered: Bound | None) -> Bound:
-        """The cut as a bound; what an opening reports is acknowledged."""
+        """The prefix as a bound; what an opening reports is acknowledged."""
         return len(self.model.history) if recovered is None else recovered
 
     def close(self) -> bool:

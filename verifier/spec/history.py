@@ -1,6 +1,6 @@
 """The history of a run: the operations issued, acknowledged and seen, laid along the device's trace.
 
-A segment is the stretch between two power cuts: one device trace, and in it one passage for each
+A segment is the stretch between two power cuts: one device trace, and in it one `Passage` for each
 opening of the store. Everything carries the index into the trace at which it happened, so for any
 crash index one can ask what had been issued, and what had been acknowledged, by then.
 
@@ -71,7 +71,7 @@ class Segment:
     step_starts: list[int] = field(default_factory=list)  # Index at which each step of the programs began.
 
     def passage_at(self, index: int) -> Passage:
-        """The passage in which a crash at `index` falls."""
+        """The opening in whose time a crash at `index` falls."""
         starts = [passage.start for passage in self.passages]
         return self.passages[max(0, bisect_right(starts, index) - 1)]
 

@@ -8,8 +8,8 @@ its power away, and makes another one from what is left.
 `checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
 session; a number counts operations in the order in which they were given, whoever gave them, reads
 included; None stands for all of them.
-`recovered`, if the subject has it, names the cut it came back to in the same terms; without it the
-bench looks for any cut between what was acknowledged and what was issued.
+`recovered`, if the subject has it, names the prefix it came back to in the same terms; without it the
+bench looks for any prefix between what was acknowledged and what was issued.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MakeStore = Callable[[FaultDevice], Subject]
 
 
 class FasterSubject:
-    """FasterKv on the bench; also steps checkpoints, and names the cut it recovered to."""
+    """FasterKv on the bench; also steps checkpoints, and names the prefix it recovered to."""
 
     def __init__(
         self, device: FaultDevice, settings: Settings, runtime: Runtime, kernels: str | None = None

@@ -179,7 +179,7 @@ class _Story:
     def _device(
         self, segment: Segment, until: int, *, has_reads: bool = False, is_brief: bool = False
     ) -> Iterator[str]:
-        """Tell the calls up to `until`; brief: only those that a cut takes back."""
+        """Tell the calls up to `until`; brief: only those that the power cut takes back."""
         for index in range(self._shown, until):
             event = segment.trace.events[index]
             if (is_brief and index not in self._lost) or (event.kind in _ASKS and not has_reads):

@@ -277,7 +277,7 @@ class Dumb:
         return [self.content(kept) for kept in self.legal_subsets(issued, index)]
 
     def journalled_states(self, issued: list[Operation], index: int) -> list[Content]:
-        """One for each cut of the journal and versions of the files that are seen under it."""
+        """One for each prefix of the journal and versions of the files that are seen under it."""
         found: dict[Any, Content] = {}
         for kept in self.legal_subsets(issued, index):
             if self.in_order_of_journal(issued, kept, index):

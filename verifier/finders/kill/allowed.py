@@ -60,7 +60,7 @@ class Allowed:
         return known
 
     def cuts(self, begun: int) -> list[int]:
-        """The byte counts after which a kill can cut that call; none where it is no long write."""
+        """The byte counts at which a kill can stop that call; none where it is no long write."""
         event = self.event(begun)
         if event is None or event.kind is not EventKind.WRITE:
             return []

@@ -55,7 +55,7 @@ class Beginning:
 
     @staticmethod
     def after(world: World, index: int, digits: tuple[int, ...]) -> Beginning:
-        """The start of the next era if this one is killed there; the world is cut."""
+        """The start of the next era if this one is killed there; the world's power goes."""
         world.cut(index, digits, LAW)
         trace, model = world.device.trace, world.model
         return Beginning(trace.initial, tuple(model.history), model.recoveries, world.segment.floor)

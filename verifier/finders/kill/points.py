@@ -1,4 +1,4 @@
-"""Blows: where a life ends, and the two ways of dealing them.
+"""Kill points: the places at which a life can be killed, and the two ways to do it.
 
     Traced    the life stops at system calls (`ptrace`), and is killed from outside
     Called    where tracing is not permitted: the life kills itself at calls of the device
@@ -8,7 +8,7 @@ its end (`blow` None) names every place at which the next one can be killed.
 
     moment    ENTRY   the call was not done
               EXIT    it was done, and the caller has not heard of it
-              CUT     a write of which only the first bytes were done
+              `CUT`   a write of which only the first bytes were done
               END     after the program: what a life does not come to by itself
 
 Invariants
@@ -111,7 +111,7 @@ class Death:
 
 
 class Way(Protocol):
-    """One way of dealing blows."""
+    """One way to kill a life at a kill point."""
 
     @property
     def name(self) -> str: ...

@@ -4,7 +4,7 @@
     sums       every addition is in its sum exactly once, modulo 2**64
     registers  each holds the last write of one of the sessions, whole
 
-The same rules hold for a store at rest and for a recovered one, with ledgers that were cut at N(s).
+The same rules hold for a store at rest and for a recovered one, with ledgers that end at N(s).
 It does not judge real time between sessions; `linear` does.
 Complexity: O(n log n) in operations, all of it in numpy.
 """

@@ -3,7 +3,7 @@
     small     the last step of every program of at most so many steps, in each geometry
     sampled   the last step of some programs of one step more; geometries take turns
     random    random tapes with several lives, the last one from its opening to its end
-    broad     programs whose pages turn in a store of large pages: writes that a kill can cut
+    broad     programs whose pages turn in a store of large pages: writes that a kill can end early
     images    crash states of random tapes, written into folders
 
 Counting: `reached` by system call and what it was for, `fired` by the moment of the kill. `by system

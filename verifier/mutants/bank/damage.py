@@ -31,7 +31,7 @@ DAMAGED: Final[tuple[Mutant, ...]] = (
 
 
 def decode_root(data: bytes, file: str) -> Root | str:
-    \"\"\"The root, or in a few words why these bytes are none.
+    \"\"\"The root, or the reason why these bytes are none.
 
     Raises UnsupportedVersionError for a whole record of another format version.
     \"\"\"
@@ -43,7 +43,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
 
 
 def decode_root(data: bytes, file: str) -> Root | str:
-    \"\"\"The root, or in a few words why these bytes are none.
+    \"\"\"The root, or the reason why these bytes are none.
 
     Raises UnsupportedVersionError for a whole record of another format version.
     \"\"\"

@@ -71,7 +71,7 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 
     def accept(self, head: Pointer, is_full: bool) -> None:
-        \"\"\"A root that names `head` is durable.\"\"\"
+        \"\"\"Take in that a root that names `head` is durable.\"\"\"
 """,
         """        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 

@@ -1,6 +1,6 @@
 """The hunt among crashes: the work of a child with a bug planted in it (or with none).
 
-    chase    search programs in size order for a violation of the kind expected; shrink it
+    hunt     search programs in size order for a violation of the kind expected; shrink it
     replay   play one tape; verdict and digest
 
 The order: every program of one step, then two; those with a second life; those around one checkpoint

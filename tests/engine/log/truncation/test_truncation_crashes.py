@@ -64,7 +64,7 @@ class Run:
 
 
 def one_life(run: Run) -> None:
-    """Two cuts of the chain, and a truncation that leaves no segment."""
+    """Two truncations of the chain, and a truncation that leaves no segment."""
     store = open_store(run.device)
     for _ in range(2):
         run.fill(store, 3)
@@ -109,7 +109,7 @@ def before_the_first(run: Run) -> None:
 
 
 def void_range(run: Run) -> None:
-    """Records of the next version stand where the log is cut, and are void in the next life."""
+    """Records of the next version stand where the log is truncated, and are void in the next life."""
     store = open_store(run.device)
     run.fill(store, 3)
     content, issued = dict(store.items()), len(run.device.trace)

@@ -216,7 +216,7 @@ def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -
 
 
 def ends_of(protocol: type[Roots], state: State) -> Iterator[tuple[str, Outcome | str]]:
-    """The era, whole, cut before every step, and with every sync failing that may."""
+    """The era, whole, stopped before every step, and with every sync failing that may."""
     whole = run_era(protocol, state)
     yield "an era", whole
     if isinstance(whole, str):
