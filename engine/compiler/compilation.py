@@ -99,7 +99,7 @@ def load_from(sources: Mapping[str, str], constants: Mapping[str, int], root: Pa
 
 
 def cache_root() -> Path:
-    """Where the folders stand: POWERCUT_CACHE, else the user's cache folder."""
+    """The place of the folders: POWERCUT_CACHE, else the user's cache folder."""
     chosen = os.environ.get("POWERCUT_CACHE")
     if chosen:
         return Path(chosen)

@@ -112,7 +112,7 @@ class Root(NamedTuple):
     index_buckets: int = 0  # The most any life had: with fewer, chains on the device would merge.
 
     def numbered(self, sequence: int) -> Root:
-        """The same under another sequence."""
+        """The root with another sequence."""
         return _root((self.store_id, sequence, *self[2:]))
 
 

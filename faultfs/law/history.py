@@ -50,7 +50,7 @@ class History:
 
     @property
     def torn(self) -> "History":
-        """The same trace with renames and removals in parts (F29, F30). It has chains of its own."""
+        """The history with renames and removals in parts (F29, F30). It has chains of its own."""
         if self.is_torn:
             return self
         if self._torn is None:

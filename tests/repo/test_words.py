@@ -20,7 +20,7 @@ import pytest
 FOLDERS = ("engine", "faultfs", "verifier", "powercut", "bench", "ci", "docs", "tests")
 DOCUMENTS = ("*.md", "docs/*.md", "tests/*.md", "findings/*.md")
 WIDTH = 100
-OPENERS = ("What", "Whether", "Likewise", "How")
+OPENERS = ("What", "Whether", "Likewise", "How", "Who", "Nobody", "Why", "Else", "Invariant")
 SECOND_WORDS = ("blow", "blows", "borne", "chase", "decay", "dice", "passage", "passages", "road", "roads")
 
 CODE = re.compile(r"`[^`]*`")
@@ -126,13 +126,10 @@ def test_documents_wrap(root: Path) -> None:
 @pytest.mark.parametrize(
     ("docstring", "expected"),
     [
-        ("What a store holds.", "begins with What"),
-        ("Whether it has ended.", "begins with Whether"),
-        ("Likewise of a peek.", "begins with Likewise"),
-        ("How many there are.", "begins with How"),
+        *[(f"{opener} it is.", f"begins with {opener}") for opener in OPENERS],
         ("The cut that a subject names.", "says cut, and not of which power"),
         ("Divide the work.\n\n    Cuts it in two.", "says cut, and not of which power"),
-        ("The same, by the other road.", "says road"),
+        *[(f"The {word} of it.", f"says {word}") for word in SECOND_WORDS],
     ],
 )
 def test_docstring_with_a_word_that_has_no_place_is_named(docstring: str, expected: str) -> None:

@@ -8,7 +8,7 @@ judged too: the product of a failed sync and a crash.
 
 Counting
   programs   runs, one a strike
-  distinct   (durable content x what was issued x what is owed x the fault), of power cuts behind a fault
+  distinct   (durable content x issued x acknowledged x the fault), of power cuts behind a fault
   checked    openings of such contents
   reached    calls that the plans counted, by kind; and `struck`, by kind and role of the file
   fired      strikes that did something, by the name of the fault

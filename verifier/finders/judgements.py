@@ -5,8 +5,8 @@
     a content legal from first to last is judged at (first, last): the least issued, the most acknowledged
 
 Contents that are recovered alike share an outcome, and between two operations nothing changes in what was
-issued, between two acknowledgements nothing in what is owed. So a judgement is looked up by (outcome, how
-much was issued, what was acknowledged), and made once; that of a power cut in an opening too.
+issued, between two acknowledgements nothing in what is acknowledged. So a judgement is looked up by
+(outcome, how much was issued, what was acknowledged), and made once; that of a power cut in an opening too.
 
 Invariants
   1  a verdict is that of judge_recovery on issued_by and acked_by at the moment, cuts inside the opening

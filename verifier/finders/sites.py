@@ -138,7 +138,7 @@ def sampled_bytes(content: Content, past: Past, random: Random, count: int) -> I
 
 
 def while_open(damages: Iterable[Damage]) -> Iterator[Damage]:
-    """The same damages under a store that is open."""
+    """The damages of `sites`, under a store that is open."""
     return (damage._replace(moment=OPEN) for damage in damages)
 
 

@@ -83,7 +83,7 @@ def damaged_at(trace: Trace) -> int:
 
 
 class Doubts:
-    """The calls excused, in doubt and owed in one run. None in a run without faults."""
+    """The calls excused, in doubt and required in one run. None in a run without faults."""
 
     def __init__(self, *, has_faults: bool = False) -> None:
         self.has_faults = has_faults

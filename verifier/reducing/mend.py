@@ -147,7 +147,7 @@ class _Search:
         return self._mend
 
     def _put_off(self, syncs: list[AddedSync], number: int, sync: AddedSync) -> AddedSync:
-        """The same sync as late as it still mends."""
+        """Put the sync off as long as it still mends."""
         for place in reversed(self._later(sync.after)):
             if self._mend.searches >= SEARCHES_MAX:
                 break

@@ -98,7 +98,7 @@ def test_what_is_made_stands_where_it_was_written() -> None:
 
 
 def test_the_source_is_what_the_loader_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So a planted bug is in these kernels too."""
+    """A planted bug is in these kernels too, since it is read from the loader."""
 
     class Edited(SourceFileLoader):
         def get_source(self, fullname: str) -> str:

@@ -23,7 +23,7 @@ Push = Callable[[FasterKv], None]
 
 
 class Waits(Exception):  # noqa: N818 (says what is done, not that it is wrong)
-    """Somebody has to wait for another session."""
+    """A reader has to wait for another session."""
 
 
 class RefusingRuntime(SteppedRuntime):

@@ -41,7 +41,7 @@ def _environment() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _why_not() -> str:
-    """Why system calls cannot be traced here; asked in a process of its own, since it forks."""
+    """The reason why system calls cannot be traced here; asked in a process of its own, since it forks."""
     script = "from powercut.verifier.finders.kill.ptrace import why_not; print(why_not())"
     done = subprocess.run(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, check=True, env=_environment()

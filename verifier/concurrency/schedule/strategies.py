@@ -77,7 +77,7 @@ class Replay:
 
 
 class Blocks:
-    """So many points of this task, then so many of that, as far as they can go on; then the default."""
+    """Some points of one task, then some of another, as far as they can go on; then the default."""
 
     def __init__(self, blocks: Iterable[tuple[int, int]]) -> None:
         self._left = list(blocks)[::-1]

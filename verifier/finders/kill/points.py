@@ -55,7 +55,7 @@ LIMIT_SECONDS: Final = 300  # Processor time of one life; one that takes more go
 
 
 class Moment(Enum):
-    """When, in a call, the life ends."""
+    """The moment in a call at which the life ends."""
 
     ENTRY = "entry"
     EXIT = "exit"

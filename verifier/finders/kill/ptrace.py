@@ -221,7 +221,7 @@ class Tracee:
 
 @lru_cache(maxsize=1)
 def why_not() -> str:
-    """Why children cannot be traced here; "" where they can. One child is forked to find out."""
+    """The reason why children cannot be traced here; "" where they can. One child is forked to find out."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"system calls are traced on Linux x86-64 only, this is {sys.platform} {platform.machine()}"
     parent = os.getpid()

@@ -226,7 +226,7 @@ class _Sweep:
         return opened
 
     def _found(self, violation: Violation, way: tuple[Era, ...]) -> None:
-        """Invariant 1."""
+        """Keep the violation, with a tape where the simulator repeats it (invariant 1)."""
         self._tally.violation = violation
         if way and self._tape.geometry in GEOMETRIES:
             tape = msgspec.structs.replace(self._tape, eras=(*self._eras, *way), law=LAW)

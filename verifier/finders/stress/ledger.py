@@ -75,7 +75,7 @@ class Ledger:
         self.era += 1
 
     def written(self, keys: int) -> tuple[Words, Words]:
-        """Of each register: serial of the session's last write, 0 for none; and of that, the era and whether
+        """For each register, serial of the session's last write, 0 for none; and of that, the era and whether
         it is an upsert, as an identity, 0 for a delete. Shapes (keys,)."""
         serials = np.zeros(keys, np.uint64)
         last = np.zeros(keys, np.uint64)
