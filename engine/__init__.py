@@ -4,7 +4,8 @@ A hash index over a hybrid log; sessions whose operations are numbered; checkpoi
 the store, stopped at any moment, comes back with exactly operations 1..N of every session.
 """
 
-from .checkpoint.driver import CheckpointPoint, CheckpointTicket
+from .checkpoint.driver import CheckpointTicket
+from .checkpoint.running import CheckpointPoint
 from .device import Device, FileDevice, MemoryDevice
 from .errors import (
     CheckpointError,

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 
 from .errors import InvariantError
 from .kernels import words as w
-from .log.hybridlog import ColdRecord, HybridLog
+from .log import HybridLog
+from .log.cold import ColdRecord
 from .log.index import HashIndex
 from .sessions import reader
 

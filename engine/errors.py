@@ -1,8 +1,9 @@
 """Errors of the engine: one class per reaction the caller can have.
 
-Every error is an `EngineError`; those that a standard class describes are that class too, so
-`except ValueError` and `except EngineError` both do what they say. A message tells where, what
-was found, what was expected, and what to do next.
+Every error is an `EngineError`, also where an argument is wrong: `arguments` says which class for which
+call. Those that a standard class describes are that class too, so `except ValueError` and
+`except EngineError` both do what they say. A message tells where, what was found, what was expected, and
+what to do next.
 """
 
 from __future__ import annotations
@@ -32,18 +33,21 @@ __all__ = [
 class EngineError(Exception):
     """Base of every error the engine raises on purpose.
 
-    done   of a batch: so many of its operations are done, the others were never issued
+    done   of a batch: so many of its operations are done, the others were never issued; 0 where it was
+           refused before it began
     """
 
     done: int | None = None
 
 
 class SettingsError(EngineError, ValueError):
-    """A setting is out of range, or differs from what the store was created with."""
+    """An argument of an opening is not valid: a path, a setting, a flag; or a setting is another one than the
+    store was created with. Nothing happened.
+    """
 
 
 class OperationError(EngineError, ValueError):
-    """An argument of an operation is not valid; nothing happened. No serial was taken, but for an
+    """An argument of a call is not valid; nothing happened. No serial was taken, but for an
     `rmw` whose function returned what is no value: that is known only after it was called.
     """
 
@@ -76,7 +80,9 @@ class IndexFullError(EngineError):
 
 
 class DeviceError(EngineError, OSError):
-    """The device failed below a call; what a session was asked for did not happen."""
+    """The device failed below a call; what a session was asked for did not happen. Or it was called with what
+    is no name, offset or buffer (EINVAL).
+    """
 
 
 class PoisonedError(EngineError):
@@ -91,7 +97,7 @@ class MissingStoreError(EngineError, FileNotFoundError):
 
 
 class NotAStoreError(EngineError):
-    """The folder exists and holds no file of ours."""
+    """The folder holds files, and none of ours; or a file of a root's name that is no root."""
 
 
 class StoreLockedError(EngineError):

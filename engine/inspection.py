@@ -15,14 +15,15 @@ Threads: one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .checkpoint.recovery import SEGMENT_PREFIX, check_extents, check_order
-from .device import Device, FileDevice, read_exactly
-from .errors import CorruptionError, MissingStoreError, NotAStoreError, StoreLockedError
-from .log.hybridlog import read_extent, segment_name
+from .arguments import AnyPath, check_where
+from .checkpoint.recovery import check_extents, check_order
+from .device import Device, Lease, read_exactly, telling
+from .errors import CorruptionError, MissingStoreError, NotAStoreError
+from .log.segments import read_extent
+from .metadata.extents import segment_name, segment_number
 from .metadata.layout import (
     ROOT_BYTES,
     Block,
@@ -113,31 +114,36 @@ class StoreInspection:
         """True if nothing is damaged (invariant 2)."""
         return all(damage.is_mended for damage in self.damage)
 
+    @property
+    def verdict(self) -> str:
+        """In a line: sound, sound but for what the next opening for writing mends, or damaged."""
+        if not self.is_sound:
+            return "DAMAGED"
+        bad = [damage.file for damage in self.damage]
+        if not bad:
+            return "sound"
+        copies = f"{len(bad)} of {len(self.roots)} roots"
+        return f"sound, but for {copies} ({', '.join(bad)}): the next opening for writing mends it"
 
-def inspect_store(where: str | os.PathLike[str] | Device) -> StoreInspection:
+
+def inspect_store(where: AnyPath | Device) -> StoreInspection:
     """Look at the store in a folder or on a Device.
 
-    Raises MissingStoreError, NotAStoreError, StoreLockedError, UnsupportedVersionError, OSError;
-    CorruptionError never: damage is in the result. O(log).
+    Raises SettingsError (neither a path nor a Device), MissingStoreError, NotAStoreError, StoreLockedError,
+    UnsupportedVersionError, DeviceError; CorruptionError never: damage is in the result. O(log).
     """
-    if isinstance(where, str | os.PathLike):
-        device: Device = FileDevice(where, read_only=True)
-        try:
-            return _inspect(device)
-        finally:
-            device.close()
-    owner = object()
-    if not getattr(where, "acquire", lambda _: True)(owner):
-        raise StoreLockedError("the device is in use by an open store; close that first")
+    check_where(where)
+    lease = Lease(where, read_only=True)
     try:
-        return _inspect(where)
+        return _inspect(lease.device)
     finally:
-        getattr(where, "release", lambda _: None)(owner)
+        lease.release()
 
 
+@telling("inspecting")
 def _inspect(device: Device) -> StoreInspection:
     names = device.list()
-    segments = [name for name in names if name.startswith(SEGMENT_PREFIX)]
+    segments = [name for name in names if segment_number(name) is not None]
     known = {*ROOT_FILES, TABLE_FILE, *segments}
     found = StoreInspection(strangers=[name for name in names if name not in known])
     root = _look_at_roots(device, names, found)

@@ -18,6 +18,8 @@ from concurrent.futures import wait as wait_futures
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
+from .errors import SettingsError
+
 __all__ = ["Runtime", "ThreadRuntime", "Ticket"]
 
 _PAUSE_LEAST: Final = 20e-6  # Seconds. A batch takes about as long.
@@ -72,11 +74,16 @@ class Runtime(Protocol):
 
 
 class ThreadRuntime:
-    """Real threads, the real clock. The pool starts with the first `submit`, not before."""
+    """Real threads, the real clock. The pool starts with the first `submit`, not before.
+
+    workers   threads of the pool, at least 1. Raises SettingsError for anything else
+    """
 
     is_parallel = True
 
     def __init__(self, workers: int = 2) -> None:
+        if type(workers) is not int or workers < 1:
+            raise SettingsError(f"workers is {workers!r}: expected a number of threads, at least 1")
         self._workers = workers
         self._guard = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
@@ -89,7 +96,8 @@ class ThreadRuntime:
 
     def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
         futures = [ticket for ticket in tickets if isinstance(ticket, Future)]
-        timeout = None if deadline is None else max(0.0, deadline - self.now())
+        # Longer than the system can wait is for ever, as good as.
+        timeout = None if deadline is None else min(max(0.0, deadline - self.now()), threading.TIMEOUT_MAX)
         return not wait_futures(futures, timeout).not_done
 
     def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:

@@ -11,13 +11,12 @@ Invariants
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from .errors import SettingsError
 
-__all__ = ["MASK64", "Budget", "Settings", "check_opening", "plan_memory"]
+__all__ = ["MASK64", "Budget", "Settings", "plan_memory"]
 
 MASK64 = (1 << 64) - 1
 
@@ -125,24 +124,12 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
     return Budget(settings.ring_pages or _power_of_two(room // settings.page_bytes), buckets, overflow)
 
 
-def check_opening(where: object, settings: object, version: object, *, read_only: bool) -> None:
-    """Check the arguments of an opening before anything is touched. Raises SettingsError."""
-    if not hasattr(where, "read_into") and not isinstance(where, str | os.PathLike):
-        raise SettingsError(f"expected a path or a Device, found {type(where).__name__}")
-    if settings is not None and not isinstance(settings, Settings):
-        raise SettingsError(f"settings are {type(settings).__name__}: expected Settings")
-    if version is not None and not (isinstance(version, tuple) and len(version) == 2):
-        raise SettingsError(f"version is {version!r}: expected one that checkpoints() lists")
-    if version is not None and not read_only:
-        raise SettingsError("an older checkpoint opens read-only: give read_only=True with version")
-
-
 def _is_no_mask(value: object) -> bool:
-    return not isinstance(value, int) or not 0 <= value <= MASK64
+    return type(value) is not int or not 0 <= value <= MASK64
 
 
 def _is_no_power(value: object, least: int) -> bool:
-    return not isinstance(value, int) or value < least or value & (value - 1) != 0
+    return type(value) is not int or value < least or value & (value - 1) != 0
 
 
 def _power_of_two(value: int) -> int:

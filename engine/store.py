@@ -10,16 +10,18 @@ Threads: any, with a session each; `check` and `close` want the others at rest.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from types import TracebackType
 from typing import Self
 
+from .arguments import AnyPath, check_flag, check_opening, seconds_of
 from .audit import check_log
-from .checkpoint.driver import Checkpointer, CheckpointPoint, CheckpointTicket
-from .checkpoint.recovery import Recovered, recover
-from .device import Device, FileDevice, claim, telling, unclaim
-from .errors import ClosedError, ReadOnlyError, StoreLockedError
+from .checkpoint.driver import Checkpointer, CheckpointTicket
+from .checkpoint.parts import Parts
+from .checkpoint.recovery import recover
+from .checkpoint.running import CheckpointPoint
+from .device import Device, Lease, telling
+from .errors import ClosedError, ReadOnlyError
 from .metadata.layout import Version
 from .metadata.roots import Finding
 from .runtime import Runtime, ThreadRuntime
@@ -27,7 +29,7 @@ from .sessions.driver import Driver
 from .sessions.reader import LogRecord, Readers, guarded
 from .sessions.registry import SessionState
 from .sessions.session import Session
-from .settings import Settings, check_opening, plan_memory
+from .settings import Settings
 from .shared.modes import choose_mode
 from .shared.phases import CheckpointKind, Phase
 from .stats import COUNTERS, Stats, add_counters, boundaries, index_bytes
@@ -41,11 +43,8 @@ PENDING_SECONDS = 30.0
 class FasterKv:
     """A hash key-value store over a hybrid log; made by `open`."""
 
-    def __init__(
-        self, device: Device, runtime: Runtime, parts: Recovered, read_only: bool, owner: object
-    ) -> None:
-        self._device = device
-        self._owner = owner
+    def __init__(self, lease: Lease, runtime: Runtime, parts: Parts, read_only: bool) -> None:
+        self._lease = lease
         self._runtime = runtime
         self._parts = parts
         self._read_only = read_only
@@ -53,19 +52,9 @@ class FasterKv:
         self._is_closed = False
         self._live: dict[str, Session] = {}
         self._past = [0] * len(COUNTERS)
-        self._checkpointer = Checkpointer(
-            parts.log,
-            parts.epochs,
-            runtime,
-            parts.system,
-            parts.sessions,
-            parts.tables,
-            parts.roots,
-            parts.poison,
-            parts.root,
-            parts.voids,
-        )
-        self._readers = Readers(parts.log, parts.index, parts.sessions, parts.epochs, parts.mode, runtime)
+        self._checkpointer = Checkpointer(parts)
+        shared = parts.shared
+        self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
         block = parts.block
         if block is not None:
             serials = {mark.name: mark.serial for mark in block.sessions}
@@ -74,7 +63,7 @@ class FasterKv:
     @classmethod
     def open(
         cls,
-        where: str | os.PathLike[str] | Device,
+        where: AnyPath | Device,
         *,
         create: bool = False,
         read_only: bool = False,
@@ -86,30 +75,29 @@ class FasterKv:
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
+        Files and folders of other names than the store's are left alone; a folder with nothing but these
+        is no store, until one is made in it.
+
+        where     a path (text, bytes or an os.PathLike), or any object with the shape of a Device
         memory    bytes for log pages and index (settings' ring_pages and index_buckets go first)
         settings  geometry for a new store; for an old one None, or the very same
         version   an older checkpoint from `checkpoints()`; only with `read_only`
         kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
 
-        Raises MissingStoreError, NotAStoreError, StoreLockedError, SettingsError, CorruptionError,
-        UnsupportedVersionError, PoisonedError, DeviceError, OSError; a refusal changes nothing there. O(log).
+        Raises SettingsError (an argument), MissingStoreError, NotAStoreError, StoreLockedError,
+        CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
+        and no folder that it made is left. O(log).
         """
-        check_opening(where, settings, version, read_only=read_only)
-        runtime = runtime or ThreadRuntime()
+        check_opening(
+            where, create=create, read_only=read_only, settings=settings, runtime=runtime, version=version
+        )
+        runtime = ThreadRuntime() if runtime is None else runtime
         mode = choose_mode(runtime, kernels)
-        if isinstance(where, str | os.PathLike):
-            if create and not os.path.exists(where):
-                plan_memory(settings or Settings(), memory)  # Refused before the folder is made.
-            device: Device = FileDevice(where, create=create and not read_only, read_only=read_only)
-        else:
-            device = where
-        owner = object()
-        if not claim(device, owner):
-            raise StoreLockedError("the device is in use by another open store; close that first")
+        lease = Lease(where, create=create and not read_only, read_only=read_only)
         try:
             with telling("opening"):
                 parts = recover(
-                    device,
+                    lease.device,
                     runtime,
                     create=create,
                     read_only=read_only,
@@ -119,11 +107,9 @@ class FasterKv:
                     mode=mode,
                 )
         except BaseException:
-            unclaim(device, owner)
-            if device is not where:
-                device.close()
+            lease.undo()
             raise
-        return cls(device, runtime, parts, read_only, owner)
+        return cls(lease, runtime, parts, read_only)
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -150,8 +136,8 @@ class FasterKv:
         for closed in [each for each in self._live.values() if each.is_closed]:
             self._past = add_counters((self._past, closed.counters()))
             del self._live[closed.name]  # With its stages, which are large.
-        driver = Driver(state, parts.sessions, parts.log, parts.index, parts.epochs, self._runtime)
-        session = Session(driver, parts.mode, parts.poison, self._read_only)
+        driver = Driver(state, parts.sessions, parts.log, parts.index, parts.shared.epochs, self._runtime)
+        session = Session(driver, parts.shared.mode, parts.disk.poison, self._read_only)
         self._live[state.name] = session
         return session
 
@@ -167,14 +153,14 @@ class FasterKv:
         Raises CheckpointError (nothing changed, try again), PoisonedError. O(bytes since the last).
         """
         self._check_writable()
-        return self._checkpointer.run(kind, timeout)
+        return self._checkpointer.run(kind, seconds_of(timeout))
 
     def start_checkpoint(
         self, kind: CheckpointKind = CheckpointKind.FOLD_OVER, *, timeout: float | None = PENDING_SECONDS
     ) -> CheckpointTicket:
         """Begin a checkpoint; sessions go on while the ticket is stepped."""
         self._check_writable()
-        return self._checkpointer.start(kind, timeout)
+        return self._checkpointer.start(kind, seconds_of(timeout))
 
     def checkpoints(self) -> list[CheckpointPoint]:
         """The checkpoints that can be recovered, newest first: the newest for writing, older ones read-only.
@@ -195,7 +181,7 @@ class FasterKv:
     @property
     def phase(self) -> Phase:
         """The phase of the running checkpoint; REST if none runs."""
-        return self._parts.system.phase
+        return self._parts.shared.system.phase
 
     @property
     def entering(self) -> Phase | None:
@@ -213,7 +199,7 @@ class FasterKv:
     @property
     def kernels(self) -> str:
         """The mode of the kernels: `compiled` or `interpreted`."""
-        return self._parts.mode.name
+        return self._parts.shared.mode.name
 
     @property
     def is_read_only(self) -> bool:
@@ -246,18 +232,18 @@ class FasterKv:
             operations=sum(serials.values()),
             **dict(zip(COUNTERS, counters, strict=True)),
             pending=sum(each.pending for each in handles),
-            epoch=parts.epochs.current,
-            drains=parts.epochs.drained,
-            deferred=parts.epochs.waiting,
+            epoch=parts.shared.epochs.current,
+            drains=parts.shared.epochs.drained,
+            deferred=parts.shared.epochs.waiting,
             **boundaries(parts.log.spaces),
             page_bytes=parts.settings.page_bytes,
             ring_bytes=parts.log.spaces.ring_bytes,
             index_bytes=index_bytes(parts.log.spaces),
             sessions=len(serials),
             live_sessions=parts.sessions.live,
-            version=parts.system.version,
-            phase=parts.system.phase.name,
-            kernels=parts.mode.name,
+            version=parts.shared.system.version,
+            phase=parts.shared.system.phase.name,
+            kernels=parts.shared.mode.name,
         )
 
     def items(self) -> Generator[tuple[bytes, bytes], None, None]:
@@ -290,7 +276,7 @@ class FasterKv:
         checkpoints can no longer be opened. Raises OperationError for what is no address up to the tail.
         """
         self._check_writable()
-        return self._parts.log.truncate(address)
+        return self._parts.log.ring.truncate(address)
 
     def check(self) -> None:
         """Audit the invariants of index and log against each other. At rest only. O(log).
@@ -306,18 +292,19 @@ class FasterKv:
         checkpoint holds (sessions with none are left out): they are lost. Idempotent. Raises SessionError
         while an operation is under way.
         """
+        check_flag("checkpoint", checkpoint)
         with self._lock:
             if self._is_closed:
                 return {}
-            for session in self._live.values() if not self._parts.poison.is_forked else ():
+            for session in self._live.values() if not self._parts.disk.poison.is_forked else ():
                 session.check_at_rest()
             try:
                 if checkpoint:
                     self._checkpointer.finish()
                     self.checkpoint()
-                if self._parts.poison.is_forked:
+                if self._parts.disk.poison.is_forked:
                     pass  # What is owed is the parent's to write, and so are its threads to wait for.
-                elif self._parts.poison.reason is None:
+                elif self._parts.disk.poison.reason is None:
                     self._parts.roots.settle()
                 else:
                     self._parts.roots.await_owed()  # It must not reach the device's next owner.
@@ -326,8 +313,7 @@ class FasterKv:
                 self._checkpointer.abandon()
                 for session in self._live.values():
                     session.close()
-                unclaim(self._device, self._owner)
-                self._device.close()
+                self._lease.close()
             return self._parts.sessions.unsaved()
 
     def __enter__(self) -> Self:
@@ -341,7 +327,7 @@ class FasterKv:
     def _check_open(self) -> None:
         if self._is_closed:
             raise ClosedError("the store is closed; open it again")
-        self._parts.poison.check()
+        self._parts.disk.poison.check()
 
     def _check_writable(self) -> None:
         self._check_open()

@@ -1,101 +1,44 @@
 """The checkpoint: a state machine that makes one prefix of every session durable.
 
-`NEXT` (in `phases`) says what follows what; one `_enter_` method a phase says what is done there;
-`advance` takes one step, `drive` all of them. A step that fails before the metadata is written
+A kind of checkpoint says which phase follows which, and does what is done on entering one (`kinds`); here
+is what all have in common: who may start one, one step at a time, and what becomes of one that fails.
+`advance` takes one step, `result` of a ticket all of them. A step that fails before the metadata is written
 takes the machine back to REST with the version it has reached: a version number is never used for
 two different prefixes.
 
-    PREPARE       L_s = tail, begin = log's begin                     sessions work in v
-    WAIT_PENDING  every batch knows L_s; no operation of v with effects waits for the device
-    IN_PROGRESS   version v + 1; each session's N is set as it meets it
-    WAIT_FLUSH    idle sessions are claimed; L_f = tail, frozen, written, synced
-    PERSIST       table block and new names synced; two roots synced: acknowledged
-    REST          the extents are named; the third root is owed
-
 Invariants
-  C1  everything a root names is durable before the root is written
-  C2  N(s) is what this reports, what the block holds and what a session resumes with
-  C3  a checkpoint counts once two roots name it, not before
-  C4  a segment is removed only once two roots name a checkpoint in whose chain no block lists an extent
-      of it. So the first block whose begin has left a segment is full, and the chain ends there
+  1  one checkpoint at a time; a phase is set after it was entered, and by nobody else
+  2  a segment is removed only once two roots name a checkpoint in whose chain no block lists an extent of it
 
-Threads: one checkpoint at a time; any thread may take a step, one at a time. A step holds no row of
-the epoch table, so sessions go on while it waits for them.
+Threads: any thread may take a step, one at a time. A step holds no row of the epoch table, so sessions go
+on while it waits for them.
 Source: CPR (Prasaad et al., SIGMOD 2019).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final
-
 from ..errors import CheckpointError
 from ..kernels import words as w
 from ..kernels.atomics import load
-from ..log.hybridlog import HybridLog
-from ..metadata.layout import Block, Pointer, Root, SessionMark, Version, VoidRange
-from ..metadata.roots import Roots
-from ..metadata.tables import CHAIN_BLOCKS_MAX, NO_BLOCK, Tables
-from ..poison import Poison
-from ..runtime import Runtime
-from ..sessions.registry import SessionRegistry
-from ..shared.epoch import Epochs
-from ..shared.phases import NEXT, SHIFTED, CheckpointKind, Phase, System
+from ..shared.phases import SHIFTED, CheckpointKind, Phase
+from .kinds import KINDS
+from .parts import Parts
+from .running import CheckpointPoint, Running
 
-__all__ = ["CheckpointPoint", "CheckpointTicket", "Checkpointer"]
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointPoint:
-    """A durable checkpoint: its version, and N of every session it has."""
-
-    version: Version
-    serials: dict[str, int]
-    kind: CheckpointKind = CheckpointKind.FOLD_OVER
-
-
-@dataclass(slots=True)
-class _Running:
-    """State that the steps of one checkpoint hand on."""
-
-    kind: CheckpointKind
-    version: int
-    begin: int
-    fuzzy_start: int
-    deadline: float | None
-    final: int = 0
-    point: CheckpointPoint | None = None  # Once it is durable.
-    marks: list[SessionMark] = field(default_factory=list)
+__all__ = ["CheckpointTicket", "Checkpointer"]
 
 
 class Checkpointer:
     """The state machine of one store."""
 
-    def __init__(
-        self,
-        log: HybridLog,
-        epochs: Epochs,
-        runtime: Runtime,
-        system: System,
-        sessions: SessionRegistry,
-        tables: Tables,
-        roots: Roots,
-        poison: Poison,
-        root: Root,
-        voids: list[VoidRange],
-    ) -> None:
-        self._log = log
-        self._epochs = epochs
-        self._runtime = runtime
-        self._lock = runtime.lock()
-        self._system = system
-        self._sessions = sessions
-        self._tables = tables
-        self._roots = roots
-        self._poison = poison
-        self._root = root
-        self._voids = voids
-        self._running: _Running | None = None
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._log = parts.log
+        self._system = parts.shared.system
+        self._poison = parts.disk.poison
+        self._runtime = parts.disk.runtime
+        self._lock = parts.disk.runtime.lock()
+        self._running: Running | None = None
         self.entering: Phase | None = None  # The phase whose entry work is being done.
         self.newest: CheckpointPoint | None = None
 
@@ -115,9 +58,9 @@ class Checkpointer:
 
     def _start(self, kind: CheckpointKind, timeout: float | None) -> CheckpointTicket:
         self._poison.check()
-        if kind not in NEXT:
+        if not isinstance(kind, CheckpointKind):
             raise CheckpointError(
-                f"no kind of checkpoint: {kind!r}; expected one of {[each.name for each in NEXT]}"
+                f"no kind of checkpoint: {kind!r}; expected one of {[each.name for each in CheckpointKind]}"
             )
         if self._running is not None:
             raise CheckpointError(
@@ -127,7 +70,7 @@ class Checkpointer:
         control = self._log.spaces.control
         deadline = None if timeout is None else self._runtime.now() + timeout
         begin, tail = load(control, w.BEGIN), load(control, w.TAIL)
-        self._running = _Running(kind, self._system.version, begin, tail, deadline)
+        self._running = Running(kind, self._system.version, begin, tail, deadline)
         ticket = CheckpointTicket(self, self._running)
         self.advance()
         return ticket
@@ -147,10 +90,11 @@ class Checkpointer:
         running = self._running
         if running is None:
             return self._system.phase
-        phase = NEXT[running.kind][self._system.phase]
+        kind = KINDS[running.kind]
+        phase = kind.next[self._system.phase]
         self.entering = phase
         try:
-            _ENTER[phase](self, running)
+            kind.enter(phase, self._parts, running)
         except CheckpointError:
             self._rest()
             raise
@@ -166,10 +110,12 @@ class Checkpointer:
             raise
         finally:
             self.entering = None
+            if running.point is not None:
+                self.newest = running.point
         if phase is Phase.REST:
             self._rest()
-            # Not before two roots name a checkpoint that does without them (C4).
-            self._log.remove_below(self._log.extents.start)
+            # Not before two roots name a checkpoint that does without them.
+            self._log.segments.remove_below(self._log.extents.start)
         else:
             self._system.set(running.version + (phase in SHIFTED), phase)
         return phase
@@ -194,88 +140,11 @@ class Checkpointer:
         self._system.set(self._system.version, Phase.REST)
         self._system.fuzzy_start = 0
 
-    # -- one method a phase --------------------------------------------------------------------------
-
-    def _enter_prepare(self, running: _Running) -> None:
-        # L_s before the phase: a batch that sees the phase sees the address too.
-        self._system.fuzzy_start = running.fuzzy_start
-
-    def _enter_wait_pending(self, running: _Running) -> None:
-        """Wait until no batch may miss L_s and no operation of v with effects is unfinished."""
-        self._epochs.drain("batches that began before the checkpoint")
-        pending = self._sessions.pending
-        if not self._epochs.until("pending operations", lambda: not pending(), running.deadline):
-            names = ", ".join(pending())
-            raise CheckpointError(
-                f"version {running.version}: sessions with pending operations: {names}; "
-                "complete_pending there, then try again"
-            )
-
-    def _enter_in_progress(self, running: _Running) -> None:
-        """Set the version together with the phase (M1)."""
-
-    def _enter_wait_flush(self, running: _Running) -> None:
-        self._sessions.shift_all()
-        running.marks = self._sessions.marks(running.version)
-        running.final = self._log.fold_over()
-        self._log.flush(running.final)
-        self._log.sync()
-
-    def _enter_persist(self, running: _Running) -> None:
-        tables, extents = self._tables, self._log.extents
-        segment_bytes = self._log.settings.segment_bytes
-        start = running.begin - running.begin % segment_bytes
-        is_cut = start > extents.start  # Whole segments are not needed any more.
-        is_full = is_cut or tables.chain_blocks >= CHAIN_BLOCKS_MAX
-        first = extents.below(start) if is_full else extents.named
-        count = extents.below(running.final)
-        block = Block(
-            version=Version(self._root.life, running.version),
-            fuzzy_start=running.fuzzy_start,
-            final=running.final,
-            begin=running.begin,
-            previous=tables.head if tables.head.length else NO_BLOCK,
-            is_full=is_full,
-            extents=[extents[number] for number in range(first, count)],
-            voids=[void for void in self._voids if void.high > running.begin],
-            sessions=running.marks,
-        )
-        if is_cut:
-            # Older checkpoints need what goes, so from this one on they are not listed.
-            block = block._replace(previous=NO_BLOCK)
-        head = tables.append(block)
-        if tables.has_new_name or self._log.has_new_names:
-            self._log.sync_names()
-            tables.has_new_name = False
-        self._commit(head, running.begin)
-        tables.accept(head, is_full)
-        extents.name_until(count, start)
-        self._sessions.save(running.marks)
-        serials = {mark.name: mark.serial for mark in running.marks}
-        self.newest = running.point = CheckpointPoint(block.version, serials, running.kind)
-
-    def _enter_rest(self, running: _Running) -> None:
-        """PERSIST acknowledged; nothing is left to do."""
-
-    def _commit(self, head: Pointer, begin: int) -> None:
-        self._root = self._root._replace(head=head, begin=begin)
-        self._roots.commit(self._root)
-
-
-_ENTER: Final = {
-    Phase.PREPARE: Checkpointer._enter_prepare,
-    Phase.WAIT_PENDING: Checkpointer._enter_wait_pending,
-    Phase.IN_PROGRESS: Checkpointer._enter_in_progress,
-    Phase.WAIT_FLUSH: Checkpointer._enter_wait_flush,
-    Phase.PERSIST: Checkpointer._enter_persist,
-    Phase.REST: Checkpointer._enter_rest,
-}
-
 
 class CheckpointTicket:
     """A checkpoint that was started; step it, or drive it to its end."""
 
-    def __init__(self, checkpointer: Checkpointer, running: _Running) -> None:
+    def __init__(self, checkpointer: Checkpointer, running: Running) -> None:
         self._checkpointer = checkpointer
         self._running = running
 

@@ -18,47 +18,25 @@ Source: recovery of FASTER and CPR; void ranges take the place of its undo by wr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ..device import Device
+from ..device import Device, Disk
 from ..errors import CorruptionError, MissingStoreError, NotAStoreError, SettingsError
 from ..kernels import words as w
-from ..log.hybridlog import SEGMENT_PREFIX, HybridLog, segment_name
+from ..log import HybridLog
 from ..log.index import HashIndex
-from ..metadata.extents import ExtentTable
+from ..metadata.extents import ExtentTable, segment_name, segment_number
 from ..metadata.layout import ROOT_BYTES, Block, Extent, Pointer, Root, Version, VoidRange
 from ..metadata.roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
 from ..metadata.tables import NO_BLOCK, TABLE_FILE, Tables, check_extents, check_order
 from ..poison import Poison
 from ..runtime import Runtime
 from ..sessions.registry import SessionRegistry
-from ..settings import Settings, plan_memory
-from ..shared.epoch import Epochs
+from ..settings import BUCKET_BYTES, Budget, Settings, plan_memory
 from ..shared.modes import Mode
-from ..shared.phases import System
+from ..shared.shared import Shared
 from ..shared.spaces import Spaces
+from .parts import Parts
 
-__all__ = ["SEGMENT_PREFIX", "Recovered", "check_extents", "check_order", "recover"]
-
-
-@dataclass(slots=True)
-class Recovered:
-    """The parts of an open store, and what was found on the way."""
-
-    root: Root
-    settings: Settings
-    block: Block | None
-    voids: list[VoidRange]
-    log: HybridLog
-    index: HashIndex
-    system: System
-    sessions: SessionRegistry
-    tables: Tables
-    roots: Roots
-    poison: Poison
-    epochs: Epochs
-    mode: Mode
-    findings: list[Finding]
+__all__ = ["check_extents", "check_order", "recover"]
 
 
 def recover(
@@ -71,79 +49,60 @@ def recover(
     settings: Settings | None,
     version: Version | None = None,
     mode: Mode,
-) -> Recovered:
-    """Open what is on the device, creating a store on an empty one if `create`.
-
-    `version` opens an older checkpoint and needs `read_only`. Raises MissingStoreError,
+) -> Parts:
+    """Open what is on the device; with `create`, make a store where none is. Raises MissingStoreError,
     NotAStoreError, SettingsError, CorruptionError, UnsupportedVersionError, PoisonedError, OSError.
     """
-    poison = Poison()
+    disk = Disk(device, Poison(), runtime)
     names = device.list()
     findings: list[Finding] = []
     reading = read_roots(device, names, findings)
-    segments = {name for name in names if name.startswith(SEGMENT_PREFIX)}
+    segments = {name for name in names if segment_number(name) is not None}
     if reading.newest is None:
         _refuse_to_create(names, segments, reading, create=create and not read_only)
-        _refuse_other_files(device, names)
+        _refuse_longer_roots(device, names)
         persisted = (settings or Settings()).persisted()
         root = Root(runtime.entropy(16), 0, 0, persisted, Pointer(0, 0, 0))
     else:
         root = reading.newest
     chosen = _agree(root, settings)
-    budget = plan_memory(chosen, memory, root.index_buckets)  # Refuses before anything is written.
+    budget = plan_memory(chosen, memory, root.index_buckets)
+    life = root.life if read_only else root.life + 1
+    tables = Tables(device, disk.poison, root.store_id, chosen.write_unit, root.head)
+    block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+    voids = _voids(block)
+    spaces = _allocate(chosen, budget, voids)
+    # What refuses has refused: from here on something may be written.
     if not (read_only or segments) and root.head == NO_BLOCK:
         # Also after a creation that was cut short: of a root that reads well a failed sync may have left
         # nothing on the disk, and a segment without a root is no store.
-        reading = _format(device, runtime, poison, reading, root)
+        reading = _format(disk, reading, root)
         names = device.list()
-    life = root.life if read_only else root.life + 1
-    tables = Tables(device, poison, root.store_id, chosen.write_unit, root.head)
-    block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
-    voids = _voids(block)
-    spaces = Spaces(chosen, budget, voids)
-    spaces.on_break = lambda: poison.set("a batch of interpreted kernels was interrupted")
-    epochs = Epochs(spaces, mode, runtime)
-    table = ExtentTable(extents)
-    log = HybridLog(device, runtime, poison, chosen, spaces, mode, epochs, root.store_id, life, table)
-    index = HashIndex(spaces, runtime)
+    spaces.on_break = lambda: disk.poison.set("a batch of interpreted kernels was interrupted")
+    shared = Shared.over(spaces, mode, disk.runtime, block.version.counter + 1 if block else 1)
+    log = HybridLog.over(disk, shared, chosen, root.store_id, life, ExtentTable(extents))
+    index = HashIndex(spaces, disk.runtime)
     _load_log(log, index, mode, block, extents, findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
-    log.adopt(
-        begin,
-        max(begin, _head(log, final)),
-        final,
-        segments,
-    )
-    system = System(spaces.control, block.version.counter + 1 if block else 1)
-    marks = block.sessions if block else ()
-    sessions = SessionRegistry(system, spaces, mode, epochs, runtime, life, marks)
-    roots = Roots(device, runtime, poison, reading.sequences)
+    log.ring.adopt(begin, max(begin, _head(log, final)), final)
+    log.segments.adopt(segments)
+    sessions = SessionRegistry(shared, disk.runtime, life, block.sessions if block else ())
+    roots = Roots(device, disk.runtime, disk.poison, reading.sequences)
     root = root._replace(life=life, index_buckets=budget.index_buckets)
+    parts = Parts(root, chosen, block, voids, disk, shared, log, index, sessions, tables, roots, findings)
     if not read_only:
-        _take_over(device, poison, log, roots, root, names, segments)
-    return Recovered(
-        root,
-        chosen,
-        block,
-        voids,
-        log,
-        index,
-        system,
-        sessions,
-        tables,
-        roots,
-        poison,
-        epochs,
-        mode,
-        findings,
-    )
+        _take_over(parts, names, segments)
+    return parts
 
 
 # -- nothing there yet -----------------------------------------------------------------------------
 
 
 def _refuse_to_create(names: list[str], segments: set[str], reading: RootReading, *, create: bool) -> None:
-    """Raise unless the device is empty, or holds a creation that a power cut interrupted."""
+    """Raise unless no file here is the store's, or they are those of a creation that was interrupted.
+
+    Roots, tables and segments are the store's, by their whole names; others are nobody's business.
+    """
     if segments or TABLE_FILE in names:
         complaint = "; ".join(f"{file}: {why}" for file, why in reading.complaints.items())
         raise CorruptionError(
@@ -152,31 +111,48 @@ def _refuse_to_create(names: list[str], segments: set[str], reading: RootReading
             f"no valid root ({complaint})",
             "one, for there are segments or tables",
         )
+    if create:
+        return
     if names and not any(name in ROOT_FILES for name in names):
-        raise NotAStoreError(f"no store here: found {names[:3]}, expected {ROOT_FILES[0]}")
-    if not create:
-        what = "a creation that was cut short" if names else "an empty folder"
-        raise MissingStoreError(f"no store here: found {what}; open it with create=True to make one")
+        raise NotAStoreError(
+            f"no store here: found {names[:3]}, expected {ROOT_FILES[0]}; create=True makes one beside them"
+        )
+    what = "a creation that was cut short" if names else "an empty folder"
+    raise MissingStoreError(f"no store here: found {what}; open it with create=True to make one")
 
 
-def _refuse_other_files(device: Device, names: list[str]) -> None:
-    """Refuse files other than roots: an interrupted creation leaves roots and nothing else."""
-    strangers = [name for name in names if name not in ROOT_FILES or device.size(name) > ROOT_BYTES]
-    if strangers:
-        raise NotAStoreError(f"no store here: found {strangers[:3]}, expected an empty folder")
+def _refuse_longer_roots(device: Device, names: list[str]) -> None:
+    """An interrupted creation leaves roots of one record at most; what is longer is somebody's."""
+    longer = [name for name in ROOT_FILES if name in names and device.size(name) > ROOT_BYTES]
+    if longer:
+        raise NotAStoreError(
+            f"no store here: found {longer}, longer than a root: expected no file of that name"
+        )
 
 
-def _format(
-    device: Device, runtime: Runtime, poison: Poison, reading: RootReading, root: Root
-) -> RootReading:
+def _allocate(settings: Settings, budget: Budget, voids: list[VoidRange]) -> Spaces:
+    """The store's memory. Raises SettingsError where the system does not give as much."""
+    try:
+        return Spaces(settings, budget, voids)
+    except (MemoryError, OSError, OverflowError, ValueError) as error:
+        ring = budget.ring_pages * settings.page_bytes
+        index = (budget.index_buckets + budget.overflow_buckets) * BUCKET_BYTES
+        raise SettingsError(
+            f"{ring} bytes of log and {index} of index: the system does not give as much ({error}); "
+            "expected less memory, or settings with fewer ring_pages and index_buckets"
+        ) from None
+
+
+def _format(disk: Disk, reading: RootReading, root: Root) -> RootReading:
     """Write the roots of a new store; its first segment follows when it is opened."""
+    device, poison = disk.device, disk.poison
     for file in reading.missing:
         device.create(file)
     try:
         device.sync_names()
     except OSError as error:
         raise poison.failed("syncing the names", error) from error
-    roots = Roots(device, runtime, poison, reading.sequences)
+    roots = Roots(device, disk.runtime, poison, reading.sequences)
     roots.commit(root)
     roots.settle()
     return read_roots(device, device.list(), [])
@@ -278,7 +254,7 @@ def _verified(log: HybridLog, extent: Extent, findings: list[Finding]) -> bytes:
     segment, offset = divmod(extent.start, log.settings.segment_bytes)
     file = segment_name(segment)
     try:
-        data = log.load_extent(extent)
+        data = log.cold.load_extent(extent)
     except CorruptionError:
         findings.append(Finding(file, offset, extent.length, "rejected"))
         raise
@@ -314,27 +290,16 @@ def _head(log: HybridLog, tail: int) -> int:
 # -- taking the store over -------------------------------------------------------------------------
 
 
-def _take_over(
-    device: Device,
-    poison: Poison,
-    log: HybridLog,
-    roots: Roots,
-    root: Root,
-    names: list[str],
-    segments: set[str],
-) -> None:
+def _take_over(parts: Parts, names: list[str], segments: set[str]) -> None:
     """Begin a new life: all roots are rewritten, even where they read equal, and so are the names.
 
     A page cache can look equal to a disk that is not.
     """
+    device = parts.disk.device
     for file in ROOT_FILES:
         if file not in names:
             device.create(file)
-    if not segments and root.head == NO_BLOCK:
-        log.create_segment(0)
-    try:
-        device.sync_names()
-    except OSError as error:
-        raise poison.failed("syncing the names", error) from error
-    log.has_new_names = False
-    roots.take_over(root)
+    if not segments and parts.root.head == NO_BLOCK:
+        parts.log.segments.create(0)
+    parts.log.segments.sync_names()
+    parts.roots.take_over(parts.root)

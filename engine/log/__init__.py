@@ -1,1 +1,54 @@
-"""The hybrid log between memory and device, and the hash index over it."""
+"""The log: pages in memory and their boundaries (`ring`), files (`segments`), records below head (`cold`).
+
+    a batch that finds no room  ->  ring.open_page  ->  segments.write
+    a batch that leaves memory  ->  cold.find       ->  segments.read
+    a checkpoint                ->  ring.fold_over, ring.flush  ->  segments.sync
+
+The hash `index` over it has the chains' heads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..device import Disk
+from ..kernels import words as w
+from ..metadata.extents import ExtentTable
+from ..settings import Settings
+from ..shared.pins import Pins
+from ..shared.shared import Shared
+from ..shared.spaces import Spaces
+from .cold import ColdLog
+from .ring import Ring
+from .segments import Segments
+
+__all__ = ["HybridLog"]
+
+
+@dataclass(frozen=True, slots=True)
+class HybridLog:
+    """The parts of one store's log."""
+
+    settings: Settings
+    spaces: Spaces
+    extents: ExtentTable
+    pins: Pins
+    segments: Segments
+    cold: ColdLog
+    ring: Ring
+
+    @classmethod
+    def over(
+        cls, disk: Disk, shared: Shared, settings: Settings, store_id: bytes, life: int, extents: ExtentTable
+    ) -> HybridLog:
+        """The log in these spaces, whose flushed part these extents are."""
+        pins = Pins(shared.spaces.control)
+        segments = Segments(disk, settings, store_id, life, extents, pins)
+        cold = ColdLog(segments, shared.spaces.control, pins)
+        ring = Ring(settings, shared, segments, disk.runtime)
+        return cls(settings, shared.spaces, extents, pins, segments, cold, ring)
+
+    @property
+    def record_bytes_max(self) -> int:
+        """The longest record: a page less the part of page 0 that is no address."""
+        return self.settings.page_bytes - w.FIRST_ADDRESS

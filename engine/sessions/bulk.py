@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import DeviceError, EngineError, OperationError
 from ..kernels import words as w
 from ..shared.modes import Mode
-from .arrays import made_by, rows_of, same_width, sequence_of
+from .arrays import dtype_of, made_by, rows_of, same_width, sequence_of
 from .driver import Driver
 from .single import check_sizes, too_long
-from .staging import COUNTERS, Stage
+from .staging import COUNTERS, Rooms, Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,9 +96,7 @@ class Bulk:
                 keys = [row.tobytes() for row in rows_of(keys, "keys")]
             with self._pins.hold() as begin:
                 return self._read_sequences(sequence_of(keys, "keys"), begin)
-        kind = made_by(np.dtype, dtype, "dtype")
-        if kind.hasobject or kind.subdtype or not kind.itemsize:
-            raise OperationError(f"dtype {kind}: expected one of a fixed width")
+        kind = dtype_of(dtype, self._driver.log.record_bytes_max)
         rows = (
             rows_of(keys, "keys") if isinstance(keys, np.ndarray) else same_width(sequence_of(keys, "keys"))
         )
@@ -111,7 +109,7 @@ class Bulk:
     def _run_arrays(self, kind: int, keys: Array, values: Array) -> None:
         """Run the operations on rows of bytes, shape (n, width) each."""
         key_bytes, value_bytes = keys.shape[1], values.shape[1]
-        check_sizes(self._driver, bytes(key_bytes), bytes(value_bytes))
+        check_sizes(self._driver, key_bytes, value_bytes)
         start = 0
         while start < len(keys):
             stage = self._arrange(key_bytes, value_bytes)
@@ -132,7 +130,7 @@ class Bulk:
         import numpy as np
 
         key_bytes, width = keys.shape[1], kind.itemsize
-        check_sizes(self._driver, bytes(key_bytes), b"")
+        check_sizes(self._driver, key_bytes, 0)
         stage = self._arrange(key_bytes, width)
         to_keys, from_values = _into(stage, stage.keys, key_bytes), _into(stage, stage.values, width)
         told = np.frombuffer(stage.batch, np.uint64)[stage.results : stage.results + w.BATCH_MAX]
@@ -174,7 +172,7 @@ class Bulk:
 
     def _run_sequences(self, kind: int, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         for key, value in zip(keys, values, strict=True):
-            check_sizes(self._driver, key, value)
+            check_sizes(self._driver, len(key), len(value))
         start = 0
         while start < len(keys):
             stage, count = self._lay_table(keys, values, start)
@@ -207,7 +205,7 @@ class Bulk:
 
     def _read_sequences(self, keys: Sequence[bytes], begin: int) -> list[bytes | None]:
         for key in keys:
-            check_sizes(self._driver, key, b"")
+            check_sizes(self._driver, len(key), 0)
         values: list[bytes | None] = []
         room = _STAGE_WORDS // 2
         while len(values) < len(keys):
@@ -255,7 +253,7 @@ class Bulk:
         if old is not None and (old.key_words, old.value_words, old.expected_words) == shape:
             return old
         log = self._driver.log
-        stage = Stage(log.spaces, self._mode, self._driver.state.row, w.BATCH_MAX, *shape)
+        stage = Stage(log.spaces, self._mode, self._driver.state.row, Rooms(w.BATCH_MAX, *shape))
         stage.batch[w.B_RECORD_WORDS] = log.record_bytes_max // w.WORD_BYTES
         if old is not None:
             stage.keep(old, COUNTERS)
@@ -303,7 +301,7 @@ class Bulk:
         answers: list[bytes | None] = [None] * len(asked)
         try:
             for number in order:
-                record = self._driver.log.follow(*asked[number], begin)
+                record = self._driver.log.cold.follow(*asked[number], begin)
                 if record is not None and not record.link & w.TOMBSTONE:
                     answers[number] = record.value
         except OSError as error:

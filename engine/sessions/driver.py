@@ -22,7 +22,8 @@ from typing import Final
 from ..errors import ClosedError, DeviceError, SessionError
 from ..kernels import words as w
 from ..kernels.atomics import load, store
-from ..log.hybridlog import ColdRecord, HybridLog
+from ..log import HybridLog
+from ..log.cold import ColdRecord
 from ..log.index import HashIndex
 from ..runtime import Runtime
 from ..shared.epoch import Epochs
@@ -75,7 +76,7 @@ class Driver:
             raise ClosedError(f"session {self.state.name!r} was closed while an operation was under way")
         if why == w.PAGE_FULL:
             value_bytes = 0 if batch[w.OP_KIND] == w.DELETE else batch[w.OP_VALUE_BYTES]
-            self.log.open_page(record_bytes(batch[w.OP_KEY_BYTES], value_bytes))
+            self.log.ring.open_page(record_bytes(batch[w.OP_KEY_BYTES], value_bytes))
         elif why == w.ON_DEVICE:
             self.ask(stage, expected)
         elif why == w.OVERFLOW:
@@ -100,7 +101,7 @@ class Driver:
         batch = stage.batch
         address = batch[w.OP_ADDRESS]
         self.device_reads += 1
-        self.tell(stage, address, self.log.find_cold(address, stage.key()), expected)
+        self.tell(stage, address, self.log.cold.find(address, stage.key()), expected)
 
     def tell(self, stage: Stage, address: int, record: ColdRecord | None, expected: bytes | None) -> None:
         """Put the device's answer for `address` where the kernel looks for it."""

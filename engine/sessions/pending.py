@@ -22,7 +22,7 @@ from typing import NamedTuple
 from .. import runtime as rt
 from ..errors import DeviceError, OperationError
 from ..kernels import words as w
-from ..log.hybridlog import ColdRecord
+from ..log.cold import ColdRecord
 from .driver import Driver
 from .single import Change, Single
 
@@ -112,16 +112,18 @@ class PendingQueue:
 
         def ask() -> ColdRecord | None:
             with held:
-                return log.follow(address, key, begin)
+                return log.cold.follow(address, key, begin)
 
         answer = self._driver.runtime.submit(ask)
         self._waiting.append(_Waiting(Ticket(), answer, key, address, serial, function))
         return self._waiting[-1].ticket
 
-    def complete(self, wait: bool, deadline: float | None) -> bool:
+    def complete(self, wait: bool, timeout: float | None) -> bool:
         """Complete what the device has answered, with `wait` all of it; whether nothing is left."""
         if wait:
-            self._driver.runtime.wait([each.answer for each in self._waiting], deadline)
+            runtime = self._driver.runtime
+            deadline = None if timeout is None else runtime.now() + timeout
+            runtime.wait([each.answer for each in self._waiting], deadline)
         try:
             for each in self._waiting:
                 if each.answer.done():

@@ -34,7 +34,8 @@ from ..errors import DeviceError, InvariantError, OperationError
 from ..kernels import words as w
 from ..kernels.atomics import copy, is_watched, load, store
 from ..kernels.probe import is_void
-from ..log.hybridlog import ColdRecord, HybridLog
+from ..log import HybridLog
+from ..log.cold import ColdRecord
 from ..log.index import HashIndex
 from ..runtime import Runtime
 from ..shared.epoch import Epochs
@@ -133,9 +134,9 @@ class Reader:
 
     def _on_device(self, address: int) -> ColdRecord:
         # The sizes word alone first: behind padding of one word the device may hold nothing.
-        if self.log.load(address + w.SIZES * w.WORD_BYTES, w.WORD_BYTES) == NO_SIZES:
+        if self.log.cold.load(address + w.SIZES * w.WORD_BYTES, w.WORD_BYTES) == NO_SIZES:
             return PADDING
-        return self.log.load_record(address)
+        return self.log.cold.load_record(address)
 
 
 class SharedReader(Reader):

@@ -28,10 +28,8 @@ from ..kernels import words as w
 from ..kernels.atomics import load, store
 from ..metadata.layout import NAME_BYTES_MAX, SessionMark
 from ..runtime import Runtime
-from ..shared.epoch import Epochs
-from ..shared.modes import Mode
-from ..shared.phases import System
-from ..shared.spaces import SESSIONS_MAX, Spaces
+from ..shared.shared import Shared
+from ..shared.spaces import SESSIONS_MAX
 
 __all__ = ["SessionRegistry", "SessionState"]
 
@@ -73,18 +71,16 @@ class SessionRegistry:
 
     def __init__(
         self,
-        system: System,
-        spaces: Spaces,
-        mode: Mode,
-        epochs: Epochs,
+        shared: Shared,
         runtime: Runtime,
         life: int,
         marks: Iterable[SessionMark] = (),
     ) -> None:
+        system = shared.system
         self._system = system
-        self._spaces = spaces
-        self._mode = mode
-        self._epochs = epochs
+        self._spaces = shared.spaces
+        self._mode = shared.mode
+        self._epochs = shared.epochs
         self._lock = runtime.lock()
         self._free: list[int] = []
         self._next_number = life << LIFE_SHIFT | 1
@@ -117,7 +113,7 @@ class SessionRegistry:
             return state
 
     def _find(self, name: str) -> SessionState:
-        state = self._states.get(name)
+        state = self._states.get(name) if type(name) is str else None
         if state is None:
             raise UnknownSessionError(f"no session {name!r} here: expected one of {sorted(self._states)}")
         if state.is_live:

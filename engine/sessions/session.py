@@ -13,17 +13,19 @@ once, from another thread or from inside the function of an `rmw`, is a SessionE
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from ..errors import ClosedError, ReadOnlyError, SessionError
+from ..arguments import Data, check_flag, seconds_of
+from ..errors import ClosedError, EngineError, ReadOnlyError, SessionError
 from ..kernels import words as w
 from ..poison import Poison
 from ..shared.modes import Mode
 from .bulk import Bulk, Keys, Values
 from .driver import Driver
 from .pending import PendingQueue, Ticket
-from .single import Change, Single, check_function, check_sizes
+from .single import Change, Single, check_function, taken
 
 __all__ = ["Session"]
 
@@ -31,7 +33,8 @@ __all__ = ["Session"]
 class Session:
     """Operations under one name; made by `FasterKv.session` and `resume_session`.
 
-    Keys are 1 to 131,071 bytes, key plus value at most a page less 80 bytes. Every method raises
+    Keys are 1 to 131,071 bytes, key plus value at most a page less 80 bytes, as `bytes` or a subclass,
+    `bytearray` or `memoryview`; what is read is `bytes`. Every method raises
     OperationError (bad argument: no serial taken), SessionError, ClosedError, PoisonedError,
     DeviceError (the device failed; the operation did not happen), CorruptionError (a cold record is damaged)
     and IndexFullError (nothing happened). O(1) expected, and a device read for each of its chain below head.
@@ -59,7 +62,7 @@ class Session:
 
     # -- one at a time -----------------------------------------------------------------------------
 
-    def read(self, key: bytes) -> bytes | None:
+    def read(self, key: Data) -> bytes | None:
         """The key's value, None if it has none."""
         one = self._one
         if (
@@ -68,7 +71,7 @@ class Session:
             or type(key) is not bytes
             or not 0 < len(key) <= one.key_bytes
         ):
-            self._enter(key, b"", is_read=True)
+            key, _ = self._enter(key, b"", is_read=True)
         self._is_busy = True
         try:
             found = one.read_key(w.READ, key)
@@ -78,10 +81,10 @@ class Session:
         finally:
             self._is_busy = False
 
-    def upsert(self, key: bytes, value: bytes) -> None:
+    def upsert(self, key: Data, value: Data) -> None:
         """Set the key's value, whatever it was."""
         one = self._one
-        self._begin(key, value)
+        key, value = self._begin(key, value)
         self._is_busy = True
         try:
             if why := one.run_pair(w.UPSERT, key, value):
@@ -89,25 +92,25 @@ class Session:
         finally:
             self._is_busy = False
 
-    def insert(self, key: bytes, value: bytes) -> bool:
+    def insert(self, key: Data, value: Data) -> bool:
         """Set the key's value if it has none; whether it had none."""
-        self._begin(key, value)
+        key, value = self._begin(key, value)
         self._is_busy = True
         try:
             return self._one.finish(self._one.run_pair(w.INSERT, key, value)) == w.ABSENT
         finally:
             self._is_busy = False
 
-    def delete(self, key: bytes) -> bool:
+    def delete(self, key: Data) -> bool:
         """Take the key's value away; whether it had one."""
-        self._begin(key, b"")
+        key, _ = self._begin(key, b"")
         self._is_busy = True
         try:
             return self._one.finish(self._one.run_key(w.DELETE, key)) == w.FOUND
         finally:
             self._is_busy = False
 
-    def rmw(self, key: bytes, function: Change) -> bytes | None:
+    def rmw(self, key: Data, function: Change) -> bytes | None:
         """Replace the value by `function(value or None)`; None leaves it. Returns what it returned.
 
         `function` is called with nothing held, again if another session changed the key in
@@ -124,7 +127,7 @@ class Session:
             or not callable(function)
         ):
             check_function(function)
-            self._enter(key, b"", is_read=False)
+            key, _ = self._enter(key, b"", is_read=False)
         self._is_busy = True
         try:
             found = one.read_key(w.PEEK, key)
@@ -152,18 +155,14 @@ class Session:
         """Set many values, in order. O(n); one kernel call a thousand operations.
 
         keys     uint64 array of shape (n,), which are 8-byte little-endian keys; array of n fixed-width
-                 items (any dtype of at least a byte); or a sequence of n bytes
+                 items (any dtype of at least a byte but text, and `S` only where each item fills its width);
+                 or a sequence of n keys
         values   likewise; not an array where the keys are none
 
-        Raises as one operation does; the error carries `.done`: so many operations are done, the others
-        were never issued.
+        Raises as one operation does; the error carries `.done`: so many operations are done, 0 where it was
+        refused, the others were never issued.
         """
-        self._admit(is_read=False)
-        self._is_busy = True
-        try:
-            self._many().write(w.UPSERT, keys, values)
-        finally:
-            self._is_busy = False
+        self._run_many(lambda bulk: bulk.write(w.UPSERT, keys, values), is_read=False)
 
     def append_many(self, keys: Keys, values: Values) -> None:
         """Put each value behind the one that its key has, in order; a key without one gets it alone.
@@ -173,12 +172,7 @@ class Session:
         Whole, or not at all, beside whatever other sessions do with the key. Where key and value would be
         longer than they may be it is an OperationError. Errors carry `.done`.
         """
-        self._admit(is_read=False)
-        self._is_busy = True
-        try:
-            self._many().write(w.APPEND, keys, values)
-        finally:
-            self._is_busy = False
+        self._run_many(lambda bulk: bulk.write(w.APPEND, keys, values), is_read=False)
 
     def add_many(self, keys: Keys, deltas: Any) -> None:
         """Add to many 64-bit counters, in order, modulo 2**64; an absent one is 0.
@@ -188,12 +182,7 @@ class Session:
 
         A value that is not 8 bytes is an OperationError. Errors carry `.done`.
         """
-        self._admit(is_read=False)
-        self._is_busy = True
-        try:
-            self._many().add(keys, deltas)
-        finally:
-            self._is_busy = False
+        self._run_many(lambda bulk: bulk.add(keys, deltas), is_read=False)
 
     def read_many(self, keys: Keys, dtype: Any = None) -> Any:
         """Many values: an array of `dtype` and whether each was found, as bool array, both of shape (n,);
@@ -202,26 +191,31 @@ class Session:
         Reads below head go to the device together. A value whose length is not that of `dtype` is an
         OperationError. Errors carry `.done`.
         """
-        self._admit(is_read=True)
-        self._is_busy = True
-        try:
-            return self._many().read(keys, dtype)
-        finally:
-            self._is_busy = False
+        return self._run_many(lambda bulk: bulk.read(keys, dtype), is_read=True)
 
-    def _many(self) -> Bulk:
-        if self._bulk is None:
-            self._bulk = Bulk(self._driver, self._mode)
-        return self._bulk
+    def _run_many(self, run: Callable[[Bulk], Any], *, is_read: bool) -> Any:
+        """A batch; what refuses it before it has begun says that nothing of it is done."""
+        try:
+            self._admit(is_read=is_read)
+            self._is_busy = True
+            try:
+                if self._bulk is None:
+                    self._bulk = Bulk(self._driver, self._mode)
+                return run(self._bulk)
+            finally:
+                self._is_busy = False
+        except EngineError as error:
+            error.done = error.done or 0
+            raise
 
     # -- begun now, completed later ----------------------------------------------------------------
 
-    def start_read(self, key: bytes) -> Ticket:
+    def start_read(self, key: Data) -> Ticket:
         """Begin a read; its ticket is done at once unless the device must be asked.
 
         Then it ends with `complete_pending`, and finds the value as of now.
         """
-        self._enter(key, b"", is_read=True)
+        key, _ = self._enter(key, b"", is_read=True)
         one = self._one
         self._is_busy = True
         try:
@@ -233,14 +227,14 @@ class Session:
         finally:
             self._is_busy = False
 
-    def start_rmw(self, key: bytes, function: Change) -> Ticket:
+    def start_rmw(self, key: Data, function: Change) -> Ticket:
         """Begin an `rmw`; where the device must be asked, it takes effect with `complete_pending`.
 
         Operations issued meanwhile may take effect before it. While a checkpoint is running nothing is
         left pending: the call waits.
         """
         check_function(function)
-        self._enter(key, b"", is_read=False)
+        key, _ = self._enter(key, b"", is_read=False)
         one = self._one
         self._is_busy = True
         try:
@@ -256,16 +250,18 @@ class Session:
         finally:
             self._is_busy = False
 
-    def complete_pending(self, wait: bool = True, deadline: float | None = None) -> bool:
+    def complete_pending(self, wait: bool = True, *, timeout: float | None = None) -> bool:
         """Complete what was started and the device has answered, with `wait` all of it.
 
-        deadline   seconds on the Runtime's clock
+        timeout   seconds to wait at most; None: until the device has answered
         Returns whether nothing is left. What an operation raised is raised by its ticket's `result`.
         """
+        check_flag("wait", wait)
+        seconds = seconds_of(timeout)
         self._admit(is_read=True)
         self._is_busy = True
         try:
-            return self._pending.complete(wait, deadline)
+            return self._pending.complete(wait, seconds)
         finally:
             self._is_busy = False
 
@@ -326,16 +322,17 @@ class Session:
         if self._is_busy:
             raise SessionError(f"session {self.name!r} is in use: one thread, one operation at a time")
 
-    def _enter(self, key: bytes, value: bytes, *, is_read: bool) -> None:
-        """Validate all there is to validate, and make room."""
+    def _enter(self, key: Data, value: Data, *, is_read: bool) -> tuple[bytes, bytes]:
+        """Validate all there is to validate, and make room; key and value as bytes."""
         if self._is_closed:
             self._admit(is_read=is_read)
-        check_sizes(self._driver, key, value)
+        pair = taken(self._driver, key, value)
         self._admit(is_read=is_read)
-        self._one.make_room(len(key), len(value))
+        self._one.make_room(len(pair[0]), len(pair[1]))
+        return pair
 
-    def _begin(self, key: bytes, value: bytes) -> None:
-        """Validate a write and make room; an argument that is in order passes by one condition."""
+    def _begin(self, key: Data, value: Data) -> tuple[bytes, bytes]:
+        """`_enter` for a write; what is in order is seen at a glance."""
         one = self._one
         if (
             self._is_busy
@@ -346,4 +343,5 @@ class Session:
             or not 0 < len(key) <= one.key_bytes
             or len(value) > one.value_bytes
         ):
-            self._enter(key, value, is_read=False)
+            return self._enter(key, value, is_read=False)
+        return key, value

@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from ..arguments import bytes_of
 from ..errors import OperationError, SessionError
 from ..kernels import words as w
 from ..shared.modes import Mode
 from ..shared.spaces import put_bytes
 from .driver import Driver, record_bytes
-from .staging import COUNTERS, Stage
+from .staging import COUNTERS, Rooms, Stage
 
-__all__ = ["Change", "Single", "check_function", "check_sizes", "too_long"]
+__all__ = ["Change", "Single", "check_function", "check_sizes", "taken", "too_long"]
 
 Change = Callable[[bytes | None], bytes | None]
 
@@ -38,7 +39,7 @@ class Single:
 
     def _lay_out(self, key_words: int, value_words: int, old: Stage | None) -> None:
         log = self.driver.log
-        stage = Stage(log.spaces, self._mode, self.driver.state.row, 1, key_words, value_words)
+        stage = Stage(log.spaces, self._mode, self.driver.state.row, Rooms(1, key_words, value_words))
         if old is not None:
             stage.keep(old, _KEPT)
             stage.batch[stage.keys : stage.values][: old.key_words] = old.batch[old.keys : old.values]
@@ -139,7 +140,7 @@ class Single:
         """`swap`, whose function has given `value`."""
         while value is not None:
             if type(value) is not bytes or len(value) > self.value_bytes:
-                check_sizes(self.driver, key, value)
+                _, value = taken(self.driver, key, value)
                 self.make_room(len(key), len(value))
             if is_cold:
                 self._tell_again(found)
@@ -189,15 +190,19 @@ def check_function(function: object) -> None:
         raise OperationError(f"expected a function, found {type(function).__name__}")
 
 
-def check_sizes(driver: Driver, key: bytes, value: bytes) -> None:
-    """Raises OperationError where these are no key and value of this store."""
-    for given in (key, value):
-        if type(given) is not bytes:
-            raise OperationError(f"expected bytes for key and value, found {type(given).__name__}")
-    if not 1 <= len(key) <= w.KEY_MASK:
-        raise OperationError(f"a key of {len(key)} bytes: expected 1 to {w.KEY_MASK}")
-    if record_bytes(len(key), len(value)) > driver.log.record_bytes_max:
-        raise too_long(driver, len(key), len(value))
+def taken(driver: Driver, key: object, value: object) -> tuple[bytes, bytes]:
+    """The key and the value as bytes. Raises OperationError where these are none of this store."""
+    pair = bytes_of(key), bytes_of(value)
+    check_sizes(driver, len(pair[0]), len(pair[1]))
+    return pair
+
+
+def check_sizes(driver: Driver, key_bytes: int, value_bytes: int) -> None:
+    """Raises OperationError where no key and value of this store have these sizes."""
+    if not 1 <= key_bytes <= w.KEY_MASK:
+        raise OperationError(f"a key of {key_bytes} bytes: expected 1 to {w.KEY_MASK}")
+    if record_bytes(key_bytes, value_bytes) > driver.log.record_bytes_max:
+        raise too_long(driver, key_bytes, value_bytes)
 
 
 def too_long(driver: Driver, key_bytes: int, value_bytes: int) -> OperationError:

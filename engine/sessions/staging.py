@@ -12,34 +12,43 @@ Threads: the session's own.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..kernels import words as w
 from ..shared.modes import Mode
 from ..shared.spaces import Spaces, put_bytes, words_of
 
-__all__ = ["COUNTERS", "Stage"]
+__all__ = ["COUNTERS", "Rooms", "Stage"]
 
 COUNTERS: Final = range(w.N_IN_PLACE, w.N_ABSENT + 1)
 
 
-class Stage:
-    """A batch of at most `count` operations, with so many words for all their keys and values.
+class Rooms(NamedTuple):
+    """The room of a stage, in words.
 
-    stride           words from one key, and from one value, to the next; a read has as much room
-    expected_words   room for what `expect` is given; None: for a value if there is one operation, else none
+    operations       at most
+    key_words        from one key to the next
+    value_words      from one value to the next; a read has as much room
+    expected_words   for what `expect` is given; None: for a value if there is one operation, else none
     """
+
+    operations: int
+    key_words: int
+    value_words: int
+    expected_words: int | None = None
+
+
+class Stage:
+    """A batch of at most `rooms.operations` operations."""
 
     def __init__(
         self,
         spaces: Spaces,
         mode: Mode,
         row: int,
-        count: int,
-        key_words: int,
-        value_words: int,
-        expected_words: int | None = None,
+        rooms: Rooms,
     ) -> None:
+        count, key_words, value_words, expected_words = rooms
         if expected_words is None:
             expected_words = value_words if count == 1 else 0
         self.count: Final = count

@@ -238,7 +238,7 @@ def choose_mode(runtime: Runtime, wanted: str | None = None) -> Mode:
     if wanted is None:
         # One task at a time is being watched: what is compiled announces nothing.
         wanted = (os.environ.get(VARIABLE) or "auto") if runtime.is_parallel else "interpreted"
-    if wanted not in MODES:
+    if type(wanted) is not str or wanted not in MODES:
         raise SettingsError(f"kernels {wanted!r}: expected one of {', '.join(MODES)}")
     if wanted == "interpreted" or (wanted == "auto" and not runtime.is_parallel):
         return Interpreted(runtime)

@@ -1,10 +1,10 @@
-"""Phases: the system state that sessions and the checkpoint share, and which phase follows which.
+"""Phases: the system state that sessions and the checkpoint share.
 
     REST(v) -> PREPARE(v) -> WAIT_PENDING(v) -> IN_PROGRESS(v+1) -> WAIT_FLUSH -> PERSIST -> REST(v+1)
 
 Invariants
   M1  the version grows by exactly one, on the edge into IN_PROGRESS and nowhere else
-  M2  phases follow NEXT; none is skipped
+  M2  phases follow the `next` of the checkpoint's kind; none is skipped
   M3  fuzzy_start is 0 in REST, and L_s, the tail at PREPARE, everywhere else
 
 WAIT_PENDING stands before the shift (in FASTER after it): so no operation of v is unfinished when
@@ -20,7 +20,7 @@ from typing import Final
 from ..kernels import words as w
 from ..kernels.atomics import Space, load, store
 
-__all__ = ["NEXT", "SHIFTED", "CheckpointKind", "Phase", "System"]
+__all__ = ["SHIFTED", "CheckpointKind", "Phase", "System"]
 
 
 class CheckpointKind(Enum):
@@ -39,17 +39,6 @@ class Phase(Enum):
     WAIT_FLUSH = 4
     PERSIST = 5
 
-
-NEXT: Final[dict[CheckpointKind, dict[Phase, Phase]]] = {
-    CheckpointKind.FOLD_OVER: {
-        Phase.REST: Phase.PREPARE,
-        Phase.PREPARE: Phase.WAIT_PENDING,
-        Phase.WAIT_PENDING: Phase.IN_PROGRESS,
-        Phase.IN_PROGRESS: Phase.WAIT_FLUSH,
-        Phase.WAIT_FLUSH: Phase.PERSIST,
-        Phase.PERSIST: Phase.REST,
-    },
-}
 
 _PHASES: Final = tuple(Phase)  # By number: a call of the class looks it up in Python.
 assert all(phase.value == number for number, phase in enumerate(_PHASES))

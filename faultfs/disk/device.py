@@ -206,9 +206,12 @@ class FaultDevice:
         Two events, for it is two moments: a WRITE that a crash may tear, then WRITE_THROUGH, when it is done.
         """
         count = self.write(name, offset, buffer)
+        self._end_write_through(name, offset, count)
+        return count
+
+    def _end_write_through(self, name: str, offset: int, count: int) -> None:
         with self._lock:
             self._event(EventKind.WRITE_THROUGH, name, self._inode(name), offset, b"", count)
-        return count
 
     # What only the bench asks for.
 

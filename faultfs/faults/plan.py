@@ -15,6 +15,9 @@
     STALE       read                   it returns what was there before the newest write
     DELAYED     any call               the device's hook is called with `amount`, then all is well
 
+A `write_through` is two calls: a write, then a datasync of what it wrote. What the other effects make of a
+whole file does not fit the second: ERROR, LYING and DELAYED strike it, the others pass by.
+
 A fault strikes the `number`-th call of its kind, counted from 0; a sticky one that and every later one. FULL
 counts bytes in the place of calls; a sticky one stays full, another bites once, and then there is room.
 

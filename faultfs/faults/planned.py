@@ -96,7 +96,20 @@ class PlannedDevice(FaultDevice):
         with self._turn:
             self._sync(EventKind.SYNC_NAMES, "", lambda: FaultDevice.sync_names(self))
 
-    def _sync(self, call: EventKind, name: str, effect: Callable[[], None]) -> None:
+    def write_through(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
+        with self._turn:  # One call: nothing comes between its write and its sync.
+            return super().write_through(name, offset, buffer)
+
+    def _end_write_through(self, name: str, offset: int, count: int) -> None:
+        self._sync(
+            EventKind.DATASYNC,
+            name,
+            lambda: FaultDevice._end_write_through(self, name, offset, count),
+            is_whole=False,
+        )
+
+    def _sync(self, call: EventKind, name: str, effect: Callable[[], None], *, is_whole: bool = True) -> None:
+        """`is_whole`: of all that is dirty in the file, not of some bytes."""
         if not self._is_ready(name):
             effect()
             return
@@ -104,6 +117,8 @@ class PlannedDevice(FaultDevice):
         fault = self._strike(call)
         if late is not None:
             self._fail_sync(Fault(Effect.KEPT, call), name, is_late=True)
+        if fault is not None and fault.effect in _AFTERMATHS and not is_whole:
+            fault = None
         if fault is None or fault.effect in (Effect.ERROR, Effect.ROT, Effect.DELAYED):
             self._carry_out(fault, name, effect)
         elif fault.effect is Effect.LYING:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import powercut.engine.device
+import powercut.engine.device.file
 from powercut.engine.device import FileDevice
 
 SYNCS = ("fsync", "fdatasync")
@@ -49,7 +49,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     if not Path("/proc/self/fd").is_dir():
         pytest.skip("descriptors have no readable paths on this system")
     made = Recorder()
-    monkeypatch.setattr(powercut.engine.device, "os", made)
+    monkeypatch.setattr(powercut.engine.device.file, "os", made)
     return made
 
 

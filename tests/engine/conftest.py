@@ -1,15 +1,19 @@
 """Shared set-up of the engine's tests: smallest geometries, stores in memory, devices that fail on demand."""
 
 import errno
+import inspect
 from collections.abc import Callable, Iterator
+from enum import Enum
 from itertools import count
 
 import pytest
 
-from powercut.engine import Device, FasterKv, MemoryDevice, Settings
-from powercut.engine.checkpoint.recovery import Recovered
+import powercut.engine
+from powercut.engine import Device, EngineError, FasterKv, MemoryDevice, Settings
+from powercut.engine.checkpoint.parts import Parts
 from powercut.engine.compiler.compilation import available
 from powercut.engine.device import Buffer
+from powercut.engine.inspection import inspect_store
 from powercut.engine.kernels.atomics import Space, set_turn
 from powercut.verifier.faster.stepped import SteppedRuntime
 
@@ -133,7 +137,7 @@ def stepped(device: MemoryDevice) -> Iterator[FasterKv]:
 
 
 @pytest.fixture
-def parts(stepped: FasterKv) -> Recovered:
+def parts(stepped: FasterKv) -> Parts:
     """The parts of a new store; interpreted kernels, one task."""
     return stepped._parts
 
@@ -188,3 +192,23 @@ def interrupt() -> Callable[[Callable[[], object], Callable[[], object], int], b
         return came
 
     return run
+
+
+def parameters(call: Callable[..., object]) -> set[str]:
+    return set(inspect.signature(call).parameters) - {"self"}
+
+
+@pytest.fixture
+def surface() -> dict[str, set[str]]:
+    """The parameters of every public call of the engine that has any: `Class`, `Class.method`, `function`."""
+    found = {"inspect_store": parameters(inspect_store)}
+    for name in powercut.engine.__all__:
+        kind = getattr(powercut.engine, name)
+        if issubclass(kind, EngineError | Enum | tuple) or getattr(kind, "_is_protocol", False):
+            continue  # Values, and what others implement.
+        for method in (each for each in vars(kind) if not each.startswith("_")):
+            call = getattr(kind, method)
+            if callable(call):
+                found[f"{name}.{method}"] = parameters(call)
+        found[name] = parameters(kind)
+    return {call: names for call, names in found.items() if names}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from powercut.engine import (
+    EngineError,
     FasterKv,
     OperationError,
 )
@@ -47,26 +48,30 @@ WRITES: dict[str, Call] = BLIND | {
 }
 OPERATIONS = READS | WRITES
 
+RELEASED = memoryview(b"k")
+RELEASED.release()
+
 NO_KEYS: dict[str, Any] = {
     "empty": b"",
     "too long for the sizes word": bytes(1 << 17),
     "too long for a page": bytes(1000),
     "str": "k",
-    "bytearray": bytearray(b"k"),
-    "memoryview": memoryview(b"k"),
-    "a subclass of bytes": np.bytes_(b"k"),
+    "an empty bytearray": bytearray(),
+    "a bytearray too long for a page": bytearray(1000),
+    "a memoryview that was released": RELEASED,
+    "numpy text": np.str_("k"),
     "None": None,
     "int": 5,
     "list": [b"k"],
 }
-NO_VALUES = {name: each for name, each in NO_KEYS.items() if name != "empty"}
+NO_VALUES = {name: each for name, each in NO_KEYS.items() if name not in ("empty", "an empty bytearray")}
 
 
-def refused(store: FasterKv, error: type[Exception], call: Callable[[Any], object]) -> None:
+def refused(store: FasterKv, error: type[EngineError], call: Callable[[Any], object]) -> EngineError:
     """`call` of a session is refused, and the session then does what it is asked to."""
     with store.session("s") as s:
         s.upsert(b"old", b"value")
-        with pytest.raises(error):
+        with pytest.raises(error) as caught:
             call(s)
         assert (s.serial, s.pending) == (1, 0)
         assert dict(store.items()) == {b"old": b"value"}
@@ -75,6 +80,7 @@ def refused(store: FasterKv, error: type[Exception], call: Callable[[Any], objec
         assert (s.read(b"a"), s.serial) == (bytes(8), 4)
         store.check()
     assert store.checkpoint().serials == {"s": 4}
+    return caught.value
 
 
 @pytest.mark.parametrize("what", list(OPERATIONS))
@@ -105,6 +111,7 @@ def test_a_function_whose_result_is_no_value_changes_nothing(store: FasterKv, va
 
 TWO = [b"a", b"b"]
 OBJECTS = np.array([b"a", b"b"], object)
+PADDED = np.array([b"a", b"bc"])
 BAD_MANY: dict[str, Callable[[Any], object]] = {
     "generator of keys": lambda s: s.upsert_many((key for key in TWO), TWO),
     "generator of values": lambda s: s.upsert_many(TWO, (key for key in TWO)),
@@ -147,14 +154,100 @@ BAD_MANY: dict[str, Callable[[Any], object]] = {
     "an object dtype": lambda s: s.read_many(TWO, object),
     "a dtype of no width": lambda s: s.read_many(TWO, "V0"),
     "no dtype": lambda s: s.read_many(TWO, 5),
-    "no function": lambda s: s.rmw(b"k", None),
-    "no function to start": lambda s: s.start_rmw(b"k", b"v"),
+    "bytes for many": lambda s: s.read_many(b"ab"),
+    "a bytearray for many": lambda s: s.read_many(bytearray(b"ab")),
+    "a memoryview for many": lambda s: s.upsert_many(memoryview(b"ab"), TWO),
+    "text keys": lambda s: s.read_many(np.array(["a", "b"])),
+    "text values": lambda s: s.upsert_many(u64(1, 2), np.array(["a", "b"])),
+    "padded keys": lambda s: s.upsert_many(PADDED, u64(1, 2)),
+    "padded keys to append to": lambda s: s.append_many(PADDED, u64(1, 2)),
+    "padded keys to add to": lambda s: s.add_many(PADDED, 1),
+    "padded keys to read": lambda s: s.read_many(PADDED),
+    "padded keys to read into an array": lambda s: s.read_many(PADDED, "<u8"),
+    "padded values": lambda s: s.upsert_many(u64(1, 2), PADDED),
+    "a NUL of its own at the end": lambda s: s.read_many(np.array([b"a\0", b"bc"], "S2")),
+    "an empty item": lambda s: s.read_many(np.array([b"", b"a"])),
+    "padded keys, every second one": lambda s: s.read_many(np.array([b"ab", b"a", b"cd", b"b"])[1::2]),
+    "padded bytes in rows": lambda s: s.read_many(np.array([[b"a", b""]], "S1")),
 }
 
 
 @pytest.mark.parametrize("what", list(BAD_MANY))
 def test_what_is_not_many_keys_values_or_deltas_is_refused(store: FasterKv, what: str) -> None:
-    refused(store, OperationError, BAD_MANY[what])
+    assert refused(store, OperationError, BAD_MANY[what]).done == 0
+
+
+@pytest.mark.parametrize("call", [lambda s: s.rmw(b"k", None), lambda s: s.start_rmw(b"k", b"v")])
+def test_what_is_no_function_is_refused(store: FasterKv, call: Callable[[Any], object]) -> None:
+    refused(store, OperationError, call)
+
+
+def test_a_padded_key_is_refused_in_words_that_say_what_to_do(store: FasterKv) -> None:
+    error = refused(store, OperationError, BAD_MANY["padded keys"])
+    assert "item 0 ends in a NUL" in str(error)
+    assert 'view("V2")' in str(error)
+
+
+# -- as good as bytes ------------------------------------------------------------------------------------
+
+BYTES: dict[str, Callable[[bytes], Any]] = {
+    "bytearray": bytearray,
+    "memoryview": memoryview,
+    "memoryview of a part": lambda data: memoryview(b"[" + data + b"]")[1:-1],
+    "memoryview backwards": lambda data: memoryview(data[::-1])[::-1],
+    "memoryview of words": lambda data: (
+        memoryview(data).cast("H") if len(data) % 2 == 0 else memoryview(data)
+    ),
+    "numpy": np.bytes_,
+    "a subclass": type("Odd", (bytes,), {"__bytes__": lambda self: b"?", "__len__": lambda self: 7}),
+}
+
+
+@pytest.mark.parametrize("make", list(BYTES))
+def test_what_is_as_good_as_bytes_is_these_bytes(either: FasterKv, make: str) -> None:
+    of = BYTES[make]
+    long, value = b"k\0" * 100, b"v\0" * 150  # Longer than a stage is at first.
+    with either.session("s") as s:
+        s.upsert(of(b"k\0"), of(b"v"))
+        assert s.insert(of(long), of(value)) is True
+        assert (s.read(of(b"k\0")), s.read(b"k\0"), s.read(of(long))) == (b"v", b"v", value)
+        assert s.rmw(of(b"k\0"), lambda old: of((old or b"") + b"+")) == b"v+"
+        assert s.rmw(b"n", lambda old: of(b"new")) == b"new"
+        assert type(s.read(b"n")) is bytes
+        assert s.start_read(of(b"k\0")).result() == b"v+"
+        assert s.start_rmw(of(b"n"), lambda old: of(b"newer")).result() == b"newer"
+        s.upsert_many([of(b"a"), b"b"], [b"1", of(b"22")])
+        s.append_many([of(b"a")], [of(b"!")])
+        s.add_many([of(b"c")], 5)
+        assert s.read_many([of(b"a"), of(b"b"), b"c"]) == [b"1!", b"22", (5).to_bytes(8, "little")]
+        assert s.read_many([of(b"b"), b"a"], "S2")[0].tolist() == [b"22", b"1!"]
+        assert s.delete(of(long)) is True
+        assert s.read(long) is None
+        either.check()
+        assert either.checkpoint().serials == {"s": s.serial}
+
+
+def test_a_key_that_changes_after_the_call_is_the_key_it_was(either: FasterKv, push_out: Push) -> None:
+    key, value = bytearray(b"cold"), bytearray(b"v")
+    with either.session("s") as s:
+        s.upsert(key, value)
+        value[:] = b"?"
+        push_out(either)
+        tickets = s.start_read(key), s.start_rmw(key, append)
+        key[:] = b"????"
+        s.complete_pending()
+        assert [ticket.result() for ticket in tickets] == [b"v", b"v+"]
+
+
+def test_items_of_an_array_of_bytes_that_fill_their_width_are_these_bytes(either: FasterKv) -> None:
+    full = np.array([b"a\0b", b"cde"])
+    with either.session("s") as s:
+        s.upsert_many(full, full)
+        assert s.read_many([b"a\0b", b"cde"]) == [b"a\0b", b"cde"]
+        assert s.read_many(np.array([], "S3")) == []
+        s.upsert_many(PADDED.view("V2"), PADDED.view("V2"))  # Said to be meant.
+        assert s.read(b"a\0") == b"a\0"
+        assert s.read(b"a") is None
 
 
 # -- odd, and right --------------------------------------------------------------------------------------

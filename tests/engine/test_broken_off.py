@@ -65,7 +65,7 @@ def test_an_interrupted_checkpoint_stands_in_nobodys_way(
     session = store.session("s")
     session.upsert(b"k", b"v")
     with monkeypatch.context() as patch:
-        patch.setattr(store._parts.log, "sync", interrupt)
+        patch.setattr(store._parts.log.segments, "sync", interrupt)
         with pytest.raises(KeyboardInterrupt):
             store.checkpoint()
     assert store.phase.name == "REST"
@@ -92,9 +92,9 @@ def test_a_boundary_that_was_moved_and_not_deferred_becomes_safe_all_the_same(
     session = store.session("s")
     session.upsert(b"k", b"v")
     with monkeypatch.context() as patch:
-        patch.setattr(store._parts.epochs, "defer", lambda action: interrupt())
+        patch.setattr(store._parts.shared.epochs, "defer", lambda action: interrupt())
         with pytest.raises(KeyboardInterrupt):
-            log.shift_read_only(control[w.TAIL])
+            log.ring.shift_read_only(control[w.TAIL])
     assert control[w.READ_ONLY] > control[w.SAFE_READ_ONLY]
     make_cold(store)
     assert store.checkpoint().serials == {"s": 1, "filler": 12}
@@ -102,7 +102,7 @@ def test_a_boundary_that_was_moved_and_not_deferred_becomes_safe_all_the_same(
 
 
 def test_an_action_that_was_interrupted_runs_later_and_once(store: FasterKv) -> None:
-    epochs = store._parts.epochs
+    epochs = store._parts.shared.epochs
     ran: list[str] = []
 
     def first() -> None:

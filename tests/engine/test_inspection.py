@@ -101,8 +101,10 @@ def test_one_damaged_root_is_told_and_the_store_is_sound(filled: MemoryDevice) -
     assert seen.roots[1].complaint == "a wrong checksum"
     assert [(harm.file, harm.is_mended) for harm in seen.damage] == [("root-b", True)]
     assert seen.is_sound
+    assert seen.verdict == "sound, but for 1 of 3 roots (root-b): the next opening for writing mends it"
     FasterKv.open(filled).close()
     assert inspect_store(filled).damage == []
+    assert inspect_store(filled).verdict == "sound"
 
 
 def test_no_valid_root_beside_segments_is_damage(filled: MemoryDevice) -> None:
@@ -111,6 +113,7 @@ def test_no_valid_root_beside_segments_is_damage(filled: MemoryDevice) -> None:
     seen = inspect_store(filled)
     assert len(seen.damage) == 3
     assert not seen.is_sound
+    assert seen.verdict == "DAMAGED"
     assert seen.newest is None
 
 

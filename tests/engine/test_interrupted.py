@@ -123,7 +123,7 @@ def test_a_forked_child_cannot_touch_the_parents_store(tmp_path: Path) -> None:
     "arguments",
     [
         {"where": None},
-        {"where": b"path"},
+        {"where": b"pa\0th"},
         {"where": object()},
         {"settings": 5},
         {"version": 99, "read_only": True},

@@ -89,11 +89,11 @@ def test_an_interrupted_drain_is_taken_up_by_the_next() -> None:
 
     def do(store: FasterKv) -> None:
         ran.clear()
-        store._parts.epochs.defer(lambda: ran.append(1))
+        store._parts.shared.epochs.defer(lambda: ran.append(1))
 
     def then(store: FasterKv) -> None:
-        store._parts.epochs.poll()
-        assert store._parts.epochs.waiting == 0
+        store._parts.shared.epochs.poll()
+        assert store._parts.shared.epochs.waiting == 0
         assert store.checkpoint(timeout=None).serials == {"s": 1}
 
     assert every_line("powercut.engine.shared.epoch", {"poll"}, do, then) > 6

@@ -75,10 +75,10 @@ class World:
         while True:
             for _ in range(self.random.randrange(4)):
                 self.step()
-            version = self.store._parts.system.version
+            version = self.store._parts.shared.system.version
             before = (dict(self.model), dict(self.serials))
             is_done = ticket.advance()
-            if self.store._parts.system.version != version:
+            if self.store._parts.shared.system.version != version:
                 cut = before
             if is_done:
                 break

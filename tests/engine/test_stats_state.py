@@ -43,12 +43,12 @@ def test_what_waits_for_a_batch_is_told_and_then_that_it_ran(either: FasterKv) -
         row = parts.sessions.lease()
         before = either.stats()
         epochs[row + w.ROW_STATE] = before.epoch
-        parts.log.shift_read_only(before.tail)
+        parts.log.ring.shift_read_only(before.tail)
         held = either.stats()
         assert (held.epoch, held.drains, held.deferred) == (before.epoch + 1, before.drains, 1)
         assert held.safe_read_only < held.read_only == before.tail
         epochs[row + w.ROW_STATE] = w.IDLE
-        parts.epochs.poll()
+        parts.shared.epochs.poll()
         after = either.stats()
         assert (after.epoch, after.drains, after.deferred) == (before.epoch + 1, before.drains + 1, 0)
         assert after.safe_read_only == after.read_only

@@ -22,6 +22,7 @@ from powercut.engine import (
     StoreLockedError,
     Version,
 )
+from powercut.engine.inspection import inspect_store
 
 Contents = Callable[[Device], dict[str, bytes]]
 
@@ -81,12 +82,41 @@ def test_nothing_there_is_made_only_where_asked(device: MemoryDevice, contents: 
     assert look(device, contents) == {}
 
 
+FOREIGN = {"notes.txt", "lost+found", "segment-notes", "segment-1", "root-d", "tables.bak", "a\udcff"}
+
+
+def make_foreign(folder: Path) -> None:
+    """Files and folders of other names than a store's, one of them hard to print."""
+    for name in FOREIGN - {"lost+found", "segment-1"}:
+        (folder / name).write_text("mine")
+    (folder / "lost+found").mkdir(0)
+    (folder / "segment-1").mkdir()
+
+
 def test_a_folder_of_other_files_is_no_store(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    for create in (False, True):
-        with pytest.raises(NotAStoreError, match=r"notes\.txt"):
-            FasterKv.open(tmp_path, create=create)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    make_foreign(tmp_path)
+    for call in (FasterKv.open, inspect_store):
+        with pytest.raises(NotAStoreError, match="found"):
+            call(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == FOREIGN
+
+
+def test_a_store_is_made_beside_other_files_and_folders_and_leaves_them_alone(
+    tmp_path: Path, tiny: Settings
+) -> None:
+    make_foreign(tmp_path)
+    with FasterKv.open(tmp_path, create=True, settings=tiny) as store:
+        for number in range(50):
+            store.session(f"s-{number}").upsert(b"%d" % number, bytes(100))
+        store.truncate_before(store.stats().tail)
+        store.checkpoint()
+    with FasterKv.open(tmp_path, settings=tiny) as store:
+        store.check()
+        assert len(store.serials()) == 50
+    found = inspect_store(tmp_path)
+    assert (found.is_sound, set(found.strangers)) == (True, FOREIGN)
+    assert {path.name for path in tmp_path.iterdir()} > FOREIGN
+    assert (tmp_path / "notes.txt").read_text() == (tmp_path / "segment-notes").read_text() == "mine"
 
 
 def test_a_refused_creation_writes_nothing(device: MemoryDevice, contents: Contents) -> None:

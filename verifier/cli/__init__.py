@@ -1,13 +1,26 @@
 """The command `powercut`: arguments in, one report out, and an exit code that a script can trust.
 
-app       commands and their options
-errors    what an exception is to a person: one line and an exit code
-tapes     replay, shrink, demo
-progress  how far a gate has come, on stderr
-summary   the verdict of a gate, and the lines beneath
-tables    what inspect prints
+app        commands and their options
+errors     what an exception is to a person: one line and an exit code
+interrupt  Ctrl-C, from the first import on
+tapes      replay, shrink, demo
+progress   how far a gate has come, on stderr
+summary    the verdict of a gate, and the lines beneath
+tables     what inspect prints
 """
 
-from .app import main
+from typing import NoReturn
+
+from .interrupt import end_interrupted, ending_at_once
 
 __all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the command line; ends the process. What it needs is imported in here, where Ctrl-C is expected."""
+    try:
+        with ending_at_once():
+            from .app import main as run
+        run()
+    except KeyboardInterrupt:  # Between the two.
+        end_interrupted()

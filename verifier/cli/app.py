@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic, process_time
@@ -23,7 +21,8 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from ..tapes.kept import Kept, load, parse
-from .errors import ENVIRONMENT, INTERRUPTED, OK, USAGE, UsageError, explain
+from .errors import ENVIRONMENT, OK, USAGE, UsageError, explain
+from .interrupt import INTERRUPTED, end_interrupted
 
 __all__ = ["main"]
 
@@ -62,7 +61,7 @@ def main() -> NoReturn:
         if code != INTERRUPTED:
             typer.echo(f"powercut: {line}", err=True)
     if code == INTERRUPTED:
-        _end_interrupted()
+        end_interrupted()
     sys.exit(code or 0)
 
 
@@ -72,20 +71,6 @@ def _end_unread() -> NoReturn:
     for number in (1, 2):
         os.dup2(nowhere, number)
     sys.exit(ENVIRONMENT)
-
-
-def _end_interrupted() -> NoReturn:
-    """End after Ctrl-C with the exit code and the line that every command has for it.
-
-    At once: an orderly exit waits for the threads, and they for hunts. These end with this process.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(OSError):
-        sys.stdout.flush()
-    with suppress(OSError):
-        # The terminal shows ^C; the line begins after it.
-        typer.echo(("\n" if sys.stderr.isatty() else "") + "powercut: interrupted", err=True)
-    os._exit(INTERRUPTED)
 
 
 @app.callback(invoke_without_command=True)
@@ -193,10 +178,16 @@ def mutants(
     only: Annotated[list[str] | None, typer.Option(help="A planted bug; may be given again.")] = None,
     seed: _Seed = None,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Hunts at once.")] = None,
+    is_list: Annotated[
+        bool, typer.Option("--list", help="Hunt nothing: tell what can be planted, and who must find it.")
+    ] = False,
     json: _Json = False,
 ) -> int:
     """Check the checker: plant each bug, hunt it down."""
-    from .planted import hunt_all
+    from .planted import hunt_all, list_all
+
+    if is_list:
+        return list_all(only or [], is_json=json)
 
     return hunt_all(only or [], seed or 0, jobs or _cores(), is_json=json)
 

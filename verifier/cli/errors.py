@@ -15,7 +15,9 @@ from typing import Final
 
 import typer
 
-__all__ = ["ENVIRONMENT", "INCONCLUSIVE", "INTERRUPTED", "OK", "USAGE", "VIOLATION", "UsageError", "explain"]
+from .interrupt import INTERRUPTED
+
+__all__ = ["ENVIRONMENT", "INCONCLUSIVE", "OK", "USAGE", "VIOLATION", "UsageError", "explain"]
 
 OK: Final = 0
 VIOLATION: Final = 1
@@ -23,7 +25,6 @@ USAGE: Final = 2
 ENVIRONMENT: Final = 3
 INCONCLUSIVE: Final = 4
 NONDETERMINISM: Final = 5
-INTERRUPTED: Final = 130
 
 _CODES: Final = {
     "UsageError": USAGE,

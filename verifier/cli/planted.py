@@ -13,10 +13,11 @@ import typer
 from ..mutants.bank import BANK, find
 from ..mutants.hook import install
 from ..mutants.hunt import Row, kill, matrix
+from ..mutants.planted import Mutant
 from ..tapes.kept import UnsupportedTapeError
 from .errors import ENVIRONMENT, INCONCLUSIVE, OK, UsageError
 
-__all__ = ["describe", "hunt_all", "plant_bug"]
+__all__ = ["describe", "hunt_all", "list_all", "plant_bug"]
 
 
 def plant_bug(name: str) -> None:
@@ -29,11 +30,7 @@ def plant_bug(name: str) -> None:
 
 def hunt_all(only: list[str], seed: int, jobs: int, *, is_json: bool) -> int:
     """Hunt the named bugs, or all; print the matrix."""
-    known = [mutant.name for mutant in BANK]
-    unknown = sorted(set(only) - set(known))
-    if unknown:
-        raise UsageError(f"--only {unknown[0]}: there are {', '.join(known)}")
-    names = [name for name in known if name in only or not only]
+    names = [mutant.name for mutant in _chosen(only)]
     rows: list[Row] = []
     # Each hunt is a process of its own; the threads only wait for them.
     threads = ThreadPoolExecutor(jobs)
@@ -52,6 +49,41 @@ def hunt_all(only: list[str], seed: int, jobs: int, *, is_json: bool) -> int:
     else:
         typer.echo(f"{sum(row.killed for row in rows)} of {len(rows)} planted bugs killed")
     return code
+
+
+def list_all(only: list[str], *, is_json: bool) -> int:
+    """Tell of each bug its name, the stage that must find it, by which oracle, as what; and its ancestor."""
+    chosen = _chosen(only)
+    if is_json:
+        mutants = [
+            {
+                "name": each.name,
+                "stage": each.search,
+                "oracle": each.oracle,
+                "kind": each.breach,
+                "module": each.module,
+                "ancestor": each.ancestor,
+            }
+            for each in chosen
+        ]
+        typer.echo(msgspec.json.encode({"schema": 1, "exit": OK, "mutants": mutants}).decode())
+        return OK
+    rows = [(each.name, each.search, each.oracle, each.breach, each.ancestor) for each in chosen]
+    rows.insert(0, ("name", "stage", "oracle", "kind", "ancestor"))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join([*cells, row[4]]))
+    return OK
+
+
+def _chosen(only: list[str]) -> list[Mutant]:
+    """Those of the bank that are named, or all. Raises UsageError for what it has not."""
+    known = [mutant.name for mutant in BANK]
+    unknown = sorted(set(only) - set(known))
+    if unknown:
+        raise UsageError(f"--only {unknown[0]}: there are {', '.join(known)}")
+    return [mutant for mutant in BANK if mutant.name in only or not only]
 
 
 def _code(rows: list[Row]) -> int:

@@ -45,7 +45,7 @@ def tell_inspection(found: StoreInspection) -> str:
             f"damage     {damage.file} at byte {damage.offset}: "
             f"found {damage.found}, expected {damage.expected}{mended}"
         )
-    lines.append("sound" if found.is_sound else "DAMAGED")
+    lines.append(found.verdict)
     return "\n".join(lines)
 
 

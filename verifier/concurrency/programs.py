@@ -279,7 +279,7 @@ def hunted_tapes(preemptions: int, oracle: str) -> Iterator[Tape]:
         every = list(deeper())
         yield tape_of(every[_MOVING + _MEETING + 1 if is_cut else 0], narrow)
         yield from (tape_of(program, _SHORT) for program in _scanned())
-        yield from (tape_of(program, narrow) for program in every)
+        yield from (tape_of(program, narrow) for program in chain(every, overtaken()))
 
 
 def random_lanes(random: Random, geometry: str) -> Tape:

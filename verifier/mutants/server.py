@@ -183,9 +183,7 @@ def _plant(bug: str) -> tuple[Task | None, str]:
         if bug:
             install(bug)
         task: Task = import_module(".hunts.crash", __package__).answer
-        import_module(
-            "powercut.engine.compiler.inlining"
-        ).load_inlined()  # Once for all children.
+        import_module("powercut.engine.compiler.inlining").load_inlined()  # Once for all children.
     except Exception:  # noqa: BLE001 (told to the client: it decided nothing)
         return None, traceback.format_exc(limit=-3)
     gc.freeze()  # What is there stays there, and need not be looked through in any child.

@@ -14,10 +14,12 @@ from powercut.engine import (
     ThreadRuntime,
 )
 from powercut.engine.checkpoint.recovery import check_extents, check_order
+from powercut.engine.device import Disk
 from powercut.engine.kernels import words as w
 from powercut.engine.kernels.probe import claim_slot, extend_bucket, find_slot, hash_words, is_void
-from powercut.engine.log.hybridlog import HybridLog, read_extent, segment_name
-from powercut.engine.metadata.extents import ExtentTable
+from powercut.engine.log import HybridLog
+from powercut.engine.log.segments import read_extent
+from powercut.engine.metadata.extents import ExtentTable, segment_name
 from powercut.engine.metadata.layout import (
     Block,
     Extent,
@@ -33,8 +35,8 @@ from powercut.engine.metadata.roots import ROOT_FILES, Roots, read_roots
 from powercut.engine.metadata.tables import NO_BLOCK, TABLE_FILE, Tables
 from powercut.engine.poison import Poison
 from powercut.engine.settings import MASK64, plan_memory
-from powercut.engine.shared.epoch import Epochs
 from powercut.engine.shared.modes import Interpreted
+from powercut.engine.shared.shared import Shared
 from powercut.engine.shared.spaces import Spaces, words_of
 
 ROOT = Root(bytes(16), 0, 1, (512, 512, 512, 512, 0), NO_BLOCK)
@@ -218,19 +220,20 @@ def test_a_fold_over_pads_to_a_unit_and_writes_no_unit_twice(device: MemoryDevic
     spaces = Spaces(tiny, plan_memory(tiny, 1 << 20), [])
     runtime = ThreadRuntime()
     mode = Interpreted(runtime)
-    epochs = Epochs(spaces, mode, runtime)
-    log = HybridLog(device, runtime, Poison(), tiny, spaces, mode, epochs, bytes(16), 1, ExtentTable())
-    log.adopt(64, 64, 64, set())
-    log.open_page(32)
+    shared = Shared.over(spaces, mode, runtime, 1)
+    log = HybridLog.over(Disk(device, Poison(), runtime), shared, tiny, bytes(16), 1, ExtentTable())
+    ring = log.ring
+    ring.adopt(64, 64, 64)
+    ring.open_page(32)
     spaces.control[w.TAIL] = 96
-    assert log.fold_over() == 512
-    log.flush(512)
-    log.flush(512)
+    assert ring.fold_over() == 512
+    ring.flush(512)
+    ring.flush(512)
     assert [log.extents[number].start for number in range(len(log.extents))] == [0]
-    assert log.fold_over() == 512
+    assert ring.fold_over() == 512
     spaces.control[w.TAIL] = 520
-    assert log.fold_over() == 1024
-    log.flush(1024)
+    assert ring.fold_over() == 1024
+    ring.flush(1024)
     assert [tuple(log.extents[number])[:2] for number in range(len(log.extents))] == [(0, 512), (512, 512)]
 
 

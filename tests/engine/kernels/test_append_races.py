@@ -14,7 +14,7 @@ import pytest
 from powercut.engine import FasterKv, MemoryDevice, Settings
 from powercut.engine.kernels import words as w
 from powercut.engine.kernels.atomics import set_turn
-from powercut.engine.sessions.staging import Stage
+from powercut.engine.sessions.staging import Rooms, Stage
 from powercut.engine.shared.phases import Phase
 from powercut.verifier.faster.stepped import SteppedRuntime
 
@@ -34,7 +34,7 @@ class Sides:
         self.spaces = self.parts.log.spaces
         self.states = [self.parts.sessions.open(name) for name in ("one", "other")]
         self.one, self.other = (
-            Stage(self.spaces, self.parts.mode, state.row, 1, 2, 16) for state in self.states
+            Stage(self.spaces, self.parts.shared.mode, state.row, Rooms(1, 2, 16)) for state in self.states
         )
         for stage in (self.one, self.other):
             stage.batch[w.B_RECORD_WORDS] = RECORD_BYTES_MAX // w.WORD_BYTES
@@ -82,9 +82,9 @@ def test_record_of_the_old_version_is_copied_and_one_of_the_next_is_left(sides: 
     sides.run(sides.one, w.UPSERT, bytes(40))
     sides.run(sides.one, w.UPSERT, b"v")
     old = sides.link_at
-    parts.system.fuzzy_start = control[w.TAIL]
-    parts.system.set(1, Phase.PREPARE)
-    parts.system.set(2, Phase.IN_PROGRESS)
+    parts.shared.system.fuzzy_start = control[w.TAIL]
+    parts.shared.system.set(1, Phase.PREPARE)
+    parts.shared.system.set(2, Phase.IN_PROGRESS)
     parts.sessions.shift_all()
     record = [sides.spaces.log[old + word] for word in (-1, 1, 2, 3)]  # All but the link, which is sealed.
     assert sides.run(sides.other, w.APPEND, b"+1") == w.DONE

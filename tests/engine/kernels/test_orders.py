@@ -38,7 +38,7 @@ def accesses(store: FasterKv, call: Callable[[], object]) -> list[tuple[str, int
 def test_the_epoch_is_read_before_the_rows(store: FasterKv) -> None:
     """E1: who enters after its row was passed holds at least the epoch that was read before."""
     store.session("s")
-    seen = accesses(store, store._parts.epochs.oldest)
+    seen = accesses(store, store._parts.shared.epochs.oldest)
     assert seen[0] == ("control", w.EPOCH, False)
     assert ("epochs", w.ROW_STATE, False) in seen[1:]
     assert seen.count(("control", w.EPOCH, False)) == 1
@@ -81,9 +81,9 @@ def test_only_what_is_frozen_goes_to_the_device() -> None:
     parts = store._parts
     control, row = parts.log.spaces.control, session._driver.state.row
     parts.log.spaces.epochs[row + w.ROW_STATE] = control[w.EPOCH]  # A batch is under way.
-    parts.log.shift_read_only(control[w.TAIL])
+    parts.log.ring.shift_read_only(control[w.TAIL])
     assert control[w.READ_ONLY] > control[w.SAFE_READ_ONLY]
-    parts.log.open_page(1000)
+    parts.log.ring.open_page(1000)
     assert control[w.FLUSHED] <= max(control[w.SAFE_READ_ONLY], w.FIRST_ADDRESS)
     parts.log.spaces.epochs[row + w.ROW_STATE] = w.IDLE
     store.close()

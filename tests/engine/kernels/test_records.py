@@ -11,10 +11,10 @@ from itertools import count
 import pytest
 
 from powercut.engine import FasterKv, MemoryDevice, Settings
-from powercut.engine.checkpoint.recovery import Recovered
+from powercut.engine.checkpoint.parts import Parts
 from powercut.engine.kernels import words as w
 from powercut.engine.kernels.atomics import Space, set_turn
-from powercut.engine.sessions.staging import Stage
+from powercut.engine.sessions.staging import Rooms, Stage
 from powercut.engine.shared.spaces import Spaces
 from powercut.verifier.faster.stepped import SteppedRuntime
 
@@ -29,11 +29,11 @@ KINDS = {"upsert": w.UPSERT, "insert": w.INSERT, "delete": w.DELETE, "swap": w.S
 class Sides:
     """Two sessions on one store, each with a stage, and no driver: what a kernel stops for is told."""
 
-    def __init__(self, parts: Recovered) -> None:
+    def __init__(self, parts: Parts) -> None:
         self.spaces: Spaces = parts.log.spaces
         self.seen: list[tuple[int, bytes | None]] = []
         self.one, self.other = (
-            Stage(self.spaces, parts.mode, parts.sessions.open(name).row, 1, 2, VALUE_WORDS)
+            Stage(self.spaces, parts.shared.mode, parts.sessions.open(name).row, Rooms(1, 2, VALUE_WORDS))
             for name in ("one", "other")
         )
 
@@ -65,7 +65,7 @@ class Sides:
 
 
 @pytest.fixture
-def sides(parts: Recovered) -> Iterator[Sides]:
+def sides(parts: Parts) -> Iterator[Sides]:
     yield Sides(parts)
     set_turn(None)
 

@@ -22,7 +22,7 @@ VALUE_BYTES_MAX = RECORD_BYTES_MAX - 16 - 8  # Under a key of up to 8 bytes.
 def freeze(store: FasterKv) -> None:
     """Freeze everything that is in the log now."""
     log = store._parts.log
-    log.shift_read_only(log.spaces.control[w.TAIL])
+    log.ring.shift_read_only(log.spaces.control[w.TAIL])
     assert log.spaces.control[w.SAFE_READ_ONLY] == log.spaces.control[w.TAIL]
 
 

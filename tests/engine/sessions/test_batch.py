@@ -6,11 +6,11 @@ from itertools import count
 import pytest
 
 from powercut.engine import FasterKv, MemoryDevice, SessionError, Settings
-from powercut.engine.checkpoint.recovery import Recovered
+from powercut.engine.checkpoint.parts import Parts
 from powercut.engine.kernels import words as w
 from powercut.engine.kernels.atomics import Space, set_turn
 from powercut.engine.sessions.registry import SessionState
-from powercut.engine.sessions.staging import Stage
+from powercut.engine.sessions.staging import Rooms, Stage
 from powercut.engine.shared.phases import Phase
 from powercut.engine.shared.spaces import Spaces
 from powercut.verifier.faster.stepped import SteppedRuntime
@@ -21,11 +21,11 @@ KEYS = 5
 class Side:
     """A session's stage with KEYS upserts of 8-byte keys and 16-byte values, and no driver."""
 
-    def __init__(self, parts: Recovered) -> None:
+    def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.spaces: Spaces = parts.log.spaces
         self.state: SessionState = parts.sessions.open("s")
-        self.stage = Stage(self.spaces, parts.mode, self.state.row, KEYS, 1, 2)
+        self.stage = Stage(self.spaces, parts.shared.mode, self.state.row, Rooms(KEYS, 1, 2))
         self.batch = self.stage.batch
         self.prepare()
 
@@ -48,7 +48,7 @@ class Side:
 
 
 @pytest.fixture
-def side(parts: Recovered) -> Iterator[Side]:
+def side(parts: Parts) -> Iterator[Side]:
     yield Side(parts)
     set_turn(None)
 
@@ -57,8 +57,8 @@ def side(parts: Recovered) -> Iterator[Side]:
 
 
 def test_a_batch_holds_its_epoch_in_its_row_and_lets_it_go(side: Side) -> None:
-    side.parts.epochs.defer(lambda: None)
-    epoch = side.parts.epochs.current
+    side.parts.shared.epochs.defer(lambda: None)
+    epoch = side.parts.shared.epochs.current
     states: list[int] = []
     at = side.state.row + w.ROW_STATE
 
@@ -129,7 +129,7 @@ def test_a_claim_sees_a_whole_number_of_operations_or_does_not_get_in(tiny: Sett
 
 def test_a_batch_of_a_version_that_is_over_does_nothing(side: Side) -> None:
     before = bytes(side.spaces.log)
-    side.parts.system.set(2, Phase.IN_PROGRESS)
+    side.parts.shared.system.set(2, Phase.IN_PROGRESS)
     assert side.stage.kernels.run() == w.SHIFT
     assert (side.counts, bytes(side.spaces.log)) == ((0, 0), before)
     side.parts.sessions.shift(side.state)
@@ -140,10 +140,10 @@ def test_a_batch_of_a_version_that_is_over_does_nothing(side: Side) -> None:
 def test_a_shift_in_the_middle_of_a_batch_leaves_what_is_done_to_the_old_version(side: Side) -> None:
     """The record of the third key is of the next version already, so two operations are of the old one."""
     parts, control = side.parts, side.spaces.control
-    parts.system.fuzzy_start = control[w.TAIL]
-    parts.system.set(1, Phase.PREPARE)
-    other = Stage(side.spaces, parts.mode, parts.sessions.open("other").row, 1, 1, 2)
-    parts.system.set(2, Phase.IN_PROGRESS)
+    parts.shared.system.fuzzy_start = control[w.TAIL]
+    parts.shared.system.set(1, Phase.PREPARE)
+    other = Stage(side.spaces, parts.shared.mode, parts.sessions.open("other").row, Rooms(1, 1, 2))
+    parts.shared.system.set(2, Phase.IN_PROGRESS)
     parts.sessions.shift_all()
     assert other.kernels.run_pair(w.UPSERT, (9).to_bytes(8, "little"), bytes(16)) == w.DONE
     # This session has not noticed: it entered before the version's edge.
@@ -152,7 +152,7 @@ def test_a_shift_in_the_middle_of_a_batch_leaves_what_is_done_to_the_old_version
     assert side.stage.kernels.run() == w.SHIFT
     assert side.batch[w.B_START] == 2
     assert side.counts == (KEYS, 2)
-    parts.system.set(2, Phase.IN_PROGRESS)
+    parts.shared.system.set(2, Phase.IN_PROGRESS)
     parts.sessions.shift(side.state)
     assert side.stage.kernels.run() == w.DONE
     assert side.counts == (KEYS, KEYS)
@@ -247,7 +247,7 @@ def test_an_operation_waits_for_a_claim_and_refuses_a_busy_row(tiny: Settings) -
         runtime.others = let_go
         session.upsert(b"k", b"2")
         assert runtime.turns == ["a claim to let go of the session"] * 3
-        epochs[w.ROW_STATE] = store._parts.epochs.current
+        epochs[w.ROW_STATE] = store._parts.shared.epochs.current
         with pytest.raises(SessionError, match="in use"):
             session.read(b"k")
         with pytest.raises(SessionError, match="in use"):
@@ -265,8 +265,8 @@ def test_an_operation_waits_for_a_lock_and_drains_meanwhile(tiny: Settings) -> N
         session, log = store.session("s"), store._parts.log
         session.upsert(b"k", b"1")
         row = store._parts.sessions.open("elsewhere").row
-        log.spaces.epochs[row] = store._parts.epochs.current
-        log.shift_read_only(log.spaces.control[w.TAIL])
+        log.spaces.epochs[row] = store._parts.shared.epochs.current
+        log.ring.shift_read_only(log.spaces.control[w.TAIL])
         assert log.spaces.control[w.SAFE_READ_ONLY] == w.FIRST_ADDRESS
 
         def leave() -> None:

@@ -98,7 +98,7 @@ def test_nothing_at_all_takes_no_serial(either: FasterKv) -> None:
 
 def test_arrays_of_any_fixed_width_are_their_little_endian_bytes(either: FasterKv) -> None:
     with either.session("s") as s:
-        keys = np.array([b"a", b"bc", b"def"], "S5")
+        keys = np.array([b"a", b"bc", b"def"], "S5").view("V5")
         values = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], np.uint8)
         s.upsert_many(keys, values)
         assert s.read(b"bc\0\0\0") == b"\4\5\6"

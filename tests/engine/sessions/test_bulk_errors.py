@@ -96,12 +96,14 @@ def test_a_session_that_is_closed_or_in_use_does_nothing_more(either: FasterKv) 
             lambda s: s.read_many([b"k"]),
         ]
         for call in calls:
-            with pytest.raises(EngineError, match="in use"):
+            with pytest.raises(EngineError, match="in use") as caught:
                 s.rmw(b"k", lambda old, call=call: call(s))  # type: ignore[misc]
+            assert caught.value.done == 0
         assert s.serial == 4
     for call in calls:
-        with pytest.raises(ClosedError):
+        with pytest.raises(ClosedError) as closed:
             call(s)
+        assert closed.value.done == 0
 
 
 @pytest.mark.parametrize("is_array", [False, True])

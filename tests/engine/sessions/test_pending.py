@@ -25,14 +25,20 @@ def append(old: bytes | None) -> bytes:
 
 
 class Held(SteppedRuntime):
-    """A submitted call runs when it is let go, and not before; a wait with a deadline gives up."""
+    """A submitted call runs when it is let go, and not before; a wait with a deadline waits for that, and
+    gives up. Its clock does not begin at 0."""
 
     def __init__(self) -> None:
         super().__init__()
         self.is_held = True
+        self.clock = 1_000.0
+
+    def now(self) -> float:
+        return self.clock
 
     def wait(self, tickets: object, deadline: float | None = None) -> bool:
         if self.is_held and deadline is not None:
+            self.clock = max(self.clock, deadline)
             return False
         return super().wait(tickets, deadline)  # type: ignore[arg-type]
 
@@ -269,10 +275,11 @@ def test_what_the_device_has_not_answered_stays_pending(tiny: Settings, push_out
         push_out(store)
         read, rmw = s.start_read(b"k"), s.start_rmw(b"k", append)
         assert not s.complete_pending(wait=False)
-        assert not s.complete_pending(deadline=5.0)
+        assert not s.complete_pending(timeout=5.0)
+        assert runtime.clock == 1_005.0  # Seconds from now, not a moment on the clock.
         assert (read.is_done, rmw.is_done, s.pending, store.stats().pending) == (False, False, 2, 2)
         runtime.is_held = False
-        assert s.complete_pending(deadline=5.0)
+        assert s.complete_pending(timeout=5.0)
         assert (read.result(), rmw.result(), s.pending) == (b"v", b"v+", 0)
 
 

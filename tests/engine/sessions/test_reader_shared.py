@@ -140,7 +140,7 @@ def test_a_scan_starts_after_the_batches_below_its_end_have_left(stepped: Faster
     session = stepped.session("s")
     session.upsert(b"k", b"v")
     epochs, row = spaces_of(stepped).epochs, stepped._parts.sessions.open("other").row
-    epochs[row + w.ROW_STATE] = stepped._parts.epochs.current
+    epochs[row + w.ROW_STATE] = stepped._parts.shared.epochs.current
     with pytest.raises(AssertionError, match="write below the end of a scan"):
         stepped.scan()
     epochs[row + w.ROW_STATE] = w.IDLE

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from powercut.engine import SessionError, UnknownSessionError
-from powercut.engine.checkpoint.recovery import Recovered
+from powercut.engine.checkpoint.parts import Parts
 from powercut.engine.kernels import words as w
 from powercut.engine.metadata.layout import SessionMark
 from powercut.engine.sessions.registry import SessionRegistry, SessionState
-from powercut.engine.sessions.staging import Stage
+from powercut.engine.sessions.staging import Rooms, Stage
 from powercut.engine.shared.phases import Phase
 from powercut.engine.shared.spaces import SESSIONS_MAX
 from powercut.verifier.faster.stepped import SteppedRuntime
@@ -18,29 +18,28 @@ Make = Callable[..., SessionRegistry]
 
 
 @pytest.fixture
-def make(parts: Recovered) -> Make:
+def make(parts: Parts) -> Make:
     """Registries over the spaces of one store."""
 
     def registry(life: int = 1, marks: tuple[SessionMark, ...] = ()) -> SessionRegistry:
-        spaces = parts.log.spaces
-        return SessionRegistry(parts.system, spaces, parts.mode, parts.epochs, SteppedRuntime(), life, marks)
+        return SessionRegistry(parts.shared, SteppedRuntime(), life, marks)
 
     return registry
 
 
 @pytest.fixture
-def registry(parts: Recovered) -> SessionRegistry:
+def registry(parts: Parts) -> SessionRegistry:
     return parts.sessions
 
 
-def put(parts: Recovered, state: SessionState, serial: int, applied: int) -> None:
+def put(parts: Parts, state: SessionState, serial: int, applied: int) -> None:
     """Let the live session have issued and ended so many operations."""
     epochs = parts.log.spaces.epochs
     epochs[state.row + w.ROW_SERIAL], epochs[state.row + w.ROW_APPLIED] = serial, applied
 
 
-def shift_system(parts: Recovered) -> None:
-    parts.system.set(parts.system.version + 1, Phase.IN_PROGRESS)
+def shift_system(parts: Parts) -> None:
+    parts.shared.system.set(parts.shared.system.version + 1, Phase.IN_PROGRESS)
 
 
 # -- names and numbers -------------------------------------------------------------------------------
@@ -66,8 +65,8 @@ def test_a_name_that_cannot_be_kept_is_refused(registry: SessionRegistry, name: 
         registry.open(name)
 
 
-def test_a_recovered_session_goes_on_from_its_serial(make: Make, parts: Recovered) -> None:
-    parts.system.set(5, Phase.REST)
+def test_a_recovered_session_goes_on_from_its_serial(make: Make, parts: Parts) -> None:
+    parts.shared.system.set(5, Phase.REST)
     registry = make(2, (SessionMark("a", 7, 41),))
     state = registry.resume("a")
     assert (registry.serial(state), state.number) == (41, 7)
@@ -102,7 +101,7 @@ def test_live_sessions_have_rows_of_their_own_and_a_freed_one_is_given_again(
     assert registry.resume("a").row not in (row, b.row)
 
 
-def test_what_stood_in_a_row_is_not_inherited(registry: SessionRegistry, parts: Recovered) -> None:
+def test_what_stood_in_a_row_is_not_inherited(registry: SessionRegistry, parts: Parts) -> None:
     before = registry.open("before")
     put(parts, before, 9, 9)
     parts.log.spaces.epochs[before.row + w.ROW_PENDING] = 1
@@ -115,7 +114,7 @@ def test_what_stood_in_a_row_is_not_inherited(registry: SessionRegistry, parts: 
     assert [mark.name for mark in registry.marks(1)] == ["before"]
 
 
-def test_a_closed_session_takes_its_numbers_along(registry: SessionRegistry, parts: Recovered) -> None:
+def test_a_closed_session_takes_its_numbers_along(registry: SessionRegistry, parts: Parts) -> None:
     state = registry.open("a")
     put(parts, state, 4, 4)
     registry.retire(state)
@@ -137,7 +136,7 @@ def test_more_live_sessions_than_rows_are_refused(registry: SessionRegistry) -> 
 # -- versions ----------------------------------------------------------------------------------------
 
 
-def test_the_commit_point_is_set_once_for_a_version(registry: SessionRegistry, parts: Recovered) -> None:
+def test_the_commit_point_is_set_once_for_a_version(registry: SessionRegistry, parts: Parts) -> None:
     state = registry.open("a")
     put(parts, state, 3, 3)
     shift_system(parts)
@@ -148,9 +147,7 @@ def test_the_commit_point_is_set_once_for_a_version(registry: SessionRegistry, p
     assert registry.marks(2) == []
 
 
-def test_a_session_closed_before_the_shift_is_shifted_too(
-    registry: SessionRegistry, parts: Recovered
-) -> None:
+def test_a_session_closed_before_the_shift_is_shifted_too(registry: SessionRegistry, parts: Parts) -> None:
     state = registry.open("a")
     put(parts, state, 3, 3)
     registry.retire(state)
@@ -162,25 +159,21 @@ def test_a_session_closed_before_the_shift_is_shifted_too(
     assert registry.marks(1) == [SessionMark("a", state.number, 3)]
 
 
-def test_an_operation_under_way_belongs_to_the_next_version(
-    registry: SessionRegistry, parts: Recovered
-) -> None:
+def test_an_operation_under_way_belongs_to_the_next_version(registry: SessionRegistry, parts: Parts) -> None:
     put(parts, registry.open("a"), 4, 3)
     shift_system(parts)
     registry.shift_all()
     assert registry.marks(1)[0].serial == 3
 
 
-def test_a_session_born_after_the_shift_has_no_mark(registry: SessionRegistry, parts: Recovered) -> None:
+def test_a_session_born_after_the_shift_has_no_mark(registry: SessionRegistry, parts: Parts) -> None:
     shift_system(parts)
     registry.open("late")
     registry.shift_all()
     assert registry.marks(1) == []
 
 
-def test_only_the_bearer_whose_mark_it_is_counts_as_saved(
-    registry: SessionRegistry, parts: Recovered
-) -> None:
+def test_only_the_bearer_whose_mark_it_is_counts_as_saved(registry: SessionRegistry, parts: Parts) -> None:
     state = registry.open("a")
     put(parts, state, 5, 5)
     registry.save([SessionMark("a", state.number + 1, 5)])
@@ -192,12 +185,12 @@ def test_only_the_bearer_whose_mark_it_is_counts_as_saved(
 # -- claims and batches ------------------------------------------------------------------------------
 
 
-def test_a_claim_waits_for_the_batch_that_has_the_row(registry: SessionRegistry, parts: Recovered) -> None:
+def test_a_claim_waits_for_the_batch_that_has_the_row(registry: SessionRegistry, parts: Parts) -> None:
     """Without threads a wait that nobody can end fails: that is how it is seen here."""
     state = registry.open("a")
     epochs = parts.log.spaces.epochs
     shift_system(parts)
-    for taken in (parts.epochs.current, w.CLAIMED):
+    for taken in (parts.shared.epochs.current, w.CLAIMED):
         epochs[state.row + w.ROW_STATE] = taken
         for call in (registry.shift_all, lambda: registry.retire(state)):
             with pytest.raises(AssertionError, match="session 'a' to leave its batch"):
@@ -210,10 +203,10 @@ def test_a_claim_waits_for_the_batch_that_has_the_row(registry: SessionRegistry,
     assert epochs[state.row + w.ROW_VERSION] == 2
 
 
-def test_a_batch_does_not_enter_a_row_that_is_claimed(registry: SessionRegistry, parts: Recovered) -> None:
+def test_a_batch_does_not_enter_a_row_that_is_claimed(registry: SessionRegistry, parts: Parts) -> None:
     state = registry.open("a")
     spaces = parts.log.spaces
-    stage = Stage(spaces, parts.mode, state.row, 1, 1, 1)
+    stage = Stage(spaces, parts.shared.mode, state.row, Rooms(1, 1, 1))
     before = bytes(spaces.log)
     spaces.epochs[state.row + w.ROW_STATE] = w.CLAIMED
     assert stage.kernels.run_pair(w.UPSERT, b"k", b"v") == w.TAKEN

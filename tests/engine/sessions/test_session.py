@@ -111,7 +111,7 @@ def test_rmw_whose_result_is_no_value_changes_nothing(store: FasterKv) -> None:
     [
         lambda s: s.read(b""),
         lambda s: s.read("text"),
-        lambda s: s.read(bytearray(b"k")),
+        lambda s: s.read([b"k"]),
         lambda s: s.upsert(b"k", None),
         lambda s: s.upsert(b"k", bytes(937)),
         lambda s: s.upsert(bytes(1000), b""),

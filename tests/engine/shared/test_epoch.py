@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from powercut.engine.checkpoint.recovery import Recovered
+from powercut.engine.checkpoint.parts import Parts
 from powercut.engine.kernels import words as w
 from powercut.engine.shared.epoch import Epochs
 from powercut.engine.shared.spaces import Spaces
@@ -15,15 +15,15 @@ ROWS = 4
 
 
 @pytest.fixture
-def spaces(parts: Recovered) -> Spaces:
+def spaces(parts: Parts) -> Spaces:
     """Spaces with rows that are set by hand."""
     parts.log.spaces.rows_used = ROWS
     return parts.log.spaces
 
 
 @pytest.fixture
-def epochs(parts: Recovered, spaces: Spaces) -> Epochs:
-    return parts.epochs
+def epochs(parts: Parts, spaces: Spaces) -> Epochs:
+    return parts.shared.epochs
 
 
 def enter(spaces: Spaces, row: int) -> None:
@@ -177,9 +177,9 @@ class Others(SteppedRuntime):
         return True
 
 
-def test_draining_waits_for_the_batches_of_now(parts: Recovered, spaces: Spaces) -> None:
+def test_draining_waits_for_the_batches_of_now(parts: Parts, spaces: Spaces) -> None:
     runtime = Others()
-    epochs = Epochs(spaces, parts.mode, runtime)
+    epochs = Epochs(spaces, parts.shared.mode, runtime)
     enter(spaces, 0)
     enter(spaces, 1)
     runtime.doings = [
@@ -192,9 +192,9 @@ def test_draining_waits_for_the_batches_of_now(parts: Recovered, spaces: Spaces)
     assert spaces.epochs[w.ROW_WORDS] != w.IDLE
 
 
-def test_who_waits_drains_and_what_drains_may_be_what_is_waited_for(parts: Recovered, spaces: Spaces) -> None:
+def test_who_waits_drains_and_what_drains_may_be_what_is_waited_for(parts: Parts, spaces: Spaces) -> None:
     runtime = Others()
-    epochs = Epochs(spaces, parts.mode, runtime)
+    epochs = Epochs(spaces, parts.shared.mode, runtime)
     enter(spaces, 0)
     ran: list[int] = []
     epochs.defer(lambda: ran.append(1))

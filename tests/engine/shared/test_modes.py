@@ -171,7 +171,7 @@ def test_a_small_store_opens_and_closes_without_numpy_numba_or_a_compiled_kernel
 @needs_numba
 def test_a_compiled_mode_answers_before_its_kernels_are_loaded_and_after(tiny: Settings) -> None:
     with FasterKv.open(MemoryDevice(), create=True, settings=tiny, kernels="compiled") as store:
-        mode, control = store._parts.mode, store._parts.log.spaces.control
+        mode, control = store._parts.shared.mode, store._parts.log.spaces.control
         assert isinstance(mode, Compiled)
         for is_loaded in (False, True):
             assert (mode._loaded is not None) is is_loaded

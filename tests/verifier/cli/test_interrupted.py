@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from powercut.verifier.tapes.tape import Era, Operation, Tape, encode_tape
 
@@ -29,6 +30,28 @@ def test_interrupted_command_says_so_in_one_line() -> None:
         env=_environment(),
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"powercut: interrupted\n")
+
+
+def test_command_that_is_interrupted_while_it_imports_says_so_in_one_line(tmp_path: Path) -> None:
+    """Method: in the place of the first heavy import stands a module at which Ctrl-C comes; another one
+    swallows what is raised in it, as libraries do.
+    """
+    comes = "os.kill(os.getpid(), signal.SIGINT)"
+    for then in (comes, f"try: {comes}\nexcept BaseException: pass"):
+        (tmp_path / "typer.py").write_text(f"import os, signal\n{then}")
+        path = os.pathsep.join([str(tmp_path), *(each for each in sys.path if each)])
+        done = subprocess.run(
+            [*_COMMAND, "--version"], capture_output=True, check=False, env=os.environ | {"PYTHONPATH": path}
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"powercut: interrupted\n")
+
+
+def test_command_that_was_told_to_ignore_interrupts_does_not_end_while_it_imports() -> None:
+    ignores = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); " + _COMMAND[2]
+    done = subprocess.run(
+        [sys.executable, "-c", ignores, "--version"], capture_output=True, check=False, env=_environment()
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_interrupted_hunts_end_without_a_word_of_their_own() -> None:

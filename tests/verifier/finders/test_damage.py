@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-import powercut.engine.checkpoint.driver
+import powercut.engine.checkpoint.kinds.fold_over
 import powercut.engine.checkpoint.recovery
-import powercut.engine.log.hybridlog
+import powercut.engine.log.cold
+import powercut.engine.log.segments
 import powercut.engine.metadata.roots
 import powercut.engine.metadata.tables
 from powercut.engine import CorruptionError, FasterKv
@@ -119,7 +120,7 @@ def test_damage_of_what_was_truncated_is_harmless() -> None:
 def test_older_checkpoint_whose_table_is_damaged_is_refused_and_the_newest_opens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(powercut.engine.checkpoint.driver, "CHAIN_BLOCKS_MAX", 2)
+    monkeypatch.setattr(powercut.engine.checkpoint.kinds.fold_over, "CHAIN_BLOCKS_MAX", 2)
     sweep = Sweep(Tape((Era((_UPSERT, _CHECKPOINT) * 5),)))
     oldest = Damage(How.ZERO, 512, _number(sweep, "tables"), 0)
     assert sweep.run([oldest]) is None
@@ -177,7 +178,7 @@ def test_equal_sweeps_give_equal_figures() -> None:
 
 
 def test_store_that_does_not_check_extents_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powercut.engine.log.hybridlog, "checksum", lambda *_: 0)
+    monkeypatch.setattr(powercut.engine.log.segments, "checksum", lambda *_: 0)
 
     def zeroed(sweep: Sweep) -> Iterator[Damage]:
         yield Damage(How.ZERO, 512, _number(sweep, "segment-00000000"))
@@ -199,7 +200,7 @@ def test_store_that_does_not_check_tables_is_silent(monkeypatch: pytest.MonkeyPa
 def test_store_that_takes_a_missing_segment_for_an_empty_one_is_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    genuine = powercut.engine.log.hybridlog.read_extent
+    genuine = powercut.engine.log.segments.read_extent
 
     def lenient(device: FaultDevice, store_id: bytes, segment_bytes: int, extent: Extent) -> bytes:
         try:
@@ -209,7 +210,7 @@ def test_store_that_takes_a_missing_segment_for_an_empty_one_is_silent(
                 return bytes(extent.length)
             raise
 
-    monkeypatch.setattr(powercut.engine.log.hybridlog, "read_extent", lenient)
+    monkeypatch.setattr(powercut.engine.log.segments, "read_extent", lenient)
     assert _breach(_SMALL, _all_pieces) is Breach.SILENT
 
 
@@ -229,17 +230,15 @@ def test_store_that_goes_back_to_an_older_state_is_silent(monkeypatch: pytest.Mo
 
 
 def test_cold_read_that_swallows_its_error_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = powercut.engine.log.hybridlog.HybridLog.follow
+    genuine = powercut.engine.log.cold.ColdLog.follow
 
-    def swallowing(
-        log: powercut.engine.log.hybridlog.HybridLog, address: int, key: bytes, begin: int
-    ) -> object:
+    def swallowing(log: powercut.engine.log.cold.ColdLog, address: int, key: bytes, begin: int) -> object:
         try:
             return genuine(log, address, key, begin)
         except CorruptionError:
             return None
 
-    monkeypatch.setattr(powercut.engine.log.hybridlog.HybridLog, "follow", swallowing)
+    monkeypatch.setattr(powercut.engine.log.cold.ColdLog, "follow", swallowing)
     assert _breach(_COLD, lambda sweep: sites(sweep.content, sweep.past, 512)) is None
     assert _breach(_COLD, _all_pieces) is Breach.SILENT
 
@@ -330,7 +329,7 @@ def test_store_that_fails_undamaged_fails_the_sweep(monkeypatch: pytest.MonkeyPa
 
 
 def test_finding_shrinks_to_few_operations_and_still_shows_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powercut.engine.log.hybridlog, "checksum", lambda *_: 0)
+    monkeypatch.setattr(powercut.engine.log.segments, "checksum", lambda *_: 0)
     sweep = Sweep(MEDIA["closed"])
     finding = sweep.run([Damage(How.ZERO, 512, _number(sweep, "segment-00000001"), 1)])
     assert finding is not None

@@ -152,7 +152,7 @@ class GoesOn(Store):
     """A store that forgets that it is poisoned."""
 
     def apply(self, issued: Issued) -> Result:
-        self.store._parts.poison.reason = None
+        self.store._parts.disk.poison.reason = None
         return super().apply(issued)
 
 
@@ -163,7 +163,9 @@ class HalfDone(Store):
         try:
             return super().apply(issued)
         except DeviceError:
-            self.store._parts.log._device = FaultDevice()  # Nothing more of the log goes to the disk.
+            self.store._parts.log.segments._device = (
+                FaultDevice()
+            )  # Nothing more of the log goes to the disk.
             self.open_session(1).upsert(issued.key, b"half")
             raise
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import powercut.engine.log.hybridlog
+import powercut.engine.log.segments
 from powercut.faultfs.faults.rot import Damage
 from powercut.verifier.finders.crashes import Coverage
 from powercut.verifier.finders.damage import Sweep
@@ -80,7 +80,7 @@ def test_seeds_draw_other_bytes() -> None:
 def test_stage_says_silent_of_a_store_that_does_not_look_at_its_checksums(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(powercut.engine.log.hybridlog, "checksum", lambda *_: 0)
+    monkeypatch.setattr(powercut.engine.log.segments, "checksum", lambda *_: 0)
     sweep = Sweep(MEDIA["one checkpoint"])
     file = sorted(sweep.content).index("segment-00000000")
     finding = sweep.run([Damage(2, 512, file)])
@@ -104,7 +104,7 @@ def test_old_text_stands_once_and_the_edit_compiles(mutant: Mutant) -> None:
 
 
 def test_chase_finds_the_kind_it_is_asked_for_and_tells_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powercut.engine.log.hybridlog, "checksum", lambda *_: 0)
+    monkeypatch.setattr(powercut.engine.log.segments, "checksum", lambda *_: 0)
     found = chase_damage({"oracle": "damage", "breach": "SILENT", "bug": "x"})
     assert 1 <= found["operations"] <= 6
     assert '"bug":"x"' in found["tape"]

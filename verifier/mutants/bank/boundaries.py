@@ -12,16 +12,22 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "page-cleared-before-flushed",
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.ring",
         """            self.flush(load(control, w.SAFE_READ_ONLY))
-            self._shift_head(head)
-            frame = start & (self.spaces.ring_bytes - 1)
-            self.spaces.log_bytes[frame : frame + page] = bytes(page)
+            with self._lock:
+                if load(control, w.PAGE_END) != start:
+                    continue  # Another session opened it meanwhile; whether the bytes fit is asked again.
+                self._shift_head(head)
+                frame = start & (self.spaces.ring_bytes - 1)
+                self.spaces.log_bytes[frame : frame + page] = bytes(page)
 """,
         """            frame = start & (self.spaces.ring_bytes - 1)
             self.spaces.log_bytes[frame : frame + page] = bytes(page)
             self.flush(load(control, w.SAFE_READ_ONLY))
-            self._shift_head(head)
+            with self._lock:
+                if load(control, w.PAGE_END) != start:
+                    continue
+                self._shift_head(head)
 """,
         "model",
         "WRONG_RESULT",
@@ -30,7 +36,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "frozen-page-still-written",
         "oxifaster rmw_sync: an update in place neither marked its page dirty nor asked for its region",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.ring",
         """            self.shift_read_only(final)
             self._epochs.until(
                 "batches that may still write below the fold",
@@ -45,9 +51,9 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "table-chain-cut",
         "FASTER 44428dbf: the reader of the delta log took a hole for its end",
-        "powercut.engine.checkpoint.driver",
-        "            previous=tables.head if tables.head.length else NO_BLOCK,\n",
-        "            previous=NO_BLOCK,\n",
+        "powercut.engine.checkpoint.kinds.fold_over",
+        "        previous=tables.head if tables.head.length else NO_BLOCK,\n",
+        "        previous=NO_BLOCK,\n",
         "openable",
         "UNOPENABLE",
     ),
@@ -64,8 +70,8 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "idle-session-left-out",
         "FASTER c5d1f52a: commit points were read and cleared by whoever came first",
-        "powercut.engine.checkpoint.driver",
-        "        self._sessions.shift_all()\n",
+        "powercut.engine.checkpoint.kinds.fold_over",
+        "    parts.sessions.shift_all()\n",
         "",
         "serials",
         "WRONG_SERIAL",
@@ -73,9 +79,9 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "phase-fallen-through",
         "FASTER 40964183: one kind of checkpoint fell through into the phase of another",
-        "powercut.engine.shared.phases",
-        "        Phase.IN_PROGRESS: Phase.WAIT_FLUSH,\n",
-        "        Phase.IN_PROGRESS: Phase.PERSIST,\n",
+        "powercut.engine.checkpoint.kinds.fold_over",
+        "    Phase.IN_PROGRESS: Phase.WAIT_FLUSH,\n",
+        "    Phase.IN_PROGRESS: Phase.PERSIST,\n",
         "serials",
         "WRONG_SERIAL",
     ),

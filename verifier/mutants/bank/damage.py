@@ -121,7 +121,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
     Mutant(
         "extent-checksum-not-looked-at",
         "FASTER #76: checksums on checkpoint files were asked for, and not on the roadmap",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.segments",
         """    if found != extent.crc:
         raise CorruptionError(name, offset, f"CRC-32C {found:08x}", f"{extent.crc:08x}")
     return data
@@ -158,7 +158,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
     Mutant(
         "missing-segment-read-as-empty",
         "garnet #2159: an index that was cut off without a word",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.segments",
         """        raise CorruptionError(name, offset, "no file", f"{extent.length} bytes") from None
 """,
         "        return bytes(extent.length)\n",
@@ -169,10 +169,12 @@ def decode_root(data: bytes, file: str) -> Root | str:
     Mutant(
         "error-of-a-cold-read-swallowed",
         "FASTER f8cc6ea7 (#640): the error of a page read was ignored, and garbage used",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.cold",
         """            record = self.load_record(address)
             if record.key == key and""",
-        """            try:
+        """            from ..errors import CorruptionError
+
+            try:
                 record = self.load_record(address)
             except CorruptionError:
                 return None

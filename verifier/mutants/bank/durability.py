@@ -12,29 +12,30 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
     Mutant(
         "data-never-synced",
         "oxifaster 27f927e: flush_until wrote pages and never called device.flush()",
-        "powercut.engine.checkpoint.driver",
-        "        self._log.flush(running.final)\n        self._log.sync()\n",
-        "        self._log.flush(running.final)\n",
+        "powercut.engine.checkpoint.kinds.fold_over",
+        "    log.ring.flush(running.final)\n    log.segments.sync()\n",
+        "    log.ring.flush(running.final)\n",
         "openable",
         "UNOPENABLE",
     ),
     Mutant(
         "root-before-data",
         "FASTER C++ faster.h: checkpoint metadata was written before the flush that it counts on had ended",
-        "powercut.engine.checkpoint.driver",
-        """        self._log.sync()
+        "powercut.engine.checkpoint.kinds.fold_over",
+        """    log.segments.sync()
 
-    def _enter_persist(self, running: _Running) -> None:
-        tables, extents = self._tables, self._log.extents
-""",
+
+def _persist(parts: Parts, running: Running) -> None:
+    tables""",
         """
-    def _enter_persist(self, running: _Running) -> None:
-        self._persist(running)
-        self._log.sync()
 
-    def _persist(self, running: _Running) -> None:
-        tables, extents = self._tables, self._log.extents
-""",
+def _persist(parts: Parts, running: Running) -> None:
+    _write(parts, running)
+    parts.log.segments.sync()
+
+
+def _write(parts: Parts, running: Running) -> None:
+    tables""",
         "openable",
         "UNOPENABLE",
     ),
@@ -84,16 +85,16 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
     Mutant(
         "names-synced-after-root",
         "oxifaster 046cfba: the snapshot was renamed before it was synced",
-        "powercut.engine.checkpoint.driver",
-        """        if tables.has_new_name or self._log.has_new_names:
-            self._log.sync_names()
-            tables.has_new_name = False
-        self._commit(head, running.begin)
+        "powercut.engine.checkpoint.kinds.fold_over",
+        """    if tables.has_new_name or segments.has_new_names:
+        segments.sync_names()
+        tables.has_new_name = False
+    _commit(parts, head, running.begin)
 """,
-        """        self._commit(head, running.begin)
-        if tables.has_new_name or self._log.has_new_names:
-            self._log.sync_names()
-            tables.has_new_name = False
+        """    _commit(parts, head, running.begin)
+    if tables.has_new_name or segments.has_new_names:
+        segments.sync_names()
+        tables.has_new_name = False
 """,
         "openable",
         "UNOPENABLE",
@@ -101,9 +102,9 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
     Mutant(
         "segment-name-never-synced",
         "oxifaster 284b129: the background worker wrote and did not make durable",
-        "powercut.engine.checkpoint.driver",
-        "        if tables.has_new_name or self._log.has_new_names:\n",
-        "        if tables.has_new_name:\n",
+        "powercut.engine.checkpoint.kinds.fold_over",
+        "    if tables.has_new_name or segments.has_new_names:\n",
+        "    if tables.has_new_name:\n",
         "openable",
         "UNOPENABLE",
         around=("paired", "lives"),
@@ -111,9 +112,9 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
     Mutant(
         "segment-dirty-only-at-its-start",
         "oxifaster 2b62a49: the dirty bit was set at page offset 0 only, so a page was flushed once",
-        "powercut.engine.log.hybridlog",
-        "        if name not in self.unsynced:\n",
-        "        if offset == 0:\n",
+        "powercut.engine.log.segments",
+        "        if name not in self.unsynced:\n            self.unsynced.append(name)\n",
+        "        if offset == 0:\n            self.unsynced.append(name)\n",
         "openable",
         "UNOPENABLE",
         around=("lives",),
@@ -168,7 +169,7 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
     Mutant(
         "last-unit-never-flushed",
         "oxifaster 93c2274: a partly filled page did not reach the device",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.ring",
         "                final = (tail + unit - 1) // unit * unit\n",
         "                final = tail\n",
         "openable",
@@ -177,7 +178,7 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
     Mutant(
         "evicted-before-flushed",
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.ring",
         "            self.flush(load(control, w.SAFE_READ_ONLY))\n",
         "            store(control, w.FLUSHED, load(control, w.SAFE_READ_ONLY))\n",
         "model",

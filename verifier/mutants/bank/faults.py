@@ -24,17 +24,17 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "failed-sync-tried-again",
         _FSYNCGATE,
-        "powercut.engine.log.hybridlog",
-        """                try:
-                    self._device.sync(name)
-                except OSError as error:
+        "powercut.engine.log.segments",
+        """        try:
+            self._device.sync(name)
+        except OSError as error:
 """,
-        """                try:
-                    try:
-                        self._device.sync(name)
-                    except OSError:
-                        self._device.sync(name)
-                except OSError as error:
+        """        try:
+            try:
+                self._device.sync(name)
+            except OSError:
+                self._device.sync(name)
+        except OSError as error:
 """,
         FAULTS,
         "SWALLOWED",
@@ -75,7 +75,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "short-write-taken-for-whole",
         "constructed: the count that a write returns is not looked at",
-        "powercut.engine.device",
+        "powercut.engine.device.seam",
         "    while at < len(data):\n        count = device.write(",
         "    while at < len(data) and not at:\n        count = device.write(",
         "openable",
@@ -85,7 +85,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "short-read-taken-for-whole",
         "constructed: the count that a read returns is taken for the end of the file",
-        "powercut.engine.device",
+        "powercut.engine.device.seam",
         "    while 0 < at < length:\n        count = device.read_into(",
         "    while False:\n        count = device.read_into(",
         "openable",
@@ -95,7 +95,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "full-disk-taken-for-done",
         "constructed: a flush that the next one is trusted to make good",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.segments",
         "        write_fully(self._device, name, offset, data)\n        if name not in self.unsynced:\n",
         """        try:
             write_fully(self._device, name, offset, data)
@@ -111,15 +111,15 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "extent-listed-before-it-is-written",
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.segments",
         """        write_fully(self._device, name, offset, data)
         if name not in self.unsynced:
             self.unsynced.append(name)
         crc = checksum(data, self._store_id, name, offset, self.life)
-        self.extents.append(Extent(start, length, crc, self.life))
+        self.extents.append(Extent(start, len(data), crc, self.life))
 """,
         """        crc = checksum(data, self._store_id, name, offset, self.life)
-        self.extents.append(Extent(start, length, crc, self.life))
+        self.extents.append(Extent(start, len(data), crc, self.life))
         write_fully(self._device, name, offset, data)
         if name not in self.unsynced:
             self.unsynced.append(name)
@@ -151,7 +151,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "error-of-the-device-as-it-came",
         "powercut's own: opening raised what the operating system raised",
-        "powercut.engine.device",
+        "powercut.engine.device.seam",
         "    except OSError as error:\n        raise DeviceError(error.errno, f",
         "    except InterruptedError as error:\n        raise DeviceError(error.errno, f",
         "openable",

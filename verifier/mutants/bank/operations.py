@@ -57,7 +57,7 @@ DEVICE: Final[tuple[Mutant, ...]] = (
     Mutant(
         "device-sync-does-nothing",
         "oxifaster 27f927e: nothing below the checkpoint ever synced",
-        "powercut.engine.device",
+        "powercut.engine.device.file",
         "        os.fdatasync(self._file_number(name))\n",
         "        self._file_number(name)\n",
         CONTRACT,
@@ -67,9 +67,9 @@ DEVICE: Final[tuple[Mutant, ...]] = (
     Mutant(
         "device-names-never-synced",
         "oxifaster 046cfba: a new name was never made durable",
-        "powercut.engine.device",
-        '        self._file_number("")\n        os.fsync(self._folder)\n',
-        '        self._file_number("")\n',
+        "powercut.engine.device.file",
+        "        self._check_open()\n        os.fsync(self._folder)\n",
+        "        self._check_open()\n",
         CONTRACT,
         "LOST_ACK",
         CONTRACT,
@@ -77,7 +77,7 @@ DEVICE: Final[tuple[Mutant, ...]] = (
     Mutant(
         "device-appends-wherever-it-writes",
         "pwrite(2), BUGS: on a file opened with O_APPEND Linux writes at the end, whatever the offset",
-        "powercut.engine.device",
+        "powercut.engine.device.file",
         "os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644",
         "os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644",
         "pagecache",
@@ -87,13 +87,13 @@ DEVICE: Final[tuple[Mutant, ...]] = (
     Mutant(
         "device-write-behind",
         "constructed: a device with a buffer of its own, which dies with the process",
-        "powercut.engine.device",
-        "        return os.pwrite(self._file_number(name), buffer, offset)\n",
-        """        late = self.__dict__.setdefault("_late", [])
-        late.append((self._file_number(name), bytes(buffer), offset))
-        if len(late) > 1:
-            os.pwrite(*late.pop(0))
-        return len(buffer)
+        "powercut.engine.device.file",
+        "            return os.pwrite(number, buffer, offset)\n",
+        """            late = self.__dict__.setdefault("_late", [])
+            late.append((number, bytes(buffer), offset))
+            if len(late) > 1:
+                os.pwrite(*late.pop(0))
+            return len(buffer)
 """,
         "pagecache",
         "WRONG_VALUE",

@@ -189,7 +189,7 @@ _REGIONS: Final = (
     _planted(
         "frozen-before-all-have-seen-it",
         "oxifaster: safe_read_only followed read_only without an epoch",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.ring",
         "                self._epochs.defer(lambda: self._raise(w.SAFE_READ_ONLY, address))\n",
         "                self._raise(w.SAFE_READ_ONLY, address)\n",
         "linearizable",
@@ -198,7 +198,7 @@ _REGIONS: Final = (
     _planted(
         "frame-reused-before-all-have-seen-it",
         "FASTER 0774c41b: memory was read that had been evicted",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.ring",
         "            self._epochs.defer(lambda: self._raise(w.SAFE_HEAD, address))\n",
         "            self._raise(w.SAFE_HEAD, address)\n",
         "progress",
@@ -208,9 +208,13 @@ _REGIONS: Final = (
     _planted(
         "page-opened-before-the-tail-moves",
         "FASTER 1f8b5b02: two lines in the wrong order at a page's end",
-        "powercut.engine.log.hybridlog",
-        "            store(control, w.TAIL, start)\n            store(control, w.PAGE_END, start + page)\n",
-        "            store(control, w.PAGE_END, start + page)\n            store(control, w.TAIL, start)\n",
+        "powercut.engine.log.ring",
+        """                store(control, w.TAIL, start)
+                store(control, w.PAGE_END, start + page)
+""",
+        """                store(control, w.PAGE_END, start + page)
+                store(control, w.TAIL, start)
+""",
         "model",
         "ERROR",
         around=("on the last mutable page", "upsert"),
@@ -218,7 +222,7 @@ _REGIONS: Final = (
     _planted(
         "flushed-up-to-read-only",
         "constructed: bytes go to the device that a session with an older view may still write",
-        "powercut.engine.log.hybridlog",
+        "powercut.engine.log.ring",
         "            self.flush(load(control, w.SAFE_READ_ONLY))\n",
         "            self.flush(load(control, w.READ_ONLY))\n",
         "linearizable",
@@ -313,8 +317,8 @@ _CUT: Final = (
     _planted(
         "batches-from-before-the-checkpoint-not-awaited",
         "CPR, SIGMOD 2019: a session of v must know of the checkpoint before v + 1 begins",
-        "powercut.engine.checkpoint.driver",
-        '        self._epochs.drain("batches that began before the checkpoint")\n',
+        "powercut.engine.checkpoint.kinds.fold_over",
+        '    epochs.drain("batches that began before the checkpoint")\n',
         "",
         "prefix",
         "WRONG_VALUE",

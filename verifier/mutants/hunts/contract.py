@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import powercut.engine.device
+import powercut.engine.device.file
 from powercut.engine import FileDevice
 
 from ...verdict import Breach, Violation
@@ -51,7 +51,7 @@ class _Recorder:
 def judge_device() -> tuple[Violation | None, int]:
     """The first thing that the device did not ask for, if any; and how many of its calls it took."""
     recorder = _Recorder()
-    seam = vars(powercut.engine.device)
+    seam = vars(powercut.engine.device.file)
     genuine, seam["os"] = seam["os"], recorder
     try:
         with TemporaryDirectory(prefix="powercut-") as folder:

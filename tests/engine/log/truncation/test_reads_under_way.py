@@ -58,11 +58,11 @@ def test_a_read_under_way_keeps_its_files(device: MemoryDevice, long: FasterKv, 
         return read(name, offset, buffer)
 
     device.read_into = truncate  # type: ignore[method-assign]
-    record = long._parts.log.find_cold(64, b"key-00")
+    record = long._parts.log.cold.find(64, b"key-00")
     assert record is not None
     assert record.value == b"00" * 200
     assert seen == [[0, 1, 2, 3, 4, 5]]
-    assert long._parts.log.find_cold(64, b"key-00") is None
+    assert long._parts.log.cold.find(64, b"key-00") is None
     long.checkpoint()
     assert segments(device) == [2, 3, 4, 5]
 

@@ -18,7 +18,9 @@ from types import ModuleType
 import pytest
 
 import powercut.engine.checkpoint.driver
-from powercut.engine import EngineError, FasterKv, Settings, Version
+import powercut.engine.checkpoint.kinds.fold_over
+from powercut.engine import CheckpointKind, EngineError, FasterKv, Settings, Version
+from powercut.engine.checkpoint.kinds import KINDS
 from powercut.faultfs import FaultDevice, Image, Law, crash_states
 from powercut.verifier.faster.stepped import SteppedRuntime
 
@@ -247,16 +249,22 @@ Edit = Callable[[str, str], None]
 
 @pytest.fixture
 def edited(monkeypatch: pytest.MonkeyPatch) -> Edit:
-    """Puts a copy of the checkpoint in place, in which one piece of source stands for another."""
+    """Puts a copy of the checkpoint, or of its kind, in place, in which one piece of source stands for
+    another."""
 
     def edit(old: str, new: str) -> None:
-        source = Path(powercut.engine.checkpoint.driver.__file__).read_text(encoding="utf-8")
-        assert source.count(old) == 1, old
-        copy = ModuleType("powercut.engine.checkpoint.copy")
-        copy.__package__ = "powercut.engine.checkpoint"
+        modules = powercut.engine.checkpoint.driver, powercut.engine.checkpoint.kinds.fold_over
+        sources = {each: Path(str(each.__file__)).read_text(encoding="utf-8") for each in modules}
+        assert sum(source.count(old) for source in sources.values()) == 1, old
+        module, source = next((module, source) for module, source in sources.items() if old in source)
+        copy = ModuleType(f"{module.__package__}.copy")
+        copy.__package__ = module.__package__
         monkeypatch.setitem(sys.modules, copy.__name__, copy)
         exec(compile(source.replace(old, new), copy.__name__, "exec"), copy.__dict__)
-        monkeypatch.setattr("powercut.engine.store.Checkpointer", copy.Checkpointer)
+        if hasattr(copy, "Checkpointer"):
+            monkeypatch.setattr("powercut.engine.store.Checkpointer", copy.Checkpointer)
+        else:
+            monkeypatch.setitem(KINDS, CheckpointKind.FOLD_OVER, copy.FOLD_OVER)
 
     return edit
 
@@ -265,32 +273,33 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Edit:
     ("old", "new", "expected"),
     [
         pytest.param(
-            "        self._commit(head, running.begin)\n",
-            "        self._log.remove_below(start)\n        self._commit(head, running.begin)\n",
+            "    _commit(parts, head, running.begin)\n",
+            "    parts.log.segments.remove_below(start)\n    _commit(parts, head, running.begin)\n",
             "cannot be opened: segment-00000000",
             id="removed-before-the-acknowledgement",
         ),
         pytest.param(
-            "            block = block._replace(previous=NO_BLOCK)\n",
-            "            pass\n",
+            "        block = block._replace(previous=NO_BLOCK)\n",
+            "        pass\n",
             "cannot be opened: segment-00000000",
             id="older-checkpoints-still-listed",
         ),
         pytest.param(
-            "        first = extents.below(start) if is_full else extents.named\n",
-            "        first = extents.below(start + segment_bytes * is_cut) if is_full else extents.named\n",
+            "    first = extents.below(start) if is_full else extents.named\n",
+            "    first = extents.below(start + parts.settings.segment_bytes * is_cut) if is_full else "
+            "extents.named\n",
             "cannot be opened: tables",
             id="extents-of-a-needed-segment-dropped",
         ),
         pytest.param(
-            "            self._log.remove_below(self._log.extents.start)\n",
+            "            self._log.segments.remove_below(self._log.extents.start)\n",
             "            pass\n",
             "segment-00000000 is still there",
             id="never-removed",
         ),
         pytest.param(
-            "            begin=running.begin,\n",
-            "            begin=64,\n",
+            "        begin=running.begin,\n",
+            "        begin=64,\n",
             "cannot be opened: tables",
             id="begin-not-kept",
         ),

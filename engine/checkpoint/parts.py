@@ -1,0 +1,41 @@
+"""The parts of an open store: recovery makes them, the store uses them, a checkpoint persists them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..device import Disk
+from ..log import HybridLog
+from ..log.index import HashIndex
+from ..metadata.layout import Block, Root, VoidRange
+from ..metadata.roots import Finding, Roots
+from ..metadata.tables import Tables
+from ..sessions.registry import SessionRegistry
+from ..settings import Settings
+from ..shared.shared import Shared
+
+__all__ = ["Parts"]
+
+
+@dataclass(slots=True)
+class Parts:
+    """The parts that a store is made of.
+
+    root       the newest that is durable, or is being written
+    block      the checkpoint that was recovered; None: an empty store
+    voids      what recoveries have left behind, this one included
+    findings   what opening read, in order, and what it thought of each
+    """
+
+    root: Root
+    settings: Settings
+    block: Block | None
+    voids: list[VoidRange]
+    disk: Disk
+    shared: Shared
+    log: HybridLog
+    index: HashIndex
+    sessions: SessionRegistry
+    tables: Tables
+    roots: Roots
+    findings: list[Finding]

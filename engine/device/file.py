@@ -1,0 +1,157 @@
+"""A folder of a real file system as a device.
+
+Invariants
+  1  a constructor that raises leaves no folder behind that it made, and no file open
+  2  names of folders, and files of other names than the store's, are listed and otherwise left alone
+
+Threads: every method may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from ..arguments import AnyPath, check_flag, path_of
+from ..errors import MissingStoreError, NotAStoreError, SettingsError, StoreLockedError
+from .seam import NO_ARGUMENT, Buffer, check_name, check_offset, invalid, telling
+
+__all__ = ["FileDevice"]
+
+
+class FileDevice:
+    """One folder of a real file system: pread, pwrite, fdatasync, fsync of the folder, flock.
+
+    The constructor takes the folder's lock (shared if `read_only`) and makes the folder if
+    `create`, syncing its parent; where it raises it leaves no folder behind. Raises SettingsError (no path),
+    MissingStoreError, NotAStoreError (the path is a file), StoreLockedError, DeviceError.
+    """
+
+    def __init__(self, path: AnyPath, *, create: bool = False, read_only: bool = False) -> None:
+        self.path = Path(path_of(path))
+        check_flag("create", create, SettingsError)
+        check_flag("read_only", read_only, SettingsError)
+        self._guard = threading.Lock()
+        self._files: dict[str, int] = {}
+        self._read_only = read_only
+        self._made: list[Path] = []
+        self._folder = -1
+        try:
+            with telling(f"opening {self.path}"):
+                self._open(create)
+        except BaseException:
+            self.close()
+            self.unmake()
+            raise
+
+    def _open(self, create: bool) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise NotAStoreError(f"{self.path} is a file: expected a folder")
+        if not self.path.exists():
+            if not create:
+                raise MissingStoreError(
+                    f"{self.path} does not exist; open it with create=True to make a store"
+                )
+            self._make_folder()
+        self._folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(self._folder, (fcntl.LOCK_SH if self._read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreLockedError(f"{self.path} is open elsewhere; close that store first") from None
+
+    def _make_folder(self) -> None:
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir()
+            self._made.append(folder)
+            # The new name lives in the parent: a power cut may take the folder with all that is in it.
+            parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(parent)
+            finally:
+                os.close(parent)
+
+    def unmake(self) -> None:
+        """Take away the folders that the constructor made, those that are empty still."""
+        with suppress(OSError):
+            while self._made:
+                self._made.pop().rmdir()
+
+    def list(self) -> list[str]:
+        self._check_open()
+        return sorted(os.listdir(self._folder))
+
+    def create(self, name: str) -> None:
+        self._check_open()
+        check_name(name)
+        number = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=self._folder)
+        with self._guard:
+            self._files[name] = number
+
+    def remove(self, name: str) -> None:
+        self._check_open()
+        check_name(name)
+        os.unlink(name, dir_fd=self._folder)
+        with self._guard:
+            number = self._files.pop(name, None)
+        if number is not None:
+            os.close(number)
+
+    def size(self, name: str) -> int:
+        return os.fstat(self._file_number(name)).st_size
+
+    def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
+        number = self._file_number(name)
+        check_offset(offset, name)
+        try:
+            return os.preadv(number, [buffer], offset)
+        except NO_ARGUMENT as error:
+            raise invalid(error, name) from None
+
+    def write(self, name: str, offset: int, buffer: Buffer) -> int:
+        number = self._file_number(name)
+        check_offset(offset, name)
+        try:
+            return os.pwrite(number, buffer, offset)
+        except NO_ARGUMENT as error:
+            raise invalid(error, name) from None
+
+    def truncate(self, name: str, size: int) -> None:
+        number = self._file_number(name)
+        check_offset(size, name)
+        os.ftruncate(number, size)
+
+    def sync(self, name: str) -> None:
+        os.fdatasync(self._file_number(name))
+
+    def sync_names(self) -> None:
+        self._check_open()
+        os.fsync(self._folder)
+
+    def close(self) -> None:
+        with self._guard:
+            files, self._files = self._files, {}
+            folder, self._folder = self._folder, -1
+        for number in files.values():
+            os.close(number)
+        if folder >= 0:
+            os.close(folder)
+
+    def _check_open(self) -> None:
+        if self._folder < 0:
+            raise OSError(errno.EBADF, "the device is closed", str(self.path))
+
+    def _file_number(self, name: str) -> int:
+        """The open file of `name`, opened on first use."""
+        check_name(name)
+        with self._guard:
+            self._check_open()
+            number = self._files.get(name)
+            if number is None:
+                number = os.open(name, os.O_RDONLY if self._read_only else os.O_RDWR, dir_fd=self._folder)
+                self._files[name] = number
+            return number

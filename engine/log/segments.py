@@ -1,0 +1,141 @@
+"""Segments: the files of the log, the extents in them, and what of both is not durable yet.
+
+Invariants
+  A4  an extent is written once: it starts at a write unit that no earlier one touched
+  A7  a segment goes only when it lies wholly below what any listed checkpoint names, and below every pin
+  G1  a file written to stands in `unsynced` until a sync that began after that write has returned
+  G2  a name made is told by `has_new_names` until a sync of the names that began after it has returned
+
+What was written can be read at once; that it survives a power cut is what `sync` and `sync_names` are for.
+
+Threads: one writes at a time (the ring sees to that); anybody reads, syncs and removes beside it. No lock is
+held while the device is asked.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from ..device import Device, Disk, read_exactly, write_fully
+from ..errors import CorruptionError
+from ..metadata.extents import ExtentTable, segment_name, segment_number
+from ..metadata.layout import Extent, checksum
+from ..settings import Settings
+from ..shared.pins import Pins
+
+__all__ = ["Segments", "read_extent"]
+
+
+class Segments:
+    """The log's files on one device."""
+
+    def __init__(
+        self, disk: Disk, settings: Settings, store_id: bytes, life: int, extents: ExtentTable, pins: Pins
+    ) -> None:
+        self.extents = extents
+        self.life = life
+        self.unsynced: list[str] = []  # Segments written to since their last sync, in order (G1).
+        self.has_new_names = False
+        self._device = disk.device
+        self._poison = disk.poison
+        self._segment_bytes = settings.segment_bytes
+        self._store_id = store_id
+        self._pins = pins
+        self._lock = disk.runtime.lock()  # Of the names.
+        self._names: set[str] = set()
+
+    def adopt(self, names: set[str]) -> None:
+        """These files are there."""
+        self._names = names
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def create(self, number: int) -> None:
+        """Make the file of segment `number`; its name is not durable yet."""
+        name = segment_name(number)
+        with suppress(FileExistsError):  # Made already, by a call that was interrupted right after.
+            self._device.create(name)
+        with self._lock:
+            self._names.add(name)
+        self.has_new_names = True
+
+    def write(self, start: int, data: bytes) -> None:
+        """Write the extent that starts at `start`. Raises OSError; then there is no such extent."""
+        number, offset = divmod(start, self._segment_bytes)
+        name = segment_name(number)
+        if name not in self._names:
+            self.create(number)
+        write_fully(self._device, name, offset, data)
+        if name not in self.unsynced:
+            self.unsynced.append(name)
+        crc = checksum(data, self._store_id, name, offset, self.life)
+        self.extents.append(Extent(start, len(data), crc, self.life))
+
+    def sync(self) -> None:
+        """Make every extent written so far durable. Raises PoisonedError if a sync fails."""
+        for name in list(self.unsynced):
+            try:
+                self.unsynced.remove(name)  # Before the sync: what is written meanwhile is dirty again (G1).
+                self._sync(name)
+            except BaseException:
+                if name not in self.unsynced:
+                    self.unsynced.insert(0, name)
+                raise
+
+    def _sync(self, name: str) -> None:
+        try:
+            self._device.sync(name)
+        except OSError as error:
+            raise self._poison.failed(f"syncing {name}", error) from error
+
+    def sync_names(self) -> None:
+        """Make the names of new segments durable. Raises PoisonedError if that fails."""
+        try:
+            self.has_new_names = False  # Before the sync: a name that is made meanwhile is a new one (G2).
+            self._device.sync_names()
+        except OSError as error:
+            self.has_new_names = True
+            raise self._poison.failed("syncing the names", error) from error
+        except BaseException:
+            self.has_new_names = True
+            raise
+
+    # -- reading, removing -------------------------------------------------------------------------
+
+    def read(self, extent: Extent) -> bytes:
+        """The extent's bytes, verified. Raises CorruptionError, OSError."""
+        return read_extent(self._device, self._store_id, self._segment_bytes, extent)
+
+    def remove_below(self, address: int) -> None:
+        """Remove the segments wholly below `address`, which no checkpoint needs, and below every pin.
+
+        Those that cannot go now stay for the next time: opening ignores them.
+        """
+        with self._lock:
+            names = sorted(self._names)
+        least = self._pins.least(address) // self._segment_bytes
+        for name in names:
+            number = segment_number(name)
+            if number is not None and number < least:
+                try:
+                    self._device.remove(name)
+                except OSError:
+                    continue  # Nothing depends on it; the next checkpoint tries again.
+                with self._lock:
+                    self._names.discard(name)
+
+
+def read_extent(device: Device, store_id: bytes, segment_bytes: int, extent: Extent) -> bytes:
+    """The extent's bytes, verified. Raises CorruptionError, OSError."""
+    number, offset = divmod(extent.start, segment_bytes)
+    name = segment_name(number)
+    try:
+        data = read_exactly(device, name, offset, extent.length)
+    except FileNotFoundError:
+        raise CorruptionError(name, offset, "no file", f"{extent.length} bytes") from None
+    if len(data) != extent.length:
+        raise CorruptionError(name, offset, f"{len(data)} bytes", f"{extent.length} bytes")
+    found = checksum(data, store_id, name, offset, extent.life)
+    if found != extent.crc:
+        raise CorruptionError(name, offset, f"CRC-32C {found:08x}", f"{extent.crc:08x}")
+    return data
