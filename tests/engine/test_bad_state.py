@@ -99,7 +99,7 @@ def test_a_store_that_is_read_only_takes_reads_and_nothing_else(device: MemoryDe
         store.session("closed").close()
         s.upsert(b"k", bytes(8))
         store.checkpoint()
-    with FasterKv.open(device, read_only=True) as store:
+    with FasterKv.open(device, read_only=True, memory=1 << 20) as store:
         s = store.resume_session("s")
         for call in WRITES.values():
             with pytest.raises(ReadOnlyError):

@@ -45,7 +45,7 @@ def device() -> Interrupting:
 
 @pytest.fixture
 def store(device: Interrupting) -> Iterator[FasterKv]:
-    with FasterKv.open(device, create=True, settings=SMALL) as opened:
+    with FasterKv.open(device, create=True, settings=SMALL, memory=1 << 20) as opened:
         yield opened
 
 
@@ -76,7 +76,7 @@ def test_an_interrupted_creation_of_a_segment_does_not_wedge_the_store(
     session.upsert_many(KEYS, VALUES)
     assert store.checkpoint().serials == {"s": session.serial}
     store.close()
-    with FasterKv.open(device) as again:
+    with FasterKv.open(device, memory=1 << 20) as again:
         assert len(dict(again.items())) == len(KEYS)
 
 

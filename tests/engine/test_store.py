@@ -65,18 +65,18 @@ def test_close_with_a_checkpoint_leaves_nothing_unsaved(device: MemoryDevice, ti
     store = FasterKv.open(device, create=True, settings=tiny)
     store.session("s").upsert(b"k", b"1")
     assert store.close(checkpoint=True) == {}
-    with FasterKv.open(device) as store:
+    with FasterKv.open(device, memory=1 << 20) as store:
         assert dict(store.items()) == {b"k": b"1"}
 
 
 def test_a_recovered_store_owes_nothing(device: MemoryDevice, tiny: Settings) -> None:
     fill(device, tiny)
-    assert FasterKv.open(device).close() == {}
+    assert FasterKv.open(device, memory=1 << 20).close() == {}
 
 
 def test_nothing_there_is_made_only_where_asked(device: MemoryDevice, contents: Contents) -> None:
     with pytest.raises(MissingStoreError, match="create=True"):
-        FasterKv.open(device)
+        FasterKv.open(device, memory=1 << 20)
     with pytest.raises(MissingStoreError):
         FasterKv.open(device, create=True, read_only=True)
     assert look(device, contents) == {}
@@ -139,7 +139,7 @@ def test_other_settings_than_the_stores_are_refused_by_name(
 
 def test_a_store_is_opened_by_one_at_a_time(device: MemoryDevice, tiny: Settings, tmp_path: Path) -> None:
     with FasterKv.open(device, create=True, settings=tiny), pytest.raises(StoreLockedError):
-        FasterKv.open(device)
+        FasterKv.open(device, memory=1 << 20)
     with FasterKv.open(tmp_path / "s", create=True, settings=tiny):
         for read_only in (False, True):
             with pytest.raises(StoreLockedError):
@@ -151,7 +151,7 @@ def test_a_store_is_opened_by_one_at_a_time(device: MemoryDevice, tiny: Settings
 def test_reading_only_writes_nothing(device: MemoryDevice, tiny: Settings, contents: Contents) -> None:
     fill(device, tiny)
     before = look(device, contents)
-    with FasterKv.open(device, read_only=True) as store:
+    with FasterKv.open(device, read_only=True, memory=1 << 20) as store:
         with store.session("s") as session:
             assert session.read(b"7") == b"v"
             changes: list[Callable[[], object]] = [
@@ -175,11 +175,11 @@ def test_opening_for_writing_begins_a_life_and_rewrites_only_the_roots(
 ) -> None:
     fill(device, tiny)
     before = look(device, contents)
-    FasterKv.open(device).close()
+    FasterKv.open(device, memory=1 << 20).close()
     after = look(device, contents)
     assert {name for name in after if after[name] != before[name]} == {"root-a", "root-b", "root-c"}
     assert before.keys() == after.keys()
-    with FasterKv.open(device) as store, store.session("s") as session:
+    with FasterKv.open(device, memory=1 << 20) as store, store.session("s") as session:
         session.upsert(b"k", b"v")
         assert store.checkpoint().version == Version(3, 3)
 
@@ -199,7 +199,7 @@ def test_a_creation_that_was_cut_short_is_made_afresh(device: MemoryDevice, tiny
     device.create("root-a")
     device.write("root-a", 0, b"half a root")
     with pytest.raises(MissingStoreError, match="cut short"):
-        FasterKv.open(device)
+        FasterKv.open(device, memory=1 << 20)
     with FasterKv.open(device, create=True, settings=tiny) as store:
         store.session("s").upsert(b"k", b"v")
         store.checkpoint()
@@ -233,8 +233,8 @@ def test_a_sync_that_fails_while_opening_refuses_and_the_next_opening_succeeds(
     for call, name in (("sync", "root"), ("sync_names", ""), ("write", "root-b")):
         failing.fails = fail_once(call, name)  # type: ignore[attr-defined]
         with pytest.raises(PoisonedError):
-            FasterKv.open(failing)
-    with FasterKv.open(failing) as store:
+            FasterKv.open(failing, memory=1 << 20)
+    with FasterKv.open(failing, memory=1 << 20) as store:
         assert len(dict(store.items())) == 41
 
 
@@ -248,7 +248,7 @@ def test_void_records_stay_void_over_several_recoveries(device: MemoryDevice, ti
         s.upsert(b"only-void", b"void")
         ticket.result()
     for number in range(5):
-        with FasterKv.open(device) as store, store.session("s") as s:
+        with FasterKv.open(device, memory=1 << 20) as store, store.session("s") as s:
             store.check()
             assert s.read(b"k") == b"kept"
             assert s.read(b"only-void") is None

@@ -9,11 +9,14 @@ summary    the verdict of a gate, and the lines beneath
 tables     what inspect prints
 """
 
-from typing import NoReturn
+import sys
+from typing import Final, NoReturn
 
 from .interrupt import end_interrupted, ending_at_once
 
 __all__ = ["main"]
+
+ENVIRONMENT: Final = 3  # The exit code; `errors` needs what may be missing here.
 
 
 def main() -> NoReturn:
@@ -21,6 +24,11 @@ def main() -> NoReturn:
     try:
         with ending_at_once():
             from .app import main as run
-        run()
+        run()  # What it raises it tells itself.
+    except ModuleNotFoundError as error:
+        if (error.name or "powercut").startswith("powercut"):
+            raise
+        sys.stderr.write(f"powercut: the command needs {error.name}: pip install 'powercut[verify]'\n")
+        sys.exit(ENVIRONMENT)
     except KeyboardInterrupt:  # Between the two.
         end_interrupted()

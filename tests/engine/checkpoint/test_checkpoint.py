@@ -34,7 +34,7 @@ def test_the_cut_lies_where_each_session_meets_the_shift(device: MemoryDevice, t
         early.delete(b"late")
         assert ticket.result().serials == {"early": 2, "late": 1}
         assert store.close() == {"early": 2}
-    with FasterKv.open(device) as store:
+    with FasterKv.open(device, memory=1 << 20) as store:
         assert dict(store.items()) == {b"early": b"2", b"late": b"1"}
         store.check()
 
@@ -48,7 +48,7 @@ def test_an_rmw_whose_function_takes_a_checkpoint_is_not_in_it(device: MemoryDev
             return (old or b"") + b"2"
 
         assert s.rmw(b"k", checkpoint) == b"12"
-    with FasterKv.open(device) as store:
+    with FasterKv.open(device, memory=1 << 20) as store:
         assert dict(store.items()) == {b"k": b"1"}
         assert store.serials() == {"s": 1}
 
@@ -71,7 +71,7 @@ def test_an_rmw_that_meets_a_record_of_the_next_version_is_not_in_the_checkpoint
 
         assert s.rmw(b"k", shift) == b"next!"
         assert tickets[0].result().serials == {"other": 0, "s": 1}
-    with FasterKv.open(device) as store:
+    with FasterKv.open(device, memory=1 << 20) as store:
         assert dict(store.items()) == {b"k": b"1"}
 
 
@@ -97,7 +97,7 @@ def test_a_failed_write_aborts_and_a_retry_succeeds_with_a_new_version(
         s.upsert(b"k", b"2")
         assert store.checkpoint().version == Version(1, 2)
         s.upsert(b"k", b"3")
-    with FasterKv.open(failing) as store:
+    with FasterKv.open(failing, memory=1 << 20) as store:
         assert dict(store.items()) == {b"k": b"2"}
 
 
@@ -132,7 +132,7 @@ def test_a_failed_sync_poisons_every_entry_until_the_store_is_opened_again(
         with pytest.raises(PoisonedError, match="open it again"):
             entry()
     assert store.close() == {"s": 1}
-    with FasterKv.open(failing) as store:
+    with FasterKv.open(failing, memory=1 << 20) as store:
         assert dict(store.items()) in ({}, {b"k": b"1"})
         store.session("s").upsert(b"k", b"2")
 
@@ -155,14 +155,14 @@ def test_a_chain_of_more_blocks_than_one_opening_reads_lists_and_recovers(
             s.upsert(b"n", b"%d" % number)
             store.checkpoint()
         s.upsert(b"n", b"lost")
-    with FasterKv.open(device) as store:
+    with FasterKv.open(device, memory=1 << 20) as store:
         store.check()
         assert dict(store.items()) == {b"n": b"%d" % (count - 1)}
         points = store.checkpoints()
         assert [point.version.counter for point in points] == list(range(count, 0, -1))
         assert sum(finding.file == "tables" for finding in store.findings) <= CHAIN_BLOCKS_MAX
     for point in points[:: CHAIN_BLOCKS_MAX // 2]:
-        with FasterKv.open(device, read_only=True, version=point.version) as old:
+        with FasterKv.open(device, read_only=True, version=point.version, memory=1 << 20) as old:
             assert dict(old.items()) == {b"n": b"%d" % (point.version.counter - 1)}
 
 
@@ -171,7 +171,7 @@ def test_version_bits_past_their_wrap_confuse_nobody(device: MemoryDevice, tiny:
     several versions, and records of the same bits, made by many checkpoints, above and below them."""
     expected: dict[bytes, bytes] = {}
     store = FasterKv.open(device, create=True, settings=tiny)
-    for number in range(120):
+    for number in range(60):
         s = store.session("s")
         s.upsert(b"n", b"%d" % number)
         s.upsert(b"k-%d" % (number % 7), b"%d" % number)
@@ -188,12 +188,12 @@ def test_version_bits_past_their_wrap_confuse_nobody(device: MemoryDevice, tiny:
         s.delete(b"k-1")
         ticket.result()
         store.close()
-        store = FasterKv.open(device)
+        store = FasterKv.open(device, memory=1 << 20)
         store.check()
         assert dict(store.items()) == expected
-    assert store.checkpoints()[0].version.counter > 100
+    assert store.checkpoints()[0].version.counter > 48  # Three times around.
     store.close()
-    with FasterKv.open(device) as store:
+    with FasterKv.open(device, memory=1 << 20) as store:
         store.check()
         assert dict(store.items()) == expected
-        assert len(store._parts.voids) >= 8
+        assert len(store._parts.voids) >= 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -202,6 +203,7 @@ def test_lengths_that_change_in_place_mislead_no_scan(kernels: str) -> None:
     device = MemoryDevice()
     fake = (4 | 8 << w.KEY_SHIFT | 8 << w.VALUE_SHIFT).to_bytes(8, "little") + bytes(8) + b"fake-key" * 2
     settings = Settings(page_bytes=1024, segment_bytes=2048, write_unit=512, extent_bytes=512, ring_pages=4)
+    settings = replace(settings, index_buckets=64)
     with FasterKv.open(device, create=True, settings=settings, kernels=kernels) as store:
         s = store.session("s")
         keys = [b"k%d" % n for n in range(5)]

@@ -20,7 +20,7 @@ def test_f21_a_point_over_the_limit_is_searched_to_the_depth_it_says(
     bounded = deep = 0
     for seed in range(200, 300):
         trace = random_device(seed, 16).trace
-        exhausted = crash_states(trace, law)
+        exhausted = crash_states(trace, law, limit=1 << 10)
         found = crash_states(trace, law, limit=limit)
         if found.completeness == "exhaustive" or exhausted.completeness != "exhaustive":
             continue

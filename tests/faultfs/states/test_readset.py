@@ -165,7 +165,7 @@ def test_branching_finds_the_outcomes_of_every_content_and_counts_every_vector(
         history = history_under(History(trace), Law(law))
         recovery = some_recovery(seed % 40, writes=writes)
         for index in range(len(trace) + 1):
-            states = crash_states(trace, law, start=index, stop=index, limit=300)
+            states = crash_states(trace, law, start=index, stop=index, limit=100)
             if states.depth is not None:
                 continue
             search = Search(recovery)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,9 @@ _COMMAND = (sys.executable, "-c", "from powercut.verifier.cli import main; main(
 _OK = Tape((Era((Operation(), Operation(Kind.CHECKPOINT))),))
 
 
+Called = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
 def _run(
     *arguments: str, given: bytes = b"", folder: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
@@ -31,15 +35,6 @@ def _run(
 
 def _environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-
-
-def _store(folder: Path) -> Path:
-    path = folder / "store"
-    with FasterKv.open(path, create=True) as store:
-        with store.session("s") as session:
-            session.upsert(b"key", b"value")
-        store.checkpoint()
-    return path
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -55,7 +50,7 @@ def test_tape_without_violation_exits_0() -> None:
     assert done.stdout.startswith(b"OK")
 
 
-def test_tape_with_its_planted_bug_exits_1_and_without_it_0() -> None:
+def test_tape_with_its_planted_bug_exits_1_and_without_it_0(called: Called) -> None:
     bugged = Tape((Era((Operation(Kind.CHECKPOINT),)),), bug="no-such")
     assert _run("replay", "-", given=encode_tape(bugged)).returncode == 3
     kept = Path(__file__).parents[2] / "regressions" / "root-never-synced.json"
@@ -65,7 +60,7 @@ def test_tape_with_its_planted_bug_exits_1_and_without_it_0() -> None:
     assert str(kept).encode() in shown.stdout
     tape = load(kept).tape
     unchanged = Tape(tape.eras, tape.geometry, tape.law)
-    assert _run("replay", "-", "--json", given=encode_tape(unchanged)).returncode == 0
+    assert called("replay", "-", "--json", given=encode_tape(unchanged)).returncode == 0
 
 
 def test_replay_tells_its_findings_as_json() -> None:
@@ -93,35 +88,28 @@ def test_shrink_keeps_a_smaller_tape_of_the_same_kind(tmp_path: Path) -> None:
     assert out.read_bytes() == before
 
 
-def test_shrink_of_a_tape_without_violation_says_that_nothing_was_written(tmp_path: Path) -> None:
+def test_shrink_of_a_tape_without_violation_says_that_nothing_was_written(
+    called: Called, tmp_path: Path
+) -> None:
     out = tmp_path / "small.json"
-    done = _run("shrink", "-", "--out", str(out), given=encode_tape(_OK))
+    done = called("shrink", "-", "--out", str(out), given=encode_tape(_OK))
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"{out} was not written\n".encode())
     assert f"powercut replay {out}".encode() not in done.stdout
     assert not out.exists()
 
 
-def test_demonstration_finds_its_bug_and_clears_the_unchanged_store() -> None:
-    done = _run("demo")
-    assert done.returncode == 0, done.stderr
-    assert b"VIOLATION" in done.stdout
-    assert b"THE POWER IS CUT" in done.stdout
-    assert done.stdout.endswith(b"The unchanged store stands the same tape.\n")
-
-
-def test_sound_store_exits_0_and_a_damaged_one_1(tmp_path: Path) -> None:
-    store = _store(tmp_path)
+def test_sound_store_exits_0_and_a_damaged_one_1(called: Called, store: Path) -> None:
     before = _files(store)
-    assert _run("inspect", str(store)).returncode == 0
+    assert called("inspect", str(store)).returncode == 0
     segment = next(path for path in store.iterdir() if path.name.startswith("segment"))
     data = bytearray(segment.read_bytes())
     data[100] ^= 1
     segment.write_bytes(data)
-    done = _run("inspect", str(store))
+    done = called("inspect", str(store))
     assert done.returncode == 1
     assert f"damage     {segment.name}".encode() in done.stdout
-    told = msgspec.json.decode(_run("inspect", str(store), "--json").stdout)
+    told = msgspec.json.decode(called("inspect", str(store), "--json").stdout)
     assert told["is_sound"] is False
     assert told["damage"][0]["file"] == segment.name
     segment.write_bytes(before[str(segment)])
@@ -171,9 +159,9 @@ def test_sound_store_exits_0_and_a_damaged_one_1(tmp_path: Path) -> None:
     ids=str,
 )
 def test_refusal_is_one_line_and_changes_nothing(
-    tmp_path: Path, arguments: tuple[str, ...], code: int
+    called: Called, store: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
-    _store(tmp_path)
+    assert store == tmp_path / "store"
     (tmp_path / "note.txt").write_text("no tape, no store")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "other").write_text("not a store's")
@@ -189,7 +177,7 @@ def test_refusal_is_one_line_and_changes_nothing(
     (tmp_path / "nested.json").write_text('{"eras": ' + "[" * 100_000)
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     before = _files(tmp_path)
-    done = _run(*arguments, folder=tmp_path)
+    done = called(*arguments, folder=tmp_path)
     assert done.returncode == code, done.stderr
     assert done.stdout == b""
     assert done.stderr.startswith(b"powercut: ")
@@ -197,20 +185,19 @@ def test_refusal_is_one_line_and_changes_nothing(
     assert _files(tmp_path) == before
 
 
-def test_locked_store_exits_3(tmp_path: Path) -> None:
-    store = _store(tmp_path)
+def test_locked_store_exits_3(called: Called, store: Path) -> None:
     with FasterKv.open(store):
-        done = _run("inspect", str(store))
+        done = called("inspect", str(store))
     assert done.returncode == 3
     assert done.stderr.count(b"\n") == 1
 
 
-def test_no_command_is_a_question_for_help() -> None:
-    done = _run()
+def test_no_command_is_a_question_for_help(called: Called) -> None:
+    done = called()
     assert done.returncode == 2
     assert b"replay" in done.stderr
-    assert _run("--help").returncode == 0
-    assert _run("--version").stdout.startswith(b"powercut ")
+    assert called("--help").returncode == 0
+    assert called("--version").stdout.startswith(b"powercut ")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +233,7 @@ def test_store_is_not_imported_before_a_bug_can_be_planted() -> None:
     assert subprocess.run([sys.executable, "-c", looks], check=False, env=_environment()).returncode == 0
 
 
-def test_kept_tape_that_is_gone_exits_0_and_says_so(tmp_path: Path) -> None:
+def test_kept_tape_that_is_gone_exits_0_and_says_so(called: Called, tmp_path: Path) -> None:
     """A tape is kept as failing that the unchanged store stands."""
     path = tmp_path / "kept.json"
     keep(path, _OK, play(_OK))
@@ -254,12 +241,12 @@ def test_kept_tape_that_is_gone_exits_0_and_says_so(tmp_path: Path) -> None:
         '"expected": null', '"expected": {"oracle": "prefix", "breach": "wrong value"}'
     )
     path.write_text(text)
-    done = _run("replay", str(path))
+    done = called("replay", str(path))
     assert done.returncode == 0, done.stderr
     assert b"gone: " in done.stdout
 
 
-def test_mend_names_the_missing_sync_and_its_place() -> None:
+def test_mend_names_the_missing_sync_and_its_place(called: Called) -> None:
     program = Era((Operation(), Operation(Kind.CHECKPOINT)), Crash(0, 0, (1, 1)))
     tape = encode_tape(Tape((program, Era()), bug="root-never-synced"))
     told = _run("mend", "-", given=tape)
@@ -268,6 +255,6 @@ def test_mend_names_the_missing_sync_and_its_place() -> None:
     document = msgspec.json.decode(_run("mend", "-", "--json", given=tape).stdout)
     assert document["exit"] == 1
     assert [sync["after"] for sync in document["syncs"]] == ["PERSIST write root"]
-    unchanged = _run("mend", "-", given=encode_tape(Tape((program, Era()))))
+    unchanged = called("mend", "-", given=encode_tape(Tape((program, Era()))))
     assert unchanged.returncode == 0
     assert b"the tape shows no violation" in unchanged.stdout

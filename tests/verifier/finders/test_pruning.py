@@ -140,10 +140,10 @@ def some_disk(seed: int) -> FaultDevice:
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_toys_that_write_as_they_open_end_alike_content_by_content(depth: int) -> None:
     opened = plainly = shared = 0
-    for seed in range(60):
+    for seed in range(30):
         make = partial(_Toy, seed=seed % 20)
-        pruned = Recoveries(make, "posix", 1 << 12)
-        plain = Recoveries(make, "posix", 1 << 12, is_pruned=False)
+        pruned = Recoveries(make, "posix", 1 << 9)
+        plain = Recoveries(make, "posix", 1 << 9, is_pruned=False)
         for state in list(crash_states(some_disk(seed).trace, "posix", limit=60))[:40]:
             ours, theirs = pruned.of(state, depth), plain.of(state, depth)
             if plain.bounded:

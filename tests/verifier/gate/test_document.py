@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -49,13 +50,20 @@ killed = 1
 """
 
 
-@pytest.fixture
-def report(monkeypatch: pytest.MonkeyPatch) -> GateReport:
+@pytest.fixture(scope="module")
+def consistent() -> GateReport:
     """A consistent gate; the hunt for its one planted bug is told and not run."""
     row = Row("bug", "ancestor", "prefix", "kind", True, 0.5, 3, "", "", 7, 8, 9, None)
-    monkeypatch.setattr(mutants, "BANK", BANK[:1])
-    monkeypatch.setattr(mutants, "kill", lambda name, **_: row)
-    return run_gate(parse_profile(PROFILE, "test"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mutants, "BANK", BANK[:1])
+        patch.setattr(mutants, "kill", lambda name, **_: row)
+        return run_gate(parse_profile(PROFILE, "test"))
+
+
+@pytest.fixture
+def report(consistent: GateReport) -> GateReport:
+    """The report of `consistent`, to change."""
+    return deepcopy(consistent)
 
 
 def test_shipped_schema_is_the_one_of_the_types() -> None:

@@ -58,12 +58,29 @@ MUTANTS = """
 [mutants.floor]
 killed = 1
 """
+# A report, and what it told of its progress.
+Told = tuple[GateReport, list[Progress]]
 LOST = Violation("prefix", Breach.LOST_ACK, "planted")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tiny() -> Profile:
     return parse_profile(TINY, "test")
+
+
+@pytest.fixture(scope="module")
+def alone(tiny: Profile) -> Told:
+    """The stage crash of `tiny` in this process, and the progress that it told."""
+    seen: list[Progress] = []
+    return run_gate(only_crash(tiny), progress=seen.append), seen
+
+
+@pytest.fixture(scope="module")
+def smaller() -> Profile:
+    """The stage crash alone, of one geometry and one tape."""
+    text = TINY.replace('"tiny", "colliding"', '"tiny"').replace("tapes = 4", "tapes = 1")
+    text = text.replace("programs = 120", "programs = 59")
+    return only_crash(parse_profile(text, "test"))
 
 
 def without_seconds(value: Any) -> Any:
@@ -87,31 +104,32 @@ def only_crash(profile: Profile) -> Profile:
 # ---- consistent
 
 
-def test_two_processes_give_the_document_of_one(tiny: Profile, tmp_path: Path) -> None:
-    alone = run_gate(tiny, jobs=1, findings_folder=tmp_path)
-    both = run_gate(tiny, jobs=2, findings_folder=tmp_path)
+def test_two_processes_give_the_document_of_one(tiny: Profile, smaller: Profile, tmp_path: Path) -> None:
+    profile = replace(smaller, model=tiny.model)
+    alone = run_gate(profile, jobs=1, findings_folder=tmp_path)
+    both = run_gate(profile, jobs=2, findings_folder=tmp_path)
     assert (alone.exit, alone.verdict) == (0, "consistent")
     assert figures(alone) == figures(both)
     assert alone.stages["model"].checked > 0
-    assert alone.stages["crash"].programs == 2 * 58 + 4
+    assert alone.stages["crash"].programs == 58 + 1
     assert not list(tmp_path.iterdir())
 
 
-def test_executor_of_the_caller_is_used_and_left_open(tiny: Profile, tmp_path: Path) -> None:
+def test_executor_of_the_caller_is_used_and_left_open(tiny: Profile, alone: Told, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as executor:
         report = run_gate(only_crash(tiny), jobs=2, executor=executor, findings_folder=tmp_path)
         assert executor.submit(int).result() == 0
-    assert figures(report) == figures(run_gate(only_crash(tiny), findings_folder=tmp_path))
+    assert figures(report) == figures(alone[0])
 
 
-def test_another_seed_gives_other_random_programs_and_the_same_bounds(tiny: Profile) -> None:
-    one, other = (run_gate(only_crash(tiny), seed=seed).stages["crash"] for seed in (1, 2))
+def test_another_seed_gives_other_random_programs_and_the_same_bounds(tiny: Profile, alone: Told) -> None:
+    one, other = alone[0].stages["crash"], run_gate(only_crash(tiny), seed=2).stages["crash"]
     assert one.bounds == other.bounds
     assert one.distinct != other.distinct
 
 
-def test_summary_says_what_was_searched_and_what_is_complete(tiny: Profile) -> None:
-    report = run_gate(only_crash(tiny))
+def test_summary_says_what_was_searched_and_what_is_complete(alone: Told) -> None:
+    report, _ = alone
     assert report.summary == "consistent: 0 violations in 1 stage"
     first, stage, bound = tell_gate(report).splitlines()
     assert first.startswith(f"{report.summary} (profile test, seed 0, ")
@@ -119,20 +137,19 @@ def test_summary_says_what_was_searched_and_what_is_complete(tiny: Profile) -> N
     assert bound.strip() == "complete: all 58 programs of <= 2 steps in tiny, colliding"
 
 
-def test_progress_counts_every_chunk_and_the_states_so_far(tiny: Profile) -> None:
-    seen: list[Progress] = []
-    report = run_gate(only_crash(tiny), progress=seen.append)
+def test_progress_counts_every_chunk_and_the_states_so_far(alone: Told) -> None:
+    report, seen = alone
     assert [(each.stage, each.done, each.total) for each in seen] == [("crash", done, 8) for done in range(9)]
     assert [each.states for each in seen] == sorted(each.states for each in seen)
     assert (seen[0].states, seen[-1].states) == (0, report.stages["crash"].distinct)
 
 
-def test_other_law_owes_the_programs_alone(tiny: Profile) -> None:
+def test_other_law_owes_the_programs_alone(tiny: Profile, alone: Told) -> None:
     report = run_gate(only_crash(tiny), law="strict")
     assert report.exit == 0
     assert report.stages["crash"].law == "strict"
     assert report.stages["crash"].floor == {"programs": 120, "checked": 1}
-    assert report.stages["crash"].distinct < run_gate(only_crash(tiny)).stages["crash"].distinct
+    assert report.stages["crash"].distinct < alone[0].stages["crash"].distinct
 
 
 def test_law_that_does_not_exist_is_refused(tiny: Profile) -> None:
@@ -152,10 +169,10 @@ def test_planted_bug_is_hunted_alike_here_and_in_a_lane(tmp_path: Path) -> None:
 # ---- below a floor
 
 
-def test_stage_below_its_floor_is_an_environment_failure(tiny: Profile) -> None:
-    assert tiny.crash is not None
+def test_stage_below_its_floor_is_an_environment_failure(smaller: Profile) -> None:
+    assert smaller.crash is not None
     floor = {"distinct": 10**6, "reached": {"PERSIST sync root": 1, "PERSIST rename root": 1}}
-    report = run_gate(replace(tiny, model=None, crash=replace(tiny.crash, floor=floor)))
+    report = run_gate(replace(smaller, crash=replace(smaller.crash, floor=floor)))
     assert (report.exit, report.verdict) == (3, "below its floor")
     distinct = report.stages["crash"].distinct
     misses = [
@@ -223,14 +240,14 @@ def test_planted_bug_that_was_not_decided_is_inconclusive(monkeypatch: pytest.Mo
     assert (report.exit, report.summary) == (4, "inconclusive: mutants: bug: too slow")
 
 
-def test_bound_that_lost_a_state_is_not_complete(tiny: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bound_that_lost_a_state_is_not_complete(smaller: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     def forgetful(*arguments: Any, **options: Any) -> tuple[Coverage, Finding | None]:
         coverage, finding = exhaust(*arguments, **options)
         coverage.visited -= 1
         return coverage, finding
 
     monkeypatch.setattr(crash, "exhaust", forgetful)
-    report = run_gate(only_crash(tiny))
+    report = run_gate(smaller)
     assert report.exit == 4
     assert "<= 2 steps in tiny: not complete" in report.reasons()["crash"]
 

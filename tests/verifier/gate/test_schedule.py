@@ -12,6 +12,7 @@ from powercut.verifier.concurrency.schedule import Record
 from powercut.verifier.gate import run_gate
 from powercut.verifier.gate.chunks import Deadline, Result
 from powercut.verifier.gate.profile import Profile, ProfileError, load_profile, parse_profile
+from powercut.verifier.gate.stages import schedule as stage
 from powercut.verifier.gate.stages.schedule import RandomLanes, SmallLanes, count_lanes, cut_schedule
 from powercut.verifier.verdict import Breach, Verdict, Violation
 
@@ -69,17 +70,27 @@ def test_random_programs_are_a_function_of_the_seed() -> None:
     assert run("1:0").coverage != run("2:0").coverage
 
 
-def test_a_gate_of_schedules_is_complete_within_its_bound(tmp_path: Path) -> None:
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The number of small programs: every third. The gate's own stage has all of them."""
+    genuine = stage._tapes
+    monkeypatch.setattr(stage, "_tapes", lambda geometry: genuine(geometry)[::3])
+    return len(genuine("narrow")[::3])
+
+
+def test_a_gate_of_schedules_is_complete_within_its_bound(tmp_path: Path, few: int) -> None:
+    assert count_lanes() == few
     report = run_gate(profile(), findings_folder=tmp_path)
-    stage = report.stages["schedule"]
+    told = report.stages["schedule"]
     assert report.exit == 0, report.verdict
-    (bound,) = stage.bounds
+    (bound,) = told.bounds
     assert bound.complete
     assert bound.programs == bound.programs_visited == count_lanes()
-    assert stage.programs == count_lanes() + 2
+    assert told.programs == count_lanes() + 2
     assert f"all {count_lanes():,} programs of sessions side by side" in tell_gate(report)
 
 
+@pytest.mark.usefixtures("few")
 def test_a_search_that_was_cut_short_is_not_complete(tmp_path: Path) -> None:
     text = TEXT.replace("limit = 400", "limit = 3").replace("preemptions = 0", "preemptions = 1")
     report = run_gate(parse_profile(text, "schedules"), findings_folder=tmp_path)

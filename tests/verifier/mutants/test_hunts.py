@@ -1,10 +1,8 @@
-"""Hunts: the order of a search excludes no program, servers leave nothing behind, lanes are even."""
+"""Hunts: the order of a search excludes no program, servers leave nothing behind."""
 
 import subprocess
 import sys
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from random import Random
 from typing import Any
@@ -13,10 +11,7 @@ import pytest
 
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded, Record
-from powercut.verifier.gate import chunks as chunks_of_gate
-from powercut.verifier.gate.chunks import Deadline, Result
 from powercut.verifier.gate.stages.mutants import PlantedBug
-from powercut.verifier.gate.workers import Lanes
 from powercut.verifier.mutants import hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.hunt import Row, kill, matrix
@@ -150,51 +145,6 @@ def test_server_ends_with_its_stems_when_nobody_asks_any_more() -> None:
     assert server.ask(request | {"tape": '{"eras": []}'})[0] == ""
     server.close()
     assert server._process.returncode == 0
-
-
-# ---- the lanes
-
-
-@dataclass(frozen=True)
-class Costing:
-    """A chunk that costs so much, and says which it is."""
-
-    number: int
-    cost: int
-
-    def run(self, deadline: Deadline) -> Result:
-        return Result(unknown=str(self.number))
-
-
-class Late(Executor):
-    """Begins what it is given at once, and notes the order."""
-
-    def __init__(self) -> None:
-        self.begun: list[int] = []
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self.begun.append(args[0].number)
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
-def test_dearest_chunks_are_begun_first_and_results_come_in_order() -> None:
-    chunks = [Costing(number, cost) for number, cost in enumerate((0, 1, 0, 2, 1))]
-    executor = Late()
-    with Lanes(2, executor) as lanes:
-        results = [result for _, result in lanes.results(chunks)]
-    assert executor.begun == [3, 1, 4, 0, 2]
-    assert [result.unknown for result in results if isinstance(result, Result)] == ["0", "1", "2", "3", "4"]
-
-
-def test_chunks_are_not_begun_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    executor = Late()
-    monkeypatch.setattr(chunks_of_gate, "monotonic", lambda: len(executor.begun))
-    with Lanes(2, executor) as lanes:
-        chunks = [Costing(number, number) for number in range(5)]
-        results = list(lanes.results(chunks, deadline=2))
-    assert [chunk for chunk, _ in results] == chunks[:2], "the cheapest"
 
 
 def test_hunts_among_schedules_of_two_preemptions_are_the_dearest() -> None:

@@ -20,11 +20,10 @@ that stands in the two other copies only that there are some is kept.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import product
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -34,7 +33,7 @@ from powercut.engine.metadata import roots
 from powercut.engine.metadata.layout import Pointer, Root, decode_root, encode_root
 from powercut.engine.metadata.roots import LIFE_SHIFT, Roots, read_roots
 from powercut.engine.poison import Poison
-from powercut.engine.runtime import Ticket
+from powercut.engine.runtime import ThreadRuntime
 
 ACKNOWLEDGED: Final = 0
 UNDER_WAY: Final = 1
@@ -91,7 +90,12 @@ class Cut(BaseException):
 
 
 class Disk(MemoryDevice):
-    """The copies as a Device. Step number `cut` is not reached, the sync at step `failing` fails."""
+    """The copies as a Device. Step number `cut` is not reached, the sync at step `failing` fails.
+
+    Before each step it calls `before_step`.
+    """
+
+    before_step: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, files: tuple[str, ...], copies: tuple[Copy, ...], cut: int, failing: int) -> None:
         super().__init__()
@@ -107,6 +111,7 @@ class Disk(MemoryDevice):
     def _step(self, what: str) -> None:
         if len(self.steps) == self._cut:
             raise Cut
+        self.before_step()
         self.steps.append(what)
 
     def create(self, name: str) -> None:
@@ -141,34 +146,13 @@ class Deferred:
         return call() if call else None
 
 
-class LateRuntime:
+class LateRuntime(ThreadRuntime):
     """A runtime without threads: `submit` keeps the call for later."""
 
     is_parallel = False
 
-    def submit(self, call: Callable[[], object]) -> Ticket:
+    def submit(self, call: Callable[[], object]) -> Any:
         return Deferred(call)
-
-    def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
-        return True
-
-    def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
-        return condition()
-
-    def lock(self) -> AbstractContextManager[object]:
-        return nullcontext()
-
-    def now(self) -> float:
-        return 0.0
-
-    def turn(self, what: str) -> None:
-        pass
-
-    def current(self) -> int:
-        return 0
-
-    def entropy(self, count: int) -> bytes:
-        return bytes(count)
 
 
 # -- one era -----------------------------------------------------------------------------------------
@@ -181,12 +165,26 @@ class Outcome(NamedTuple):
     acknowledged: int
     under_way: int | None
     may_be_damaged: bool
+
+
+class Whole(NamedTuple):
+    """An era to its end: what each step was, what a power cut before it leaves, and what the era left."""
+
     steps: tuple[str, ...]
+    cuts: tuple[Outcome, ...]
+    end: Outcome
 
 
-def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -1) -> Outcome | str:
+def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -1) -> Whole | str:
     """Open, repair, report, commit, settle; or in a few words how the property was broken."""
+    cuts: list[Outcome] = []
+
+    def left() -> Outcome:
+        copies = tuple(device.copies[file] for file in roots.ROOT_FILES)
+        return Outcome(copies, acknowledged, under_way, may_be_damaged)
+
     device = Disk(roots.ROOT_FILES, state.copies, cut, failing)
+    device.before_step = lambda: cuts.append(left())
     acknowledged, under_way = ACKNOWLEDGED, UNDER_WAY if state.is_under_way else None
     may_be_damaged = state.may_be_damaged
     reading = read_roots(device, device.list(), [])
@@ -211,26 +209,23 @@ def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -
         pass
     except PoisonedError:
         may_be_damaged = False
-    copies = tuple(device.copies[file] for file in roots.ROOT_FILES)
-    return Outcome(copies, acknowledged, under_way, may_be_damaged, tuple(device.steps))
+    return Whole(tuple(device.steps), tuple(cuts), left())
 
 
 def ends_of(protocol: type[Roots], state: State) -> Iterator[tuple[str, Outcome | str]]:
     """The era, whole, stopped before every step, and with every sync failing that may."""
     whole = run_era(protocol, state)
-    yield "an era", whole
     if isinstance(whole, str):
+        yield "an era", whole
         return
-    for step, what in enumerate(whole.steps):
-        yield f"an era cut before step {step} ({what})", run_era(protocol, state, cut=step)
-        if what == "sync":
+    yield "an era", whole.end
+    for step, (what, left) in enumerate(zip(whole.steps, whole.cuts, strict=True)):
+        yield f"an era cut before step {step} ({what})", left
+        # The one damage may not have been spent already since the acknowledgement before the failure.
+        if what == "sync" and left.may_be_damaged:
             era = run_era(protocol, state, failing=step)
             assert not isinstance(era, str)
-            # The one damage may not have been spent already since the acknowledgement before the failure.
-            before = run_era(protocol, state, cut=step)
-            assert not isinstance(before, str)
-            if before.may_be_damaged:
-                yield f"an era whose sync at step {step} fails", era
+            yield f"an era whose sync at step {step} fails", era.end
 
 
 # -- between eras ------------------------------------------------------------------------------------
@@ -287,8 +282,13 @@ def reduced(outcome: Outcome, copies: tuple[Copy, ...], *, may_be_damaged: bool)
     return State(tuple(reduced_copies), outcome.under_way is not None, may_be_damaged)
 
 
-def successors(protocol: type[Roots], state: State, kinds: str) -> Iterator[tuple[str, State | str]]:
-    """Every state that may follow an era from `state`, or how the property was broken."""
+def successors(
+    protocol: type[Roots], state: State, kinds: str, seen: set[Outcome]
+) -> Iterator[tuple[str, State | str]]:
+    """Every state that may follow an era from `state`, or how the property was broken.
+
+    What follows an end is a function of it, so those that are in `seen` are left out, and new ones added.
+    """
     for how, outcome in ends_of(protocol, state):
         if isinstance(outcome, str):
             yield how, outcome
@@ -297,6 +297,10 @@ def successors(protocol: type[Roots], state: State, kinds: str) -> Iterator[tupl
         if "kill" in kinds:
             ends.append(("kill", outcome.copies))
         for end, copies in ends:
+            left = outcome._replace(copies=copies)
+            if left in seen:
+                continue
+            seen.add(left)
             yield f"{how}; {end}", reduced(outcome, copies, may_be_damaged=outcome.may_be_damaged)
             if outcome.may_be_damaged and "damage" in kinds:
                 for harm, harmed in after_damage(copies):
@@ -314,7 +318,7 @@ def search(protocol: type[Roots], kinds: str = "kill damage", eras: int = 2) -> 
     writer.settle()
     first = State(tuple(device.copies.values()), False, True)
     traces: dict[State, list[str]] = {first: []}
-    queue = deque([first])
+    queue, seen = deque([first]), set[Outcome]()
     while queue:
         state = queue.popleft()
         trace = traces[state]
@@ -323,7 +327,7 @@ def search(protocol: type[Roots], kinds: str = "kill damage", eras: int = 2) -> 
             if isinstance(opened, str):
                 return [*trace, opened], len(traces)
             continue
-        for how, following in successors(protocol, state, kinds):
+        for how, following in successors(protocol, state, kinds, seen):
             if isinstance(following, str):
                 return [*trace, following], len(traces)
             if following not in traces:
