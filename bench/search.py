@@ -15,7 +15,7 @@ from powercut.faultfs import Trace, crash_states
 from powercut.verifier.faster.geometries import make_faster
 from powercut.verifier.finders.crashes import Coverage, Finding, exhaust, search_tape
 from powercut.verifier.finders.recoveries import Recoveries
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.programs import random_tapes, small_programs
 from powercut.verifier.tapes.tape import Tape
 

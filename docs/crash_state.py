@@ -22,7 +22,7 @@ def draw() -> str:
     install(tape.bug)
     # Only now: these import the store, with the bug in it.
     from powercut.faultfs.picture import picture
-    from powercut.verifier.runs.world import play
+    from powercut.verifier.runs.play import play
     from powercut.verifier.spec.history import crash_index
 
     run = play(tape)

@@ -17,7 +17,7 @@ from .kernels import words as w
 from .kernels.atomics import load
 from .shared.spaces import Spaces
 
-__all__ = ["COUNTERS", "Stats", "add_counters", "boundaries", "index_bytes"]
+__all__ = ["COUNTERS", "Stats", "add_counters", "of_spaces"]
 
 # In the order of `words`, N_IN_PLACE to N_ABSENT, and one that the driver keeps.
 COUNTERS = (
@@ -97,18 +97,13 @@ class Stats:
 
 def add_counters(each: Iterable[list[int]]) -> list[int]:
     """The sums, in the order of COUNTERS."""
-    total = [0] * len(COUNTERS)
-    for counters in each:
-        total = [a + b for a, b in zip(total, counters, strict=True)]
-    return total
+    return [sum(counters) for counters in zip([0] * len(COUNTERS), *each, strict=True)]
 
 
-def boundaries(spaces: Spaces) -> dict[str, int]:
-    """Begin to tail, read in that order: each only grows, so what is told is in order too (A1)."""
-    return {name: load(spaces.control, word) for name, word in _BOUNDARIES}
-
-
-def index_bytes(spaces: Spaces) -> int:
-    """Bytes of the main buckets and of the overflow buckets that are linked."""
+def of_spaces(spaces: Spaces) -> dict[str, int]:
+    """Begin to tail, read in that order: each only grows, so what is told is in order too (A1). And the bytes
+    of the ring, and of the main buckets and the overflow buckets that are linked."""
     control = spaces.control
-    return min(control[w.OVERFLOW_NEXT], control[w.OVERFLOW_END]) * w.BUCKET_WORDS * w.WORD_BYTES
+    told = {name: load(control, word) for name, word in _BOUNDARIES}
+    buckets = min(control[w.OVERFLOW_NEXT], control[w.OVERFLOW_END])
+    return {**told, "ring_bytes": spaces.ring_bytes, "index_bytes": buckets * w.BUCKET_WORDS * w.WORD_BYTES}

@@ -32,7 +32,7 @@ from .sessions.session import Session
 from .settings import Settings
 from .shared.modes import choose_mode
 from .shared.phases import CheckpointKind, Phase
-from .stats import COUNTERS, Stats, add_counters, boundaries, index_bytes
+from .stats import COUNTERS, Stats, add_counters, of_spaces
 
 __all__ = ["FasterKv"]
 
@@ -226,25 +226,26 @@ class FasterKv:
         parts = self._parts
         with self._lock:
             handles = list(self._live.values())
-            counters = add_counters((self._past, *(each.counters() for each in handles)))
-        serials = parts.sessions.serials()
         return Stats(
-            operations=sum(serials.values()),
-            **dict(zip(COUNTERS, counters, strict=True)),
+            operations=sum((serials := parts.sessions.serials()).values()),
+            **self.counters(),
             pending=sum(each.pending for each in handles),
             epoch=parts.shared.epochs.current,
-            drains=parts.shared.epochs.drained,
             deferred=parts.shared.epochs.waiting,
-            **boundaries(parts.log.spaces),
+            **of_spaces(parts.log.spaces),
             page_bytes=parts.settings.page_bytes,
-            ring_bytes=parts.log.spaces.ring_bytes,
-            index_bytes=index_bytes(parts.log.spaces),
             sessions=len(serials),
             live_sessions=parts.sessions.live,
             version=parts.shared.system.version,
             phase=parts.shared.system.phase.name,
             kernels=parts.shared.mode.name,
         )
+
+    def counters(self) -> dict[str, int]:
+        """Those numbers of `stats` that sessions and epochs count, in less time."""
+        with self._lock:
+            each = [self._past, *(handle.counters() for handle in self._live.values())]
+        return dict(zip(COUNTERS, add_counters(each), strict=True), drains=self._parts.shared.epochs.drained)
 
     def items(self) -> Generator[tuple[bytes, bytes], None, None]:
         """Live keys and values, beside running sessions; takes no serial. O(log).
@@ -288,9 +289,8 @@ class FasterKv:
         check_log(self._parts.log, self._parts.index)
 
     def close(self, *, checkpoint: bool = False) -> dict[str, int]:
-        """Close; does not checkpoint unless asked. Returns how many operations of each session no
-        checkpoint holds (sessions with none are left out): they are lost. Idempotent. Raises SessionError
-        while an operation is under way.
+        """Close; does not checkpoint unless asked. Returns how many operations of each session no checkpoint
+        holds (where there are any): they are lost. Idempotent. Raises SessionError while one is under way.
         """
         check_flag("checkpoint", checkpoint)
         with self._lock:

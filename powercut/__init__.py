@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         ThreadRuntime,
     )
     from .faultfs import FaultDevice, Law, PlannedDevice, crash_states
-    from .verifier import StoreMachine, Tape, play, search_tape
+    from .verifier import StoreMachine, Tape, mend, play, search, search_tape, shrink, tell
 
 __all__ = [
     "CheckpointKind",
@@ -40,8 +40,12 @@ __all__ = [
     "Tape",
     "ThreadRuntime",
     "crash_states",
+    "mend",
     "play",
+    "search",
     "search_tape",
+    "shrink",
+    "tell",
 ]
 
 _PACKAGES = {
@@ -50,7 +54,7 @@ _PACKAGES = {
         *("Session", "Settings", "ThreadRuntime"),
     ),
     "faultfs": ("FaultDevice", "Law", "PlannedDevice", "crash_states"),
-    "verifier": ("StoreMachine", "Tape", "play", "search_tape"),
+    "verifier": ("StoreMachine", "Tape", "mend", "play", "search", "search_tape", "shrink", "tell"),
 }
 _HOMES = {name: package for package, names in _PACKAGES.items() for name in names}
 _EXTRA = ("greenlet", "hypothesis", "msgspec", "typer")  # What the extra `verify` brings.
@@ -64,10 +68,11 @@ def __getattr__(name: str) -> object:
         package = import_module(f".{home}", __name__)
         found = package if name == home else getattr(package, name)
     except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
             raise
-        needed = f"powercut.{name} needs {error.name}: pip install 'powercut[verify]'"
-        raise ModuleNotFoundError(needed, name=error.name) from error
+        needed = f"powercut.{name} needs {missing}: pip install 'powercut[verify]'"
+        raise ModuleNotFoundError(needed, name=missing) from error
     globals()[name] = found
     return found
 

@@ -4,23 +4,37 @@ class LogMachine(StoreMachine):            # the bench, for a store of one's own
     def make_store(self, device): ...
 
 play(tape).verdict                         # one run, again
-search_tape(tape)                          # and every crash state of it
+search(tape)                               # every crash state of it, or every like schedule, fault, damage
+shrink(tape)                               # the smallest tape of the same violation
+mend(tape)                                 # the syncs that are missing
+tell(tape)                                 # the story
+
+Each of these takes `make_store` after the tape; without it the store is the one that the tape names.
 
 Names are looked up when they are first used: a process that plants a bug in the engine must be able
 to import this package before the engine is.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # True for a type checker, by its name.
 if TYPE_CHECKING:
-    from .errors import HarnessError, TapeError, VerifierError
+    from .errors import HarnessError, SubjectError, TapeError, VerifierError
+    from .examples import FasterMachine, run_machine
+    from .faster.subject import FasterSubject
     from .finders.crashes import Coverage, Finding, search_tape
-    from .machine import StoreMachine, StoreViolationError, run_machine
-    from .runs.world import Run, play
-    from .spec.model import Issued, Result, apply
-    from .spec.subject import Bound, FasterSubject, Subject
+    from .finders.search import search
+    from .machine import StoreMachine, StoreViolationError
+    from .reducing.mend import Mend, mend
+    from .reducing.shrink import shrink
+    from .runs.play import play
+    from .runs.run import Run
+    from .spec.model import Issued, Model, Result, apply
+    from .spec.spec import Errors, Spec, StoreMaker
+    from .spec.subject import Bound, MakeStore, Subject
+    from .tapes.kept import Kept, keep, load
     from .tapes.tape import Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
+    from .telling.report import tell
     from .verdict import Breach, Ok, Unknown, Verdict, Violation
 
 __all__ = [
@@ -29,18 +43,27 @@ __all__ = [
     "Coverage",
     "Crash",
     "Era",
+    "Errors",
+    "FasterMachine",
     "FasterSubject",
     "Finding",
     "HarnessError",
     "Issued",
+    "Kept",
     "Kind",
+    "MakeStore",
+    "Mend",
+    "Model",
     "Ok",
     "Operation",
     "Result",
     "Run",
+    "Spec",
     "StoreMachine",
+    "StoreMaker",
     "StoreViolationError",
     "Subject",
+    "SubjectError",
     "Tape",
     "TapeError",
     "Unknown",
@@ -50,20 +73,35 @@ __all__ = [
     "apply",
     "decode_tape",
     "encode_tape",
+    "keep",
+    "load",
+    "mend",
     "play",
     "run_machine",
+    "search",
     "search_tape",
+    "shrink",
+    "tell",
 ]
 
 _MODULES = {
+    "errors": ("HarnessError", "SubjectError", "TapeError", "VerifierError"),
+    "examples": ("FasterMachine", "run_machine"),
+    "faster.subject": ("FasterSubject",),
     "finders.crashes": ("Coverage", "Finding", "search_tape"),
-    "errors": ("HarnessError", "TapeError", "VerifierError"),
-    "machine": ("StoreMachine", "StoreViolationError", "run_machine"),
-    "spec.model": ("Issued", "Result", "apply"),
-    "spec.subject": ("Bound", "FasterSubject", "Subject"),
+    "finders.search": ("search",),
+    "machine": ("StoreMachine", "StoreViolationError"),
+    "reducing.mend": ("Mend", "mend"),
+    "reducing.shrink": ("shrink",),
+    "runs.play": ("play",),
+    "runs.run": ("Run",),
+    "spec.model": ("Issued", "Model", "Result", "apply"),
+    "spec.spec": ("Errors", "Spec", "StoreMaker"),
+    "spec.subject": ("Bound", "MakeStore", "Subject"),
+    "tapes.kept": ("Kept", "keep", "load"),
     "tapes.tape": ("Crash", "Era", "Kind", "Operation", "Tape", "decode_tape", "encode_tape"),
+    "telling.report": ("tell",),
     "verdict": ("Breach", "Ok", "Unknown", "Verdict", "Violation"),
-    "runs.world": ("Run", "play"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

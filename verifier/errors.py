@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HarnessError", "NoMoreWanted", "TapeError", "VerifierError"]
+__all__ = ["HarnessError", "NoMoreWanted", "SubjectError", "TapeError", "VerifierError"]
 
 
 class VerifierError(Exception):
@@ -11,6 +11,10 @@ class VerifierError(Exception):
 
 class TapeError(VerifierError, ValueError):
     """The bytes are no tape, or one of another format."""
+
+
+class SubjectError(TapeError):
+    """The store that a tape names cannot be loaded, or it cannot be put on the bench."""
 
 
 class HarnessError(VerifierError):

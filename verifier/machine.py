@@ -26,35 +26,34 @@ import sys
 from collections.abc import Callable, Collection
 from typing import Any, ClassVar, Final
 
-import hypothesis
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, Phase, Verbosity
-from hypothesis.errors import Flaky
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from powercut.faultfs import FaultDevice, render_trace, tell_crash
 
-from .errors import HarnessError, NoMoreWanted
-from .faster.geometries import INTERPRETED, make_faster
+from .errors import SubjectError
 from .finders.crashes import Coverage, Finding, search_tape
 from .finders.recoveries import Recoveries
-from .runs.world import Run, World, play
+from .registry import name_of
+from .runs.play import play
+from .runs.run import Run
+from .runs.world import World
 from .spec.history import crash_index
+from .spec.spec import PLAIN, Spec, StoreMaker
 from .spec.subject import Subject
-from .tapes.tape import KEYS_MAX, SESSIONS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+from .tapes.operations import KEYED, OPERATIONS, Row
+from .tapes.tape import INTERPRETED, KEYS_MAX, SESSIONS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 from .verdict import Violation
 
 __all__ = [
     "STATES_MAX",
     "StoreMachine",
     "StoreViolationError",
-    "run_machine",
     "tell_briefly",
 ]
 
@@ -93,7 +92,7 @@ def _gives(kind: Kind) -> Callable[[Any], bool]:
 
 
 def _gives_steps(machine: Any) -> bool:
-    return set(machine.kinds) >= _STEPPED and hasattr(machine.store, "step")
+    return set(machine.kinds) >= _STEPPED and machine.has_steps
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -106,8 +105,8 @@ class StoreMachine(RuleBasedStateMachine):
     law         what a power cut may leave, by name
     states_max  legal states of one crash point; one with more is searched to a depth only
     depth       power cuts inside each recovery
-    geometry    settings of the store, by name, where it is FasterKv; the tape carries it
-    kernels     compiled or interpreted, likewise
+    spec        what the store is held against: its model, and what its exceptions say
+    subject     the name that tapes give the store; "": `module:class` of the machine itself
     """
 
     kinds: ClassVar[Collection[Kind]] = frozenset(Kind)
@@ -117,12 +116,15 @@ class StoreMachine(RuleBasedStateMachine):
     law: ClassVar[str] = "posix"
     states_max: ClassVar[int] = STATES_MAX
     depth: ClassVar[int] = 1
-    geometry: ClassVar[str] = "tiny"
-    kernels: ClassVar[str] = INTERPRETED
+    spec: Spec = PLAIN
+    subject: ClassVar[str] = ""
+    geometry: ClassVar[str] = "tiny"  # Of a store of the registry that has them,
+    kernels: ClassVar[str] = INTERPRETED  # likewise.
 
     def __init__(self) -> None:
         super().__init__()
-        self._world = World(self._open_store)
+        self._maker = StoreMaker(self._open_store, self.spec)
+        self._world = World(self._maker)
         self._ended: list[Era] = []
         self._program: list[Operation] = []
         # What was already being handled when the example began is not this example's.
@@ -131,15 +133,20 @@ class StoreMachine(RuleBasedStateMachine):
     def make_store(self, device: FaultDevice) -> Subject:
         """Open the store on the device; called again after every clean close and every power cut.
 
-        FasterKv, unless overridden. What it raises is a finding: a store must open after a power cut.
+        What it raises is a finding: a store must open after a power cut.
         """
-        return make_faster(self.geometry, self.kernels)(device)
+        raise SubjectError(f"{type(self).__qualname__} does not override make_store(device)")
 
     def _open_store(self, device: FaultDevice) -> Subject:
         subject = self.make_store(device)
         if device.label == "OPEN":
             device.label = ""  # Only what the opening does is marked as such in the trace.
         return subject
+
+    @property
+    def has_steps(self) -> bool:
+        """True if the open store takes a checkpoint apart."""
+        return self._world.mounted is not None and self._world.mounted.steps is not None
 
     @property
     def store(self) -> Subject:
@@ -150,56 +157,32 @@ class StoreMachine(RuleBasedStateMachine):
     def tape(self) -> Tape:
         """The tape of the example so far. Invariant 1."""
         eras = (*self._ended, Era(tuple(self._program)))
-        return Tape(eras, self.geometry, self.law, kernels=self.kernels)
+        subject = self.subject or name_of(type(self))
+        return Tape(eras, self.geometry, self.law, subject=subject, kernels=self.kernels)
 
-    # -- rules -------------------------------------------------------------------------------------
+    # -- rules; those of operations on keys are made of the table ------------------------------------
 
     @initialize()
     def open(self) -> None:
         """The first opening, on an empty device."""
         self._demand(self._world.open())
 
-    @precondition(_gives(Kind.UPSERT))
-    @rule(session=_SESSION, key=_KEY, size=_SIZE)
-    def upsert(self, session: int, key: int, size: int) -> None:
-        self._step(Operation(Kind.UPSERT, session, key, size))
-
-    @precondition(_gives(Kind.DELETE))
-    @rule(session=_SESSION, key=_KEY)
-    def delete(self, session: int, key: int) -> None:
-        self._step(Operation(Kind.DELETE, session, key))
-
-    @precondition(_gives(Kind.RMW))
-    @rule(session=_SESSION, key=_KEY, size=_SIZE)
-    def rmw(self, session: int, key: int, size: int) -> None:
-        self._step(Operation(Kind.RMW, session, key, size))
-
-    @precondition(_gives(Kind.INSERT))
-    @rule(session=_SESSION, key=_KEY, size=_SIZE)
-    def insert(self, session: int, key: int, size: int) -> None:
-        self._step(Operation(Kind.INSERT, session, key, size))
-
-    @precondition(_gives(Kind.READ))
-    @rule(session=_SESSION, key=_KEY)
-    def read(self, session: int, key: int) -> None:
-        self._step(Operation(Kind.READ, session, key))
-
     @precondition(_gives(Kind.CHECKPOINT))
     @rule()
     def checkpoint(self) -> None:
-        self._step(Operation(Kind.CHECKPOINT))
+        self.give(Operation(Kind.CHECKPOINT))
 
     @precondition(_gives_steps)
     @rule(kind=st.sampled_from((Kind.START, Kind.STEP, Kind.STEP)))
     def step_checkpoint(self, kind: Kind) -> None:
         """Begin a checkpoint, or take the running one a step on; operations go between."""
-        self._step(Operation(kind))
+        self.give(Operation(kind))
 
     @precondition(_gives(Kind.REOPEN))
     @rule()
     def reopen(self) -> None:
         """A clean close, and an opening on what is there."""
-        self._step(Operation(Kind.REOPEN))
+        self.give(Operation(Kind.REOPEN))
 
     @rule(
         sync=st.integers(0, 4),
@@ -224,7 +207,7 @@ class StoreMachine(RuleBasedStateMachine):
                 self.tape(),
                 depth=self.depth,
                 limit=self.states_max,
-                make_store=self._open_store,
+                make_store=self._maker,
                 recoveries=self.recoveries(),
             )
             self.searched(coverage)
@@ -243,7 +226,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     # -- objections --------------------------------------------------------------------------------
 
-    def _step(self, operation: Operation) -> None:
+    def give(self, operation: Operation) -> None:
+        """Give the store an operation; it is on the tape."""
         self._program.append(operation)
         self._demand(self._world.step(operation))
 
@@ -256,10 +240,32 @@ class StoreMachine(RuleBasedStateMachine):
     def _object(self, finding: Finding | None) -> None:
         """The one place that raises: Hypothesis tells failures apart by their place."""
         if finding is not None:
-            self._world.subject = None
-            raise StoreViolationError(
-                finding, lambda: self.tell(finding, play(finding.tape, self._open_store))
-            )
+            self._world.mounted = None
+            raise StoreViolationError(finding, lambda: self.tell(finding, play(finding.tape, self._maker)))
+
+
+def _rule_of(kind: Kind, row: Row) -> Callable[..., None]:
+    """The rule that gives the store an operation on a key."""
+
+    def sized(machine: StoreMachine, session: int, key: int, size: int) -> None:
+        machine.give(Operation(kind, session, key, size))
+
+    def bare(machine: StoreMachine, session: int, key: int) -> None:
+        machine.give(Operation(kind, session, key))
+
+    named = sized if row.sign else bare
+    named.__name__ = kind.name.lower()
+    drawn: dict[str, Any] = {"session": _SESSION, "key": _KEY}
+    if row.sign:
+        drawn["size"] = _SIZE
+    with_rule: Any = rule(**drawn)
+    given: Callable[..., None] = precondition(_gives(kind))(with_rule(named))
+    return given
+
+
+for _kind, _row in OPERATIONS.items():
+    if _kind in KEYED and _row.weight:
+        setattr(StoreMachine, _kind.name.lower(), _rule_of(_kind, _row))
 
 
 def tell_briefly(finding: Finding, run: Run) -> str:
@@ -278,70 +284,3 @@ def tell_briefly(finding: Finding, run: Run) -> str:
             lost = tell_crash(segment.trace, index, era.crash.survivors, finding.tape.law)
             lines += [f"        lost: {line}" for line in lost]
     return "\n".join(lines)
-
-
-def run_machine(
-    *,
-    seed: int,
-    examples: int,
-    steps: int,
-    geometry: str,
-    law: str = "posix",
-    limit: int = STATES_MAX,
-    depth: int = 1,
-    kernels: str = INTERPRETED,
-    machine: type[StoreMachine] = StoreMachine,
-    is_over: Callable[[], bool] = lambda: False,
-) -> tuple[Coverage, Finding | None]:
-    """Search `examples` examples of `steps` rules each; what was seen, and the first finding, not shrunk.
-
-    Hypothesis only generates: equal arguments, equal examples. (Every number drawn is below 100, where
-    it adds nothing of the constants that it reads out of the modules around it.) An example that plays
-    the tape of an earlier one is not counted again. `is_over` is asked before each example, and ends it.
-    Raises HarnessError where an example fails once and not again.
-    """
-    total = Coverage()
-    counted: set[Tape] = set()
-    # An outcome is a function of a content, so keeping it over examples decides nothing. Invariant 2.
-    kept: list[Recoveries] = []
-
-    class Searching(machine):  # type: ignore[misc, valid-type]
-        def __init__(self) -> None:
-            if is_over():
-                raise NoMoreWanted
-            super().__init__()
-
-        def recoveries(self) -> Recoveries:
-            if not kept:
-                kept.append(Recoveries(self._open_store, law, limit))
-            return kept[0]
-
-        def searched(self, coverage: Coverage) -> None:
-            tape = self.tape()
-            if tape not in counted:
-                counted.add(tape)
-                total.merge(coverage)
-
-    Searching.geometry, Searching.law, Searching.states_max, Searching.depth = geometry, law, limit, depth
-    Searching.kernels = kernels
-    settings = hypothesis.settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        phases=(Phase.generate,),
-        database=None,
-        deadline=None,
-        derandomize=False,
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet,
-        print_blob=False,
-    )
-    try:
-        run_state_machine_as_test(hypothesis.seed(seed)(Searching), settings=settings)
-    except StoreViolationError as violation:
-        return total, Finding(violation.tape, violation.verdict)
-    except (NoMoreWanted, Flaky) as error:
-        # Hypothesis may take an example that was given up for one that draws differently.
-        if not is_over():
-            raise HarnessError(f"an example failed once and not again: {error}") from error
-    return total, None

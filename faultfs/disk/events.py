@@ -57,6 +57,8 @@ class EventKind(IntEnum):
     FAULT = 17
     ROT = 18
 
+    __hash__ = int.__hash__  # That of its name is a function of Python.
+
 
 class Aftermath(IntEnum):
     """The state that a failed sync leaves behind. Numbers are only ever appended to."""

@@ -167,6 +167,21 @@ class Plan:
         starts = range(0, len(digits), FAULT_DIGITS)
         return cls(*(Fault.of(digits[start : start + FAULT_DIGITS]) for start in starts))
 
+    def copy(self) -> "Plan":
+        """The same plan with what came of it so far, to go on with apart."""
+        return Plan(*self.faults).follow(self)
+
+    def follow(self, other: "Plan") -> "Plan":
+        """This plan, as if it had been there, and done nothing, while the other one was."""
+        self.reached, self.fired = dict(other.reached), dict(other.fired)
+        self.is_on, self.late, self.size_at_start = other.is_on, dict(other.late), other.size_at_start
+        self._numbers, self._spent = dict(other._numbers), set(other._spent)
+        return self
+
+    def counted(self, call: EventKind) -> int:
+        """The number of calls of this kind so far; the next one has this number."""
+        return self._numbers.get(call, 0)
+
     @property
     def digits(self) -> tuple[int, ...]:
         """The integers of the plan. Invariant 3."""

@@ -7,11 +7,12 @@ Invariants
 Threads: built once, then read only; a trace that grows meanwhile is read up to where it ended.
 """
 
-from bisect import bisect_left
-
 from ..disk.events import Aftermath, Event, EventKind
 from ..disk.trace import PAGE_BYTES, Trace
 from .chains import FOREVER, NO_FILE, AnyChain, Chain, ChainKind, Step
+from .windows import Window, Windows
+
+_SILENT = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK, EventKind.FAULT})
 
 
 class History:
@@ -43,8 +44,9 @@ class History:
         ] = {}  # Of a sector that rotted: when it was on the disk.
         self._live = dict(initial.names)
         self._data: dict[int, bytearray] = {}
-        for index, event in enumerate(trace.events):
-            self._replay(index + 1, event)
+        for birth, event in enumerate(trace.events, 1):
+            if event.kind not in _SILENT:
+                self._replay(birth, event)
             self.issued.append(len(self.steps))
         self._seal()
 
@@ -78,27 +80,26 @@ class History:
         """Every chain of one file: its size, and its sectors."""
         return [self.sizes[inode], *self.sectors[inode].values()]
 
+    def at(self, index: int) -> Window:
+        """The legal versions at this crash index."""
+        return self._windows.at(index)
+
     def reachable(self, index: int) -> list[int]:
         """The inodes that have a name in some legal state at this index, ascending."""
-        found = {chain.values[version] for chain in self.names.values() for version in chain.legal(index)}
-        return sorted(found - {NO_FILE})
+        return self._windows.at(index).reachable
 
     def pending(self, index: int, inodes: list[int] | None = None) -> list[AnyChain]:
         """The chains with a choice at this index, in canonical order: sectors, sizes, names.
 
         Of these files, or else of all that some legal state of the names shows (F20).
         """
-        inodes = self.reachable(index) if inodes is None else inodes
-        chains: list[AnyChain] = []
-        for inode in inodes:
-            chains += (chain for _, chain in sorted(self.sectors[inode].items()))
-        chains += (self.sizes[inode] for inode in inodes)
-        chains += (self.names[name] for name in sorted(self.names))
-        return [chain for chain in chains if len(chain.legal(index)) > 1]
+        window = self._windows.at(index)
+        return window.pending if inodes is None else window.of_files(inodes)
 
     def pending_steps(self, index: int) -> list[Step]:
         """The steps that no sync has covered at this index, in issue order, of chains that are pending."""
-        floors = {chain: chain.legal(index)[0] for chain in self.pending(index)}
+        window = self._windows.at(index)
+        floors = {chain: window.legal[chain].start for chain in window.pending}
         if not floors:
             return []
         oldest = min(chain.births[floor + 1] for chain, floor in floors.items())
@@ -111,9 +112,7 @@ class History:
 
     def pending_name_steps(self, index: int) -> list[Step]:
         """The steps on names that no sync of names has covered at this index, in issue order."""
-        before = bisect_left(self.name_syncs, index)
-        covered = self.name_syncs[before - 1] if before else 0
-        return [step for step in self.name_steps if covered < step.birth <= index]
+        return self._windows.at(index).name_steps
 
     # Replaying: each branch appends versions, and keeps the live view that versions are cut from.
 
@@ -288,6 +287,7 @@ class History:
                 sector_chain.seal(sorted({*syncs, *written}), failed)
         self._live.clear()
         self._data.clear()
+        self._windows = Windows(self.names, self.sizes, self.sectors, self.name_steps, self.name_syncs)
 
 
 def _floor_of_size(sizes: list[int], end: int) -> int:

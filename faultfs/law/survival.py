@@ -89,11 +89,16 @@ def survivor_image(trace: Trace, index: int, digits: Sequence[int], law: str | L
 
 def chains(trace: Trace, index: int, law: str | Law) -> list[ChainInfo]:
     """The chain of each digit at this index, in order."""
-    law = Law.of(law)
-    history = history_under(History(trace), law)
     trace.check_index(index)
+    return chains_at(History(trace), index, Law.of(law))
+
+
+def chains_at(history: History, index: int, law: Law) -> list[ChainInfo]:
+    """The same of a history that there is already."""
+    history = history_under(history, law)
     if law in (Law.POSIX, Law.POSIX_SPLIT):
-        return [_describe(history, index, chain, chain.legal(index)) for chain in history.pending(index)]
+        window = history.at(index)
+        return [_describe(history, index, chain, window.legal[chain]) for chain in window.pending]
     if law is Law.EXT4:
         return _describe_journal(history, index)
     if law is Law.LAZYFS:
@@ -122,12 +127,14 @@ def choose(history: History, index: int, digits: Sequence[int], law: str | Law) 
     if law is Law.PAGECACHE:
         kept = max(0, page_count(history, index) - first)
         lost = [step for step in history.steps_of(index) if step.page >= kept]
-        choice: Choice = {chain: chain.legal(index)[-1] for chain in history.pending(index)}
+        window = history.at(index)
+        choice: Choice = {chain: window.legal[chain][-1] for chain in window.pending}
         for step in lost:
             for chain, _ in step.moves:
                 choice[chain] -= 1
         return choice
-    choice = {chain: chain.legal(index)[0] for chain in history.pending(index)}
+    window = history.at(index)
+    choice = {chain: window.legal[chain][0] for chain in window.pending}
     if law is Law.PREFIX:
         steps = history.pending_steps(index)
         for step in steps[: max(0, len(steps) - first)]:
@@ -139,9 +146,10 @@ def digits_of(
     history: History, index: int, choice: Mapping[AnyChain, int], law: Law, cut: int = 0
 ) -> Survivors:
     """The digits of a choice under `posix`, `posix_split` or, with a prefix, `ext4`; no zeros at its end."""
-    chains = journal_of(history).pending(index) if law is Law.EXT4 else history.pending(index)
-    newest = {chain: chain.legal(index)[-1] for chain in chains}
-    digits = [last - choice.get(chain, last) for chain, last in newest.items()]
+    legal, digits = history.at(index).legal, []
+    for chain in journal_of(history).pending(index) if law is Law.EXT4 else history.pending(index):
+        newest = legal[chain][-1]
+        digits.append(newest - choice.get(chain, newest))
     if law is Law.EXT4:
         digits.append(journal_of(history).cuts(index)[-1] - cut)
     while digits and not digits[-1]:
@@ -157,8 +165,9 @@ def history_under(history: History, law: Law) -> History:
 def lost_data(history: History, index: int, inode: int) -> Choice:
     """The versions of a file's chains where it lost its unsynced data and kept its metadata (F32)."""
     lost: Choice = {}
+    window = history.at(index)
     for chain in history.file_chains(inode):
-        legal = chain.legal(index)
+        legal = window.legal[chain]
         version = legal[-1]
         while version > legal[0] and history.trace.events[chain.births[version] - 1].kind not in TO_JOURNAL:
             version -= 1
@@ -169,7 +178,8 @@ def lost_data(history: History, index: int, inode: int) -> Choice:
 
 def named_now(history: History, index: int) -> list[int]:
     """The inodes that have a name if nothing was lost, ascending."""
-    return sorted({chain.values[chain.legal(index)[-1]] for chain in history.names.values()} - {NO_FILE})
+    legal = history.at(index).legal
+    return sorted({chain.values[legal[chain][-1]] for chain in history.names.values()} - {NO_FILE})
 
 
 def page_count(history: History, index: int) -> int:
@@ -192,7 +202,7 @@ def close_names(history: History, steps: list[Step], index: int, choice: Mapping
                 closed[chain] = version
             else:
                 blocked.add(chain)
-                closed.setdefault(chain, chain.legal(index)[0])
+                closed.setdefault(chain, history.at(index).legal[chain][0])
     return closed
 
 
@@ -200,10 +210,10 @@ def image_of(history: History, index: int, choice: Mapping[AnyChain, int]) -> Im
     """The image of a choice; a chain that the choice leaves out is at its newest version."""
     if choice and not history.owns(next(iter(choice))):
         history = history.torn
-    names = {}
+    names, legal = {}, history.at(index).legal
     for name in sorted(history.names):
         chain = history.names[name]
-        inode = chain.values[choice.get(chain, chain.legal(index)[-1])]
+        inode = chain.values[choice[chain] if chain in choice else legal[chain][-1]]
         if inode != NO_FILE:
             names[name] = inode
     return Image(
@@ -214,15 +224,15 @@ def image_of(history: History, index: int, choice: Mapping[AnyChain, int]) -> Im
 def file_bytes(history: History, index: int, inode: int, choice: Mapping[AnyChain, int]) -> bytes:
     """One file of a choice: as many bytes as the chosen size, each from its sector's chosen version, else
     zero."""
-    chain = history.sizes[inode]
-    size = chain.values[choice.get(chain, chain.legal(index)[-1])]
+    chain, legal = history.sizes[inode], history.at(index).legal
+    size = chain.values[choice[chain] if chain in choice else legal[chain][-1]]
     buffer = bytearray(history.trace.initial.files.get(inode, b"")[:size])
     buffer.extend(bytes(size - len(buffer)))
     width = history.sector_bytes
     for sector, versions in history.sectors[inode].items():
         start = sector * width
         if start < size:
-            value = versions.values[choice.get(versions, versions.legal(index)[-1])]
+            value = versions.values[choice[versions] if versions in choice else legal[versions][-1]]
             # A version is short where the file ended when it was made; past its end the sector holds zeros.
             buffer[start : start + width] = value.ljust(width, b"\0")[: size - start]
     return bytes(buffer)
@@ -230,11 +240,13 @@ def file_bytes(history: History, index: int, inode: int, choice: Mapping[AnyChai
 
 def _choose_posix(history: History, index: int, digits: Sequence[int]) -> Choice:
     choice: Choice = {}
-    for position, chain in enumerate(history.pending(index)):
+    window = history.at(index)
+    for position, chain in enumerate(window.pending):
         digit = max(0, digits[position]) if position < len(digits) else 0
-        legal = chain.legal(index)
+        legal = window.legal[chain]
         choice[chain] = max(legal[0], legal[-1] - digit)
-    choice.update(close_names(history, history.pending_name_steps(index), index, choice))
+    if window.name_steps:
+        choice.update(close_names(history, window.name_steps, index, choice))
     return choice
 
 
@@ -246,20 +258,22 @@ def _choose_ext4(history: History, index: int, digits: Sequence[int]) -> Choice:
     lost = max(0, digits[len(pending)]) if len(digits) > len(pending) else 0
     cut = max(cuts[0], cuts[-1] - lost)
     choice: Choice = journal.names(cut)
+    window = history.at(index)
     for inode in journal.reachable(index):
         sizes, allowed = history.sizes[inode], journal.sizes(index, inode, cut)
-        size = sizes.legal(index)[-1] - wanted.get(sizes, 0)
+        size = window.legal[sizes][-1] - wanted.get(sizes, 0)
         choice[sizes] = size = min(max(allowed[0], size), allowed[-1])
         needs = journal.needs(index, inode, size)
         for number, sector in history.sectors[inode].items():
-            legal = sector.legal(index)
+            legal = window.legal[sector]
             floor = max(legal[0], needs.get(number, 0))
             choice[sector] = max(floor, legal[-1] - wanted.get(sector, 0))
     return choice
 
 
 def _choose_lazyfs(history: History, index: int, digits: Sequence[int]) -> Choice:
-    choice: Choice = {chain: chain.legal(index)[-1] for chain in history.pending(index)}
+    window = history.at(index)
+    choice: Choice = {chain: window.legal[chain][-1] for chain in window.pending}
     dirty = [lost for inode in named_now(history, index) if (lost := lost_data(history, index, inode))]
     for lost, digit in zip(dirty, digits, strict=False):
         if digit > 0:

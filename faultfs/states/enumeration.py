@@ -10,7 +10,8 @@ Invariants
      bounded they may lie closer together, for only what was visited is known
   4  survivor_image(trace, state.index, state.digits, law) == state.image, and its key is state.key;
      index == first
-  5  legal is the number of version vectors, summed over crash indices; distinct is the number of contents
+  5  at(t), is_legal(key, t), witness(key, t) and sample(t, ...) say what a new enumeration of t alone would
+  6  legal is the number of version vectors, summed over crash indices; distinct is the number of contents
 
 Method, `posix`, `posix_split` and `ext4`: at a crash index only what uses a version made by the event before
 it can be new, so only that file's new states are crossed with all others; how long a state lasts is known
@@ -63,14 +64,16 @@ class CrashState:
 
 
 class Enumeration:
-    """The crash states of one trace under one law, in order of `first`, and how complete they are."""
+    """The crash states of one history under one law, in order of `first`, and how complete they are."""
 
-    def __init__(self, trace: Trace, law: Law, start: int, stop: int, limit: int) -> None:
+    def __init__(self, history: History, law: Law, start: int, stop: int, limit: int) -> None:
         self.law = law
         self.start = start
         self.stop = stop
         self.points = stop - start + 1
-        self.history = history_under(History(trace), law)
+        self.history = history_under(history, law)
+        self._limit = limit
+        self._points: dict[int, Enumeration] = {}
         self._bytes: dict[tuple[int, int], bytes] = {}
         if law in (Law.POSIX, Law.POSIX_SPLIT):
             findings = search(self.history, start, stop, limit)
@@ -134,6 +137,34 @@ class Enumeration:
             self._found |= fresh
         self._found = dict(sorted(self._found.items(), key=lambda item: item[1][0]))
 
+    # One crash index, from the history that is there.
+
+    def at(self, index: int) -> "Enumeration":
+        """The crash states of this index alone."""
+        point = self._points.get(index)
+        if point is None:
+            point = self._points[index] = Enumeration(self.history, self.law, index, index, self._limit)
+        return point
+
+    def is_legal(self, key: int, index: int) -> bool:
+        """True if the content may be there at this index, which may lie between its first and its last.
+
+        It may not: it can be lost for good, and written again. Where the index is bounded, nothing says so.
+        """
+        point = self.at(index)
+        return bool(point.bounded) or key in point._found
+
+    def witness(self, key: int, index: int) -> CrashState | None:
+        """The content with the digits that lead to it at this index, if it is found there."""
+        point = self.at(index)
+        return CrashState(point, key, point._found[key]) if key in point._found else None
+
+    def sample(self, index: int, count: int, generator: Random) -> "Enumeration":
+        """The crash states of this index, and what `count` version vectors drawn there show besides."""
+        point = Enumeration(self.history, self.law, index, index, self._limit)
+        point.draw(count, generator)
+        return point
+
     def __len__(self) -> int:
         return len(self._found)
 
@@ -181,7 +212,7 @@ def crash_states(
     version vectors are drawn by the generator besides.
     """
     last = trace.check_index(len(trace) if stop is None else stop)
-    states = Enumeration(trace, Law.of(law), min(trace.check_index(start), last), last, limit)
+    states = Enumeration(History(trace), Law.of(law), min(trace.check_index(start), last), last, limit)
     if sample and generator is not None:
         states.draw(sample, generator)
     return states

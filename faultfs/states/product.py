@@ -20,6 +20,7 @@ Invariants
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import reduce
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
@@ -36,6 +37,14 @@ Option: TypeAlias = tuple[int, int, int, Any]
 # A size, until when it is legal, its cost, its trail, and the oldest version that a sector may have with it.
 Length: TypeAlias = tuple[int, int, int, Any, dict[int, int]]
 _NOTHING: Option = (0, UNLIMITED, 0, None)
+
+
+class _Layers(NamedTuple):
+    """The sectors of a file that are wholly seen, at one index."""
+
+    fixed: list[Option]  # The fold of the first n of them, as far as they have one option.
+    places: list[int]  # Which of them have several,
+    free: list[list[Option]]  # and these.
 
 
 class NameState(NamedTuple):
@@ -55,19 +64,24 @@ class Product:
     def __init__(self, history: History) -> None:
         self.history = history
         self._visible: dict[tuple[AnyChain, int, int], int] = {}
+        self._ordered: dict[int, tuple[list[int], list[Chain[bytes]]]] = {}
+        self._whole: dict[tuple[AnyChain, bool], tuple[range, list[Option]]] = {}
+        self._names = [history.names[name] for name in sorted(history.names)]
         self._static: dict[int, tuple[list[int], list[int]]] = {}
 
     # Counting.
 
     def alternatives(self, index: int) -> list[int]:
         """The number of choices besides the base, for each digit at this index."""
-        return [len(chain.legal(index)) - 1 for chain in self.history.pending(index)]
+        window = self.history.at(index)
+        return [len(window.legal[chain]) - 1 for chain in window.pending]
 
     def file_legal(self, index: int, inode: int) -> int:
         """The number of version vectors that the chains of one file have at this index."""
-        count = len(self.history.sizes[inode].legal(index))
-        for chain in self.history.sectors[inode].values():
-            count *= len(chain.legal(index))
+        window, count = self.history.at(index), 1
+        for chain in window.open:
+            if chain.inode == inode:
+                count *= len(window.legal[chain])
         return count
 
     def names_legal(self, index: int) -> int:
@@ -77,6 +91,8 @@ class Product:
         no rename couples cost nothing.
         """
         steps = self.history.pending_name_steps(index)
+        if not steps:
+            return 1
         last_use = {chain: at for at, step in enumerate(steps) for chain, _ in step.moves}
         frontier: dict[frozenset[AnyChain], int] = {frozenset(): 1}
         for at, step in enumerate(steps):
@@ -119,11 +135,12 @@ class Product:
     def _name_state(self, index: int, moved: dict[AnyChain, int], spent: int) -> NameState:
         last, bindings = UNLIMITED, []
         choice: dict[AnyChain, int] = {}
-        for name, chain in sorted(self.history.names.items()):
-            version = choice[chain] = moved.get(chain, chain.legal(index)[0])
+        legal = self.history.at(index).legal
+        for chain in self._names:
+            version = choice[chain] = moved[chain] if chain in moved else legal[chain].start
             last = min(last, chain.kills[version] - 1)
             if chain.values[version] != NO_FILE:
-                bindings.append((name, chain.values[version]))
+                bindings.append((chain.name, chain.values[version]))
         return NameState(tuple(bindings), groups_of(bindings), last, spent, choice)
 
     # States of one file.
@@ -133,28 +150,33 @@ class Product:
     ) -> list[Option]:
         """Every content of one file within the budget, each once; keyed as a file, without names."""
         width = self.history.sector_bytes
-        sectors = sorted(self.history.sectors[inode].items())
-        numbers = [number for number, _ in sectors]
-        plain = self._layers(index, sectors, newest, {})
+        numbers, _ = self._sectors_of(inode)
+        plain: _Layers | None = None
         states: list[Option] = []
         for size, last, spent, trail, needs in self._lengths(index, inode, newest, cut):
             if spent > budget:
                 continue
-            layers, folds = self._layers(index, sectors, newest, needs) if needs else plain
-            key = size_key(size) ^ self._static_key(inode, size)
-            start: Option = (key, last, spent, trail)
+            if needs:
+                layers = self._layers(index, inode, newest, needs)
+            else:
+                layers = plain = plain or self._layers(index, inode, newest, needs)
             count = bisect_left(numbers, size // width)
-            visible, fold = layers[:count], folds[count]
+            fixed = layers.fixed[count]
+            start = _fold((size_key(size) ^ self._static_key(inode, size), last, spent, trail), fixed)
+            free = layers.free[: bisect_left(layers.places, count)]
             # The sector in which the file ends is seen in part, so its versions differ in less.
             if count < len(numbers) and numbers[count] * width < size:
-                floor = needs.get(numbers[count], 0)
-                edge = self._sector_options(index, sectors[count][1], size % width, newest, floor)
-                visible.append(edge)
-                fold = _fold(fold, edge[0])
-            if spent == budget:
-                states.append(_fold(start, fold))
+                edge = self._edge(index, inode, count, size % width, newest, needs)
+                if len(edge) > 1:
+                    free.append(edge)
+                else:
+                    start = _fold(start, edge[0])
+            if not free:
+                states.append(start)
+            elif spent == budget:
+                states.append(reduce(_fold, (layer[0] for layer in free), start))
             else:
-                states += _expand(start, visible, budget)
+                states += _expand(start, free, budget)
         return states
 
     def size_change_key(self, inode: int, before: int, after: int, versions: dict[AnyChain, int]) -> int:
@@ -184,28 +206,57 @@ class Product:
         """The sizes of a file, the base first."""
         sizes = self.history.sizes[inode]
         root = (index, newest)
-        for size, last, spent, choice in self._options(sizes, sizes.legal(index), sizes.values, newest):
+        legal = self.history.at(index).legal[sizes]
+        for size, last, spent, choice in self._options(sizes, legal, sizes.values, newest):
             yield size, last, spent, root if choice is None else (root, *choice), {}
 
-    def _layers(
-        self, index: int, sectors: list[tuple[int, Chain[bytes]]], newest: bool, needs: dict[int, int]
-    ) -> tuple[list[list[Option]], list[Option]]:
-        """The options of each sector that is wholly seen, and the sum of the bases of the first n."""
-        width = self.history.sector_bytes
-        layers = [
-            self._sector_options(index, chain, width, newest, needs.get(number, 0))
-            for number, chain in sectors
-        ]
-        return layers, list(accumulate((layer[0] for layer in layers), _fold, initial=_NOTHING))
+    def _layers(self, index: int, inode: int, newest: bool, needs: dict[int, int]) -> "_Layers":
+        """The options of each sector that is wholly seen."""
+        width, legal = self.history.sector_bytes, self.history.at(index).legal
+        numbers, chains = self._sectors_of(inode)
+        fold, layers = _NOTHING, _Layers([_NOTHING], [], [])
+        for place, chain in enumerate(chains):
+            versions, known = legal[chain], self._whole.get((chain, newest))
+            if needs and needs.get(numbers[place], 0) > versions.start:
+                options = self._sector_options(
+                    chain, range(needs[numbers[place]], versions.stop), width, newest
+                )
+            elif known is not None and known[0] is versions:  # Nothing befell the sector since.
+                options = known[1]
+            else:
+                options = self._sector_options(chain, versions, width, newest)
+                self._whole[chain, newest] = versions, options
+            if len(options) > 1:
+                layers.places.append(place)
+                layers.free.append(options)
+            else:
+                fold = _fold(fold, options[0])
+            layers.fixed.append(fold)
+        return layers
+
+    def _edge(
+        self, index: int, inode: int, place: int, visible: int, newest: bool, needs: dict[int, int]
+    ) -> list[Option]:
+        """The options of the sector in which a file ends."""
+        numbers, chains = self._sectors_of(inode)
+        versions = self.history.at(index).legal[chains[place]]
+        floor = max(versions.start, needs.get(numbers[place], 0))
+        return self._sector_options(chains[place], range(floor, versions.stop), visible, newest)
+
+    def _sectors_of(self, inode: int) -> tuple[list[int], list[Chain[bytes]]]:
+        """The sectors of a file that any event touches, in order."""
+        known = self._ordered.get(inode)
+        if known is None:
+            ordered = sorted(self.history.sectors[inode].items())
+            known = [number for number, _ in ordered], [chain for _, chain in ordered]
+            self._ordered[inode] = known
+        return known
 
     def _sector_options(
-        self, index: int, chain: Chain[bytes], visible: int, newest: bool, floor: int
+        self, chain: Chain[bytes], versions: range, visible: int, newest: bool
     ) -> list[Option]:
-        legal = chain.legal(index)
-        if floor > legal[0]:
-            legal = range(floor, legal.stop)
-        keys = {version: self.sector_key(chain, version, visible) for version in legal}
-        return self._options(chain, legal, keys, newest)
+        keys = {version: self.sector_key(chain, version, visible) for version in versions}
+        return self._options(chain, versions, keys, newest)
 
     def _options(
         self, chain: AnyChain, legal: range, keys: "list[int] | dict[int, int]", newest: bool
@@ -277,8 +328,9 @@ def versions_of(history: History, inode: int, trail: Any) -> dict[AnyChain, int]
         trail, chain, version = trail
         chosen.setdefault(chain, version)  # What was chosen later stands before what was chosen earlier.
     index, newest = trail
+    window = history.at(index)
     for chain in history.file_chains(inode):
-        legal = chain.legal(index)
+        legal = window.legal[chain]
         chosen.setdefault(chain, legal[-1] if newest else legal[0])
     return chosen
 
@@ -286,20 +338,15 @@ def versions_of(history: History, inode: int, trail: Any) -> dict[AnyChain, int]
 def _fold(state: Option, option: Option) -> Option:
     """A state with one more option, at no cost and with no trail of its own."""
     key, last, spent, trail = state
-    return (key ^ option[0], min(last, option[1]), spent, trail)
+    until = option[1]
+    return (key ^ option[0], last if last < until else until, spent, trail)
 
 
-def _expand(start: Option, layers: list[list[Option]], budget: int) -> list[Option]:
+def _expand(start: Option, free: list[list[Option]], budget: int) -> list[Option]:
     """Every way to take one option from each layer within the budget, in O(1) a state.
 
     A state is named by the layers in which it leaves the base: all that follow the last of them are one fold.
     """
-    free = []
-    for layer in layers:
-        if len(layer) == 1:
-            start = _fold(start, layer[0])
-        else:
-            free.append(layer)
     rest = list(accumulate((layer[0] for layer in reversed(free)), _fold, initial=_NOTHING))[::-1]
     states = []
     stack = [(0, start)]
@@ -308,11 +355,10 @@ def _expand(start: Option, layers: list[list[Option]], budget: int) -> list[Opti
         states.append(_fold(state, rest[position]))
         if state[2] == budget:
             continue
-        for following in range(position + 1, len(free) + 1):
-            layer = free[following - 1]
+        for following, layer in enumerate(free[position:], position + 1):
             key, last, spent, trail = state
-            for added, option_last, _, choice in layer[1:]:
-                option = (key ^ added, min(last, option_last), spent + 1, (trail, *choice))
+            for added, until, _, choice in layer[1:]:
+                option = (key ^ added, last if last < until else until, spent + 1, (trail, *choice))
                 stack.append((following, option))
             state = _fold(state, layer[0])
     return states

@@ -36,7 +36,7 @@ about memory. Where we differ: names and sizes are read too, and one tree serves
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from ..disk.device import FaultDevice
 from ..disk.events import SYNC_KINDS, EventKind
@@ -130,6 +130,11 @@ class WatchedDevice(FaultDevice):
         """The live content."""
         self.asked[Ask.ALL, "", 0, 0] = None
         return super().image()
+
+    def copy(self) -> Self:
+        twin = super().copy()
+        twin.asked, twin.changed = dict(self.asked), dict(self.changed)
+        return twin
 
     def _ask_file(self, what: int, name: str, offset: int, length: int) -> None:
         inode = self._names.get(name)

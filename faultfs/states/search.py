@@ -12,7 +12,7 @@ Invariants
      are found
 """
 
-from ..disk.events import SYNC_KINDS, EventKind
+from ..disk.events import EventKind
 from ..law.chains import NO_FILE, ChainKind
 from ..law.history import History
 from ..law.journal import TO_JOURNAL
@@ -32,6 +32,7 @@ _FILE_KINDS = frozenset(
         EventKind.ROT,
     }
 )
+_FILE_SYNCS = frozenset({EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH})
 _NAME_KINDS = frozenset(
     {EventKind.CREATE, EventKind.REMOVE, EventKind.LINK, EventKind.RENAME, EventKind.SYNC_NAMES}
 )
@@ -84,6 +85,8 @@ class _Search:
             event = self.history.trace.events[index - 1]
             if event.kind in self.whole_kinds:
                 self._after_whole_event(index)
+            elif event.kind in _FILE_SYNCS:
+                self._after_file_sync(index, event.inode)
             elif event.kind in _FILE_KINDS:
                 self._after_file_event(index, event.inode)
             elif event.kind in _NAME_KINDS:
@@ -93,6 +96,14 @@ class _Search:
                 if self.legal > self.limit:
                     self.findings.note_bound(index, self.depth)
         return self.findings
+
+    def _after_file_sync(self, index: int, inode: int) -> None:
+        """Nothing is new; of what was there, what lasts until here is left."""
+        files = self.files.get(inode, {})
+        for cut, states in files.items():
+            files[cut] = [state for state in states if state[1] >= index]
+        self._recount(index, inode)
+        self._visit_point(index)
 
     def _after_file_event(self, index: int, inode: int) -> None:
         known = self.files.pop(inode, {})
@@ -231,10 +242,9 @@ class _JournalSearch(_Search):
         super().__init__(history, findings, limit, self.journalled, TO_JOURNAL)
         self.cut_legal: dict[int, dict[int, int]] = {}
 
-    def _after_file_event(self, index: int, inode: int) -> None:
-        if self.history.trace.events[index - 1].kind in SYNC_KINDS:
-            self.names = None  # A sync of a file commits names.
-        super()._after_file_event(index, inode)
+    def _after_file_sync(self, index: int, inode: int) -> None:
+        self.names = None  # A sync of a file commits names; and a size needs less of its sectors.
+        self._after_file_event(index, inode)
 
     def _recount(self, index: int, inode: int) -> None:
         self.options.pop(inode, None)

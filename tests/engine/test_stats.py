@@ -329,3 +329,16 @@ def test_taking_them_enters_no_batch_and_issues_nothing(
         assert stats[0] == stats[1] == stats[2]
         assert bytes(stepped.spaces[3]) == epochs
         assert [access for access in announced if access[2]] == []
+
+
+def test_counters_are_those_of_the_statistics(either: FasterKv) -> None:
+    with either.session("a") as session:
+        for number in range(40):
+            session.upsert(b"key-%d" % (number % 7), b"value" * (number % 9))
+            session.read(b"key-%d" % number)
+        either.checkpoint()
+        counters = either.counters()
+        assert counters.items() <= asdict(either.stats()).items()
+        assert counters.keys() == {*COUNTERS, "drains"}
+        assert min(counters["in_place"], counters["appended"], counters["drains"]) > 0
+    assert either.counters() == counters

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from powercut.verifier.reducing.shrink import searching
-from powercut.verifier.runs.world import play
+from powercut.verifier.finders.search import search_programs
+from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.kept import Kept, Outcome, load, replay
 from powercut.verifier.verdict import OK
 
@@ -41,14 +41,14 @@ def test_there_are_tapes() -> None:
 def test_unchanged_store_stands_the_tape_and_every_crash_of_its_programs(kept: Kept) -> None:
     tape = replace(kept.tape, bug="")
     assert play(tape).verdict == OK
-    found, _ = searching()(tape)
+    found, _ = search_programs(tape)
     assert found is None
 
 
 def test_tape_shows_what_it_is_kept_for(path: Path, kept: Kept) -> None:
     """Under its planted bug, in a process of its own: the bug must be there before the store is imported."""
     if not kept.tape.bug:
-        outcome, _ = replay(kept, play, searching())
+        outcome, _ = replay(kept, play, search_programs)
         assert kept.expected is None
         assert outcome in (Outcome.EXACT, Outcome.MOVED)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import ClassVar
+from typing import Any, ClassVar
 from zlib import crc32
 
 import pytest
@@ -13,12 +13,13 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from powercut.faultfs import FaultDevice
-from powercut.verifier.errors import HarnessError
-from powercut.verifier.machine import StoreMachine, StoreViolationError, run_machine
-from powercut.verifier.runs.world import play
+from powercut.verifier.errors import HarnessError, SubjectError
+from powercut.verifier.examples import FasterMachine, run_machine
+from powercut.verifier.machine import StoreMachine, StoreViolationError
+from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result, apply
 from powercut.verifier.spec.subject import Bound, Subject
-from powercut.verifier.tapes.tape import Kind
+from powercut.verifier.tapes.tape import Kind, Operation
 from powercut.verifier.verdict import Breach
 
 _FEW = settings(max_examples=60, stateful_step_count=8, derandomize=True, database=None, deadline=None)
@@ -107,12 +108,12 @@ class _ReadsNothingMachine(SnapshotMachine):
 
 
 def _search(machine: type[StoreMachine], seed: int = 1) -> object:
-    return run_machine(seed=seed, examples=15, steps=10, geometry="tiny", machine=machine)
+    return run_machine(machine, seed=seed, examples=15, steps=10)
 
 
-@pytest.mark.parametrize("machine", [StoreMachine, SnapshotMachine])
+@pytest.mark.parametrize("machine", [FasterMachine, SnapshotMachine])
 def test_store_that_keeps_its_word_passes_with_every_kind_of_era_seen(machine: type[StoreMachine]) -> None:
-    coverage, finding = run_machine(seed=1, examples=40, steps=12, geometry="tiny", machine=machine)
+    coverage, finding = run_machine(machine, seed=1, examples=40, steps=12)
     assert finding is None
     assert coverage.programs > 10
     assert coverage.checked > 20
@@ -122,7 +123,7 @@ def test_store_that_keeps_its_word_passes_with_every_kind_of_era_seen(machine: t
 
 @pytest.mark.parametrize("geometry", ["colliding", "paired"])
 def test_faster_passes_in_other_geometries(geometry: str) -> None:
-    coverage, finding = run_machine(seed=2, examples=10, steps=12, geometry=geometry)
+    coverage, finding = run_machine(FasterMachine, seed=2, examples=10, steps=12, geometry=geometry)
     assert finding is None
     assert coverage.distinct > 100
 
@@ -138,7 +139,7 @@ def test_faster_passes_in_other_geometries(geometry: str) -> None:
 def test_broken_store_is_found_and_the_tape_plays_it_again(
     machine: type[SnapshotMachine], oracle: str, breach: Breach
 ) -> None:
-    _, finding = run_machine(seed=1, examples=200, steps=10, geometry="tiny", machine=machine)
+    _, finding = run_machine(machine, seed=1, examples=200, steps=10)
     assert finding is not None
     assert (finding.verdict.oracle, finding.verdict.breach) == (oracle, breach)
     assert finding.verdict.is_same_kind(play(finding.tape, machine.store_class).verdict)
@@ -146,9 +147,9 @@ def test_broken_store_is_found_and_the_tape_plays_it_again(
 
 
 def test_equal_seeds_give_equal_searches_and_others_do_not() -> None:
-    once = _search(StoreMachine)
-    assert once == _search(StoreMachine)
-    assert once != _search(StoreMachine, seed=2)
+    once = _search(FasterMachine)
+    assert once == _search(FasterMachine)
+    assert once != _search(FasterMachine, seed=2)
 
 
 def test_users_example_is_shrunk_and_tells_the_story() -> None:
@@ -182,9 +183,9 @@ def test_search_at_the_end_does_not_mask_what_a_rule_saw() -> None:
     def example() -> None:
         machine = Machine()
         machine.open()
-        machine.upsert(0, 0, 0)
+        machine.give(Operation(Kind.UPSERT))
         try:
-            machine.read(0, 0)
+            machine.give(Operation(Kind.READ))
         finally:
             machine.teardown()
 
@@ -225,7 +226,7 @@ def test_failure_that_does_not_repeat_is_the_harness_speaking() -> None:
         _search(Machine)
 
 
-def test_importing_the_package_imports_neither_engine_nor_hypothesis() -> None:
+def test_importing_the_package_imports_nothing_heavy_and_its_machine_no_engine() -> None:
     code = (
         "import sys; from powercut import verifier;"
         "heavy = {'powercut.engine', 'powercut.faultfs', 'hypothesis', 'msgspec'};"
@@ -233,7 +234,22 @@ def test_importing_the_package_imports_neither_engine_nor_hypothesis() -> None:
         "verifier.StoreMachine; print(sorted(early), 'powercut.engine' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["[]", "True"]
+    assert done.stdout.split() == ["[]", "False"]
+
+
+def test_machine_without_a_store_or_over_half_a_store_is_an_error_and_no_finding() -> None:
+    class Bare(StoreMachine):
+        """It does not say how its store is made."""
+
+    class Missing(Snapshots):
+        apply: Any = None
+
+    for machine, told in (
+        (Bare, "Bare does not override make_store"),
+        (type("Machine", (SnapshotMachine,), {"store_class": Missing}), "apply cannot be called with"),
+    ):
+        with pytest.raises(SubjectError, match=told):
+            run_state_machine_as_test(machine, settings=_FEW)
 
 
 def test_public_names_are_found_and_others_are_not() -> None:

@@ -99,9 +99,7 @@ def test_one_line_mends_it(mended: str) -> None:
 @pytest.mark.parametrize("edit", [_without_checksum, _without_first_sync])
 def test_other_omission_is_found_too(edit: Callable[[str], str]) -> None:
     assert edit(_MACHINE) != _mended(_MACHINE)
-    _, finding = run_machine(
-        seed=1, examples=400, steps=10, geometry="tiny", machine=_machine(edit(_MACHINE))
-    )
+    _, finding = run_machine(_machine(edit(_MACHINE)), seed=1, examples=400, steps=10)
     assert finding is not None
 
 

@@ -6,7 +6,6 @@ interrupt  Ctrl-C, from the first import on
 tapes      replay, shrink, demo
 progress   how far a gate has come, on stderr
 summary    the verdict of a gate, and the lines beneath
-tables     what inspect prints
 """
 
 import sys

@@ -41,6 +41,9 @@ app = typer.Typer(
 
 _Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout in place of text.")]
 _Tape = Annotated[str, typer.Argument(metavar="TAPE", help="A tape, bare or kept; - reads stdin.")]
+_Store = Annotated[
+    str, typer.Option("--store", metavar="MODULE:FACTORY", help="Play over this store; default: the tape's.")
+]
 _Seed = Annotated[int | None, typer.Option(min=0, help="Of every random choice; default: the profile's.")]
 
 
@@ -139,12 +142,12 @@ def demo() -> int:
 
 
 @app.command()
-def replay(tape: _Tape, json: _Json = False) -> int:
+def replay(tape: _Tape, store: _Store = "", json: _Json = False) -> int:
     """Play a tape again, and tell its story."""
     kept = _load(tape)
     from . import tapes
 
-    return tapes.replay_tape(kept, "" if tape == "-" else tape, is_json=json)
+    return tapes.replay_tape(kept, "" if tape == "-" else tape, store, is_json=json)
 
 
 @app.command()
@@ -153,6 +156,7 @@ def shrink(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Keep the result there.")
     ] = None,
+    store: _Store = "",
     json: _Json = False,
 ) -> int:
     """Make a failing tape as small as it gets."""
@@ -161,16 +165,16 @@ def shrink(
     kept = _load(tape)
     from . import tapes
 
-    return tapes.shrink_tape(kept, out, is_json=json)
+    return tapes.shrink_tape(kept, out, store, is_json=json)
 
 
 @app.command()
-def mend(tape: _Tape, json: _Json = False) -> int:
+def mend(tape: _Tape, store: _Store = "", json: _Json = False) -> int:
     """Name the smallest set of added syncs that mends what a tape shows."""
     kept = _load(tape)
     from . import tapes
 
-    return tapes.mend_tape(kept, is_json=json)
+    return tapes.mend_tape(kept, store, is_json=json)
 
 
 @app.command()
@@ -205,9 +209,7 @@ def inspect(
     folder = Path(path)
     if not folder.is_dir():
         raise UsageError(f"{path}: {'a file and not a folder' if folder.exists() else 'no such folder'}")
-    from powercut.engine.inspection import inspect_store
-
-    from .tables import encode_inspection, tell_inspection
+    from ..faster.inspection import encode_inspection, inspect_store, tell_inspection
 
     found = inspect_store(folder)
     typer.echo(encode_inspection(found) if json else tell_inspection(found))

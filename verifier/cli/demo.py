@@ -44,7 +44,6 @@ def show() -> int:
     from ..reducing.mend import mend
     from ..reducing.passes import count_operations
     from ..reducing.shrink import shrink
-    from ..runs.world import play
     from ..tapes.programs import random_tapes
     from ..telling.report import tell
 
@@ -60,10 +59,10 @@ def show() -> int:
     typer.echo(f"searched  {programs}, {coverage.checked} disks opened and judged")
     found = finding.tape
     typer.echo(f"found     {finding.verdict.breach.value}, in {count_operations(found)} operations")
-    small = shrink(found, finding.verdict)
+    small = shrink(found, verdict=finding.verdict)
     typer.echo(f"shrunk    to {count_operations(small)} operations\n")
     small = Tape(small.eras, small.geometry, small.law, _BUG)
-    typer.echo(tell(small, play(small)))
+    typer.echo(tell(small))
     typer.echo("\n".join([*mend(small).lines(), ""]))
     is_clean = _is_clean(Tape(small.eras, small.geometry, small.law))
     verdict = "stands the same tape" if is_clean else "FAILS on the same tape"

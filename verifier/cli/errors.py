@@ -30,6 +30,7 @@ _CODES: Final = {
     "UsageError": USAGE,
     "CorruptionError": VIOLATION,
     "DamagedTapeError": VIOLATION,
+    "SubjectError": USAGE,
     "UnsupportedTapeError": ENVIRONMENT,
     "TapeError": USAGE,
     "MissingStoreError": USAGE,

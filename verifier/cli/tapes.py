@@ -1,6 +1,6 @@
-"""Tapes on the command line: played again, and shrunk.
+"""Tapes on the command line: played again, shrunk, mended.
 
-Imports the store: whoever imports this has planted what is to be planted.
+What it does imports the store: whoever calls it has planted what is to be planted.
 """
 
 from __future__ import annotations
@@ -10,24 +10,26 @@ from pathlib import Path
 import msgspec
 import typer
 
-from powercut.faultfs import Law, UnknownLawError
+from powercut.faultfs import Effect, Fault, Law, UnknownLawError
+from powercut.faultfs.faults.rot import How
 
-from ..concurrency.lanes import SESSIONS
-from ..faster.geometries import COMPILED, GEOMETRIES, INTERPRETED
+from ..finders.search import search_programs
 from ..reducing.mend import mend
 from ..reducing.passes import count_operations
-from ..reducing.shrink import searching, shrink
-from ..runs.world import Run, play
+from ..reducing.shrink import shrink
+from ..registry import load, maker_of
+from ..runs.play import play
+from ..runs.run import Run
+from ..spec.spec import StoreMaker
 from ..tapes.kept import Kept, Outcome, UnstableError, UnsupportedTapeError, keep, replay
-from ..tapes.tape import Tape, encode_tape
+from ..tapes.tape import INTERPRETED, SESSIONS, Tape, encode_tape
 from ..telling.report import tell
 from ..verdict import Unknown, Verdict, Violation
-from .errors import INCONCLUSIVE, OK, VIOLATION
+from .errors import INCONCLUSIVE, OK, VIOLATION, UsageError
 
 __all__ = ["mend_tape", "replay_tape", "shrink_tape"]
 
 _NOTHING = "nothing to shrink: the tape shows no violation"
-_DULL = Tape()  # Whose names are those of what there is.
 _SAID = {
     Outcome.EXACT: "exact: the very run that was kept",
     Outcome.MOVED: "moved: the pattern of writes has changed since it was kept, its kind has not",
@@ -37,18 +39,23 @@ _SAID = {
 }
 
 
-def replay_tape(kept: Kept, path: str, *, is_json: bool) -> int:
+def replay_tape(kept: Kept, path: str, store: str, *, is_json: bool) -> int:
     """Play it twice, and report the outcome."""
-    check_playable(kept.tape)
+    maker = opened(kept.tape, store)
     is_expected = bool(kept.digest)
-    outcome, tape = replay(kept, play, searching()) if is_expected else (None, kept.tape)
-    run = _play_twice(tape)
+    outcome, tape = None, kept.tape
+    if is_expected:
+        outcome, tape = replay(
+            kept, lambda each: play(each, maker), lambda each: search_programs(each, maker)
+        )
+    run = _play_twice(tape, maker)
     code = code_of(run.verdict)
     if is_json:
         typer.echo(_encode(code, tape, run, outcome, kept))
         return code
     # A tape that a search has found is not the one in the file.
-    typer.echo(tell(tape, run, path=path if tape == kept.tape else ""), nl=False)
+    path = path if tape == kept.tape else ""
+    typer.echo(tell(tape, maker, run=run, path=path, store=store), nl=False)
     if outcome is not None:
         typer.echo(f"\n{_SAID[outcome]}")
     if kept.post_mortem:
@@ -56,14 +63,14 @@ def replay_tape(kept: Kept, path: str, *, is_json: bool) -> int:
     return code
 
 
-def shrink_tape(kept: Kept, out: Path | None, *, is_json: bool) -> int:
+def shrink_tape(kept: Kept, out: Path | None, store: str, *, is_json: bool) -> int:
     """Shrink it, keep it in `out`, and report the small one."""
-    check_playable(kept.tape)
-    before = _play_twice(kept.tape)
+    maker = opened(kept.tape, store)
+    before = _play_twice(kept.tape, maker)
     small, run = kept.tape, before
     if isinstance(before.verdict, Violation):
-        small = shrink(kept.tape, before.verdict)
-        run = _play_twice(small)
+        small = shrink(kept.tape, maker, verdict=before.verdict)
+        run = _play_twice(small, maker)
     is_failing = isinstance(run.verdict, Violation)
     if out is not None and is_failing:
         keep(out, small, run, kept.post_mortem)
@@ -74,7 +81,8 @@ def shrink_tape(kept: Kept, out: Path | None, *, is_json: bool) -> int:
         if unwritten:
             typer.echo(f"powercut: {_NOTHING}{unwritten}", err=True)
         return code
-    typer.echo(tell(small, run, path="" if out is None or unwritten else str(out)), nl=False)
+    path = "" if out is None or unwritten else str(out)
+    typer.echo(tell(small, maker, run=run, path=path, store=store), nl=False)
     if is_failing:
         typer.echo(f"\nshrunk from {_length(kept.tape)} to {_length(small)}")
     else:
@@ -82,14 +90,14 @@ def shrink_tape(kept: Kept, out: Path | None, *, is_json: bool) -> int:
     return code
 
 
-def mend_tape(kept: Kept, *, is_json: bool) -> int:
+def mend_tape(kept: Kept, store: str, *, is_json: bool) -> int:
     """Search for the syncs that would mend it."""
     tape = kept.tape
-    check_playable(tape)
+    maker = opened(tape, store)
     if tape.subject == SESSIONS:
         raise UnsupportedTapeError("sessions side by side: what a power cut took is not what this tape shows")
-    run = _play_twice(tape)
-    found = mend(tape)
+    run = _play_twice(tape, maker)
+    found = mend(tape, maker)
     code = code_of(run.verdict)
     if is_json:
         syncs = [
@@ -103,28 +111,46 @@ def mend_tape(kept: Kept, *, is_json: bool) -> int:
     return code
 
 
-def check_playable(tape: Tape) -> None:
-    """Raise UnsupportedTapeError for what this release does not have, or would skip in silence."""
-    if tape.subject not in (_DULL.subject, SESSIONS):
-        raise UnsupportedTapeError(f"subject {tape.subject!r}: there are {_DULL.subject} and {SESSIONS}")
-    if tape.kernels != INTERPRETED and (tape.kernels != COMPILED or tape.subject == SESSIONS):
-        known = INTERPRETED if tape.subject == SESSIONS else f"{INTERPRETED} and {COMPILED}"
-        raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are {known}")
-    for number, era in enumerate(tape.eras, 1):
-        if era.faults:
-            raise UnsupportedTapeError(f"era {number} has faults: this release plays none")
-        if era.damage and tape.subject == SESSIONS:
-            raise UnsupportedTapeError(f"era {number} has damage: none comes to sessions side by side")
-        if era.switches and tape.subject != SESSIONS:
-            raise UnsupportedTapeError(f"era {number} has switches: its sessions run one after another")
-    if tape.subject == SESSIONS and (len(tape.eras) > 1 or tape.eras[0].crash is not None):
-        raise UnsupportedTapeError("sessions side by side: there is one era, and the power goes at its end")
-    if tape.geometry not in GEOMETRIES:
-        raise UnsupportedTapeError(f"geometry {tape.geometry!r}: there are {', '.join(GEOMETRIES)}")
+def opened(tape: Tape, store: str) -> StoreMaker | None:
+    """The store of the tape, or the one that --store names; None: sessions side by side.
+
+    Raises SubjectError for what cannot be loaded, UnsupportedTapeError for what this release does not have,
+    or would pass over in silence.
+    """
+    _check_eras(tape)
     try:
         Law.of(tape.law)
     except UnknownLawError as error:
         raise UnsupportedTapeError(str(error)) from None
+    if tape.subject != SESSIONS:
+        return load(store) if store else maker_of(tape)
+    if store:
+        raise UsageError(f"--store {store}: sessions side by side have a store of their own")
+    from ..faster.geometries import GEOMETRIES
+
+    if tape.kernels != INTERPRETED:
+        raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are {INTERPRETED}")
+    if tape.geometry not in GEOMETRIES:
+        raise UnsupportedTapeError(f"geometry {tape.geometry!r}: there are {', '.join(GEOMETRIES)}")
+    return None
+
+
+def _check_eras(tape: Tape) -> None:
+    """Raises UnsupportedTapeError."""
+    is_beside = tape.subject == SESSIONS
+    for number, era in enumerate(tape.eras, 1):
+        if era.faults and is_beside:
+            raise UnsupportedTapeError(f"era {number} has faults: none strikes sessions side by side")
+        if era.damage and is_beside:
+            raise UnsupportedTapeError(f"era {number} has damage: none comes to sessions side by side")
+        if era.switches and not is_beside:
+            raise UnsupportedTapeError(f"era {number} has switches: its sessions run one after another")
+        effects, hows = era.faults[:: len(Fault().digits)], era.damage[:1]
+        for what, found, known in (("fault", effects, Effect), ("damage", hows, How)):
+            if not all(0 <= each <= max(known) for each in found):
+                raise UnsupportedTapeError(f"era {number}: this release knows no such {what}: {found}")
+    if is_beside and (len(tape.eras) > 1 or tape.eras[0].crash is not None):
+        raise UnsupportedTapeError("sessions side by side: there is one era, and the power goes at its end")
 
 
 def code_of(verdict: Verdict) -> int:
@@ -134,9 +160,9 @@ def code_of(verdict: Verdict) -> int:
     return INCONCLUSIVE if isinstance(verdict, Unknown) else OK
 
 
-def _play_twice(tape: Tape) -> Run:
-    run = play(tape)
-    if run.digest() != play(tape).digest():
+def _play_twice(tape: Tape, maker: StoreMaker | None) -> Run:
+    run = play(tape, maker)
+    if run.digest() != play(tape, maker).digest():
         raise UnstableError("nondeterminism: two runs of this tape differ; what it shows may not be trusted")
     return run
 

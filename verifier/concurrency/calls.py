@@ -19,26 +19,27 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations
 from math import inf
 from typing import Final
 
 from msgspec.structs import replace
 
-from powercut.engine import Ticket
-
+from ..faster.seams import PendingTicket
+from ..faster.subject import FasterSubject
 from ..oracles.linear import Span, judge_linear
 from ..spec.model import Issued, Result, issue
-from ..spec.subject import FasterSubject
+from ..tapes.operations import KEYED, OPERATIONS, Lane
 from ..tapes.tape import KEYS_MAX, Kind, Operation
 from ..verdict import OK, Breach, Unknown, Verdict, Violation
 
 __all__ = ["FAR", "OF_SESSIONS", "Call", "Issuer", "Listing", "judge_lanes"]
 
-FAR: Final = frozenset({Kind.CHECKPOINT, Kind.START, Kind.TRUNCATE})  # In a lane of their own.
-OF_SESSIONS: Final = frozenset(Kind) - FAR - {Kind.REOPEN, Kind.STEP, Kind.FORK}
+FAR: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.FAR)
+OF_SESSIONS: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.SESSION)
 _NOBODY: Final = -1  # Who looks at a listing: no session, so that no cut holds its calls.
 _SINGLE: Final = {Kind.START_READ: Kind.READ, Kind.START_RMW: Kind.RMW}
 _MANY: Final = {Kind.UPSERT_MANY: Kind.UPSERT, Kind.READ_MANY: Kind.READ}
@@ -88,7 +89,7 @@ class Issuer:
         self.verdict: Verdict = OK
         self._subject = subject
         self._tick = tick
-        self._pending: dict[int, list[tuple[Call, Ticket]]] = {}
+        self._pending: dict[int, list[tuple[Call, PendingTicket]]] = {}
         self._tail = 0
         self._frozen: dict[
             bytes, bytes
@@ -111,7 +112,7 @@ class Issuer:
     def carry_out(self, operation: Operation) -> None:
         """Carry out one operation of a session, or a truncation."""
         kind = Kind(operation.kind)
-        if kind < Kind.CHECKPOINT:
+        if kind in KEYED:
             call = self._call(operation, kind)
             self._end([call], [self._subject.apply(call.issued)])
         elif kind in _SINGLE:
@@ -137,8 +138,7 @@ class Issuer:
         """The next call of a session, on the key that is `ahead` of the operation's."""
         session = operation.session
         serial = self.issued[session] = self.issued.get(session, 0) + 1
-        operation = replace(operation, kind=kind, key=(operation.key + ahead) % KEYS_MAX)
-        self.calls.append(Call(issue(operation, serial), self._tick()))
+        self.calls.append(Call(_issued(operation, kind, ahead, serial), self._tick()))
         return self.calls[-1]
 
     def _end(self, calls: Sequence[Call], results: Sequence[Result]) -> None:
@@ -233,6 +233,16 @@ class Issuer:
 
     # -- oracles -----------------------------------------------------------------------------------
 
+    def told(self) -> tuple[Hashable, ...]:
+        """All that is judged, as a value."""
+        calls = [(call.issued, call.invoked, call.returned, call.result) for call in self.calls]
+        listings = [
+            (each.kind, each.invoked, each.returned, tuple(each.values.items()), tuple(each.others))
+            for each in self.listings
+        ]
+        frozen = tuple(self._frozen.items())
+        return tuple(calls), tuple(listings), tuple(self.truncations), frozen, self.verdict
+
     def _object(self, detail: str) -> None:
         if self.verdict == OK:
             self.verdict = Violation("linearizable", Breach.WRONG_RESULT, detail)
@@ -272,6 +282,11 @@ class Issuer:
             if here[key] not in written | {span.result for span in own}:
                 return verdict
         return OK
+
+
+@lru_cache(maxsize=1 << 12)  # A program's schedules issue the same again and again.
+def _issued(operation: Operation, kind: Kind, ahead: int, serial: int) -> Issued:
+    return issue(replace(operation, kind=kind, key=(operation.key + ahead) % KEYS_MAX), serial)
 
 
 def judge_lanes(

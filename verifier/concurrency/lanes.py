@@ -27,30 +27,28 @@ from typing import Final
 
 import msgspec
 
-from powercut.engine import InvariantError
 from powercut.faultfs import Event, FaultDevice, Image, survivor_image
 
 from ..faster.geometries import GEOMETRIES
 from ..faster.stepped import SteppedRuntime
+from ..faster.subject import FasterSubject
 from ..spec.model import session_name
-from ..spec.subject import FasterSubject
 from ..tapes.tape import Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .calls import FAR, OF_SESSIONS, Call, Issuer, Listing
+from .ends import End, Kept, State, content_of, recover_cut
 from .schedule import Record, Scheduler, replay_schedule
 
 __all__ = [
     "FAR_LANE",
-    "SESSIONS",
-    "Kept",
     "SessionsProgram",
     "SessionsRun",
+    "created",
     "lanes_of",
     "play_sessions",
     "split",
 ]
 
-SESSIONS: Final = "sessions"  # The `subject` of a tape that is played here.
 _STRICT: Final = "strict"
 
 
@@ -73,20 +71,6 @@ def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
     return dict(sorted(lanes.items()))
 
 
-@dataclass(slots=True)
-class Kept:
-    """State kept over the runs of one program: how many reached what, and the outcome of each recovery.
-
-    A recovery is a function of the device's events alone; nothing else of a run is seen by another.
-    """
-
-    reached: dict[str, int] = field(default_factory=dict)  # Slow paths, by name: runs that took them.
-    recoveries: dict[tuple[Event, ...], Recovery | Violation] = field(default_factory=dict)
-
-
-Recovery = tuple[dict[bytes, bytes], Mapping[int, int]]  # Content, and the cut that it names.
-
-
 class SessionsProgram:
     """A tape's last program as tasks of a scheduler. For one run."""
 
@@ -106,14 +90,28 @@ class SessionsProgram:
 
     def setup(self, scheduler: Scheduler) -> list[_Lane]:
         """Build the store, run what comes before, and hand out the tasks."""
-        self._device = FaultDevice(_created(self._tape.geometry))
+        self.open(scheduler)
+        return self.fork(scheduler)
+
+    def open(self, scheduler: Scheduler) -> None:
+        """Build the store, and run what comes before."""
+        self._device = FaultDevice(created(self._tape.geometry))
         self._subject = FasterSubject(self._device, GEOMETRIES[self._tape.geometry], scheduler)
         self._issuer = Issuer(self._subject, scheduler.tick)
-        before, beside = split(self._tape.eras[-1].program)
-        for operation in before:
+        for operation in split(self._tape.eras[-1].program)[0]:
             self._step(operation)
+
+    def stand_on(self, ground: SessionsProgram) -> None:
+        """Go on from what another of the same geometry has opened, with the same operations before."""
+        self._device, self._subject, self._issuer = ground._device, ground._subject, ground._issuer
+        self._acked = ground._acked
+
+    def fork(self, scheduler: Scheduler) -> list[_Lane]:
+        """Hand out the tasks."""
+        beside = split(self._tape.eras[-1].program)[1]
         self._issuer.begin(is_truncated=any(each.kind == Kind.TRUNCATE for each in beside))
         self.alone = len(self.calls)
+        self._begun = len(self._device.trace)
         spaces = self._subject.store.spaces
         for space, name in zip(spaces, ("control", "index", "log", "epochs"), strict=True):
             scheduler.share(space, name)
@@ -134,18 +132,44 @@ class SessionsProgram:
 
     def judge(self, record: Record) -> Verdict:
         """The oracles' verdict on a run whose tasks all ended."""
-        subject, issuer = self._subject, self._issuer
-        stats = subject.store.stats()
-        reached = issuer.reached | {what for what in _REACHED if getattr(stats, what)}
+        kept, issuer = self._kept, self._issuer
+        counters = self._subject.store.counters()
+        reached = issuer.reached | {what for what in _REACHED if counters[what]}
         for what in sorted(reached):
-            self._kept.reached[what] = self._kept.reached.get(what, 0) + 1
-        try:
-            content = subject.read_all()
-            subject.check()
-        except InvariantError as error:
-            return Violation("structure", Breach.BROKEN_INVARIANT, f"{error}")
-        except Exception as error:  # noqa: BLE001 (whatever a store raises is a finding)
-            return Violation("model", Breach.ERROR, f"{type(error).__name__}: {error}")
+            kept.reached[what] = kept.reached.get(what, 0) + 1
+        end = self._end()
+        if kept.ends is not None and (hashed := end.hash()) in kept.ends:
+            return OK
+        number = kept.words.setdefault(end.words, len(kept.words))
+        asked = (number, *end[1:])
+        verdict = kept.verdicts.get(asked)
+        if verdict is None:
+            verdict = kept.verdicts[asked] = self._judge(State(number, end.events))
+        if kept.ends is not None and verdict == OK:
+            kept.ends.add(hashed)
+        return verdict
+
+    def _since(self) -> tuple[Event, ...]:
+        """The calls that reached the device since the sessions began."""
+        return tuple(self._device.trace.events[self._begun :])
+
+    def _end(self) -> End:
+        store, acked = self._subject.store, self._acked
+        return End(
+            b"".join(store.spaces),
+            self._since(),
+            self._issuer.told(),
+            tuple(self._subject.serials().items()),
+            None if acked is None else tuple(acked.items()),
+        )
+
+    def _judge(self, state: State) -> Verdict:
+        subject, issuer = self._subject, self._issuer
+        content = self._kept.contents.get(state)
+        if content is None:
+            content = self._kept.contents[state] = content_of(subject)
+        if isinstance(content, Violation):
+            return content
         verdict = issuer.judge(content)
         if verdict != OK:
             return verdict
@@ -155,7 +179,11 @@ class SessionsProgram:
         return OK if self._acked is None else self._judge_cut(self._acked)
 
     def _judge_cut(self, acked: Mapping[int, int]) -> Verdict:
-        recovery = self._recover()
+        events = self._since()
+        recovery = self._kept.recoveries.get(events)
+        if recovery is None:
+            image = survivor_image(self._device.trace, len(self._device.trace), (), _STRICT)
+            recovery = self._kept.recoveries[events] = recover_cut(image, self._tape.geometry)
         if isinstance(recovery, Violation):
             return recovery
         content, recovered = recovery
@@ -172,26 +200,9 @@ class SessionsProgram:
         )
         return Violation("prefix", verdict.breach, f"after the cut at {told}: {verdict.detail}")
 
-    def _recover(self) -> Recovery | Violation:
-        """Recover the crash state at the end in which only what was synced survives."""
-        trace = self._device.trace
-        key = tuple(trace.events)
-        kept = self._kept.recoveries.get(key)
-        if kept is not None:
-            return kept
-        outcome: Recovery | Violation
-        image = survivor_image(trace, len(trace), (), _STRICT)
-        try:
-            subject = FasterSubject(FaultDevice(image), GEOMETRIES[self._tape.geometry], SteppedRuntime())
-            outcome = subject.read_all(), subject.recovered()
-        except Exception as error:  # noqa: BLE001
-            outcome = Violation("openable", Breach.UNOPENABLE, f"{type(error).__name__}: {error}")
-        self._kept.recoveries[key] = outcome
-        return outcome
-
 
 @lru_cache(maxsize=len(GEOMETRIES))
-def _created(geometry: str) -> Image:
+def created(geometry: str) -> Image:
     """The files of a device on which a store was just made; opening that is cheaper than making one."""
     device = FaultDevice()
     FasterSubject(device, GEOMETRIES[geometry], SteppedRuntime()).close()

@@ -27,10 +27,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ..tapes.tape import KEYS_MAX, SIZES, Era, Kind, Operation, Tape
+from ..tapes.operations import BESIDE, OPERATIONS
+from ..tapes.tape import KEYS_MAX, SESSIONS, SIZES, Era, Kind, Operation, Tape
 from ..verdict import Violation
 from .calls import OF_SESSIONS
-from .lanes import SESSIONS, Kept, SessionsProgram
+from .ends import Kept
+from .grounds import repeated
 from .schedule import Bounded, Exploration, Pct, RandomWalk, Strategy, explore, shrink_switches
 
 __all__ = [
@@ -72,17 +74,10 @@ SETTINGS: Final[dict[str, Program]] = {
     "on the last mutable page": (Operation(Kind.UPSERT, _WRITER, 0, SIZES), *_TURNING[:4]),
     "page almost full": (*_TURNING[:4], Operation(Kind.UPSERT, _WRITER, 0, 1)),
 }
-_ALPHABET: Final = (
-    (Kind.UPSERT, 0),
-    (Kind.UPSERT, SIZES),
-    (Kind.DELETE, 0),
-    (Kind.RMW, 0),
-    (Kind.READ, 0),
-    (Kind.INSERT, 0),
-)
+_ALPHABET: Final = tuple((kind, size) for kind, row in OPERATIONS.items() for size in row.sizes)
 _READ: Final = (Kind.READ, 0)
 _CHANGES: Final = ((Kind.UPSERT, SIZES), (Kind.RMW, 0), (Kind.DELETE, 0), (Kind.INSERT, 0))
-_RARER: Final = tuple((kind, 0) for kind in sorted(OF_SESSIONS) if kind >= Kind.START_READ)
+_RARER: Final = tuple((kind, 0) for kind in sorted(OF_SESSIONS) if kind in BESIDE)
 _ROOMY: Final = "roomy"
 _SHORT: Final = "paired"
 _MOVING: Final = 15  # So many of the deeper programs have one large value and nothing else that moves.
@@ -324,13 +319,15 @@ class Searched:
     verdict: Violation | None = None
 
 
-def search_lanes(tape: Tape, strategies: Sequence[Strategy], schedules: int) -> Searched:
-    """Run the tape's program under the strategies' schedules until one fails; its shortest schedule."""
-    kept = Kept()
+def search_lanes(
+    tape: Tape, strategies: Sequence[Strategy], schedules: int, ends: set[bytes] | None = None
+) -> Searched:
+    """Run the tape's program under the strategies' schedules until one fails; its shortest schedule.
 
-    def make() -> SessionsProgram:
-        return SessionsProgram(tape, kept)
-
+    ends   hashes of ends of runs that are known to stand
+    """
+    kept = Kept(ends=ends)
+    make = repeated(tape, kept)
     found = explore(make, strategies, schedules)
     searched = Searched(found, dict(kept.reached))
     searched.is_complete = all(isinstance(each, Bounded) and each.is_complete for each in strategies)

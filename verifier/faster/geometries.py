@@ -6,13 +6,12 @@ from typing import Final
 
 from powercut.engine import Settings
 
-from ..spec.subject import FasterSubject, MakeStore
+from ..spec.spec import StoreMaker
+from ..tapes.tape import INTERPRETED
 from .stepped import SteppedRuntime
+from .subject import FASTER, FasterSubject
 
-__all__ = ["COMPILED", "GEOMETRIES", "INTERPRETED", "make_faster"]
-
-INTERPRETED: Final = "interpreted"
-COMPILED: Final = "compiled"
+__all__ = ["GEOMETRIES", "make_faster"]
 
 _TINY: Final = {
     "page_bytes": 1024,
@@ -38,7 +37,7 @@ GEOMETRIES: Final = {
 }
 
 
-def make_faster(geometry: str, kernels: str = INTERPRETED) -> MakeStore:
+def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:
     """Opens FasterKv in the named geometry, with compiled or interpreted kernels."""
     settings = GEOMETRIES[geometry]
-    return lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels)
+    return StoreMaker(lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels), FASTER)

@@ -86,3 +86,9 @@ class Tally:
             shift = outcome.key ^ state.key
             self.keys.setdefault(owed, set()).update([key ^ shift for key in outcome.keys])
             self.paths.setdefault(owed, set()).update(outcome.paths)
+
+    def count(self, coverage: Coverage) -> None:
+        """Add what was counted."""
+        coverage.contents += self.contents
+        coverage.distinct += sum(map(len, self.keys.values()))
+        coverage.read_paths += sum(map(len, self.paths.values()))

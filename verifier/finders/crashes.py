@@ -12,42 +12,37 @@ asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import accumulate, product
 from random import Random
 from typing import Final
 
 import msgspec
 
-from powercut.faultfs import SYNC_KINDS, EventKind, History, Image, Law, Trace, chains, crash_states
-from powercut.faultfs.faults.place import Place
-from powercut.faultfs.law.survival import choose, image_of
+from powercut.faultfs import Law, Trace
 from powercut.faultfs.states.branching import Exploration, explore
 from powercut.faultfs.states.enumeration import CrashState, Enumeration
+from powercut.faultfs.states.witness import witness_at
 
 from ..errors import HarnessError
-from ..faster.geometries import make_faster
-from ..runs.world import World, play
-from ..spec.history import Segment, crash_at, crash_index
+from ..registry import maker_of
+from ..runs.play import Stop, play, play_eras, run_era
+from ..runs.world import World
+from ..spec.history import crash_at
+from ..spec.spec import StoreMaker
 from ..spec.subject import MakeStore
+from ..tapes.kept import UnsupportedTapeError
 from ..tapes.tape import Crash, Era, Operation, Tape
 from ..verdict import Violation
 from .coverage import Content, Coverage, Tally
+from .enumerated import LOOKS, Enumerated, Enumerations
 from .judgements import Judgements
 from .recoveries import Nested, Outcome, Recoveries
+from .rests import Rests
 
 __all__ = ["Coverage", "Finding", "exhaust", "search_tape"]
 
 LIMIT: Final = 4096
-_LOOKS: Final = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK})
-_CHANGES: Final = SYNC_KINDS | {
-    EventKind.CREATE,
-    EventKind.REMOVE,
-    EventKind.WRITE,
-    EventKind.TRUNCATE,
-    EventKind.ALLOCATE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +61,8 @@ def search_tape(
     limit: int = LIMIT,
     make_store: MakeStore | None = None,
     recoveries: Recoveries | None = None,
+    enumerations: Enumerations | None = None,
+    rests: Rests | None = None,
     is_counted: bool = False,
     draws: int = 0,
 ) -> tuple[Coverage, Finding | None]:
@@ -75,14 +72,21 @@ def search_tape(
                 (what came before is another program's); None: from the first operation on
     depth       power cuts inside each recovery
     recoveries  outcomes kept from other searches with the same store and law
+    enumerations  crash states kept from other searches with the same law and limit
+    rests       worlds kept from other searches of one era with the same store
     is_counted  decode every version vector too, and count those whose content was judged
     draws       version vectors drawn at each crash point that cannot be exhausted
 
-    Raises HarnessError for a store whose opening reads past its device: equal answers, equal outcomes.
+    Raises UnsupportedTapeError for faults and damage; HarnessError for a store whose opening reads past its
+    device: equal answers, equal outcomes.
     """
-    make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    recoveries = recoveries or Recoveries(make_store, tape.law, limit)
-    search = _Search(tape, make_store, recoveries, depth, limit, is_counted, draws)
+    if any(era.faults or era.damage for era in tape.eras):
+        raise UnsupportedTapeError("faults and damage: each has a search of its own")
+    maker = maker_of(tape, make_store)
+    recoveries = recoveries or Recoveries(maker, tape.law, limit)
+    enumerations = enumerations or Enumerations(tape.law, limit)
+    kept = _Kept(maker, recoveries, enumerations, rests)
+    search = _Search(tape, kept, _Bounds(depth, limit, is_counted, draws))
     return search.coverage, search.run(start_step)
 
 
@@ -96,77 +100,98 @@ def exhaust(
 ) -> tuple[Coverage, Finding | None]:
     """Search each program's last step: over all prefixes of a program, every step of it.
 
-    Stops at the first violation. Outcomes are kept from program to program.
+    Stops at the first violation. From program to program outcomes are kept, crash states, and worlds at rest.
     """
     coverage = Coverage()
-    recoveries = Recoveries(make_faster(geometry), law, limit)
+    maker = maker_of(Tape(geometry=geometry))
+    kept = _Kept(maker, Recoveries(maker, law, limit), Enumerations(law, limit), Rests())
+    bounds = _Bounds(depth, limit, is_counted=True)
     for program in programs:
         tape = Tape((Era(program),), geometry, law)
         last = len(program) - 1 if program else None
-        seen, finding = search_tape(
-            tape, start_step=last, depth=depth, limit=limit, recoveries=recoveries, is_counted=True
-        )
-        coverage.merge(seen)
+        search = _Search(tape, kept, bounds)
+        finding = search.run(last)
+        coverage.merge(search.coverage)
         if finding is not None:
             return coverage, finding
     return coverage, None
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The results that searches of one kind of store, under one law, leave to one another."""
+
+    make_store: StoreMaker
+    recoveries: Recoveries
+    enumerations: Enumerations
+    rests: Rests | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """The limits of a search, as `search_tape` says."""
+
+    depth: int
+    limit: int
+    is_counted: bool = False
+    draws: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """One segment under judgement: the era that ended it, and what is known of it."""
+
+    era: Era
+    states: Enumeration
+    judgements: Judgements
+    tally: Tally
+
+
 class _Search:
     """One tape's search."""
 
-    def __init__(
-        self,
-        tape: Tape,
-        make_store: MakeStore,
-        recoveries: Recoveries,
-        depth: int,
-        limit: int,
-        is_counted: bool,
-        draws: int,
-    ) -> None:
+    def __init__(self, tape: Tape, kept: _Kept, bounds: _Bounds) -> None:
         self.coverage = Coverage(programs=1, several_eras=int(any(era.crash for era in tape.eras[:-1])))
         self._tape = tape
-        self._world = World(make_store)
-        self._recoveries = recoveries
-        self._depth = depth
-        self._limit = limit
-        self._is_counted = is_counted
-        self._draws = draws
+        self._recoveries = kept.recoveries
+        self._enumerations = kept.enumerations
+        self._rests = kept.rests if len(tape.eras) == 1 else None
+        rest = None if self._rests is None else self._rests.latest(tape.eras[0].program)
+        self._taken, self._world = rest or (0, World(kept.make_store))
+        self._bounds = bounds
         self._eras: list[Era] = []  # As played so far, each with its crash: the way to here.
 
     def run(self, start_step: int | None) -> Finding | None:
         opened, bounded = self._recoveries.opened, self._recoveries.bounded
         try:
-            for number, era in enumerate(self._tape.eras):
-                is_last = number == len(self._tape.eras) - 1
-                finding = self._run_era(era, start_step if is_last else None, is_last=is_last)
-                if finding is not None:
-                    return finding
-            return None
+            return self._run(start_step)
         finally:
             self.coverage.checked += self._recoveries.opened - opened
             self.coverage.bounded += self._recoveries.bounded - bounded
 
-    def _run_era(self, era: Era, start_step: int | None, *, is_last: bool) -> Finding | None:
+    def _run(self, start_step: int | None) -> Finding | None:
         world = self._world
-        is_fine = world.open() and all(world.step(operation) for operation in era.program)
-        if not (is_fine and world.inspect()):
-            assert isinstance(world.verdict, Violation)
-            return self._found([Era(era.program)], world.verdict)
-        if era.crash is None and not is_last:
-            self._eras.append(Era(era.program))
-            if world.close():
-                return None
-            assert isinstance(world.verdict, Violation)
-            return self._found([], world.verdict)
-        finding = self._judge_segment(era, self._start(start_step, era))
-        if finding is not None or is_last:
-            return finding
-        crash = era.crash or Crash()
-        world.cut(crash_index(world.segment.trace, crash), crash.survivors, self._tape.law)
-        self._eras.append(Era(era.program, crash))
-        return None
+        for stop in play_eras(world, self._tape, run=self._run_era):
+            finding = self._look(stop, start_step if stop.is_last else None)
+            if finding is not None or stop.is_last:
+                return finding
+            self._eras.append(Era(stop.era.program, stop.era.crash))
+        assert isinstance(world.verdict, Violation), "an era ended well, and no other came"
+        return self._found([], world.verdict)
+
+    def _run_era(self, world: World, era: Era, place: int) -> bool:
+        if self._rests is None:
+            return run_era(world, era, place)
+        return self._rests.play(world, era.program, self._taken)
+
+    def _look(self, stop: Stop, start_step: int | None) -> Finding | None:
+        """An era that is about to end: whether it went well, and every crash state of a segment that ends."""
+        if not stop.is_fine:
+            assert isinstance(self._world.verdict, Violation)
+            return self._found([Era(stop.era.program)], self._world.verdict)
+        if stop.era.crash is None and not stop.is_last:
+            return None
+        return self._judge_segment(stop.era, self._start(start_step, stop.era))
 
     def _start(self, start_step: int | None, era: Era) -> int:
         segment = self._world.segment
@@ -179,120 +204,104 @@ class _Search:
 
     def _judge_segment(self, era: Era, start: int) -> Finding | None:
         segment, coverage = self._world.segment, self.coverage
-        states = crash_states(segment.trace, self._tape.law, start=start, limit=self._limit)
-        coverage.vectors += states.legal
+        enumerated = self._enumerations.of(segment.trace, start)
+        coverage.vectors += enumerated.states.legal
         judgements = Judgements(segment)
-        tally = Tally(judgements, start)
+        stretch = _Stretch(era, enumerated.states, judgements, Tally(judgements, start))
         judged: dict[int, CrashState] = {}
-        for state in states:
-            outcome = self._recoveries.of(state, self._depth)
-            finding = self._judge(judgements, era, state, outcome)
+        for state in enumerated.contents:
+            outcome = self._recoveries.of(state, self._bounds.depth)
+            finding = self._judge(stretch, state, outcome)
             if finding is not None:
                 return finding
             judged[state.key] = state
             coverage.vectors += outcome.vectors
-            tally.add(state, outcome)
-        finding = self._go_beyond(states, judgements, tally, era)
+            stretch.tally.add(state, outcome)
+        finding = self._go_beyond(stretch)
         if finding is not None:
             return finding
-        self._fire(segment.trace, judged.values())
         if any(state.first >= segment.checkpointed for state in judged.values()):
             coverage.after_checkpoint = 1
         coverage.judged += judgements.judged
-        coverage.contents += tally.contents
-        coverage.distinct += sum(map(len, tally.keys.values()))
-        coverage.read_paths += sum(map(len, tally.paths.values()))
-        self._reach(segment, start)
-        if self._is_counted:
-            self._walk_vectors(states, judged)
+        stretch.tally.count(coverage)
+        self._account(enumerated, judged)
         return None
 
-    def _go_beyond(
-        self, states: Enumeration, judgements: Judgements, tally: Tally, era: Era
-    ) -> Finding | None:
+    def _go_beyond(self, stretch: _Stretch) -> Finding | None:
         """Search crash points of more states than the limit: through the read sets, or else by sampling."""
         found: Exploration[Outcome] | None = None
+        states = stretch.states
         for index in states.bounded:
-            if found is None or states.history.trace.events[index - 1].kind not in _LOOKS:
+            if found is None or states.history.trace.events[index - 1].kind not in LOOKS:
                 found = self._explore(states, index)
             for outcome, witness in found.outcomes:
                 there = replace(witness, index=index)  # What looks on changes neither content nor digits.
-                finding = self._judge(judgements, era, there, outcome)
+                finding = self._judge(stretch, there, outcome)
                 if finding is not None:
                     return finding
-                tally.add(there, outcome)
+                stretch.tally.add(there, outcome)
             if found.is_closed:
                 self.coverage.closed += 1
                 continue
             self.coverage.bounded += 1
-            finding = self._sample(index, judgements, tally, era)
+            finding = self._sample(index, stretch)
             if finding is not None:
                 return finding
         return None
 
     def _explore(self, states: Enumeration, index: int) -> Exploration[Outcome]:
-        recoveries, depth = self._recoveries, self._depth
+        recoveries, depth = self._recoveries, self._bounds.depth
         if states.law not in (Law.POSIX, Law.POSIX_SPLIT) or not recoveries.is_pruned:
             return Exploration(index, -1)  # Not closed.
         tree = recoveries.tree(depth)
         return explore(
-            states.history, index, tree, lambda image: recoveries.of_image(image, depth), self._limit
+            states.history, index, tree, lambda image: recoveries.of_image(image, depth), self._bounds.limit
         )
 
-    def _sample(self, index: int, judgements: Judgements, tally: Tally, era: Era) -> Finding | None:
+    def _sample(self, index: int, stretch: _Stretch) -> Finding | None:
         """Draw version vectors at one crash index, as many as the search was told to draw."""
-        draws = self._draws
+        draws = self._bounds.draws
         if not draws:
             return None
-        trace, law = judgements.segment.trace, self._tape.law
         # Of the tape and the place alone: a search that is repeated draws again what it drew.
         generator = Random(f"{self._tape} {len(self._eras)} {index}")
-        drawn = crash_states(
-            trace, law, start=index, stop=index, limit=self._limit, sample=draws, generator=generator
-        )
+        drawn = stretch.states.sample(index, draws, generator)
         for state in drawn:
-            outcome = self._recoveries.of(state, self._depth)
-            finding = self._judge(judgements, era, state, outcome)
+            outcome = self._recoveries.of(state, self._bounds.depth)
+            finding = self._judge(stretch, state, outcome)
             if finding is not None:
                 return finding
-            tally.add(state, outcome)
+            stretch.tally.add(state, outcome)
         self.coverage.sampled += bool(drawn.draws)
         self.coverage.missed += round(drawn.unseen_contents)
         return None
 
-    def _judge(self, judgements: Judgements, era: Era, state: Content, outcome: Outcome) -> Finding | None:
+    def _judge(self, stretch: _Stretch, state: Content, outcome: Outcome) -> Finding | None:
+        judgements = stretch.judgements
         for moment in judgements.moments(state.first, state.last, outcome):
             if not isinstance(judgements.judge(outcome, moment), Violation):
                 continue
-            if moment[0] == moment[1] != state.first and not self._is_legal(
-                judgements.segment, state, moment[1]
-            ):
+            is_first = moment[0] != moment[1] or moment[1] == state.first
+            if not (is_first or stretch.states.is_legal(state.key, moment[1])):
                 continue
             # Told only of what was itself opened, cut by cut: digits name chains of its own disk.
-            own = Recoveries(self._world.make_store, self._tape.law, self._limit, is_pruned=False)
+            own = Recoveries(self._world.make_store, self._tape.law, self._bounds.limit, is_pruned=False)
             path: list[Nested] = []
-            verdict = judgements.blame(own.of(state, self._depth), moment, path)
+            verdict = judgements.blame(own.of(state, self._bounds.depth), moment, path)
             if not isinstance(verdict, Violation):
                 raise HarnessError(
                     "a disk opened well whose like did not: opening depends on more than its device told"
                 )
-            return self._found(self._way(judgements.segment, era, state, moment[1], path), verdict)
+            return self._found(self._way(stretch, state, moment[1], path), verdict)
         return None
 
-    def _is_legal(self, segment: Segment, state: Content, index: int) -> bool:
-        """True if the crash state is legal at an index between its first and its last.
-
-        It may not: it can be lost for good, and written again. Where a point is bounded, nothing says so.
-        """
-        then = crash_states(segment.trace, self._tape.law, start=index, stop=index, limit=self._limit)
-        return bool(then.bounded_points) or any(each.key == state.key for each in then)
-
-    def _way(self, segment: Segment, era: Era, state: Content, moment: int, path: list[Nested]) -> list[Era]:
+    def _way(self, stretch: _Stretch, state: Content, moment: int, path: list[Nested]) -> list[Era]:
         """The eras that lead to a state at a moment at which it is legal, and through crashed openings."""
-        law, limit = self._tape.law, self._limit
-        then = crash_states(segment.trace, law, start=moment, stop=moment, limit=limit)
-        witness: Content = next((each for each in then if each.key == state.key), state)
-        way = [Era(era.program, crash_at(segment.trace, witness.index, witness.digits))]
+        trace = stretch.judgements.segment.trace
+        index, digits = state.index, state.digits
+        then = witness_at(trace, self._tape.law, state.key, index, digits, moment)
+        index, digits = (index, digits) if then is None else (moment, then)
+        way = [Era(stretch.era.program, crash_at(trace, index, digits))]
         for nested in path:
             way.append(Era((), crash_at(self._opening_trace(way), nested.index, nested.digits)))
         return [*way, Era()]
@@ -308,41 +317,18 @@ class _Search:
 
     # -- accounts ----------------------------------------------------------------------------------
 
-    def _reach(self, segment: Segment, start: int) -> None:
-        """Count the device calls right after which the power was cut, by the step they belong to."""
-        reached = self.coverage.reached
-        for event in segment.trace.events[start:]:
-            if event.kind in _CHANGES:
-                what = str(Place.of(event))
-                reached[what] = reached.get(what, 0) + 1
-
-    def _fire(self, trace: Trace, states: Iterable[CrashState]) -> None:
-        """Count the crash states that lack, at some moment at which they are legal, an issued operation."""
-        issued = [0, *accumulate(event.kind in _CHANGES - SYNC_KINDS for event in trace.events)]
-        lossy = sum(bool(state.digits) or issued[state.last] > issued[state.first] for state in states)
-        if lossy:
+    def _account(self, enumerated: Enumerated, judged: dict[int, CrashState]) -> None:
+        """Count what was reached and what was lost; and every version vector, its content looked up."""
+        coverage = self.coverage
+        for what, count in enumerated.reached.items():
+            coverage.reached[what] = coverage.reached.get(what, 0) + count
+        if enumerated.lossy:
             law = f"law {self._tape.law}"
-            self.coverage.fired[law] = self.coverage.fired.get(law, 0) + lossy
-
-    def _walk_vectors(self, states: Enumeration, judged: Mapping[int, CrashState]) -> None:
-        """Decode every version vector one by one, and look its content up."""
-        history = states.history if states.law is Law.POSIX else History(states.history.trace)
-        events = history.trace.events
-        found: list[CrashState | None] = []
-        for index in range(states.start, states.stop + 1):
-            if index == states.start or events[index - 1].kind not in _LOOKS:
-                found = [judged.get(image.key()) for image in _legal_images(history, index, states.law)]
-            self.coverage.legal += len(found)
-            self.coverage.visited += sum(
-                state is not None and state.first <= index <= state.last for state in found
-            )
-
-
-def _legal_images(history: History, index: int, law: Law) -> Iterator[Image]:
-    """The images that the choices of digits decode to."""
-    if law is Law.POSIX:
-        ranges = [range(len(chain.legal(index))) for chain in history.pending(index)]
-    else:
-        ranges = [range(chain.values) for chain in chains(history.trace, index, law)]
-    for digits in product(*ranges):
-        yield image_of(history, index, choose(history, index, digits, law))
+            coverage.fired[law] = coverage.fired.get(law, 0) + enumerated.lossy
+        if not self._bounds.is_counted:
+            return
+        for index, keys in enumerated.decoded():
+            coverage.legal += len(keys)
+            for key in keys:
+                state = judged.get(key)
+                coverage.visited += state is not None and state.first <= index <= state.last

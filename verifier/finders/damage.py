@@ -30,10 +30,11 @@ from msgspec.structs import replace
 from powercut.faultfs import SECTOR_BYTES, CrashState, EventKind, FaultDevice, crash_states
 from powercut.faultfs.faults.rot import Changes, Damage, How, changes, spans, versions
 
-from ..faster.geometries import make_faster
-from ..oracles.damage import COPIES, HARMLESS, Decay
+from ..oracles.damage import HARMLESS, Decay
+from ..registry import maker_of
+from ..runs.play import play_eras
 from ..runs.world import World
-from ..spec.history import Segment, crash_at, crash_index
+from ..spec.history import Segment, crash_at
 from ..spec.model import Model
 from ..spec.subject import MakeStore
 from ..tapes.tape import KEYS_MAX, Crash, Era, Kind, Operation, Tape
@@ -89,18 +90,14 @@ class Sweep:
         self.finding: Finding | None = None
         self.tape = tape
         self._after = after
-        self._make_store = make_store or make_faster(tape.geometry, tape.kernels)
+        self._make_store = maker_of(tape, make_store)
         self._ended = ended = World(self._make_store)
-        traces = [ended.device.trace]
-        for era in tape.eras:
-            is_fine = ended.open() and all(ended.step(operation) for operation in era.program)
-            if era.crash is not None and is_fine:
-                ended.cut(crash_index(ended.segment.trace, era.crash), era.crash.survivors, tape.law)
-                traces.append(ended.device.trace)
-            elif not (is_fine and ended.inspect() and ended.close()):
-                assert isinstance(ended.verdict, Violation)
-                self.finding = Finding(tape, ended.verdict)
-                break
+        segments: list[Segment] = []
+        for _ in play_eras(ended, tape, segments):
+            pass
+        if isinstance(ended.verdict, Violation):
+            self.finding = Finding(tape, ended.verdict)
+        traces = [*(segment.trace for segment in segments), ended.device.trace]
         self.is_unsound = self.finding is not None  # It fails without any damage.
         self._image = ended.device.image()
         self.content = self._image.content()
@@ -146,7 +143,7 @@ class Sweep:
         for damage in damages:
             changed = changes(damage, self.content, self.past)
             key = frozenset(changed.items())
-            if not changed or damage.moment or key in met or not self._is_of_copies(changed):
+            if not changed or damage.moment or key in met or not self._ended.decay.is_of_copies(changed):
                 continue
             met.add(key)
             world = self._world()
@@ -179,10 +176,6 @@ class Sweep:
             after.probe()
         return after.verdict
 
-    @staticmethod
-    def _is_of_copies(changed: Changes) -> bool:
-        return all(name.startswith(COPIES) for name in changed)
-
     def _site(self, damage: Damage) -> str:
         names = sorted(self.content.keys() | self.past.keys())
         role = names[min(damage.file, len(names) - 1)].partition("-")[0]
@@ -199,7 +192,7 @@ class Sweep:
         world.device.label = "OPEN"
         trace = ended.segment.trace
         world.segment = Segment(world.device.trace, ended.segment.acked_by(len(trace)))
-        world.decay = Decay(self.past)
+        world.decay = Decay(self.past, world.spec)
         return world
 
     def _unread(self, damage: Damage, changed: Changes) -> str:
@@ -230,8 +223,8 @@ class Sweep:
         if damage.moment:
             decay.strike(world.device, damage)
             return self._follow(world, damage)
-        subject = world.subject
-        reading: object = getattr(subject, "reading", tuple)()
+        mounted = world.mounted
+        reading = mounted.tells.reading() if mounted is not None and mounted.tells is not None else ()
         files = tuple(span.name for span in decay.spans)
         key = (world.device.image().key(), reading, files, str(world.segment.acks[-1][1]))
         outcome = self._followed.get(key)

@@ -20,102 +20,37 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from errno import EIO, ENOSPC
-from random import Random
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec.structs import replace
 
-from powercut.engine import EngineError, InvariantError
-from powercut.faultfs import Effect, EventKind, Fault, FaultDevice, Image, Plan, crash_states
-from powercut.faultfs.faults.plan import HALF, calls_of
+from powercut.faultfs import Effect, EventKind, Fault, Plan, crash_states
 from powercut.faultfs.states.enumeration import CrashState
+from powercut.faultfs.states.witness import witness_at
 
-from ..faster.geometries import make_faster
-from ..oracles.faults import damaged_at, fired, owed_at
-from ..oracles.structure import audit, judge_probe
-from ..runs.world import World, play
+from ..oracles.faults import Firings
+from ..registry import maker_of
+from ..runs.play import play, play_eras
+from ..runs.world import World
 from ..spec.history import Segment, crash_at, crash_index
+from ..spec.spec import Errors, StoreMaker
 from ..spec.subject import MakeStore
-from ..tapes.programs import random_program
-from ..tapes.tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+from ..tapes.tape import Era, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .crashes import Coverage, Finding
+from .endings import Endings
 from .recoveries import Outcome, Recoveries
+from .rests import Rests
+from .templates import series
 
-__all__ = [
-    "LIMIT",
-    "PROGRAMS",
-    "TEMPLATES",
-    "random_strikes",
-    "search_again",
-    "search_strike",
-    "sweep",
-    "torn",
-]
+__all__ = ["LIMIT", "search_again", "search_strike", "sweep"]
 
 LIMIT: Final = 64  # Legal states of one crash point that are all searched.
-BUDGET_STEP: Final = 512
-
-_Program = tuple[Operation, ...]
-
-
-def _upserts(*keys: int, session: int = 0, size: int = SIZES - 1) -> _Program:
-    return tuple(Operation(Kind.UPSERT, session, key, size) for key in keys)
-
-
-_CHECKPOINT, _REOPEN = Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
-_READ, _RMW, _DELETE, _INSERT = (Operation(kind) for kind in (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT))
-# By name: what it is there for.
-PROGRAMS: Final[dict[str, _Program]] = {
-    "opened": (),
-    "saved": (Operation(), _CHECKPOINT, _RMW, _CHECKPOINT),
-    "reopened": (Operation(), _CHECKPOINT, _REOPEN, _RMW, _CHECKPOINT, _REOPEN, _READ),
-    # Pages turn, segments begin, frames are evicted; then the cold keys are used.
-    "paged": (*_upserts(0, 1, 2, 3, 4), _READ, _RMW, _DELETE, _CHECKPOINT, *_upserts(5, 6), _READ, _INSERT),
-    # What is cold is read by a store that has just opened.
-    "cold": (*_upserts(0, 1, 2, 3, 4), _CHECKPOINT, _REOPEN, _READ, _RMW, _CHECKPOINT, _REOPEN, _READ),
-    "truncated": (
-        *_upserts(0, 1, 2, 3, 4, 0, 1, 2, 3, 4),
-        *(_CHECKPOINT, Operation(Kind.TRUNCATE), Operation(), _CHECKPOINT, _CHECKPOINT, _REOPEN, _READ),
-    ),
-    "stepped": (
-        *_upserts(0, 1, session=1, size=0),
-        *(Operation(Kind.START), Operation(Kind.STEP), _RMW, Operation(Kind.STEP), *_upserts(1, 2)),
-        *[Operation(Kind.STEP)] * 5,
-        *(_READ, _CHECKPOINT),
-    ),
-}
-
-
-def _templates() -> Iterator[Fault]:
-    for call in calls_of(Effect.ERROR):
-        codes = (EIO, ENOSPC) if call in (EventKind.WRITE, EventKind.CREATE) else (EIO,)
-        for code in codes:
-            for sticky in (False, True):
-                yield Fault(Effect.ERROR, call, sticky=sticky, errno=code)
-                yield Fault(Effect.ERROR, call, sticky=sticky, after=True, errno=code)
-    for effect in Effect:
-        if effect in (Effect.NONE, Effect.ERROR):
-            continue
-        amounts = {Effect.SHORT: (HALF, 1), Effect.ROT: (0, 77), Effect.MISDIRECTED: (0, 1)}.get(effect, (0,))
-        for call in calls_of(effect):
-            yield from (Fault(effect, call, amount=amount) for amount in amounts)
-            if effect is not Effect.DELAYED:
-                yield Fault(effect, call, sticky=True, amount=amounts[0])
-
-
-TEMPLATES: Final = tuple(_templates())
-
-
-def torn(sync: int) -> tuple[Era, ...]:
-    """A life and the opening after it, each crashed at its `sync`-th sync from the end."""
-    return Era(PROGRAMS["saved"], Crash(sync)), Era((), Crash(sync))
 
 
 def sweep(
-    program: _Program,
+    program: tuple[Operation, ...],
     geometry: str,
     law: str,
     templates: Iterable[Fault],
@@ -129,11 +64,12 @@ def sweep(
     before   eras without faults that come first: what they leave is what the first opening finds
     """
     coverage = Coverage()
-    recoveries = Recoveries(make_faster(geometry), law, limit)
+    known = _Known(maker_of(Tape(geometry=geometry)), law, limit)
+    known.play(Tape((*before, Era(program)), geometry, law))
     for template in templates:
-        for fault in _series(template):
+        for fault in series(template):
             tape = Tape((*before, Era(program, faults=fault.digits), Era()), geometry, law)
-            strike = _Strike(tape, make_faster(geometry), recoveries, limit)
+            strike = _Strike(tape, known)
             finding = strike.run()
             coverage.merge(strike.coverage)
             if finding is not None:
@@ -147,8 +83,7 @@ def search_strike(
     tape: Tape, *, limit: int = LIMIT, make_store: MakeStore | None = None
 ) -> tuple[Coverage, Finding | None]:
     """Play a tape with a fault plan; then every power cut behind what fired."""
-    make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    strike = _Strike(tape, make_store, Recoveries(make_store, tape.law, limit), limit)
+    strike = _Strike(tape, _Known(maker_of(tape, make_store), tape.law, limit))
     finding = strike.run()
     return strike.coverage, finding
 
@@ -157,8 +92,7 @@ def search_again(
     tape: Tape, *, limit: int = LIMIT, make_store: MakeStore | None = None
 ) -> tuple[Tape | None, int]:
     """The tape's programs with its last fault at any call: one that shows a violation, and how many runs."""
-    make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    recoveries = Recoveries(make_store, tape.law, limit)
+    known = _Known(maker_of(tape, make_store), tape.law, limit)
     places = [place for place, era in enumerate(tape.eras) if era.faults]
     if not places:
         return None, 0
@@ -166,11 +100,11 @@ def search_again(
     era = tape.eras[place]
     *others, last = Plan.of(era.faults).faults
     runs = 0
-    for fault in _series(replace(last, number=0, amount=0 if last.effect is Effect.FULL else last.amount)):
+    for fault in series(replace(last, number=0, amount=0 if last.effect is Effect.FULL else last.amount)):
         runs += 1
         struck = replace(era, faults=Plan(*others, fault).digits, crash=None)
         eras = (*tape.eras[:place], struck, *tape.eras[place + 1 :])
-        strike = _Strike(replace(tape, eras=eras), make_store, recoveries, limit)
+        strike = _Strike(replace(tape, eras=eras), known)
         finding = strike.run()
         runs += strike.coverage.checked
         if finding is not None:
@@ -178,39 +112,6 @@ def search_again(
         if strike.is_past(fault):
             break
     return None, runs
-
-
-def random_strikes(
-    random: Random, count: int, geometries: Sequence[str], law: str, steps: int
-) -> Iterator[Tape]:
-    """Random programs with one or two random faults at random calls; geometries take turns."""
-    for number in range(count):
-        program = random_program(random, random.randint(2, steps), random.choice((2, 3, KEYS_MAX)))
-        faults = [_random_fault(random) for _ in range(random.choice((1, 1, 2)))]
-        eras: tuple[Era, ...] = (Era(program, faults=Plan(*faults).digits), Era())
-        if number % 3 == 0:  # The opening that is struck follows a power cut.
-            survivors = tuple(random.choice((0, 0, 1, 2)) for _ in range(6))
-            crash = Crash(random.randrange(6), random.randrange(3), survivors)
-            eras = (Era(random_program(random, random.randint(2, steps), 2), crash), *eras)
-        yield Tape(eras, geometries[number % len(geometries)], law)
-
-
-def _random_fault(random: Random) -> Fault:
-    fault = random.choice(TEMPLATES)
-    if fault.effect is Effect.FULL:
-        return replace(fault, amount=random.randrange(16) * BUDGET_STEP)
-    return replace(fault, number=random.randrange(random.choice((8, 32))))
-
-
-def _series(template: Fault) -> Iterator[Fault]:
-    """The fault at the first call, at the second, ...; or with a larger and larger disk."""
-    number = 0
-    while True:
-        if template.effect is Effect.FULL:
-            yield replace(template, amount=number * BUDGET_STEP)
-        else:
-            yield replace(template, number=number)
-        number += 1
 
 
 def _may_matter(era: Era) -> bool:
@@ -221,17 +122,64 @@ def _may_matter(era: Era) -> bool:
     )
 
 
+class _Known:
+    """Shared state of the runs of a search: one kind of store, one law, and what is known of earlier runs."""
+
+    def __init__(self, make_store: StoreMaker, law: str, limit: int) -> None:
+        self.make_store = make_store
+        self.limit = limit
+        self.recoveries = Recoveries(make_store, law, limit)
+        self.endings = Endings()
+        self.rests = Rests()
+        self.before: tuple[Era, ...] | None = None  # What the worlds of `rests` have behind them, if any.
+
+    def play(self, tape: Tape) -> None:
+        """Play a tape without faults, to where an oracle objects: the runs that are struck begin like it."""
+        *before, era = tape.eras
+        world = World(self.make_store, has_faults=True)
+        for ended in before:
+            assert ended.crash is not None
+            if not (self.rests.play(world, ended.program) and world.inspect()):
+                return
+            index = crash_index(world.segment.trace, ended.crash)
+            world.cut(index, ended.crash.survivors, tape.law)
+        self.before, self.rests = tuple(before), Rests()
+        world.doubts.arm(world.device, ())  # What is counted begins here.
+        self.rests.keep((), world)
+        self.rests.play(world, era.program)
+
+    def begin(self, eras: tuple[Era, ...]) -> tuple[World, int, int]:
+        """A world that has eras behind it, and steps of the one after: it, how many eras, and how many steps.
+
+        Nothing can have been struck so far.
+        """
+        place = next((place for place, era in enumerate(eras) if era.faults), 0)
+        faults = Plan.of(eras[place].faults).faults
+
+        def fits(world: World) -> bool:
+            counted = world.doubts.plan.counted
+            return all(f.effect is not Effect.FULL and f.number >= counted(f.call) for f in faults)
+
+        if eras[:place] != self.before:
+            return World(self.make_store, has_faults=True), 0, 0
+        rest = self.rests.latest(eras[place].program, fits) or self.rests.latest(())
+        if rest is None:
+            return World(self.make_store, has_faults=True), 0, 0
+        return rest[1], place, rest[0]
+
+
 class _Strike:
     """One run with a fault in its plan."""
 
-    def __init__(self, tape: Tape, make_store: MakeStore, recoveries: Recoveries, limit: int) -> None:
+    def __init__(self, tape: Tape, known: _Known) -> None:
         eras = tape.eras if not tape.eras[-1].faults else (*tape.eras, Era())
         self.coverage = Coverage(programs=1)
         self._tape = replace(tape, eras=eras)
-        self._make_store = make_store
-        self._world = World(make_store, has_faults=True)
-        self._recoveries = recoveries
-        self._limit = limit
+        self._make_store = known.make_store
+        self._recoveries = known.recoveries
+        self._endings = known.endings
+        self._limit = known.limit
+        self._world, self._first, self._taken = known.begin(eras)
         self._plans: list[Plan] = []
         self._verdicts: dict[tuple[int, int, int], Verdict] = {}
         self._outcomes: list[Outcome] = []  # What _verdicts names by id stays alive.
@@ -251,68 +199,70 @@ class _Strike:
         return all(plan.reached.get(name, 0) <= fault.number for plan in self._plans)
 
     def _run(self) -> Finding | None:
-        world = self._world
-        for place, era in enumerate(self._tape.eras):
-            is_last = place == len(self._tape.eras) - 1
-            world.doubts.arm(world.device, era.faults)
-            plan = world.doubts.plan
-            is_fine = world.open() and all(world.step(operation) for operation in era.program)
-            is_fine = is_fine and world.inspect() and (not is_last or world.probe())
-            if is_fine and era.crash is not None and not era.faults:
-                index = crash_index(world.segment.trace, era.crash)
-                world.cut(index, era.crash.survivors, self._tape.law)
-                continue
-            if is_fine and era.faults:
-                finding = self._cut(place, era)
+        world, ended = self._world, list[Segment]()
+        try:
+            for stop in play_eras(world, self._tape, ended, first=self._first, run=self._run_era):
+                if not stop.era.faults:
+                    continue
+                self._plans.append(world.doubts.plan)
+                finding = self._cut(stop.place, stop.era) if stop.is_fine else None
                 if finding is not None:
                     return finding
-            is_fine = is_fine and world.close()
-            if era.faults:
-                self._plans.append(plan)
-                self._count(plan)
-            if not is_fine:
-                assert isinstance(world.verdict, Violation)
-                return Finding(self._tape, world.verdict)
-        return None
+        finally:  # The end of an era makes calls too.
+            self._count([*ended, world.segment])
+        return Finding(self._tape, world.verdict) if isinstance(world.verdict, Violation) else None
 
-    def _count(self, plan: Plan) -> None:
-        seen = Coverage(fired=dict(plan.fired))
-        seen.reached.update(plan.reached)
-        for event in self._world.segment.trace.events:
-            if event.kind is EventKind.FAULT:
-                what = f"struck {event.target.lower()} {event.name.partition('-')[0]}".rstrip()
-                seen.reached[what] = seen.reached.get(what, 0) + 1
-        self.coverage.merge(seen)
+    def _run_era(self, world: World, era: Era, place: int) -> bool:
+        """From where the runs before have come, or, of a last era with nothing in it, what is known of it."""
+        taken, counted = (self._taken, world.doubts.plan) if place == self._first else (0, Plan())
+        world.doubts.arm(world.device, era.faults)
+        if place == len(self._tape.eras) - 1 and era == Era():
+            return self._endings.play(world)  # It closes the store: nothing is left to be looked at.
+        world.doubts.plan.follow(counted)
+        return world.open() and all(world.step(operation) for operation in era.program[taken:])
+
+    def _count(self, segments: Iterable[Segment]) -> None:
+        reached = self.coverage.reached
+        for plan in self._plans:
+            self.coverage.merge(Coverage(reached=dict(plan.reached), fired=dict(plan.fired)))
+        for segment in segments:
+            for event in segment.trace.events:
+                if event.kind is EventKind.FAULT:
+                    what = f"struck {event.target.lower()} {event.name.partition('-')[0]}".rstrip()
+                    reached[what] = reached.get(what, 0) + 1
 
     # -- the power cut behind it -----------------------------------------------------------------------
 
     def _cut(self, place: int, era: Era) -> Finding | None:
         """Judge every content that a power cut after the first firing leaves."""
         segment = self._world.segment
-        first = next((index for index, _, _ in fired(segment.trace)), None)
-        if first is None or not self._limit or not _may_matter(era):
+        firings = Firings(segment.trace)
+        if not firings.all or not self._limit or not _may_matter(era):
             return None
-        states = crash_states(segment.trace, self._tape.law, start=first + 1, limit=self._limit)
+        start = firings.all[0][0] + 1
+        states = crash_states(segment.trace, self._tape.law, start=start, limit=self._limit)
         self.coverage.bounded += states.bounded_points
         keys: set[tuple[int, int, int]] = set()
         for state in states:
-            verdict = self._judge(segment, state, keys)
+            verdict = self._judge(segment, firings, state, keys)
             if isinstance(verdict, Violation):
                 return self._found(place, era, state, verdict)
         self.coverage.distinct += len(keys)
         return None
 
-    def _judge(self, segment: Segment, state: CrashState, keys: set[tuple[int, int, int]]) -> Verdict:
+    def _judge(
+        self, segment: Segment, firings: Firings, state: CrashState, keys: set[tuple[int, int, int]]
+    ) -> Verdict:
         outcome = self._recoveries.of(state, 0)
         history = segment.issued_by(state.first)
         # Not monotone: after a second damage nothing is owed any more. It may be there at either moment.
-        owed = max(owed_at(segment.trace, at, is_cut=True) for at in (state.first, state.last))
+        owed = max(firings.owed_at(at, is_cut=True) for at in (state.first, state.last))
         acks = sum(index <= owed for index, _ in segment.acks)
         keys.add((state.key, len(history), acks))
         doubts = self._world.doubts
         if isinstance(outcome.error, Violation):
-            is_damaged = doubts.is_damaged_before or damaged_at(segment.trace) < state.first
-            return OK if is_damaged and self._refuses(state.image) else outcome.error
+            is_damaged = doubts.is_damaged_before or firings.damaged_at < state.first
+            return OK if is_damaged and _is_refusal(outcome, doubts.errors) else outcome.error
         known = (id(outcome), len(history), acks)
         if known not in self._verdicts:
             self._outcomes.append(outcome)
@@ -322,28 +272,29 @@ class _Strike:
             )
         return self._verdicts[known]
 
-    def _refuses(self, image: Image) -> bool:
-        """True if the exception that the store raises of this content is a refusal, and no accident."""
-        try:
-            subject = self._make_store(FaultDevice(image))
-            content = subject.read_all()
-            audit(subject)
-        except InvariantError:
-            return False
-        except Exception as error:  # noqa: BLE001 (which kind it is, is the question)
-            return isinstance(error, EngineError)
-        probed = judge_probe(subject, content)
-        return probed is None or probed.breach is Breach.UNOPENABLE
-
     def _found(self, place: int, era: Era, state: CrashState, verdict: Violation) -> Finding:
-        """The tape of a violation, at the first or the last moment at which its content is legal."""
+        """The tape of a violation, at the first or the last moment at which its content is legal.
+
+        One of them shows it: what is objected to is either something that had not been issued at the first,
+        or something that was acknowledged by the last.
+        """
         trace = self._world.segment.trace
         moments = [(state.index, state.digits)]
-        then = crash_states(trace, self._tape.law, start=state.last, stop=state.last, limit=self._limit)
-        moments += [(state.last, each.digits) for each in then if each.key == state.key]
+        then = witness_at(trace, self._tape.law, state.key, state.index, state.digits, state.last)
+        if then is not None:
+            moments.append((state.last, then))
         tapes = []
         for index, digits in moments:
             cut = replace(era, crash=crash_at(trace, index, digits))
             tapes.append(replace(self._tape, eras=(*self._tape.eras[:place], cut, Era())))
         shown = (tape for tape in tapes if verdict.is_same_kind(play(tape, self._make_store).verdict))
         return Finding(next(shown, tapes[0]), verdict)
+
+
+def _is_refusal(outcome: Outcome, errors: Errors) -> bool:
+    """True if what the store raised of a content is a refusal, and no accident."""
+    if outcome.raised is not None:
+        return issubclass(outcome.raised, errors.refusals) and not issubclass(
+            outcome.raised, errors.invariants
+        )
+    return outcome.error is not None and outcome.error.breach is Breach.UNOPENABLE

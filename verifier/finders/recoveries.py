@@ -40,8 +40,10 @@ from powercut.faultfs.states.branching import Witness
 from powercut.faultfs.states.enumeration import CrashState
 from powercut.faultfs.states.readset import Ask, Question, ReadTree, WatchedDevice
 
-from ..runs.world import audit, failed, judge_probe, recovered_bound
-from ..spec.subject import Bound, MakeStore
+from ..errors import SubjectError
+from ..oracles.structure import audit, failed, judge_probe, recovered_bound
+from ..spec.spec import StoreMaker
+from ..spec.subject import Bound, MakeStore, Mounted, mount
 from ..verdict import Breach, Violation
 
 __all__ = ["Nested", "Outcome", "Recoveries"]
@@ -53,6 +55,7 @@ class Outcome:
 
     key: int
     error: Violation | None = None
+    raised: type[Exception] | None = None  # What opening, reading or auditing raised, if one did.
     recovered: Bound | None = None
     content: dict[bytes, bytes] = field(default_factory=dict)
     path: int = 0  # Which read path the opening took; equal numbers, equal paths, within one process.
@@ -83,7 +86,7 @@ class Recoveries:
     def __init__(self, make_store: MakeStore, law: str, limit: int, *, is_pruned: bool = True) -> None:
         self.opened = 0
         self.bounded = 0
-        self._make_store = make_store
+        self._make_store = StoreMaker.of(make_store)
         self._law = law
         self._limit = limit
         self.is_pruned = is_pruned
@@ -131,17 +134,22 @@ class Recoveries:
 
     def _recover(self, outcome: Outcome, device: WatchedDevice) -> int:
         """Open, read in full, audit and probe; the trace index at which the opening returned."""
+        errors = self._make_store.spec.errors
         try:
             subject = self._make_store(device)
             opened = len(device.trace)
+            mounted = mount(subject)
             outcome.content = subject.read_all()
-            audit(subject)
+            audit(mounted)
+        except SubjectError:
+            raise
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
-            outcome.error = failed("openable", Breach.UNOPENABLE, error)
+            outcome.error = failed("openable", Breach.UNOPENABLE, error, errors)
+            outcome.raised = type(error)
             return len(device.trace)
-        outcome.recovered = recovered_bound(subject)
-        outcome.path = self._path(subject, device, opened)
-        outcome.error = judge_probe(subject, outcome.content)
+        outcome.recovered = recovered_bound(mounted)
+        outcome.path = self._path(mounted, device, opened)
+        outcome.error = judge_probe(mounted, outcome.content, errors)
         return opened
 
     def _cut_again(self, outcome: Outcome, device: WatchedDevice, opened: int, depth: int) -> None:
@@ -162,11 +170,10 @@ class Recoveries:
             asked.update(dict.fromkeys(q for q in nested.asked if q[1] not in device.changed))
         outcome.asked = tuple(asked)
 
-    def _path(self, subject: object, device: FaultDevice, opened: int) -> int:
-        reading = getattr(subject, "reading", None)
+    def _path(self, mounted: Mounted, device: FaultDevice, opened: int) -> int:
         path: object
-        if reading is not None:
-            path = reading()
+        if mounted.tells is not None:
+            path = mounted.tells.reading()
         else:
             events = device.trace.events[:opened]
             path = tuple((e.name, e.offset, e.size) for e in events if e.kind is EventKind.READ)

@@ -16,13 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..concurrency.lanes import SESSIONS
+from msgspec.structs import replace
+
 from ..finders.crashes import Finding
+from ..mutants.hook import planted
 from ..reducing.mend import mend
 from ..reducing.passes import count_operations
 from ..reducing.shrink import shrink
-from ..runs.world import play
-from ..tapes.tape import Tape, encode_tape
+from ..runs.play import play
+from ..tapes.tape import SESSIONS, Tape, encode_tape
 from ..telling.report import tell
 from ..verdict import Verdict, Violation
 from .document import Stage, Violated
@@ -47,6 +49,8 @@ def add_finding(
     name       of the stage, for the file
     otherwise  the line that repeats it where its file cannot be written
     """
+    # What was found with a planted bug is played again with it.
+    finding = Finding(replace(finding.tape, bug=finding.tape.bug or planted()), finding.verdict)
     first, second = lanes.call(_replay, finding.tape), lanes.call(_replay, finding.tape)
     is_same = finding.verdict.is_same_kind(first.verdict) and first == second
     if not is_same:
@@ -92,12 +96,12 @@ def _replay(tape: Tape) -> _Replay:
 
 
 def _shrink(finding: Finding) -> tuple[Tape, _Replay]:
-    tape = shrink(finding.tape, finding.verdict)
+    tape = shrink(finding.tape, verdict=finding.verdict)
     return tape, _replay(tape)
 
 
 def _tell(tape: Tape, file: str) -> str:
-    story = tell(tape, play(tape), path=file)
+    story = tell(tape, path=file)
     if tape.subject == SESSIONS:
         return story
     return story + "\n".join(["", *mend(tape).lines(), ""])

@@ -23,7 +23,9 @@ from ..errors import HarnessError
 from .bank import find
 from .planted import Mutant
 
-__all__ = ["edit", "install", "read_source"]
+__all__ = ["edit", "install", "planted", "read_source"]
+
+_planted: list[str] = []
 
 
 def install(name: str) -> None:
@@ -38,6 +40,12 @@ def install(name: str) -> None:
         raise HarnessError(f"{name}: {package} is imported already, the bug would not be in it")
     edit(read_source(mutant), mutant)
     sys.meta_path.insert(0, _Finder(mutant))
+    _planted.append(name)
+
+
+def planted() -> str:
+    """The bug in this process, so that what is found here can say what it was found with; "": none."""
+    return _planted[-1] if _planted else ""
 
 
 def edit(source: str, mutant: Mutant) -> str:

@@ -9,7 +9,9 @@ Another violation or exception is no kill, and a child that exceeds its limit is
 decided, so not killed.
 
 The children of one hunt descend from one process in which nothing but the planting was done; the
-unchanged code has such a process of its own, which serves all hunts that share a server.
+unchanged code has such a process of its own, which serves all hunts that share a server. It is asked
+once in which programs each bug can be seen, of those that are searched for all of them without a
+preemption (`reach`); the others are counted, for they were judged there.
 
 Threads: any number of hunts at once, each has a server for itself while it lasts.
 """
@@ -33,7 +35,8 @@ from ..errors import HarnessError
 from ..tapes.tape import Tape, decode_tape
 from ..verdict import Breach
 from .bank import find
-from .planted import Mutant
+from .planted import SCHEDULES, Mutant
+from .reach import IS_WATCHING
 
 __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection"]
 
@@ -123,6 +126,8 @@ def _ask_all(
         "deadline": None if deadline == inf else deadline,
     }
     chase = {"task": "chase", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}
+    if mutant.search == SCHEDULES:
+        chase["survey"] = server.survey(mutant.name, limit_seconds, common["deadline"])
     unknown, found = server.ask(chase)
     if unknown or not found["operations"]:
         others = found.get("others", {})
@@ -177,6 +182,8 @@ class _Server:
 
     def __init__(self) -> None:
         self.cpu_seconds = 0.0
+        self._hunts = 0  # Among schedules.
+        self._surveys: Answer | None = None
         home = str(Path(__file__).parents[3])  # Where the package powercut is found.
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         # It keeps for life what is held back at birth: Ctrl-C is for this process to tell.
@@ -203,6 +210,18 @@ class _Server:
         answer: Answer = json.loads(line)
         self.cpu_seconds += answer["cpu_seconds"]
         return answer["unknown"], answer["result"] or {}
+
+    def survey(self, bug: str, limit_seconds: int, deadline: float | None = None) -> Answer | None:
+        """The programs to skip in the hunt, told of the unchanged code; None: that is not known.
+
+        To find out costs as much as a hunt, for all bugs at once. So it is asked when a second one is hunted.
+        """
+        self._hunts += 1
+        if self._surveys is None and self._hunts > 1 and IS_WATCHING:
+            limits = {"limit_seconds": limit_seconds, "deadline": deadline}
+            unknown, surveys = self.ask({"task": "survey", "bug": "", **limits})
+            self._surveys = None if unknown else surveys
+        return None if self._surveys is None else self._surveys.get(bug)
 
     def close(self) -> None:
         """End the server, with all that descends from it."""

@@ -16,10 +16,10 @@ Operations past the newest checkpoint are not lost by damage; they are lost by e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any, Final
 
-from powercut.engine import CheckpointError, CorruptionError, DeviceError, InvariantError, PoisonedError
 from powercut.faultfs import EventKind, FaultDevice, Trace
 from powercut.faultfs.faults.rot import (
     OPEN,
@@ -35,6 +35,8 @@ from powercut.faultfs.faults.rot import (
 )
 
 from ..spec.model import Issued, replay
+from ..spec.spec import PLAIN, Spec
+from ..spec.subject import Mounted
 from ..verdict import OK, Breach, Verdict, Violation
 
 __all__ = ["CORRECTED", "HARMLESS", "REFUSED", "Decay"]
@@ -42,27 +44,31 @@ __all__ = ["CORRECTED", "HARMLESS", "REFUSED", "Decay"]
 CORRECTED: Final = "corrected"
 HARMLESS: Final = "harmless"
 REFUSED: Final = "refused"
-COPIES: Final = "root-"  # Files of which one may be lost without a word: the others hold the same.
 LABEL: Final = "ROT"
 ORACLE: Final = "damage"
-# Of a store whose files are taken away under it.
-_BESIDE: Final = (DeviceError, PoisonedError, CheckpointError)
 
 
 class Decay:
     """The damage to the medium of one run; none at first."""
 
-    def __init__(self, past: Past | None = None) -> None:
+    def __init__(self, past: Past | None = None, spec: Spec = PLAIN) -> None:
         self.told = ""  # The damage in words.
         self.refusal = ""  # The error that the run ended in.
         self.spans: list[Span] = []
         self.outcome = HARMLESS
         self.older_refused = False  # The newest checkpoint opened, and an older one did not.
+        self._spec = spec
         self._past = past  # Known already, or made of the traces.
         self._traces: list[Trace] = []
         self._damage = Damage()
         self._files: frozenset[str] = frozenset()
         self._since = 0
+
+    def copy(self) -> Decay:
+        """The same, for a run that goes on apart."""
+        twin = copy(self)
+        twin._traces = list(self._traces)
+        return twin
 
     @property
     def is_struck(self) -> bool:
@@ -109,17 +115,23 @@ class Decay:
         self.refusal = what = f"{type(error).__name__}: {error}"
         self.outcome = REFUSED
         files = self._files
-        if self._damage.moment == OPEN and isinstance(error, _BESIDE):
+        errors = self._spec.errors
+        if self._damage.moment == OPEN and isinstance(error, errors.robbed):
             return OK
-        if all(name.startswith(COPIES) for name in files):
+        if self.is_of_copies(files):
             return self._object(Breach.REFUSED, what)
-        if isinstance(error, InvariantError):
+        if isinstance(error, errors.invariants):
             return self._object(Breach.BROKEN_INVARIANT, what)
-        if not isinstance(error, CorruptionError) or error.file not in files:
+        if not isinstance(error, errors.corruption):
             return self._object(Breach.ERROR, what)
-        return OK
+        is_named = errors.file_of is None or errors.file_of(error) in files
+        return OK if is_named else self._object(Breach.ERROR, what)
 
-    def rest(self, device: FaultDevice, subject: Any, history: list[Issued]) -> Verdict:
+    def is_of_copies(self, files: Iterable[str]) -> bool:
+        """True if others hold the same as each of these files."""
+        return all(name.startswith(self._spec.copies) for name in files)
+
+    def rest(self, device: FaultDevice, mounted: Mounted, history: list[Issued]) -> Verdict:
         """Judge after a close: whether damaged bytes were read all the same, and the older checkpoints."""
         if not self.is_struck:
             return OK
@@ -131,7 +143,7 @@ class Decay:
             return self._object(Breach.OVERLOOKED, f"{read[0].name} at byte {read[0].start}")
         if len(self.spans) < before:
             self.outcome = CORRECTED
-        verdict = self._judge_older(device, subject, history)
+        verdict = self._judge_older(device, mounted, history)
         self._since = len(device.trace)  # What an older one reads, it refuses or holds.
         return verdict
 
@@ -140,12 +152,12 @@ class Decay:
 
     # -- older checkpoints ---------------------------------------------------------------------------
 
-    def _judge_older(self, device: FaultDevice, subject: Any, history: list[Issued]) -> Verdict:
+    def _judge_older(self, device: FaultDevice, mounted: Mounted, history: list[Issued]) -> Verdict:
         """Judge whether each older checkpoint of a closed subject holds what it held, or is refused."""
-        if not hasattr(subject, "read_older"):
+        if mounted.older is None:
             return OK
         try:
-            for version, bound, content in subject.read_older(device):
+            for version, bound, content in mounted.older.read_older(device):
                 if content != replay(history, bound):
                     found = f"checkpoint {tuple(version)} holds something else than {dict(bound)}"
                     return self._object(Breach.SILENT, found)

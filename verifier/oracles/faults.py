@@ -1,11 +1,12 @@
 """The fault oracle: what a run may and may not do once a fault of its plan has fired.
 
-    excused     an EngineError of a call in which a fault fired that an error may answer; PoisonedError once
-                the store is poisoned; any EngineError once the medium is damaged; never an InvariantError
+    excused     a refusal (of `spec.Errors`) in a call in which a fault fired that an error may answer; once
+                the store is poisoned, what says so; any refusal once the medium is damaged; never a broken
+                invariant
     in doubt    an operation that raised has its effect or none: the content then must be one of the two, and
                 from there on there is one model again. Where nothing can be read, the next recovery must
                 give one of the two
-    poisoned    after a sync that was told to have failed, and after any PoisonedError, every entry says so
+    poisoned    after a sync that was told to have failed, and after any error that says so, every entry does
     owed        what was acknowledged, at a power cut as on a clean reopening; after a sync that lied and a
                 power cut, what was acknowledged before it
 
@@ -29,16 +30,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
-from powercut.engine import EngineError, InvariantError, PoisonedError
 from powercut.faultfs import Effect, EventKind, FaultDevice, Image, Plan, PlannedDevice, Trace
 
 from ..spec.model import Issued, apply
+from ..spec.spec import Errors
 from ..spec.subject import Bound
 from ..tapes.tape import Kind
 from ..verdict import OK, Breach, Verdict, Violation
 from .prefix import judge_recovery
 
-__all__ = ["Doubts", "damaged_at", "fired", "owed_at", "settle", "without_effect"]
+__all__ = ["Doubts", "Firings", "settle", "without_effect"]
 
 ORACLE: Final = "faults"
 _LYING: Final = frozenset({Effect.LATE, Effect.LYING})
@@ -51,41 +52,45 @@ _TOLD: Final = frozenset({Effect.ERROR, Effect.FULL}) | _FAILED_SYNCS
 _Fired = tuple[int, Effect, str]  # Index into the trace, what, and the kind of call that was struck.
 
 
-def fired(trace: Trace, start: int = 0) -> Iterator[_Fired]:
-    """The faults that have fired from `start` on."""
-    for index in range(start, len(trace)):
-        event = trace.events[index]
-        if event.kind is EventKind.FAULT:
-            yield index, Effect(event.size), event.target
+class Firings:
+    """The faults that have fired in a trace, looked through once."""
 
+    def __init__(self, trace: Trace, start: int = 0) -> None:
+        self._end = len(trace)
+        self.all: list[_Fired] = [
+            (index, Effect(event.size), event.target)
+            for index, event in enumerate(trace.events[start:], start)
+            if event.kind is EventKind.FAULT
+        ]
+        self._damages = [index for index, effect, _ in self.all if effect in _DAMAGING]
 
-def lied_at(trace: Trace) -> int:
-    """The index of the first sync that lied; past the end if none did."""
-    return next((index for index, effect, _ in fired(trace) if effect in _LYING), len(trace))
+    @property
+    def lied_at(self) -> int:
+        """The index of the first sync that lied; past the end if none did."""
+        return next((index for index, effect, _ in self.all if effect in _LYING), self._end)
 
+    @property
+    def damaged_at(self) -> int:
+        """The index at which a power cut may first find damage; past the end if there is none."""
+        of_medium = (_DAMAGING | _LYING) - _TRANSIENT
+        return next((index for index, effect, _ in self.all if effect in of_medium), self._end)
 
-def owed_at(trace: Trace, index: int, *, is_cut: bool) -> int:
-    """The index up to which acknowledged operations must be there for an opening at `index`.
+    def owed_at(self, index: int, *, is_cut: bool) -> int:
+        """The index up to which acknowledged operations must be there for an opening at `index`.
 
-    Nothing is after a second damage: one is what a store is built to see. After a sync that lied, and a
-    power cut, what came before it.
-    """
-    damages = [at for at, effect, _ in fired(trace) if at < index and effect in _DAMAGING]
-    if len(damages) > 1:
-        return -1
-    return min(index, lied_at(trace)) if is_cut else index
-
-
-def damaged_at(trace: Trace) -> int:
-    """The index at which a power cut may first find damage; past the end if there is none."""
-    of_medium = (_DAMAGING | _LYING) - _TRANSIENT
-    return next((index for index, effect, _ in fired(trace) if effect in of_medium), len(trace))
+        Nothing is after a second damage: one is what a store is built to see. After a sync that lied, and a
+        power cut, what came before it.
+        """
+        if len(self._damages) > 1 and self._damages[1] < index:
+            return -1
+        return min(index, self.lied_at) if is_cut else index
 
 
 class Doubts:
     """The calls excused, in doubt and required in one run. None in a run without faults."""
 
-    def __init__(self, *, has_faults: bool = False) -> None:
+    def __init__(self, errors: Errors, *, has_faults: bool = False) -> None:
+        self.errors = errors
         self.has_faults = has_faults
         self.is_poisoned = False
         self.is_damaged = False
@@ -105,6 +110,12 @@ class Doubts:
         """Give the device this plan from now on."""
         if isinstance(device, PlannedDevice):
             device.plan = self.plan = Plan.of(digits)
+
+    def follow(self, device: FaultDevice) -> None:
+        """From now on the run is on this device, a copy of the one before."""
+        if isinstance(device, PlannedDevice):
+            self.plan = device.plan
+        self.begin(device.trace)
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:
@@ -128,13 +139,16 @@ class Doubts:
 
     def excuses(self, error: Exception) -> bool:
         """True if the call that began may end in this error; a poisoned store is known from here on."""
-        if not self.has_faults or not isinstance(error, EngineError) or isinstance(error, InvariantError):
+        errors = self.errors
+        if not self.has_faults or isinstance(error, errors.invariants):
+            return False
+        if not isinstance(error, errors.refusals):
             return False
         effects = self._look()
         was_poisoned = self.is_poisoned
-        self.is_poisoned |= isinstance(error, PoisonedError)
+        self.is_poisoned |= isinstance(error, errors.poisoned)
         if was_poisoned:
-            return isinstance(error, PoisonedError)
+            return isinstance(error, errors.poisoned or errors.refusals)
         return self.is_damaged or bool(effects & _TOLD)
 
     def judge_return(self, *, is_entry: bool) -> Verdict:
@@ -152,7 +166,7 @@ class Doubts:
     def _look(self) -> set[Effect]:
         """Take in the faults that fired in this call, and what follows from them for all later ones."""
         effects = set()
-        for _, effect, call in fired(self._trace, self._start):
+        for _, effect, call in Firings(self._trace, self._start).all:
             effects.add(effect)
             self.is_damaged |= effect in _DAMAGING
             is_failed_sync = effect in _FAILED_SYNCS or (effect is Effect.ERROR and call in _SYNCS)
@@ -176,13 +190,15 @@ class Doubts:
 
     def owed_at(self, trace: Trace) -> int:
         """The index up to which acknowledged operations must be there if the device is opened as it is."""
-        return owed_at(trace, len(trace), is_cut=False) if self.has_faults else len(trace)
+        return Firings(trace).owed_at(len(trace), is_cut=False) if self.has_faults else len(trace)
 
     def cut(self, trace: Trace, index: int) -> int:
         """Cut the power at `index`; the index up to which acknowledged operations must be there."""
-        self.is_damaged |= damaged_at(trace) < index
+        firings = Firings(trace)
+        # What struck after the cut never happened; and what was read wrong was no damage of the medium.
+        self.is_damaged = self.is_damaged_before or firings.damaged_at < index
         self.is_damaged_before = self.is_damaged
-        return owed_at(trace, index, is_cut=True)
+        return firings.owed_at(index, is_cut=True)
 
 
 def without_effect(issued: Issued) -> Issued:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from powercut.engine import InvariantError
-
-from ..spec.subject import Bound, Subject
+from ..spec.spec import Errors
+from ..spec.subject import Bound, Mounted
 from ..tapes.tape import KEYS_MAX
 from ..verdict import Breach, Violation
 from .prefix import show
@@ -19,34 +18,30 @@ __all__ = ["audit", "compare_probe", "failed", "judge_probe", "recovered_bound"]
 _PROBED: Final = [b"key-%d" % number for number in range(KEYS_MAX)]  # Deleted ones too.
 
 
-def audit(subject: Subject) -> None:
+def audit(mounted: Mounted) -> None:
     """The subject's own check, if it has one."""
-    check = getattr(subject, "check", None)
-    if check is not None:
-        check()
+    if mounted.audits is not None:
+        mounted.audits.check()
 
 
-def recovered_bound(subject: Subject) -> Bound | None:
+def recovered_bound(mounted: Mounted) -> Bound | None:
     """The prefix that the subject says it came back to, if it says."""
-    recovered = getattr(subject, "recovered", None)
-    bound: Bound | None = recovered() if recovered is not None else None
-    return bound
+    return None if mounted.recovers is None else mounted.recovers.recovered()
 
 
-def judge_probe(subject: Subject | None, content: dict[bytes, bytes]) -> Violation | None:
+def judge_probe(mounted: Mounted, content: dict[bytes, bytes], errors: Errors) -> Violation | None:
     """Judge whether operations read what the subject lists; None where they do, or it cannot be asked."""
     try:
-        return compare_probe(subject, content)
+        return compare_probe(mounted, content)
     except Exception as error:  # noqa: BLE001
-        return failed("openable", Breach.UNOPENABLE, error)
+        return failed("openable", Breach.UNOPENABLE, error, errors)
 
 
-def compare_probe(subject: Subject | None, content: dict[bytes, bytes]) -> Violation | None:
+def compare_probe(mounted: Mounted | None, content: dict[bytes, bytes]) -> Violation | None:
     """`judge_probe`, but for what the subject raises."""
-    probe = getattr(subject, "probe", None)
-    if probe is None:
+    if mounted is None or mounted.probes is None:
         return None
-    found: dict[bytes, bytes] = probe(_PROBED)
+    found = mounted.probes.probe(_PROBED)
     if found == content:
         return None
     key = min(key for key in found.keys() | content.keys() if found.get(key) != content.get(key))
@@ -54,8 +49,8 @@ def compare_probe(subject: Subject | None, content: dict[bytes, bytes]) -> Viola
     return Violation("structure", Breach.WRONG_VALUE, detail)
 
 
-def failed(oracle: str, breach: Breach, error: Exception) -> Violation:
+def failed(oracle: str, breach: Breach, error: Exception, errors: Errors) -> Violation:
     """The verdict on an exception of the subject."""
-    if isinstance(error, InvariantError):
+    if isinstance(error, errors.invariants):
         return Violation("structure", Breach.BROKEN_INVARIANT, f"{error}")
     return Violation(oracle, breach, f"{type(error).__name__}: {error}")

@@ -36,10 +36,11 @@ from powercut.faultfs.faults.place import Place
 from powercut.faultfs.law.chains import ChainKind
 from powercut.faultfs.law.survival import choose, history_under
 
-from ..faster.geometries import make_faster
 from ..finders.crashes import Finding, search_tape
-from ..runs.world import play
+from ..registry import maker_of
+from ..runs.play import play
 from ..spec.history import Segment, crash_index
+from ..spec.spec import StoreMaker
 from ..spec.subject import MakeStore
 from ..tapes.tape import Era, Tape
 from ..verdict import Violation
@@ -109,14 +110,16 @@ def mend(tape: Tape, make_store: MakeStore | None = None) -> Mend:
 
     Under a law other than `posix` it is still enough, but a smaller one is not ruled out (invariant 1).
     """
-    make_store = make_store or make_faster(tape.geometry, tape.kernels)
-    if not isinstance(play(tape, make_store).verdict, Violation):
+    maker = maker_of(tape, make_store)
+    if not isinstance(play(tape, maker).verdict, Violation):
         return Mend(tape.law, why="the tape shows no violation")
-    return _Search(tape, make_store).run()
+    if any(era.faults or era.damage for era in tape.eras):
+        return Mend(tape.law, why="what its disk did wrong is more than a power cut may do")
+    return _Search(tape, maker).run()
 
 
 class _Search:
-    def __init__(self, tape: Tape, make_store: MakeStore) -> None:
+    def __init__(self, tape: Tape, make_store: StoreMaker) -> None:
         self._tape = open_ended(tape)
         self._shown = tape
         self._make_store = make_store
@@ -176,9 +179,9 @@ class _Search:
             self._mend.bounded = seen.bounded
         return finding
 
-    def _mended(self, syncs: list[AddedSync]) -> MakeStore:
-        make: Callable[[Any], Any] = self._make_store
-        return lambda device: make(_SyncingDevice(device, syncs))
+    def _mended(self, syncs: list[AddedSync]) -> StoreMaker:
+        make: Callable[[Any], Any] = self._make_store.make
+        return StoreMaker(lambda device: make(_SyncingDevice(device, syncs)), self._make_store.spec)
 
 
 def _hitting(witnesses: list[frozenset[Place]]) -> tuple[Place, ...] | None:

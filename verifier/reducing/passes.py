@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from ..tapes.tape import Crash, Era, Kind, Operation, Tape
+from ..tapes.tape import KEYED, Crash, Era, Kind, Operation, Tape
 
 __all__ = [
     "count_operations",
@@ -38,7 +38,7 @@ def weigh(tape: Tape) -> tuple[int, ...]:
     operations = [operation for era in tape.eras for operation in era.program]
     crashes = [era.crash for era in tape.eras if era.crash is not None]
     digits = [digit for crash in crashes for digit in crash.survivors]
-    keyed = [operation for operation in operations if operation.kind < Kind.CHECKPOINT]
+    keyed = [operation for operation in operations if operation.kind in KEYED]
     return (
         len(operations),
         len(tape.eras),
@@ -109,9 +109,7 @@ def without_eras(tape: Tape) -> Iterator[Tape]:
 def without_names(tape: Tape) -> Iterator[Tape]:
     """The tapes with fewer sessions and keys: the operations of one go, or become another's."""
     for field in ("session", "key"):
-        used = sorted(
-            {getattr(op, field) for era in tape.eras for op in era.program if op.kind < Kind.CHECKPOINT}
-        )
+        used = sorted({getattr(op, field) for era in tape.eras for op in era.program if op.kind in KEYED})
         for name in reversed(used):
             yield _renamed(tape, field, name, None)
             for other in range(name):
@@ -130,7 +128,7 @@ def _renamed(tape: Tape, field: str, name: int, other: int | None) -> Tape:
 
 
 def _has(operation: Operation, field: str, name: int) -> bool:
-    return operation.kind < Kind.CHECKPOINT and getattr(operation, field) == name
+    return operation.kind in KEYED and getattr(operation, field) == name
 
 
 def _map(tape: Tape, change: Callable[[Operation], Operation | None]) -> Tape:
@@ -176,7 +174,7 @@ def _simpler(operation: Operation) -> Iterator[Operation]:
         value = getattr(operation, field)
         for lower in range(value):
             yield replace(operation, **{field: lower})
-    if operation.kind >= Kind.CHECKPOINT and (operation.session or operation.key or operation.size):
+    if operation.kind not in KEYED and (operation.session or operation.key or operation.size):
         yield Operation(operation.kind)
 
 

@@ -19,13 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
-from ..concurrency.lanes import SESSIONS
-from ..concurrency.programs import search_lanes
-from ..concurrency.schedule import Bounded
-from ..finders.crashes import search_tape
-from ..finders.damage import search_damage
-from ..finders.faults import search_again
-from ..runs.world import play
+from ..finders.search import search_programs
+from ..runs.play import play
 from ..spec.subject import MakeStore
 from ..tapes.tape import Tape
 from ..verdict import Verdict, Violation
@@ -42,12 +37,9 @@ from .passes import (
     without_names,
 )
 
-__all__ = ["BUDGET", "Judged", "Search", "searching", "shrink"]
+__all__ = ["BUDGET", "Judged", "Search", "descend", "shrink"]
 
 BUDGET: Final = 20_000  # Runs: a few seconds of a store in its smallest geometry.
-STATES_MAX: Final = 1024  # Of one crash point, where a program is searched again.
-PREEMPTIONS: Final = 2
-SCHEDULES_MAX: Final = 500  # Of one program.
 
 
 class Judged(Protocol):
@@ -62,39 +54,35 @@ Search = Callable[[Tape], tuple[Tape | None, int]]
 
 
 def shrink(
+    tape: Tape, make_store: MakeStore | None = None, *, verdict: Violation | None = None, budget: int = BUDGET
+) -> Tape:
+    """The smallest tape found that shows the kind of `verdict`, or else of what this tape shows.
+
+    A tape that does not show it is handed back as it is.
+    """
+    shown = play(tape, make_store).verdict if verdict is None else verdict
+    if not isinstance(shown, Violation):
+        return tape
+    return descend(
+        tape,
+        shown,
+        lambda each: play(each, make_store),
+        lambda each: search_programs(each, make_store),
+        budget,
+    )
+
+
+def descend(
     tape: Tape,
     verdict: Violation,
-    run: Callable[[Tape], Judged] = play,
+    run: Callable[[Tape], Judged],
     search: Search | None = None,
     budget: int = BUDGET,
 ) -> Tape:
-    """The smallest tape found that `run` gives a verdict of the same kind as `verdict`.
-
-    A tape that does not show that kind is handed back as it is.
-    """
-    search = searching() if search is None and run is play else search
+    """The same for whatever `run` and `search` say; no search: tapes are only played as they are."""
     descent = _Descent(tape, verdict, run, search, budget)
     descent.go()
     return descent.best
-
-
-def searching(make_store: MakeStore | None = None) -> Search:
-    """The search of every crash state of a tape's programs, with this maker of stores; where sessions run
-    side by side, of its schedules of few preemptions; where the medium is damaged, of every like damage;
-    where calls are struck, of the same fault at every call."""
-
-    def search(tape: Tape) -> tuple[Tape | None, int]:
-        if tape.subject == SESSIONS:
-            seen = search_lanes(tape, [Bounded(PREEMPTIONS, SCHEDULES_MAX)], SCHEDULES_MAX)
-            return seen.tape, seen.exploration.schedules
-        if any(era.faults for era in tape.eras):
-            return search_again(tape, make_store=make_store)
-        if any(era.damage for era in tape.eras):
-            return search_damage(tape, make_store)
-        coverage, finding = search_tape(tape, limit=STATES_MAX, make_store=make_store)
-        return (finding.tape if finding is not None else None), 1 + coverage.checked
-
-    return search
 
 
 class _Descent:

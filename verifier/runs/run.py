@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..concurrency.lanes import SessionsRun
 from ..oracles.prefix import show
 from ..spec.history import Segment
 from ..spec.model import Result
 from ..spec.subject import Bound
 from ..tapes.tape import Tape
 from ..verdict import OK, Verdict
+
+if TYPE_CHECKING:  # It is there where a tape of sessions was played.
+    from ..concurrency.lanes import SessionsRun
 
 __all__ = ["Run", "difference", "plain", "text"]
 

@@ -1,8 +1,8 @@
-"""The world: a deterministic place in which a tape is played against a subject.
+"""The world: a deterministic place in which eras are played against a subject.
 
-`play` runs the eras of a tape in order, one device after another, and lets the oracles that look
-at a running store say what they have to say: results against the model, bounds a checkpoint
-reports, the content after every opening. Crash states it leaves to `crashes`.
+It gives operations to the store and lets the oracles that look at a running store say what they have
+to say: results against the model, bounds a checkpoint reports, the content after every opening. Crash
+states it leaves to `crashes`. What is right comes from the spec of the store's maker.
 
 Invariants
   1  equal tapes, equal runs: nothing here reads a clock, a thread or an unseeded generator
@@ -14,24 +14,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
-from powercut.engine import EngineError
 from powercut.faultfs import survivor_image
 from powercut.faultfs.faults.rot import Damage
 
-from ..concurrency.lanes import SESSIONS, play_sessions
-from ..faster.geometries import make_faster
+from ..errors import SubjectError
 from ..oracles.damage import Decay
 from ..oracles.faults import Doubts, settle
 from ..oracles.prefix import judge_report
-from ..oracles.structure import audit, compare_probe, failed, judge_probe, recovered_bound
-from ..spec.history import Observation, Passage, Segment, crash_index
-from ..spec.model import Issued, Model, Result, longest_cut, session_name
-from ..spec.subject import Bound, MakeStore, Subject
-from ..tapes.tape import BESIDE, Era, Kind, Operation, Tape
+from ..oracles.structure import audit, compare_probe, failed, recovered_bound
+from ..spec.history import Observation, Passage, Segment
+from ..spec.model import Issued, Result, longest_cut, session_name
+from ..spec.spec import StoreMaker
+from ..spec.subject import Bound, MakeStore, Mounted, Subject, mount
+from ..tapes.tape import Era, Kind, Operation
 from ..verdict import OK, Breach, Verdict, Violation
-from .run import Run, difference, plain, text
+from .run import difference, plain, text
 
-__all__ = ["Run", "World", "audit", "failed", "judge_probe", "play", "recovered_bound"]
+__all__ = ["World"]
 
 
 class World:
@@ -40,18 +39,36 @@ class World:
     def __init__(
         self, make_store: MakeStore, floor: Bound | None = None, *, has_faults: bool = False
     ) -> None:
-        self.make_store = make_store
-        self.model = Model()
-        self.doubts = Doubts(has_faults=has_faults)
+        self.make_store = StoreMaker.of(make_store)
+        self.spec = self.make_store.spec
+        self.model = self.spec.model()
+        self.doubts = Doubts(self.spec.errors, has_faults=has_faults)
         self.device = self.doubts.disk()
         self.device.label = "OPEN"
-        self.subject: Subject | None = None
+        self.mounted: Mounted | None = None
         self.verdict: Verdict = OK
-        self.decay = Decay()
+        self.decay = Decay(spec=self.spec)
         self._at_start: Mapping[int, int] = {}
         self.segment = Segment(self.device.trace, {} if floor is None else floor)
 
+    @property
+    def subject(self) -> Subject | None:
+        """The store that is open."""
+        return None if self.mounted is None else self.mounted.subject
+
     # -- openings ----------------------------------------------------------------------------------
+
+    def begin(self, era: Era) -> bool:
+        """Open for an era, with the faults of its plan, and with its damage at its moment."""
+        self.doubts.arm(self.device, era.faults)
+        damage = Damage.of(era.damage)
+        if not damage.moment:
+            self.decay.strike(self.device, damage)
+        if not self.open():
+            return False
+        if damage.moment:
+            self.decay.strike(self.device, damage)
+        return True
 
     def open(self) -> bool:
         """Open the store on the device as it is; False if an oracle objects."""
@@ -59,17 +76,23 @@ class World:
         self.segment.passages.append(passage)
         self.doubts.reopen(self.device.trace)
         try:
-            self.subject = self.make_store(self.device)
-            if self.device.label == "OPEN":
-                self.device.label = ""  # A subject that does not label its calls has none.
-            with self.doubts.unharmed():
-                content = self.subject.read_all()
-                audit(self.subject)
+            subject = self.make_store(self.device)
+        except SubjectError:
+            raise  # There is no store.
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
+            return self._fail("openable", Breach.UNOPENABLE, error) and self._abandon()
+        if self.device.label == "OPEN":
+            self.device.label = ""  # A subject that does not label its calls has none.
+        self.mounted = mount(subject)
+        try:
+            with self.doubts.unharmed():
+                content = subject.read_all()
+                audit(self.mounted)
+        except Exception as error:  # noqa: BLE001
             return self._fail("openable", Breach.UNOPENABLE, error) and self._abandon()
         if not self._has_returned(is_entry=False):
             return False
-        recovered = recovered_bound(self.subject)
+        recovered = recovered_bound(self.mounted)
         index = len(self.device.trace)
         verdict, self.model.history = self.doubts.judge_recovery(
             self.model.history, self._acked(), recovered, content
@@ -100,13 +123,13 @@ class World:
 
     def close(self) -> bool:
         """Close cleanly; what is not checkpointed is lost, what is not synced is still pending."""
-        if self.subject is None:
+        if self.mounted is None:
             return True
-        subject, self.subject = self.subject, None
+        mounted, self.mounted = self.mounted, None
         self.device.label = "CLOSE"
         self.doubts.begin(self.device.trace)
         try:
-            subject.close()
+            mounted.subject.close()
         except Exception as error:  # noqa: BLE001
             if not self._fail("model", Breach.ERROR, error):
                 return False
@@ -116,15 +139,15 @@ class World:
         self.device.acquire(self)  # A closed device opens again for its next owner.
         self.device.release(self)
         self.device.label = "OPEN"
-        verdict = self.decay.rest(self.device, subject, self.model.history)
+        verdict = self.decay.rest(self.device, mounted, self.model.history)
         return verdict == OK or self._object(verdict)
 
     def _abandon(self) -> bool:
         """Give up a store that may refuse and has refused: nothing more is asked of it."""
-        subject, self.subject = self.subject, None
-        if subject is not None:
-            with suppress(EngineError), self.doubts.unharmed():
-                subject.close()
+        mounted, self.mounted = self.mounted, None
+        if mounted is not None:
+            with suppress(*self.spec.errors.refusals), self.doubts.unharmed():
+                mounted.subject.close()
             self.device.acquire(self)
             self.device.release(self)
         self.device.label = "OPEN"
@@ -139,7 +162,7 @@ class World:
         owed = self.doubts.cut(ended.trace, index)
         self.device = self.doubts.disk(image)
         self.device.label = "OPEN"
-        self.subject = None
+        self.mounted = None
         self.segment = Segment(self.device.trace, ended.acked_by(owed))
         return ended
 
@@ -151,9 +174,9 @@ class World:
         kind = Kind(operation.kind)
         if kind is Kind.REOPEN:
             return self.close() and self.open()
-        if kind in BESIDE:
-            return True  # One after another, there is nothing to begin.
-        if self.subject is None and self.doubts.has_faults:
+        if kind not in self.spec.kinds:
+            return True  # It means nothing to this kind of store.
+        if self.mounted is None and self.doubts.has_faults:
             return True  # It could not be opened, and may say so.
         self.doubts.begin(self.device.trace)
         try:
@@ -168,13 +191,13 @@ class World:
         return self._apply(operation)
 
     def _apply(self, operation: Operation) -> bool:
-        assert self.subject is not None
+        assert self.mounted is not None
         issued = self.model.next(operation)
         passage = self.segment.passages[-1]
         passage.history.append(issued)
         passage.issued_at.append(len(self.device.trace))
         try:
-            returned: Result = self.subject.apply(issued)
+            returned: Result = self.mounted.subject.apply(issued)
         except Exception as error:  # noqa: BLE001
             return self._fail("model", Breach.ERROR, error) and self._settle(issued)
         if not self._has_returned():
@@ -188,53 +211,55 @@ class World:
         return True
 
     def _checkpoint(self) -> bool:
-        assert self.subject is not None
+        assert self.mounted is not None
         at_least = self._at_start if self._is_checkpointing() else dict(self.model.issued)
-        bound = self.subject.checkpoint()
+        bound = self.mounted.subject.checkpoint()
         if not self._has_returned():
             return False
         # A subject that counts nothing promises everything it was given.
         return self._acknowledge(dict(self.model.issued) if bound is None else bound, at_least)
 
     def _step_checkpoint(self, kind: Kind) -> bool:
-        start, step = getattr(self.subject, "start", None), getattr(self.subject, "step", None)
-        if start is None or step is None:
+        steps = None if self.mounted is None else self.mounted.steps
+        if steps is None:
             return True  # The subject's checkpoints are one step.
+        is_under_way = steps.is_checkpointing
         if kind is Kind.START:
-            is_entry = not self._is_checkpointing()
-            if is_entry:
+            if not is_under_way:
                 self._at_start = dict(self.model.issued)
-            start()
-            return self._has_returned(is_entry=is_entry)
-        is_entry = self._is_checkpointing()
-        bound = step()
-        is_fine = self._has_returned(is_entry=is_entry)
+            steps.start()
+            return self._has_returned(is_entry=not is_under_way)
+        bound = steps.step()
+        is_fine = self._has_returned(is_entry=is_under_way)
         return is_fine and (bound is None or self._acknowledge(bound, self._at_start))
 
     def _is_checkpointing(self) -> bool:
         """True if the subject has a checkpoint under way that was taken apart into steps."""
-        return bool(getattr(self.subject, "is_checkpointing", False))
+        steps = None if self.mounted is None else self.mounted.steps
+        return steps is not None and steps.is_checkpointing
 
     def _truncate(self) -> bool:
         """Truncate the log, if the subject can; the content stays as it was."""
-        getattr(self.subject, "truncate", bool)()
-        return self._has_returned(is_entry=hasattr(self.subject, "truncate"))
+        truncates = None if self.mounted is None else self.mounted.truncates
+        if truncates is not None:
+            truncates.truncate()
+        return self._has_returned(is_entry=truncates is not None)
 
     def _settle(self, issued: Issued) -> bool:
         """Settle an operation that raised: whether it took its serial, and whether it had its effect."""
+        assert self.mounted is not None
         passage = self.segment.passages[-1]
-        serials = getattr(self.subject, "serials", lambda: {issued.session: issued.serial})()
-        if serials.get(issued.session, 0) < issued.serial:
+        counts = self.mounted.counts
+        if counts is not None and counts.serials().get(issued.session, 0) < issued.serial:
             del passage.history[-1], passage.issued_at[-1]
             return True
         if self.doubts.is_poisoned:
             self.doubts.unresolved = issued
             self.model.apply(issued)
             return True
-        assert self.subject is not None
         try:
             with self.doubts.unharmed():
-                content = self.subject.read_all()
+                content = self.mounted.subject.read_all()
         except Exception as error:  # noqa: BLE001
             return self._fail("model", Breach.ERROR, error) and self._abandon()
         settled = settle(issued, content, self.model.content)
@@ -264,13 +289,13 @@ class World:
 
     def inspect(self) -> bool:
         """Judge the end of an era: content against the model, the subject's own audit."""
-        if self.subject is None:
+        if self.mounted is None:
             return self.verdict == OK
         self.doubts.begin(self.device.trace)
         try:
             with self.doubts.unharmed():
-                content = self.subject.read_all()
-                audit(self.subject)
+                content = self.mounted.subject.read_all()
+                audit(self.mounted)
         except Exception as error:  # noqa: BLE001
             return self._fail("model", Breach.ERROR, error)
         if not self._has_returned():
@@ -285,7 +310,7 @@ class World:
         self.doubts.begin(self.device.trace)
         try:
             with self.doubts.unharmed():
-                verdict = compare_probe(self.subject, self.model.content)
+                verdict = compare_probe(self.mounted, self.model.content)
         except Exception as error:  # noqa: BLE001
             return self._fail("openable", Breach.UNOPENABLE, error)
         return verdict is None or self._object(verdict)
@@ -305,43 +330,6 @@ class World:
     def _fail(self, oracle: str, breach: Breach, error: Exception) -> bool:
         if self.doubts.excuses(error):
             return True
-        is_struck = self.decay.is_struck
-        return self._object(self.decay.hear(error) if is_struck else failed(oracle, breach, error))
-
-
-def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
-    """Run the whole tape; stops at the first objection."""
-    if tape.subject == SESSIONS:
-        beside = play_sessions(tape)
-        return Run(tape, [], beside.verdict, beside)
-    has_faults = any(era.faults for era in tape.eras)
-    world = World(make_store or make_faster(tape.geometry, tape.kernels), has_faults=has_faults)
-    run = Run(tape)
-    for number, era in enumerate(tape.eras, 1):
-        if not _play_era(world, era):
-            break
-        if era.crash is None:
-            is_last = number == len(tape.eras)
-            if not (world.inspect() and (not is_last or world.probe()) and world.close()):
-                break
-        elif not world.inspect():  # It reads, so it stands in the trace: the search looks here too.
-            break
-        else:
-            index = crash_index(world.segment.trace, era.crash)
-            run.segments.append(world.cut(index, era.crash.survivors, tape.law))
-    run.segments.append(world.segment)
-    run.verdict = world.verdict
-    run.damaged = world.decay.told
-    return run
-
-
-def _play_era(world: World, era: Era) -> bool:
-    world.doubts.arm(world.device, era.faults)
-    damage = Damage.of(era.damage)
-    if not damage.moment:
-        world.decay.strike(world.device, damage)
-    if not world.open():
-        return False
-    if damage.moment:
-        world.decay.strike(world.device, damage)
-    return all(world.step(operation) for operation in era.program)
+        if self.decay.is_struck:
+            return self._object(self.decay.hear(error))
+        return self._object(failed(oracle, breach, error, self.spec.errors))

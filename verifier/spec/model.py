@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..tapes.tape import Kind, Operation
+from ..tapes.operations import OPERATIONS, Kind, Result
+from ..tapes.tape import Operation
 
 __all__ = [
     "STAMPS_MAX",
@@ -35,8 +36,6 @@ __all__ = [
 
 STAMPS_MAX: Final = 128
 _PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
-
-Result = bytes | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +78,9 @@ def issue(operation: Operation, serial: int, recoveries: int = 0) -> Issued:
 
 def apply(content: dict[bytes, bytes], issued: Issued) -> Result:
     """Carry one operation out on the dict; what it should return."""
-    key, kind = issued.key, issued.kind
-    if kind is Kind.READ:
-        return content.get(key)
-    if kind is Kind.UPSERT:
-        content[key] = issued.value
-        return None
-    if kind is Kind.RMW:
-        content[key] = issued.appended(content.get(key))
-        return content[key]
-    if kind is Kind.INSERT:
-        is_new = key not in content
-        content.setdefault(key, issued.value)
-        return is_new
-    assert kind is Kind.DELETE
-    return content.pop(key, None) is not None
+    effect = OPERATIONS[issued.kind].effect
+    assert effect is not None, f"{issued.kind.name} is no operation on a key"
+    return effect(content, issued)
 
 
 def replay(history: list[Issued], bounds: Mapping[int, int]) -> dict[bytes, bytes]:

@@ -1,32 +1,57 @@
-"""Subjects: the stores that can be put on the bench, behind one small protocol.
+"""Subjects: the stores that can be put on the bench, and what the bench may ask of them.
 
-A subject lives on a Device. The bench gives it operations, asks it to make them durable, takes
-its power away, and makes another one from what is left.
+A subject lives on a Device. The bench gives it operations, asks it to make them durable, takes its
+power away, and makes another one from what is left.
 
     make_store(device) -> Subject      opens, creating or recovering; raising means: cannot open
 
 `checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
 session; a number counts operations in the order in which they were given, whoever gave them, reads
 included; None stands for all of them.
-`recovered`, if the subject has it, names the prefix it came back to in the same terms; without it the
-bench looks for any prefix between what was acknowledged and what was issued.
+
+All else is a capability: a protocol that a subject has as a whole or lacks. A subject that lacks one
+is tested less and never otherwise: where it does not say what it `recovered`, the bench looks for any
+cut between what was acknowledged and what was issued.
+
+Invariants
+  1  a subject is checked as it is mounted, once for each class: that it has every method of Subject,
+     every member of each capability of which it has one, and that each takes the arguments it is given
+  2  a public method one letter away from one of a capability that the subject lacks is an error, and so is
+     such an attribute: what is misspelt is never a weaker test
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
-from weakref import ref
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
-from powercut.engine import CheckpointTicket, FasterKv, Runtime, Session, Settings, Version
 from powercut.faultfs import FaultDevice
 
-from ..tapes.tape import Kind
-from .model import Issued, Result, session_name
+from ..errors import SubjectError
+from .model import Issued, Result
 
-__all__ = ["Bound", "FasterSubject", "MakeStore", "Subject"]
+__all__ = [
+    "Audits",
+    "Bound",
+    "CountsSerials",
+    "MakeStore",
+    "Mounted",
+    "Older",
+    "Probes",
+    "ReadsOlder",
+    "Recovers",
+    "Steps",
+    "Subject",
+    "TellsReading",
+    "Truncates",
+    "mount",
+]
 
 Bound = Mapping[int, int] | int
+# An older checkpoint: its version, how many operations of each session it holds, its content.
+Older = tuple[Sequence[int], Mapping[int, int], dict[bytes, bytes]]
 
 
 class Subject(Protocol):
@@ -45,144 +70,164 @@ class Subject(Protocol):
         """Close without making more durable."""
 
 
-MakeStore = Callable[[FaultDevice], Subject]
+class Recovers(Protocol):
+    """Says which operations it came back to."""
+
+    def recovered(self) -> Bound:
+        """The prefix at opening."""
 
 
-class FasterSubject:
-    """FasterKv on the bench; also steps checkpoints, and names the prefix it recovered to."""
-
-    def __init__(
-        self, device: FaultDevice, settings: Settings, runtime: Runtime, kernels: str | None = None
-    ) -> None:
-        self.store = FasterKv.open(
-            device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
-        )
-        device.label = _labels(self.store)
-        self._runtime = runtime
-        self._sessions: dict[int, Session] = {}
-        self._ticket: CheckpointTicket | None = None
-        self._at_opening = _bound(self.store.serials())
-
-    def open_session(self, number: int) -> Session:
-        """The session of that number, opened if it is not."""
-        if number not in self._sessions:
-            self._sessions[number] = self.store.session(session_name(number))
-        return self._sessions[number]
-
-    def resume_session(self, number: int) -> Session:
-        """A closed session of that number, taken up again."""
-        self._sessions[number] = self.store.resume_session(session_name(number))
-        return self._sessions[number]
-
-    def apply(self, issued: Issued) -> Result:
-        session = self._sessions.get(issued.session) or self.open_session(issued.session)
-        kind, key = issued.kind, issued.key
-        if kind is Kind.READ:
-            return session.read(key)
-        if kind is Kind.UPSERT:
-            session.upsert(key, issued.value)
-            return None
-        if kind is Kind.RMW:
-            return session.rmw(key, issued.appended)
-        if kind is Kind.INSERT:
-            return session.insert(key, issued.value)
-        return session.delete(key)
-
-    def checkpoint(self) -> dict[int, int]:
-        """A whole checkpoint; one that was started is driven to its end in its place."""
-        ticket = self._ticket or self.store.start_checkpoint()
-        self._ticket = None
-        return _bound(ticket.result().serials)
+class Steps(Protocol):
+    """Takes a checkpoint apart, so that operations go between its phases."""
 
     @property
     def is_checkpointing(self) -> bool:
         """True if a checkpoint is under way."""
-        return self._ticket is not None
 
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
-        if self._ticket is None:
-            self._ticket = self.store.start_checkpoint()
 
     def step(self) -> Bound | None:
-        """Take the checkpoint one phase on; its bound once it is acknowledged."""
-        if self._ticket is None:
-            return None
-        before = self.store.newest
-        ticket, self._ticket = self._ticket, None  # What raises has ended.
-        if not ticket.advance():
-            self._ticket = ticket
-        newest = self.store.newest
-        return None if newest is None or newest is before else _bound(newest.serials)
+        """Take it one phase on; its bound once it is acknowledged."""
 
-    def recovered(self) -> Mapping[int, int]:
-        """The serials at opening."""
-        return self._at_opening
 
-    def serials(self) -> Mapping[int, int]:
-        """The serials that the sessions report now."""
-        return {number: session.serial for number, session in self._sessions.items()}
-
-    def read_all(self) -> dict[bytes, bytes]:
-        return dict(self.store.items())
+class Audits(Protocol):
+    """Checks its own structure."""
 
     def check(self) -> None:
-        """The engine's own audit."""
-        self.store.check()
+        """Raise where an invariant is broken."""
+
+
+class Probes(Protocol):
+    """Reads keys by the way that operations take, where `read_all` may take another."""
 
     def probe(self, keys: list[bytes]) -> dict[bytes, bytes]:
-        """The values that operations read under these keys, by the kernels; `read_all` reads as audits do."""
-        session = self.store.session("probe")
-        found = {key: session.read(key) for key in keys}
-        return {key: value for key, value in found.items() if value is not None}
+        """The values read under these keys; the absent ones left out."""
+
+
+class Truncates(Protocol):
+    """Gives up storage that nothing needs any more."""
 
     def truncate(self) -> None:
-        """Drop the log below the oldest record that is still some key's newest: no content is lost."""
-        newest = {record.key: record.address for record in self.store.scan()}
-        live = [newest[key] for key, _ in self.store.items()]
-        self.store.truncate_before(min(live, default=self.store.stats().tail))
+        """Do so; no content is lost."""
 
-    def read_older(self, device: FaultDevice) -> Iterator[tuple[Version, Bound, dict[bytes, bytes]]]:
-        """After `close`: every checkpoint but the newest, with its serials and what it holds."""
 
-        def opened(version: Version | None = None) -> FasterKv:
-            return FasterKv.open(
-                device,
-                read_only=True,
-                settings=self.store.settings,
-                runtime=self._runtime,
-                version=version,
-                kernels=self.store.kernels,
-            )
+class CountsSerials(Protocol):
+    """Counts the operations of each session, those that raised and took a serial among them."""
 
-        with opened() as store:
-            older = store.checkpoints()[1:]
-        for point in older:
-            with opened(point.version) as store:
-                yield point.version, _bound(point.serials), dict(store.items())
+    def serials(self) -> Mapping[int, int]:
+        """The counts now."""
+
+
+class ReadsOlder(Protocol):
+    """Opens checkpoints before the newest."""
+
+    def read_older(self, device: FaultDevice) -> Iterator[Older]:
+        """After `close`: each of them."""
+
+
+class TellsReading(Protocol):
+    """Tells which way its opening took."""
 
     def reading(self) -> tuple[object, ...]:
-        """The reads of the opening, in order: (file role, offset, length, verdict) of each."""
-        return self.store.findings
-
-    def close(self) -> None:
-        self.store.close()
+        """The reads of the opening, in order; equal ones, equal ways."""
 
 
-def _bound(serials: Mapping[str, int]) -> dict[int, int]:
-    return {int(name[1:]): serial for name, serial in serials.items()}
+MakeStore = Callable[[FaultDevice], Subject]
+CAPABILITIES: Final[tuple[type, ...]] = (
+    *(Recovers, Steps, Audits, Probes, Truncates, CountsSerials, ReadsOlder, TellsReading),
+)
+_SHORT: Final = 5  # One letter away from a shorter name are too many words.
+_known: dict[type, frozenset[type]] = {}  # Of each class that was mounted, its capabilities.
 
 
-def _labels(store: FasterKv) -> Callable[[], str]:
-    """The names of the phase under way; the function holds no store that holds the device that holds it.
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A subject on the bench, with each capability that it has."""
 
-    Such a ring would be left to the garbage collector, once for every opening of a search.
-    """
-    held = ref(store)
+    subject: Subject
+    recovers: Recovers | None
+    steps: Steps | None
+    audits: Audits | None
+    probes: Probes | None
+    truncates: Truncates | None
+    counts: CountsSerials | None
+    older: ReadsOlder | None
+    tells: TellsReading | None
 
-    def label() -> str:
-        store = held()
-        phase = None if store is None else store.entering
-        return "" if phase is None else phase._name_  # As `name`, which costs as much as the call.
 
-    return label
+def mount(subject: Subject) -> Mounted:
+    """Check the subject, and put it on the bench. Raises SubjectError: invariants 1 and 2."""
+    has = _known.get(type(subject))
+    if has is None:
+        has = _known[type(subject)] = _capabilities(subject)
+    found = has
+
+    def of(capability: type) -> Any:
+        return subject if capability in found else None
+
+    return Mounted(
+        subject,
+        of(Recovers),
+        of(Steps),
+        of(Audits),
+        of(Probes),
+        of(Truncates),
+        of(CountsSerials),
+        of(ReadsOlder),
+        of(TellsReading),
+    )
+
+
+def _capabilities(subject: object) -> frozenset[type]:
+    names = {name for name in dir(subject) if not name.startswith("_")}
+    has = {each for each in CAPABILITIES if names & _members(each).keys()}
+    for protocol in (Subject, *sorted(has, key=CAPABILITIES.index)):
+        for name, member in _members(protocol).items():
+            if name not in names:
+                raise SubjectError(f"{_named(subject)} has no {name}: {protocol.__name__} needs it")
+            if callable(member):
+                _check_call(subject, name, member)
+            elif callable(getattr(subject, name)):
+                raise SubjectError(f"{_named(subject)}: {name} is a method, and a property is expected")
+    absent = {
+        name: member for each in CAPABILITIES if each not in has for name, member in _members(each).items()
+    }
+    for name in sorted(names):
+        for meant, member in sorted(absent.items()):
+            is_alike = callable(member) == callable(getattr(subject, name))
+            if len(meant) >= _SHORT and is_alike and _is_misspelt(name, meant):
+                raise SubjectError(f"{_named(subject)} has {name}: is {meant} meant? Else name it otherwise")
+    return frozenset(has)
+
+
+def _members(protocol: type) -> dict[str, object]:
+    return {name: member for name, member in vars(protocol).items() if not name.startswith("_")}
+
+
+def _named(subject: object) -> str:
+    return f"the subject {type(subject).__qualname__}"
+
+
+def _check_call(subject: object, name: str, member: Callable[..., object]) -> None:
+    """The subject's method takes as many arguments as the protocol's."""
+    expected = list(inspect.signature(member).parameters)[1:]
+    try:
+        inspect.signature(getattr(subject, name)).bind(*expected)
+    except TypeError:
+        told = ", ".join(expected)
+        raise SubjectError(f"{_named(subject)}: {name} cannot be called with ({told})") from None
+    except ValueError:
+        return  # A builtin that does not tell its arguments.
+
+
+def _is_misspelt(name: str, meant: str) -> bool:
+    """True if one letter is missing, too many, another one, or changed places with the next."""
+    if name == meant or abs(len(name) - len(meant)) > 1:
+        return False
+    start = 0
+    while start < min(len(name), len(meant)) and name[start] == meant[start]:
+        start += 1
+    rest, wanted = name[start:], meant[start:]
+    is_swapped = rest[:2] == wanted[1::-1] and rest[2:] == wanted[2:]
+    return is_swapped or rest[1:] == wanted[1:] or rest[1:] == wanted or rest == wanted[1:]

@@ -18,32 +18,28 @@ from typing import Final
 
 import msgspec
 
+from .operations import KEYED, OPERATIONS
 from .tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 
 __all__ = ["ALPHABET", "count_programs", "random_program", "random_tapes", "small_programs"]
 
-_KEYED: Final = (Kind.UPSERT, Kind.DELETE, Kind.RMW)
+_SMALL: Final = [kind for kind, row in OPERATIONS.items() if row.is_small]
+_FREE: Final = [kind for kind in _SMALL if kind not in KEYED]
 ALPHABET: Final = (
-    *(Operation(kind, session, key) for kind in _KEYED for session in (0, 1) for key in (0, 1)),
-    Operation(Kind.CHECKPOINT),
-    Operation(Kind.REOPEN),
-)
-_WEIGHTS: Final = (
-    (Kind.UPSERT, 9),
-    (Kind.DELETE, 3),
-    (Kind.RMW, 6),
-    (Kind.READ, 2),
-    (Kind.INSERT, 2),
-    (Kind.CHECKPOINT, 4),
-    (Kind.REOPEN, 1),
-    (Kind.START, 3),
-    (Kind.STEP, 6),
+    *(
+        Operation(kind, session, key)
+        for kind in _SMALL
+        if kind in KEYED
+        for session in (0, 1)
+        for key in (0, 1)
+    ),
+    *map(Operation, _FREE),
 )
 
 
 def count_programs(steps: int) -> int:
     """The number of programs of exactly `steps` steps up to renaming."""
-    return int((len(ALPHABET) ** steps + 3 * 2**steps) // 4)
+    return int((len(ALPHABET) ** steps + 3 * len(_FREE) ** steps) // 4)
 
 
 def small_programs(steps: int) -> Iterator[tuple[Operation, ...]]:
@@ -56,15 +52,15 @@ def small_programs(steps: int) -> Iterator[tuple[Operation, ...]]:
 
 
 def _successors(program: tuple[Operation, ...]) -> Iterator[Operation]:
-    is_named = any(operation.kind < Kind.CHECKPOINT for operation in program)
+    is_named = any(operation.kind in KEYED for operation in program)
     for operation in ALPHABET:
-        if is_named or operation.kind >= Kind.CHECKPOINT or (operation.session, operation.key) == (0, 0):
+        if is_named or operation.kind not in KEYED or (operation.session, operation.key) == (0, 0):
             yield operation
 
 
 def random_program(random: Random, steps: int, keys: int = 3, sessions: int = 2) -> tuple[Operation, ...]:
     """A program of `steps` weighted steps; sizes favour small values, so that some pages turn."""
-    kinds = [kind for kind, weight in _WEIGHTS for _ in range(weight)]
+    kinds = [kind for kind, row in OPERATIONS.items() for _ in range(row.weight)]
     heavy = random.random() < 0.3
     program: list[Operation] = []
     while len(program) < steps:
@@ -72,7 +68,7 @@ def random_program(random: Random, steps: int, keys: int = 3, sessions: int = 2)
             program += _idiom(random, sessions)
             continue
         kind = random.choice(kinds)
-        if kind >= Kind.CHECKPOINT:
+        if kind not in KEYED:
             program.append(Operation(kind))
             continue
         size = random.choice((0, 1, 2) if heavy else (0, 0, 0, 1))

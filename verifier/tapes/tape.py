@@ -9,28 +9,37 @@ opening of the next era, so a crash inside a recovery is the crash of an era wit
                chain in canonical order, counted from the newest version (0: it survived)
 
 Invariants
-  1  decoding clamps and never rejects a number: every tape of the right shape runs
+  1  a number that is out of range is clamped, so every tape of the right shape runs; a kind that is not
+     known, numbers that are missing and fields that are not known are refused, for what would be played
+     in their place is not what was kept
   2  equal tapes give equal traces, byte for byte, on every interpreter
-  3  a smaller number is a duller choice; missing numbers are 0
+  3  a smaller number is a duller choice
 
 Source: the choice-sequence idea of Hypothesis, kept in the domain's own terms.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Final
 
 import msgspec
 
 from ..errors import TapeError
+from .operations import BESIDE, KEYED, OPERATIONS, SIZES, Kind
 
 __all__ = [
     "BESIDE",
+    "COMPILED",
+    "FAULT_NUMBERS",
     "FORMAT",
+    "INTERPRETED",
+    "KEYED",
     "KEYS_MAX",
+    "OPERATION_NUMBERS",
+    "SESSIONS",
     "SESSIONS_MAX",
     "SIZES",
+    "STORE",
     "Crash",
     "Era",
     "Kind",
@@ -44,40 +53,17 @@ __all__ = [
 FORMAT: Final = 1
 SESSIONS_MAX: Final = 4
 KEYS_MAX: Final = 8
-SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
+STORE: Final = "store"  # The subject FasterKv,
+SESSIONS: Final = "sessions"  # and the same with its sessions side by side.
+INTERPRETED: Final = "interpreted"
+COMPILED: Final = "compiled"
+OPERATION_NUMBERS: Final = 4
+FAULT_NUMBERS: Final = 7  # Of each fault of a plan.
+SWITCH_NUMBERS: Final = 2
 
 
-class Kind(IntEnum):
-    """The closed alphabet; numbers are only ever appended to, kept tapes carry them."""
-
-    UPSERT = 0
-    DELETE = 1
-    RMW = 2
-    READ = 3
-    INSERT = 4
-    CHECKPOINT = 5
-    REOPEN = 6  # Close cleanly, open again: an era's end without a crash, written as a step.
-    START = 7  # Begin a checkpoint that STEP takes on.
-    STEP = 8
-    FORK = 9  # In a tape for `sessions`: what follows runs side by side, a task for each session.
-    TRUNCATE = 10  # Drop the log below the oldest record that is still some key's newest.
-    # Only in a tape for `sessions`; one after another they are nothing.
-    START_READ = 11  # Begun; ends with COMPLETE where the device has to be asked.
-    START_RMW = 12
-    COMPLETE = 13
-    RESUME = 14  # Close the session, and take it up again.
-    UPSERT_MANY = 15  # The key and the next, in one batch.
-    READ_MANY = 16
-    ITEMS = 17  # All live keys.
-    SCAN = 18  # The log's records.
-
-
-# What means nothing to sessions one after another.
-BESIDE: Final = frozenset({Kind.FORK, *(kind for kind in Kind if kind >= Kind.START_READ)})
-
-
-class Operation(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One step of a program. `session`, `key` and `size` mean nothing for CHECKPOINT and later."""
+class Operation(msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True):
+    """One step of a program. `session`, `key` and `size` mean something to operations on a key."""
 
     kind: int = 0
     session: int = 0
@@ -110,18 +96,31 @@ class Tape(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     geometry: str = "tiny"
     law: str = "posix"
     bug: str = ""
-    subject: str = "store"
-    kernels: str = "interpreted"
+    subject: str = STORE  # A name in the registry, or `module:factory`.
+    kernels: str = INTERPRETED
     format: int = FORMAT
 
 
 _DECODER = msgspec.json.Decoder(Tape)
 
 
+class _Shape(msgspec.Struct):
+    """An era as it was written: how many numbers its operations have is lost in an Era."""
+
+    program: tuple[tuple[int, ...], ...] = ()
+
+
+class _Shapes(msgspec.Struct):
+    eras: tuple[_Shape, ...] = (_Shape(),)
+
+
+_SHAPES = msgspec.json.Decoder(_Shapes)
+
+
 def clamp(operation: Operation) -> Operation:
-    """The operation with every number in its range."""
+    """The operation with every number in its range; its kind is one that there is."""
     return Operation(
-        min(max(operation.kind, 0), max(Kind)),
+        operation.kind,
         min(max(operation.session, 0), SESSIONS_MAX - 1),
         min(max(operation.key, 0), KEYS_MAX - 1),
         min(max(operation.size, 0), SIZES),
@@ -134,15 +133,34 @@ def encode_tape(tape: Tape) -> bytes:
 
 
 def decode_tape(data: bytes) -> Tape:
-    """The tape in `data`. Raises TapeError where it is none, or of another format."""
+    """The tape in `data`. Raises TapeError where it is none, of another format, or short of numbers."""
     try:
         tape = _DECODER.decode(data)
+        shapes = _SHAPES.decode(data)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise TapeError(f"not a tape: {error}") from None
     if tape.format != FORMAT:
         raise TapeError(f"a tape of format {tape.format}: this release plays format {FORMAT}")
+    for number, (era, shape) in enumerate(zip(tape.eras, shapes.eras, strict=True), 1):
+        _check_era(number, era, shape)
     eras = tuple(
         msgspec.structs.replace(era, program=tuple(clamp(operation) for operation in era.program))
         for era in tape.eras
     )
     return msgspec.structs.replace(tape, eras=eras or (Era(),))
+
+
+def _check_era(number: int, era: Era, shape: _Shape) -> None:
+    """Check every number of an era (invariant 1). Raises TapeError."""
+    for place, (operation, numbers) in enumerate(zip(era.program, shape.program, strict=True), 1):
+        where = f"era {number}, operation {place}"
+        if len(numbers) != OPERATION_NUMBERS:
+            raise TapeError(f"{where}: {len(numbers)} numbers, expected {OPERATION_NUMBERS}")
+        if operation.kind not in OPERATIONS:
+            raise TapeError(f"{where}: kind {operation.kind} is not known; kinds go up to {max(Kind)}")
+    for what, found, size in (
+        ("faults", len(era.faults), FAULT_NUMBERS),
+        ("switches", len(era.switches), SWITCH_NUMBERS),
+    ):
+        if found % size:
+            raise TapeError(f"era {number}, {what}: {found} numbers, expected {size} each")

@@ -12,9 +12,9 @@ from powercut.faultfs import FaultDevice, survivor_image
 
 from ..oracles.prefix import meets, show
 from ..oracles.structure import recovered_bound
-from ..runs.world import Run
+from ..runs.run import Run
 from ..spec.model import Issued, replay, session_name
-from ..spec.subject import Bound, MakeStore
+from ..spec.subject import Bound, MakeStore, mount
 from ..tapes.tape import Tape
 
 __all__ = ["WIDTH", "compare", "count_of", "rule", "tell_bound"]
@@ -31,8 +31,9 @@ def compare(tape: Tape, run: Run, make_store: MakeStore) -> list[str]:
     lines = [rule("expected against recovered")]
     acked = segment.acked_by(len(segment.trace))
     try:
-        subject = make_store(FaultDevice(survivor_image(segment.trace, passage.start, (), tape.law)))
-        recovered, content = recovered_bound(subject), subject.read_all()
+        device = FaultDevice(survivor_image(segment.trace, passage.start, (), tape.law))
+        mounted = mount(make_store(device))
+        recovered, content = recovered_bound(mounted), mounted.subject.read_all()
     except Exception as error:  # noqa: BLE001 (whatever a subject raises is what came of it)
         lines.append(f"  expected   a store; acknowledged: {tell_bound(acked)}")
         return [*lines, f"  recovered  none: {type(error).__name__}: {error}"]

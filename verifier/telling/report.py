@@ -21,44 +21,54 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from powercut.faultfs import SYNC_KINDS, EventKind, chains, render_trace, tell_crash
+from powercut.faultfs import SYNC_KINDS, EventKind, Plan, chains, render_trace, tell_crash
 
-from ..faster.geometries import make_faster
 from ..oracles.prefix import show
-from ..runs.world import Run
+from ..registry import maker_of
+from ..runs.play import play
+from ..runs.run import Run
 from ..spec.history import Observation, Passage, Segment, crash_index
 from ..spec.model import Issued, issue, session_name
 from ..spec.subject import MakeStore
+from ..tapes.operations import KEYED, OPERATIONS
 from ..tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
 from ..verdict import Unknown, Violation
 from .comparison import WIDTH, compare, count_of, rule, tell_bound
-from .timeline import tell_beside
 
 __all__ = ["tell"]
 
 _NUMBER: Final = 4  # Columns for the number of a step.
 _LANE: Final = 26
 _ASKS: Final = {EventKind.READ, EventKind.SIZE, EventKind.LIST}
-_FAR: Final = {
-    Kind.CHECKPOINT: "checkpoint",
-    Kind.REOPEN: "close, and open again",
-    Kind.START: "start a checkpoint",
-    Kind.STEP: "one phase of the checkpoint",
-}
 
 
-def tell(tape: Tape, run: Run, *, path: str = "", make_store: MakeStore | None = None) -> str:
-    """Tell the whole story; `path` is where the tape is kept, if it is."""
+def tell(
+    tape: Tape,
+    make_store: MakeStore | None = None,
+    *,
+    run: Run | None = None,
+    path: str = "",
+    store: str = "",
+) -> str:
+    """The whole story.
+
+    run    of the tape, where it was played already
+    path   where the tape is kept, if it is
+    store  the option --store that plays it again, where its own subject does not
+    """
+    run = play(tape, make_store) if run is None else run
     lines = [*_header(tape, run), ""]
     if run.beside is not None:
-        return "\n".join([*lines, *tell_beside(run.beside), "", *_again(tape, path), ""])
+        from .timeline import tell_beside
+
+        return "\n".join([*lines, *tell_beside(run.beside), "", *_again(tape, path, store), ""])
     groups = _groups(tape)
     for number, segment in enumerate(run.segments):
         lines += [*_Story(tape, run, groups[number], number).lines(segment), ""]
     if isinstance(run.verdict, Violation):
-        comparison = compare(tape, run, make_store or make_faster(tape.geometry, tape.kernels))
+        comparison = compare(tape, run, maker_of(tape, make_store))
         lines += [*comparison, *([""] if comparison else [])]
-    return "\n".join([*lines, *_again(tape, path), ""])
+    return "\n".join([*lines, *_again(tape, path, store), ""])
 
 
 def _header(tape: Tape, run: Run) -> Iterator[str]:
@@ -76,15 +86,18 @@ def _header(tape: Tape, run: Run) -> Iterator[str]:
     yield f"  setting   {tape.subject}, geometry {tape.geometry}, law {tape.law}, {tape.kernels} kernels"
     cuts = sum(era.crash is not None for era in tape.eras)
     operations = sum(len(era.program) for era in tape.eras)
+    for era in tape.eras:
+        yield from (f"  fault     {fault.name}" for fault in Plan.of(era.faults).faults)
     yield from [f"  damaged   {run.damaged}"] if run.damaged else []
     yield f"  length    {count_of(operations, 'operation')}, {count_of(cuts, 'power cut')}"
 
 
-def _again(tape: Tape, path: str) -> Iterator[str]:
+def _again(tape: Tape, path: str, store: str) -> Iterator[str]:
+    more = f" --store {store}" if store else ""
     if path:
-        yield f"repeat it:  powercut replay {path}"
+        yield f"repeat it:  powercut replay {path}{more}"
     else:
-        yield "repeat it:  put this line into a file and give it to `powercut replay`"
+        yield f"repeat it:  put this line into a file and give it to `powercut replay{more}`"
         yield f"  {encode_tape(tape).decode()}"
 
 
@@ -116,7 +129,7 @@ class _Story:
         self._number = number
         self._is_last = number == len(run.segments) - 1
         self._verdict = run.verdict
-        keyed = {op.session for op in group.program if op.kind < Kind.CHECKPOINT}
+        keyed = {op.session for op in group.program if op.kind in KEYED}
         self._lanes = sorted(keyed)
         self._indent = " " * (_NUMBER + 2 + _LANE * min(2, max(1, len(self._lanes))))
         self._lost: dict[int, bool] = {}
@@ -203,9 +216,9 @@ class _Story:
                 return
             stop = starts[number + 1] if number + 1 < len(starts) else len(segment.trace)
             is_cut = stop > end
-            seen = next(results, None) if operation.kind < Kind.CHECKPOINT else None
+            seen = next(results, None) if operation.kind in KEYED else None
             yield from self._device(segment, start)
-            issued = next(history, None) if operation.kind < Kind.CHECKPOINT else None
+            issued = next(history, None) if operation.kind in KEYED else None
             yield f"{number + 1:{_NUMBER}}  {self._lane(operation, issued, None if is_cut else seen, is_cut)}"
             if seen is not None and not is_cut and seen.returned != seen.expected:
                 yield f"{'':{_NUMBER}}  ** expected {seen.expected}, got {seen.returned}"
@@ -214,7 +227,7 @@ class _Story:
                 yield from self._device(segment, min(end, passage.start if passage else stop))
                 yield from self._opening(segment, passage, end)
             yield from self._device(segment, min(stop, end))
-            if operation.kind >= Kind.CHECKPOINT:
+            if operation.kind not in KEYED:
                 yield from self._acknowledged(segment, min(stop, end))
         if self._is_last and starts and segment.passages[-1].opened is not None:
             yield from self._device(segment, end)
@@ -224,17 +237,16 @@ class _Story:
         self, operation: Operation, issued: Issued | None, seen: Observation | None, is_cut: bool
     ) -> str:
         kind = Kind(operation.kind)
-        if kind >= Kind.CHECKPOINT:
-            return f"--- {_FAR.get(kind, kind.name.lower())}{' (cut short)' if is_cut else ''} ---"
+        row = OPERATIONS[kind]
+        if kind not in KEYED:
+            return f"--- {row.told}{' (cut short)' if is_cut else ''} ---"
         issued = issued or issue(operation, 0)
-        text = f"#{issued.serial} {kind.name.lower()} {issued.key.decode()}"
-        if kind in (Kind.UPSERT, Kind.INSERT):
-            text += f" := {show(issued.value)}"
-        if kind is Kind.RMW:
-            text += f" += {show(issued.stamp + issued.padding)}"
+        text = f"#{issued.serial} {row.told} {issued.key.decode()}"
+        if row.sign:
+            text += f" {row.sign} {show(issued.value)}"
         if is_cut:
             text += " (cut short)"
-        elif seen is not None and kind in (Kind.DELETE, Kind.READ, Kind.INSERT):
+        elif seen is not None and row.has_result:
             text += f" -> {seen.returned}"
         lane = self._lanes.index(operation.session)
         # A third session shares the second's lane, and then each says its name.

@@ -14,7 +14,7 @@ import typer
 
 from powercut.engine import FasterKv
 from powercut.verifier.cli.errors import UsageError, explain
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.kept import UnstableError, keep, load
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
 
@@ -117,72 +117,6 @@ def test_sound_store_exits_0_and_a_damaged_one_1(called: Called, store: Path) ->
 
 
 # -- refusals ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        (("frobnicate",), 2),
-        (("replay",), 2),
-        (("replay", "nowhere.json"), 2),
-        (("replay", "store"), 2),
-        (("replay", "note.txt"), 2),
-        (("replay", "torn.json"), 1),
-        (("replay", "later.json"), 3),
-        (("replay", "geometry.json"), 3),
-        (("replay", "law.json"), 3),
-        (("replay", "subject.json"), 3),
-        (("replay", "kernels.json"), 3),
-        (("replay", "switches.json"), 3),
-        (("shrink", "faults.json"), 3),
-        (("replay", "nested.json"), 1),
-        (("replay", ""), 2),
-        (("shrink", "note.txt"), 2),
-        (("shrink", "fine.json", "--out", "nowhere/out.json"), 2),
-        (("inspect", "nowhere"), 2),
-        (("inspect", "note.txt"), 2),
-        (("inspect", "folder"), 2),
-        (("inspect", ""), 2),
-        (("gate", "--profile", "none"), 2),
-        (("gate", "--profile", "latin.toml"), 2),
-        (("gate", "--findings", "note.txt"), 2),
-        (("gate", "--findings", "note.txt/below"), 2),
-        (("gate", "--law", "none"), 2),
-        (("gate", "--budget", "soon"), 2),
-        (("gate", "-j", "0"), 2),
-        (("gate", "--stage", "none"), 2),
-        (("gate", "--stage", "crash", "--stage", ""), 2),
-        (("gate", "--json", "nowhere/gate.json"), 2),
-        (("mutants", "--only", "none"), 2),
-        (("bench",), 3),
-    ],
-    ids=str,
-)
-def test_refusal_is_one_line_and_changes_nothing(
-    called: Called, store: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
-) -> None:
-    assert store == tmp_path / "store"
-    (tmp_path / "note.txt").write_text("no tape, no store")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "other").write_text("not a store's")
-    (tmp_path / "fine.json").write_bytes(encode_tape(_OK))
-    (tmp_path / "torn.json").write_bytes(encode_tape(_OK)[:-9])
-    (tmp_path / "later.json").write_text('{"eras": [], "format": 99}')
-    (tmp_path / "geometry.json").write_text('{"eras": [], "geometry": "huge"}')
-    (tmp_path / "law.json").write_text('{"eras": [], "law": "none"}')
-    (tmp_path / "subject.json").write_text('{"eras": [], "subject": "other"}')
-    (tmp_path / "kernels.json").write_text('{"eras": [], "kernels": "other"}')
-    (tmp_path / "switches.json").write_text('{"eras": [{"switches": [1]}]}')
-    (tmp_path / "faults.json").write_text('{"eras": [{}, {"faults": [0]}]}')
-    (tmp_path / "nested.json").write_text('{"eras": ' + "[" * 100_000)
-    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
-    before = _files(tmp_path)
-    done = called(*arguments, folder=tmp_path)
-    assert done.returncode == code, done.stderr
-    assert done.stdout == b""
-    assert done.stderr.startswith(b"powercut: ")
-    assert done.stderr.count(b"\n") == 1
-    assert _files(tmp_path) == before
 
 
 def test_locked_store_exits_3(called: Called, store: Path) -> None:

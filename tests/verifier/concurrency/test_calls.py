@@ -11,10 +11,10 @@ from powercut.verifier.concurrency.calls import OF_SESSIONS, Call, Listing, judg
 from powercut.verifier.concurrency.lanes import SessionsProgram
 from powercut.verifier.concurrency.programs import SETTINGS, tape_of
 from powercut.verifier.concurrency.schedule import Record, Scheduler
+from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.oracles.linear import Span
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import issue
-from powercut.verifier.spec.subject import FasterSubject
 from powercut.verifier.tapes.tape import BESIDE, SIZES, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from powercut.verifier.telling.report import tell
 from powercut.verifier.verdict import OK, Breach, Verdict, Violation
@@ -61,7 +61,7 @@ def test_a_tape_plays_again_to_the_same_digest(
     run = play(tape)
     assert run.verdict == OK
     assert run.digest() == play(tape).digest()
-    assert tell(tape, run) == tell(tape, play(tape))
+    assert tell(tape, run=run) == tell(tape)
 
 
 def test_each_lane_reaches_what_it_is_there_for() -> None:

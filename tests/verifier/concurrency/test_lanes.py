@@ -8,13 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from powercut.verifier.concurrency.calls import Call
-from powercut.verifier.concurrency.lanes import SESSIONS, SessionsProgram, play_sessions, split
+from powercut.verifier.concurrency.lanes import SessionsProgram, play_sessions, split
 from powercut.verifier.concurrency.programs import SETTINGS, search_lanes, tape_of
 from powercut.verifier.concurrency.schedule import Bounded, Record, Scheduler
-from powercut.verifier.reducing.shrink import searching, shrink
-from powercut.verifier.runs.world import play
+from powercut.verifier.finders.search import search_programs
+from powercut.verifier.reducing.shrink import descend
+from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import issue
-from powercut.verifier.tapes.tape import SIZES, Era, Kind, Operation, Tape, decode_tape, encode_tape
+from powercut.verifier.tapes.tape import SESSIONS, SIZES, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from powercut.verifier.telling.report import tell
 from powercut.verifier.verdict import OK, Breach, Verdict, Violation
 
@@ -136,22 +137,22 @@ def test_a_session_tape_shrinks_by_searching_its_schedules() -> None:
     large = beside(
         "frozen", *TWO_RMW, Operation(Kind.READ, 0, 0), Operation(Kind.UPSERT, 2, 1), switches=(4, 1)
     )
-    small = shrink(large, Violation("model", Breach.WRONG_VALUE, ""), run=run)
+    small = descend(large, Violation("model", Breach.WRONG_VALUE, ""), run=run)
     kinds = [operation.kind for operation in small.eras[0].program if operation.kind != Kind.FORK]
     assert kinds == [Kind.RMW]
     assert small.eras[0].switches == ()
 
 
 def test_searching_a_session_tape_runs_its_schedules() -> None:
-    found, runs = searching()(beside("absent", *TWO_RMW))
+    found, runs = search_programs(beside("absent", *TWO_RMW))
     assert found is None
     assert runs > 20
 
 
 def test_the_story_names_calls_tasks_and_preemptions() -> None:
     tape = beside("frozen", *TWO_RMW, CHECKPOINT, switches=(5, 1))
-    text = tell(tape, play(tape))
-    assert text == tell(tape, play(tape))
+    text = tell(tape)
+    assert text == tell(tape)
     for word in ("side by side", "s0  rmw key-0 #1", "1 preemption", "preempted", "checkpoint", "repeat it"):
         assert word in text
 

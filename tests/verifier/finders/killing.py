@@ -24,6 +24,7 @@ from powercut.faultfs import FaultDevice, Image, crash_states
 from powercut.verifier.errors import HarnessError
 from powercut.verifier.faster.geometries import GEOMETRIES
 from powercut.verifier.faster.stepped import SteppedRuntime
+from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.finders.kill import Called, Sweeper, Tally, Traced, materialise
 from powercut.verifier.finders.kill import lives as lives_module
 from powercut.verifier.finders.kill import points as blows
@@ -32,7 +33,7 @@ from powercut.verifier.finders.kill.marks import Marks
 from powercut.verifier.finders.kill.points import Blow, Death, Life, Moment, Way
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.model import Issued, Result
-from powercut.verifier.spec.subject import FasterSubject, MakeStore
+from powercut.verifier.spec.subject import MakeStore
 from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
 
 PROGRAM = (

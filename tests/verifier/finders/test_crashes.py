@@ -9,10 +9,11 @@ from powercut.engine.metadata.layout import ROOT_BYTES, Root, decode_root
 from powercut.faultfs import FaultDevice
 from powercut.verifier.faster.geometries import GEOMETRIES
 from powercut.verifier.faster.stepped import SteppedRuntime
+from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.finders.crashes import Coverage, exhaust, search_tape
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result, apply
-from powercut.verifier.spec.subject import Bound, FasterSubject
+from powercut.verifier.spec.subject import Bound
 from powercut.verifier.tapes.programs import count_programs, small_programs
 from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
 from powercut.verifier.verdict import Breach

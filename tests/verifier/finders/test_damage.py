@@ -24,7 +24,7 @@ from powercut.verifier.finders.sites import MEDIA, bits, sampled_bytes, sites, w
 from powercut.verifier.oracles.damage import CORRECTED, HARMLESS, REFUSED
 from powercut.verifier.reducing.passes import count_operations
 from powercut.verifier.reducing.shrink import shrink
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape
 from powercut.verifier.verdict import Breach, Violation
 
@@ -289,7 +289,7 @@ def test_store_that_begins_its_repair_by_emptying_every_copy_is_caught_by_a_cut_
     assert finding.verdict.breach is breach
     verdict = play(finding.tape).verdict
     assert finding.verdict.is_same_kind(verdict)
-    small = play(shrink(finding.tape, finding.verdict, budget=300))
+    small = play(shrink(finding.tape, verdict=finding.verdict, budget=300))
     assert finding.verdict.is_same_kind(small.verdict)
 
 
@@ -335,7 +335,7 @@ def test_finding_shrinks_to_few_operations_and_still_shows_its_kind(monkeypatch:
     sweep = Sweep(MEDIA["closed"])
     finding = sweep.run([Damage(How.ZERO, 512, _number(sweep, "segment-00000001"), 1)])
     assert finding is not None
-    small = shrink(finding.tape, finding.verdict, budget=3_000)
+    small = shrink(finding.tape, verdict=finding.verdict, budget=3_000)
     verdict = play(small).verdict
     assert isinstance(verdict, Violation)
     assert verdict.is_same_kind(finding.verdict)

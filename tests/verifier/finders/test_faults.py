@@ -13,17 +13,12 @@ from powercut.engine import DeviceError, EngineError, PoisonedError
 from powercut.faultfs import Effect, EventKind, Fault, FaultDevice, Plan
 from powercut.verifier.faster.geometries import GEOMETRIES
 from powercut.verifier.faster.stepped import SteppedRuntime
-from powercut.verifier.finders.faults import (
-    PROGRAMS,
-    TEMPLATES,
-    random_strikes,
-    search_again,
-    search_strike,
-    sweep,
-)
-from powercut.verifier.runs.world import play
+from powercut.verifier.faster.subject import FasterSubject
+from powercut.verifier.finders.faults import search_again, search_strike, sweep
+from powercut.verifier.finders.templates import PROGRAMS, TEMPLATES, random_strikes
+from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result
-from powercut.verifier.spec.subject import FasterSubject, MakeStore
+from powercut.verifier.spec.subject import MakeStore
 from powercut.verifier.tapes.tape import SIZES, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from powercut.verifier.verdict import OK, Breach, Verdict, Violation
 

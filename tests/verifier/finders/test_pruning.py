@@ -13,7 +13,7 @@ from powercut.faultfs import FaultDevice, Image, crash_states
 from powercut.verifier.faster.geometries import make_faster
 from powercut.verifier.finders.crashes import Coverage, Finding, search_tape
 from powercut.verifier.finders.recoveries import Outcome, Recoveries
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result, apply
 from powercut.verifier.spec.subject import Bound, MakeStore
 from powercut.verifier.tapes.programs import random_tapes, small_programs

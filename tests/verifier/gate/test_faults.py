@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from powercut.verifier.finders.faults import PROGRAMS, TEMPLATES
+from powercut.verifier.finders.templates import PROGRAMS, TEMPLATES
 from powercut.verifier.gate.chunks import Deadline
 from powercut.verifier.gate.stages.faults import (
     FaultsPlan,

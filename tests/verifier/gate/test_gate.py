@@ -21,7 +21,7 @@ from powercut.verifier.gate.stages.crash import SmallPrograms
 from powercut.verifier.mutants.bank import BANK
 from powercut.verifier.mutants.hunt import Row
 from powercut.verifier.reducing.passes import count_operations
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.tape import Tape, decode_tape
 from powercut.verifier.verdict import Breach, Violation
 

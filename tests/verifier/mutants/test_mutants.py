@@ -16,7 +16,7 @@ from powercut.verifier.mutants.hook import edit, install, read_source
 from powercut.verifier.mutants.hunt import OPERATIONS_MAX, Row, kill, matrix
 from powercut.verifier.mutants.hunts.preempt import programs
 from powercut.verifier.mutants.planted import CONTRACT, KILLS, SCHEDULES, Mutant
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.verdict import Breach, Violation
 
 ALL = (*BANK, CONTROL)

@@ -11,7 +11,8 @@ from powercut.faultfs import FaultDevice, Image
 from powercut.faultfs.faults.rot import Damage, How, changes, describe, spans, versions
 from powercut.verifier.finders.damage import Sweep, damaged_tape
 from powercut.verifier.finders.sites import MEDIA, alike, bits, sites
-from powercut.verifier.runs.world import World, play
+from powercut.verifier.runs.play import play
+from powercut.verifier.runs.world import World
 from powercut.verifier.tapes.tape import Kind, Tape
 
 _A, _B = bytes(range(1, 17)), b"x" * 12

@@ -8,12 +8,17 @@ import pytest
 
 from powercut.engine import CorruptionError, DeviceError, InvariantError, PoisonedError
 from powercut.faultfs import Effect, Event, EventKind, Fault, FaultDevice, Trace
-from powercut.verifier.faster.geometries import make_faster
+from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
+from powercut.verifier.faster.stepped import SteppedRuntime
+from powercut.verifier.faster.subject import FASTER, FasterSubject
 from powercut.verifier.finders.faults import search_strike
-from powercut.verifier.oracles.faults import Doubts, damaged_at, owed_at, settle, without_effect
-from powercut.verifier.runs.world import World, play
+from powercut.verifier.oracles.faults import Doubts, Firings, settle, without_effect
+from powercut.verifier.runs.play import play
+from powercut.verifier.runs.world import World
 from powercut.verifier.spec.history import crash_at
-from powercut.verifier.spec.model import Issued, issue
+from powercut.verifier.spec.model import Issued, Result, apply, issue
+from powercut.verifier.spec.spec import StoreMaker
+from powercut.verifier.spec.subject import Bound
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape
 from powercut.verifier.verdict import OK, Breach, Violation
 
@@ -35,7 +40,7 @@ def fired(*effects: Effect, call: str = "WRITE") -> Trace:
 
 def doubting(*effects: Effect, call: str = "WRITE") -> Doubts:
     """Doubts in the middle of a call in which these faults have fired."""
-    doubts = Doubts(has_faults=True)
+    doubts = Doubts(FASTER.errors, has_faults=True)
     doubts.reopen(Trace())
     doubts._trace = fired(*effects, call=call)
     return doubts
@@ -98,7 +103,7 @@ def test_a_call_may_not_return_when_its_sync_has_failed(effect: Effect) -> None:
 
 
 def test_without_faults_nothing_is_excused_and_nothing_judged() -> None:
-    doubts = Doubts()
+    doubts = Doubts(FASTER.errors)
     doubts.begin(fired(Effect.ERROR))
     assert not doubts.excuses(IO)
     assert doubts.judge_return(is_entry=True) == OK
@@ -110,16 +115,16 @@ def test_without_faults_nothing_is_excused_and_nothing_judged() -> None:
 
 def test_after_a_lying_sync_a_power_cut_may_leave_what_was_acknowledged_before_it() -> None:
     trace = fired(Effect.DELAYED, Effect.LYING, Effect.LYING)
-    assert [owed_at(trace, index, is_cut=True) for index in range(7)] == [0, 1, 2, 2, 2, 2, 2]
-    assert owed_at(trace, 6, is_cut=False) == 6
-    assert damaged_at(trace) == 2
+    assert [Firings(trace).owed_at(index, is_cut=True) for index in range(7)] == [0, 1, 2, 2, 2, 2, 2]
+    assert Firings(trace).owed_at(6, is_cut=False) == 6
+    assert Firings(trace).damaged_at == 2
 
 
 def test_after_one_damage_all_is_owed_and_after_two_nothing() -> None:
     trace = fired(Effect.LOST, Effect.ROT)
-    assert [owed_at(trace, index, is_cut=False) for index in range(5)] == [0, 1, 2, -1, -1]
-    assert damaged_at(trace) == 0
-    assert damaged_at(fired(Effect.ERROR, Effect.KEPT)) == 4
+    assert [Firings(trace).owed_at(index, is_cut=False) for index in range(5)] == [0, 1, 2, -1, -1]
+    assert Firings(trace).damaged_at == 0
+    assert Firings(fired(Effect.ERROR, Effect.KEPT)).damaged_at == 4
 
 
 # -- what is in doubt --------------------------------------------------------------------------------------
@@ -139,7 +144,7 @@ def test_an_operation_that_raised_has_its_effect_or_none() -> None:
 
 
 def test_what_could_not_be_looked_at_is_settled_by_the_next_recovery() -> None:
-    doubts, (first, second) = Doubts(has_faults=True), (upsert(1), upsert(2))
+    doubts, (first, second) = Doubts(FASTER.errors, has_faults=True), (upsert(1), upsert(2))
     history: list[Issued] = [first, second]
     without = [first, without_effect(second)]
     doubts.unresolved = second
@@ -220,3 +225,74 @@ def test_power_cuts_carry_damage_on() -> None:
     run = play(Tape(eras))
     assert run.verdict == OK
     assert [segment.passages[-1].recovered for segment in run.segments] == [{}, None, None]
+
+
+@pytest.mark.parametrize(
+    ("fault", "program"),
+    [
+        (Fault(Effect.ROT, EventKind.WRITE, 8), (UPSERT, CHECKPOINT, UPSERT, CHECKPOINT)),
+        (Fault(Effect.STALE, EventKind.READ, 3, sticky=True), (UPSERT, CHECKPOINT, Operation(Kind.REOPEN))),
+    ],
+    ids=["damage after the cut", "a read that lied"],
+)
+def test_a_power_cut_excuses_nothing_that_did_not_come_to_the_medium_before_it(
+    fault: Fault, program: tuple[Operation, ...]
+) -> None:
+    """The store refuses what the first power cut left, where nothing is wrong with it."""
+
+    def make_store(device: FaultDevice) -> FasterSubject:
+        if device.trace.initial.content():
+            raise DeviceError(errno.EIO, "it will not open")
+        return FasterSubject(device, GEOMETRIES["tiny"], SteppedRuntime())
+
+    whole = Tape((Era(program, faults=fault.digits), Era()))
+    trace = play(whole, StoreMaker(make_store, FASTER)).segments[0].trace
+    (at, *_) = [index for index, event in enumerate(trace.events) if event.kind is EventKind.FAULT]
+    early = next(index for index in trace.syncs() if index > 4)
+    assert early < at
+    crash = crash_at(trace, early if fault.effect is Effect.ROT else len(trace), ())
+    cut = Tape((Era(program, crash, faults=fault.digits), Era()))
+    verdict = play(cut, StoreMaker(make_store, FASTER)).verdict
+    assert isinstance(verdict, Violation)
+    assert verdict.breach is Breach.UNOPENABLE
+
+
+def test_store_of_ones_own_may_hand_on_what_its_device_raised() -> None:
+    class Plain:
+        """Writes each checkpoint into a new file, and recovers nothing: enough to be struck."""
+
+        def __init__(self, device: FaultDevice) -> None:
+            self.device, self.content = device, dict[bytes, bytes]()
+
+        def apply(self, issued: Issued) -> Result:
+            return apply(self.content, issued)
+
+        def checkpoint(self) -> Bound:
+            self.device.create("now")
+            return 0
+
+        def recovered(self) -> Bound:
+            return 0
+
+        def read_all(self) -> dict[bytes, bytes]:
+            return dict(self.content)
+
+        def close(self) -> None: ...
+
+    class Hasty(Plain):
+        def checkpoint(self) -> Bound:
+            raise OSError(errno.EIO, "of its own")
+
+    class Wrong(Plain):
+        def checkpoint(self) -> Bound:
+            try:
+                return super().checkpoint()
+            except OSError as error:
+                raise KeyError("lost") from error
+
+    struck = Tape((Era((UPSERT, CHECKPOINT), faults=Fault(Effect.ERROR, EventKind.CREATE).digits),))
+    assert play(struck, Plain).verdict == OK
+    for subject in (Hasty, Wrong):
+        verdict = play(struck, subject).verdict
+        assert isinstance(verdict, Violation)
+        assert verdict.breach is Breach.ERROR

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from powercut.faultfs import FaultDevice
+from powercut.faultfs import Effect, EventKind, Fault, FaultDevice
 from powercut.faultfs.faults.place import Place
 from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
 from powercut.verifier.faster.stepped import SteppedRuntime
+from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.finders.crashes import search_tape
 from powercut.verifier.reducing.mend import AddedSync, Mend, _SyncingDevice, mend
-from powercut.verifier.runs.world import play
+from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result
-from powercut.verifier.spec.subject import FasterSubject, MakeStore
+from powercut.verifier.spec.subject import MakeStore
+from powercut.verifier.tapes.kept import UnsupportedTapeError
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape
 
 _UPSERT, _CHECKPOINT = Operation(), Operation(Kind.CHECKPOINT)
@@ -143,3 +145,22 @@ def test_other_laws_are_mended_too(law: str) -> None:
 
 def test_it_is_the_same_every_time() -> None:
     assert _mend(_forgetting("segment")) == _mend(_forgetting("segment"))
+
+
+@pytest.mark.parametrize(
+    "era",
+    [
+        Era((_UPSERT, _CHECKPOINT), faults=Fault(Effect.ERROR, EventKind.CREATE).digits),
+        Era((_UPSERT,), damage=(1, 512)),
+    ],
+    ids=["faults", "damage"],
+)
+def test_what_the_disk_did_wrong_is_mended_by_no_sync_and_is_no_matter_of_crash_states(era: Era) -> None:
+    def make_store(device: FaultDevice) -> FasterSubject:
+        raise KeyError("never opens")
+
+    assert mend(Tape((era,)), make_store).lines() == [
+        "what would mend it: no added sync; what its disk did wrong is more than a power cut may do"
+    ]
+    with pytest.raises(UnsupportedTapeError, match="each has a search of its own"):
+        search_tape(Tape((era,)))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import pytest
 
 from powercut.faultfs import FaultDevice
 from powercut.verifier.finders.crashes import search_tape
+from powercut.verifier.finders.search import search_programs
 from powercut.verifier.reducing.passes import count_operations, weigh
-from powercut.verifier.reducing.shrink import searching, shrink
-from powercut.verifier.runs.world import play
+from powercut.verifier.reducing.shrink import descend
+from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result, apply
 from powercut.verifier.spec.subject import Bound
 from powercut.verifier.tapes.programs import random_tapes
@@ -54,7 +56,7 @@ def test_two_operations_that_matter_are_all_that_stays(seed: int) -> None:
 
     program = _random_tape(seed).eras[0].program
     tape = Tape((Era((*program, Operation(Kind.DELETE, 1, 2, 2), Operation(Kind.CHECKPOINT, 1, 1, 1))),))
-    small = shrink(tape, _LOST, _judging(is_bad))
+    small = descend(tape, _LOST, _judging(is_bad))
     assert small == Tape((Era((Operation(Kind.DELETE), Operation(Kind.CHECKPOINT))),))
 
 
@@ -67,7 +69,7 @@ def test_result_is_one_minimal() -> None:
 
     tape = _random_tape(3)
     assert is_bad(tape)
-    small = shrink(tape, _LOST, _judging(is_bad))
+    small = descend(tape, _LOST, _judging(is_bad))
     assert count_operations(small) == 3
     for place in range(3):
         program = [operation for number, operation in enumerate(_operations(small)) if number != place]
@@ -80,12 +82,12 @@ def test_another_kind_of_violation_is_no_reason_to_shrink() -> None:
     def run(candidate: Tape) -> _Answer:
         return _Answer(_LOST if candidate == tape else _HOLE)
 
-    assert shrink(tape, _LOST, run) == tape
+    assert descend(tape, _LOST, run) == tape
 
 
 def test_tape_that_does_not_fail_is_handed_back() -> None:
     tape = _random_tape(1)
-    assert shrink(tape, _LOST, _judging(lambda _: False)) is tape
+    assert descend(tape, _LOST, _judging(lambda _: False)) is tape
 
 
 def test_crash_becomes_milder_and_later() -> None:
@@ -95,13 +97,13 @@ def test_crash_becomes_milder_and_later() -> None:
         crash = candidate.eras[0].crash
         return crash is not None and len(crash.survivors) > 3 and crash.survivors[3] >= 2 and crash.sync >= 1
 
-    small = shrink(tape, _LOST, _judging(is_bad))
+    small = descend(tape, _LOST, _judging(is_bad))
     assert small.eras[0].crash == Crash(1, 0, (0, 0, 0, 2))
 
 
 def test_eras_go_and_their_programs_stay_where_they_matter() -> None:
     tape = Tape((Era((Operation(Kind.RMW),), Crash(1)), Era((), Crash(2)), Era((Operation(Kind.DELETE),))))
-    small = shrink(tape, _LOST, _judging(lambda each: _kinds(_operations(each)) == [Kind.RMW, Kind.DELETE]))
+    small = descend(tape, _LOST, _judging(lambda each: _kinds(_operations(each)) == [Kind.RMW, Kind.DELETE]))
     assert small == Tape((Era((Operation(Kind.RMW), Operation(Kind.DELETE))),))
 
 
@@ -112,7 +114,7 @@ def test_stepped_checkpoint_becomes_a_whole_one() -> None:
         kinds = _kinds(_operations(tape))
         return Kind.UPSERT in kinds and (Kind.CHECKPOINT in kinds or kinds.count(Kind.STEP) == 4)
 
-    small = shrink(Tape((Era(steps),)), _LOST, _judging(is_bad))
+    small = descend(Tape((Era(steps),)), _LOST, _judging(is_bad))
     assert sorted(_kinds(_operations(small))) == [Kind.UPSERT, Kind.CHECKPOINT]
 
 
@@ -128,8 +130,8 @@ def test_search_finds_the_crash_that_dropping_an_operation_has_moved() -> None:
         return Tape((era,)), 10
 
     tape = Tape((Era((Operation(),) * 6, Crash(12)),))
-    assert shrink(tape, _LOST, _judging(is_bad)) == tape
-    small = shrink(tape, _LOST, _judging(is_bad), search)
+    assert descend(tape, _LOST, _judging(is_bad)) == tape
+    small = descend(tape, _LOST, _judging(is_bad), search)
     assert small == Tape((Era((Operation(),), Crash(2)),))
 
 
@@ -141,10 +143,10 @@ def test_spent_budget_ends_it_with_the_best_so_far() -> None:
         return _Answer(_LOST if count_operations(tape) else OK)
 
     tape = Tape((Era((Operation(Kind.RMW, 1, 1, 1),) * 40),))
-    small = shrink(tape, _LOST, run, budget=6)
+    small = descend(tape, _LOST, run, budget=6)
     assert len(runs) == 6
     assert 1 < count_operations(small) < 40
-    assert count_operations(shrink(tape, _LOST, run)) == 1
+    assert count_operations(descend(tape, _LOST, run)) == 1
 
 
 class _Forgetful:
@@ -190,8 +192,8 @@ def test_bug_found_in_a_long_tape_shrinks_to_two_operations_and_replays() -> Non
     def run(tape: Tape) -> _Answer:
         return _Answer(play(tape, _Forgetful).verdict)
 
-    small = shrink(found.tape, found.verdict, run, searching(_Forgetful))
+    small = descend(found.tape, found.verdict, run, partial(search_programs, make_store=_Forgetful))
     assert count_operations(small) == 2
     assert found.verdict.is_same_kind(run(small).verdict)
     assert weigh(small) < weigh(found.tape)
-    assert shrink(found.tape, found.verdict, run, searching(_Forgetful)) == small
+    assert descend(found.tape, found.verdict, run, partial(search_programs, make_store=_Forgetful)) == small

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -10,12 +11,16 @@ from powercut.engine import InvariantError
 from powercut.faultfs import FaultDevice, Trace
 from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
 from powercut.verifier.faster.stepped import SteppedRuntime
-from powercut.verifier.runs.world import play
-from powercut.verifier.spec.history import crash_at, crash_index
-from powercut.verifier.spec.model import Issued, Result
-from powercut.verifier.spec.subject import FasterSubject, Subject
+from powercut.verifier.faster.subject import FASTER, FasterSubject
+from powercut.verifier.runs.play import play, play_eras
+from powercut.verifier.runs.world import World
+from powercut.verifier.spec.history import Segment, crash_at, crash_index
+from powercut.verifier.spec.model import Issued, Model, Result
+from powercut.verifier.spec.spec import StoreMaker
+from powercut.verifier.spec.subject import Subject
+from powercut.verifier.tapes.kept import UnsupportedTapeError
 from powercut.verifier.tapes.programs import random_tapes
-from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape
+from powercut.verifier.tapes.tape import SESSIONS, Crash, Era, Kind, Operation, Tape
 from powercut.verifier.verdict import OK, Breach, Verdict, Violation
 
 _UPSERT, _CHECKPOINT, _REOPEN = Operation(), Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
@@ -122,3 +127,44 @@ def test_store_that_cannot_open_is_objected_to() -> None:
         "openable",
         Breach.UNOPENABLE,
     )
+
+
+def test_operation_that_means_nothing_to_the_kind_of_store_is_passed_over() -> None:
+    kinds = FASTER.kinds - {Kind.CHECKPOINT}
+    maker = StoreMaker(make_faster("tiny"), replace(FASTER, kinds=kinds))
+    run = play(Tape((Era((_UPSERT, _CHECKPOINT, _UPSERT)),)), maker)
+    assert run.verdict == OK
+    assert [seen.what.split()[0] for seen in run.segments[0].observations] == ["upsert", "upsert"]
+    assert [bound for _, bound in run.segments[0].acks] == [{}]
+
+
+def test_model_of_the_spec_is_what_a_store_is_held_against() -> None:
+    class Doubting(Model):
+        def apply(self, issued: Issued) -> Result:
+            super().apply(issued)
+            return b"something else"
+
+    maker = StoreMaker(make_faster("tiny"), replace(FASTER, model=Doubting))
+    assert _breach(play(Tape((Era((_UPSERT,)),)), maker).verdict) == ("model", Breach.WRONG_RESULT)
+
+
+def test_store_of_ones_own_is_not_played_with_sessions_side_by_side() -> None:
+    with pytest.raises(UnsupportedTapeError, match="sessions side by side"):
+        play(Tape(subject=SESSIONS), make_faster("tiny"))
+
+
+def test_whoever_looks_between_eras_changes_nothing_and_may_leave() -> None:
+    tape = Tape((Era((_UPSERT, _CHECKPOINT), Crash()), Era((_UPSERT,)), Era()))
+    world = World(make_faster("tiny"))
+    ended: list[Segment] = []
+    stops = [(stop.place, stop.is_last, stop.is_fine) for stop in play_eras(world, tape, ended)]
+    assert stops == [(0, False, True), (1, False, True), (2, True, True)]
+    run = play(tape)
+    assert [each.trace.digest() for each in (*ended, world.segment)] == [
+        each.trace.digest() for each in run.segments
+    ]
+    left = World(make_faster("tiny"))
+    for stop in play_eras(left, tape):
+        if stop.place == 1:
+            break
+    assert left.subject is not None, "the second era has not ended"

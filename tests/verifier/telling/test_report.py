@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from powercut.faultfs import FaultDevice
 from powercut.verifier.faster.geometries import GEOMETRIES
 from powercut.verifier.faster.stepped import SteppedRuntime
+from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.finders.crashes import search_tape
-from powercut.verifier.reducing.shrink import searching, shrink
-from powercut.verifier.runs.world import Run, play
+from powercut.verifier.reducing.shrink import shrink
+from powercut.verifier.runs.play import play
+from powercut.verifier.runs.run import Run
 from powercut.verifier.spec.history import Segment, crash_at
 from powercut.verifier.spec.model import Issued, Result
-from powercut.verifier.spec.subject import FasterSubject
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
 from powercut.verifier.telling.report import tell
 
@@ -49,9 +50,9 @@ def _told(program: tuple[Operation, ...]) -> tuple[Tape, Run, list[str]]:
     """A lost acknowledgement, shrunk and told."""
     _, finding = search_tape(Tape((Era(program),)), make_store=_Careless)
     assert finding is not None
-    small = shrink(finding.tape, finding.verdict, lambda tape: play(tape, _Careless), searching(_Careless))
+    small = shrink(finding.tape, _Careless, verdict=finding.verdict)
     run = play(small, _Careless)
-    return small, run, tell(small, run, path="lost.json", make_store=_Careless).splitlines()
+    return small, run, tell(small, _Careless, run=run, path="lost.json").splitlines()
 
 
 def test_lost_acknowledgement_is_told_from_the_operation_to_the_key() -> None:
@@ -73,7 +74,7 @@ def test_lost_acknowledgement_is_told_from_the_operation_to_the_key() -> None:
 
 def test_only_what_the_cut_took_is_marked_as_lost() -> None:
     tape = Tape((Era((_UPSERT, _CHECKPOINT), Crash()), Era()))
-    text = tell(tape, play(tape))
+    text = tell(tape)
     assert "LOST" not in text
     assert "lost: nothing" in text
     assert text.startswith("OK")
@@ -95,7 +96,7 @@ def test_write_of_which_something_stays_is_lost_in_part() -> None:
         return writes[0] + 1
 
     tape = _cut_at((_UPSERT, _CHECKPOINT), find, (0, 1))
-    marked = [line for line in tell(tape, play(tape)).splitlines() if "LOST" in line]
+    marked = [line for line in tell(tape).splitlines() if "LOST" in line]
     assert len(marked) == 1
     assert "write       segment" in marked[0]
     assert marked[0].endswith("LOST IN PART")
@@ -104,7 +105,7 @@ def test_write_of_which_something_stays_is_lost_in_part() -> None:
 def test_operation_that_the_cut_came_before_is_not_told_as_done() -> None:
     program = (_UPSERT, _CHECKPOINT, Operation(Kind.DELETE), _CHECKPOINT)
     tape = _cut_at(program, lambda segment: segment.step_starts[1] + 1, ())
-    text = tell(tape, play(tape))
+    text = tell(tape)
     assert "--- checkpoint (cut short) ---" in text
     assert "delete" not in text
     assert "acknowledged by then: nothing yet" in text
@@ -124,7 +125,7 @@ class _Wrong(FasterSubject):
 
 def test_wrong_result_is_told_where_it_came_back() -> None:
     tape = Tape((Era((_UPSERT, _REOPEN, _UPSERT, Operation(Kind.DELETE))),))
-    lines = tell(tape, play(tape, _Wrong), make_store=_Wrong).splitlines()
+    lines = tell(tape, _Wrong).splitlines()
     at = lines.index("   4  #2 delete key-0 -> False")
     assert lines[at + 1].strip() == "** expected True, got False"
     assert lines[at + 2].strip() == "** wrong result of an operation"
@@ -145,23 +146,23 @@ class _Unopenable(FasterSubject):
 
 def test_store_that_cannot_be_opened_is_told_with_its_error() -> None:
     tape = Tape((Era((_UPSERT,), Crash()), Era()))
-    text = tell(tape, play(tape, _Unopenable), make_store=_Unopenable)
+    text = tell(tape, _Unopenable)
     assert "recovered  none: OSError: planted" in text
     assert "** cannot be opened after a power cut" in text
 
 
 def test_three_sessions_say_their_names() -> None:
     tape = Tape((Era(tuple(Operation(session=session) for session in range(3))),))
-    text = tell(tape, play(tape))
+    text = tell(tape)
     for session in range(3):
         assert f"s{session} #1 upsert key-0 := '{session}.1;'" in text
 
 
 def test_unkept_tape_is_in_the_report_itself() -> None:
     tape = Tape((Era((_UPSERT,)),))
-    assert encode_tape(tape).decode() in tell(tape, play(tape)).splitlines()[-1]
+    assert encode_tape(tape).decode() in tell(tape).splitlines()[-1]
 
 
 def test_equal_runs_are_told_in_equal_words() -> None:
     small, run, lines = _told((_UPSERT, _CHECKPOINT))
-    assert tell(small, run, path="lost.json", make_store=_Careless).splitlines() == lines
+    assert tell(small, _Careless, run=run, path="lost.json").splitlines() == lines

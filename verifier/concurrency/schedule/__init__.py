@@ -6,6 +6,7 @@ strategies   which schedule to run next: replay, random walk, PCT
 bounded      every schedule of few preemptions
 task, lock   what the scheduler juggles
 news         when a condition is worth asking again
+rewinding    what a run changed, put back as it was before it
 tasks        the Scheduler: a Runtime whose tasks take turns
 exploration  a program under many schedules; the first finding, its shortest schedule
 """
@@ -13,12 +14,24 @@ exploration  a program under many schedules; the first finding, its shortest sch
 from __future__ import annotations
 
 from .bounded import Bounded
-from .exploration import Exploration, Finding, Program, explore, replay_schedule, shrink_switches
+from .exploration import (
+    Begun,
+    Exploration,
+    Finding,
+    Program,
+    Repeated,
+    explore,
+    replay_schedule,
+    shrink_switches,
+)
 from .record import Record, decode, encode
+from .rewinding import Snapshot
 from .strategies import Choices, Pct, RandomWalk, Replay, Strategy
-from .tasks import Scheduler
+from .tasks import STEPS_MAX, Scheduler
 
 __all__ = [
+    "STEPS_MAX",
+    "Begun",
     "Bounded",
     "Choices",
     "Exploration",
@@ -27,8 +40,10 @@ __all__ = [
     "Program",
     "RandomWalk",
     "Record",
+    "Repeated",
     "Replay",
     "Scheduler",
+    "Snapshot",
     "Strategy",
     "decode",
     "encode",

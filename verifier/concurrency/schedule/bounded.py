@@ -93,6 +93,7 @@ class Bounded:
         self._expanded: list[_Expanded] = []
         self._toucher: dict[int, int] = {}  # Cell to its only task so far, _MANY once there are more.
         self._written: set[int] = set()
+        self._met: dict[int, set[int]] = {}  # Task to all the codes that were learned from it.
         self._contended: dict[int, int] = {}  # Cell to its place in the order of finding.
         self._running = _Successor()
 
@@ -116,7 +117,8 @@ class Bounded:
         return Replay(encode(self._running.deviations()))
 
     def learn(self, record: Record) -> None:
-        self._learn_cells(record)
+        if self._bound:
+            self._learn_cells(record)
         running = self._running
         deviations = tuple(record.deviations)
         if deviations != running.deviations():
@@ -160,7 +162,10 @@ class Bounded:
     def _learn_cells(self, record: Record) -> None:
         toucher, written = self._toucher, self._written
         for task, start, end in record.runs():
-            for code in set(record.points[start:end]):
+            met = self._met.setdefault(task, set())
+            fresh = set(record.points[start:end]) - met
+            met |= fresh
+            for code in fresh:
                 if code < MARK_END:
                     continue
                 cell = code >> 1

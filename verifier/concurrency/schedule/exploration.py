@@ -1,11 +1,13 @@
 """Exploration: a program under many schedules, until one fails or none is left.
 
-A program is made afresh for each schedule. It is handed a scheduler, which is the Runtime of
-whatever it tests, says what its tasks are, and judges what came of them.
+A program is made afresh for each schedule, or it is `Repeated`: begun once, and put back before each run
+as it was then. It is handed a scheduler, which is the Runtime of whatever it tests, says what its tasks
+are, and judges what came of them.
 
 Invariants
-  1  a finding was replayed from its ints: the same record, the same kind of violation; `is_exact`
-     says so, and where it does not, the program has chance in it that the scheduler does not know
+  1  a finding was replayed from its ints in a program made afresh: the same record, the same kind of
+     violation; `is_exact` says so, and where it does not, the program has chance in it that the scheduler
+     does not know
   2  `distinct` counts orders of dependent accesses, not schedules
   3  a shrunk schedule is 1-minimal: without any one of its deviations the violation is gone
 
@@ -17,15 +19,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ...verdict import OK, Unknown, Verdict, Violation
 from .record import Deviations, Record, decode, encode
+from .rewinding import Snapshot
 from .strategies import Blocks, Choices, Replay, Strategy
 from .task import Call
 from .tasks import STEPS_MAX, Scheduler
 
-__all__ = ["Exploration", "Finding", "Program", "explore", "replay_schedule", "shrink_switches"]
+__all__ = [
+    "Begun",
+    "Exploration",
+    "Finding",
+    "Program",
+    "Repeated",
+    "explore",
+    "replay_schedule",
+    "shrink_switches",
+]
 
 SHRINK_RUNS: Final = 400  # Half a second of small programs over the store.
 
@@ -38,6 +50,50 @@ class Program(Protocol):
 
     def judge(self, record: Record) -> Verdict:
         """The oracles' verdict on a run whose tasks all ended."""
+
+
+class Repeated:
+    """A program that is begun once; all its runs start from there.
+
+    begin   makes it and has it set up, whichever scheduler that takes
+    spared  what outlasts a run: it is not put back
+    """
+
+    def __init__(self, make: Callable[[], Program], begin: Callable[[], Begun], spared: object) -> None:
+        self._make = make
+        self._begin = begin
+        self._spared = spared
+        self._begun: Begun | None = None
+        self._snapshot: Snapshot | None = None
+        self._runs = 0
+
+    @property
+    def afresh(self) -> Callable[[], Program]:
+        """The maker of the program anew."""
+        return self._make
+
+    def __call__(self) -> Program:
+        return self._make()
+
+    def start(self, choices: Choices, steps_max: int) -> Begun:
+        """The program as it was when it began, its scheduler with these choices."""
+        self._runs += 1
+        if self._snapshot is not None and self._begun is not None:
+            self._snapshot.rewind()
+        else:
+            self._begun = self._begin()
+            if self._runs > 1:  # A snapshot costs as much as a few rewinds: for one run there is none.
+                self._snapshot = Snapshot(self._begun, [self._spared])
+        self._begun.scheduler.restart(choices, steps_max=steps_max)
+        return self._begun
+
+
+class Begun(NamedTuple):
+    """A program that is set up, and was not run."""
+
+    program: Program
+    scheduler: Scheduler
+    calls: Sequence[Call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +135,7 @@ def explore(
     """Run up to `schedules` schedules, the strategies taking turns; ends with the first violation."""
     found = Exploration()
     orders: set[bytes] = set()
+    first: Record | None = None
     left = list(strategies)
     for strategy in cycle(strategies):
         if not left or found.schedules >= schedules:
@@ -89,7 +146,10 @@ def explore(
             continue
         record, verdict = _run(make, choices, steps_max)
         strategy.learn(record)
-        orders.add(record.order())
+        if found.schedules:
+            orders.add(record.order())
+        else:
+            first = record
         found.points += len(record.points)
         found.longest = max(found.longest, len(record.points))
         found.preemptions += len(record.deviations)
@@ -98,7 +158,8 @@ def explore(
         if isinstance(verdict, Violation):
             found.finding = _confirm(make, record, verdict, strategy.name, found.schedules, steps_max)
             break
-    found.distinct = len(orders)
+    if first is not None:  # Alone it need not be hashed.
+        found.distinct = len(orders | {first.order()}) if orders else 1
     return found
 
 
@@ -185,9 +246,12 @@ class _Descent:
 
 
 def _run(make: Callable[[], Program], choices: Choices, steps_max: int) -> tuple[Record, Verdict]:
-    program = make()
-    scheduler = Scheduler(choices, steps_max=steps_max)
-    record = scheduler.run(program.setup(scheduler))
+    if isinstance(make, Repeated):
+        program, scheduler, calls = make.start(choices, steps_max)
+    else:
+        program, scheduler = make(), Scheduler(choices, steps_max=steps_max)
+        calls = program.setup(scheduler)
+    record = scheduler.run(calls)
     return record, record.verdict if record.verdict != OK else program.judge(record)
 
 
@@ -201,7 +265,9 @@ def _confirm(
 ) -> Finding:
     """Replay a violation: only one that returns is a finding. Invariant 1."""
     digest = record.digest()
-    again, seen = replay_schedule(make, record.switches, steps_max)
+    again, seen = replay_schedule(
+        make.afresh if isinstance(make, Repeated) else make, record.switches, steps_max
+    )
     is_exact = again.digest() == digest and seen == verdict
     return Finding(record.switches, verdict, digest, strategy, schedule, is_exact)
 

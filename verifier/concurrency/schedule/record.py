@@ -22,7 +22,9 @@ import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
@@ -30,6 +32,10 @@ from ...verdict import OK, Verdict
 from .codes import MARK_END
 
 __all__ = ["Deviations", "Record", "decode", "encode"]
+
+_WRITE: Final = 1 << 16  # Above every task's number;
+_WRITE_STEP: Final = 1 << 17  # above that, how many writes of the cell came before; above those, the cell.
+_CELL_SHIFT: Final = 32
 
 Deviations = tuple[tuple[int, int], ...]
 
@@ -96,21 +102,27 @@ class Record:
             yield task, codes
 
     def order(self) -> bytes:
-        """A hash of the order of dependent accesses (invariant 3)."""
+        """A hash of the order of dependent accesses (invariant 3).
+
+        Each access to a contended cell becomes a number: the cell, how often it was written before, whether
+        this is a write, the task. In ascending order that is each cell's history with the reads between two
+        writes sorted, for they are independent of each other.
+        """
         runs = list(self.accesses())
-        contended = _contended(runs)
-        lanes: dict[int, list[int]] = {code >> 1: [] for code in contended}
+        touched: dict[int, set[int]] = {}
         for task, codes in runs:
-            mark = task << 1
-            for code in [code for code in codes if code in contended]:
-                lanes[code >> 1].append(mark | code & 1)
-        told = array("Q")
-        for cell in sorted(lanes):
-            lane = _canonical(lanes[cell])
-            told.append(cell)
-            told.append(len(lane))
-            told.extend(lane)
-        return blake2b(told.tobytes(), digest_size=16).digest()
+            touched.setdefault(task, set()).update(codes)
+        place = dict(_contended(tuple(map(frozenset, touched.values()))))
+        told = []
+        for task, codes in runs:
+            for code in [code for code in codes if code in place]:
+                at = place[code]
+                told.append(at + task)
+                if code & 1:
+                    place[code] = at + _WRITE_STEP
+                    place[code - 1] += _WRITE_STEP
+        told.sort()
+        return blake2b(array("Q", told).tobytes(), digest_size=16).digest()
 
     def digest(self) -> str:
         """A hash of every point, every switch and the verdict."""
@@ -130,32 +142,28 @@ class Record:
         return {task: [self.describe(code) for code in seen[task]] for task in sorted(seen)}
 
 
-def _contended(runs: list[tuple[int, list[int]]]) -> set[int]:
-    """The codes of accesses to cells that two tasks touch and one of them writes."""
-    touched: dict[int, set[int]] = {}
-    for task, codes in runs:
-        touched.setdefault(task, set()).update(codes)
-    seen: set[int] = set()
-    shared: set[int] = set()
-    for met in touched.values():
-        cells = {code >> 1 for code in met}
+@lru_cache(maxsize=1024)  # Schedules of a program differ in the order of accesses, and seldom in which.
+def _contended(touched: tuple[frozenset[int], ...]) -> dict[int, int]:
+    """Codes of accesses to cells that two tasks touch and one of them writes, each with its first place.
+
+    touched   the codes of each task
+    """
+    seen: frozenset[int] = frozenset()
+    shared: frozenset[int] = frozenset()
+    written: frozenset[int] = frozenset()
+    for met in touched:
+        cells, own = _cells(met)
         shared |= seen & cells
         seen |= cells
-    # A mark writes nothing: its code is even.
-    written = {code >> 1 for met in touched.values() for code in met if code & 1}
-    return {code for cell in shared & written for code in (2 * cell, 2 * cell + 1)}
+        written |= own
+    places: dict[int, int] = {}
+    for cell in shared & written:
+        places[2 * cell] = cell << _CELL_SHIFT
+        places[2 * cell + 1] = cell << _CELL_SHIFT | _WRITE
+    return places
 
 
-def _canonical(lane: list[int]) -> list[int]:
-    """The lane with the reads between two writes sorted: they are independent of each other."""
-    canonical: list[int] = []
-    reads: list[int] = []
-    for entry in lane:
-        if not entry & 1:
-            reads.append(entry)
-            continue
-        if reads:
-            canonical += sorted(reads)
-            reads = []
-        canonical.append(entry)
-    return canonical + sorted(reads)
+@lru_cache(maxsize=1024)
+def _cells(codes: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
+    """(cells accessed, cells written). A mark writes nothing: its code is even."""
+    return frozenset(code >> 1 for code in codes), frozenset(code >> 1 for code in codes if code & 1)

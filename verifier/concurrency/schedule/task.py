@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import greenlet
 
-from powercut.engine import InvariantError
-
+from ...faster.seams import InvariantError, Ticket
 from ...verdict import Breach, Violation
 from .record import Record
 
-__all__ = ["Call", "Task", "carry_out", "failed", "idle_workers", "tell_hang", "tell_waits", "work"]
+__all__ = [
+    "Call",
+    "Task",
+    "all_done",
+    "carry_out",
+    "failed",
+    "idle_workers",
+    "next_due",
+    "tell_hang",
+    "tell_waits",
+    "work",
+]
 
 _SHOWN = 4  # Last points of a task in the report of a hang.
 
@@ -52,6 +62,19 @@ class Task:
         if self.error is not None:
             raise self.error
         return self.result_
+
+
+def all_done(tickets: Iterable[Ticket]) -> Callable[[], bool]:
+    """The question whether all have ended."""
+    awaited = list(tickets)
+    return lambda: all(ticket.done() for ticket in awaited)
+
+
+def next_due(tasks: list[Task], clock: float) -> tuple[float, list[int]]:
+    """The clock at the nearest deadline, and who is due then, by number."""
+    deadlines = [(task.deadline, task.number) for task in tasks if task.deadline is not None]
+    clock = max([clock, *([min(deadlines)[0]] if deadlines else [])])
+    return clock, [number for deadline, number in deadlines if deadline <= clock]
 
 
 def carry_out(task: Task, call: Call) -> None:

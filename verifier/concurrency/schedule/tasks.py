@@ -29,16 +29,14 @@ from typing import Final
 
 import greenlet
 
-from powercut.engine.kernels import atomics
-from powercut.engine.runtime import Ticket
-
+from ...faster.seams import Ticket, atomics
 from ...verdict import OK, Breach, Verdict, Violation
 from .codes import Codes
 from .lock import Lock
 from .news import News
 from .record import Record
 from .strategies import NEVER, Choices, Replay
-from .task import Call, Task, carry_out, failed, idle_workers, tell_hang, tell_waits, work
+from .task import Call, Task, all_done, carry_out, failed, idle_workers, next_due, tell_hang, tell_waits, work
 
 __all__ = ["PATIENCE", "STEPS_MAX", "Scheduler"]
 
@@ -49,7 +47,7 @@ _CALLER: Final = -1  # Whoever is outside `run`.
 
 
 class Scheduler:
-    """Runs tasks under the choices of a strategy. For one run."""
+    """Runs tasks under the choices of a strategy. For one run; and for another after `restart`."""
 
     is_parallel = False
 
@@ -57,12 +55,6 @@ class Scheduler:
         self, choices: Choices | None = None, *, steps_max: int = STEPS_MAX, patience: int = PATIENCE
     ) -> None:
         self._codes = Codes()
-        self.record = Record(describe=self._codes.describe)
-        self._choices = Replay() if choices is None else choices
-        self._steps_max = steps_max
-        self._patience = patience
-        self._points = self.record.points
-        self._stop = 0  # The point at which the strategy is asked next.
         self._tasks: list[Task] = []
         self._living: list[Task] = []
         self._idle: list[greenlet.greenlet] = []
@@ -70,14 +62,25 @@ class Scheduler:
         self._running: Task | None = None
         self.number = _CALLER
         self.is_over = False
-        self._news = News(self._points)
         self._is_fruitless = False  # Whoever ran has asked in vain.
         self._gives_way = False  # Whoever runs has spun at a turn.
         self._main: greenlet.greenlet | None = None
-        self._locks = 0
+        self._locks = self._entropy = self._ticks = 0
         self._clock = 0.0
-        self._entropy = 0
-        self._ticks = 0
+        self.restart(choices, steps_max=steps_max, patience=patience)
+
+    def restart(
+        self, choices: Choices | None = None, *, steps_max: int = STEPS_MAX, patience: int = PATIENCE
+    ) -> None:
+        """Other choices and a record of its own. For who puts all else back as it was before `run`."""
+        self.record = Record(describe=self._codes.describe)
+        self._choices = Replay() if choices is None else choices
+        self._is_given = isinstance(self._choices, Replay)  # It wants nothing but what it named beforehand.
+        self._steps_max = steps_max
+        self._patience = patience
+        self._points = self.record.points
+        self._stop = 0  # The point at which the strategy is asked next.
+        self._news = News(self._points)
 
     # -- what a program tells it -------------------------------------------------------------------
 
@@ -123,11 +126,7 @@ class Scheduler:
         return self._start(Task(), call, is_own=False)
 
     def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
-        awaited = list(tickets)
-
-        def are_done() -> bool:
-            return all(ticket.done() for ticket in awaited)
-
+        are_done = all_done(tickets)
         if self._running is None:
             return self._until_outside("submitted calls", are_done, deadline)
         self.turn("wait")
@@ -221,7 +220,8 @@ class Scheduler:
 
     def ask_soon(self) -> None:
         """Ask the strategy at the next point: something was let go, and it may prefer who waited for it."""
-        self._stop = min(self._stop, len(self._points))
+        if not self._is_given:
+            self._stop = min(self._stop, len(self._points))
 
     def block(self, ready: Callable[[], bool], what: str, deadline: float | None = None) -> None:
         """Block the running task until `ready`, which is a pure question, or the deadline."""
@@ -304,10 +304,8 @@ class Scheduler:
         askers = self._news.revive(self._living)
         if askers:
             return [task.number for task in askers]
-        deadlines = [task.deadline for task in self._living if task.deadline is not None]
-        if deadlines:
-            self._clock = max(self._clock, min(deadlines))
-        return [t.number for t in self._living if t.deadline is not None and t.deadline <= self._clock]
+        self._clock, due = next_due(self._living, self._clock)
+        return due
 
     # -- tasks -------------------------------------------------------------------------------------
 

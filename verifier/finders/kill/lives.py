@@ -20,10 +20,11 @@ from typing import cast
 
 from powercut.faultfs import FaultDevice, Image
 
+from ...runs.play import play_eras
 from ...runs.world import World
 from ...spec.model import Issued
 from ...spec.subject import Bound, MakeStore
-from ...tapes.tape import Era, Kind
+from ...tapes.tape import KEYED, Era, Tape
 from ...verdict import Verdict, Violation
 from .folder import FolderDevice, MakeDevice, Trap
 from .marks import Marks
@@ -64,7 +65,7 @@ class Beginning:
 def rehearse(beginning: Beginning, era: Era, make_store: MakeStore) -> World:
     """Play the era in the simulator; `verdict` says what is objected to."""
     world = beginning.world(make_store, FaultDevice(beginning.image))
-    _ = world.open() and all(world.step(operation) for operation in era.program) and world.inspect()
+    next(play_eras(world, Tape((era,), law=LAW)))  # And no further: it does not end here.
     return world
 
 
@@ -95,7 +96,7 @@ def live(beginning: Beginning, era: Era, stage: Stage, trap: Trap, arm: Callable
         if not is_fine:
             break
         issued = list(world.model.history)
-        if operation.kind < Kind.CHECKPOINT:
+        if operation.kind in KEYED:
             issued.append(world.model.next(operation))
         marks.begin_step(issued, world.segment.acked_by(0))
         if marks.steps == stage.start_step:

@@ -17,8 +17,8 @@ import msgspec
 from powercut.faultfs import FaultDevice, Image, crash_states
 from powercut.faultfs.states.enumeration import CrashState
 
-from ...faster.geometries import make_faster
-from ...runs.world import play
+from ...registry import maker_of
+from ...runs.play import play
 from ...spec.history import crash_at
 from ...spec.subject import MakeStore
 from ...tapes.tape import Crash, Era, Tape
@@ -44,7 +44,7 @@ def materialise(
 ) -> Tally:
     """Write crash states of the tape's last segment, drawn by `random`; ends with the first violation."""
     tally = Tally(programs=1, several_eras=int(len(tape.eras) > 1))
-    make_store = make_faster(tape.geometry)
+    make_store = maker_of(tape)
     last = msgspec.structs.replace(tape.eras[-1], crash=Crash())
     run = play(msgspec.structs.replace(tape, eras=(*tape.eras[:-1], last)), make_store)
     if isinstance(run.verdict, Violation):

@@ -13,8 +13,10 @@ from typing import cast
 
 from powercut.faultfs import FaultDevice
 
-from ...runs.world import audit, failed, judge_probe, recovered_bound
-from ...spec.subject import Bound, MakeStore, Subject
+from ...errors import SubjectError
+from ...oracles.structure import audit, failed, judge_probe, recovered_bound
+from ...spec.spec import StoreMaker
+from ...spec.subject import Bound, MakeStore, Mounted
 from ...verdict import Breach, Violation
 from .folder import FolderDevice
 
@@ -46,24 +48,27 @@ def open_twice(device: FaultDevice | FolderDevice, make_store: MakeStore) -> Ope
 
 def _open(device: FaultDevice | FolderDevice, make_store: MakeStore, *, is_last: bool) -> Opened:
     opened = Opened()
-    subject: Subject | None = None
+    mounted: Mounted | None = None
+    maker = StoreMaker.of(make_store)
+    errors = maker.spec.errors
     device.label = "OPEN"
     try:
-        subject = make_store(cast(FaultDevice, device))
-        opened.content = subject.read_all()
-        audit(subject)
-        opened.recovered = recovered_bound(subject)
-        reading = getattr(subject, "reading", None)
-        opened.reading = () if reading is None else reading()
+        mounted = maker.mount(cast(FaultDevice, device))
+        opened.content = mounted.subject.read_all()
+        audit(mounted)
+        opened.recovered = recovered_bound(mounted)
+        opened.reading = () if mounted.tells is None else mounted.tells.reading()
         # Asking opens a session: after the first opening it would be one that the second does not know.
-        opened.error = judge_probe(subject, opened.content) if is_last else None
+        opened.error = judge_probe(mounted, opened.content, errors) if is_last else None
+    except SubjectError:
+        raise
     except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
-        opened.error = failed("openable", Breach.UNOPENABLE, error)
+        opened.error = failed("openable", Breach.UNOPENABLE, error, errors)
     try:
-        if subject is not None:
-            subject.close()
+        if mounted is not None:
+            mounted.subject.close()
     except Exception as error:  # noqa: BLE001
-        opened.error = opened.error or failed("openable", Breach.ERROR, error)
+        opened.error = opened.error or failed("openable", Breach.ERROR, error, errors)
     finally:
         device.close()
     return opened

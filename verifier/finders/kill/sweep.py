@@ -30,9 +30,11 @@ import msgspec
 from powercut.faultfs import Image, Trace
 
 from ...errors import HarnessError
-from ...faster.geometries import GEOMETRIES, make_faster
+from ...faster.geometries import GEOMETRIES
 from ...oracles.prefix import judge_recovery
-from ...runs.world import World, play
+from ...registry import maker_of
+from ...runs.play import play
+from ...runs.world import World
 from ...spec.history import crash_at, crash_index
 from ...spec.subject import Bound, MakeStore
 from ...tapes.tape import Crash, Era, Tape
@@ -74,7 +76,7 @@ class Sweeper:
 
     def sweep(self, tape: Tape, *, start_step: int = 0, make_store: MakeStore | None = None) -> None:
         """Kill the last era of the tape at every place from that step on (0: its opening too)."""
-        _Sweep(self, tape, make_store or make_faster(tape.geometry)).run(start_step)
+        _Sweep(self, tape, maker_of(tape, make_store)).run(start_step)
         self.tally.programs += 1
         self.tally.several_eras += len(tape.eras) > 1
 

@@ -16,7 +16,8 @@ import msgspec
 
 from powercut.faultfs import Law
 
-from ...finders.faults import PROGRAMS, TEMPLATES, random_strikes, search_strike, sweep, torn
+from ...finders.faults import search_strike, sweep
+from ...finders.templates import PROGRAMS, TEMPLATES, random_strikes, torn
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..document import Stage
 from ..plans import Count, Floor, Names, Positive, check_geometries, check_names

@@ -15,7 +15,7 @@ import msgspec
 
 from powercut.faultfs import Law
 
-from ...machine import run_machine
+from ...examples import FasterMachine, run_machine
 from ..chunks import SEEDS, Chunk, Deadline, Definition, Result, in_parts
 from ..plans import Floor, Names, Positive, check_geometries
 
@@ -51,6 +51,7 @@ class Examples:
 
     def run(self, deadline: Deadline) -> Result:
         coverage, finding = run_machine(
+            FasterMachine,
             seed=self.seed,
             examples=self.count,
             steps=self.steps,

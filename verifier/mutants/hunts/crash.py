@@ -2,6 +2,7 @@
 
     hunt     search programs in size order for a violation of the kind expected; shrink it
     replay   play one tape; verdict and digest
+    survey   which programs run what each bug edits (`reach`); with no bug planted
 
 The order: every program of one step, then two; those with a second life; those around one checkpoint
 taken apart into its steps; those in which pages turn; those in which values outgrow their place; every
@@ -26,22 +27,23 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ...faster.geometries import make_faster
 from ...finders.crashes import Coverage, Finding, search_tape
 from ...finders.kill import judge_files
 from ...finders.recoveries import Recoveries
 from ...reducing.passes import count_operations
 from ...reducing.shrink import shrink
-from ...runs.world import play
+from ...registry import maker_of
+from ...runs.play import play
 from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
+from ..bank import BANK
 from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, SCHEDULES
 from .contract import judge_device
 from .damage import chase_damage
 from .faults import chase_faults
 from .order import likely_first
-from .schedule import chase_schedules
+from .schedule import chase_schedules, survey_schedules
 
 __all__ = [
     "answer",
@@ -67,6 +69,8 @@ def answer(request: Answer) -> bytes:
     """Do what the server was asked; the result as JSON."""
     if request["task"] == "replay":
         return msgspec.json.encode(_replay(request))
+    if request["task"] == "survey":
+        return msgspec.json.encode(survey_schedules([bug for bug in BANK if bug.search == SCHEDULES]))
     return msgspec.json.encode(_CHASES[request["search"]](request))
 
 
@@ -157,7 +161,7 @@ def _chase(request: Answer) -> Answer:
     others: dict[str, int] = {}
     order = search_order(request["seed"], request["around"])
     for tape, is_continued in islice(order, request["programs_max"]):
-        recoveries = kept.setdefault(tape.geometry, Recoveries(make_faster(tape.geometry), tape.law, LIMIT))
+        recoveries = kept.setdefault(tape.geometry, Recoveries(maker_of(tape), tape.law, LIMIT))
         start = len(tape.eras[0].program) - 1 if is_continued else None
         seen, finding = search_tape(tape, start_step=start, limit=LIMIT, recoveries=recoveries)
         coverage.merge(seen)
@@ -171,7 +175,7 @@ def _chase(request: Answer) -> Answer:
 
 
 def _shrunk(bug: str, finding: Finding, coverage: Coverage, others: dict[str, int]) -> Answer:
-    tape = shrink(finding.tape, finding.verdict, budget=SHRINK_RUNS)
+    tape = shrink(finding.tape, verdict=finding.verdict, budget=SHRINK_RUNS)
     return {
         "tape": encode_tape(replace(tape, bug=bug)).decode(),
         "operations": count_operations(tape),

@@ -62,7 +62,7 @@ def _told(bug: str, found: Finding | None, coverage: Coverage, others: dict[str,
     answer: Answer = {"tape": "", "operations": 0, "others": others}
     answer |= {"programs": coverage.programs, "distinct": coverage.distinct, "checked": coverage.checked}
     if found is not None:
-        tape = shrink(found.tape, found.verdict, budget=SHRINK_RUNS)
+        tape = shrink(found.tape, verdict=found.verdict, budget=SHRINK_RUNS)
         answer["tape"] = encode_tape(replace(tape, bug=bug)).decode()
         answer["operations"] = max(1, count_operations(tape))  # None at all is a kill too.
     return answer

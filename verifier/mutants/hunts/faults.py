@@ -11,9 +11,11 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from ...finders.crashes import Coverage, Finding
-from ...finders.faults import PROGRAMS, TEMPLATES, search_again, sweep, torn
+from ...finders.faults import search_again, sweep
+from ...finders.templates import PROGRAMS, TEMPLATES, torn
 from ...reducing.passes import count_operations
-from ...reducing.shrink import shrink
+from ...reducing.shrink import descend
+from ...runs.play import play
 from ...tapes.tape import SIZES, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
 
@@ -54,7 +56,7 @@ def chase_faults(request: Answer) -> Answer:
     answer: Answer = {"tape": "", "operations": 0, "others": others}
     answer |= {"programs": coverage.programs, "distinct": coverage.distinct, "checked": coverage.checked}
     if found is not None:
-        tape = shrink(found.tape, found.verdict, search=_again, budget=SHRINK_RUNS)
+        tape = descend(found.tape, found.verdict, play, _again, SHRINK_RUNS)
         answer["tape"] = encode_tape(replace(tape, bug=request["bug"])).decode()
         answer["operations"] = max(1, count_operations(tape))  # None at all is a kill too.
     return answer

@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ...concurrency.lanes import SESSIONS, split
+from ...concurrency.lanes import split
 from ...concurrency.programs import SETTINGS
 from ...faster.geometries import GEOMETRIES
-from ...tapes.tape import SIZES, Kind, Operation, Tape
+from ...tapes.tape import KEYED, SESSIONS, SIZES, Kind, Operation, Tape
 
 __all__ = ["FEATURES", "features", "likely_first"]
 
@@ -54,7 +54,7 @@ def _words(operation: Operation) -> Iterator[str]:
     yield _KINDS[kind]
     if kind is Kind.START:
         yield PHASES
-    elif kind < Kind.CHECKPOINT and operation.size:
+    elif kind in KEYED and operation.size:
         yield PAGES if operation.size == SIZES - 1 else GROWTH
 
 

@@ -17,22 +17,29 @@ Invariants
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from heapq import heappop, heappush
 from random import Random
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
+from ...concurrency.ends import Kept, forget_recoveries
+from ...concurrency.grounds import ground_of, prepare, repeated
 from ...concurrency.programs import search_lanes
-from ...concurrency.schedule import Bounded, Replay, decode
+from ...concurrency.schedule import STEPS_MAX, Bounded, Replay, decode
 from ...tapes.tape import Tape, encode_tape
-from ...verdict import Breach, Violation
+from ...verdict import OK, Breach, Violation
+from ..planted import Mutant
+from ..reach import Watch
 from .order import likely_first
 from .preempt import SCHEDULES_MAX, count_beside, programs
 
-__all__ = ["Scattered", "chase_schedules"]
+__all__ = ["Scattered", "chase_schedules", "survey_schedules"]
 
 Answer = dict[str, Any]
+_KERNELS: Final = "powercut.engine.kernels."
 
 
 class Scattered(Bounded):
@@ -88,7 +95,8 @@ class Scattered(Bounded):
 
 def chase_schedules(request: Answer) -> Answer:
     """Look for the wanted kind of violation; the place where it was found, and other finds."""
-    chase = _Chase(Violation(request["oracle"], Breach[request["breach"]], ""), request["seed"])
+    wanted = Violation(request["oracle"], Breach[request["breach"]], "")
+    chase = _Chase(wanted, request["seed"], request.get("survey"))
     found = chase.go(request["preemptions"], request["around"])
     counts: Answer = {
         "others": chase.others,
@@ -108,31 +116,95 @@ def chase_schedules(request: Answer) -> Answer:
     }
 
 
+class Survey(msgspec.Struct, frozen=True):
+    """The part in which one bug need not be looked for, of the programs under their default schedules.
+
+    Told of the unchanged code, in which each of them is judged.
+    """
+
+    reaching: list[int]  # Programs that run what it edits.
+    ends: dict[
+        int, str
+    ]  # Of these the ends, hashed, where an equal end need not be judged again: the edit is of
+    # a kernel, which leaves nothing but words behind, and judging does not run it.
+
+
+def survey_schedules(bugs: Sequence[Mutant]) -> dict[str, Survey]:
+    """For each bug which programs it could show in, by their numbers.
+
+    One that does not stand is left to be judged under every bug.
+    """
+    surveys = {bug.name: Survey([], {}) for bug in bugs}
+    at_first: dict[Hashable, set[str]] = {}  # What runs before the sessions begin.
+    with Watch(bugs) as watch:
+        for number, tape in enumerate(programs(0, "")):
+            ground = ground_of(tape)
+            if ground not in at_first:
+                watch.take()
+                prepare(tape)
+                at_first[ground] = watch.take()
+            forget_recoveries()
+            ends: set[bytes] = set()
+            program, scheduler, calls = repeated(tape, Kept(ends=ends)).start(Replay(), STEPS_MAX)
+            record = scheduler.run(calls)
+            running = watch.take() | at_first[ground]
+            is_ok = record.verdict == OK and program.judge(record) == OK
+            judging = watch.take()
+            for bug in bugs:
+                if not is_ok or bug.name in running | judging:
+                    survey = surveys[bug.name]
+                    survey.reaching.append(number)
+                    if bug.module.startswith(_KERNELS) and bug.name not in judging:
+                        survey.ends.update((number, end.hex()) for end in ends)
+    return surveys
+
+
 class _Chase:
     """The search for one kind of violation, and what it has seen."""
 
-    def __init__(self, wanted: Violation, seed: int) -> None:
+    def __init__(self, wanted: Violation, seed: int, survey: Answer | None) -> None:
         self._wanted = wanted
         self._random = Random(seed)
+        self._survey = None if survey is None else msgspec.convert(survey, Survey, strict=False)
         self.others: dict[str, int] = {}
         self.programs = self.distinct = self.schedules = 0
 
     def go(self, most: int, around: list[str]) -> Tape | None:
         """Search with no preemption, then with at most so many."""
-        for preemptions in sorted({0, most}):
-            tapes = likely_first(programs(preemptions, self._wanted.oracle), around if preemptions else ())
-            for tape, _ in tapes:
-                found = self._search(tape, preemptions)
-                if found is not None:
-                    return found
+        return self._go_alone() or (self._go_around(most, around) if most else None)
+
+    def _go_alone(self) -> Tape | None:
+        survey = self._survey
+        reaching = None if survey is None else frozenset(survey.reaching)
+        for number, tape in enumerate(programs(0, self._wanted.oracle)):
+            if survey is None or reaching is None:
+                found = self._search(tape, 0)
+            elif number in reaching:
+                end = survey.ends.get(number)
+                found = self._search(tape, 0, None if end is None else {bytes.fromhex(end)})
+            else:
+                self._count(1, 1)  # As without the bug: one schedule, and it stood.
+                continue
+            if found is not None:
+                return found
         return None
 
-    def _search(self, tape: Tape, preemptions: int) -> Tape | None:
-        limit = SCHEDULES_MAX[preemptions]
-        seen = search_lanes(tape, [Scattered(preemptions, limit, self._random)], limit)
+    def _go_around(self, most: int, around: list[str]) -> Tape | None:
+        for tape, _ in likely_first(programs(most, self._wanted.oracle), around):
+            found = self._search(tape, most)
+            if found is not None:
+                return found
+        return None
+
+    def _count(self, schedules: int, distinct: int) -> None:
         self.programs += 1
-        self.schedules += seen.exploration.schedules
-        self.distinct += seen.exploration.distinct
+        self.schedules += schedules
+        self.distinct += distinct
+
+    def _search(self, tape: Tape, preemptions: int, ends: set[bytes] | None = None) -> Tape | None:
+        limit = SCHEDULES_MAX[preemptions]
+        seen = search_lanes(tape, [Scattered(preemptions, limit, self._random)], limit, ends)
+        self._count(seen.exploration.schedules, seen.exploration.distinct)
         if seen.verdict is None:
             return None
         if self._wanted.is_same_kind(seen.verdict):

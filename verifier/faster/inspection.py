@@ -1,4 +1,4 @@
-"""The tables of inspect."""
+"""Inspection: what is on the device of a store, as text and as one JSON document."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from powercut.engine.inspection import StoreInspection
+from powercut.engine.inspection import StoreInspection, inspect_store
 
-__all__ = ["encode_inspection", "tell_inspection"]
+__all__ = ["encode_inspection", "inspect_store", "tell_inspection"]
 
 
 def tell_inspection(found: StoreInspection) -> str:

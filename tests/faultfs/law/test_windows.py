@@ -1,0 +1,104 @@
+"""Windows of crash indices: equal to what the chains say at every index, asked in any order."""
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from powercut.faultfs import FaultDevice, History, Law, crash_states
+from powercut.faultfs.law.chains import NO_FILE, AnyChain
+from powercut.faultfs.law.survival import history_under
+
+MakeDevice = Callable[..., FaultDevice]
+
+
+def chains_of(history: History) -> list[AnyChain]:
+    """All chains in canonical order."""
+    chains: list[AnyChain] = []
+    for _, sectors in sorted(history.sectors.items()):
+        chains += (chain for _, chain in sorted(sectors.items()))
+    chains += (chain for _, chain in sorted(history.sizes.items()))
+    return chains + [chain for _, chain in sorted(history.names.items())]
+
+
+@pytest.mark.parametrize("law", [Law.POSIX, Law.POSIX_SPLIT])
+@pytest.mark.parametrize("order", ["ascending", "any"])
+def test_a_window_says_what_each_chain_says_of_the_index(
+    law: Law, order: str, random_device: MakeDevice
+) -> None:
+    several = 0
+    for seed in range(40):
+        trace = random_device(seed, 16).trace
+        history = history_under(History(trace), law)
+        chains = chains_of(history)
+        indices = list(range(len(trace) + 1))
+        if order == "any":
+            Random(seed).shuffle(indices)
+        starts = set()
+        for index in indices:
+            window = history.at(index)
+            starts.add(window.start)
+            assert window.start <= index
+            assert window.legal == {chain: chain.legal(index) for chain in chains}
+            named = {c.values[v] for c in history.names.values() for v in c.legal(index)} - {NO_FILE}
+            assert window.reachable == sorted(named)
+            several_left = [chain for chain in chains if len(chain.legal(index)) > 1]
+            assert window.open == several_left
+            assert window.pending == [c for c in several_left if not c.inode or c.inode in named]
+            synced = max((sync for sync in history.name_syncs if sync < index), default=0)
+            assert window.name_steps == [s for s in history.name_steps if synced < s.birth <= index]
+        several += len(starts) > 3
+    assert several > 10
+
+
+def test_a_history_of_more_windows_than_are_kept_answers_alike() -> None:
+    device = FaultDevice()
+    device.create("a")
+    for number in range(400):
+        device.write("a", 512 * (number % 3), bytes([number % 251]) * 512)
+        if number % 7 == 0:
+            device.sync("a")
+    history = History(device.trace)
+    for index in [*range(len(device.trace) + 1), 5, 300, 4]:
+        assert history.at(index).legal == {chain: chain.legal(index) for chain in chains_of(history)}
+
+
+@pytest.mark.parametrize("law", [Law.POSIX, Law.POSIX_SPLIT, Law.EXT4, Law.PREFIX, Law.LAZYFS])
+def test_one_history_answers_for_any_index_as_a_new_enumeration_does(
+    law: Law, random_device: MakeDevice
+) -> None:
+    gaps = bounded = 0
+    for seed in range(30):
+        trace = random_device(seed, 12).trace
+        found = crash_states(trace, law, limit=60)
+        keys = [state.key for state in found]
+        for index in range(len(trace) + 1):
+            alone = crash_states(trace, law, start=index, stop=index, limit=60)
+            there = {state.key: state.digits for state in alone}
+            assert {state.key: state.digits for state in found.at(index)} == there
+            assert found.at(index).legal == alone.legal
+            bounded += bool(alone.bounded)
+            for key in keys:
+                witness = found.witness(key, index)
+                assert (None if witness is None else witness.digits) == there.get(key)
+                assert found.is_legal(key, index) == (key in there or bool(alone.bounded))
+            gaps += sum(s.first < index < s.last and s.key not in there for s in found if not alone.bounded)
+    assert bounded or law in (Law.PREFIX, Law.LAZYFS)
+    assert gaps  # A content may be lost and written again.
+
+
+def test_a_sample_of_one_index_is_that_of_a_new_enumeration(random_device: MakeDevice) -> None:
+    drawn = 0
+    for seed in range(30):
+        trace = random_device(seed, 14).trace
+        found = crash_states(trace, "posix", limit=20)
+        for index in found.bounded:
+            sample = found.sample(index, 30, Random(seed))
+            alone = crash_states(
+                trace, "posix", start=index, stop=index, limit=20, sample=30, generator=Random(seed)
+            )
+            assert [s.key for s in sample] == [s.key for s in alone]
+            assert sample.estimates == alone.estimates
+            drawn += sample.draws
+        assert found.draws == 0
+    assert drawn

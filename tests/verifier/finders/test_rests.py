@@ -1,0 +1,207 @@
+"""Worlds at rest and known endings: what is gone on from, and what is known, is as if it had been played."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from powercut.faultfs import Effect, EventKind, Fault, FaultDevice
+from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
+from powercut.verifier.faster.stepped import SteppedRuntime
+from powercut.verifier.faster.subject import FasterSubject
+from powercut.verifier.finders import faults
+from powercut.verifier.finders.coverage import Coverage
+from powercut.verifier.finders.crashes import search_tape
+from powercut.verifier.finders.endings import Endings
+from powercut.verifier.finders.faults import sweep
+from powercut.verifier.finders.rests import Rests, copy_of, shut
+from powercut.verifier.finders.templates import PROGRAMS, torn
+from powercut.verifier.runs.world import World
+from powercut.verifier.spec.spec import StoreMaker
+from powercut.verifier.spec.subject import Subject
+from powercut.verifier.tapes.programs import random_program, small_programs
+from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
+from powercut.verifier.verdict import OK, Breach, Violation
+
+_CHECKPOINT, _REOPEN, _RMW = Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN), Operation(Kind.RMW)
+_PROGRAM = (Operation(), _CHECKPOINT, _RMW, _REOPEN, _RMW, _REOPEN, _CHECKPOINT, _RMW)
+
+
+class _Forgetful(FasterSubject):
+    """Lists nothing."""
+
+    def read_all(self) -> dict[bytes, bytes]:
+        return {}
+
+
+def seen(world: World) -> tuple[object, ...]:
+    segment = world.segment
+    return (
+        segment.trace.digest(),
+        segment.observations,
+        segment.acks,
+        segment.step_starts,
+        segment.passages,
+        segment.checkpointed,
+        world.device.image().key(),
+        world.model.content,
+        world.model.history,
+        world.model.issued,
+        world.verdict,
+    )
+
+
+def played(program: tuple[Operation, ...]) -> World:
+    world = World(make_faster("tiny"))
+    assert world.open()
+    assert all(world.step(operation) for operation in program)
+    assert world.inspect()
+    return world
+
+
+@pytest.mark.parametrize("has_faults", [False, True])
+def test_a_run_that_goes_on_from_a_rest_is_the_run_from_the_start(has_faults: bool) -> None:
+    gone_on = 0
+    for seed in range(30):
+        random = Random(seed)
+        program = random_program(random, 10)
+        program = (*program[:3], _REOPEN, *program[3:6], _REOPEN, *program[6:])
+        rests = Rests()
+        first = World(make_faster("tiny"), has_faults=has_faults)
+        first.doubts.arm(first.device, ())
+        assert rests.play(first, program)
+        rest = rests.latest(program)
+        assert rest is not None
+        taken, second = rest
+        assert program[taken - 1] == _REOPEN
+        gone_on += taken
+        assert rests.play(second, program, taken)
+        assert first.inspect()
+        assert second.inspect()
+        assert seen(first) == seen(second)
+        assert first.doubts.plan.reached == second.doubts.plan.reached
+    assert gone_on > 30 * 3
+
+
+def test_a_copy_and_its_world_go_on_apart() -> None:
+    world = World(make_faster("tiny"))
+    assert world.open()
+    assert world.step(Operation())
+    assert shut(world)
+    before = seen(world)
+    twin = copy_of(world)
+    assert seen(twin) == before
+    assert twin.open()
+    assert all(twin.step(operation) for operation in (_RMW, _CHECKPOINT, _REOPEN, _RMW))
+    assert seen(world) == before
+    assert world.open()
+    assert world.step(_RMW)
+    other = copy_of(rest(world))
+    assert seen(other) == seen(world)
+
+
+def rest(world: World) -> World:
+    assert shut(world)
+    return world
+
+
+def test_an_open_store_is_not_copied() -> None:
+    with pytest.raises(AssertionError, match="at rest"):
+        copy_of(played((Operation(),)))
+
+
+def test_a_rest_is_of_the_same_first_steps_or_none() -> None:
+    rests = Rests()
+    assert rests.latest(_PROGRAM) is None
+    assert rests.play(World(make_faster("tiny")), _PROGRAM)
+    for program, taken in (
+        (_PROGRAM, 6),
+        (_PROGRAM[:7], 6),
+        (_PROGRAM[:5], 4),
+        ((*_PROGRAM[:4], _CHECKPOINT, _REOPEN), 4),
+    ):
+        found = rests.latest(program)
+        assert found is not None
+        assert found[0] == taken
+    assert rests.latest(_PROGRAM[:3]) is None
+    assert rests.latest((_RMW, *_PROGRAM[1:])) is None
+    assert rests.latest(_PROGRAM, lambda world: len(world.segment.step_starts) < 5)[0] == 4  # type: ignore[index]
+
+
+def test_a_world_to_which_an_oracle_objects_is_not_kept() -> None:
+    rests = Rests()
+    world = World(lambda device: _Forgetful(device, GEOMETRIES["tiny"], SteppedRuntime()))
+    assert not rests.play(world, (Operation(), _CHECKPOINT, _REOPEN, _RMW, _REOPEN, _RMW))
+    assert isinstance(world.verdict, Violation)
+    kept = rests.latest((Operation(), _CHECKPOINT, _REOPEN, _RMW, _REOPEN, _RMW))
+    assert kept is not None
+    assert kept[0] == 3  # At rest nothing was wrong yet; the next opening was.
+    assert kept[1].verdict == OK
+
+
+def test_programs_are_searched_alike_from_rests_and_from_the_start() -> None:
+    kept, anew = Coverage(), Coverage()
+    rests = Rests()
+    for program in list(small_programs(3))[::3]:
+        tape = Tape((Era(program),), "tiny")
+        last = len(program) - 1 if program else None
+        for coverage, known in ((kept, rests), (anew, None)):
+            found, finding = search_tape(tape, start_step=last, depth=0, rests=known)
+            assert finding is None
+            coverage.merge(found)
+    assert kept == anew
+
+
+def _sweeps() -> Iterator[Coverage]:
+    templates = [
+        Fault(Effect.ERROR, EventKind.WRITE),
+        Fault(Effect.ERROR, EventKind.SYNC, sticky=True, after=True),
+        Fault(Effect.FULL, EventKind.WRITE),
+        Fault(Effect.ROT, EventKind.READ),
+        Fault(Effect.LYING, EventKind.SYNC_NAMES),
+        Fault(Effect.MISDIRECTED, EventKind.WRITE),
+    ]
+    for program, before in (("reopened", ()), ("cold", ()), ("opened", torn(1))):
+        coverage, finding = sweep(PROGRAMS[program], "tiny", "posix", templates, limit=8, before=before)
+        assert finding is None
+        yield coverage
+
+
+def test_a_sweep_from_rests_with_known_endings_is_the_sweep_that_plays_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = [0, 0]
+    store = make_faster("tiny")
+
+    def counting(place: int) -> None:
+        def open_one(device: FaultDevice) -> Subject:
+            opened[place] += 1
+            return store(device)
+
+        monkeypatch.setattr(faults, "maker_of", lambda *_: StoreMaker(open_one, store.spec))
+
+    counting(0)
+    short = list(_sweeps())
+    counting(1)
+    monkeypatch.setattr(faults._Known, "play", lambda *_: None)
+    monkeypatch.setattr(Endings, "_is_explained", lambda *_: False)
+    assert short == list(_sweeps())
+    assert opened[0] < 0.8 * opened[1]
+
+
+def test_an_ending_is_held_against_the_history_of_the_run_at_hand() -> None:
+    """A content on which another run ended well is no excuse for the run that owes more."""
+    endings = Endings()
+    saved, owing = (World(make_faster("tiny"), has_faults=True) for _ in range(2))
+    for world, program in ((saved, (Operation(), _CHECKPOINT)), (owing, (Operation(), _CHECKPOINT, _RMW))):
+        assert world.open()
+        assert all(world.step(operation) for operation in program)
+        assert shut(world)
+    assert endings.play(copy_of(saved))
+    owing.device = saved.device.copy()
+    owing.segment.acks.append((0, {0: 2}))  # The second operation too was acknowledged.
+    assert not endings.play(owing)
+    assert isinstance(owing.verdict, Violation)
+    assert owing.verdict.breach is Breach.LOST_ACK

@@ -1,0 +1,110 @@
+"""Examples of a state machine, as many as asked for, generated and not shrunk: a search.
+
+Invariants
+  1  equal arguments, equal examples: Hypothesis only generates, seeded, without database or deadline
+  2  an example that plays the tape of an earlier one is not counted again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.errors import Flaky
+from hypothesis.stateful import run_state_machine_as_test
+
+from powercut.faultfs import FaultDevice
+
+from .errors import HarnessError, NoMoreWanted
+from .finders.crashes import Coverage, Finding
+from .finders.recoveries import Recoveries
+from .machine import STATES_MAX, StoreMachine, StoreViolationError
+from .registry import maker_of, name_of
+from .spec.subject import Subject
+from .tapes.tape import INTERPRETED, STORE, Tape
+
+__all__ = ["FasterMachine", "run_machine"]
+
+
+class FasterMachine(StoreMachine):
+    """FasterKv on the bench, in its `geometry` and with its `kernels`."""
+
+    subject: ClassVar[str] = STORE
+
+    def __init__(self) -> None:
+        self._faster = maker_of(Tape(geometry=self.geometry, kernels=self.kernels))
+        self.spec = self._faster.spec  # Whose errors are there once the engine is.
+        super().__init__()
+
+    def make_store(self, device: FaultDevice) -> Subject:
+        return self._faster(device)
+
+
+def run_machine(
+    machine: type[StoreMachine],
+    *,
+    seed: int,
+    examples: int,
+    steps: int,
+    geometry: str = "tiny",
+    law: str = "posix",
+    limit: int = STATES_MAX,
+    depth: int = 1,
+    kernels: str = INTERPRETED,
+    is_over: Callable[[], bool] = lambda: False,
+) -> tuple[Coverage, Finding | None]:
+    """Search `examples` examples of `steps` rules each; what was seen, and the first finding, not shrunk.
+
+    Hypothesis only generates: equal arguments, equal examples. (Every number drawn is below 100, where
+    it adds nothing of the constants that it reads out of the modules around it.) An example that plays
+    the tape of an earlier one is not counted again. `is_over` is asked before each example, and ends it.
+    Raises HarnessError where an example fails once and not again.
+    """
+    total = Coverage()
+    counted: set[Tape] = set()
+    # An outcome is a function of a content, so keeping it over examples decides nothing. Invariant 2.
+    kept: list[Recoveries] = []
+
+    class Searching(machine):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            if is_over():
+                raise NoMoreWanted
+            super().__init__()
+
+        def recoveries(self) -> Recoveries:
+            if not kept:
+                kept.append(Recoveries(self._maker, law, limit))
+            return kept[0]
+
+        def searched(self, coverage: Coverage) -> None:
+            tape = self.tape()
+            if tape not in counted:
+                counted.add(tape)
+                total.merge(coverage)
+
+    Searching.subject = machine.subject or name_of(machine)
+    Searching.geometry, Searching.law, Searching.states_max, Searching.depth = geometry, law, limit, depth
+    Searching.kernels = kernels
+    settings = hypothesis.settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        phases=(Phase.generate,),
+        database=None,
+        deadline=None,
+        derandomize=False,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+    )
+    try:
+        run_state_machine_as_test(hypothesis.seed(seed)(Searching), settings=settings)
+    except StoreViolationError as violation:
+        return total, Finding(violation.tape, violation.verdict)
+    except (NoMoreWanted, Flaky) as error:
+        # Hypothesis may take an example that was given up for one that draws differently.
+        if not is_over():
+            raise HarnessError(f"an example failed once and not again: {error}") from error
+    return total, None

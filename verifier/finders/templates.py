@@ -1,0 +1,111 @@
+"""Templates: the programs and the kinds of faults that a sweep puts together, and random tapes with faults.
+
+A template is a fault without a call to strike: `series` puts it at the first, the second, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from errno import EIO, ENOSPC
+from random import Random
+from typing import Final
+
+from msgspec.structs import replace
+
+from powercut.faultfs import Effect, EventKind, Fault, Plan
+from powercut.faultfs.faults.plan import HALF, calls_of
+
+from ..tapes.programs import random_program
+from ..tapes.tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+
+__all__ = ["PROGRAMS", "TEMPLATES", "random_strikes", "series", "torn"]
+
+BUDGET_STEP: Final = 512
+
+_Program = tuple[Operation, ...]
+
+
+def _upserts(*keys: int, session: int = 0, size: int = SIZES - 1) -> _Program:
+    return tuple(Operation(Kind.UPSERT, session, key, size) for key in keys)
+
+
+_CHECKPOINT, _REOPEN = Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
+_READ, _RMW, _DELETE, _INSERT = (Operation(kind) for kind in (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT))
+# By name: what it is there for.
+PROGRAMS: Final[dict[str, _Program]] = {
+    "opened": (),
+    "saved": (Operation(), _CHECKPOINT, _RMW, _CHECKPOINT),
+    "reopened": (Operation(), _CHECKPOINT, _REOPEN, _RMW, _CHECKPOINT, _REOPEN, _READ),
+    # Pages turn, segments begin, frames are evicted; then the cold keys are used.
+    "paged": (*_upserts(0, 1, 2, 3, 4), _READ, _RMW, _DELETE, _CHECKPOINT, *_upserts(5, 6), _READ, _INSERT),
+    # What is cold is read by a store that has just opened.
+    "cold": (*_upserts(0, 1, 2, 3, 4), _CHECKPOINT, _REOPEN, _READ, _RMW, _CHECKPOINT, _REOPEN, _READ),
+    "truncated": (
+        *_upserts(0, 1, 2, 3, 4, 0, 1, 2, 3, 4),
+        *(_CHECKPOINT, Operation(Kind.TRUNCATE), Operation(), _CHECKPOINT, _CHECKPOINT, _REOPEN, _READ),
+    ),
+    "stepped": (
+        *_upserts(0, 1, session=1, size=0),
+        *(Operation(Kind.START), Operation(Kind.STEP), _RMW, Operation(Kind.STEP), *_upserts(1, 2)),
+        *[Operation(Kind.STEP)] * 5,
+        *(_READ, _CHECKPOINT),
+    ),
+}
+
+
+def _templates() -> Iterator[Fault]:
+    for call in calls_of(Effect.ERROR):
+        codes = (EIO, ENOSPC) if call in (EventKind.WRITE, EventKind.CREATE) else (EIO,)
+        for code in codes:
+            for sticky in (False, True):
+                yield Fault(Effect.ERROR, call, sticky=sticky, errno=code)
+                yield Fault(Effect.ERROR, call, sticky=sticky, after=True, errno=code)
+    for effect in Effect:
+        if effect in (Effect.NONE, Effect.ERROR):
+            continue
+        amounts = {Effect.SHORT: (HALF, 1), Effect.ROT: (0, 77), Effect.MISDIRECTED: (0, 1)}.get(effect, (0,))
+        for call in calls_of(effect):
+            yield from (Fault(effect, call, amount=amount) for amount in amounts)
+            if effect is not Effect.DELAYED:
+                yield Fault(effect, call, sticky=True, amount=amounts[0])
+
+
+TEMPLATES: Final = tuple(_templates())
+
+
+def torn(sync: int) -> tuple[Era, ...]:
+    """A life and the opening after it, each crashed at its `sync`-th sync from the end."""
+    return Era(PROGRAMS["saved"], Crash(sync)), Era((), Crash(sync))
+
+
+def random_strikes(
+    random: Random, count: int, geometries: Sequence[str], law: str, steps: int
+) -> Iterator[Tape]:
+    """Random programs with one or two random faults at random calls; geometries take turns."""
+    for number in range(count):
+        program = random_program(random, random.randint(2, steps), random.choice((2, 3, KEYS_MAX)))
+        faults = [_random_fault(random) for _ in range(random.choice((1, 1, 2)))]
+        eras: tuple[Era, ...] = (Era(program, faults=Plan(*faults).digits), Era())
+        if number % 3 == 0:  # The opening that is struck follows a power cut.
+            survivors = tuple(random.choice((0, 0, 1, 2)) for _ in range(6))
+            crash = Crash(random.randrange(6), random.randrange(3), survivors)
+            eras = (Era(random_program(random, random.randint(2, steps), 2), crash), *eras)
+        yield Tape(eras, geometries[number % len(geometries)], law)
+
+
+def _random_fault(random: Random) -> Fault:
+    fault = random.choice(TEMPLATES)
+    if fault.effect is Effect.FULL:
+        return replace(fault, amount=random.randrange(16) * BUDGET_STEP)
+    return replace(fault, number=random.randrange(random.choice((8, 32))))
+
+
+def series(template: Fault) -> Iterator[Fault]:
+    """The fault at the first call, at the second, ...; or with a larger and larger disk."""
+    number = 0
+    while True:
+        if template.effect is Effect.FULL:
+            yield replace(template, amount=number * BUDGET_STEP)
+        else:
+            yield replace(template, number=number)
+        number += 1

@@ -1,0 +1,105 @@
+"""The registry: which store the subject of a tape is, and the spec that it is held against.
+
+    store             FasterKv, in the tape's geometry, with its kernels
+    sessions          the same with its sessions side by side: played by `concurrency`, made by no maker
+    module:factory    one's own: a callable that takes a device, or a StoreMachine
+
+Invariants
+  1  a subject that cannot be loaded is refused, and no other store is played in its place
+  2  nothing is imported for a subject before it is asked for: a tape of one's own store needs no engine
+
+A tape of one's own store names code, and who plays it runs that code.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+from .errors import SubjectError
+from .spec.spec import Spec, StoreMaker
+from .spec.subject import MakeStore
+from .tapes.kept import UnsupportedTapeError
+from .tapes.tape import COMPILED, INTERPRETED, SESSIONS, STORE, Tape
+
+__all__ = ["load", "maker_of", "name_of"]
+
+_OWN: Final = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
+_MAIN: Final = "__main__"
+
+
+@runtime_checkable
+class _Machine(Protocol):
+    """A StoreMachine, which opens stores and says which spec they are held against."""
+
+    make_store: MakeStore
+    spec: Spec
+
+
+def maker_of(tape: Tape, make_store: MakeStore | None = None) -> StoreMaker:
+    """The maker of the tape's store: `make_store`, or else what its subject names.
+
+    Raises SubjectError where that cannot be loaded, UnsupportedTapeError where it cannot be played so.
+    """
+    if tape.subject == SESSIONS:
+        raise UnsupportedTapeError("sessions side by side: they have a scheduler, and no store of one's own")
+    if make_store is not None:
+        return StoreMaker.of(make_store)
+    known = _REGISTRY.get(tape.subject)
+    return load(tape.subject) if known is None else known(tape)
+
+
+@lru_cache(maxsize=64)
+def load(name: str) -> StoreMaker:
+    """The maker that `module:factory` names; modules of the working folder are found. Raises SubjectError."""
+    named = _OWN.fullmatch(name)
+    if named is None:
+        known = ", ".join((*_REGISTRY, SESSIONS))
+        raise SubjectError(f"subject {name!r}: there are {known}, and module:factory of one's own")
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: object = import_module(named[1])
+        for part in named[2].split("."):
+            found = getattr(found, part)
+        if isinstance(found, type) and isinstance(found, _Machine):
+            machine = found()
+            assert isinstance(machine, _Machine)
+            return StoreMaker(machine.make_store, machine.spec)
+    except Exception as error:  # noqa: BLE001 (whatever its module raises, it cannot be loaded)
+        raise SubjectError(f"subject {name} cannot be loaded: {type(error).__name__}: {error}") from None
+    if not callable(found):
+        raise SubjectError(f"subject {name} cannot be loaded: it is no callable")
+    return StoreMaker.of(found)
+
+
+def name_of(factory: type) -> str:
+    """The subject of a tape of this class: as another process can load it, if it can."""
+    module = factory.__module__
+    if module == _MAIN:
+        main = sys.modules[_MAIN]
+        if main.__spec__ is not None:
+            module = main.__spec__.name
+        elif isinstance(main.__file__, str):
+            module = Path(main.__file__).stem
+    return f"{module}:{factory.__qualname__}"
+
+
+def _faster(tape: Tape) -> StoreMaker:
+    from .faster.geometries import GEOMETRIES, make_faster
+
+    if tape.geometry not in GEOMETRIES:
+        raise UnsupportedTapeError(f"geometry {tape.geometry!r}: there are {', '.join(GEOMETRIES)}")
+    if tape.kernels not in (INTERPRETED, COMPILED):
+        raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are {INTERPRETED} and {COMPILED}")
+    return make_faster(tape.geometry, tape.kernels)
+
+
+_REGISTRY: Final[dict[str, Callable[[Tape], StoreMaker]]] = {STORE: _faster}

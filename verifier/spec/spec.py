@@ -1,0 +1,78 @@
+"""The spec of a kind of store: what is right for it, and what its exceptions say.
+
+    Spec        the model that it is held against, the operations that it is given, its errors
+    StoreMaker  how a store is opened, and the spec that it is held against: what a run is made with
+
+A maker of one's own is any callable that takes a device. Its spec is its attribute `spec`, if it has
+one (a class that is its own maker has it as a class attribute), else `PLAIN`: a dict, OSError for what
+a device refused, and no other exception that is expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol, runtime_checkable
+
+from powercut.faultfs import FaultDevice
+
+from ..tapes.tape import BESIDE, Kind
+from .model import Model
+from .subject import MakeStore, Mounted, Subject, mount
+
+__all__ = ["PLAIN", "Errors", "Spec", "StoreMaker"]
+
+Types = tuple[type[Exception], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """The meaning of a store's exceptions. Where nothing went wrong on the device, none is expected."""
+
+    refusals: Types = (OSError,)  # A fault struck: what was asked did not happen.
+    poisoned: Types = ()  # A sync has failed before: nothing more is taken. None of its own: any refusal.
+    corruption: Types = (OSError, ValueError)  # Bytes are not what was written.
+    invariants: Types = ()  # The store contradicts itself. Never expected; worse than any other.
+    robbed: Types = (OSError,)  # Files were changed while the store was open.
+    file_of: Callable[[Exception], str] | None = None  # The file that a corruption names, where it does.
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The specification of a kind of store."""
+
+    errors: Errors = field(default_factory=Errors)
+    model: Callable[[], Model] = Model
+    kinds: frozenset[Kind] = frozenset(Kind) - BESIDE  # What it is given; the others mean nothing to it.
+    copies: tuple[str, ...] = ()  # Beginnings of names: of these files one may be lost without a word.
+
+
+PLAIN: Final = Spec()
+
+
+@runtime_checkable
+class _Specified(Protocol):
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMaker:
+    """Opens a store; with the spec that it is held against."""
+
+    make: MakeStore
+    spec: Spec = PLAIN
+
+    @classmethod
+    def of(cls, make_store: MakeStore) -> StoreMaker:
+        """The maker itself, or a callable with its own spec, or with PLAIN."""
+        if isinstance(make_store, StoreMaker):
+            return make_store
+        maker: object = make_store
+        return cls(make_store, maker.spec if isinstance(maker, _Specified) else PLAIN)
+
+    def __call__(self, device: FaultDevice) -> Subject:
+        return self.make(device)
+
+    def mount(self, device: FaultDevice) -> Mounted:
+        """Open it, and put it on the bench. Raises what the store raises, and SubjectError."""
+        return mount(self.make(device))

@@ -1,0 +1,143 @@
+"""Operations: the closed alphabet of programs, and one row for each with all that is known of it.
+
+    kind      its number on a tape
+    effect    what it makes of the reference dict, and what it returns; none: it is no operation on a key
+    told      in a report: its name, and the sign before what it writes
+    weight    how often random programs have it; a state machine has a rule for each of the keyed ones
+    is_small  whether the exhaustive search of small programs has it
+    sizes     values with which it meets others where sessions run side by side
+    lane      where it runs then
+
+An operation on a key is two changes: its number and row here, and `apply` of the subject that carries it out.
+
+Invariants
+  1  numbers are only ever appended to: kept tapes carry them
+  2  a row for every kind, in their order; so are the programs that are made of the table
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Final, Protocol
+
+__all__ = ["BESIDE", "KEYED", "OPERATIONS", "SIZES", "Kind", "Lane", "Result", "Row", "Written"]
+
+SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
+Result = bytes | bool | None
+
+
+class Kind(IntEnum):
+    """The numbers. Invariant 1."""
+
+    UPSERT = 0
+    DELETE = 1
+    RMW = 2
+    READ = 3
+    INSERT = 4
+    CHECKPOINT = 5
+    REOPEN = 6  # Close cleanly, open again: an era's end without a crash, written as a step.
+    START = 7  # Begin a checkpoint that STEP takes on.
+    STEP = 8
+    FORK = 9  # In a tape for `sessions`: what follows runs side by side, a task for each session.
+    TRUNCATE = 10  # Drop the log below the oldest record that is still some key's newest.
+    # Only in a tape for `sessions`; one after another they are nothing.
+    START_READ = 11  # Begun; ends with COMPLETE where the device has to be asked.
+    START_RMW = 12
+    COMPLETE = 13
+    RESUME = 14  # Close the session, and take it up again.
+    UPSERT_MANY = 15  # The key and the next, in one batch.
+    READ_MANY = 16
+    ITEMS = 17  # All live keys.
+    SCAN = 18  # The log's records.
+
+    __hash__ = int.__hash__  # That of its name is a function of Python.
+
+
+class Written(Protocol):
+    """The view of an effect on an operation that was issued."""
+
+    @property
+    def key(self) -> bytes: ...
+
+    @property
+    def value(self) -> bytes: ...
+
+    def appended(self, old: bytes | None) -> bytes: ...
+
+
+Effect = Callable[[dict[bytes, bytes], Written], Result]
+
+
+def _upsert(content: dict[bytes, bytes], written: Written) -> Result:
+    content[written.key] = written.value
+    return None
+
+
+def _delete(content: dict[bytes, bytes], written: Written) -> Result:
+    return content.pop(written.key, None) is not None
+
+
+def _rmw(content: dict[bytes, bytes], written: Written) -> Result:
+    content[written.key] = written.appended(content.get(written.key))
+    return content[written.key]
+
+
+def _read(content: dict[bytes, bytes], written: Written) -> Result:
+    return content.get(written.key)
+
+
+def _insert(content: dict[bytes, bytes], written: Written) -> Result:
+    is_new = written.key not in content
+    content.setdefault(written.key, written.value)
+    return is_new
+
+
+class Lane(Enum):
+    """Where an operation runs in a tape for `sessions`."""
+
+    NOWHERE = "nowhere"
+    SESSION = "its session's"
+    FAR = "its own"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """All that is known of one kind."""
+
+    told: str
+    effect: Effect | None = None
+    sign: str = ""  # Before what it writes; "": it writes nothing, and its size means nothing.
+    has_result: bool = False  # Whether a report tells what it returned.
+    weight: int = 0
+    is_small: bool = False
+    sizes: tuple[int, ...] = ()
+    lane: Lane = Lane.SESSION
+    is_beside: bool = False  # One after another it means nothing.
+
+
+OPERATIONS: Final[dict[Kind, Row]] = {
+    Kind.UPSERT: Row("upsert", _upsert, ":=", weight=9, is_small=True, sizes=(0, SIZES)),
+    Kind.DELETE: Row("delete", _delete, has_result=True, weight=3, is_small=True, sizes=(0,)),
+    Kind.RMW: Row("rmw", _rmw, "+=", weight=6, is_small=True, sizes=(0,)),
+    Kind.READ: Row("read", _read, has_result=True, weight=2, sizes=(0,)),
+    Kind.INSERT: Row("insert", _insert, ":=", has_result=True, weight=2, sizes=(0,)),
+    Kind.CHECKPOINT: Row("checkpoint", weight=4, is_small=True, lane=Lane.FAR),
+    Kind.REOPEN: Row("close, and open again", weight=1, is_small=True, lane=Lane.NOWHERE),
+    Kind.START: Row("start a checkpoint", weight=3, lane=Lane.FAR),
+    Kind.STEP: Row("one phase of the checkpoint", weight=6, lane=Lane.NOWHERE),
+    Kind.FORK: Row("fork", lane=Lane.NOWHERE, is_beside=True),
+    Kind.TRUNCATE: Row("truncate", lane=Lane.FAR),
+    Kind.START_READ: Row("start_read", is_beside=True),
+    Kind.START_RMW: Row("start_rmw", is_beside=True),
+    Kind.COMPLETE: Row("complete", is_beside=True),
+    Kind.RESUME: Row("resume", is_beside=True),
+    Kind.UPSERT_MANY: Row("upsert_many", is_beside=True),
+    Kind.READ_MANY: Row("read_many", is_beside=True),
+    Kind.ITEMS: Row("items", is_beside=True),
+    Kind.SCAN: Row("scan", is_beside=True),
+}
+# Operations on a key, with a result that the reference dict tells.
+KEYED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.effect is not None)
+BESIDE: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.is_beside)
