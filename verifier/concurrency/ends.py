@@ -3,7 +3,7 @@
 Invariants
   1  equal ends get equal verdicts, so each is judged once: a verdict is a function of the words that the
      sessions share, of what reached the device, and of the calls with their stamps and results
-  2  so is each of its parts: an audit, of words and disk; a recovery, of what the disk holds after the power cut
+  2  so is each of its parts: an audit, of words and disk; a recovery, of the disk after the power cut
   3  nothing else of a run is seen by another
 
 Threads: one.
