@@ -31,7 +31,7 @@ def open_store(folder: Path, keys: int, record_bytes: int) -> FasterKv:
 
 
 def open_loadable(folder: Path, keys: int, record_bytes: int, most_interpreted: int) -> tuple[FasterKv, int]:
-    """As `open_store`, and how many keys to load: interpreted kernels get, and are made for, fewer."""
+    """Open a store as `open_store` does, and count the keys to load: interpreted kernels get fewer."""
     store = open_store(folder / "whole", keys, record_bytes)
     if store.kernels == "compiled" or keys <= most_interpreted:
         return store, keys

@@ -57,7 +57,7 @@ class BareLoop:
         self._start = 0
 
     def walk(self, count: int = OPERATIONS) -> int:
-        """`count` operations from a place where no walk has begun before; how many were done."""
+        """Walk `count` operations from a place where no walk has begun before; how many were done."""
         groups = count // GROUP
         self._start += groups * GROUP
         self._walk(self._table, self._mask, np.uint64(self._start), np.uint64(groups))

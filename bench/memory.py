@@ -55,7 +55,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """Of a store that stands in memory."""
+    """The figures of a store that stands in memory."""
 
     records: int
     grown_bytes: int
@@ -64,7 +64,7 @@ class Resident:
 
 @dataclass(frozen=True, slots=True)
 class Larger:
-    """Of a store that does not."""
+    """The figures of a store larger than memory."""
 
     records: int
     log_bytes: int
@@ -194,7 +194,7 @@ def status_bytes(field: str) -> int:
 
 
 def in_child(work: Callable[..., Result], *arguments: int) -> Result | None:
-    """`work(*arguments)` in a fresh process; None if it died. What it raises goes on here."""
+    """Run `work(*arguments)` in a fresh process; None if it died. What it raises goes on here."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
             return pool.submit(work, *arguments).result()

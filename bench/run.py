@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def size_of(options: argparse.Namespace) -> Size:
-    """What the options ask for; those of `--quick` give way to what is said beside it."""
+    """The sizes that the options ask for; an option given beside `--quick` wins over it."""
     if options.values < 8:
         sys.exit("--values: expected at least 8, as rmw counts in the first eight bytes")
     keys = options.keys or (QUICK_KEYS if options.quick else KEYS)

@@ -84,7 +84,7 @@ def open_states(traces: list[Trace], *, is_pruned: bool) -> int:
 
 
 def seen_in_tapes(tapes: list[Tape], *, is_pruned: bool = True) -> Coverage:
-    """What the search of these tapes has seen, counted and not timed."""
+    """The coverage of a search of these tapes; counted, not timed."""
     total = Coverage()
     for tape in tapes:
         recoveries = Recoveries(make_faster(GEOMETRY), LAW, LIMIT, is_pruned=is_pruned)
@@ -105,7 +105,7 @@ def search_tapes(tapes: list[Tape]) -> int:
 
 
 def search_small_programs(steps: int) -> int:
-    """Every program of at most `steps` steps in one geometry, counted by both roads."""
+    """Every program of at most `steps` steps in one geometry, counted by formula and one by one."""
     coverage, finding = exhaust(small_programs(steps), GEOMETRY, LAW)
     refuse(finding)
     return coverage.programs

@@ -85,7 +85,7 @@ class Loaded:
         return len(keys)
 
     def refuse(self) -> None:
-        """Invariant 1."""
+        """Refuse a store whose counters are not what was added (invariant 1)."""
         values, found = self.sessions[0].read_many(self.keys, dtype="<u8")
         wrong = int(np.count_nonzero(~found | (values != self.values)))
         if wrong:

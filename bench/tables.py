@@ -44,7 +44,7 @@ VALUE_WIDTH = 30
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured."""
+    """The amount of work that is measured."""
 
     keys: int  # Of the batch rows.
     peer_keys: int  # Of the rows with one operation a call.
@@ -87,7 +87,7 @@ class Line:
 
 
 def timed(work: Callable[[], int]) -> Work:
-    """`work` returns how many things it did; all of it is timed."""
+    """The rate of `work`, which returns how many things it did; all of it is timed."""
 
     def rate() -> float:
         begun = time.perf_counter()
@@ -127,7 +127,7 @@ def on_threads(works: Sequence[Callable[[], int]]) -> float:
 
 
 def interleave(rounds: int, works: Mapping[str, Work]) -> dict[str, Series]:
-    """Invariant 1."""
+    """Run the works in turns, round by round (invariant 1)."""
     names = list(works)
     figures: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds):
@@ -138,7 +138,7 @@ def interleave(rounds: int, works: Mapping[str, Work]) -> dict[str, Series]:
 
 
 def ratio(above: Series, below: Series) -> Series:
-    """Invariant 2. Both have the same rounds."""
+    """The ratio of two series of equally many rounds (invariant 2)."""
     return Series(tuple(a / b for a, b in zip(above.figures, below.figures, strict=True)))
 
 
@@ -172,7 +172,7 @@ def show(title: str, lines: Sequence[Line]) -> None:
 
 
 def machine() -> str:
-    """What this is measured on."""
+    """The machine and the versions that the figures are measured on."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""Whether a CI run proved what it is there to prove, read from what tox and the gate wrote.
+"""Check from the reports of tox and the gate that a CI run proved all it is there to prove.
 
 Usage: python ci/check.py --gate GATE.json TOX.json...
 
@@ -11,7 +11,7 @@ Invariants, for the matrix
     M3  an environment was skipped only if no interpreter on this machine could run it
 Invariants, for the gate
     G1  the document has schema 1, exit 0 and a verdict; no stage was chosen, each of STAGES is in it
-    G2  each stage: programs > 0, checked > 0, violations = 0, unknown = 0, and no budget cut it
+    G2  each stage: programs > 0, checked > 0, violations = 0, unknown = 0, and no budget ended it
     G3  each stage has a floor, and for every field of it floor <= measured
     G4  each bound of each stage is complete; a stage of EXHAUSTIVE has at least one
     G5  the list of planted bugs is not empty, and each of them was killed
@@ -82,7 +82,7 @@ def candidates(name: str, search_path: str, pyenv_root: str) -> Iterator[Path]:
 
 
 def is_installed(environment: str, search_path: str, pyenv_root: str) -> bool:
-    """Whether some interpreter can run `environment`. It is started: a shim of pyenv exists without one."""
+    """True if some interpreter can run `environment`. It is started: a shim of pyenv exists without one."""
     match = SPEC.fullmatch(BASE_PYTHON.get(environment, environment))
     if match is None:
         return True  # lint, type: any interpreter will do, and tox itself runs under one
@@ -105,7 +105,7 @@ def is_installed(environment: str, search_path: str, pyenv_root: str) -> bool:
 
 
 def closing_line(environment: Mapping[str, Any]) -> str | None:
-    """What pytest said last, if a test passed."""
+    """The last line of pytest's report, if a test passed."""
     commands = environment.get("test")
     outputs = (
         [str(mapping(command).get("output")) for command in commands] if isinstance(commands, list) else []

@@ -1,7 +1,7 @@
 """engine: an embedded FASTER-style key-value store with checkpoints that recover a prefix.
 
 A hash index over a hybrid log; sessions whose operations are numbered; checkpoints after which
-the store, cut off at any moment, comes back with exactly operations 1..N of every session.
+the store, stopped at any moment, comes back with exactly operations 1..N of every session.
 """
 
 from .checkpoint.driver import CheckpointTicket

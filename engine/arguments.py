@@ -69,7 +69,7 @@ def check_flag(name: str, given: object, error: type[EngineError] = OperationErr
 
 
 def seconds_of(timeout: object) -> float | None:
-    """How long to wait, None for ever. Raises OperationError for what is no number of seconds."""
+    """The seconds to wait, None for ever. Raises OperationError for what is no number of seconds."""
     if timeout is None:
         return None
     seconds = -1.0
@@ -104,7 +104,7 @@ def check_opening(
     runtime: object,
     version: object,
 ) -> None:
-    """What can be said of the arguments of an opening before anything is touched. Raises SettingsError."""
+    """Check the arguments of an opening before anything is touched. Raises SettingsError."""
     check_where(where)
     check_flag("create", create, SettingsError)
     check_flag("read_only", read_only, SettingsError)

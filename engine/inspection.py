@@ -1,4 +1,4 @@
-"""Inspection: what is on a device, told without opening it as a store and without writing to it.
+"""Inspection: the files of a store on a device, read without opening the store and without writing.
 
 Opening refuses at the first thing that is wrong; here all of it is looked at and reported, so that
 a damaged store can be judged. Nothing of the log is loaded into memory: extents are verified and
@@ -111,7 +111,7 @@ class StoreInspection:
 
     @property
     def is_sound(self) -> bool:
-        """Invariant 2."""
+        """True if nothing is damaged (invariant 2)."""
         return all(damage.is_mended for damage in self.damage)
 
     @property

@@ -1,4 +1,4 @@
-"""Poison: after a failed sync nobody knows what is durable, so the store takes no more.
+"""Poison: after a failed sync it is unknown what is durable, so the store accepts nothing more.
 
 Invariants
   1  once poisoned, for ever poisoned: only a new open, which reads the device, gives trust back
@@ -21,7 +21,7 @@ _all: set[ref[Poison]] = set()  # A WeakSet does the same in Python, at ten time
 
 
 def _poison_child() -> None:
-    """After a fork two processes would write one store: it stays the parent's."""
+    """Poison the store in a child after a fork: two processes would write it, and it stays the parent's."""
     for poison in [each() for each in _all]:
         if poison is not None:
             poison.is_forked = True
@@ -32,7 +32,7 @@ os.register_at_fork(after_in_child=_poison_child)
 
 
 class Poison:
-    """The flag, and what set it."""
+    """The flag, and the reason it was set for."""
 
     def __init__(self) -> None:
         self.reason: str | None = None

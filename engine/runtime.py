@@ -30,14 +30,14 @@ class Ticket(Protocol):
     """A call handed to `submit`."""
 
     def done(self) -> bool:
-        """Whether the call has ended."""
+        """True if the call has ended."""
 
     def result(self) -> object:
-        """What the call returned; raises what it raised. Only after `wait`."""
+        """The value that the call returned; raises what it raised. Only after `wait`."""
 
 
 class Runtime(Protocol):
-    """What the engine needs of the world besides bytes.
+    """The engine's seam to the world besides bytes.
 
     is_parallel  whether two threads may be in the engine at once, other than at a turn or a wait
     """
@@ -64,10 +64,10 @@ class Runtime(Protocol):
         """Seconds on a clock that never goes back."""
 
     def turn(self, what: str) -> None:
-        """A place where others must be let go on; names what is about to happen."""
+        """Let others go on here; the arguments name what is about to happen."""
 
     def current(self) -> int:
-        """Identifies the calling thread or task."""
+        """The identity of the calling thread or task."""
 
     def entropy(self, count: int) -> bytes:
         """`count` bytes that no other store has."""

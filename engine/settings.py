@@ -86,7 +86,7 @@ class Settings:
 
 
 class Budget(NamedTuple):
-    """How `memory` is spent: pages of log, main hash buckets, and overflow buckets."""
+    """The share of `memory` for each: pages of log, main hash buckets, overflow buckets."""
 
     ring_pages: int
     index_buckets: int

@@ -1,4 +1,4 @@
-"""Statistics: what a store has done and where it stands, as one value.
+"""Statistics: counters and boundaries of a store, as one value.
 
 Counters are words that each session's kernels add to in passing, in a line no other session touches;
 a snapshot adds them up. It is taken beside running sessions: each number is right as of some moment

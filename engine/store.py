@@ -1,4 +1,4 @@
-"""The store: what a user opens, and the parts it is made of.
+"""The store: the class that a user opens, and the parts it is made of.
 
 Design principles
   1  nothing else knows FasterKv: checkpoint and recovery get log, index and sessions handed in
@@ -163,7 +163,7 @@ class FasterKv:
         return self._checkpointer.start(kind, seconds_of(timeout))
 
     def checkpoints(self) -> list[CheckpointPoint]:
-        """What can be recovered, newest first: the newest for writing, older ones read-only.
+        """The checkpoints that can be recovered, newest first: the newest for writing, older ones read-only.
 
         Reads the table chain: O(checkpoints). Raises DeviceError, CorruptionError where a block is damaged.
         """
@@ -180,7 +180,7 @@ class FasterKv:
 
     @property
     def phase(self) -> Phase:
-        """Where the running checkpoint stands; REST if none runs."""
+        """The phase of the running checkpoint; REST if none runs."""
         return self._parts.shared.system.phase
 
     @property
@@ -198,12 +198,12 @@ class FasterKv:
 
     @property
     def kernels(self) -> str:
-        """How the kernels run: `compiled` or `interpreted`."""
+        """The mode of the kernels: `compiled` or `interpreted`."""
         return self._parts.shared.mode.name
 
     @property
     def is_read_only(self) -> bool:
-        """Whether opening wrote nothing, and nothing will be written."""
+        """True if opening wrote nothing, and nothing will be written."""
         return self._read_only
 
     @property
@@ -212,7 +212,7 @@ class FasterKv:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What opening read, in order, and what it thought of each."""
+        """The reads of the opening, in order, each with its verdict."""
         return tuple(self._parts.findings)
 
     def serials(self) -> dict[str, int]:
@@ -221,7 +221,7 @@ class FasterKv:
         return self._parts.sessions.serials()
 
     def stats(self) -> Stats:
-        """What the store has done and where it stands. O(sessions), beside running ones."""
+        """Counters and boundaries of the store at this moment. O(sessions); sessions may run meanwhile."""
         self._check_open()
         parts = self._parts
         with self._lock:

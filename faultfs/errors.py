@@ -1,4 +1,4 @@
-"""What a caller of faultfs can do wrong.
+"""Errors of faultfs: mistakes that a caller can make.
 
 What the *disk* does wrong is an `OSError`, as on any disk; these are errors of the one who asks.
 """

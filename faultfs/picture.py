@@ -92,7 +92,7 @@ def _lane(event: Event) -> str:
 def _survival(
     trace: Trace, index: int, digits: Sequence[int], law: str | Law
 ) -> tuple[Counter[int], Counter[int]]:
-    """How many chains kept, and how many lost, what each event gave them. Invariant 2."""
+    """For each event the number of chains that kept, and that lost, what it gave them. Invariant 2."""
     history = history_under(History(trace), Law.of(law))
     choice = choose(history, index, digits, law)
     kept, lost = Counter[int](), Counter[int]()

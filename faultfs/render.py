@@ -1,4 +1,4 @@
-"""Words for people: a trace line by line, and what a crash has taken.
+"""Text for people: a trace line by line, and the losses of a crash.
 
 Invariants
   1  a line of a trace begins with the index of its event, the number by which everything else names it
@@ -15,7 +15,7 @@ from .law.survival import Law, choose, history_under, names_of
 
 
 def render_trace(trace: Trace, *, start: int = 0, stop: int | None = None, crash: int | None = None) -> str:
-    """The events from start to stop, one a line; syncs stand out, a crash index is shown where it cuts."""
+    """The events from start to stop, one a line; syncs stand out, a crash index is shown where it falls."""
     end = trace.check_index(len(trace) if stop is None else stop)
     lines = []
     for index in range(trace.check_index(start), end + 1):
@@ -27,7 +27,7 @@ def render_trace(trace: Trace, *, start: int = 0, stop: int | None = None, crash
 
 
 def tell_crash(trace: Trace, index: int, digits: Sequence[int], law: str | Law) -> list[str]:
-    """What did not survive, one line a chain: `log sector 3: version 1 of 2 (write #14 lost)`."""
+    """Say what did not survive, one line a chain: `log sector 3: version 1 of 2 (write #14 lost)`."""
     trace.check_index(index)
     history = history_under(History(trace), Law.of(law))
     choice = choose(history, index, digits, law)

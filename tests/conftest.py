@@ -1,4 +1,4 @@
-"""What every test shares: the profiles of Hypothesis.
+"""Shared set-up of all tests: the profiles of Hypothesis.
 
 Both settings that Hypothesis changes by itself where CI is set, `derandomize` and `database`, are named in
 every profile: a test does the same on a developer's machine as in CI. No deadline, for tests are not timed.

@@ -1,4 +1,4 @@
-"""Errors of the verifier: the harness's own, not what it finds in a store."""
+"""Errors of the verifier: the harness's own, not the violations it finds in a store."""
 
 from __future__ import annotations
 

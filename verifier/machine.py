@@ -145,7 +145,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @property
     def has_steps(self) -> bool:
-        """Whether the open store takes a checkpoint apart."""
+        """True if the open store takes a checkpoint apart."""
         return self._world.mounted is not None and self._world.mounted.steps is not None
 
     @property
@@ -155,7 +155,7 @@ class StoreMachine(RuleBasedStateMachine):
         return self._world.subject
 
     def tape(self) -> Tape:
-        """Invariant 1: the example so far."""
+        """The tape of the example so far. Invariant 1."""
         eras = (*self._ended, Era(tuple(self._program)))
         subject = self.subject or name_of(type(self))
         return Tape(eras, self.geometry, self.law, subject=subject, kernels=self.kernels)
@@ -214,11 +214,11 @@ class StoreMachine(RuleBasedStateMachine):
             self._object(finding)
 
     def recoveries(self) -> Recoveries | None:
-        """Where openings are kept; None: for this example only."""
+        """The place where openings are kept; None: for this example only."""
         return None
 
     def searched(self, coverage: Coverage) -> None:
-        """Told what the search at the end of an example has seen."""
+        """Take in the coverage of the search at the end of an example."""
 
     def tell(self, finding: Finding, run: Run) -> str:
         """The story of a finding, for the message of the failure."""
@@ -269,7 +269,7 @@ for _kind, _row in OPERATIONS.items():
 
 
 def tell_briefly(finding: Finding, run: Run) -> str:
-    """What was violated, then every stretch: its device calls, where the power went, and what was lost."""
+    """Say what was violated, then of every stretch its device calls, the crash, and what was lost."""
     verdict = finding.verdict
     lines = [f"{verdict.breach.value} ({verdict.oracle} oracle, law {finding.tape.law})"]
     lines.append(f"  {verdict.detail}")

@@ -43,7 +43,7 @@ class _Machine(Protocol):
 
 
 def maker_of(tape: Tape, make_store: MakeStore | None = None) -> StoreMaker:
-    """What opens the tape's store: `make_store`, or else what its subject names.
+    """The maker of the tape's store: `make_store`, or else what its subject names.
 
     Raises SubjectError where that cannot be loaded, UnsupportedTapeError where it cannot be played so.
     """

@@ -1,4 +1,4 @@
-"""Verdicts: what an oracle says. Three values; what was not decided is never a pass.
+"""Verdicts: an oracle's answer, one of three; what was not decided is never a pass.
 
 Ok           nothing to object to
 Violation    which oracle objects, to what kind of thing, and the facts
@@ -37,11 +37,11 @@ class Breach(Enum):
 
 
 class Ok(msgspec.Struct, frozen=True):
-    """Nothing to object to."""
+    """The oracle has nothing to object to."""
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """Not decided, and why."""
+    """The oracle did not decide, and why."""
 
     why: str
 
@@ -54,7 +54,7 @@ class Violation(msgspec.Struct, frozen=True):
     detail: str
 
     def is_same_kind(self, other: object) -> bool:
-        """Whether `other` is a violation by the same oracle and of the same kind."""
+        """True if `other` is a violation by the same oracle and of the same kind."""
         return isinstance(other, Violation) and (self.oracle, self.breach) == (other.oracle, other.breach)
 
 

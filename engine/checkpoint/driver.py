@@ -48,7 +48,7 @@ class Checkpointer:
             return self._start(kind, timeout)
 
     def run(self, kind: CheckpointKind, timeout: float | None) -> CheckpointPoint:
-        """A whole checkpoint. Interrupted between two steps it is given up: it stands in no other's way."""
+        """Run a whole checkpoint. Interrupted between two steps it is given up, and blocks no other."""
         ticket = self.start(kind, timeout)
         try:
             return ticket.result()
@@ -135,7 +135,7 @@ class Checkpointer:
         return self._running is running
 
     def _rest(self) -> None:
-        """Under the lock."""
+        """Go back to REST; the caller has the lock."""
         self._running = None
         self._system.set(self._system.version, Phase.REST)
         self._system.fuzzy_start = 0
@@ -150,7 +150,7 @@ class CheckpointTicket:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended, acknowledged or not."""
+        """True if it has ended, acknowledged or not."""
         return not self._checkpointer.is_running(self._running)
 
     def advance(self) -> bool:
@@ -163,7 +163,7 @@ class CheckpointTicket:
         self._checkpointer.abandon(self._running)
 
     def result(self) -> CheckpointPoint:
-        """Drive it to its end; what is durable now. Raises CheckpointError if it was aborted."""
+        """Drive it to its end; the durable checkpoint. Raises CheckpointError if it was aborted."""
         while not self.advance():
             pass
         if self._running.point is None:

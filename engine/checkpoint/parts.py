@@ -19,7 +19,7 @@ __all__ = ["Parts"]
 
 @dataclass(slots=True)
 class Parts:
-    """What a store is made of.
+    """The parts that a store is made of.
 
     root       the newest that is durable, or is being written
     block      the checkpoint that was recovered; None: an empty store

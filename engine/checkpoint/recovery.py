@@ -8,7 +8,7 @@ Invariants
   R2  it is the newest checkpoint of the highest valid root sequence, or CorruptionError; never
       an older state in its place, never an empty one
   R3  the versions past the recovered checkpoint are void: (v + 1, L_s, L_f) joins the ranges
-  R4  apart from the three roots (and, where a creation was cut short, the first segment)
+  R4  apart from the three roots (and, where a creation was broken off, the first segment)
       nothing is written; read-only, nothing at all
   R5  opening for writing returns only when two roots of the new life are durable
 
@@ -209,7 +209,7 @@ def _load_tables(
 
 
 def _voids(block: Block | None) -> list[VoidRange]:
-    """R3: what this recovery leaves behind, and what earlier ones did."""
+    """The void ranges of this recovery and of earlier ones (R3)."""
     if block is None:
         return []
     voids = list(block.voids)

@@ -21,7 +21,7 @@ class CheckpointPoint:
 
 @dataclass(slots=True)
 class Running:
-    """What the steps of one checkpoint hand on.
+    """State that the steps of one checkpoint hand on.
 
     version       the one that it ends: operations of it are in, those of the next are not
     begin         the log's begin at PREPARE

@@ -72,7 +72,7 @@ class Compiled:
 
 
 def available() -> bool:
-    """Whether kernels can be compiled here; imports nothing."""
+    """True if kernels can be compiled here; imports nothing."""
     # Boundaries are read in an order that x86 keeps by itself, and others need not.
     is_fit = platform.machine().lower() in ("x86_64", "amd64") and sys.implementation.name == "cpython"
     return is_fit and all(importlib.util.find_spec(name) is not None for name in ("numba", "llvmlite"))
@@ -99,7 +99,7 @@ def load_from(sources: Mapping[str, str], constants: Mapping[str, int], root: Pa
 
 
 def cache_root() -> Path:
-    """Where the folders stand: POWERCUT_CACHE, else the user's cache folder."""
+    """The place of the folders: POWERCUT_CACHE, else the user's cache folder."""
     chosen = os.environ.get("POWERCUT_CACHE")
     if chosen:
         return Path(chosen)

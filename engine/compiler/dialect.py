@@ -88,7 +88,7 @@ _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
 class _Function:
-    """One function on its way: checks each construct and gives the one that takes its place."""
+    """The translation of one function: checks each construct and gives the one that takes its place."""
 
     def __init__(
         self,

@@ -53,7 +53,7 @@ _TYPES = {
 
 
 def _intrinsic(kernel: Kernel, emit: Callable[..., Any]) -> Any:
-    """What a call of `kernel` becomes; `emit` gets LLVM's builder and the words, gives the value."""
+    """The intrinsic in place of a call of `kernel`; `emit` takes LLVM's builder and words, gives a value."""
     result = _TYPES[kernel.result]
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -203,7 +203,7 @@ def compile_object(translation: Translation, file: str, allowed: Iterable[str]) 
 
 
 def _check_types(name: str, kernel: Kernel, dispatcher: Any) -> None:
-    """Invariant M1."""
+    """Raise unless every integer is a word (invariant M1)."""
     wanted = tuple(_TYPES[kind] for kind in kernel.parameters), _TYPES[kernel.result]
     for compiled in dispatcher.overloads.values():
         found = compiled.signature.args, compiled.signature.return_type

@@ -40,7 +40,7 @@ class CompilationError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What a call of one function takes and gives: names of the kinds above."""
+    """The signature of one function, in names of the kinds above."""
 
     parameters: tuple[str, ...]
     result: str

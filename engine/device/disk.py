@@ -1,4 +1,4 @@
-"""What it takes to ask a device for something: the device, what a failed sync poisons, who makes locks."""
+"""A device with the poison that a failed sync sets, and the runtime that makes its locks."""
 
 from __future__ import annotations
 

@@ -62,13 +62,13 @@ class Device(Protocol):
         """Put `buffer` at `offset`, perhaps not all of it; how many bytes. A gap reads zeros."""
 
     def truncate(self, name: str, size: int) -> None:
-        """Cut or grow (with zeros) to `size` bytes."""
+        """Shorten or grow (with zeros) to `size` bytes."""
 
     def sync(self, name: str) -> None:
-        """D3."""
+        """Make the file's bytes and size durable (D3)."""
 
     def sync_names(self) -> None:
-        """D4."""
+        """Make all names durable (D4)."""
 
     def close(self) -> None:
         """Give everything back; later calls fail with EBADF. Idempotent."""
@@ -76,7 +76,7 @@ class Device(Protocol):
 
 @contextmanager
 def telling(what: str) -> Iterator[None]:
-    """An OSError inside that is none of the engine's own errors becomes DeviceError."""
+    """Turn an OSError inside, unless it is one of the engine's own errors, into DeviceError."""
     try:
         yield
     except EngineError:
@@ -112,7 +112,7 @@ NO_ARGUMENT = (BufferError, TypeError, ValueError, OverflowError, MemoryError)
 
 
 def invalid(error: Exception, name: str) -> DeviceError:
-    """What a device says of such an argument."""
+    """The error that a device raises for such an argument."""
     return DeviceError(errno.EINVAL, f"{type(error).__name__}: {error}", name)
 
 

@@ -43,7 +43,7 @@ def set_turn(hook: Turn | None) -> None:
 
 
 def is_watched() -> bool:
-    """Whether a turn hook is set."""
+    """True if a turn hook is set."""
     return _turn is not None
 
 
@@ -93,7 +93,7 @@ def copy(source: Space, start: int, target: Space, at: int, words: int) -> None:
 
 
 def same(left: Space, start: int, right: Space, at: int, words: int) -> bool:
-    """Whether `words` words are equal; each word read whole."""
+    """True if `words` words are equal; each word is read whole."""
     if _turn is None:
         return left[start : start + words] == right[at : at + words]
     return all(load(left, start + word) == load(right, at + word) for word in range(words))

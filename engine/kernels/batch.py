@@ -80,7 +80,7 @@ def put(control: Space, batch: Space, number: int) -> None:
 def work_off(
     control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, cut: int
 ) -> int:
-    """Operations B_START to B_COUNT - 1, in order; why it stopped, at B_START."""
+    """Run operations B_START to B_COUNT - 1, in order; why it stopped, at B_START."""
     number = batch[w.B_START]
     count = batch[w.B_COUNT]
     batch[w.OP_KIND] = batch[w.B_KIND]
@@ -101,7 +101,7 @@ def work_off(
 
 
 def run_entered(control: Space, index: Space, log: Space, epochs: Space, batch: Space, row: int) -> int:
-    """What `run_batch` does between entering and leaving."""
+    """Run the batch of a session that has entered; `run_batch` enters and leaves around it."""
     system = load(control, w.SYSTEM)
     version = load(epochs, row + w.ROW_VERSION)
     if system >> w.PHASE_BITS != version:
@@ -126,7 +126,7 @@ def run_entered(control: Space, index: Space, log: Space, epochs: Space, batch: 
 
 
 def run_batch(control: Space, index: Space, log: Space, epochs: Space, batch: Space) -> int:
-    """Enter, work the batch off from B_START on, leave; why it stopped (`words`)."""
+    """Enter, run the batch from B_START on, and leave; why it stopped (`words`)."""
     row = batch[w.B_ROW]
     if not cas(epochs, row + w.ROW_STATE, w.IDLE, load(control, w.EPOCH)):
         return w.TAKEN

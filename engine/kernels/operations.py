@@ -45,7 +45,7 @@ __all__ = ["run_one"]
 
 
 def is_swap_off(log: Space, batch: Space, at: int) -> bool:
-    """Whether what does not change any more, wherever it is, is not what the swap expects."""
+    """True if a value that cannot change any more, wherever it is, is not the one that the swap expects."""
     if batch[w.OP_PLACE] == w.WARM:
         return not is_expected(log, batch, at, load(log, at + w.LINK))
     if batch[w.OP_RESULT] == w.ABSENT:
@@ -54,7 +54,7 @@ def is_swap_off(log: Space, batch: Space, at: int) -> bool:
 
 
 def look_before_frozen(log: Space, batch: Space, at: int) -> int:
-    """`look_before` where the record does not change any more, wherever it is; ROOM: not in the batch."""
+    """`look_before` for a record that cannot change any more, wherever it is; ROOM: not in the batch."""
     if batch[w.OP_PLACE] == w.WARM:
         return look_before(log, batch, at, load(log, at + w.LINK))
     batch[w.OP_BEFORE_BYTES] = 0
@@ -76,7 +76,7 @@ def copy_frozen(
     version: int,
     tombstone: int,
 ) -> int:
-    """The key's record cannot change any more, is on the device, or is nowhere: append a new one.
+    """Append a new record where the key's own cannot change any more, is on the device, or is nowhere.
 
     No seal: whoever else copies it publishes in the same entry, and one of the two CAS fails.
     """
@@ -176,7 +176,7 @@ def change(
 
 
 def is_beyond(control: Space, address: int, version: int, fuzzy: int, cut: int) -> bool:
-    """Whether the chain goes on below head, where records of the next version may stand by now.
+    """True if the chain goes on below head, where records of the next version may stand by now.
 
     Version bits of what was evicted are not read: a session that has not shifted asks the system.
     """
@@ -231,7 +231,7 @@ def locate(
 
 
 def read(control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, cut: int) -> int:
-    """The value, or that there is none, or from where on the device has to be asked."""
+    """The value, or that there is none, or the address from which the device has to be asked."""
     slot = find_slot(control, index, batch[w.OP_HASH])
     if slot >= w.REFUSED:
         batch[w.OP_RESULT] = w.ABSENT
@@ -250,7 +250,7 @@ def read(control: Space, index: Space, log: Space, batch: Space, version: int, f
 def upsert(
     control: Space, index: Space, log: Space, batch: Space, slot: int, version: int, fuzzy: int, cut: int
 ) -> int:
-    """Blind below the mutable region: the old value is not needed, so the device is not asked."""
+    """Set the key's value; below the mutable region the old one is not needed, so the device is not asked."""
     entry = load(index, slot)
     floor = load(control, w.SAFE_READ_ONLY)
     address = find_record(control, log, batch, entry & w.ADDRESS_MASK, floor)
@@ -265,7 +265,7 @@ def upsert(
 def run_one(
     control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, cut: int
 ) -> int:
-    """The operation in the batch's frame; why it stopped."""
+    """Run the operation in the batch's frame; why it stopped."""
     kind = batch[w.OP_KIND]
     if kind == w.READ or kind == w.PEEK:
         return read(control, index, log, batch, version, fuzzy, cut)

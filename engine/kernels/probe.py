@@ -4,7 +4,7 @@ Invariants
   H1  a bucket chain has at most one entry of a tag that is not tentative
   H2  an entry's address is PENDING_ADDRESS or that of a record below the tail
   H3  following `previous` strictly lowers the address
-  P4  version bits are looked at only from a checkpoint's cut up, and in void ranges
+  P4  version bits are looked at only from a checkpoint's L_s up, and in void ranges
   P5  a void record is stepped through, never returned; nothing marks it
 
 Threads: any number, each inside a batch (`kernels`); `relink` alone, in recovery. Nothing here raises or
@@ -56,7 +56,7 @@ def find_slot(control: Space, index: Space, hashed: int) -> int:
 
 
 def is_tag_elsewhere(control: Space, index: Space, hashed: int, own: int) -> bool:
-    """Whether a word of the chain other than `own` has the tag, tentative or not."""
+    """True if a word of the chain other than `own` has the tag, tentative or not."""
     tag = hashed >> w.TAG_FROM
     bucket = hashed & control[w.BUCKET_MASK]
     while True:
@@ -123,7 +123,7 @@ def extend_bucket(control: Space, index: Space, hashed: int) -> bool:
 
 
 def is_void(control: Space, address: int, link: int) -> bool:
-    """Whether the record belongs to a version that a recovery left behind (invariant P5)."""
+    """True if the record belongs to a version that a recovery left behind (invariant P5)."""
     if address >= control[w.VOID_TOP]:
         return False
     for number in range(control[w.VOID_COUNT]):

@@ -123,21 +123,21 @@ def write_locked(log: Space, batch: Space, at: int, link: int) -> int:
 
 
 def is_old(address: int, link: int, version: int, fuzzy: int, cut: int) -> bool:
-    """Whether a shifted session meets a record of the version before its own."""
+    """True if a shifted session meets a record of the version before its own."""
     if cut == 0:
         return False
     return address < fuzzy or (link >> w.VERSION_SHIFT) & w.VERSION_BITS != version & w.VERSION_BITS
 
 
 def is_ahead(address: int, link: int, version: int, fuzzy: int) -> bool:
-    """Whether a session meets a record of the version after its own."""
+    """True if a session meets a record of the version after its own."""
     if fuzzy == 0 or address < fuzzy:
         return False
     return (link >> w.VERSION_SHIFT) & w.VERSION_BITS == (version + 1) & w.VERSION_BITS
 
 
 def is_expected(log: Space, batch: Space, at: int, link: int) -> bool:
-    """Whether the record, locked or frozen, has the value that a swap expects."""
+    """True if the record, locked or frozen, has the value that a swap expects."""
     expected_bytes = batch[w.B_EXPECTED_BYTES]
     if expected_bytes == w.EXPECT_ABSENT or link & w.TOMBSTONE:
         return expected_bytes == w.EXPECT_ABSENT and link & w.TOMBSTONE != 0
@@ -153,7 +153,7 @@ def is_expected(log: Space, batch: Space, at: int, link: int) -> bool:
 
 
 def sum_up(log: Space, batch: Space, at: int, link: int) -> int:
-    """For a counter that will be copied: its new value; `link` has TOMBSTONE where it starts at 0."""
+    """The new value of a counter that will be copied; `link` has TOMBSTONE where it starts at 0."""
     total = batch[batch[w.OP_VALUE]]
     if link & w.TOMBSTONE == 0:
         sizes = load(log, at + w.SIZES)
@@ -166,7 +166,7 @@ def sum_up(log: Space, batch: Space, at: int, link: int) -> int:
 
 
 def look_before(log: Space, batch: Space, at: int, link: int) -> int:
-    """For a value that is appended to and copied: where it is, and OP_VALUE_BYTES that of the whole.
+    """Find the value that is appended to and copied; OP_VALUE_BYTES is then the length of the whole.
 
     `link` has TOMBSTONE where there is none.
     """

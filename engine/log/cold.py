@@ -26,7 +26,7 @@ _HEADER: Final = Struct("<QQ")  # Of a record: sizes and link.
 
 
 class ColdRecord(NamedTuple):
-    """A copy of a record; `previous` goes on along the chain, `words` are what it has in the log."""
+    """A copy of a record of the device; `previous` continues its chain, `words` is its length in the log."""
 
     previous: int
     link: int

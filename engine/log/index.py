@@ -49,7 +49,7 @@ class HashIndex:
         return hash_words(words, 0, len(key), self.spaces.control[w.HASH_MASK])
 
     def is_home(self, bucket: int, entry: int, key: bytes) -> bool:
-        """Whether the key is found through this entry of this main bucket.
+        """True if the key is found through this entry of this main bucket.
 
         A chain made under fewer buckets holds keys that another entry names by now.
         """

@@ -102,7 +102,7 @@ class Ring:
                 return
 
     def shift_read_only(self, address: int) -> None:
-        """Nothing below `address` may be written from now on; it is frozen when all have seen that."""
+        """Forbid writes below `address` from now on; it is frozen when all sessions have seen that."""
         control = self.spaces.control
         with self._lock:
             if address > load(control, w.READ_ONLY):
@@ -117,7 +117,7 @@ class Ring:
         )
 
     def _shift_head(self, address: int) -> None:
-        """Nothing below `address` is read from memory from now on; returns when all have seen that."""
+        """Forbid reads from memory below `address` from now on; returns when all sessions have seen that."""
         control = self.spaces.control
         if address > load(control, w.HEAD):
             assert address <= load(control, w.FLUSHED)
@@ -130,7 +130,7 @@ class Ring:
             )
 
     def _raise(self, word: int, address: int) -> None:
-        """A deferred action: the safe boundary follows. Two of them may run in any order (A3)."""
+        """Raise the safe boundary, as a deferred action; two of them may run in any order (A3)."""
         control = self.spaces.control
         while (found := load(control, word)) < address and not self._mode.cas(control, word, found, address):
             pass
@@ -154,7 +154,7 @@ class Ring:
             return final
 
     def truncate(self, address: int) -> int:
-        """Nothing below `address` is needed any more; the begin that this makes (A1, a page's start).
+        """Give up the log below `address`; the begin that this makes (A1, a page's start).
 
         Raises OperationError for what is no address up to the tail.
         """

@@ -64,7 +64,7 @@ class ExtentTable:
 
     @property
     def start(self) -> int:
-        """The address at which the first that a checkpoint lists starts; 0 for none."""
+        """The start address of the first extent that a checkpoint lists; 0 for none."""
         return self._starts[self.first] if self._starts else 0
 
     def append(self, extent: Extent) -> None:
@@ -80,15 +80,15 @@ class ExtentTable:
         return self[number]
 
     def below(self, address: int) -> int:
-        """How many start below `address`. O(log n)."""
+        """The number of extents that start below `address`. O(log n)."""
         return bisect_left(self._starts, address)
 
     def unnamed(self) -> list[Extent]:
-        """What the next checkpoint has to name."""
+        """The extents that the next checkpoint has to name."""
         return [self[number] for number in range(self.named, len(self))]
 
     def name_until(self, count: int, start: int = 0) -> None:
-        """The first `count` extents are named by a durable checkpoint now, but for those below `start`."""
+        """Mark the first `count` extents, from `start` on, as named by a durable checkpoint."""
         assert self.named <= count <= len(self)
         self.named = count
         self.first = max(self.first, self.below(start))

@@ -68,7 +68,7 @@ class Version(NamedTuple):
 
 
 class Pointer(NamedTuple):
-    """Where a table block is; length 0: there is none."""
+    """The place of a table block; length 0: there is none."""
 
     offset: int
     length: int
@@ -85,7 +85,7 @@ class Extent(NamedTuple):
 
 
 class VoidRange(NamedTuple):
-    """Records of version `counter` in [low, high) were left behind by a recovery."""
+    """A range [low, high) of which a recovery left the records of version `counter` behind."""
 
     counter: int
     low: int
@@ -101,7 +101,7 @@ class SessionMark(NamedTuple):
 
 
 class Root(NamedTuple):
-    """The root record: which checkpoint is the newest, and in which geometry."""
+    """The root record: names the newest checkpoint, and the geometry."""
 
     store_id: bytes
     sequence: int
@@ -112,7 +112,7 @@ class Root(NamedTuple):
     index_buckets: int = 0  # The most any life had: with fewer, chains on the device would merge.
 
     def numbered(self, sequence: int) -> Root:
-        """The same under another sequence."""
+        """The root with another sequence."""
         return _root((self.store_id, sequence, *self[2:]))
 
 
@@ -166,7 +166,7 @@ def encode_root(root: Root) -> bytes:
 
 
 def decode_root(data: bytes, file: str) -> Root | str:
-    """The root, or in a few words why these bytes are none.
+    """The root, or the reason why these bytes are none.
 
     Raises UnsupportedVersionError for a whole record of another format version.
     """

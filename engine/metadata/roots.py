@@ -36,7 +36,7 @@ Verdict = Literal["accepted", "rejected", "absent"]
 
 
 class Finding(NamedTuple):
-    """One thing that recovery read, and what it thought of it."""
+    """A read of the recovery, and its verdict."""
 
     file: str
     offset: int
@@ -45,7 +45,7 @@ class Finding(NamedTuple):
 
 
 class RootReading(NamedTuple):
-    """What the three copies say: the newest valid one, each copy's sequence (0: not valid)."""
+    """The three copies as read: the newest valid one, each copy's sequence (0: not valid)."""
 
     newest: Root | None
     sequences: dict[str, int]
@@ -133,7 +133,7 @@ class Roots:
             self._poison.check()
 
     def await_owed(self) -> Ticket | None:
-        """The third copy's ticket, ended one way or the other; nothing is owed any more."""
+        """Wait for the third copy's ticket to end one way or the other; nothing is owed any more."""
         with self._lock:
             owed, self._owed = self._owed, None
             if owed is not None:

@@ -65,7 +65,7 @@ class Tables:
         return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 
     def accept(self, head: Pointer, is_full: bool) -> None:
-        """A root that names `head` is durable."""
+        """Take in that a root that names `head` is durable."""
         self.head = head
         self.chain_blocks = 1 if is_full else self.chain_blocks + 1
 
@@ -102,7 +102,7 @@ class Tables:
 
 
 def check_order(older: Block, newer: Block) -> None:
-    """Versions, addresses and each session's serial only grow from checkpoint to checkpoint."""
+    """Check that versions, addresses and each session's serial only grow from checkpoint to checkpoint."""
     if older.version >= newer.version or older.final > newer.fuzzy_start:
         raise CorruptionError(
             TABLE_FILE,
@@ -128,7 +128,7 @@ def check_order(older: Block, newer: Block) -> None:
 def check_extents(
     extents: list[Extent], final: int, head: Pointer, begin: int = 0, segment_bytes: int = 1
 ) -> None:
-    """They follow one another to `final`, from where `begin`'s segment starts, or an earlier one does.
+    """Check that extents follow one another to `final`, from the start of `begin`'s segment or earlier.
 
     Raises CorruptionError.
     """

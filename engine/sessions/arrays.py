@@ -1,4 +1,4 @@
-"""Arrays: what a caller hands in for many operations, as rows of bytes, or refused.
+"""Arrays: a caller's input for many operations, as rows of bytes, or refused.
 
     array      an item is its bytes in memory, little-endian; of a two-dimensional one, a row is
     sequence   an item is bytes as for one operation (`arguments`)
@@ -65,7 +65,7 @@ def _check_padding(given: NDArray[Any], what: str) -> None:
 
 
 def sequence_of(given: Any, what: str) -> Sequence[bytes]:
-    """What is a sequence of bytes, each item as bytes."""
+    """The sequence with each item as bytes."""
     if isinstance(given, str | bytes | bytearray | memoryview) or not isinstance(given, Sequence):
         raise OperationError(f"{what} are {type(given).__name__}: expected an array or a sequence of bytes")
     if {*map(type, given)} <= {bytes}:
@@ -96,7 +96,7 @@ def dtype_of(given: Any, width_max: int) -> np.dtype[Any]:
 
 
 def made_by(make: Callable[[Any], Any], given: Any, what: str) -> Any:
-    """`make(given)`, where numpy takes it."""
+    """Call `make(given)`, where numpy takes it."""
     try:
         return make(given)
     except (TypeError, ValueError) as error:

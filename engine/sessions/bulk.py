@@ -1,11 +1,10 @@
 """Many operations at a time: from arrays or sequences of bytes, a thousand to a kernel call.
 
-Arrays are copied into the stage as they are, a key or value padded to a whole word; sequences of bytes
-get a table row each. Operations are done in order; reads below head are left by the kernel and
-answered together, each device extent read once.
+Arrays are copied into the stage as they are, a key or value padded to a whole word; sequences of bytes get
+a table row each. Reads below head are left by the kernel and answered together, each extent read once.
 
 Invariants
-  1  serials are taken for what is issued: an error at operation k of n leaves k serials taken
+  1  operations are done in order, and take a serial when issued: an error at operation k of n leaves k taken
   2  values found by one `read` are each as of some moment during the call
 
 Threads: the session's own. numpy is imported with the first call, not with the engine.
@@ -58,7 +57,7 @@ class Bulk:
     # -- public ------------------------------------------------------------------------------------
 
     def write(self, kind: int, keys: Keys, values: Values) -> None:
-        """UPSERT or APPEND."""
+        """Run UPSERT or APPEND on many keys."""
         import numpy as np
 
         is_array = isinstance(keys, np.ndarray)
@@ -108,7 +107,7 @@ class Bulk:
     # -- arrays ------------------------------------------------------------------------------------
 
     def _run_arrays(self, kind: int, keys: Array, values: Array) -> None:
-        """Rows of bytes, shape (n, width) each."""
+        """Run the operations on rows of bytes, shape (n, width) each."""
         key_bytes, value_bytes = keys.shape[1], values.shape[1]
         check_sizes(self._driver, key_bytes, value_bytes)
         start = 0

@@ -97,7 +97,7 @@ class Driver:
         self.runtime.turn("a claim to let go of the session")
 
     def ask(self, stage: Stage, expected: bytes | None) -> None:
-        """Answer for the chain below head, so that the kernel can go on from there."""
+        """Ask the device for the chain below head, so that the kernel can go on from there."""
         batch = stage.batch
         address = batch[w.OP_ADDRESS]
         self.device_reads += 1
@@ -127,7 +127,7 @@ class Driver:
         return self._registry.serial(self.state)
 
     def settle(self) -> None:
-        """What was issued and is not applied has raised, or left things as they were: it has ended.
+        """Count as ended each operation issued and not applied: it has raised, or changed nothing.
 
         Unless a batch of another thread has the row: what is issued may be its own, and that goes on.
         """
@@ -137,22 +137,22 @@ class Driver:
         store(epochs, row + w.ROW_APPLIED, load(epochs, row + w.ROW_SERIAL))
 
     def take_back(self, count: int) -> None:
-        """The last `count` serials were taken for operations that were never begun."""
+        """Give back the last `count` serials, taken for operations that were never begun."""
         epochs, row = self.log.spaces.epochs, self.state.row
         store(epochs, row + w.ROW_SERIAL, load(epochs, row + w.ROW_SERIAL) - count)
 
     def release_pending(self, serial: int) -> None:
-        """A pending operation has ended."""
+        """Take in that a pending operation has ended."""
         epochs, row = self.log.spaces.epochs, self.state.row
         if load(epochs, row + w.ROW_APPLIED) < serial:
             store(epochs, row + w.ROW_APPLIED, serial)
         store(epochs, row + w.ROW_PENDING, load(epochs, row + w.ROW_PENDING) - 1)
 
     def retire(self) -> None:
-        """The session's handle is closed."""
+        """Take in that the session's handle is closed."""
         self._registry.retire(self.state)
 
 
 def record_bytes(key_bytes: int, value_bytes: int) -> int:
-    """What a record of these sizes takes in the log."""
+    """Bytes that a record of these sizes takes in the log."""
     return (w.RECORD_HEADER_WORDS + ((key_bytes + 7) >> 3) + ((value_bytes + 7) >> 3)) * w.WORD_BYTES

@@ -39,14 +39,14 @@ class Ticket:
 
     @classmethod
     def ended(cls, value: bytes | None) -> Ticket:
-        """One that never had to wait."""
+        """A ticket of an operation that never had to wait."""
         ticket = cls()
         ticket.end(lambda: value)
         return ticket
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended."""
+        """True if it has ended."""
         return self._is_done
 
     def result(self) -> bytes | None:
@@ -81,14 +81,14 @@ class _Waiting:
 
 
 class Pinned(NamedTuple):
-    """A pin of the log: from where it holds, and what lets go of it."""
+    """A pin of the log: its lowest address, and the call that lets go of it."""
 
     begin: int
     held: ExitStack
 
 
 class PendingQueue:
-    """What one session has begun and not completed, oldest first."""
+    """The operations that one session has begun and not completed, oldest first."""
 
     def __init__(self, driver: Driver, single: Single) -> None:
         self._driver = driver

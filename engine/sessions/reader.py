@@ -67,7 +67,7 @@ class Reader:
         self.begin = load(log.spaces.control, w.BEGIN)  # The log's, when the reader started (V3).
 
     def record(self, address: int) -> ColdRecord:
-        """What is at `address`; PADDING where no record begins."""
+        """The record at `address`; PADDING where no record begins."""
         spaces = self.log.spaces
         control, log, log_bytes = spaces.control, spaces.log, spaces.log_bytes
         if address < control[w.HEAD]:
@@ -113,7 +113,7 @@ class Reader:
                 yield at, record
 
     def steps(self, address: int, end: int) -> Iterator[tuple[int, ColdRecord]]:
-        """Everything allocated from `address` up to `end`, whatever became of it."""
+        """Everything allocated from `address` up to `end`, published or not."""
         unit = self.log.settings.write_unit
         while address < end:
             record = self.record(address)
@@ -124,7 +124,7 @@ class Reader:
                 address = (address // unit + 1) * unit
 
     def is_boundary(self, address: int) -> bool:
-        """Whether a record begins at `address`, or could: stepping from its page's start comes by."""
+        """True if a record begins at `address`, or could: stepping from its page's start reaches it."""
         page = self.log.settings.page_bytes
         at = max(address - address % page, w.FIRST_ADDRESS)
         for found, record in self.steps(at, address):
@@ -202,7 +202,7 @@ class SharedReader(Reader):
         return self._on_device(address)
 
     def _in_ring(self, address: int) -> tuple[ColdRecord, bool]:
-        """What is there, and whether it stood still meanwhile."""
+        """The record in the ring, and whether it stood still while it was read."""
         spaces = self.log.spaces
         log = spaces.log
         at = (address >> 3) & spaces.control[w.RING_MASK]

@@ -1,4 +1,4 @@
-"""Sessions' states: who has issued how many operations, and where each one's commit point is.
+"""Sessions' states: the number of operations that each has issued, and its commit point.
 
 A session is the unit of the guarantee: after recovery the store holds exactly its operations
 1..N. Its state outlives the handle that a thread uses: closing the handle keeps it, a checkpoint
@@ -39,7 +39,7 @@ NOWHERE: Final = SESSIONS_MAX * w.ROW_WORDS
 
 @dataclass(slots=True)
 class SessionState:
-    """What there is to know of a session; while it is live, `row` says where the first five are."""
+    """The state of one session; while it is live, `row` says where the first five fields are."""
 
     name: str
     number: int
@@ -126,7 +126,7 @@ class SessionRegistry:
             del self._states[self._find(name).name]
 
     def lease(self) -> int:
-        """A row that belongs to no session, for who only looks. Raises SessionError if none is left."""
+        """Lease a row that belongs to no session, for a reader. Raises SessionError if none is left."""
         with self._lock:
             used = self._spaces.rows_used
             if not self._free and used == SESSIONS_MAX:
@@ -151,7 +151,7 @@ class SessionRegistry:
         state.row = row
 
     def retire(self, state: SessionState) -> None:
-        """The handle of a session is closed: its numbers come back from the row."""
+        """Take a closed session's numbers back from its row."""
         with self._lock:
             if not state.is_live:
                 return
@@ -242,7 +242,7 @@ class SessionRegistry:
             ]
 
     def save(self, marks: Iterable[SessionMark]) -> None:
-        """A checkpoint with these commit points is durable."""
+        """Take in that a checkpoint with these commit points is durable."""
         with self._lock:
             for mark in marks:
                 state = self._states.get(mark.name)
@@ -250,14 +250,14 @@ class SessionRegistry:
                     state.saved = mark.serial
 
     def unsaved(self) -> dict[str, int]:
-        """How many operations of each session no checkpoint holds, by name; those with none left out."""
+        """The number of operations of each session that no checkpoint holds, by name; zeros are left out."""
         with self._lock:
             lost = {name: self.serial(state) - state.saved for name, state in sorted(self._states.items())}
             return {name: count for name, count in lost.items() if count}
 
     @property
     def live(self) -> int:
-        """How many handles are open."""
+        """The number of open handles."""
         with self._lock:
             return sum(state.is_live for state in self._states.values())
 

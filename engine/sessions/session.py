@@ -5,8 +5,7 @@ kernels cannot do is done by the driver.
 
 Invariants
   1  a serial is taken if and only if the arguments were valid
-  2  `rmw` calls its function with no latch held; a lost race calls it again; if it raises, the
-     store is as before
+  2  `rmw` calls its function with no latch held, again after a lost race; if it raises, nothing changes
 
 Threads: one at a time for each session, any number of sessions. A second operation in one session at
 once, from another thread or from inside the function of an `rmw`, is a SessionError.
@@ -305,7 +304,7 @@ class Session:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the handle was given up."""
+        """True if the handle was given up."""
         return self._is_closed
 
     @property
@@ -314,7 +313,7 @@ class Session:
         return len(self._pending)
 
     def _admit(self, *, is_read: bool) -> None:
-        """Whether one may enter; says why not. The caller then sets `_is_busy`, right before its `try`."""
+        """Raise unless one may enter. The caller then sets `_is_busy`, right before its `try`."""
         if self._is_closed:
             raise ClosedError(f"session {self.name!r} is closed; resume it with resume_session")
         self._poison.check()

@@ -64,7 +64,7 @@ class Single:
 
     @contextmanager
     def leaving(self) -> Iterator[None]:
-        """A read in here does not ask the device; a peek in here may be left pending."""
+        """Leave what the device must answer: a read in here does not ask it, a peek may stay pending."""
         self.stage.batch[w.B_LEAVE] = self.stage.batch[w.B_PEND] = 1
         try:
             yield
@@ -106,7 +106,7 @@ class Single:
         return None if told == w.ABSENT else self.value(self.finish(told >> w.RESULT_BITS))
 
     def unpeeked(self, told: bytes | int) -> bytes | None:
-        """Likewise of a peek."""
+        """The value of a peek that did not find it at once, by what `peek_key` returned."""
         assert isinstance(told, int)
         if told == w.ABSENT:
             return None
@@ -155,11 +155,11 @@ class Single:
 
     @property
     def is_cold(self) -> bool:
-        """Whether the last peek found its key on the device."""
+        """True if the last peek found its key on the device."""
         return bool(self.stage.batch[w.OP_PLACE] == w.COLD)
 
     def _tell_again(self, found: bytes | None) -> None:
-        """What the device said to the peek goes for the swap too, while the chain is the same."""
+        """Give the swap what the peek read from the device; it holds while the chain is the same."""
         self.make_room(0, len(found or b""))
         stage, batch = self.stage, self.stage.batch
         stage.expect(found)
@@ -167,7 +167,7 @@ class Single:
         self.driver.tell(stage, batch[w.OP_ADDRESS], self.driver.cold, found)
 
     def peek_again(self, key: bytes) -> bytes | None:
-        """What the key has now, for an operation whose serial is taken."""
+        """Peek once more at the key, for an operation whose serial is taken."""
         stage, batch = self.stage, self.stage.batch
         batch[w.B_KIND], batch[w.B_START], batch[w.B_COUNT], batch[w.B_ISSUE] = w.PEEK, 0, 1, 0
         batch[w.B_KEY_BYTES] = len(key)
@@ -206,7 +206,7 @@ def check_sizes(driver: Driver, key_bytes: int, value_bytes: int) -> None:
 
 
 def too_long(driver: Driver, key_bytes: int, value_bytes: int) -> OperationError:
-    """What is wrong with a key and a value of these sizes."""
+    """The complaint about a key and a value of these sizes."""
     needed = record_bytes(key_bytes, value_bytes)
     return OperationError(
         f"key of {key_bytes} and value of {value_bytes} bytes need {needed}: "

@@ -24,7 +24,7 @@ COUNTERS: Final = range(w.N_IN_PLACE, w.N_ABSENT + 1)
 
 
 class Rooms(NamedTuple):
-    """What a stage has room for, in words.
+    """The room of a stage, in words.
 
     operations       at most
     key_words        from one key to the next
@@ -82,7 +82,7 @@ class Stage:
         self.kernels: Final = mode.bind(spaces, batch)
 
     def expect(self, value: bytes | None) -> bool:
-        """What the next swap is to find, None for no value, or an append goes on from.
+        """Set the value that the next swap expects, None for no value, or that an append goes on from.
 
         Whether there is room for it; B_EXPECTED_BYTES says how much it takes.
         """
@@ -106,7 +106,7 @@ class Stage:
         return bytes(self.bytes[start : start + (told >> w.RESULT_BITS)])
 
     def keep(self, old: Stage, words: Iterable[int]) -> None:
-        """Take these words of the header over from the stage that this one takes the place of."""
+        """Take these words of the header over from the stage that this one replaces."""
         for word in words:
             self.batch[word] = old.batch[word]
 

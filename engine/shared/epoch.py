@@ -1,4 +1,4 @@
-"""Epochs: when everybody has seen a change, what waits for that is done.
+"""Epochs: an action that waits until every session has seen a change is deferred to its epoch.
 
 A session that enters a batch writes the current epoch into its row. Whoever changes a boundary
 raises the epoch; the change has been seen by all once no row holds an epoch from before.
@@ -106,7 +106,7 @@ class Epochs:
 
 
 def _part(deferred: _Deferred, safe: int) -> tuple[_Deferred, _Deferred]:
-    """What is due, and the rest."""
+    """The actions that are due, and the rest."""
     due = [each for each in deferred if each[0] < safe]
     rest = [each for each in deferred if each[0] >= safe]
     return due, rest

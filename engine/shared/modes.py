@@ -159,7 +159,7 @@ class Interpreted:
 
 
 class Code(Protocol):
-    """What `compilation` makes of the kernels: functions of addresses."""
+    """The compiled kernels that `compilation` makes: functions of addresses."""
 
     def run(self, batch: int) -> int: ...
     def run_key(self, batch: int, kind: int, key: bytes) -> int: ...

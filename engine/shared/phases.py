@@ -24,13 +24,13 @@ __all__ = ["SHIFTED", "CheckpointKind", "Phase", "System"]
 
 
 class CheckpointKind(Enum):
-    """What a checkpoint writes besides its metadata."""
+    """The parts that a checkpoint writes besides its metadata."""
 
     FOLD_OVER = 1
 
 
 class Phase(Enum):
-    """Where the checkpoint's state machine stands."""
+    """The phase of the checkpoint's state machine."""
 
     REST = 0
     PREPARE = 1

@@ -1,4 +1,4 @@
-"""Pins: what holds a part of the log that a truncation would take away.
+"""Pins: parts of the log that a truncation must not take away.
 
 A pin is the log's begin at the moment at which a read started: it may look at anything from there up.
 

@@ -1,4 +1,4 @@
-"""What all threads of a store see: its memory, how kernels run on it, the epoch, the system state."""
+"""Shared state of all threads of a store: memory, mode of the kernels, epoch, system state."""
 
 from __future__ import annotations
 

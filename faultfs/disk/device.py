@@ -134,7 +134,7 @@ class FaultDevice:
             return count
 
     def truncate(self, name: str, size: int) -> None:
-        """Makes the file this long: cut off, or grown by zeros."""
+        """Makes the file this long: shortened, or grown by zeros."""
         with self._lock:
             inode = self._inode(name)
             _check_offset(size, name)

@@ -36,7 +36,7 @@ import msgspec
 
 
 class EventKind(IntEnum):
-    """What was called. Invariant 1."""
+    """The kind of a device call. Invariant 1."""
 
     CREATE = 1
     REMOVE = 2
@@ -61,7 +61,7 @@ class EventKind(IntEnum):
 
 
 class Aftermath(IntEnum):
-    """What a failed sync has left behind. Numbers are only ever appended to."""
+    """The state that a failed sync leaves behind. Numbers are only ever appended to."""
 
     KEPT = 0  # What was not written is marked clean; the living content stays the new one (ext4, xfs).
     REVERTED = 1  # The living content went back to what was durable (btrfs).

@@ -45,7 +45,7 @@ class Image:
         return cls(names, {inode: bytes(data) for inode, (_, data) in enumerate(ordered, 1)})
 
     def content(self) -> dict[str, bytes]:
-        """What each name holds, sorted by name."""
+        """The bytes of each name, sorted by name."""
         return {name: self.files[self.names[name]] for name in sorted(self.names)}
 
     def groups(self) -> dict[int, tuple[str, ...]]:
@@ -87,7 +87,7 @@ def groups_of(bindings: list[tuple[str, int]]) -> dict[int, tuple[str, ...]]:
 
 
 def grain_key(grain: int, data: bytes) -> int:
-    """What grain number `grain` adds to its file's key; trailing zeros do not matter."""
+    """The part of a file's key that grain number `grain` adds; trailing zeros do not matter."""
     data = data.rstrip(b"\0")
     if not data:
         return 0
@@ -97,7 +97,7 @@ def grain_key(grain: int, data: bytes) -> int:
 
 
 def span_key(offset: int, data: bytes) -> int:
-    """What the bytes from `offset`, a multiple of the grain, add to their file's key."""
+    """The part of a file's key that the bytes from `offset`, a multiple of the grain, add."""
     key = 0
     for grain, piece in _grains(offset, data):
         key ^= grain_key(grain, piece)
@@ -106,7 +106,7 @@ def span_key(offset: int, data: bytes) -> int:
 
 @lru_cache(maxsize=1 << 16)
 def size_key(size: int) -> int:
-    """What a file's size adds to its key."""
+    """The part of a file's key that its size adds."""
     return _digest(b"size", size.to_bytes(8, "little"))
 
 
@@ -117,7 +117,7 @@ def file_key(data: bytes) -> int:
 
 @lru_cache(maxsize=1 << 16)
 def named_key(names: tuple[str, ...], key: int) -> int:
-    """What a file with these sorted names and this file key adds to the key of the image."""
+    """The part of the image's key that a file with these sorted names and this file key adds."""
     text = "\0".join(names).encode("utf-8", "surrogateescape")
     return _digest(b"file", key.to_bytes(KEY_BYTES, "little") + text)
 

@@ -1,4 +1,4 @@
-"""The trace: what was on the disk at first, then every event in the order in which the calls returned.
+"""The trace: the disk at the start, then every event in the order in which the calls returned.
 
 A crash is not in the trace: it is an index into it. Crash index t means that events[0:t] were issued and
 nothing after them, so a trace of n events has the n + 1 crash indices 0..n.

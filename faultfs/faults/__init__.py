@@ -1,1 +1,1 @@
-"""What a disk does wrong: planned faults of calls, and damage of a medium at rest."""
+"""Faults of a disk: planned faults of calls, and damage of a medium at rest."""

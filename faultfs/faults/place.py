@@ -16,7 +16,7 @@ __all__ = ["Place"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Equal places, equal text."""
+    """A kind of call; equal places, equal text."""
 
     step: str
     call: str

@@ -1,4 +1,4 @@
-"""The plan: which faults strike which calls of a device, as values made of integers.
+"""The plan: the faults that strike calls of a device, as values made of integers.
 
     effect      strikes                what it does
     NONE        nothing                nothing
@@ -48,7 +48,7 @@ HALF: Final = 0  # The amount of a short transfer that moves half of what was as
 
 
 class Effect(IntEnum):
-    """What a fault does. Invariant 5."""
+    """The effect of a fault. Invariant 5."""
 
     NONE = 0
     ERROR = 1
@@ -136,7 +136,7 @@ class Fault(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def name(self) -> str:
-        """What kind of fault it is, whichever call it strikes: `sync error EIO after, sticky`."""
+        """The kind of the fault, whichever call it strikes: `sync error EIO after, sticky`."""
         call = self.call.name.lower().replace("_", " ")
         text = f"{call} {self.effect.name.lower()}"
         if self.effect is Effect.ERROR:
@@ -144,13 +144,13 @@ class Fault(msgspec.Struct, frozen=True, array_like=True):
         return f"{text}, sticky" if self.sticky else text
 
     def error(self, name: str) -> OSError:
-        """What the struck call raises, where it does."""
+        """The error that the struck call raises, if it raises one."""
         code = {Effect.ERROR: self.errno, Effect.FULL: errno.ENOSPC}.get(self.effect, errno.EIO)
         return OSError(code, os.strerror(code), name)
 
 
 class Plan:
-    """The faults of one stretch of a run, and what came of them."""
+    """The faults of one stretch of a run, and those that fired."""
 
     __slots__ = ("_numbers", "_spent", "faults", "fired", "is_on", "late", "reached", "size_at_start")
 
@@ -182,17 +182,17 @@ class Plan:
         return self
 
     def counted(self, call: EventKind) -> int:
-        """How many calls of this kind there were; the next one has this number."""
+        """The number of calls of this kind so far; the next one has this number."""
         return self._numbers.get(call, 0)
 
     @property
     def digits(self) -> tuple[int, ...]:
-        """Invariant 3."""
+        """The integers of the plan. Invariant 3."""
         return tuple(digit for fault in self.faults for digit in fault.digits)
 
     @property
     def has_budget(self) -> bool:
-        """Whether the size of all files matters."""
+        """True if the size of all files matters."""
         return any(fault.effect is Effect.FULL for fault in self.faults)
 
     def strike(self, call: EventKind, grown: int = 0) -> Fault | None:
@@ -216,10 +216,10 @@ class Plan:
         return None
 
     def tell(self, fault: Fault) -> None:
-        """The fault has done something."""
+        """Take in that the fault has done something."""
         self.fired[fault.name] = self.fired.get(fault.name, 0) + 1
 
     def make_room(self, fault: Fault) -> None:
-        """A full disk has refused a write: unless it stays full, there is room now."""
+        """Make room after a full disk has refused a write, unless it stays full."""
         if not fault.sticky:
             self._spent.add(fault)

@@ -132,7 +132,7 @@ class PlannedDevice(FaultDevice):
             self._fail_sync(fault, name)
 
     def _fail_sync(self, fault: Fault, name: str, *, is_late: bool = False) -> None:
-        """`is_late`: it is the one before that has failed, and this is how it is told."""
+        """Fail a sync; `is_late`: the one before has failed, and this call reports it."""
         inode, data = self._names.get(name, 0), b""
         if fault.effect is Effect.REVERTED:
             data = self._durable(inode)
@@ -147,7 +147,7 @@ class PlannedDevice(FaultDevice):
         raise fault.error(name)
 
     def _durable(self, inode: int) -> bytes:
-        """What the law says that the disk surely has of the file."""
+        """The part of the file that is durable for certain under the law."""
         history, index = History(self.trace), len(self.trace)
         return file_bytes(
             history, index, inode, {chain: chain.legal(index)[0] for chain in history.file_chains(inode)}
@@ -265,7 +265,7 @@ class PlannedDevice(FaultDevice):
         return answer
 
     def _rot(self, fault: Fault, name: str, offset: int, length: int | None) -> None:
-        """One byte of the file, or of what is about to be read of it, is another one from now on."""
+        """Change one byte of the file, or of what is about to be read of it, from now on."""
         inode = self._names[name]
         live = self._writable(inode)
         length = len(live) if length is None else length
@@ -277,7 +277,7 @@ class PlannedDevice(FaultDevice):
         self._append(Event(EventKind.ROT, name, inode, at, bytes(live[at : at + 1])))
 
     def _is_ready(self, name: str) -> bool:
-        """Whether a good disk would carry out a call on this file, or on the names. Invariant 2."""
+        """True if a good disk would carry out a call on this file, or on the names. Invariant 2."""
         return not self._closed and (not name or name in self._names)
 
     def _strike(self, call: EventKind, growth: int = 0) -> Fault | None:
@@ -305,5 +305,5 @@ class PlannedDevice(FaultDevice):
 
 
 def _part(fault: Fault, length: int) -> int:
-    """How much of a short transfer moves: at least one byte, and not all."""
+    """The length that a short transfer moves: at least one byte, and not all."""
     return min(fault.amount or length // 2, length - 1)

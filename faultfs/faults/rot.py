@@ -1,7 +1,7 @@
-"""Rot: one damage of a medium as integers, and what it makes of the files on it.
+"""Damage at rest: one damage of a medium as integers, and the files that it changes.
 
     damage     (how, size, file, position, argument, moment); missing numbers are 0, and 0 is the dullest
-    how        0 none · flip · zero · garble · stale · swap · cut
+    how        0 none · flip · zero · garble · stale · swap · `cut`
     size       bytes of a piece: 1 a byte, a sector, an extent; 0: the whole file
     file       number in the order of the names, those of files that are gone included
     position   number of the piece in its file
@@ -12,7 +12,7 @@
     flip    a byte: one bit; more: every bit
     stale   the piece takes a content that it really had before; so does a file, also one that is gone
     swap    two pieces of one length change places; nothing smaller than a sector does
-    cut     the file ends before the piece; a whole file goes
+    `cut`   the file ends before the piece; a whole file goes
 
 Invariants
   1  decoding clamps and rejects nothing; a damage for which there is no such file, piece or earlier
@@ -44,7 +44,7 @@ OPEN: Final = 1  # The moment at which a store is open.
 
 
 class How(IntEnum):
-    """What happens to a piece; numbers are only ever appended to, kept tapes carry them."""
+    """The kind of damage to a piece; numbers are only ever appended to, kept tapes carry them."""
 
     NONE = 0
     FLIP = 1
@@ -83,19 +83,19 @@ class Damage(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Bytes of a file that are no longer what they were."""
+    """A run of bytes of a file that are no longer as they were."""
 
     name: str
     start: int
     stop: int
 
     def meets(self, name: str, offset: int, length: int) -> bool:
-        """Whether a call on these bytes touches it."""
+        """True if a call on these bytes touches it."""
         return name == self.name and offset < self.stop and offset + length > self.start
 
 
 def versions(traces: Iterable[Trace]) -> dict[str, list[bytes]]:
-    """What every file held in the course of these traces, one after another."""
+    """All contents that each file had in the course of these traces, one after another."""
     past: dict[str, dict[bytes, None]] = {}
     for trace in traces:
         live = dict(trace.initial.content())
@@ -119,7 +119,7 @@ def versions(traces: Iterable[Trace]) -> dict[str, list[bytes]]:
 
 
 def changes(damage: Damage, content: Mapping[str, bytes], past: Past) -> Changes:
-    """The files that the damage changes, with what they hold then."""
+    """The files that the damage changes, with their bytes after it."""
     names = sorted(content.keys() | past.keys())
     if damage.how == How.NONE or not names:
         return {}

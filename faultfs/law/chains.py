@@ -1,4 +1,4 @@
-"""Version chains: all that each coordinate of the disk has held, and at which crash indices that may be seen.
+"""Version chains: all values that each coordinate of the disk has held, and the crash indices that show them.
 
 A coordinate is one sector of one inode, the size of one inode, or one name. Its chain is the list of its
 versions in issue order; version 0 is what it was at the start (zeros, 0 bytes, or no file, if it did not
@@ -25,7 +25,7 @@ Value = TypeVar("Value", bound=bytes | int)
 
 
 class ChainKind(IntEnum):
-    """Which coordinate; the numbers are the canonical order of survivors."""
+    """The kind of a coordinate; the numbers are the canonical order of survivors."""
 
     SECTOR = 0
     SIZE = 1
@@ -87,7 +87,7 @@ class Chain(Generic[Value]):
         self.kills = [*kills, FOREVER]
 
     def _is_clean(self, sync: int, failures: Sequence[int]) -> bool:
-        """Whether a sync has failed since the version was made that is the newest at this one."""
+        """True if a sync failed between this one and the birth of the version that is newest here."""
         newest = self.births[bisect_right(self.births, sync) - 1]
         return bisect_left(failures, newest) < bisect_left(failures, sync)
 

@@ -1,4 +1,4 @@
-"""The history of a trace: every version chain, every step, and what each sync has made durable.
+"""The history of a trace: every version chain, every step, and the effect of each sync.
 
 Invariants
   1  a step happens or does not: it is one version of one coordinate; of a rename, one of each of two names
@@ -16,7 +16,7 @@ _SILENT = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.M
 
 
 class History:
-    """Every chain and every step of a trace; if `is_torn`, with what renames and removals may be cut into."""
+    """Every chain and every step of a trace; if `is_torn`, with the parts of renames and removals."""
 
     def __init__(self, trace: Trace, *, is_torn: bool = False) -> None:
         self.trace = trace
@@ -52,7 +52,7 @@ class History:
 
     @property
     def torn(self) -> "History":
-        """The same trace with renames and removals in parts (F29, F30). It has chains of its own."""
+        """The history with renames and removals in parts (F29, F30). It has chains of its own."""
         if self.is_torn:
             return self
         if self._torn is None:
@@ -60,7 +60,7 @@ class History:
         return self._torn
 
     def owns(self, chain: AnyChain) -> bool:
-        """Whether this chain is one of this history's."""
+        """True if this chain is one of this history's."""
         if chain.kind is ChainKind.NAME:
             return self.names.get(chain.name) is chain
         if chain.kind is ChainKind.SIZE:
@@ -68,7 +68,7 @@ class History:
         return self.sectors.get(chain.inode, {}).get(chain.sector) is chain
 
     def initial_sector(self, inode: int, sector: int) -> bytes:
-        """What the sector held at the start, short where the file ended."""
+        """The sector as it was at the start, short where the file ended."""
         start = sector * self.sector_bytes
         return self.trace.initial.files.get(inode, b"")[start : start + self.sector_bytes]
 
@@ -81,7 +81,7 @@ class History:
         return [self.sizes[inode], *self.sectors[inode].values()]
 
     def at(self, index: int) -> Window:
-        """What is legal at this crash index."""
+        """The legal versions at this crash index."""
         return self._windows.at(index)
 
     def reachable(self, index: int) -> list[int]:
@@ -176,7 +176,7 @@ class History:
             self._resize(birth, 0, inode, 0)
 
     def _cover(self, index: int, inode: int, start: int, end: int) -> None:
-        """From this event on, no version that hides or changes any of these bytes of the file (F22, F23)."""
+        """Make impossible, from this event on, versions that hide or change any of these bytes (F22, F23)."""
         sizes, width = self.sizes[inode], self.sector_bytes
         end = min(end, sizes.values[-1])
         if start < end:
@@ -217,7 +217,7 @@ class History:
             self._rewrite(birth, 0, inode, sector, live)
 
     def _fail(self, birth: int, event: Event) -> None:
-        """A sync has failed: what it leaves clean, or takes back."""
+        """Take in a failed sync: the versions that it leaves clean, or takes back."""
         if event.size == Aftermath.REVERTED:
             self._revert(birth, event.inode, event.data)
         else:
@@ -228,7 +228,7 @@ class History:
             self._failures.setdefault(event.inode, []).append((birth - 1, sectors))
 
     def _revert(self, birth: int, inode: int, data: bytes) -> None:
-        """The file is what it durably was; from the next moment on nothing else can be found of it."""
+        """Set the file back to its durable state; from the next moment on nothing else can be found of it."""
         live = self._bytes(inode)
         if len(data) != len(live):
             self._resize(birth, 0, inode, len(data))
@@ -238,7 +238,7 @@ class History:
         self._file_syncs.setdefault(inode, []).append(birth)
 
     def _rot(self, birth: int, event: Event) -> None:
-        """What rots is on the medium: nothing else can be found of these sectors from the next moment on."""
+        """Record damage of the medium: nothing else can be found of these sectors from the next moment on."""
         for start in range(event.offset, event.offset + len(event.data)):
             self._written.setdefault((event.inode, start // self.sector_bytes), []).append(birth)
 

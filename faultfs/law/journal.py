@@ -3,16 +3,16 @@
     journalled     every step on a name, the size of a truncation or allocation; in the order of issue (F26)
     delayed        the size of a write that grows its file: it follows its data, whenever those are written
 
-    cut c          the first c journalled steps have happened, the others have not
+    prefix c       the first c journalled steps have happened, the others have not
     size under c   from the last journalled one of the first c, to the last one issued before step c + 1
     sector         as everywhere; but not older than what a write put into a page that this write allocated,
                    if the size by which it grew the file survives (F27)
     commit         a sync of a file: of the steps up to the last that concerns it (F28)
 
 Invariants
-  1  a cut that is legal at an index is legal until the first sync that commits a step behind it
+  1  a prefix that is legal at an index is legal until the first sync that commits a step behind it
   2  whatever is legal here has versions within Chain.legal: `ext4` <= `posix`
-  3  sizes(index, inode, cut) is never empty for a file that has a name under the cut
+  3  `sizes(index, inode, cut)` is never empty for a file that has a name under the prefix
 
 Threads: built once, then read only.
 """
@@ -48,22 +48,22 @@ class Journal:
     # Questions.
 
     def cuts(self, index: int) -> range:
-        """How many journalled steps may have happened at this index."""
+        """The numbers of journalled steps that may have happened at this index."""
         at = bisect_left(self._commits, (index, 0))
         floor = self._commits[at - 1][1] if at else 0
         return range(floor, bisect_right(self.births, index) + 1)
 
     def last(self, cut: int) -> int:
-        """The last index at which this cut is legal."""
+        """The last index at which this prefix of the journal is legal."""
         at = bisect_right(self._commits, cut, key=lambda commit: commit[1])
         return self._commits[at][0] if at < len(self._commits) else FOREVER
 
     def names(self, cut: int) -> dict[AnyChain, int]:
-        """The version of every name under a cut."""
+        """The version of every name under a prefix of the journal."""
         return {chain: _at(self._names.get(chain, []), cut) for chain in self.history.names.values()}
 
     def reachable(self, index: int) -> list[int]:
-        """The inodes that have a name under some legal cut, ascending."""
+        """The inodes that have a name under some legal prefix of the journal, ascending."""
         cuts = self.cuts(index)
         found = set()
         for chain in self.history.names.values():
@@ -77,7 +77,7 @@ class Journal:
         return [chain for chain in chains if len(self.span(index, chain)) > 1]
 
     def span(self, index: int, chain: AnyChain) -> range:
-        """The versions of a chain that are legal under some legal cut; none for a name."""
+        """The versions of a chain that are legal under some legal prefix of the journal; none for a name."""
         legal = chain.legal(index)
         if chain.kind is ChainKind.NAME:
             return range(0)
@@ -87,7 +87,7 @@ class Journal:
         return legal
 
     def sizes(self, index: int, inode: int, cut: int) -> range:
-        """The versions that a file's size may have under a cut."""
+        """The versions that a file's size may have under a prefix of the journal."""
         legal = self.history.sizes[inode].legal(index)
         first = max(legal[0], _at(self._sizes.get(inode, []), cut))
         # Issued before step number `cut`, counted from 0, so when at most `cut` journalled steps had been.
@@ -135,7 +135,7 @@ class Journal:
                 self._after_sync(index, event, touched.get(event.inode, 0))
 
     def _allocated(self, inode: int, version: int, grown: Step, steps: list[Step]) -> list[tuple[int, int]]:
-        """What the write that grew a file put into the page that it grew by, if that page is new."""
+        """The part of the write that grew a file that lies in the page it grew by, if that page is new."""
         before, size = self.history.sizes[inode].values[version - 1 : version + 1]
         if (size - 1) // PAGE_BYTES * PAGE_BYTES < before:
             return []

@@ -1,4 +1,4 @@
-"""The law: what a power cut at an index of a trace may leave behind.
+"""The law: the images that a power cut at an index of a trace may leave.
 
 Each law says how many digits a crash has and what they choose (the clauses of FAULTS.md):
 
@@ -88,7 +88,7 @@ def survivor_image(trace: Trace, index: int, digits: Sequence[int], law: str | L
 
 
 def chains(trace: Trace, index: int, law: str | Law) -> list[ChainInfo]:
-    """What each digit at this index stands for, in order."""
+    """The chain of each digit at this index, in order."""
     trace.check_index(index)
     return chains_at(History(trace), index, Law.of(law))
 
@@ -145,7 +145,7 @@ def choose(history: History, index: int, digits: Sequence[int], law: str | Law) 
 def digits_of(
     history: History, index: int, choice: Mapping[AnyChain, int], law: Law, cut: int = 0
 ) -> Survivors:
-    """The digits of a choice under `posix`, `posix_split` or, with the cut, `ext4`; no zeros at the end."""
+    """The digits of a choice under `posix`, `posix_split` or, with a prefix, `ext4`; no zeros at its end."""
     legal, digits = history.at(index).legal, []
     for chain in journal_of(history).pending(index) if law is Law.EXT4 else history.pending(index):
         newest = legal[chain][-1]
@@ -163,7 +163,7 @@ def history_under(history: History, law: Law) -> History:
 
 
 def lost_data(history: History, index: int, inode: int) -> Choice:
-    """Where the chains of a file stand that has lost its unsynced data and keeps its metadata (F32)."""
+    """The versions of a file's chains where it lost its unsynced data and kept its metadata (F32)."""
     lost: Choice = {}
     window = history.at(index)
     for chain in history.file_chains(inode):
@@ -183,7 +183,7 @@ def named_now(history: History, index: int) -> list[int]:
 
 
 def page_count(history: History, index: int) -> int:
-    """In how many pieces the event before this index may be cut short by a kill; 0 if it changed nothing."""
+    """The number of pieces in which a kill may leave the event before this index; 0 if it changed nothing."""
     steps = history.steps_of(index)
     return steps[-1].page + 1 if steps else 0
 

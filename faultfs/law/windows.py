@@ -21,7 +21,7 @@ _KEPT: Final = 256  # So that a long trace is not kept as often as it has window
 
 
 class Window:
-    """What is legal from one change to the next."""
+    """The legal versions from one change to the next."""
 
     __slots__ = ("_pending", "legal", "name_steps", "open", "reachable", "start")
 

@@ -1,1 +1,1 @@
-"""Crash states: enumerated, hashed, sampled, and told apart by what a recovery reads."""
+"""Crash states: enumerated, hashed, sampled, and distinguished by what a recovery reads."""

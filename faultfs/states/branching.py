@@ -44,7 +44,7 @@ _REGIONS = 8  # For each opening allowed: a region that shares an outcome costs 
 
 @dataclass(slots=True)
 class Names:
-    """One set of bindings, how many legal choices lead to it, and one of them."""
+    """One set of bindings, the number of legal choices that lead to it, and one of them."""
 
     bindings: Bindings
     legal: int
@@ -82,7 +82,7 @@ class Witness:
 
 @dataclass(slots=True)
 class Exploration(Generic[Outcome]):
-    """What was found at one index: outcomes, each with a witness; closed if that is all there are."""
+    """The outcomes found at one index, each with a witness; closed if there are no others."""
 
     index: int
     legal: int
@@ -92,7 +92,7 @@ class Exploration(Generic[Outcome]):
 
     @property
     def is_closed(self) -> bool:
-        """Invariant 1."""
+        """True if every outcome at this index is known. Invariant 1."""
         return self.covered == self.legal
 
 
@@ -174,7 +174,7 @@ class _Point:
         return list(found.values())
 
     def count(self, region: Region) -> int:
-        """How many legal choices are in a region."""
+        """The number of legal choices in a region."""
         count = sum(names.legal for names in region.names)
         for chain in self.chains:
             count *= len(self._left(region, chain))
@@ -200,7 +200,7 @@ class _Point:
         return Witness(self.index, tuple(digits), image)
 
     def split(self, region: Region, question: Question) -> Iterator[tuple[Any, Region]]:
-        """The parts of a region and what each answers; two parts may answer alike."""
+        """The parts of a region, each with its answer; two parts may answer alike."""
         what, name, offset, length = question
         for seen, names in self._by_names(region, what, name):
             part = Region(names, region.versions)
@@ -250,7 +250,7 @@ class _Point:
         ]
 
     def _by_bytes(self, region: Region, inode: int, low: int, high: int) -> Iterator[tuple[bytes, Region]]:
-        """What the file holds from low to high."""
+        """The bytes of the file from low to high."""
         width = self.history.sector_bytes
         sectors = self.history.sectors[inode]
         for end, sized in self._by_size(region, inode, low, high):

@@ -15,7 +15,7 @@ Entry: TypeAlias = tuple[int, int, NameState, Any, tuple[int, ...] | None]
 
 
 class Findings:
-    """What was found between two crash indices, and how much of what is legal that is."""
+    """The outcomes found between two crash indices, and how much of what is legal they cover."""
 
     __slots__ = ("bounded", "depth", "found", "legal", "start", "stop")
 

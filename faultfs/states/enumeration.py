@@ -90,12 +90,12 @@ class Enumeration:
 
     @property
     def distinct(self) -> int:
-        """How many contents there are."""
+        """The number of distinct crash states."""
         return len(self._found)
 
     @property
     def bounded_points(self) -> int:
-        """How many crash points were not exhausted."""
+        """The number of crash points that were not exhausted."""
         return len(self.bounded)
 
     @property
@@ -112,7 +112,7 @@ class Enumeration:
 
     @property
     def unseen_contents(self) -> float:
-        """How many contents the worst bounded point is still without, at least; 0 if nothing was drawn."""
+        """A lower bound of the crash states unseen at the worst bounded point; 0 if nothing was drawn."""
         return max((each.missed for each in self.estimates), default=0.0)
 
     def draw(self, count: int, generator: Random) -> None:
@@ -147,7 +147,7 @@ class Enumeration:
         return point
 
     def is_legal(self, key: int, index: int) -> bool:
-        """Whether the content may be there at this index, which may lie between its first and its last.
+        """True if the content may be there at this index, which may lie between its first and its last.
 
         It may not: it can be lost for good, and written again. Where the index is bounded, nothing says so.
         """

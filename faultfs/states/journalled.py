@@ -1,13 +1,13 @@
-"""The states of the law `ext4` at one crash index: for each cut of the journal a product, as under `posix`.
+"""The states of the law `ext4` at one crash index: for each journal prefix a product, as under `posix`.
 
-    disk state  =  cut  x  for each inode that its names show: a file state under this cut
-    file state  =  size under the cut  x  for each sector below that size: its content, no older than the size
-                   needs
+    disk state  =  prefix  x  for each inode that its names show: a file state under this prefix
+    file state  =  size under the prefix  x  for each sector below that size: its content, no older than
+                   the size needs
 
 Invariants
   1  the states of one index with an unlimited budget are exactly its distinct contents, some more than once,
      and each is legal from that index to `last` without a gap
-  2  with a budget k: the cut counts as one chain, and what it or a size forces upon other chains is free
+  2  with a budget k: the prefix counts as one chain, and what it or a size forces upon other chains is free
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from .product import Length, NameState, Product
 
 
 class JournalProduct(Product):
-    """Cuts, files and sectors of one history, at any index."""
+    """Prefixes of the journal, files and sectors of one history, at any index."""
 
     def __init__(self, history: History) -> None:
         super().__init__(history)
@@ -33,7 +33,7 @@ class JournalProduct(Product):
         return [*chains, len(self.journal.cuts(index)) - 1]
 
     def length_legal(self, index: int, inode: int, cut: int) -> int:
-        """How many version vectors the chains of one file have under a cut."""
+        """The number of version vectors that the chains of one file have under a journal prefix."""
         sectors = self.history.sectors[inode]
         plain = 1
         for chain in sectors.values():
@@ -48,7 +48,7 @@ class JournalProduct(Product):
         return total
 
     def name_states(self, index: int, newest: bool = True, budget: int = UNLIMITED) -> list[NameState]:
-        """One for each legal cut within the budget."""
+        """One state of the names for each legal prefix of the journal within the budget."""
         cuts = self.journal.cuts(index)
         base = cuts[-1 if newest else 0]
         return [self._under(cut, int(cut != base)) for cut in cuts if cut == base or budget]

@@ -64,12 +64,12 @@ class Product:
     # Counting.
 
     def alternatives(self, index: int) -> list[int]:
-        """For each digit at this index, how many choices there are besides the base."""
+        """The number of choices besides the base, for each digit at this index."""
         window = self.history.at(index)
         return [len(window.legal[chain]) - 1 for chain in window.pending]
 
     def file_legal(self, index: int, inode: int) -> int:
-        """How many version vectors the chains of one file have at this index."""
+        """The number of version vectors that the chains of one file have at this index."""
         window, count = self.history.at(index), 1
         for chain in window.open:
             if chain.inode == inode:
@@ -77,7 +77,7 @@ class Product:
         return count
 
     def names_legal(self, index: int) -> int:
-        """How many legal states the names have: the order ideals of the pending steps on names.
+        """The number of legal states of the names: the order ideals of the pending steps on names.
 
         A frontier of blocked names is carried along; a name with no later step leaves it, so that names which
         no rename couples cost nothing.
@@ -172,7 +172,7 @@ class Product:
         return states
 
     def size_change_key(self, inode: int, before: int, after: int, versions: dict[AnyChain, int]) -> int:
-        """By what XOR the key of a file changes when its size does and its sectors stay."""
+        """The XOR by which the key of a file changes when its size does and its sectors stay."""
         width = self.history.sector_bytes
         key = size_key(before) ^ size_key(after)
         key ^= self._static_key(inode, before) ^ self._static_key(inode, after)
@@ -262,7 +262,7 @@ class Product:
         return list(found.values())
 
     def _static_key(self, inode: int, size: int) -> int:
-        """What the sectors that no event of the trace touches add, as far as this size shows them."""
+        """The key of the sectors that no event of the trace touches, as far as this size shows them."""
         if inode not in self._static:
             self._static[inode] = self._sum_static(inode)
         sectors, sums = self._static[inode]
@@ -284,5 +284,5 @@ class Product:
 
 @lru_cache(maxsize=1 << 12)
 def _sector_keys(data: bytes, width: int) -> list[int]:
-    """What each sector of a file adds to its key. Files are the same in many contents."""
+    """The part of each sector in its file's key. Files are the same in many contents."""
     return [span_key(start, data[start : start + width]) for start in range(0, len(data), width)]

@@ -1,4 +1,4 @@
-"""The read set: what a recovery asked of a disk, and the decision tree of all that was ever asked.
+"""The read set: the questions of a recovery to a disk, and the decision tree of all that were ever asked.
 
 A question is put to the content that a recovery began with, never to what it made of it:
 
@@ -46,7 +46,7 @@ Outcome = TypeVar("Outcome")
 
 
 class Ask(IntEnum):
-    """What is asked."""
+    """A question to the disk."""
 
     NAMES = 0
     NAME = 1
@@ -66,7 +66,7 @@ _NAMELESS = frozenset({EventKind.SYNC_NAMES, EventKind.MARK})  # They change no 
 
 
 def answer(image: Image, question: Question) -> Any:
-    """What this content answers; equal answers are equal values, and hashable."""
+    """The answer of this crash state; equal answers are equal values, and hashable."""
     what, name, offset, length = question
     inode = image.names.get(name)
     if what == _READ:
@@ -168,7 +168,7 @@ class WatchedDevice(FaultDevice):
         super()._event(kind, name, inode, offset, data, size, target)
 
     def _ask_change(self, kind: EventKind, name: str) -> None:
-        """A change succeeds or fails by what is there, and is seen under every name of its file."""
+        """Ask whether a change would succeed; it is seen under every name of its file."""
         if name:
             self.asked[_NAME, name, 0, 0] = None
         if name and kind not in SYNC_KINDS:
@@ -185,7 +185,7 @@ def _bytes(buffer: bytearray | memoryview) -> int:
 
 
 class Node:
-    """A question, and where each answer to it leads."""
+    """A question, and the node or leaf behind each answer to it."""
 
     __slots__ = ("branches", "question")
 
@@ -195,7 +195,7 @@ class Node:
 
 
 class Leaf(Generic[Outcome]):
-    """What came of all contents that end here."""
+    """The outcome of all crash states that end here."""
 
     __slots__ = ("outcome",)
 
@@ -211,7 +211,7 @@ class ReadTree(Generic[Outcome]):
         self.leaves = 0
 
     def find(self, image: Image) -> Outcome | None:
-        """What came of a content that answers like this one, if any was added."""
+        """The outcome of a crash state that answers like this one, if any was added."""
         node = self.root.get(None)
         while type(node) is Node:
             node = node.branches.get(answer(image, node.question))

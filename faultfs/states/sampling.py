@@ -36,7 +36,7 @@ from .product import NameState, Product
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """How much of one crash index a sample has left unseen."""
+    """The part of one crash index that a sample has left unseen."""
 
     index: int
     draws: int
@@ -47,7 +47,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 def estimate(index: int, counts: Counter[int], known: Container[int]) -> Estimate:
-    """From how often each content was drawn, and which contents were known without."""
+    """The estimate, from the draws of each crash state, and those known without a draw."""
     draws = counts.total()
     fresh = Counter(times for key, times in counts.items() if key not in known)
     once, twice = fresh[1], fresh[2]
@@ -133,11 +133,11 @@ class Sampler:
         return size_key(0) ^ change, self.index, 0, trail
 
     def _blocked(self, at: int, lost: frozenset[AnyChain]) -> frozenset[AnyChain]:
-        """Of the names that have lost a step, those that a later step moves: only they matter."""
+        """The names that have lost a step and that a later step moves: only they matter."""
         return lost & self._later[len(self.steps) - at]
 
     def _count_ways(self, at: int, blocked: frozenset[AnyChain]) -> int:
-        """How many legal ways to take or lose the steps from this one on."""
+        """The number of legal ways to take or lose the steps from this one on."""
         if at == len(self.steps):
             return 1
         moved = frozenset(chain for chain, _ in self.steps[at].moves)

@@ -7,7 +7,7 @@ crossed with all files. Syncs only take away: intervals know from the kills when
 visited then. An event that changes both, names (or the journal) and files, has its index visited whole.
 
 Invariants
-  1  files[i][cut] and names, where present, are the states at the current index
+  1  `files[i][cut]` and names, where present, are the states at the current index
   2  a point with at most `limit` legal states is visited so that, with the points before it, all its contents
      are found
 """
@@ -49,7 +49,7 @@ def search(history: History, start: int, stop: int, limit: int) -> Findings:
 
 
 def search_journal(history: History, start: int, stop: int, limit: int) -> Findings:
-    """The same under `ext4`."""
+    """Every content legal under `ext4` from start to stop, as `search`."""
     return _JournalSearch(history, Findings(start, stop), limit).run()
 
 
@@ -170,7 +170,7 @@ class _Search:
         return False
 
     def _count(self, index: int) -> int:
-        """How many legal states there are at this index."""
+        """The number of legal states at this index."""
         legal = self.names_legal
         for inode in self.inodes:
             legal *= self.file_legal[inode]

@@ -126,7 +126,7 @@ class _Cursor:
         return states
 
     def state(self, lost: int) -> _State:
-        """Where the cursor stands, `lost` steps or pages before the newest."""
+        """The state at which the cursor stands, `lost` steps or pages before the newest."""
         key = 0
         trail: Any = None
         for inode, names in self.names.files.items():

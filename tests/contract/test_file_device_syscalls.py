@@ -40,7 +40,7 @@ class Recorder:
         return call
 
     def synced(self) -> list[Path]:
-        """What was synced, in order; either call will do."""
+        """The files that were synced, in order; either call will do."""
         return [path for name, path in self.calls if name in SYNCS]
 
 
@@ -66,7 +66,7 @@ def device(recorder: Recorder, folder: Path) -> Iterator[FileDevice]:
 
 
 def syncs_of(recorder: Recorder, call: Callable[[], object]) -> list[Path]:
-    """What one call syncs."""
+    """The syncs of one call."""
     recorder.calls.clear()
     call()
     return recorder.synced()

@@ -1,4 +1,4 @@
-"""What the engine's tests share: the smallest geometries, stores in memory, devices that fail on demand."""
+"""Shared set-up of the engine's tests: smallest geometries, stores in memory, devices that fail on demand."""
 
 import errno
 import inspect
@@ -124,21 +124,21 @@ def kernels(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def either(device: MemoryDevice, kernels: str) -> Iterator[FasterKv]:
-    """As `store`, in both kernel modes."""
+    """A store as `store`, in both kernel modes."""
     with FasterKv.open(device, create=True, settings=TINY, kernels=kernels) as opened:
         yield opened
 
 
 @pytest.fixture
 def stepped(device: MemoryDevice) -> Iterator[FasterKv]:
-    """As `store`, without threads: whoever waits for what nobody will do fails at once."""
+    """A store as `store`, without threads: a wait that nothing will end fails at once."""
     with FasterKv.open(device, create=True, settings=TINY, runtime=SteppedRuntime()) as opened:
         yield opened
 
 
 @pytest.fixture
 def parts(stepped: FasterKv) -> Parts:
-    """What a new store is made of; interpreted kernels, one task."""
+    """The parts of a new store; interpreted kernels, one task."""
     return stepped._parts
 
 

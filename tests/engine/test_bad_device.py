@@ -25,7 +25,7 @@ Call = Callable[..., Any]
 
 
 class FullDevice(MemoryDevice):
-    """No space: at the writes that `is_full` picks, after half of what was to be written."""
+    """A device without space at the writes that `is_full` picks, after half of each."""
 
     def __init__(self) -> None:
         super().__init__()

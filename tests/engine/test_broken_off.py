@@ -1,4 +1,4 @@
-"""What an operation or a checkpoint that broke off may not leave behind."""
+"""An operation or a checkpoint that broke off leaves nothing behind."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Damage at any single site is corrected or refused, never silent.
 
-Goal: every byte of every file flipped, every sector zeroed and garbled, every file cut, deleted, rolled
+Goal: every byte of every file flipped, every sector zeroed and garbled, every file shortened, deleted, rolled
 back to each of its earlier durable contents, and swapped with every other. Method: open each damaged copy
 of a store with several checkpoints, lives, sessions and a void range, and compare everything that can be
 read with the undamaged one.

@@ -220,7 +220,7 @@ def test_a_refused_creation_makes_no_folder_and_no_file(
 def test_an_index_larger_than_the_memory_is_refused_at_opening_and_the_number_told_is_the_least(
     device: MemoryDevice, contents: Contents
 ) -> None:
-    """What an earlier opening had cannot shrink, so less memory than that index is no store."""
+    """An index cannot shrink, so an opening with less memory than it takes is refused."""
     with FasterKv.open(device, create=True, settings=PAGES, memory=16 * SMALL) as store:
         with store.session("s") as s:
             s.upsert(b"k", b"v")

@@ -69,7 +69,7 @@ class World:
                     self.session().rmw(key, lambda old: bytes(1 // 0))
 
     def checkpoint(self) -> None:
-        """Step it by hand and work between the steps: the cut lies where each session met the shift."""
+        """Step it by hand and work between the steps: the prefix ends where each session met the shift."""
         ticket = self.store.start_checkpoint()
         cut: tuple[dict[bytes, bytes], dict[str, int]] | None = None
         while True:

@@ -20,7 +20,7 @@ Push = Callable[[FasterKv], None]
 
 
 def moved(store: FasterKv, call: Callable[[], object]) -> dict[str, int]:
-    """What `call` adds to which counters; those that stay are left out."""
+    """The counters that `call` changes, each with the amount; those that stay are left out."""
     before = asdict(store.stats())
     call()
     after = asdict(store.stats())

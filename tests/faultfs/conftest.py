@@ -1,4 +1,4 @@
-"""What the tests of faultfs share: small random programs over a device."""
+"""Shared set-up of the tests of faultfs: small random programs over a device."""
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
@@ -119,5 +119,5 @@ def legal() -> Callable[..., list[dict[str, bytes]]]:
 
 @pytest.fixture(scope="session")
 def sizes() -> Callable[[list[dict[str, bytes]], str], set[int]]:
-    """How long a file is in those contents that have it."""
+    """The lengths of a file in those contents that have it."""
     return lambda contents, name: {len(content[name]) for content in contents if name in content}

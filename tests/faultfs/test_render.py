@@ -1,4 +1,4 @@
-"""What people read of a trace and of a crash."""
+"""Traces and crashes rendered as text for people."""
 
 from collections.abc import Callable
 

@@ -83,7 +83,7 @@ def device_of(image: dict[str, bytes]) -> MemoryDevice:
 
 
 def content_of(device: MemoryDevice) -> object:
-    """What the golden JSON says: items, sessions, checkpoints."""
+    """The content that the golden JSON describes: items, sessions, checkpoints."""
     with FasterKv.open(device, read_only=True, settings=TINY) as store:
         store.check()
         return {

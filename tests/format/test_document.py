@@ -108,7 +108,8 @@ def test_every_byte_stands_where_the_document_draws_it(
 
 
 def test_the_checksum_binds_what_the_document_says() -> None:
-    rows = [(field, at, size) for at, size, field in rows_after("the place they belong to:")]
+    marker = "bytes and then over the place they belong to:"
+    rows = [(field, at, size) for at, size, field in rows_after(marker)]
     assert rows[0] == ("store id", "0", "16")
     assert rows[1] == ("offset in the file", "16", "8")
     assert rows[2][1:] == ("24", "8")

@@ -52,7 +52,7 @@ def test_a_golden_store_is_sound_to_inspection(folder: Path) -> None:
 
 
 def test_the_larger_image_has_all_that_it_should() -> None:
-    """Else the tests here would prove less than they say."""
+    """A larger image without all this would make the tests here prove less than they say."""
     seen = inspect_store(Path(__file__).parent / "golden" / "two-checkpoints")
     assert len(seen.chain) == 2
     assert len(seen.segments) >= 3
@@ -111,7 +111,7 @@ def test_no_valid_root_beside_segments_is_refused(image: Image, read_content: Re
 
 
 def test_roots_of_another_format_are_another_version_and_no_damage(image: Image, read_content: Read) -> None:
-    """What FORMAT.md promises to keep in place is the magic number, the version and the checksum."""
+    """FORMAT.md promises to keep in place the magic number, the version and the checksum."""
     for at in (8, 12, 124):  # format version, kind, flags
         other = bytearray(image["root-a"])
         other[at] ^= 2

@@ -21,7 +21,7 @@ PACKAGES = ("engine", "faultfs", "verifier")
 
 
 def build(hook: str, tree: Path, target: Path) -> Path:
-    """What the hook `hook` of the backend that `tree` names makes of it, in the folder `target`."""
+    """The product of the hook `hook` of the backend that `tree` names, in the folder `target`."""
     project = tomllib.loads((tree / "pyproject.toml").read_text(encoding="utf-8"))
     backend = importlib.import_module(project["build-system"]["build-backend"])
     target.mkdir(exist_ok=True)

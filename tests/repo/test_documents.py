@@ -1,4 +1,4 @@
-"""What the documents say about the tree is true, and what has no place in the tree is not in it.
+"""Documents are true of the tree, and the tree holds nothing that has no place in it.
 
 Invariants
     1  every path that a document names, in a link, in backticks or in a block of commands, exists
@@ -73,7 +73,7 @@ def anchors_of(text: str) -> set[str]:
 
 
 def exists(root: Path, document: Path, path: str) -> bool:
-    """Whether `path`, as `document` writes it, is there; of a pattern, the folder that it searches."""
+    """True if `path`, as `document` writes it, is there; of a pattern, the folder that it searches."""
     wild = WILD.search(path)
     if wild is not None:
         path = path[: wild.start()].rpartition("/")[0]

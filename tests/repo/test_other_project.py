@@ -96,7 +96,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> str:
-    """What `python ARGUMENTS` says in `folder`, which must succeed."""
+    """The output of `python ARGUMENTS` in `folder`, which must succeed."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     done = subprocess.run(
         [sys.executable, *arguments],

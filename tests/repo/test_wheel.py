@@ -48,7 +48,7 @@ def without_caches(paths: set[PurePosixPath]) -> set[PurePosixPath]:
 
 
 def checkout_files(root: Path) -> set[PurePosixPath]:
-    """What the wheel must hold, by the names it has there."""
+    """The files that the wheel must hold, by the names they have there."""
     own = {path.name for path in (root / "powercut").iterdir() if not path.is_dir()}
     return without_caches(
         {

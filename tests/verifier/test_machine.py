@@ -71,7 +71,7 @@ class Snapshots:
         return dict(self._content)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to let go of."""
 
 
 class _SyncsNoData(Snapshots):

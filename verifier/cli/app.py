@@ -69,7 +69,7 @@ def main() -> NoReturn:
 
 
 def _end_unread() -> NoReturn:
-    """Nobody reads on. What is left in the buffers goes nowhere, or the interpreter complains at exit."""
+    """End where nobody reads the output: drop the buffers, or the interpreter complains at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for number in (1, 2):
         os.dup2(nowhere, number)
@@ -242,7 +242,7 @@ def _load(name: str) -> Kept:
 
 
 def _check_named(path: str) -> None:
-    """An empty path would be taken for the folder that this runs in."""
+    """Refuse an empty path: it would be taken for the current folder."""
     if not path:
         raise UsageError("a path is expected, and this one is empty")
 

@@ -40,7 +40,7 @@ _SAID = {
 
 
 def replay_tape(kept: Kept, path: str, store: str, *, is_json: bool) -> int:
-    """Play it twice, and tell what became of it."""
+    """Play it twice, and report the outcome."""
     maker = opened(kept.tape, store)
     is_expected = bool(kept.digest)
     outcome, tape = None, kept.tape
@@ -64,7 +64,7 @@ def replay_tape(kept: Kept, path: str, store: str, *, is_json: bool) -> int:
 
 
 def shrink_tape(kept: Kept, out: Path | None, store: str, *, is_json: bool) -> int:
-    """Shrink it, keep it in `out`, and tell the small one."""
+    """Shrink it, keep it in `out`, and report the small one."""
     maker = opened(kept.tape, store)
     before = _play_twice(kept.tape, maker)
     small, run = kept.tape, before

@@ -1,4 +1,4 @@
-"""Issuing: how the operations of lanes reach a store, and the calls and listings that come of them.
+"""Issuing: the operations of lanes carried out on a store, as calls and listings.
 
 Every call is stamped when it is invoked and when it returns; an operation of a batch is a call of its own,
 with the stamps of the batch.
@@ -61,7 +61,7 @@ class Call:
 
 @dataclass(slots=True)
 class Listing:
-    """What one walk over the store has told."""
+    """The items that one walk over the store has listed."""
 
     kind: Kind
     session: int  # In whose lane.
@@ -96,7 +96,7 @@ class Issuer:
         ] = {}  # What truncations can take of keys that change by new records only.
 
     def begin(self, *, is_truncated: bool = False) -> None:
-        """The lanes begin, with nothing pending; one of them is to truncate."""
+        """Begin the lanes, with nothing pending; `is_truncated` if one of them will truncate."""
         for number in sorted(self._pending):
             self.complete(number)
         if is_truncated:
@@ -110,7 +110,7 @@ class Issuer:
             }
 
     def carry_out(self, operation: Operation) -> None:
-        """One operation of a session, or a truncation."""
+        """Carry out one operation of a session, or a truncation."""
         kind = Kind(operation.kind)
         if kind in KEYED:
             call = self._call(operation, kind)
@@ -169,7 +169,7 @@ class Issuer:
             self._collect(number)
 
     def _collect(self, number: int) -> None:
-        """Take down what tickets say that have ended."""
+        """Take down the results of tickets that have ended."""
         left = []
         for call, ticket in self._pending.pop(number, []):
             if not ticket.is_done:
@@ -248,7 +248,7 @@ class Issuer:
             self.verdict = Violation("linearizable", Breach.WRONG_RESULT, detail)
 
     def judge(self, content: Mapping[bytes, bytes]) -> Verdict:
-        """What is to be said of all calls and listings, and of the content at the end."""
+        """The verdict on all calls and listings, and on the content at the end."""
         if self.verdict != OK:
             return self.verdict
         written = {call.issued.value for call in self.calls if call.issued.kind is not Kind.RMW}
@@ -264,7 +264,7 @@ class Issuer:
         return judge_lanes(spans, content, self.truncations, self._frozen)
 
     def judge_cut(self, bounds: Mapping[int, int], content: Mapping[bytes, bytes]) -> Verdict:
-        """Likewise of a prefix of each session, and what a recovery has found."""
+        """The verdict on a prefix of each session, and on the content that a recovery has found."""
         kept = [call for call in self.calls if call.issued.serial <= bounds.get(call.issued.session, 0)]
         spans = [call.span() for call in kept]
         if not self.truncations:

@@ -1,9 +1,9 @@
-"""Ends: all of a run of sessions that is judged, and what came of judging ends that are equal.
+"""Ends: all of a run of sessions that is judged, and the verdicts kept for ends that are equal.
 
 Invariants
   1  equal ends get equal verdicts, so each is judged once: a verdict is a function of the words that the
      sessions share, of what reached the device, and of the calls with their stamps and results
-  2  so is each of its parts: an audit, of words and disk; a recovery, of what the disk holds after the cut
+  2  so is each of its parts: an audit, of words and disk; a recovery, of the disk after the power cut
   3  nothing else of a run is seen by another
 
 Threads: one.
@@ -56,7 +56,7 @@ class State(NamedTuple):
 
 @dataclass(slots=True)
 class Kept:
-    """What is kept over the runs of one program: how many reached what, and what was judged of each end.
+    """State kept over the runs of one program: how many reached what, and what was judged of each end.
 
     Each question is asked once: an audit is a function of words and the disk, a recovery of the
     device's events alone, a verdict of these and of the calls with their stamps. Nothing else of a run is
@@ -78,7 +78,7 @@ Recovery = tuple[dict[bytes, bytes], Mapping[int, int]]  # Content, and the cut 
 
 @lru_cache(maxsize=_RECOVERIES)
 def recover_cut(image: Image, geometry: str) -> Recovery | Violation:
-    """What a power cut leaves, where only what was synced survives."""
+    """The crash state, where only what was synced survives."""
     try:
         subject = FasterSubject(FaultDevice(image), GEOMETRIES[geometry], SteppedRuntime())
         return subject.read_all(), subject.recovered()
@@ -87,7 +87,7 @@ def recover_cut(image: Image, geometry: str) -> Recovery | Violation:
 
 
 def content_of(subject: FasterSubject) -> dict[bytes, bytes] | Violation:
-    """What the store holds, if its own audit finds it sound."""
+    """The content of the store, if its own audit finds it sound."""
     try:
         content = subject.read_all()
         subject.check()

@@ -26,7 +26,7 @@ _FORK: Final = Operation(Kind.FORK)
 
 
 class _Ground(NamedTuple):
-    """What stands when the operations before FORK have ended: where many programs begin."""
+    """The state when the operations before FORK have ended: where many programs begin."""
 
     program: SessionsProgram
     scheduler: Scheduler
@@ -47,7 +47,7 @@ def repeated(tape: Tape, kept: Kept) -> Repeated:
 
 
 def ground_of(tape: Tape) -> tuple[str, tuple[Operation, ...]]:
-    """What names the state in which the tape's sessions begin: programs of equal names share it."""
+    """The name of the state in which the tape's sessions begin: programs of equal names share it."""
     return tape.geometry, tuple(split(tape.eras[-1].program)[0])
 
 

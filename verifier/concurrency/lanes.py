@@ -53,7 +53,7 @@ _STRICT: Final = "strict"
 
 
 def split(program: Sequence[Operation]) -> tuple[list[Operation], list[Operation]]:
-    """What runs before, and what runs side by side; all of it where there is no FORK."""
+    """The operations before FORK, and those that run side by side; all are before where there is no FORK."""
     for place, operation in enumerate(program):
         if operation.kind == Kind.FORK:
             return list(program[:place]), [each for each in program[place + 1 :] if each.kind != Kind.FORK]
@@ -131,7 +131,7 @@ class SessionsProgram:
     # -- oracles -----------------------------------------------------------------------------------
 
     def judge(self, record: Record) -> Verdict:
-        """What the oracles say of a run whose tasks all ended."""
+        """The oracles' verdict on a run whose tasks all ended."""
         kept, issuer = self._kept, self._issuer
         counters = self._subject.store.counters()
         reached = issuer.reached | {what for what in _REACHED if counters[what]}
@@ -150,7 +150,7 @@ class SessionsProgram:
         return verdict
 
     def _since(self) -> tuple[Event, ...]:
-        """What reached the device since the sessions began."""
+        """The calls that reached the device since the sessions began."""
         return tuple(self._device.trace.events[self._begun :])
 
     def _end(self) -> End:
@@ -203,7 +203,7 @@ class SessionsProgram:
 
 @lru_cache(maxsize=len(GEOMETRIES))
 def created(geometry: str) -> Image:
-    """What a device holds on which a store was just made; opening that is cheaper than making one."""
+    """The files of a device on which a store was just made; opening that is cheaper than making one."""
     device = FaultDevice()
     FasterSubject(device, GEOMETRIES[geometry], SteppedRuntime()).close()
     return device.image()
@@ -229,7 +229,7 @@ class _Lane:
 
 @dataclass(slots=True)
 class SessionsRun:
-    """What came of a tape whose sessions ran side by side."""
+    """The run of a tape whose sessions ran side by side."""
 
     tape: Tape
     record: Record

@@ -95,7 +95,7 @@ def tape_of(program: Sequence[Operation], geometry: str, switches: tuple[int, ..
 
 
 def alone() -> Iterator[Program]:
-    """One session, two operations: what is found here takes no second one."""
+    """One session, two operations: a violation found here needs no second session."""
     for setting in SETTINGS.values():
         for first in _ALPHABET:
             for second in _ALPHABET:
@@ -189,14 +189,14 @@ def walks() -> Iterator[Program]:
 
 
 def truncated() -> Iterator[Program]:
-    """Whoever looks at a key, or changes it, while the log below its record goes."""
+    """Programs in which a session reads or changes a key while the log below its record is truncated."""
     ways = (*_CHANGES, _READ, (Kind.READ_MANY, 0), (Kind.ITEMS, 0), (Kind.SCAN, 0))
     for first in ways:
         yield (*SETTINGS["on the device"], _FORK, _operation(first, 0), _TRUNCATE)
 
 
 def overtaken() -> Iterator[Program]:
-    """Likewise, and another session writes the key anew before: it always has a value, but for a delete."""
+    """Programs as `truncated`, where another session also writes the key anew before the truncation."""
     upsert = Operation(Kind.UPSERT, 1)
     for kind in (Kind.READ, Kind.RMW, Kind.INSERT, Kind.DELETE, Kind.READ_MANY, Kind.ITEMS):
         yield (*SETTINGS["on the device"], _FORK, Operation(kind), upsert, _TRUNCATE)
@@ -206,7 +206,7 @@ def overtaken() -> Iterator[Program]:
 
 
 def _removed() -> Iterator[Program]:
-    """Likewise, and the files below go too. For the geometry _SHORT, where a segment is a page."""
+    """Programs as `truncated`, where the files below go too. For the geometry _SHORT: a page a segment."""
     for kind in (Kind.START_READ, Kind.START_RMW, Kind.READ, Kind.RMW, Kind.SCAN):
         lane = (
             Operation(kind, 0),
@@ -216,7 +216,7 @@ def _removed() -> Iterator[Program]:
 
 
 def _on_last_of_many() -> Iterator[Program]:
-    """Of many pages the last mutable one, of which read-only comes to stand above head; then it is evicted.
+    """Programs on the last mutable page of many, of which read-only comes to stand above head.
 
     For the geometry _ROOMY.
     """
@@ -252,7 +252,7 @@ def small_tapes(geometry: str) -> Iterator[Tape]:
 
 
 def hunted_tapes(preemptions: int, oracle: str) -> Iterator[Tape]:
-    """What is searched for a violation with so few preemptions: what shows most of them soonest comes first.
+    """The tapes searched with so few preemptions; those that show most violations soonest come first.
 
     For `prefix` checkpoints come first.
     """
@@ -310,7 +310,7 @@ def portfolio(random: Random) -> list[Strategy]:
 
 @dataclass(slots=True)
 class Searched:
-    """What one program's schedules have shown."""
+    """The result of one program's schedules."""
 
     exploration: Exploration
     reached: dict[str, int] = field(default_factory=dict)

@@ -61,7 +61,7 @@ class SteppedRuntime:
         return True
 
     def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
-        """One task: if the condition does not hold, nobody is there to make it."""
+        """Check the condition: there is one task, so if it does not hold, nothing will make it hold."""
         if not condition():
             assert deadline is not None, f"waits for ever: {what}"
             return False
@@ -74,7 +74,7 @@ class SteppedRuntime:
         return 0.0
 
     def turn(self, what: str) -> None:
-        """One task: there is nobody to take the turn."""
+        """Do nothing: there is one task, and none to take the turn."""
 
     def current(self) -> int:
         return 0

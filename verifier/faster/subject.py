@@ -98,7 +98,7 @@ class FasterSubject:
 
     @property
     def is_checkpointing(self) -> bool:
-        """Whether a checkpoint is under way."""
+        """True if a checkpoint is under way."""
         return self._ticket is not None
 
     def start(self) -> None:
@@ -133,7 +133,7 @@ class FasterSubject:
         self.store.check()
 
     def probe(self, keys: list[bytes]) -> dict[bytes, bytes]:
-        """What operations read under these keys: the kernels' road, where `read_all` takes the audit's."""
+        """The values that operations read under these keys, by the kernels; `read_all` reads as audits do."""
         session = self.store.session("probe")
         found = {key: session.read(key) for key in keys}
         return {key: value for key, value in found.items() if value is not None}
@@ -164,7 +164,7 @@ class FasterSubject:
                 yield point.version, _bound(point.serials), dict(store.items())
 
     def reading(self) -> tuple[object, ...]:
-        """What opening read, in order: (file role, offset, length, verdict) of each."""
+        """The reads of the opening, in order: (file role, offset, length, verdict) of each."""
         return self.store.findings
 
     def close(self) -> None:
@@ -176,7 +176,7 @@ def _bound(serials: Mapping[str, int]) -> dict[int, int]:
 
 
 def _labels(store: FasterKv) -> Callable[[], str]:
-    """What names the phase under way; it holds no store that holds the device that holds it.
+    """The names of the phase under way; the function holds no store that holds the device that holds it.
 
     Such a ring would be left to the garbage collector, once for every opening of a search.
     """

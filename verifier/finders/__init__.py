@@ -1,1 +1,1 @@
-"""Finders: what is searched, one module or package a stage."""
+"""Finders: searches of what can go wrong, one module or package a stage."""

@@ -1,4 +1,4 @@
-"""Coverage: what a crash search has seen, in numbers that add up.
+"""Coverage: the figures of a crash search, in numbers that add up.
 
 The first four make a ladder, each rung what the one before comes down to; pruning lowers the last one only.
   vectors     version vectors, by formula: the sum over crash points, those inside recoveries too
@@ -8,7 +8,7 @@ The first four make a ladder, each rung what the one before comes down to; pruni
   judged      judgements made
   read paths  distinct (what opening read x program x acknowledgement)
   legal       version vectors of the segments alone
-  visited     of those, decoded one by one by the other road, the ones whose content had been judged
+  visited     of those, decoded one by one as well, the ones whose content had been judged
 
 A state is counted in the program in which it first arises, or first owes more; so programs that share their
 beginning count it once.
@@ -33,7 +33,7 @@ _TABLES: Final = ("reached", "fired")
 
 
 class Coverage(msgspec.Struct):
-    """What a search has seen; counts add up over searches of different programs."""
+    """The coverage of a search; counts add up over searches of different programs."""
 
     programs: int = 0
     legal: int = 0
@@ -54,7 +54,7 @@ class Coverage(msgspec.Struct):
     fired: dict[str, int] = {}
 
     def merge(self, other: Coverage) -> None:
-        """Add what another search has seen."""
+        """Add the coverage of another search."""
         for name in self.__struct_fields__:
             if name not in _TABLES:
                 setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -65,7 +65,7 @@ class Coverage(msgspec.Struct):
 
 
 class Tally:
-    """What is counted of one segment: each content, by what is owed while it is legal."""
+    """The crash states counted in one segment, each by what is acknowledged while it is legal."""
 
     def __init__(self, judgements: Judgements, start: int) -> None:
         self.keys: dict[object, set[int]] = {}
@@ -77,7 +77,7 @@ class Tally:
         self._owed = judgements.owed(start)
 
     def add(self, state: Content, outcome: Outcome) -> None:
-        """Count it and what cuts inside its opening leave, unless an earlier program has."""
+        """Count it and the crash states inside its opening, unless an earlier program has."""
         if state.key not in self._seen:
             self._seen.add(state.key)
             self.contents += len(outcome.keys)

@@ -1,4 +1,4 @@
-"""Crashes: every content that a power cut can leave, at every point of a run, opened and judged.
+"""Crashes: every crash state that a power cut can leave, at every point of a run, opened and judged.
 
 `search_tape` plays a tape and, segment by segment, enumerates the crash states of its device trace under the
 law; each is recovered (`recoveries`: opened, or known from one that answers alike) and judged against the
@@ -119,7 +119,7 @@ def exhaust(
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What searches of one kind of store, under one law, leave to one another."""
+    """The results that searches of one kind of store, under one law, leave to one another."""
 
     make_store: StoreMaker
     recoveries: Recoveries
@@ -129,7 +129,7 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """How far a search goes, as `search_tape` says."""
+    """The limits of a search, as `search_tape` says."""
 
     depth: int
     limit: int
@@ -228,7 +228,7 @@ class _Search:
         return None
 
     def _go_beyond(self, stretch: _Stretch) -> Finding | None:
-        """Crash points of more states than the limit: followed through the read sets, or else sampled."""
+        """Search crash points of more states than the limit: through the read sets, or else by sampling."""
         found: Exploration[Outcome] | None = None
         states = stretch.states
         for index in states.bounded:
@@ -259,7 +259,7 @@ class _Search:
         )
 
     def _sample(self, index: int, stretch: _Stretch) -> Finding | None:
-        """Version vectors drawn at one crash index, as many as the search was told to draw."""
+        """Draw version vectors at one crash index, as many as the search was told to draw."""
         draws = self._bounds.draws
         if not draws:
             return None
@@ -296,7 +296,7 @@ class _Search:
         return None
 
     def _way(self, stretch: _Stretch, state: Content, moment: int, path: list[Nested]) -> list[Era]:
-        """The eras that lead to a state at a moment at which it is legal, and on through cut openings."""
+        """The eras that lead to a state at a moment at which it is legal, and through crashed openings."""
         trace = stretch.judgements.segment.trace
         index, digits = state.index, state.digits
         then = witness_at(trace, self._tape.law, state.key, index, digits, moment)
@@ -307,7 +307,7 @@ class _Search:
         return [*way, Era()]
 
     def _opening_trace(self, way: list[Era]) -> Trace:
-        """The device trace of the opening that follows these eras, up to where a cut of it would fall."""
+        """The device trace of the opening that follows these eras, up to where the power would go in it."""
         eras = (*self._eras, *way, Era((), Crash()))  # Cut, not closed: closing would go on in the trace.
         run = play(msgspec.structs.replace(self._tape, eras=eras), self._world.make_store)
         return run.segments[-2].trace

@@ -1,4 +1,4 @@
-"""Damage: every site of a store's files spoiled in every way, and what the store makes of each.
+"""Damage: every site of a store's files damaged in every way, and the store's response to each.
 
 A sweep plays a tape to its end once, and then, for each damage, goes on from there: the medium takes the
 damage, the store is opened and read through, its sessions are taken up at their serials, it works on, is
@@ -81,7 +81,7 @@ def search_damage(tape: Tape, make_store: MakeStore | None = None) -> tuple[Tape
 
 
 class Sweep:
-    """One tape's content, and what each damage of it comes to."""
+    """One tape's content, and the ending of each damage of it."""
 
     def __init__(
         self, tape: Tape, make_store: MakeStore | None = None, after: tuple[Operation, ...] | None = None
@@ -133,7 +133,7 @@ class Sweep:
         return self.finding
 
     def cut_repairs(self, damages: Iterable[Damage]) -> Finding | None:
-        """Cut the power everywhere in an opening that mends what was damaged, and open what that leaves."""
+        """Cut the power everywhere in an opening that repairs the damage, and open what that leaves."""
         if self.finding is not None:
             return self.finding
         # What is on the medium is durable: the trace of the opening is all that a cut can take from.
@@ -165,7 +165,7 @@ class Sweep:
         return None
 
     def _reopen(self, world: World, state: CrashState) -> Verdict:
-        """What the oracles say of the store when the power went at this state of its repair."""
+        """The oracles' verdict on the store when the power went at this state of its repair."""
         after = copy(world)
         after.model, after.decay = _copied(world.model), copy(world.decay)
         after.cut(state.index, state.digits, self.tape.law)
@@ -184,7 +184,7 @@ class Sweep:
         return f"{role} {unit} {How(damage.how).name.lower()}{when}"
 
     def _world(self) -> World:
-        """A world in which the tape has just been played to its end."""
+        """The world in which the tape has just been played to its end."""
         ended = self._ended
         world = World(self._make_store)
         world.model = _copied(ended.model)
@@ -196,7 +196,7 @@ class Sweep:
         return world
 
     def _unread(self, damage: Damage, changed: Changes) -> str:
-        """How this ends, if that is known, or "". Invariant 3."""
+        """The ending, if it is known before anything is read, or "". Invariant 3."""
         if not self._keeps_sizes(changed):
             return ""
         touched = spans(self.content, changed)
@@ -213,7 +213,7 @@ class Sweep:
         )
 
     def _judge(self, world: World, damage: Damage) -> str:
-        """How it ends."""
+        """The ending of this damage."""
         self.coverage.checked += 1
         decay = world.decay
         if not damage.moment:
@@ -233,7 +233,7 @@ class Sweep:
         return outcome
 
     def _follow(self, world: World, damage: Damage) -> str:
-        """What `play` does once the store is open."""
+        """Play on once the store is open: the program, closing, and a second opening; the ending."""
         program = _after(damage, self._after)
         is_fine = all(world.step(operation) for operation in program) and world.inspect()
         is_fine = is_fine and world.close() and world.open() and world.inspect()

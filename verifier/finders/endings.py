@@ -19,7 +19,7 @@ __all__ = ["Endings"]
 
 
 class Endings:
-    """What stores of one kind recovered from the contents that runs ended on."""
+    """The outcomes that stores of one kind recovered from the contents that runs ended on."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Mapping[int, int], dict[bytes, bytes]]] = {}

@@ -46,7 +46,7 @@ class Enumerated:
 
     @property
     def lossy(self) -> int:
-        """How many contents lack, at some moment at which they are legal, what had been issued."""
+        """The number of contents that lack, at some moment at which they are legal, what had been issued."""
         if self._lossy is None:
             changes = (event.kind in _CHANGES - SYNC_KINDS for event in self._trace.events)
             issued = [0, *accumulate(changes)]
@@ -67,7 +67,7 @@ class Enumerated:
         return self._reached
 
     def decoded(self) -> list[tuple[int, list[int]]]:
-        """By crash index, the content of each version vector, decoded by the other road. Invariant 2."""
+        """By crash index, the content of each version vector, decoded one by one. Invariant 2."""
         if self._decoded is None:
             self._decoded = list(self._decode())
         return self._decoded
@@ -104,7 +104,7 @@ class Enumerations:
 
 
 def _legal_keys(history: History, index: int, law: Law) -> Iterator[int]:
-    """What each choice of digits decodes to."""
+    """The image that each choice of digits decodes to."""
     if law is Law.POSIX:
         ranges = [range(len(chain.legal(index))) for chain in history.pending(index)]
     else:

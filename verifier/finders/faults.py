@@ -8,7 +8,7 @@ judged too: the product of a failed sync and a crash.
 
 Counting
   programs   runs, one a strike
-  distinct   (durable content x what was issued x what is owed x the fault), of power cuts behind a fault
+  distinct   (durable content x issued x acknowledged x the fault), of power cuts behind a fault
   checked    openings of such contents
   reached    calls that the plans counted, by kind; and `struck`, by kind and role of the file
   fired      strikes that did something, by the name of the fault
@@ -128,7 +128,7 @@ def search_again(
 
 
 def _may_matter(era: Era) -> bool:
-    """Whether what is on the disk may be another than without the faults."""
+    """True if the bytes on the disk may differ from those without the faults."""
     return not all(
         fault.effect is Effect.DELAYED or (fault.effect is Effect.SHORT and fault.call is EventKind.READ)
         for fault in Plan.of(era.faults).faults
@@ -136,7 +136,7 @@ def _may_matter(era: Era) -> bool:
 
 
 class _Known:
-    """What the runs of a search share: one kind of store, one law, and what is known of earlier runs."""
+    """Shared state of the runs of a search: one kind of store, one law, and what is known of earlier runs."""
 
     def __init__(self, make_store: StoreMaker, law: str, limit: int) -> None:
         self.make_store = make_store
@@ -182,29 +182,29 @@ class _Known:
 
 
 class _Played(NamedTuple):
-    """What came of a run: what was seen, and the plans with the calls that they counted."""
+    """The result of a run: its coverage, and its plans with the calls that they counted."""
 
     coverage: Coverage
     plans: list[Plan]
 
     def is_past(self, fault: Fault) -> bool:
-        """Whether no later strike of the sweep can do anything. Invariant 1."""
+        """True if no later strike of the sweep can do anything. Invariant 1."""
         if fault.effect is Effect.FULL:
             return not self.coverage.fired
         return self._makes(fault) <= fault.number
 
     def is_last(self, fault: Fault) -> bool:
-        """Whether a sticky fault would strike no other call than this one."""
+        """True if a sticky fault would strike no other call than this one."""
         return fault.effect is not Effect.FULL and self._makes(fault) <= fault.number + 1
 
     def told_as(self, fault: Fault) -> Coverage:
-        """What would have been seen of this sticky fault: the same, and nothing more is opened."""
+        """The coverage of this sticky fault: that of the run, with nothing more opened."""
         count = sum(self.coverage.fired.values())
         fired = {fault.name: count} if count else {}
         return replace(self.coverage, checked=0, fired=fired)
 
     def _makes(self, fault: Fault) -> int:
-        """How many calls of the kind the run makes."""
+        """The number of calls of the kind that the run makes."""
         return max((plan.reached.get(fault.call.name.lower(), 0) for plan in self.plans), default=0)
 
 
@@ -233,7 +233,7 @@ class _Strike:
 
     @property
     def played(self) -> _Played:
-        """What came of it."""
+        """The coverage and the plans of the run."""
         return _Played(self.coverage, self._plans)
 
     def _run(self) -> Finding | None:
@@ -330,7 +330,7 @@ class _Strike:
 
 
 def _is_refusal(outcome: Outcome, errors: Errors) -> bool:
-    """Whether what the store raised of a content is a refusal, and no accident."""
+    """True if what the store raised of a content is a refusal, and no accident."""
     if outcome.raised is not None:
         return issubclass(outcome.raised, errors.refusals) and not issubclass(
             outcome.raised, errors.invariants

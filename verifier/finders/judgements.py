@@ -5,8 +5,8 @@
     a content legal from first to last is judged at (first, last): the least issued, the most acknowledged
 
 Contents that are recovered alike share an outcome, and between two operations nothing changes in what was
-issued, between two acknowledgements nothing in what is owed. So a judgement is looked up by (outcome, how
-much was issued, what was acknowledged), and made once; that of a cut inside an opening too.
+issued, between two acknowledgements nothing in what is acknowledged. So a judgement is looked up by
+(outcome, how much was issued, what was acknowledged), and made once; that of a power cut in an opening too.
 
 Invariants
   1  a verdict is that of judge_recovery on issued_by and acked_by at the moment, cuts inside the opening
@@ -32,7 +32,7 @@ Moment = tuple[int, int]
 
 
 class Judgements:
-    """What the prefix oracle says of outcomes, at the moments of one segment."""
+    """Verdicts of the prefix oracle on outcomes, at the moments of one segment."""
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
@@ -46,7 +46,7 @@ class Judgements:
         self._owed: dict[int, object] = {}
 
     def owed(self, index: int) -> object:
-        """What was acknowledged by a crash index, as a value to count by."""
+        """The bound acknowledged by a crash index, as a value to count by."""
         place = bisect_right(self._acks, index)
         if place not in self._owed:
             self._owed[place] = _frozen(self.segment.acked_by(index))
@@ -55,8 +55,8 @@ class Judgements:
     def moments(self, first: int, last: int, outcome: Outcome) -> list[Moment]:
         """The moments at which to judge a content that is legal from first to last.
 
-        A cut that is named is the same at every moment, so the least issued and the most acknowledged are
-        one question. A cut that is looked for may be another one after each acknowledgement.
+        A prefix that is named is the same at every moment, so the least issued and the most acknowledged are
+        one question. A prefix that is looked for may be another one after each acknowledgement.
         """
         if outcome.error is not None or outcome.recovered is not None:
             return [(first, last)]
@@ -65,7 +65,7 @@ class Judgements:
         ]
 
     def judge(self, outcome: Outcome, moment: Moment) -> Verdict:
-        """The verdict at a moment, of the opening and of every opening after a cut inside it."""
+        """The verdict at a moment, of the opening and of every opening after a power cut inside it."""
         issued_by, acked_by = moment
         place = bisect_right(self._issues, issued_by)
         if place not in self._issued:
@@ -73,7 +73,7 @@ class Judgements:
         return self._judge(outcome, place, self.segment.acked_by(acked_by))
 
     def blame(self, outcome: Outcome, moment: Moment, path: list[Nested]) -> Verdict:
-        """The same, led by `path` through the cuts to what is objected to."""
+        """The verdict at a moment, with the `path` through the power cuts to what is objected to."""
         verdict = self.judge(outcome, moment)
         place, acked = bisect_right(self._issues, moment[0]), self.segment.acked_by(moment[1])
         while isinstance(verdict, Violation) and verdict != self._judge_opening(outcome, place, acked):
@@ -106,7 +106,7 @@ class Judgements:
 
 
 def _acked_inside(outcome: Outcome, nested: Nested, acked: Bound) -> Bound:
-    """What is owed after a cut inside an opening: what it reported, if it had."""
+    """The acknowledged bound after a crash inside an opening: the one it reported, if it had."""
     return acked if not nested.is_reported or outcome.recovered is None else outcome.recovered
 
 

@@ -1,4 +1,4 @@
-"""Recoveries: what a subject makes of a durable content, asked of the subject as rarely as can be.
+"""Recoveries: a subject's outcome for each crash state, with as few openings as can be.
 
 Recovery is a function of the durable bytes alone, so its outcome is kept and serves every history in which
 they arise. The recovery is itself run over a recording device, and the power cut once more inside it, to the
@@ -51,7 +51,7 @@ __all__ = ["Nested", "Outcome", "Recoveries"]
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of opening one content, and of every content that asks and answers alike."""
+    """The result of opening one crash state, and every one that asks and answers alike."""
 
     key: int
     error: Violation | None = None
@@ -78,7 +78,7 @@ class Nested:
 
 
 class Recoveries:
-    """Opens contents and keeps what came of it; `opened` counts the openings.
+    """Opens crash states and keeps the outcomes; `opened` counts the openings.
 
     Not pruned, every distinct content is opened: what the pruned search is checked against.
     """
@@ -102,7 +102,7 @@ class Recoveries:
         return kept
 
     def of_image(self, image: Image, depth: int) -> Outcome:
-        """The same for a content that comes from elsewhere."""
+        """The outcome of opening a content that comes from elsewhere."""
         return self._find(image.key(), image, depth)
 
     def tree(self, depth: int) -> ReadTree[Outcome]:
@@ -133,7 +133,7 @@ class Recoveries:
         return outcome
 
     def _recover(self, outcome: Outcome, device: WatchedDevice) -> int:
-        """Open, read in full, audit and probe; at which index of the trace the opening returned."""
+        """Open, read in full, audit and probe; the trace index at which the opening returned."""
         errors = self._make_store.spec.errors
         try:
             subject = self._make_store(device)

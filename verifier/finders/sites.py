@@ -1,4 +1,4 @@
-"""Sites: where a content can be damaged, and the contents whose damage is swept.
+"""Sites: the places where a content can be damaged, and the contents whose damage is swept.
 
     whole     every file: flipped, zeroed, garbled, deleted, swapped with every other one, and at each content
               that it had before; so are those that are gone
@@ -138,7 +138,7 @@ def sampled_bytes(content: Content, past: Past, random: Random, count: int) -> I
 
 
 def while_open(damages: Iterable[Damage]) -> Iterator[Damage]:
-    """The same under a store that is open."""
+    """The damages of `sites`, under a store that is open."""
     return (damage._replace(moment=OPEN) for damage in damages)
 
 

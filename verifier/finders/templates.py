@@ -74,7 +74,7 @@ TEMPLATES: Final = tuple(_templates())
 
 
 def torn(sync: int) -> tuple[Era, ...]:
-    """A life, and the opening after it: of each the power went at its `sync`-th sync from the end."""
+    """A life and the opening after it, each crashed at its `sync`-th sync from the end."""
     return Era(PROGRAMS["saved"], Crash(sync)), Era((), Crash(sync))
 
 

@@ -1,4 +1,4 @@
-"""The gate: whether a store may pass, stage by stage, with figures that say what was searched."""
+"""The gate: judges a store stage by stage, with figures that say what was searched."""
 
 from .document import GateReport, Stage, json_schema
 from .runner import Progress, run_gate

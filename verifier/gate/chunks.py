@@ -114,7 +114,7 @@ class Definition(Generic[P]):
     def begin(self, plan: P, law: str | None) -> Stage:
         """The stage with all that it has to show, and nothing searched yet.
 
-        Figures are owed under the law that they were measured under; under another one only the programs are.
+        Figures are required under the law they were measured under; under another one only the programs are.
         """
         own = self.law(plan, law)
         floor = plan.floor

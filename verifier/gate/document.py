@@ -1,4 +1,4 @@
-"""The document of a gate: what each stage searched, what it had to reach, and what came of it.
+"""The document of a gate: for each stage what it searched, what it had to reach, and the result.
 
 Versioned; its JSON Schema is made from the types below and ships as schema.json.
 
@@ -6,8 +6,8 @@ Invariants
   1  a figure that a floor names and the stage does not reach is a shortfall; so is an unknown figure
   2  exit: 130 interrupted, 1 violation, 5 nondeterminism, 4 undecided, 3 below a floor, 0 none of them,
      in this order: what is worse, or explains the rest, is said first
-  3  of a stage that was cut one reason is told, the cut; figures of a part of the work say nothing of a
-     floor, or of a bound, that the whole of it owes
+  3  of a stage that a budget ended one reason is told, the budget; figures of a part of the work say nothing
+     of a floor, or of a bound, that the whole of it owes
   4  but for `seconds`, `cpu_seconds` and the stage `stress`, equal profile, seed and law give equal documents
 """
 
@@ -46,7 +46,7 @@ VERDICTS: Final[dict[Exit, str]] = {
 
 
 class Bound(msgspec.Struct):
-    """One exhaustive search: what the formula counts, and what was visited one by one."""
+    """One exhaustive search: the count by the formula, and the number visited one by one."""
 
     name: str
     law: str

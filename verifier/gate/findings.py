@@ -1,6 +1,6 @@
 """Findings: a violation on its way from a search to a person.
 
-It is replayed twice, each time in any lane; only one that comes back is believed. Then it is
+It is replayed twice, each time in any worker; only one that comes back is believed. Then it is
 shrunk, written as a tape, and told.
 
 Invariants

@@ -1,7 +1,7 @@
-"""Profiles: what each stage of a gate searches, how it is cut into chunks, and the least it must show.
+"""Profiles: the search of each stage of a gate, its parts, and the least it must show.
 
 A profile is one TOML file beside this module, or one of the user's own. Sizes of chunks stand in it and not
-in the machine: the same profile cuts the same work everywhere.
+in the machine: the same profile divides the same work everywhere.
 
 Invariants
   1  an unknown field is an error: a misspelt floor would hold nothing

@@ -1,7 +1,7 @@
-"""The runner of a gate: its stages one after another, each cut into chunks, merged in order.
+"""The runner of a gate: its stages one after another, each divided into chunks, merged in order.
 
 Invariants
-  1  verdict and figures do not depend on the number of lanes: chunks are fixed, merging is in order,
+  1  verdict and figures do not depend on the number of workers: chunks are fixed, merging is in order,
      and a stage ends with its first violation in that order; not so `stress`, whose threads run as they may
   2  a stage with a violation is the last one: what is planted in a broken store proves nothing
   3  what was not searched, since a budget was spent, is undecided; it is never passed over

@@ -1,15 +1,15 @@
-"""Lanes: the processes of a gate, and the chunks that go through them.
+"""Workers: the processes of a gate, and the chunks that go through them.
 
 Invariants
   1  results come in the order of the chunks, whatever the order in which they are begun or end: where
      several run at once the dearest are begun first, so that none is left alone at the end; where there is a
      deadline they are begun last, so that as many as can be are done
   2  after a stage's deadline no further chunk is handed out, and those handed out end at their next program;
-     after the gate's nothing more is waited for, and the lanes are ended whatever they are at
-  3  Ctrl-C is the parent's alone: it is held back from a lane since before the lane is born, and
-     the lane ends when it is told to, or with its parent
+     after the gate's nothing more is waited for, and the workers are ended whatever they are at
+  3  Ctrl-C is the parent's alone: it is held back from a worker since before it is born, and
+     the worker ends when it is told to, or with its parent
 
-Threads: one caller. Processes are spawned, so that a lane holds nothing of its parent's threads.
+Threads: one caller. Processes are spawned, so that a worker holds nothing of its parent's threads.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Lanes:
         self._window = 1 if isinstance(self._executor, _Here) else jobs * _AHEAD
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the function in one of the lanes, and return its result."""
+        """Call the function in one of the workers, and return its result."""
         return self._submit(function, *args, **kwargs).result()
 
     def results(
@@ -110,7 +110,7 @@ class Lanes:
 
 
 class _Here(Executor):
-    """One lane, and it is this process."""
+    """One worker that is this process."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()

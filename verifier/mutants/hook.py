@@ -95,7 +95,7 @@ class _Loader(SourceFileLoader):
         self._mutant = mutant
 
     def get_source(self, fullname: str) -> str:
-        """What is compiled to machine code is read from here too."""
+        """The source with the planted bug; what is compiled to machine code is read from here too."""
         return edit(Path(self.path).read_text(encoding="utf-8"), self._mutant)
 
     def get_code(self, fullname: str) -> CodeType:

@@ -1,4 +1,4 @@
-"""The hunt: whether a planted bug is killed, and the matrix of all of them.
+"""The hunt: a verdict on each planted bug, killed or not, and the matrix of all of them.
 
 killed  <=>  a violation by the very oracle and of the very kind that the bank names was found,
              and two fresh children that play its tape show that kind with equal digests,
@@ -49,7 +49,7 @@ Answer = dict[str, Any]
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One planted bug, and what became of it."""
+    """One planted bug, and the result of its hunt."""
 
     name: str
     ancestor: str
@@ -141,7 +141,7 @@ def _ask_all(
 
 
 def objection(mutant: Mutant, found: Answer, plays: list[Answer]) -> str:
-    """Why the finding is no kill; "" if it is one."""
+    """The reason why the finding is no kill; "" if it is one."""
     first, second, unchanged = plays
     for play in (first, second):
         if (play["oracle"], play["breach"]) != (mutant.oracle, mutant.breach):
@@ -212,7 +212,7 @@ class _Server:
         return answer["unknown"], answer["result"] or {}
 
     def survey(self, bug: str, limit_seconds: int, deadline: float | None = None) -> Answer | None:
-        """What the bug need not be looked for in, told of the unchanged code; None: that is not known.
+        """The programs to skip in the hunt, told of the unchanged code; None: that is not known.
 
         To find out costs as much as a hunt, for all bugs at once. So it is asked when a second one is hunted.
         """
@@ -224,7 +224,7 @@ class _Server:
         return None if self._surveys is None else self._surveys.get(bug)
 
     def close(self) -> None:
-        """Have it end, with all that descends from it."""
+        """End the server, with all that descends from it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

@@ -43,7 +43,7 @@ def region(source: str, mutant: Mutant) -> range | None:
 
 
 def _trimmed(old: list[str], new: list[str]) -> tuple[int, int]:
-    """How many of the first lines, and of the last, the edit leaves as they are.
+    """The number of the first lines, and of the last, that the edit leaves as they are.
 
     Where it only adds lines, those on either side of them count as edited; all do where one has no code.
     """
@@ -129,6 +129,6 @@ class Watch:
         return None
 
     def take(self) -> set[str]:
-        """What was reached since; and what always is."""
+        """The lines reached since, and those that always are."""
         reached, self._reached = self._reached, set()
         return reached | self.always

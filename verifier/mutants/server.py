@@ -59,7 +59,7 @@ Task = Callable[[Request], bytes]
 
 
 class _ClientGoneError(Exception):
-    """Nobody is asking any more."""
+    """The client has gone."""
 
 
 def serve() -> None:
@@ -79,7 +79,7 @@ def serve() -> None:
 
 
 def _ask(line: bytes, stems: dict[str, _Stem]) -> bytes:
-    """What the right stem answers; made if need be, in the place of another bug's (invariant 3)."""
+    """The answer of the right stem; made if need be, in the place of another bug's (invariant 3)."""
     request = json.loads(line)
     bug = request["bug"]
     if bug not in stems:
@@ -116,7 +116,7 @@ class _Stem:
         os.close(sink)
 
     def ask(self, line: bytes, wall_seconds: float) -> bytes:
-        """Its answer; b"" where it has ended, or does not answer."""
+        """The stem's answer; b"" where it has ended, or does not answer."""
         try:
             os.write(self._asks, line)
         except BrokenPipeError:
@@ -124,7 +124,7 @@ class _Stem:
         return _listen(self._answers, _CLIENT, wall_seconds)
 
     def end(self, *, is_killed: bool = False) -> str:
-        """Have it end, and wait until it has; how it did."""
+        """End the stem, and wait until it has; its exit status."""
         if is_killed:
             with suppress(ProcessLookupError):
                 os.kill(self._process, signal.SIGKILL)
@@ -137,7 +137,7 @@ class _Stem:
 
 
 def _listen(source: int, client: int, wall_seconds: float) -> bytes:
-    """All that is said, to a line's end or to the end; b"" where it takes too long.
+    """Read to a line's end or to the end of input; b"" where it takes too long.
 
     Raises _ClientGoneError: one thing is asked at a time, so what comes meanwhile is no words.
     """
@@ -196,7 +196,7 @@ def _seconds(who: int) -> float:
 
 
 def _answer(task: Task, line: bytes, client: int) -> Request:
-    """Fork, and hear the child out within its limits."""
+    """Fork, and wait for the child's answer within its limits."""
     request = json.loads(line)
     source, sink = os.pipe()
     child = os.fork()
@@ -222,7 +222,7 @@ def _answer(task: Task, line: bytes, client: int) -> Request:
 
 
 def _work(task: Task, request: Request, sink: int) -> NoReturn:
-    """Do the task, say what came of it."""
+    """Do the task, and send its result."""
     try:
         limit = request["limit_seconds"]
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + GRACE_SECONDS))

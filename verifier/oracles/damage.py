@@ -1,4 +1,4 @@
-"""Decay: the damage that came to a medium, and what the store may say and do from then on.
+"""The damage oracle: the damage that came to a medium, and what the store may say and do from then on.
 
     refused     the store names what is wrong, and stops there; nothing more is asked of it
     corrected   all content is right, and what was damaged has been written anew
@@ -49,7 +49,7 @@ ORACLE: Final = "damage"
 
 
 class Decay:
-    """What came to the medium of one run; nothing at first."""
+    """The damage to the medium of one run; none at first."""
 
     def __init__(self, past: Past | None = None, spec: Spec = PLAIN) -> None:
         self.told = ""  # The damage in words.
@@ -72,11 +72,11 @@ class Decay:
 
     @property
     def is_struck(self) -> bool:
-        """Whether anything was changed."""
+        """True if anything was changed."""
         return bool(self.told)
 
     def cut(self, ended: Trace) -> None:
-        """The power went; the run goes on with another device."""
+        """Take in that the power went; the run goes on with another device."""
         self._traces.append(ended)
         self.spans = []  # Survivors are laid over what was damaged: no telling any more what was read.
 
@@ -105,13 +105,13 @@ class Decay:
     # -- oracles -----------------------------------------------------------------------------------
 
     def judge(self, verdict: Verdict) -> Verdict:
-        """What an objection of another oracle amounts to."""
+        """The ending that an objection of another oracle amounts to."""
         if not self.is_struck or not isinstance(verdict, Violation) or verdict.oracle == ORACLE:
             return verdict
         return self._object(Breach.SILENT, f"{verdict.oracle}: {verdict.breach.value}: {verdict.detail}")
 
     def hear(self, error: Exception) -> Verdict:
-        """Whether the store may end in this error."""
+        """Judge whether the store may end in this error."""
         self.refusal = what = f"{type(error).__name__}: {error}"
         self.outcome = REFUSED
         files = self._files
@@ -128,11 +128,11 @@ class Decay:
         return OK if is_named else self._object(Breach.ERROR, what)
 
     def is_of_copies(self, files: Iterable[str]) -> bool:
-        """Whether of all these files others hold the same."""
+        """True if others hold the same as each of these files."""
         return all(name.startswith(self._spec.copies) for name in files)
 
     def rest(self, device: FaultDevice, mounted: Mounted, history: list[Issued]) -> Verdict:
-        """After a close: whether what is still damaged was read all the same, and what older ones hold."""
+        """Judge after a close: whether damaged bytes were read all the same, and the older checkpoints."""
         if not self.is_struck:
             return OK
         events = device.trace.events[self._since :]
@@ -153,7 +153,7 @@ class Decay:
     # -- older checkpoints ---------------------------------------------------------------------------
 
     def _judge_older(self, device: FaultDevice, mounted: Mounted, history: list[Issued]) -> Verdict:
-        """Whether each older checkpoint that a closed subject lists holds what it held, or is refused."""
+        """Judge whether each older checkpoint of a closed subject holds what it held, or is refused."""
         if mounted.older is None:
             return OK
         try:

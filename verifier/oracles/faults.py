@@ -1,4 +1,4 @@
-"""Doubts: what a run may and may not do once a fault of its plan has fired.
+"""The fault oracle: what a run may and may not do once a fault of its plan has fired.
 
     excused     a refusal (of `spec.Errors`) in a call in which a fault fired that an error may answer; once
                 the store is poisoned, what says so; any refusal once the medium is damaged; never a broken
@@ -13,7 +13,7 @@
 The kinds of fault, by what may come of them:
 
     told        error, full disk, failed sync: the call raises, and nothing is lost
-    borne       short transfer, delay: nobody may notice
+    harmless    short transfer, delay: nobody may notice
     damaging    rot, lost, misdirected, stale, and lying syncs after a power cut: every content that is shown
                 is right, or the store refuses with a typed error; an older state, silently, is allowed only
                 after a lying sync and a power cut, or more damages than one: no store can see these
@@ -76,7 +76,7 @@ class Firings:
         return next((index for index, effect, _ in self.all if effect in of_medium), self._end)
 
     def owed_at(self, index: int, *, is_cut: bool) -> int:
-        """Up to which index what was acknowledged is owed to who opens the device at `index`.
+        """The index up to which acknowledged operations must be there for an opening at `index`.
 
         Nothing is after a second damage: one is what a store is built to see. After a sync that lied, and a
         power cut, what came before it.
@@ -87,7 +87,7 @@ class Firings:
 
 
 class Doubts:
-    """What is excused, in doubt and owed in one run. Of a run without faults, nothing."""
+    """The calls excused, in doubt and required in one run. None in a run without faults."""
 
     def __init__(self, errors: Errors, *, has_faults: bool = False) -> None:
         self.errors = errors
@@ -103,11 +103,11 @@ class Doubts:
     # -- the device ----------------------------------------------------------------------------------
 
     def disk(self, image: Image | None = None) -> FaultDevice:
-        """The device of the next stretch of the run."""
+        """A new device for the next stretch of the run."""
         return PlannedDevice(image) if self.has_faults else FaultDevice(image)
 
     def arm(self, device: FaultDevice, digits: Sequence[int]) -> None:
-        """From now on the device has this plan."""
+        """Give the device this plan from now on."""
         if isinstance(device, PlannedDevice):
             device.plan = self.plan = Plan.of(digits)
 
@@ -119,7 +119,7 @@ class Doubts:
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:
-        """Inside, no fault strikes: the oracles look."""
+        """Let no fault strike inside: the oracles look."""
         self.plan.is_on, before = False, self.plan.is_on
         try:
             yield
@@ -129,16 +129,16 @@ class Doubts:
     # -- one call --------------------------------------------------------------------------------------
 
     def begin(self, trace: Trace) -> None:
-        """A call of the store begins."""
+        """Take in that a call of the store begins."""
         self._trace, self._start = trace, len(trace)
 
     def reopen(self, trace: Trace) -> None:
-        """The store is opened: what was poisoned was the one before."""
+        """Take in that the store is opened: the poisoned one was the one before."""
         self.begin(trace)
         self.is_poisoned = False
 
     def excuses(self, error: Exception) -> bool:
-        """Whether the call that began may end in this error; a poisoned store is known from here on."""
+        """True if the call that began may end in this error; a poisoned store is known from here on."""
         errors = self.errors
         if not self.has_faults or isinstance(error, errors.invariants):
             return False
@@ -152,7 +152,7 @@ class Doubts:
         return self.is_damaged or bool(effects & _TOLD)
 
     def judge_return(self, *, is_entry: bool) -> Verdict:
-        """The call that began has returned: whether it may have."""
+        """Judge whether the call that began may have returned."""
         if not self.has_faults:
             return OK
         was_poisoned = self.is_poisoned
@@ -164,7 +164,7 @@ class Doubts:
         return OK
 
     def _look(self) -> set[Effect]:
-        """What has fired in this call; what follows from it for all later ones."""
+        """Take in the faults that fired in this call, and what follows from them for all later ones."""
         effects = set()
         for _, effect, call in Firings(self._trace, self._start).all:
             effects.add(effect)
@@ -178,7 +178,7 @@ class Doubts:
     def judge_recovery(
         self, history: list[Issued], acked: Bound, recovered: Bound | None, content: dict[bytes, bytes]
     ) -> tuple[Verdict, list[Issued]]:
-        """The prefix oracle, an operation in doubt either way; and the history as it turned out."""
+        """Judge by the prefix oracle, an operation in doubt either way; and the history as it turned out."""
         verdict = judge_recovery(history, acked, recovered, content)
         if verdict == OK or self.unresolved is None:
             return verdict, history
@@ -189,11 +189,11 @@ class Doubts:
         return verdict, history
 
     def owed_at(self, trace: Trace) -> int:
-        """Up to which index what was acknowledged is owed to a store that opens the device as it is."""
+        """The index up to which acknowledged operations must be there if the device is opened as it is."""
         return Firings(trace).owed_at(len(trace), is_cut=False) if self.has_faults else len(trace)
 
     def cut(self, trace: Trace, index: int) -> int:
-        """The power goes at `index`; up to which index what was acknowledged is owed."""
+        """Cut the power at `index`; the index up to which acknowledged operations must be there."""
         firings = Firings(trace)
         # What struck after the cut never happened; and what was read wrong was no damage of the medium.
         self.is_damaged = self.is_damaged_before or firings.damaged_at < index

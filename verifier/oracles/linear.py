@@ -1,4 +1,4 @@
-"""Linearizability: whether what concurrent sessions saw has an explanation one by one.
+"""Linearizability: a search for one sequential order that explains what concurrent sessions saw.
 
 A call spans from its invocation to its return. The history is linearizable if each call can be
 given one moment within its span such that the dict, taken through them in that order, returns
@@ -43,7 +43,7 @@ class Span:
 def judge_linear(
     history: Sequence[Span], final: Mapping[bytes, bytes] | None = None, limit: int = LIMIT
 ) -> Verdict:
-    """Whether the history is linearizable, from an empty store and, if given, to the content `final`."""
+    """Judge whether the history is linearizable, from an empty store to the content `final`, if given."""
     keys: dict[bytes, list[Span]] = {}
     for span in history:
         keys.setdefault(span.issued.key, []).append(span)
@@ -108,7 +108,7 @@ class _Search:
         return found[::-1]
 
     def _object(self, must: int) -> Violation:
-        """The longest explanation, and what has none."""
+        """The violation: the longest explanation, and the calls that have none."""
         placed, value = self._longest
         key = _name(self._spans[0].issued.key)
         stuck = [span for number, span in enumerate(self._spans) if must & ~placed & 1 << number]

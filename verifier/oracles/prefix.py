@@ -4,10 +4,10 @@
                                hi: issued when it first became legal
     content = replay(history, N)      nothing missing, nothing more, tombstones included
 
-A subject that does not name its cut is given every cut between its bounds, in issue order.
+A subject that does not name its prefix is given every prefix between its bounds, in issue order.
 
 It does not look at structure, results of operations, or time; other oracles do.
-Complexity: O(operations) for a named cut, O(operations**2) for a search.
+Complexity: O(operations) for a named prefix, O(operations**2) for a search.
 Source: CPR's guarantee (Prasaad et al., SIGMOD 2019), as exactness and not as "at least".
 """
 
@@ -29,7 +29,7 @@ _STAMP: Final = re.compile(rb"\d+\.\d+'*")
 def judge_recovery(
     history: list[Issued], acked: Bound, recovered: Bound | None, content: dict[bytes, bytes]
 ) -> Verdict:
-    """Whether `content`, recovered as `recovered` says, is a legal state of this history."""
+    """Judge whether `content`, recovered as `recovered` says, is a legal state of this history."""
     if isinstance(recovered, Mapping) and isinstance(acked, Mapping):
         return _judge_named(history, acked, recovered, content)
     if isinstance(recovered, int) and isinstance(acked, int):
@@ -40,7 +40,7 @@ def judge_recovery(
 def judge_report(
     history: list[Issued], before: Bound, reported: Bound, at_least: Mapping[int, int]
 ) -> Verdict:
-    """Whether a checkpoint may report this bound: nothing not issued, nothing less than it must hold.
+    """Judge whether a checkpoint may report this bound: only what was issued, and all it must hold.
 
     `at_least` counts what each session had finished when the checkpoint began.
     """
@@ -69,7 +69,7 @@ def _counted_report(issued: int, before: Bound, reported: int) -> Verdict:
 
 
 def meets(bound: Bound, least: Bound) -> bool:
-    """Whether `bound` holds all that `least` does."""
+    """True if `bound` holds all that `least` does."""
     if isinstance(bound, Mapping) and isinstance(least, Mapping):
         return all(bound.get(session, 0) >= count for session, count in least.items())
     return isinstance(bound, int) and isinstance(least, int) and bound >= least
@@ -105,7 +105,7 @@ def _judge_counted(history: list[Issued], acked: int, recovered: int, content: d
 
 
 def _search(history: list[Issued], acked: Bound, content: dict[bytes, bytes]) -> Verdict:
-    """Any cut in issue order that holds what was acknowledged and explains the content."""
+    """Any prefix in issue order that holds what was acknowledged and explains the content."""
     explained = False
     for count in range(len(history), -1, -1):
         cut = _issued(history[:count])

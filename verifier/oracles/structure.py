@@ -1,4 +1,4 @@
-"""Queries: what a subject is asked beside its operations, and what its exceptions amount to.
+"""The structure oracle: a subject's own audit and probe, and the meaning of its exceptions.
 
 Each is one that a subject may lack; then the answer is that there is nothing to say.
 """
@@ -25,12 +25,12 @@ def audit(mounted: Mounted) -> None:
 
 
 def recovered_bound(mounted: Mounted) -> Bound | None:
-    """The cut that the subject says it came back to, if it says."""
+    """The prefix that the subject says it came back to, if it says."""
     return None if mounted.recovers is None else mounted.recovers.recovered()
 
 
 def judge_probe(mounted: Mounted, content: dict[bytes, bytes], errors: Errors) -> Violation | None:
-    """Whether operations read what the subject lists; None where they do, or it cannot be asked."""
+    """Judge whether operations read what the subject lists; None where they do, or it cannot be asked."""
     try:
         return compare_probe(mounted, content)
     except Exception as error:  # noqa: BLE001
@@ -50,7 +50,7 @@ def compare_probe(mounted: Mounted | None, content: dict[bytes, bytes]) -> Viola
 
 
 def failed(oracle: str, breach: Breach, error: Exception, errors: Errors) -> Violation:
-    """What an exception of the subject amounts to."""
+    """The verdict on an exception of the subject."""
     if isinstance(error, errors.invariants):
         return Violation("structure", Breach.BROKEN_INVARIANT, f"{error}")
     return Violation(oracle, breach, f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""What would mend it: the smallest set of added syncs under which a violation shows no more.
+"""Mending: the smallest set of added syncs under which a violation shows no more.
 
 A place is a call that the store makes, whenever it makes it: (step of the store, call, role of the
 file), as in `WAIT_FLUSH write segment`. Adding a sync at a place means: each time, right after the
@@ -15,8 +15,8 @@ Invariants
   1  under `posix` a set of places disjoint from saviours(w) leaves w legal: syncs take states away,
      and none of these takes w. So every mending set hits the saviours of every witness
   2  sets are tried by size, each hitting all witnesses so far: the first that passes is a smallest one
-  3  what is reported has been searched: every crash state of the program, recovery cut once inside; where a
-     point has too many, those that were tried, and `bounded` counts such points
+  3  what is reported has been searched: every crash state of the program, the power cut once inside recovery;
+     where a point has too many, those that were tried, and `bounded` counts such points
   4  a witness without saviours lost nothing that a sync could have saved: no set mends it
 
 Complexity: one search of the program for each set that is tried. Bounded by SEARCHES_MAX.
@@ -77,7 +77,7 @@ class AddedSync:
 
     @property
     def is_of_names(self) -> bool:
-        """Whether what its place changes is made durable with the names."""
+        """True if the change at its place is made durable with the names."""
         return _KINDS[self.after.call] in _NAMES
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class AddedSync:
 
 @dataclass(slots=True)
 class Mend:
-    """What was found: `syncs`, or `why` there are none."""
+    """The result of mending: `syncs`, or `why` there are none."""
 
     law: str
     syncs: tuple[AddedSync, ...] = ()
@@ -97,7 +97,7 @@ class Mend:
     bounded: int = 0  # Crash points of the mended program that were not exhausted.
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """The mend in lines for a person."""
         if self.why:
             return [f"what would mend it: no added sync; {self.why}"]
         head = f"what would mend it (law {self.law}; {self.searches} searches of the program):"
@@ -150,7 +150,7 @@ class _Search:
         return self._mend
 
     def _put_off(self, syncs: list[AddedSync], number: int, sync: AddedSync) -> AddedSync:
-        """The same sync as late as it still mends."""
+        """Put the sync off as long as it still mends."""
         for place in reversed(self._later(sync.after)):
             if self._mend.searches >= SEARCHES_MAX:
                 break
@@ -195,7 +195,7 @@ def _hitting(witnesses: list[frozenset[Place]]) -> tuple[Place, ...] | None:
 
 
 def _saviours(tape: Tape, make_store: MakeStore) -> frozenset[Place]:
-    """Of all power cuts of the tape: the places where a sync would have saved something that was lost."""
+    """The places, over all power cuts of the tape, where a sync would have saved something lost."""
     found: set[Place] = set()
     segments = iter(play(tape, make_store).segments)
     for era in tape.eras:
@@ -206,7 +206,7 @@ def _saviours(tape: Tape, make_store: MakeStore) -> frozenset[Place]:
 
 
 def _saving(segment: Segment, index: int, digits: tuple[int, ...], law: str) -> Iterator[Place]:
-    """Invariant 1's set, of one power cut."""
+    """The set of invariant 1, of one power cut."""
     history = history_under(History(segment.trace), Law.of(law))
     choice = choose(history, index, digits, law)
     names_lost, lost = index, dict[int, int]()  # By inode: the first event of which something was lost.

@@ -1,4 +1,4 @@
-"""Passes: the tapes that are a step smaller than a tape, and what smaller means.
+"""Passes: the tapes that are one step smaller than a tape.
 
     weight   operations, eras, crashes, sessions, keys, the operations' numbers, survivors lost,
              how far from the end the power goes; compared in this order
@@ -34,7 +34,7 @@ def count_operations(tape: Tape) -> int:
 
 
 def weigh(tape: Tape) -> tuple[int, ...]:
-    """What `smaller` means."""
+    """The weight by which `smaller` compares."""
     operations = [operation for era in tape.eras for operation in era.program]
     crashes = [era.crash for era in tape.eras if era.crash is not None]
     digits = [digit for crash in crashes for digit in crash.survivors]
@@ -88,7 +88,7 @@ def without(tape: Tape, start: int, stop: int) -> Tape:
 
 
 def without_eras(tape: Tape) -> Iterator[Tape]:
-    """Fewer eras: one goes, or ends without its crash, or runs on into the next."""
+    """The tapes with fewer eras: one goes, or ends without its crash, or runs on into the next."""
     eras = tape.eras
     for number in range(len(eras) - 1, -1, -1):
         era = eras[number]
@@ -107,7 +107,7 @@ def without_eras(tape: Tape) -> Iterator[Tape]:
 
 
 def without_names(tape: Tape) -> Iterator[Tape]:
-    """Fewer sessions and keys: the operations of one go, or become another's."""
+    """The tapes with fewer sessions and keys: the operations of one go, or become another's."""
     for field in ("session", "key"):
         used = sorted({getattr(op, field) for era in tape.eras for op in era.program if op.kind in KEYED})
         for name in reversed(used):
@@ -161,7 +161,7 @@ def whole_checkpoints(tape: Tape) -> Iterator[Tape]:
 
 
 def simpler_operations(tape: Tape) -> Iterator[Tape]:
-    """One number of one operation is lowered."""
+    """The tapes in which one number of one operation is lower."""
     for number, era in enumerate(tape.eras):
         for place, operation in enumerate(era.program):
             for simpler in _simpler(operation):
@@ -179,7 +179,7 @@ def _simpler(operation: Operation) -> Iterator[Operation]:
 
 
 def milder_crashes(tape: Tape) -> Iterator[Tape]:
-    """More survives, or the power goes later."""
+    """The tapes in which more survives, or the power goes later."""
     for number, era in enumerate(tape.eras):
         if era.crash is None:
             continue

@@ -43,7 +43,7 @@ BUDGET: Final = 20_000  # Runs: a few seconds of a store in its smallest geometr
 
 
 class Judged(Protocol):
-    """What a run is to the shrinker."""
+    """The shrinker's view of a run."""
 
     @property
     def verdict(self) -> Verdict: ...

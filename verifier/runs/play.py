@@ -53,7 +53,7 @@ def play_eras(
 ) -> Iterator[Stop]:
     """Play the tape's eras, and stop in each before its end.
 
-    ended   takes the segments that were cut
+    ended   takes the segments that a power cut ended
     first   the number of the era with which to begin: the world has those before behind it
     run     what opens an era and runs its program, where some of that is known already
 

@@ -1,4 +1,4 @@
-"""The run: what came of playing a tape, as a value.
+"""The run: the result of playing a tape, as a value.
 
 Invariant: equal runs have equal digests, on every interpreter.
 """
@@ -27,7 +27,7 @@ __all__ = ["Run", "difference", "plain", "text"]
 
 @dataclass(slots=True)
 class Run:
-    """What came of a tape: its segments, and the first objection."""
+    """The result of playing a tape: its segments, and the first objection."""
 
     tape: Tape
     segments: list[Segment] = field(default_factory=list)
@@ -57,7 +57,7 @@ def difference(expected: dict[bytes, bytes], found: dict[bytes, bytes]) -> str:
 
 
 def text(result: Result) -> str:
-    """What an operation returned."""
+    """The result of an operation."""
     return show(result) if result is None or isinstance(result, bytes) else str(result)
 
 

@@ -109,7 +109,7 @@ class World:
         return True
 
     def _rebase(self, recovered: Bound | None, content: dict[bytes, bytes]) -> None:
-        """Take the model back to the cut that the subject came back to."""
+        """Take the model back to the prefix that the subject came back to."""
         if isinstance(recovered, Mapping):
             self.model.recover(recovered)
             return
@@ -118,11 +118,11 @@ class World:
         self.model.recover({each.session: each.serial for each in self.model.history})
 
     def _named(self, recovered: Bound | None) -> Bound:
-        """The cut as a bound; what an opening reports is acknowledged."""
+        """The prefix as a bound; what an opening reports is acknowledged."""
         return len(self.model.history) if recovered is None else recovered
 
     def close(self) -> bool:
-        """A clean close; what is not checkpointed is lost, what is not synced still hangs in the air."""
+        """Close cleanly; what is not checkpointed is lost, what is not synced is still pending."""
         if self.mounted is None:
             return True
         mounted, self.mounted = self.mounted, None
@@ -143,7 +143,7 @@ class World:
         return verdict == OK or self._object(verdict)
 
     def _abandon(self) -> bool:
-        """A store that may refuse has refused: nothing more is asked of it."""
+        """Give up a store that may refuse and has refused: nothing more is asked of it."""
         mounted, self.mounted = self.mounted, None
         if mounted is not None:
             with suppress(*self.spec.errors.refusals), self.doubts.unharmed():
@@ -154,7 +154,7 @@ class World:
         return True
 
     def cut(self, index: int, digits: tuple[int, ...], law: str) -> Segment:
-        """The power goes at `index` of the trace; a new segment begins with what survives."""
+        """Cut the power at `index` of the trace; a new segment begins with what survives."""
         ended = self.segment
         image = survivor_image(ended.trace, index, digits, law)
         self.decay.cut(ended.trace)
@@ -234,19 +234,19 @@ class World:
         return is_fine and (bound is None or self._acknowledge(bound, self._at_start))
 
     def _is_checkpointing(self) -> bool:
-        """Whether the subject has a checkpoint under way that was taken apart into steps."""
+        """True if the subject has a checkpoint under way that was taken apart into steps."""
         steps = None if self.mounted is None else self.mounted.steps
         return steps is not None and steps.is_checkpointing
 
     def _truncate(self) -> bool:
-        """Content is as before; a subject that cannot has nothing to do."""
+        """Truncate the log, if the subject can; the content stays as it was."""
         truncates = None if self.mounted is None else self.mounted.truncates
         if truncates is not None:
             truncates.truncate()
         return self._has_returned(is_entry=truncates is not None)
 
     def _settle(self, issued: Issued) -> bool:
-        """After an operation that raised: whether it took its serial, and whether it had its effect."""
+        """Settle an operation that raised: whether it took its serial, and whether it had its effect."""
         assert self.mounted is not None
         passage = self.segment.passages[-1]
         counts = self.mounted.counts
@@ -271,7 +271,7 @@ class World:
         return True
 
     def _has_returned(self, *, is_entry: bool = True) -> bool:
-        """The call that began has returned: whether it may have."""
+        """True if the call that began may have returned."""
         verdict = self.doubts.judge_return(is_entry=is_entry)
         return verdict == OK or self._object(verdict)
 
@@ -288,7 +288,7 @@ class World:
     # -- oracles -----------------------------------------------------------------------------------
 
     def inspect(self) -> bool:
-        """At the end of an era: content against the model, the subject's own audit."""
+        """Judge the end of an era: content against the model, the subject's own audit."""
         if self.mounted is None:
             return self.verdict == OK
         self.doubts.begin(self.device.trace)
@@ -306,7 +306,7 @@ class World:
         return True
 
     def probe(self) -> bool:
-        """At the end of a run, for it opens a session: whether reads find what the audit's road lists."""
+        """Judge at the end of a run, for it opens a session: reads find what the audit lists."""
         self.doubts.begin(self.device.trace)
         try:
             with self.doubts.unharmed():

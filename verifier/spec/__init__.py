@@ -1,1 +1,1 @@
-"""What was asked of a store and what is right: model, subject, history."""
+"""The specification: the model, what can be put on the bench, and the history of what was asked."""

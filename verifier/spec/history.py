@@ -1,6 +1,6 @@
-"""The history of a run: what was issued, acknowledged and seen, laid along the device's trace.
+"""The history of a run: the operations issued, acknowledged and seen, laid along the device's trace.
 
-A segment is the stretch between two power cuts: one device trace, and in it one passage for each
+A segment is the stretch between two power cuts: one device trace, and in it one `Passage` for each
 opening of the store. Everything carries the index into the trace at which it happened, so for any
 crash index one can ask what had been issued, and what had been acknowledged, by then.
 
@@ -38,7 +38,7 @@ class Observation:
 
 @dataclass(slots=True)
 class Passage:
-    """From one opening of the store to its close or the power cut.
+    """An opening of the store, up to its close or the power cut.
 
     `before` is the history in effect when the opening began; `base` what it came back to.
     """
@@ -71,16 +71,16 @@ class Segment:
     step_starts: list[int] = field(default_factory=list)  # Index at which each step of the programs began.
 
     def passage_at(self, index: int) -> Passage:
-        """The passage in which a crash at `index` falls."""
+        """The opening in whose time a crash at `index` falls."""
         starts = [passage.start for passage in self.passages]
         return self.passages[max(0, bisect_right(starts, index) - 1)]
 
     def issued_by(self, index: int) -> list[Issued]:
-        """Invariant 1: what may be in a state that first arises at `index`, in order."""
+        """The operations that a state first legal at `index` may hold, in order. Invariant 1."""
         return self.passage_at(index).issued_by(index)
 
     def acked_by(self, index: int) -> Bound:
-        """Invariant 2: what must be in a state still legal at `index`."""
+        """The bound that a state still legal at `index` must hold. Invariant 2."""
         acked = self.floor
         for at, bound in self.acks:
             if at > index:

@@ -1,4 +1,4 @@
-"""The reference: a dict, and what a prefix of every session means for it.
+"""The reference: a dict, and the meaning of a prefix of every session for it.
 
 Values are stamped: an upsert writes (session, serial), a read-modify-write appends its own stamp,
 so a value says exactly which operations are in it. After STAMPS_MAX stamps a key starts afresh.
@@ -51,11 +51,11 @@ class Issued:
 
     @property
     def value(self) -> bytes:
-        """What UPSERT and INSERT write."""
+        """The value that UPSERT and INSERT write."""
         return self.stamp + self.padding
 
     def appended(self, old: bytes | None) -> bytes:
-        """What RMW makes of the old value."""
+        """The value that RMW makes of the old one."""
         stamps = (old or b"").rstrip(b".")
         if stamps.count(b";") >= STAMPS_MAX:
             stamps = b""
@@ -93,7 +93,7 @@ def replay(history: list[Issued], bounds: Mapping[int, int]) -> dict[bytes, byte
 
 
 def longest_cut(history: list[Issued], content: dict[bytes, bytes]) -> int:
-    """How long the longest prefix is, in issue order, that explains the content."""
+    """The length of the longest prefix, in issue order, that explains the content."""
     for count in range(len(history), -1, -1):
         candidate: dict[bytes, bytes] = {}
         for issued in history[:count]:

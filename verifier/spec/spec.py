@@ -27,7 +27,7 @@ Types = tuple[type[Exception], ...]
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """What a store's exceptions say. Where nothing went wrong on the device, none is expected."""
+    """The meaning of a store's exceptions. Where nothing went wrong on the device, none is expected."""
 
     refusals: Types = (OSError,)  # A fault struck: what was asked did not happen.
     poisoned: Types = ()  # A sync has failed before: nothing more is taken. None of its own: any refusal.
@@ -39,7 +39,7 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What is right for a kind of store."""
+    """The specification of a kind of store."""
 
     errors: Errors = field(default_factory=Errors)
     model: Callable[[], Model] = Model

@@ -61,7 +61,7 @@ class Subject(Protocol):
         """Carry the operation out; its result, as the reference dict would give it."""
 
     def checkpoint(self) -> Bound | None:
-        """Make what was done durable; which operations are durable now, None for all that were given."""
+        """Make the content durable; the operations that are durable now, None for all that were given."""
 
     def read_all(self) -> dict[bytes, bytes]:
         """Every live key with its value."""
@@ -74,7 +74,7 @@ class Recovers(Protocol):
     """Says which operations it came back to."""
 
     def recovered(self) -> Bound:
-        """The cut at opening."""
+        """The prefix at opening."""
 
 
 class Steps(Protocol):
@@ -82,7 +82,7 @@ class Steps(Protocol):
 
     @property
     def is_checkpointing(self) -> bool:
-        """Whether a checkpoint is under way."""
+        """True if a checkpoint is under way."""
 
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
@@ -102,7 +102,7 @@ class Probes(Protocol):
     """Reads keys by the way that operations take, where `read_all` may take another."""
 
     def probe(self, keys: list[bytes]) -> dict[bytes, bytes]:
-        """What is read under these keys; the absent ones left out."""
+        """The values read under these keys; the absent ones left out."""
 
 
 class Truncates(Protocol):
@@ -130,7 +130,7 @@ class TellsReading(Protocol):
     """Tells which way its opening took."""
 
     def reading(self) -> tuple[object, ...]:
-        """What opening read, in order; equal ones, equal ways."""
+        """The reads of the opening, in order; equal ones, equal ways."""
 
 
 MakeStore = Callable[[FaultDevice], Subject]
@@ -222,7 +222,7 @@ def _check_call(subject: object, name: str, member: Callable[..., object]) -> No
 
 
 def _is_misspelt(name: str, meant: str) -> bool:
-    """Whether one letter is missing, too many, another one, or changed places with the next."""
+    """True if one letter is missing, too many, another one, or changed places with the next."""
     if name == meant or abs(len(name) - len(meant)) > 1:
         return False
     start = 0

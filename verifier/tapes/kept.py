@@ -1,4 +1,4 @@
-"""Kept tapes: a failure as one JSON file, and what became of it when it is played again.
+"""Kept tapes: a failure as one JSON file, and its outcome when it is played again.
 
     tape         the run, with its planted bug if it needs one
     expected     the oracle and the breach it must show; none: it once failed and must stay Ok
@@ -69,12 +69,12 @@ class Expected(msgspec.Struct, frozen=True):
     breach: Breach
 
     def is_shown_by(self, verdict: Verdict) -> bool:
-        """Whether `verdict` is of this kind."""
+        """True if `verdict` is of this kind."""
         return Violation(self.oracle, self.breach, "").is_same_kind(verdict)
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a file holds."""
+    """The content of a kept tape's file."""
 
     tape: Tape
     expected: Expected | None = None
@@ -83,7 +83,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Outcome(StrEnum):
-    """What became of a kept tape."""
+    """The outcome of replaying a kept tape."""
 
     EXACT = "exact"
     MOVED = "moved"
@@ -93,7 +93,7 @@ class Outcome(StrEnum):
 
 
 class Played(Protocol):
-    """What a run is to a kept tape."""
+    """A kept tape's view of a run."""
 
     @property
     def verdict(self) -> Verdict: ...
@@ -158,7 +158,7 @@ def parse(data: bytes, name: str) -> Kept:
 
 
 def _tape(data: bytes, name: str) -> Tape:
-    """Raises DamagedTapeError, UnsupportedTapeError."""
+    """The tape in a document. Raises DamagedTapeError, UnsupportedTapeError."""
     fields = msgspec.json.decode(data)
     number = fields.get("format", FORMAT) if isinstance(fields, dict) else FORMAT
     if isinstance(number, int) and number != FORMAT:
@@ -174,7 +174,7 @@ def replay(
     run: Callable[[Tape], Played],
     search: Callable[[Tape], tuple[Tape | None, int]],
 ) -> tuple[Outcome, Tape]:
-    """What became of it, and the tape that shows it: its own, or one that the search found.
+    """Replay a kept tape; its outcome, and the tape that shows it: its own, or one that the search found.
 
     Raises UnstableError if two runs of one tape differ.
     """

@@ -56,7 +56,7 @@ class Kind(IntEnum):
 
 
 class Written(Protocol):
-    """What an effect sees of an operation that was issued."""
+    """The view of an effect on an operation that was issued."""
 
     @property
     def key(self) -> bytes: ...

@@ -38,7 +38,7 @@ ALPHABET: Final = (
 
 
 def count_programs(steps: int) -> int:
-    """How many programs of exactly `steps` steps there are up to renaming."""
+    """The number of programs of exactly `steps` steps up to renaming."""
     return int((len(ALPHABET) ** steps + 3 * len(_FREE) ** steps) // 4)
 
 
@@ -59,7 +59,7 @@ def _successors(program: tuple[Operation, ...]) -> Iterator[Operation]:
 
 
 def random_program(random: Random, steps: int, keys: int = 3, sessions: int = 2) -> tuple[Operation, ...]:
-    """`steps` weighted steps; sizes favour small values, so that some pages turn and some do not."""
+    """A program of `steps` weighted steps; sizes favour small values, so that some pages turn."""
     kinds = [kind for kind, row in OPERATIONS.items() for _ in range(row.weight)]
     heavy = random.random() < 0.3
     program: list[Operation] = []
@@ -77,7 +77,7 @@ def random_program(random: Random, steps: int, keys: int = 3, sessions: int = 2)
 
 
 def _idiom(random: Random, sessions: int) -> list[Operation]:
-    """What single steps hardly ever add up to: pages that turn alone, between the phases of a checkpoint,
+    """Programs that single steps hardly ever form: pages that turn alone, between the phases of a checkpoint,
     or on both sides of a clean reopening."""
     what = random.randrange(3)
     if what == 0:
@@ -127,6 +127,6 @@ def _random_era(random: Random, steps: int, *, has_checkpoint: bool) -> Era:
 
 
 def _random_crash(random: Random) -> Crash:
-    """Late in the trace, with most chains at their newest: early and bare is what exhausting does."""
+    """A crash late in the trace, with most chains at their newest: early and bare is what exhausting does."""
     survivors = tuple(random.choice((0, 0, 1, 2)) for _ in range(8))
     return Crash(random.choice((0, 0, 1, 2, 3, 4)), random.choice((0, 0, 1, 2)), survivors)

@@ -72,7 +72,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_u
 
 
 class Crash(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Where the power goes, and what survives."""
+    """The point at which the power goes, and what survives."""
 
     sync: int = 0
     before: int = 0
@@ -80,7 +80,7 @@ class Crash(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
 
 class Era(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """From one opening of the store to the crash or the close that ends it."""
+    """The stretch of a tape from one opening of the store to the crash or the close that ends it."""
 
     program: tuple[Operation, ...] = ()
     crash: Crash | None = None
@@ -151,7 +151,7 @@ def decode_tape(data: bytes) -> Tape:
 
 
 def _check_era(number: int, era: Era, shape: _Shape) -> None:
-    """Invariant 1. Raises TapeError."""
+    """Check every number of an era (invariant 1). Raises TapeError."""
     for place, (operation, numbers) in enumerate(zip(era.program, shape.program, strict=True), 1):
         where = f"era {number}, operation {place}"
         if len(numbers) != OPERATION_NUMBERS:

@@ -1,4 +1,4 @@
-"""Comparison: where a verdict is about an opening, what had to be there beside what came back.
+"""Comparison: for a verdict about an opening, the expected content beside the recovered one.
 
 Session by session the counts, and key by key the values; what does not agree has an arrow.
 """
@@ -23,7 +23,7 @@ WIDTH: Final = 100
 
 
 def compare(tape: Tape, run: Run, make_store: MakeStore) -> list[str]:
-    """Where an opening is what the verdict is about: what had to be there, and what came back."""
+    """The expected content beside the recovered one, where the verdict is about an opening."""
     segment = run.segments[-1]
     if not segment.passages or segment.passages[-1].opened is not None:
         return []

@@ -163,7 +163,7 @@ class _Story:
     # -- between the operations --------------------------------------------------------------------
 
     def _opening(self, segment: Segment, passage: Passage | None, end: int) -> Iterator[str]:
-        """Short if it went well and the power stayed on; call by call otherwise."""
+        """Tell the opening: in short if it went well and the power stayed on; call by call otherwise."""
         if passage is None:
             return
         opened = passage.opened
@@ -192,7 +192,7 @@ class _Story:
     def _device(
         self, segment: Segment, until: int, *, has_reads: bool = False, is_brief: bool = False
     ) -> Iterator[str]:
-        """The calls up to `until`; brief: only those that a cut takes back."""
+        """Tell the calls up to `until`; brief: only those that the power cut takes back."""
         for index in range(self._shown, until):
             event = segment.trace.events[index]
             if (is_brief and index not in self._lost) or (event.kind in _ASKS and not has_reads):
@@ -206,7 +206,7 @@ class _Story:
     # -- operations ----------------------------------------------------------------------------------
 
     def _steps(self, segment: Segment, end: int) -> Iterator[str]:
-        """Each step, the calls it made, and what it acknowledged."""
+        """Tell each step, the calls it made, and what it acknowledged."""
         starts = segment.step_starts
         results = iter([seen for seen in segment.observations if seen.session >= 0])
         history = iter([each for passage in segment.passages for each in passage.history[passage.base :]])
@@ -260,7 +260,7 @@ class _Story:
     # -- the cut -----------------------------------------------------------------------------------
 
     def _losses(self, segment: Segment, cut: int, crash: Crash) -> list[str]:
-        """What the cut took; marks each call that lost something."""
+        """Say what the crash lost; marks each call that lost something."""
         losses = tell_crash(segment.trace, cut, crash.survivors, self._tape.law)
         # All that could be lost: every chain at its oldest. A call that keeps some of it is lost in part.
         oldest = (len(segment.trace),) * len(chains(segment.trace, cut, self._tape.law))
@@ -284,7 +284,7 @@ class _Story:
 
 
 def _named(losses: list[str]) -> dict[int, int]:
-    """How many chains name each event."""
+    """The number of chains that name each event."""
     counts: dict[int, int] = {}
     for loss in losses:
         for found in re.findall(r"#(\d+)", loss):

@@ -1,4 +1,4 @@
-"""Checkpoints: the cut, aborted ones, long chains, version bits past their wrap, poison."""
+"""Checkpoints: the prefix, aborted ones, long chains, version bits past their wrap, poison."""
 
 from collections.abc import Callable
 

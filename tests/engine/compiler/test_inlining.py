@@ -33,7 +33,7 @@ def functions() -> Iterator[tuple[FunctionType, FunctionType]]:
 
 
 def run(settings: Settings, seed: int) -> Iterator[tuple[object, ...]]:
-    """What each operation answered, and all that the sessions share after it."""
+    """The answer of each operation, and all that the sessions share after it."""
     random = Random(seed)
     device = MemoryDevice()
     for _ in range(2):
@@ -98,7 +98,7 @@ def test_what_is_made_stands_where_it_was_written() -> None:
 
 
 def test_the_source_is_what_the_loader_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So a planted bug is in these kernels too."""
+    """A planted bug is in these kernels too, since it is read from the loader."""
 
     class Edited(SourceFileLoader):
         def get_source(self, fullname: str) -> str:

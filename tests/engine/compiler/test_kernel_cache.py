@@ -31,7 +31,7 @@ def relink(control: Space, index: Space, log: Space, address: int, end: int) -> 
 
 
 def answer(kernels: Compiled) -> int:
-    """What the kernels of SMALL make of 40."""
+    """The result of the kernels of SMALL for 40."""
     batch = array("Q", bytes(8 * 128))
     batch[words.B_KEYS] = 100
     return kernels.run_key(batch.buffer_info()[0], 40, b"")

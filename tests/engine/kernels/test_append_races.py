@@ -53,7 +53,7 @@ class Sides:
 
     @property
     def link_at(self) -> int:
-        """Of the newest record of the only chain."""
+        """The link of the newest record of the only chain."""
         (entry,) = (word for n, word in enumerate(self.spaces.index) if word & w.ADDRESS_MASK and n % 8 != 7)
         return (((entry & w.ADDRESS_MASK) >> 3) & self.spaces.control[w.RING_MASK]) + w.LINK
 

@@ -206,7 +206,7 @@ def change_into(
 
 
 def test_a_record_whose_sequence_is_spent_is_copied(sides: Sides) -> None:
-    """Else a reader could find the same link again after as many changes as the sequence has values."""
+    """A reader could otherwise find the same link again after as many changes as the sequence has values."""
     batch = sides.one.batch
     values = [b"%020d" % number for number in range(600)]
     links = set()

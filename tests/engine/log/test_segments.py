@@ -68,7 +68,7 @@ def once(device: Watched, wanted: str, beginning: str, do: Callable[[], None]) -
 
 
 def test_a_segment_made_while_the_names_are_synced_has_a_new_name_still(watched: FasterKv) -> None:
-    """Else the next checkpoint names extents in a file that a power cut takes away."""
+    """The next checkpoint would otherwise name extents in a file that a power cut takes away."""
     segments = watched._parts.log.segments
     once(device_of(watched), "sync_names", "", lambda: segments.create(7))
     segments.sync_names()

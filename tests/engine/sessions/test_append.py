@@ -21,7 +21,7 @@ VALUE_BYTES_MAX = RECORD_BYTES_MAX - 16 - 8  # Under a key of up to 8 bytes.
 
 
 def freeze(store: FasterKv) -> None:
-    """Nothing that is in the log now changes any more."""
+    """Freeze everything that is in the log now."""
     log = store._parts.log
     log.ring.shift_read_only(log.spaces.control[w.TAIL])
     assert log.spaces.control[w.SAFE_READ_ONLY] == log.spaces.control[w.TAIL]
@@ -287,7 +287,7 @@ def test_value_that_would_be_too_long_tells_what_is_done(
 def test_answer_of_the_device_for_a_refused_append_is_none_for_the_next(
     geometry: Settings, kernels: str, push_out: Push
 ) -> None:
-    """Where hashes collide the device is asked for both at one address, and has only one of them."""
+    """The device, where hashes collide, is asked for both at one address, and has only one of them."""
     with FasterKv.open(MemoryDevice(), create=True, settings=geometry, kernels=kernels) as store:
         s = store.session("s")
         s.upsert(b"full", bytes(VALUE_BYTES_MAX))

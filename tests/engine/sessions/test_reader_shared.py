@@ -23,11 +23,11 @@ Push = Callable[[FasterKv], None]
 
 
 class Waits(Exception):  # noqa: N818 (says what is done, not that it is wrong)
-    """Somebody has to wait for another session."""
+    """A reader has to wait for another session."""
 
 
 class RefusingRuntime(SteppedRuntime):
-    """There is nobody to give a turn to, and asking for it says so."""
+    """A runtime without turns: asking for one raises."""
 
     def turn(self, what: str) -> None:
         if what.startswith("another session"):

@@ -1,4 +1,4 @@
-"""What a session promises about its operations, and which uses of it are errors."""
+"""A session's promises about its operations, and the uses of it that are errors."""
 
 from collections.abc import Callable
 

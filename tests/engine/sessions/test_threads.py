@@ -148,7 +148,7 @@ def verify(store: FasterKv, writers: list[Writer], points: dict[str, int]) -> No
 
 
 def beside(store: FasterKv, stop: threading.Event, seen: Counter[str]) -> list[Callable[[], object]]:
-    """What goes on beside the writers until they have ended, and once at least."""
+    """Run beside the writers until they have ended, and once at least."""
 
     def again(what: str, call: Callable[[], object]) -> Callable[[], object]:
         def run() -> None:

@@ -16,7 +16,7 @@ ROWS = 4
 
 @pytest.fixture
 def spaces(parts: Parts) -> Spaces:
-    """With rows that are set by hand."""
+    """Spaces with rows that are set by hand."""
     parts.log.spaces.rows_used = ROWS
     return parts.log.spaces
 

@@ -1,4 +1,4 @@
-"""What FaultDevice does beyond the contract of all devices: it records, and it is a small file system."""
+"""FaultDevice beyond the contract of all devices: it records, and it is a small file system."""
 
 import errno
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a power cut finds after a failed sync: the law against a model of a few lines, on random calls.
+"""Power cuts after a failed sync: the law against a model of a few lines, on random calls.
 
 Clauses F33 to F37. The model knows one file of a few sectors whose size never changes. Of each sector it
 keeps what the disk may have, oldest first, and whether the sector is dirty.

@@ -1,4 +1,4 @@
-"""How the laws lie within one another, at every crash index of small random traces of every kind of event."""
+"""Inclusions among the laws, at every crash index of small random traces of every kind of event."""
 
 from collections.abc import Callable
 from random import Random

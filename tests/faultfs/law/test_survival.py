@@ -1,4 +1,4 @@
-"""What survives: each clause of FAULTS.md up to F17, on the smallest disk that shows it."""
+"""Survival: each clause of FAULTS.md up to F17, on the smallest disk that shows it."""
 
 from collections.abc import Callable, Iterable
 

@@ -113,7 +113,7 @@ class Dumb:
             yield 0, {("size", inode): 0}
 
     def durable(self, operation: Operation, index: int) -> bool:
-        """Whether a sync that returned before the index covers the operation."""
+        """True if a sync that returned before the index covers the operation."""
         when, _, moves = operation
         if any(self.is_promised(operation, promise) for promise in self.promises if promise[0] < index):
             return True
@@ -127,7 +127,7 @@ class Dumb:
         return False
 
     def is_promised(self, operation: Operation, promise: tuple[int, int, int, bytes]) -> bool:
-        """Whether without the operation the bytes promised would not be there, or not last (F22, F23)."""
+        """True if without the operation the bytes promised would not be there, or not last (F22, F23)."""
         sync, inode, start, data = promise
         key = next(iter(operation[2]))
         if operation[0] >= sync or key[0] == "name" or key[1] != inode or not data:
@@ -160,7 +160,7 @@ class Dumb:
         return next(iter(operation[2]))[0] == "size" and not self.is_journalled(operation)
 
     def allocated(self, growth: Operation) -> list[Operation]:
-        """What the write that grew a file put into that page, if it was a page the file had not reached."""
+        """The part of the write that grew a file that lies in that page, if the file had not reached it."""
         if not self.is_growth(growth):
             return []
         ((key, size),) = growth[2].items()
@@ -241,7 +241,7 @@ class Dumb:
                 yield [issued[number] for number in sorted(kept)]
 
     def closed(self, issued: list[Operation], kept: set[int], number: int) -> bool:
-        """Whether everything before on the same coordinates is kept too."""
+        """True if everything before on the same coordinates is kept too."""
         keys = set(issued[number][2])
         return all(earlier in kept for earlier in range(number) if keys & set(issued[earlier][2]))
 
@@ -277,7 +277,7 @@ class Dumb:
         return [self.content(kept) for kept in self.legal_subsets(issued, index)]
 
     def journalled_states(self, issued: list[Operation], index: int) -> list[Content]:
-        """One for each cut of the journal and versions of the files that are seen under it."""
+        """One for each prefix of the journal and versions of the files that are seen under it."""
         found: dict[Any, Content] = {}
         for kept in self.legal_subsets(issued, index):
             if self.in_order_of_journal(issued, kept, index):

@@ -58,7 +58,7 @@ def log_in_flight(records: int) -> FaultDevice:
 
 
 def scan(device: FaultDevice) -> int:
-    """How many records stand at the front of the log, up to the first that fails its checksum."""
+    """The number of records at the front of the log, up to the first that fails its checksum."""
     buffer = bytearray(RECORD)
     count = 0
     while device.read_into("log", RECORD * count, buffer) == RECORD:

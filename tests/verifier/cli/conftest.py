@@ -1,4 +1,4 @@
-"""What the tests of the command share: the command in the test's own process, and a store."""
+"""Shared set-up of the command's tests: the command in the test's own process, and a store."""
 
 from __future__ import annotations
 

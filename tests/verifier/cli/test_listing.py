@@ -1,4 +1,4 @@
-"""What the command tells without playing anything: the bank of planted bugs, and the files of a store."""
+"""Listings that play nothing: the bank of planted bugs, and the files of a store."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def misremember(calls: list[Call]) -> None:
 
 
 def go_back(calls: list[Call]) -> None:
-    """As if the second call had ended before the first began, and yet saw it."""
+    """Set the clock back, as if the second call had ended before the first began, and yet saw it."""
     first, second = calls[-2:]
     second.invoked, second.returned = first.invoked - 0.6, first.invoked - 0.5
 

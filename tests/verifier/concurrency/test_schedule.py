@@ -63,7 +63,7 @@ class LostUpdate:
 
 
 class Counted(LostUpdate):
-    """The same, right: each counts by one access."""
+    """A counter without the race: each task counts by one access."""
 
     def count(self, own: int) -> None:
         atomics.fetch_add(self.space, 0, 1)

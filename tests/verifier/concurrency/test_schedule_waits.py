@@ -115,7 +115,7 @@ def test_two_that_wait_and_take_a_lock_to_ask_are_a_deadlock() -> None:
 
 
 def test_condition_that_drains_for_another_is_no_deadlock() -> None:
-    """What a condition does on the way need not be announced; a chain of them, the last first."""
+    """Actions of a condition need not be announced; a chain of them, the last first."""
     scheduler = Scheduler()
     drained = [False] * 4
 

@@ -224,7 +224,7 @@ class Tiring:
 
 
 def endless(home: Path, way: Called | Traced) -> str:
-    """How a life ends that runs in circles."""
+    """The end of a life that runs in circles."""
 
     def turn(trap: Trap, arm: Callable[[], None]) -> bool:
         arm()
@@ -282,7 +282,7 @@ CASES: dict[str, Callable[[Path, Called | Traced], object]] = {
 
 
 def run(name: str, way: Called | Traced) -> object:
-    """What came of the case, and how many processes and descriptors it left."""
+    """The result of the case, and how many processes and descriptors it left."""
     with TemporaryDirectory() as home:
         before = len(os.listdir("/proc/self/fd"))
         told = CASES[name](Path(home), way)

@@ -132,7 +132,7 @@ class _Unnamed:
         return dict(self._content)
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Keep nothing."""
 
 
 def test_store_without_a_named_cut_is_searched_for_one() -> None:
@@ -196,7 +196,7 @@ def test_crash_inside_the_opening_of_any_store_replays_where_it_was_seen() -> No
 
 
 class _OneSector:
-    """All that it holds in one sector, written and synced after each operation; it names no cut."""
+    """All that it holds in one sector, written and synced after each operation; it names no prefix."""
 
     def __init__(self, device: FaultDevice) -> None:
         self._device = device

@@ -181,7 +181,7 @@ class Bare(Store):
 
 
 class Older(Store):
-    """What cannot be read is taken for absent."""
+    """A subject that takes for absent whatever cannot be read."""
 
     def read_all(self) -> dict[bytes, bytes]:
         try:
@@ -255,7 +255,7 @@ class ReadsPastTheEnd(Device):
 
 
 def test_a_search_goes_on_behind_a_strike_that_does_nothing() -> None:
-    """What a read past the end gives cannot be shorter: such reads come first here, and others after them."""
+    """A read past the end cannot be made shorter: such reads come first here, and others after them."""
     tape = struck(Fault(Effect.SHORT, EventKind.READ), UPSERT, CHECKPOINT)
     found, runs = search_again(tape, make_store=seen_through(ReadsPastTheEnd))
     assert found is None

@@ -41,7 +41,7 @@ def _environment() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _why_not() -> str:
-    """Why system calls cannot be traced here; asked in a process of its own, since it forks."""
+    """The reason why system calls cannot be traced here; asked in a process of its own, since it forks."""
     script = "from powercut.verifier.finders.kill.ptrace import why_not; print(why_not())"
     done = subprocess.run(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, check=True, env=_environment()
@@ -58,7 +58,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @lru_cache(maxsize=2)
 def _cases(way: str) -> Any:
-    """What came of each case of `killing.py`, all of them in one process."""
+    """The result of each case of `killing.py`, all of them in one process."""
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("killing.py"), way],
         stdout=subprocess.PIPE,
@@ -69,7 +69,7 @@ def _cases(way: str) -> Any:
 
 
 def _planted(case: str, way: str) -> Any:
-    """What came of a case of `killing.py`; it left no process and no descriptor."""
+    """The result of a case of `killing.py`; it left no process and no descriptor."""
     answer = _cases(way)[case]
     assert answer["left"] == 0
     return answer["told"]
@@ -82,7 +82,7 @@ def _objected(case: str, way: str) -> Tally:
 
 
 def _calls(era: Era) -> int:
-    """How many calls of the device change something in a first era."""
+    """The number of device calls in a first era that change something."""
     world = rehearse(Beginning(), era, make_faster("tiny"))
     return sum(event.kind not in _LOOKS for event in world.segment.trace.events)
 

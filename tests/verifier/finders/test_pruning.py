@@ -23,7 +23,7 @@ _UPSERT, _CHECKPOINT = Operation(), Operation(Kind.CHECKPOINT)
 
 
 def both_ways(tape: Tape, depth: int, limit: int = 512, make: MakeStore | None = None) -> list[Coverage]:
-    """What the pruned and the unpruned search have seen; neither finds anything."""
+    """The coverage of the pruned and of the unpruned search; neither finds anything."""
     seen = []
     for is_pruned in (True, False):
         make_store = make or make_faster(tape.geometry)
@@ -113,7 +113,7 @@ class _Toy:
         return self._content
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Keep nothing."""
 
 
 def all_of(outcome: Outcome, shift: int) -> set[tuple[int, int, bytes]]:
@@ -203,7 +203,7 @@ class _Scanner:
         return dict(self._content)
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Keep nothing."""
 
 
 class _Forgetful(_Scanner):

@@ -247,7 +247,7 @@ def test_life_ends_after_so_many_operations(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_error_of_the_engine_in_a_writer_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And not one of the harness: it was raised in a module of the engine."""
+    """The harness has no fault here: the error was raised in a module of the engine."""
     from powercut.engine import Session
 
     rmw = Session.rmw

@@ -175,7 +175,7 @@ def turn_blind(made: Made) -> None:
 
 
 def chain_blind(made: Made) -> None:
-    """It has the check of the stamp before it, which its operation did not look at."""
+    """A blind stamp with the check of the stamp before it, which its operation did not look at."""
     made.append_many(1, [1])
     words = made.lists[1]
     words[-1] = words[-1] >> CHECK_BITS << CHECK_BITS | check_of(words[-2])

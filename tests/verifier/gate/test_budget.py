@@ -1,4 +1,4 @@
-"""A gate of a part: of chosen stages, or cut by a budget. It says so, and judges what it has searched."""
+"""A gate of a part: of chosen stages, or ended by a budget. It says so, and judges what it has searched."""
 
 from __future__ import annotations
 

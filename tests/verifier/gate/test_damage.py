@@ -29,7 +29,7 @@ _BITS = _plan(bits=("one checkpoint",))
 
 
 def _cut(plan: DamagePlan, seed: int = 0) -> Iterator[Chunk]:
-    """As they come out of another process."""
+    """Chunks as they come out of another process."""
     for chunk in cut_damage(plan, "posix", seed):
         yield pickle.loads(pickle.dumps(chunk))
 

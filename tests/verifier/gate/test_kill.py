@@ -1,4 +1,4 @@
-"""The stage `kill`: how it is cut, and how what came of it is counted and told."""
+"""The stage `kill`: its chunks, and its results as they are counted and told."""
 
 from __future__ import annotations
 

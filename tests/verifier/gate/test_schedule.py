@@ -72,7 +72,7 @@ def test_random_programs_are_a_function_of_the_seed() -> None:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many small programs there are: every third. The gate's own stage has all of them."""
+    """The number of small programs: every third. The gate's own stage has all of them."""
     genuine = stage._tapes
     monkeypatch.setattr(stage, "_tapes", lambda geometry: genuine(geometry)[::3])
     return len(genuine("narrow")[::3])
@@ -105,7 +105,7 @@ def test_a_violation_ends_the_stage_with_a_tape_that_replays(
     honest = SessionsProgram.judge
 
     def judge(self: SessionsProgram, record: Record) -> Verdict:
-        """As if a store lost what was done under a preemption."""
+        """A violation, as if a store lost what was done under a preemption."""
         if record.deviations:
             return Violation("linearizable", Breach.WRONG_VALUE, "planted in the judge")
         return honest(self, record)

@@ -39,7 +39,7 @@ def fired(*effects: Effect, call: str = "WRITE") -> Trace:
 
 
 def doubting(*effects: Effect, call: str = "WRITE") -> Doubts:
-    """In the middle of a call in which these have fired."""
+    """Doubts in the middle of a call in which these faults have fired."""
     doubts = Doubts(FASTER.errors, has_faults=True)
     doubts.reopen(Trace())
     doubts._trace = fired(*effects, call=call)

@@ -123,7 +123,7 @@ def test_bound_on_one_key_leaves_the_history_undecided() -> None:
 
 
 def _brute_force(history: list[Span], final: Mapping[bytes, bytes]) -> bool:
-    """Whether some permutation of the calls, any of the pending ones left out, explains all of it."""
+    """True if some permutation of the calls, any of the pending ones left out, explains all of it."""
     pending = [number for number, span in enumerate(history) if span.returned == inf]
     for chosen in range(1 << len(pending)):
         left_out = {number for bit, number in enumerate(pending) if not chosen >> bit & 1}

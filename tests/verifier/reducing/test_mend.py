@@ -1,4 +1,4 @@
-"""What would mend it: the added syncs are enough, none is too much, and they stand where they must."""
+"""Mending syncs: the added syncs are enough, none is too much, and they stand where they must."""
 
 from __future__ import annotations
 

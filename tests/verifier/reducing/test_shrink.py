@@ -178,7 +178,7 @@ class _Forgetful:
         return dict(self._content)
 
     def close(self) -> None:
-        """Nothing more is made durable."""
+        """Make nothing more durable."""
 
 
 def test_bug_found_in_a_long_tape_shrinks_to_two_operations_and_replays() -> None:

@@ -32,7 +32,7 @@ class Plain:
         return dict(self._content)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to let go of."""
 
 
 class Recovering(Plain):

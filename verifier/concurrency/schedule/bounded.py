@@ -99,7 +99,7 @@ class Bounded:
 
     @property
     def is_complete(self) -> bool:
-        """Whether no schedule within the bound is left to run."""
+        """True if no schedule within the bound is left to run."""
         self._spare()
         return not any(self._queues) and not self._is_behind()
 
@@ -192,14 +192,14 @@ class Bounded:
         return any(expanded.known < len(self._contended) for expanded in self._expanded)
 
     def _catch_up(self) -> None:
-        """Invariant 2."""
+        """Try cells found contended late in all schedules run before. Invariant 2."""
         for expanded in self._expanded:
             if expanded.known < len(self._contended):
                 self._expand(expanded, with_marks=False)
 
 
 def _reach(parent: _Expanded, point: int, record: Record) -> _Reach:
-    """How far behind `point` the same task could be taken off, after the same order."""
+    """The distance behind `point` at which the same task could be taken off, after the same order."""
     width = record.widths[-1]
     nowhere = _Reach(point, point, width)
     points = parent.points
@@ -222,7 +222,7 @@ def _reach(parent: _Expanded, point: int, record: Record) -> _Reach:
 
 
 def _others(record: Record, point: int) -> set[int] | None:
-    """What the others access from the deviation at `point` until its task goes on; None: it never does."""
+    """The others' accesses from the deviation at `point` until its task goes on; None: it never does."""
     starts = [start for start, _ in record.spans]
     span = bisect_right(starts, point) - 1
     task = record.spans[span][1]

@@ -47,7 +47,7 @@ class Codes:
         return code
 
     def describe(self, code: int) -> str:
-        """What the code stands for."""
+        """The meaning of the code in words."""
         if code < MARK_END:
             return next(what for what, mark in self.marks.items() if mark == code)
         if code < LOCK_END:

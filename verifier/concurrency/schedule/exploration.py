@@ -49,7 +49,7 @@ class Program(Protocol):
         """Build it, share its spaces; its tasks."""
 
     def judge(self, record: Record) -> Verdict:
-        """What the oracles say of a run whose tasks all ended."""
+        """The oracles' verdict on a run whose tasks all ended."""
 
 
 class Repeated:
@@ -69,7 +69,7 @@ class Repeated:
 
     @property
     def afresh(self) -> Callable[[], Program]:
-        """What makes the program anew."""
+        """The maker of the program anew."""
         return self._make
 
     def __call__(self) -> Program:
@@ -109,13 +109,13 @@ class Finding:
 
     @property
     def preemptions(self) -> int:
-        """How often it leaves the default."""
+        """The number of times that it leaves the default."""
         return len(decode(self.switches))
 
 
 @dataclass(slots=True)
 class Exploration:
-    """What was tried, and what was found first."""
+    """The schedules that were tried, and the first violation."""
 
     schedules: int = 0
     distinct: int = 0
@@ -263,7 +263,7 @@ def _confirm(
     schedule: int,
     steps_max: int,
 ) -> Finding:
-    """Invariant 1."""
+    """Replay a violation: only one that returns is a finding. Invariant 1."""
     digest = record.digest()
     again, seen = replay_schedule(
         make.afresh if isinstance(make, Repeated) else make, record.switches, steps_max
@@ -277,7 +277,7 @@ def _weight(deviations: Deviations) -> tuple[int, int, Deviations]:
 
 
 def _without(deviations: Deviations, start: int, size: int) -> Iterator[Deviations]:
-    """Without those from number `start`; the later ones stay where they are, or move up."""
+    """The deviations without those from number `start`; the later ones stay where they are, or move up."""
     before, left_out, after = deviations[:start], deviations[start : start + size], deviations[start + size :]
     yield before + after
     if after:

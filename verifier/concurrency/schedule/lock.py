@@ -1,4 +1,4 @@
-"""A lock under the scheduler: reentrant; who finds it taken is blocked, and no one is first in line."""
+"""A lock under the scheduler: reentrant; a task that finds it taken is blocked, and none is first in line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Lock"]
 
 
 class Lock:
-    """A reentrant lock; who finds it taken is blocked."""
+    """A reentrant lock; a task that finds it taken is blocked."""
 
     __slots__ = ("_code", "_depth", "_in_vain", "_number", "_owner", "_scheduler")
 

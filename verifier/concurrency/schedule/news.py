@@ -31,23 +31,23 @@ class News:
         self._rounds = 0  # In which all were asked since the last move.
 
     def begin(self) -> None:
-        """One more asks."""
+        """Count one more task that asks."""
         if not self.askers:
             self._counted = len(self._points)
         self.askers += 1
 
     def end(self) -> None:
-        """One fewer asks."""
+        """Count one task fewer that asks."""
         self.askers -= 1
 
     def ask(self, task: Task) -> partial[bool]:
-        """`task` asks from here on; whether there is news since."""
+        """Take in that `task` asks from here on; the question whether there is news since."""
         self.count(task)
         task.is_asking, task.is_due = True, False
         return partial(self._is_there, task, self._moves - task.moves)
 
     def answered(self, task: Task) -> None:
-        """`task` has asked."""
+        """Take in that `task` has asked."""
         self.count(task)
         task.is_asking = False
 
@@ -61,7 +61,7 @@ class News:
             self._move(task)
 
     def changed(self, running: Task | None, chosen: Task) -> None:
-        """`chosen` goes on, and carries out what it had announced: a move of now, and not of then."""
+        """Take in that `chosen` goes on with the access it had announced: a move of now, and not of then."""
         if running is not None and running is not chosen:
             running.held = self._points[-1]
         held, chosen.held = chosen.held, 0
@@ -74,7 +74,7 @@ class News:
         self._rounds = 0
 
     def revive(self, tasks: list[Task]) -> list[Task]:
-        """Who is to ask once more although nobody moved: all, so often that each can drain for each."""
+        """The tasks to ask once more although none moved: all, so often that each can drain for each."""
         askers = [task for task in tasks if isinstance(task.ready, partial)]
         if self._rounds > len(askers):
             return []

@@ -1,4 +1,4 @@
-"""The record of one schedule: which task arrived where, in order, and where the default was left.
+"""The record of one schedule: the points of each task, in order, and the deviations from the default.
 
     point      an arrival of a task at a place where another may go on; numbered from 0
     code       what the task was about to do there, as `codes` numbers it; code >> 1 is the cell
@@ -64,7 +64,7 @@ def decode(switches: Iterable[int]) -> Deviations:
 
 @dataclass(slots=True)
 class Record:
-    """What happened under one schedule; filled while it runs."""
+    """The events under one schedule; filled while it runs."""
 
     points: list[int] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)  # (first point, task).

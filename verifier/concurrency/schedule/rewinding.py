@@ -45,7 +45,7 @@ _PLAIN_LOCK: Final = type(Lock())
 
 
 class Snapshot:
-    """What `roots` reach, as it is now. `spared` objects are not looked into."""
+    """The state that `roots` reach, as it is now. `spared` objects are not looked into."""
 
     def __init__(self, roots: Iterable[object], spared: Iterable[object] = ()) -> None:
         self._seen: dict[int, object] = {id(each): each for each in spared}  # Held, so that ids stay theirs.
@@ -145,7 +145,7 @@ def _is_atom(kind: Any) -> bool:
 
 @cache
 def _is_plain(kind: Any) -> bool:
-    """Whether all state of an instance is in its attributes: none of its classes is made in C."""
+    """True if all state of an instance is in its attributes: none of its classes is made in C."""
     return all(
         base is object or base.__module__ == "typing" or not _is_made_in_c(base) for base in kind.__mro__
     )

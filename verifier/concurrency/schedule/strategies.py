@@ -1,4 +1,4 @@
-"""Strategies: which schedule to run next.
+"""Strategies: each chooses the next schedule to run.
 
     Replay        one schedule, given by its ints
     Blocks        one schedule, given as runs of points
@@ -39,7 +39,7 @@ class Choices(Protocol):
         """Index of the option that goes on from point `at`."""
 
     def gave_way(self, task: int) -> None:
-        """`task` has spun, so the default is another; a strategy of its own mind must let it be."""
+        """Take in that `task` has spun, so the default is another; a strategy of its own must let it be."""
 
 
 class Strategy(Protocol):
@@ -52,7 +52,7 @@ class Strategy(Protocol):
         """The choices of the next run; None where there is nothing more to try."""
 
     def learn(self, record: Record) -> None:
-        """Take in what came of the run that was handed out last."""
+        """Take in the record of the run that was handed out last."""
 
 
 class Replay:
@@ -77,7 +77,7 @@ class Replay:
 
 
 class Blocks:
-    """So many points of this task, then so many of that, as far as they can go on; then the default."""
+    """Some points of one task, then some of another, as far as they can go on; then the default."""
 
     def __init__(self, blocks: Iterable[tuple[int, int]]) -> None:
         self._left = list(blocks)[::-1]
@@ -114,7 +114,7 @@ class RandomWalk:
         return _Walk(self._random, self._scale)
 
     def learn(self, record: Record) -> None:
-        """Chance learns nothing."""
+        """Learn nothing: the choices are random."""
 
 
 class _Walk:

@@ -65,7 +65,7 @@ class Task:
 
 
 def all_done(tickets: Iterable[Ticket]) -> Callable[[], bool]:
-    """Whether all have ended, as a question."""
+    """The question whether all have ended."""
     awaited = list(tickets)
     return lambda: all(ticket.done() for ticket in awaited)
 
@@ -92,12 +92,12 @@ def failed(number: int, error: Exception) -> Violation:
 
 
 def tell_waits(tasks: list[Task]) -> str:
-    """Who waits for what."""
+    """Say which task waits for what."""
     return "; ".join(f"task {task.number} waits for {task.what}" for task in tasks if task.ready)
 
 
 def tell_hang(record: Record, tasks: list[Task]) -> str:
-    """Where those that have not ended go round and round."""
+    """Say where the tasks that have not ended go in circles."""
     last = record.last_points(_SHOWN)
     told = [
         f"task {task.number} at {', '.join(last.get(task.number, []))}" for task in tasks if not task.ready

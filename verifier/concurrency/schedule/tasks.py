@@ -85,7 +85,7 @@ class Scheduler:
     # -- what a program tells it -------------------------------------------------------------------
 
     def share(self, space: memoryview, name: str) -> None:
-        """Announced accesses to this very object are points from now on; to others they are not."""
+        """Make announced accesses to this very object points from now on; accesses to others are none."""
         self._codes.share(space, name)
 
     def tick(self) -> int:
@@ -194,7 +194,7 @@ class Scheduler:
         return arrive
 
     def arrive(self, code: int) -> None:
-        """The running task is at a point."""
+        """Take in that the running task is at a point."""
         if self.is_over:
             raise greenlet.GreenletExit
         if self._running is None:
@@ -213,18 +213,18 @@ class Scheduler:
         return True
 
     def _ask(self) -> None:
-        """Whoever runs could go on: does anybody else?"""
+        """Let the strategy choose another task, although the running one could go on."""
         task = self._running
         assert task is not None
         self._yield_to(self._choose(task), task)
 
     def ask_soon(self) -> None:
-        """Something was let go: a strategy that prefers who waited for it is asked at the next point."""
+        """Ask the strategy at the next point: something was let go, and it may prefer who waited for it."""
         if not self._is_given:
             self._stop = min(self._stop, len(self._points))
 
     def block(self, ready: Callable[[], bool], what: str, deadline: float | None = None) -> None:
-        """The running task cannot go on until `ready`, which is a pure question, or the deadline."""
+        """Block the running task until `ready`, which is a pure question, or the deadline."""
         if self.is_over:
             raise greenlet.GreenletExit
         task = self._running
@@ -234,7 +234,7 @@ class Scheduler:
         self._yield_to(self._force("blocked"), task)
 
     def _force(self, why: str) -> Task | None:
-        """Nobody runs: who goes on? None where the run is over."""
+        """Choose the task that goes on where none runs; None where the run is over."""
         if self._news.askers:
             self._news.count(self._running)
         self._running, self.number = None, _CALLER
@@ -252,7 +252,7 @@ class Scheduler:
             chosen.greenlet.switch(chosen.job)
 
     def _choose(self, running: Task | None) -> Task | None:
-        """Who goes on from the point just arrived at; None: nobody, and the verdict says why."""
+        """The task that goes on from the point just reached; None: no task, and the verdict says why."""
         record, at = self.record, len(self._points) - 1
         if self._news.askers:
             self._news.count(running)
@@ -282,7 +282,7 @@ class Scheduler:
         return chosen
 
     def _options(self, running: Task | None) -> list[int]:
-        """Who can go on, by number, the default first."""
+        """The tasks that can go on, by number, the default first."""
         options = [task.number for task in self._living if task.ready is None or task.ready()]
         if not options:
             return self._revived()
@@ -300,7 +300,7 @@ class Scheduler:
         return options
 
     def _revived(self) -> list[int]:
-        """Nobody can go on by himself: once more all conditions, then the clock (invariant 3)."""
+        """The options where no task can go on: all conditions once more, then the clock (invariant 3)."""
         askers = self._news.revive(self._living)
         if askers:
             return [task.number for task in askers]
@@ -334,7 +334,7 @@ class Scheduler:
         self.is_over = True
 
     def _close(self) -> None:
-        """Take the hook away, and end whoever has not ended, in order."""
+        """Take the hook away, and end every task that has not ended, in order."""
         atomics.set_turn(None)
         self.is_over = True
         for task in self._tasks:

@@ -3,7 +3,7 @@
 ptrace        a child that stops at the system calls that can change a folder
 marks         what a life says of itself, in memory that outlives it
 folder        FileDevice where the world expects a fault device
-blows         where a life ends, and the two ways of dealing it
+points        the kill points of a life, and the two ways to kill at one
 lives         an era in the simulator, and as a process
 allowed       what the law of a kill gives at one place
 openings      what a later process makes of what is left

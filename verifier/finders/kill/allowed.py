@@ -1,4 +1,4 @@
-"""Allowed: which contents the law of a kill (`pagecache`) gives at one place of a rehearsed era.
+"""Allowed: the crash states that the law of a kill (`pagecache`) gives at one place of a rehearsed era.
 
 The place is named by the device calls that were entered and that had returned. A call that had
 returned is wholly there; one that had not begun is not; of the one in between, if there is one, a
@@ -34,7 +34,7 @@ class Allowed:
 
     @property
     def calls(self) -> int:
-        """How many calls of the device change something."""
+        """The number of device calls that change something."""
         return len(self._at)
 
     def event(self, begun: int) -> Event | None:
@@ -46,11 +46,11 @@ class Allowed:
         return self._at[begun - 1] if begun <= self.calls else len(self._trace)
 
     def calls_before(self, index: int) -> int:
-        """How many of the calls are issued by this crash index."""
+        """The number of these calls that are issued by this crash index."""
         return sum(at < index for at in self._at)
 
     def states(self, done: int, begun: int) -> dict[int, State]:
-        """By key. With begun == done no call is in progress."""
+        """The allowed crash states, by key. With begun == done no call is in progress."""
         assert done <= begun <= done + 1
         known = self._known.get((done, begun))
         if known is None:
@@ -60,7 +60,7 @@ class Allowed:
         return known
 
     def cuts(self, begun: int) -> list[int]:
-        """After how many bytes a kill can cut the call of that number; none where it is no long write."""
+        """The byte counts at which a kill can stop that call; none where it is no long write."""
         event = self.event(begun)
         if event is None or event.kind is not EventKind.WRITE:
             return []

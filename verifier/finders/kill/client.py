@@ -47,7 +47,7 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct):
-    """The tally, or what broke."""
+    """The tally, or the error of the worker."""
 
     tally: Tally | None = None
     error: str = ""

@@ -1,4 +1,4 @@
-"""Files: the few lives that a bug in the device itself is held against.
+"""Files: the few lives in which a bug of the device itself shows.
 
 The simulator has no file below it, so nothing but real files shows such a bug. A violation here has
 no tape of its own: the lives are always these.

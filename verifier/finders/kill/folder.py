@@ -35,7 +35,7 @@ def make_file_device(folder: Path) -> Device:
 
 
 def no_trap(number: int, is_done: bool, size: int) -> int:
-    """Lets everything pass."""
+    """Let everything pass."""
     return size
 
 
@@ -110,7 +110,7 @@ class FolderDevice:
         return self._device
 
     def _change(self, call: Callable[[Device, int], T], size: int = 0) -> T:
-        """Invariant 2."""
+        """Carry out a call that changes something, announced before and after (invariant 2)."""
         device, marks = self._opened(), self._marks
         number = 0 if marks is None else marks.begin_call()
         result = call(device, self._trap(number, False, size))
@@ -121,7 +121,7 @@ class FolderDevice:
 
 
 def read_folder(folder: Path) -> Image:
-    """What the folder holds; one that is not there holds nothing."""
+    """The files of the folder; a folder that does not exist holds none."""
     try:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:

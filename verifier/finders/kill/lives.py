@@ -36,7 +36,7 @@ LAW = "pagecache"  # What a kill leaves.
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What an era starts from."""
+    """The state that an era starts from."""
 
     image: Image = field(default_factory=lambda: Image({}, {}))
     history: Sequence[Issued] = ()
@@ -56,14 +56,14 @@ class Beginning:
 
     @staticmethod
     def after(world: World, index: int, digits: tuple[int, ...]) -> Beginning:
-        """Where the next era starts if this one is killed there; the world is cut."""
+        """The start of the next era if this one is killed there; the world's power goes."""
         world.cut(index, digits, LAW)
         trace, model = world.device.trace, world.model
         return Beginning(trace.initial, tuple(model.history), model.recoveries, world.segment.floor)
 
 
 def rehearse(beginning: Beginning, era: Era, make_store: MakeStore) -> World:
-    """The era in the simulator; `verdict` says what is objected to."""
+    """Play the era in the simulator; `verdict` says what is objected to."""
     world = beginning.world(make_store, FaultDevice(beginning.image))
     next(play_eras(world, Tape((era,), law=LAW)))  # And no further: it does not end here.
     return world
@@ -71,7 +71,7 @@ def rehearse(beginning: Beginning, era: Era, make_store: MakeStore) -> World:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where a life takes place."""
+    """The place of a life: its folder, its marks, and the makers of its store and device."""
 
     folder: Path
     marks: Marks
@@ -81,7 +81,7 @@ class Stage:
 
 
 def live(beginning: Beginning, era: Era, stage: Stage, trap: Trap, arm: Callable[[], None]) -> bool:
-    """The era over the folder, marked as it goes; False where an oracle objects.
+    """Play the era over the folder, marked as it goes; False where an oracle objects.
 
     `arm` is called once, as `start_step` begins.
     """

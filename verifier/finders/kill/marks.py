@@ -1,4 +1,4 @@
-"""Marks: what a life says of itself as it goes, in memory that outlives it.
+"""Marks: the progress of a life, in memory that outlives it.
 
 The page is shared with the process that kills. A store into it is no system call, so it moves no
 point at which one is killed, and a killed process takes nothing of it away.
@@ -51,17 +51,17 @@ class Marks:
         self._decoder = msgspec.msgpack.Decoder(Word)
 
     def clear(self) -> None:
-        """Before a new life."""
+        """Clear the page before a new life."""
         _COUNTERS.pack_into(self._page, 0, 0, 0, 0, 0)
 
     def begin_call(self) -> int:
-        """A device call that changes something is entered; which one, counted from 1."""
+        """Mark that a device call that changes something is entered; its number, counted from 1."""
         number = self.begun + 1
         _COUNTER.pack_into(self._page, 0, number)
         return number
 
     def end_call(self) -> None:
-        """It is about to return."""
+        """Mark that the call is about to return."""
         _COUNTER.pack_into(self._page, 8, self.begun)
 
     def begin_step(self, issued: list[Issued], acked: Bound) -> None:
@@ -70,7 +70,7 @@ class Marks:
         self.say(issued, acked)
 
     def say(self, issued: list[Issued], acked: Bound, objection: Violation | None = None) -> None:
-        """What may be in effect from now on, and what was acknowledged."""
+        """Record what may be in effect from now on, and what was acknowledged."""
         self._write(Word(issued, acked if isinstance(acked, int) else dict(acked), objection))
 
     def fail(self, error: str) -> None:

@@ -42,7 +42,7 @@ def materialise(
     make_device: MakeDevice = make_file_device,
     is_wanted: Callable[[], bool] = lambda: True,
 ) -> Tally:
-    """So many crash states of the tape's last segment, drawn by `random`; ends with the first violation."""
+    """Write crash states of the tape's last segment, drawn by `random`; ends with the first violation."""
     tally = Tally(programs=1, several_eras=int(len(tape.eras) > 1))
     make_store = maker_of(tape)
     last = msgspec.structs.replace(tape.eras[-1], crash=Crash())

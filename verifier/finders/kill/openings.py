@@ -25,7 +25,7 @@ __all__ = ["Opened", "open_twice"]
 
 @dataclass(slots=True)
 class Opened:
-    """What came of opening a content."""
+    """The result of opening a crash state."""
 
     error: Violation | None = None
     recovered: Bound | None = None

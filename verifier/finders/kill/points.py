@@ -1,4 +1,4 @@
-"""Blows: where a life ends, and the two ways of dealing them.
+"""Kill points: the places at which a life can be killed, and the two ways to do it.
 
     Traced    the life stops at system calls (`ptrace`), and is killed from outside
     Called    where tracing is not permitted: the life kills itself at calls of the device
@@ -8,7 +8,7 @@ its end (`blow` None) names every place at which the next one can be killed.
 
     moment    ENTRY   the call was not done
               EXIT    it was done, and the caller has not heard of it
-              CUT     a write of which only the first bytes were done
+              `CUT`   a write of which only the first bytes were done
               END     after the program: what a life does not come to by itself
 
 Invariants
@@ -55,7 +55,7 @@ LIMIT_SECONDS: Final = 300  # Processor time of one life; one that takes more go
 
 
 class Moment(Enum):
-    """When, in a call, the life ends."""
+    """The moment in a call at which the life ends."""
 
     ENTRY = "entry"
     EXIT = "exit"
@@ -86,7 +86,7 @@ class Blow:
 
 @dataclass(slots=True)
 class Death:
-    """How a life ended, and the places it came to; only a life that is watched notes them all."""
+    """The end of a life, and the places it came to; only a life that is watched notes them all."""
 
     status: int
     places: list[Place]
@@ -97,11 +97,11 @@ class Death:
 
     @property
     def is_capped(self) -> bool:
-        """Whether a cap ended it, so that it came to nothing."""
+        """True if a cap ended it, so that it came to nothing."""
         return os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) in (signal.SIGALRM, signal.SIGXCPU)
 
     def is_ended(self, code: int) -> bool:
-        """Whether it ended by itself, with this code."""
+        """True if it ended by itself, with this code."""
         return os.WIFEXITED(self.status) and os.WEXITSTATUS(self.status) == code
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ class Death:
 
 
 class Way(Protocol):
-    """One way of dealing blows."""
+    """One way to kill a life at a kill point."""
 
     @property
     def name(self) -> str: ...

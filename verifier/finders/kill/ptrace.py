@@ -181,7 +181,7 @@ class Tracee:
         return ""
 
     def size(self, call: str) -> int:
-        """How many bytes the call that it is about to do writes; 0 where it is no write."""
+        """The number of bytes that the call it is about to do writes; 0 where it is no write."""
         return self._registers()[_THIRD] if call in _SIZED else 0
 
     def shorten(self, count: int) -> None:
@@ -210,7 +210,7 @@ class Tracee:
         return registers
 
     def _wait(self) -> bool:
-        """Whether it stopped; False where it ended. Invariant 3."""
+        """True if it stopped; False where it ended. Invariant 3."""
         _, status = os.waitpid(self.pid, 0)
         if os.WIFSTOPPED(status):
             self._stop = status >> 8
@@ -221,7 +221,7 @@ class Tracee:
 
 @lru_cache(maxsize=1)
 def why_not() -> str:
-    """Why children cannot be traced here; "" where they can. One child is forked to find out."""
+    """The reason why children cannot be traced here; "" where they can. One child is forked to find out."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"system calls are traced on Linux x86-64 only, this is {sys.platform} {platform.machine()}"
     parent = os.getpid()

@@ -228,7 +228,7 @@ class _Sweep:
         return opened
 
     def _found(self, violation: Violation, way: tuple[Era, ...]) -> None:
-        """Invariant 1."""
+        """Keep the violation, with a tape where the simulator repeats it (invariant 1)."""
         self._tally.violation = violation
         if way and self._tape.geometry in GEOMETRIES:
             tape = msgspec.structs.replace(self._tape, eras=(*self._eras, *way), law=LAW)
@@ -262,7 +262,7 @@ def _blows(place: Place, allowed: Allowed) -> Iterator[Blow]:
 
 
 def _unlike(image: Image, nearest: Image, where: str) -> Violation:
-    """What the folder holds, and no content that the law gives for this place does."""
+    """A violation: the folder holds no content that the law gives for this place."""
     found, wanted = image.content(), nearest.content()
     names = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
     told = [f"{name}: {_difference(found.get(name), wanted.get(name))}" for name in names[:2]]
@@ -270,7 +270,7 @@ def _unlike(image: Image, nearest: Image, where: str) -> Violation:
 
 
 def _unlike_accounts(act: _Act, index: int, word: Word) -> Violation | None:
-    """Whether the life had got as far as the simulator's when the call before `index` returns."""
+    """A violation if the life was not as far as the simulator's when the call before `index` returns."""
     segment = act.world.segment
     issued, acked = segment.issued_by(index), segment.acked_by(index)
     if [each.stamp for each in word.issued] == [each.stamp for each in issued] and word.acked == acked:

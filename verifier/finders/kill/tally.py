@@ -33,11 +33,11 @@ class Tally(msgspec.Struct):
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing more to look for."""
+        """True if there is nothing more to look for."""
         return self.violation is not None or bool(self.unknown)
 
     def merge(self, other: Tally) -> None:
-        """Add what another sweep has seen; the first violation stays."""
+        """Add the tally of another sweep; the first violation stays."""
         for name in self.__struct_fields__:
             mine, its = getattr(self, name), getattr(other, name)
             if name in _TABLES:

@@ -30,7 +30,7 @@ __all__ = ["do_task"]
 
 
 def do_task(task: Task, sweeper: Sweeper, home: Path) -> Tally:
-    """The task, in this process."""
+    """Do the task, in this process."""
     tally = sweeper.tally
     random = Random(task.seed)
     for number, tape in enumerate(task.tapes):
@@ -70,7 +70,7 @@ def _serve(home: Path) -> None:
 
 
 def _is_wanted() -> bool:
-    """Whoever asked says nothing more, so what can be read is the end of its input."""
+    """True while the client's end is open: it sends nothing more, so readable input is its end."""
     return not select.select([0], [], [], 0)[0]
 
 

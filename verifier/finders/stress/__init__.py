@@ -1,4 +1,4 @@
-"""Stress: sessions on threads of their own over a store whose pages turn, and whether all is in it.
+"""Stress: sessions on real threads over a store whose pages turn, and a check that nothing is lost.
 
 stamps     words that say which operation wrote them
 ledger     what one session did

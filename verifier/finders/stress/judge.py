@@ -1,10 +1,10 @@
-"""The judge of a stress run: what a store holds against what its sessions did.
+"""The judge of a stress run: the content of a store against the operations of its sessions.
 
     lists      every stamp of every append is in the pieces of its key exactly once, in its session's order
     sums       every addition is in its sum exactly once, modulo 2**64
     registers  each holds the last write of one of the sessions, whole
 
-The same rules hold for a store at rest and for a recovered one, with ledgers that were cut at N(s).
+The same rules hold for a store at rest and for a recovered one, with ledgers that end at N(s).
 It does not judge real time between sessions; `linear` does.
 Complexity: O(n log n) in operations, all of it in numpy.
 """
@@ -62,7 +62,7 @@ def say(identity: int) -> str:
 def judge_content(
     content: Mapping[bytes, bytes], ledgers: Sequence[Ledger], keys: Mapping[bytes, int]
 ) -> Verdict:
-    """Whether `content` is what the ledgers say; `keys` counts the keys of each kind."""
+    """The verdict on `content` by the ledgers; `keys` counts the keys of each kind."""
     known = {key_of(kind, number) for kind, count in keys.items() for number in range(count)}
     strangers = sorted(content.keys() - known)
     if strangers:
@@ -87,7 +87,7 @@ def judge_content(
 
 
 def judge_piece(number: int, piece: bytes) -> str:
-    """What is wrong with a list that was read, "" if nothing is."""
+    """The fault in a list that was read, "" if there is none."""
     wrong = _misshapen(number, piece)
     if wrong:
         return wrong
@@ -106,7 +106,7 @@ def judge_piece(number: int, piece: bytes) -> str:
 
 
 def _misshapen(number: int, piece: bytes) -> str:
-    """Why these bytes cannot be a piece of this list, "" if they can."""
+    """The reason why these bytes cannot be a piece of this list, "" if they can."""
     head = head_of(piece)
     least = (2 if head else 1) * WORD_BYTES
     if len(piece) % WORD_BYTES or not least <= len(piece) <= LIST_BYTES_MAX:
@@ -122,7 +122,7 @@ def _headed(number: int, piece: bytes) -> bytes:
 
 
 def judge_lists(pieces: Sequence[tuple[int, bytes]], ledgers: Sequence[Ledger]) -> Verdict:
-    """All pieces there are, (number of the list, bytes), those carried off too, in any order."""
+    """Judge all pieces, as (number of the list, bytes), those carried off too, in any order."""
     for number, piece in pieces:
         if wrong := _misshapen(number, piece):
             return Violation(ORACLE, Breach.WRONG_VALUE, wrong)
@@ -172,7 +172,7 @@ def _wanted(ledgers: Sequence[Ledger]) -> tuple[Words, Words, int]:
 
 
 def _judge_heads(heads: Words) -> Verdict:
-    """Each key has the pieces 0 .. m - 1, each once; `heads` is sorted."""
+    """Check that each key has the pieces 0 .. m - 1, each once; `heads` is sorted."""
     is_first = np.ones(len(heads), bool)
     is_first[1:] = heads[1:] >> _HALF != heads[:-1] >> _HALF
     expected = np.zeros(len(heads), np.uint64)
@@ -187,7 +187,7 @@ def _judge_heads(heads: Words) -> Verdict:
 
 
 def _judge_sets(found: Words, wanted: Words) -> Verdict:
-    """Every stamp exactly once."""
+    """Check that every stamp is there exactly once."""
     found, wanted = np.sort(found), np.sort(wanted)
     if np.array_equal(found, wanted):
         return OK
@@ -236,7 +236,7 @@ def _judge_chains(stamps: Words, keys: Words, is_chained: NDArray[np.bool_]) -> 
 
 
 def judge_sums(content: Mapping[bytes, bytes], ledgers: Sequence[Ledger], count: int) -> Verdict:
-    """Every addition exactly once."""
+    """Check that every addition took effect exactly once."""
     wanted = np.zeros(count, np.uint64)
     for ledger in ledgers:
         for batch in ledger.additions:
@@ -256,7 +256,7 @@ def judge_sums(content: Mapping[bytes, bytes], ledgers: Sequence[Ledger], count:
 
 
 def _explain(excess: int, number: int, ledgers: Sequence[Ledger]) -> tuple[Breach, str]:
-    """Which single addition to a sum is missing or doubled, if it is one alone."""
+    """The single addition to a sum that is missing or doubled, if it is one alone."""
     for breach, what, sought in (
         (Breach.HOLE, "is not in it", np.uint64(-excess & MASK64)),
         (Breach.PHANTOM, "is in it twice", np.uint64(excess & MASK64)),
@@ -271,7 +271,7 @@ def _explain(excess: int, number: int, ledgers: Sequence[Ledger]) -> tuple[Breac
 
 
 def judge_registers(content: Mapping[bytes, bytes], ledgers: Sequence[Ledger], count: int) -> Verdict:
-    """Each holds what one session wrote last, and all of it."""
+    """Check that each register holds the last write of one session, and all of it."""
     written = [ledger.written(count) for ledger in ledgers]
     for number in range(count):
         value = content.get(key_of(REGISTER, number))

@@ -27,12 +27,12 @@ class Batch:
     keys: Words
 
     def identities(self, session: int) -> Words:
-        """Of each operation."""
+        """The identity of each operation."""
         start = identity(session, self.era, self.first)
         return np.arange(start, start + len(self.keys), dtype=np.uint64)
 
     def cut(self, serial: int) -> Batch:
-        """Without what comes after `serial`."""
+        """The batch without the operations after `serial`."""
         return Batch(self.first, self.era, self.keys[: max(0, serial - self.first + 1)])
 
 
@@ -47,7 +47,7 @@ class Carried:
 
 @dataclass(slots=True)
 class Ledger:
-    """What session number `session` did, in order of serials."""
+    """The operations of session number `session`, in order of serials."""
 
     session: int
     era: int = 0
@@ -62,7 +62,7 @@ class Ledger:
     deletes: list[tuple[int, int]] = field(default_factory=list)  # (serial, key)
 
     def cut(self, serial: int) -> None:
-        """A recovery kept the first `serial` operations; what comes now is of another era."""
+        """Keep the first `serial` operations, as a recovery did; later ones are of another era."""
         kept = sum(1 for each in self.appends if each & SERIAL_MASK <= serial)  # Serials ascend.
         del self.appends[kept:]
         del self.append_keys[kept:]
@@ -75,7 +75,7 @@ class Ledger:
         self.era += 1
 
     def written(self, keys: int) -> tuple[Words, Words]:
-        """Of each register: serial of the session's last write, 0 for none; and of that, the era and whether
+        """For each register, serial of the session's last write, 0 for none; and of that, the era and whether
         it is an upsert, as an identity, 0 for a delete. Shapes (keys,)."""
         serials = np.zeros(keys, np.uint64)
         last = np.zeros(keys, np.uint64)

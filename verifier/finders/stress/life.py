@@ -48,7 +48,7 @@ COUNTERS: Final = (
 
 @dataclass(slots=True)
 class Life:
-    """What a life is given, and what came of it."""
+    """The input of a life, and its result."""
 
     device: Device
     settings: Settings
@@ -122,18 +122,18 @@ class _Crew:
         self._stop.set()
 
     def wait(self, seconds: float) -> bool:
-        """Whether the flag is up."""
+        """True if the flag is up."""
         return self._stop.wait(seconds)
 
     def join(self, seconds: float) -> str:
-        """Where those are that have not ended after so long, "" if all have."""
+        """The stacks of the threads that have not ended after so long, "" if all have."""
         deadline = monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - monotonic()))
         return self.where()
 
     def where(self) -> str:
-        """Where each thread stands."""
+        """The stack of each thread."""
         frames = sys._current_frames()
         places = []
         for thread in self._threads:
@@ -147,7 +147,7 @@ class _Crew:
 
 
 def live(life: Life) -> bool:
-    """Live it; whether the next one can follow. `life.verdict` and `life.reached` say how it was."""
+    """Run the life; whether the next one can follow. `life.verdict` and `life.reached` say how it was."""
     try:
         store = FasterKv.open(life.device, create=True, settings=life.settings, kernels=life.kernels)
     except EngineError as error:
@@ -165,7 +165,7 @@ def live(life: Life) -> bool:
 
 
 def _take_back(life: Life, store: FasterKv) -> None:
-    """What was recovered is exactly 1 .. N(s) of each session; the rest of the ledgers is forgotten."""
+    """Require that exactly 1 .. N(s) of each session was recovered; forget the rest of the ledgers."""
     if not any(ledger.serial for ledger in life.ledgers):
         return
     serials, point = store.serials(), store.newest
@@ -184,7 +184,7 @@ def _take_back(life: Life, store: FasterKv) -> None:
 
 
 def _judge(life: Life, store: FasterKv, state: str) -> Verdict:
-    """The content as sessions read it; where the log is small, the engine's audit and what that finds too."""
+    """Judge the content as sessions read it; where the log is small, by the engine's audit too."""
     life.reached["judged"] += 1
     try:
         with store.session("judge") as session:
@@ -216,7 +216,7 @@ def _judge(life: Life, store: FasterKv, state: str) -> Verdict:
 
 
 def _work(life: Life, store: FasterKv) -> Verdict:
-    """All threads at work until it is over."""
+    """Run all threads until the life is over."""
     sessions = [store.session(session_name(ledger.session)) for ledger in life.ledgers]
     writers = [
         Writer(session, ledger, life.mix, f"{life.seed}:{ledger.session}")
@@ -242,7 +242,7 @@ def _work(life: Life, store: FasterKv) -> Verdict:
 
 
 def _watch(life: Life, crew: _Crew, writers: Sequence[Writer], checkpointer: _Checkpointer) -> str:
-    """Wait until it is over; where the threads are if one of them does not get on."""
+    """Wait until the life is over; the stacks of the threads if one of them does not get on."""
     past: list[int] = []
     since: list[float] = []
     start = sum(ledger.serial for ledger in life.ledgers)
@@ -264,7 +264,7 @@ def _watch(life: Life, crew: _Crew, writers: Sequence[Writer], checkpointer: _Ch
 
 
 def _blame(error: BaseException) -> Verdict:
-    """What the first error of a thread means. Raises it where it is the harness's own."""
+    """The verdict for the first error of a thread. Raises it where it is the harness's own."""
     if isinstance(error, ObjectionError):
         return error.violation
     where = error.__traceback__

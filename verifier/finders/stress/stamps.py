@@ -84,22 +84,22 @@ def head_of(value: bytes) -> int:
 
 
 def piece_of(value: bytes) -> int:
-    """Which piece of its key a list is."""
+    """The number of a list among the pieces of its key."""
     return head_of(value) & 0xFFFFFFFF
 
 
 def own_checks(identities: Words) -> Words:
-    """What stamps carry that were appended without a look at the one before."""
+    """The checks in stamps that were appended without a look at the one before."""
     return checks_of(~identities)
 
 
 def blind(identities: Words) -> Words:
-    """Such stamps."""
+    """Stamps that were appended without a look at the one before."""
     return identities << np.uint64(CHECK_BITS) | own_checks(identities)
 
 
 def check_of(word: int) -> int:
-    """What a stamp carries of the stamp before it."""
+    """The check that a stamp carries of the stamp before it."""
     return (word * _FACTOR & MASK64) >> (64 - CHECK_BITS)
 
 
@@ -127,7 +127,7 @@ def registers(identities: Words, words: int) -> Words:
 
 
 def find_torn(values: Sequence[bytes]) -> int | None:
-    """Which of these registers is not whole, or not of one operation; None if all are."""
+    """A register that is not whole, or not of one operation; None if all are."""
     for place, value in enumerate(values):
         if not value or len(value) % WORD_BYTES:
             return place

@@ -1,4 +1,4 @@
-"""One session at work: what it does next, and the notes it takes of it.
+"""One session at work: the choice of its next operation, and its notes of each.
 
 An append is an `rmw` (or `start_rmw`) whose function gives the value with one more stamp, or one of many in a
 kernel call, which looks at no value; nothing about it is idempotent. Appends, additions, upserts and reads of
@@ -47,7 +47,7 @@ LISTS: Final = 24  # Reads of lists at a time: more than compiled kernels keep t
 
 
 class ObjectionError(Exception):
-    """What a writer saw and should not have; carries the violation."""
+    """A writer saw something that it should not have; carries the violation."""
 
     def __init__(self, breach: Breach, detail: str) -> None:
         super().__init__(detail)
@@ -56,7 +56,7 @@ class ObjectionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How many keys of each kind there are, and how often a writer does what.
+    """The number of keys of each kind, and the frequency of each operation of a writer.
 
     burst      appends by `rmw` at a time
     blind      appends in a kernel call, at most BLIND_MAX
@@ -169,7 +169,7 @@ class Writer:
         return append
 
     def _note(self, number: int, serial: int, value: bytes | None) -> None:
-        """An append has ended."""
+        """Note that an append has ended."""
         append = self._appends[number]
         if append.is_carried:
             assert append.found is not None
@@ -210,7 +210,7 @@ class Writer:
         self.counts["in batches"] += len(keys)
 
     def _start(self) -> None:
-        """Appends that may take effect later, to different lists, so that each list's are still in order."""
+        """Start appends that may take effect later, to different lists, so that each list stays in order."""
         tickets = []
         for number in self._random.sample(range(self._mix.lists), min(4, self._mix.lists)):
             append = self._prepare(number)
@@ -286,7 +286,7 @@ class Writer:
         self.counts["reads"] += len(numbers)
 
     def _look(self, number: int, value: bytes | None, *, is_read: bool = False) -> None:
-        """The session sees a list: whole, and no earlier than it saw it last."""
+        """Check the list that the session sees: whole, and no earlier than it saw it last."""
         if value is None:
             reached, wrong = 0, ""
         else:

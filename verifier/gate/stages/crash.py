@@ -100,7 +100,7 @@ class SmallPrograms:
 
 @dataclass(frozen=True, slots=True)
 class RandomTapes:
-    """So many random tapes, every crash state of each; geometries take turns."""
+    """A number of random tapes, every crash state of each; geometries take turns."""
 
     seed: str
     count: int

@@ -37,7 +37,7 @@ class DamagePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     media   whose files, sectors and extents are damaged, closed and open
     bits    whose roots and tables are damaged bit by bit
     bytes   so many bytes of each medium's segments are drawn, and a bit of each
-    parts   chunks that the bits of one medium are cut into
+    parts   chunks that the bits of one medium are divided into
     """
 
     media: Names

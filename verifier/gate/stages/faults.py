@@ -82,7 +82,7 @@ class StruckCalls:
 
 @dataclass(frozen=True, slots=True)
 class RandomStrikes:
-    """So many random programs with one or two random faults."""
+    """A number of random programs with one or two random faults."""
 
     seed: str
     count: int

@@ -3,7 +3,7 @@
     small     the last step of every program of at most so many steps, in each geometry
     sampled   the last step of some programs of one step more; geometries take turns
     random    random tapes with several lives, the last one from its opening to its end
-    broad     programs whose pages turn in a store of large pages: writes that a kill can cut
+    broad     programs whose pages turn in a store of large pages: writes that a kill can end early
     images    crash states of random tapes, written into folders
 
 Counting: `reached` by system call and what it was for, `fired` by the moment of the kill. `by system
@@ -122,7 +122,7 @@ def cut_kill(plan: KillPlan, law: str, seed: int) -> Iterator[Chunk]:
 
 
 def _sampled(plan: KillPlan, random: Random) -> Iterator[Killed]:
-    """In the order of the list, so that a violation is told of the smallest program drawn."""
+    """Tapes drawn in the order of the list, so that a violation is told of the smallest program drawn."""
     longer = [program for program in small_programs(plan.steps + 1) if len(program) > plan.steps]
     chosen = sorted(random.sample(range(len(longer)), min(plan.sampled, len(longer))))
     geometries = plan.geometries
@@ -140,7 +140,7 @@ def _random(plan: KillPlan, seed: str, count: int, law: str) -> list[Tape]:
 
 
 def _undiced(tape: Tape) -> Tape:
-    """With crashes as kills leave them, and one reopening more, so that closing is killed too."""
+    """The tape with no survivors chosen in its crashes, and one more reopening: closing is killed too."""
     *first, last = tape.eras
     eras = [Era(era.program, None if era.crash is None else _bare(era.crash)) for era in first]
     return msgspec.structs.replace(tape, eras=(*eras, Era((*last.program, Operation(Kind.REOPEN)))))

@@ -39,7 +39,7 @@ class ModelPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """So many examples of the state machine in one geometry, with one kind of kernels."""
+    """A number of examples of the state machine in one geometry, with one kind of kernels."""
 
     seed: int
     geometry: str

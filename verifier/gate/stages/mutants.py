@@ -40,7 +40,7 @@ class PlantedBug:
 
     @property
     def cost(self) -> int:
-        """Schedules of two preemptions are many more than those of one, and those than crash states."""
+        """The cost: two preemptions make many more schedules than one, and one more than crash states."""
         return find(self.name).preemptions
 
     def run(self, deadline: Deadline) -> Result:

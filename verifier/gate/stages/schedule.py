@@ -105,7 +105,7 @@ class SmallLanes:
 
 @dataclass(frozen=True, slots=True)
 class RandomLanes:
-    """So many random programs, so many schedules of each; geometries take turns."""
+    """A number of random programs, each under a number of schedules; geometries take turns."""
 
     seed: str
     count: int

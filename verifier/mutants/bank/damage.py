@@ -1,4 +1,4 @@
-"""Planted bugs in what the store makes of a damaged medium: not seen, not told, or not mended.
+"""Planted bugs in the handling of a damaged medium: not seen, not told, or not mended.
 
 That a checksum leaves its place out (offset, file, store, life) is not among them: the checksum of an extent
 or of a table stands in what points to it, so no single damage of other bytes would pass for want of a place.
@@ -31,7 +31,7 @@ DAMAGED: Final[tuple[Mutant, ...]] = (
 
 
 def decode_root(data: bytes, file: str) -> Root | str:
-    \"\"\"The root, or in a few words why these bytes are none.
+    \"\"\"The root, or the reason why these bytes are none.
 
     Raises UnsupportedVersionError for a whole record of another format version.
     \"\"\"
@@ -43,7 +43,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
 
 
 def decode_root(data: bytes, file: str) -> Root | str:
-    \"\"\"The root, or in a few words why these bytes are none.
+    \"\"\"The root, or the reason why these bytes are none.
 
     Raises UnsupportedVersionError for a whole record of another format version.
     \"\"\"

@@ -72,7 +72,7 @@ def _write(parts: Parts, running: Running) -> None:
         return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 
     def accept(self, head: Pointer, is_full: bool) -> None:
-        \"\"\"A root that names `head` is durable.\"\"\"
+        \"\"\"Take in that a root that names `head` is durable.\"\"\"
 """,
         """        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 

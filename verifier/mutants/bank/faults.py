@@ -1,4 +1,4 @@
-"""Planted bugs in what the store does when a call of the device fails, or does less than it was asked for."""
+"""Planted bugs in the handling of a device call that fails, or does less than it was asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted bugs in what a checkpoint holds and what recovery makes of it: operations missing, or too many."""
+"""Planted bugs in the content of a checkpoint and in its recovery: operations missing, or too many."""
 
 from __future__ import annotations
 

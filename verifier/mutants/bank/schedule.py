@@ -1,7 +1,7 @@
 """Planted bugs that take two sessions, or a checkpoint beside one: found among schedules.
 
 Families: index insert, publication, seal and lock, torn value, region shift, eviction, epoch drain,
-the cut. Each is looked for without a preemption first, and must not be found; then with as many as it is
+the prefix. Each is looked for without a preemption first, and must not be found; then with as many as it is
 said to take, and fewer.
 """
 

@@ -1,1 +1,1 @@
-"""Hunts: how a planted bug is looked for, one module a stage."""
+"""Hunts: searches for a planted bug, one module a stage."""

@@ -1,4 +1,4 @@
-"""The device's contract: what FileDevice must have asked the operating system for.
+"""The device's contract: the calls that FileDevice must have made to the operating system.
 
 A page cache hides a dropped sync from everything but a power cut, so the device is run under a
 recording layer in the place of the module `os`, and the calls themselves are judged.

@@ -1,6 +1,6 @@
-"""The chase: what a child does with a bug planted in it (or with none).
+"""The hunt among crashes: the work of a child with a bug planted in it (or with none).
 
-    chase    search programs in size order for a violation of the kind expected; shrink it
+    hunt     search programs in size order for a violation of the kind expected; shrink it
     replay   play one tape; verdict and digest
     survey   which programs run what each bug edits (`reach`); with no bug planted
 
@@ -75,7 +75,7 @@ def answer(request: Answer) -> bytes:
 
 
 def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, bool]]:
-    """What is searched, in order, and whether the last step of each is all that is left to judge.
+    """The programs to search, in order, and whether the last step of each is all that is left to judge.
 
     Tapes that have all features of `around` come first.
     """
@@ -129,7 +129,7 @@ def stepped_runs() -> Iterator[tuple[Program, ...]]:
 
 
 def paged_runs() -> Iterator[tuple[Program, ...]]:
-    """A key is written, then so much else that pages turn; then it is used again.
+    """Programs in which a key is written, then so much else that pages turn, then it is used again.
 
     With and without a checkpoint and a power cut in between. In size order.
     """
@@ -207,7 +207,7 @@ def _told(verdict: object, digest: str) -> Answer:
 
 
 def _hold_device(request: Answer) -> Answer:
-    """Where the device itself is judged, what it does is always the same, and there is no tape."""
+    """Judge the device itself: it acts always the same, and there is no tape."""
     violation, count = _DEVICES[request["search"]]()
     wanted = (request["oracle"], request["breach"])
     found = None if violation is None else (violation.oracle, violation.breach.name)

@@ -1,4 +1,4 @@
-"""The chase among damages: small media in size order, then those of the gate.
+"""The hunt among damages: small media in size order, then those of the gate.
 
 Of either, files and pieces come first, closed and open; then a bit of each byte, and every bit of roots and
 tables.
@@ -41,7 +41,7 @@ def small_media() -> Iterator[Tape]:
 
 
 def chase_damage(request: Answer) -> Answer:
-    """Look for the wanted kind; where it was found, and what else was."""
+    """Look for the wanted kind of violation; the place where it was found, and other finds."""
     wanted = Violation(request["oracle"], Breach[request["breach"]], "")
     others: dict[str, int] = {}
     coverage = Coverage()

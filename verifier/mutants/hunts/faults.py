@@ -1,4 +1,4 @@
-"""The chase among faults: small programs in size order, each with every call struck in every way.
+"""The hunt among faults: small programs in size order, each with every call struck in every way.
 
 Source: the sweep that the stage `faults` makes, over fewer programs.
 """
@@ -30,7 +30,7 @@ Answer = dict[str, Any]
 
 
 def programs() -> Iterator[tuple[tuple[Operation, ...], int, tuple[Era, ...]]]:
-    """What is struck, how far the power cuts behind it are searched, and what came before; by cost."""
+    """The programs to strike, the depth of the power cuts behind them, and the eras before; by cost."""
     for several in (_small(), [*_paged(), *sorted(PROGRAMS.values(), key=len)]):
         for limit in (0, LIMIT):
             yield from ((program, limit, ()) for program in several)
@@ -49,7 +49,7 @@ def _paged() -> list[tuple[Operation, ...]]:
 
 
 def chase_faults(request: Answer) -> Answer:
-    """Look for the wanted kind; where it was found, and what else was."""
+    """Look for the wanted kind of violation; the place where it was found, and other finds."""
     wanted = Violation(request["oracle"], Breach[request["breach"]], "")
     coverage, others = Coverage(), dict[str, int]()
     found = _search(wanted, coverage, others)

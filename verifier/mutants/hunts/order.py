@@ -36,7 +36,7 @@ _SETTING_OF: Final = {setting: name for name, setting in SETTINGS.items()}
 
 
 def features(tape: Tape) -> set[str]:
-    """What is in the tape."""
+    """The features of the tape."""
     found = {tape.geometry}
     if tape.subject == SESSIONS:
         before, operations = split(tape.eras[-1].program)

@@ -1,4 +1,4 @@
-"""What the chase among schedules looks through: how many of each program, and what counts of a find.
+"""Programs for the search among schedules: how many of each, and what counts as a find.
 
     0   every small program, one session alone first, under its default schedule
     1   every one with two sessions, where pages turn first, under schedules of one preemption

@@ -1,4 +1,4 @@
-"""The chase among schedules: how many preemptions a planted bug takes, and how many sessions.
+"""The hunt among schedules: the preemptions and the sessions that a planted bug takes.
 
     0   every small program under its default schedule, one session alone first
     k   programs of `preempt` under all schedules of at most k preemptions, those first that touch what
@@ -94,7 +94,7 @@ class Scattered(Bounded):
 
 
 def chase_schedules(request: Answer) -> Answer:
-    """Look for the wanted kind; where it was found, and what else was."""
+    """Look for the wanted kind of violation; the place where it was found, and other finds."""
     wanted = Violation(request["oracle"], Breach[request["breach"]], "")
     chase = _Chase(wanted, request["seed"], request.get("survey"))
     found = chase.go(request["preemptions"], request["around"])
@@ -117,7 +117,7 @@ def chase_schedules(request: Answer) -> Answer:
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """What one bug need not be looked for in, of the programs under their default schedules.
+    """The part in which one bug need not be looked for, of the programs under their default schedules.
 
     Told of the unchanged code, in which each of them is judged.
     """
@@ -170,7 +170,7 @@ class _Chase:
         self.programs = self.distinct = self.schedules = 0
 
     def go(self, most: int, around: list[str]) -> Tape | None:
-        """With no preemption, then with at most so many."""
+        """Search with no preemption, then with at most so many."""
         return self._go_alone() or (self._go_around(most, around) if most else None)
 
     def _go_alone(self) -> Tape | None:

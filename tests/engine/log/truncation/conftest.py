@@ -1,4 +1,4 @@
-"""What the tests of truncation share: a store of which every page holds one record, in many segments."""
+"""Shared set-up of the truncation tests: a store of which every page holds one record, in many segments."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""Who looks at a key that always has a value finds one, though a session and a truncation come between.
+"""A reader of a key that always has a value finds one, though a session and a truncation come between.
 
 Method: the key's record is on the device. A call on it is stopped before its n-th access to a shared word,
 n = 1, 2, ... until it makes no more: there another session writes the key anew, and the log is truncated

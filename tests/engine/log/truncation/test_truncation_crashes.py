@@ -66,7 +66,7 @@ class Run:
 
 
 def one_life(run: Run) -> None:
-    """Two cuts of the chain, and a truncation that leaves no segment."""
+    """Two truncations of the chain, and a truncation that leaves no segment."""
     store = open_store(run.device)
     for _ in range(2):
         run.fill(store, 3)
@@ -111,7 +111,7 @@ def before_the_first(run: Run) -> None:
 
 
 def void_range(run: Run) -> None:
-    """Records of the next version stand where the log is cut, and are void in the next life."""
+    """Records of the next version stand where the log is truncated, and are void in the next life."""
     store = open_store(run.device)
     run.fill(store, 3)
     content, issued = dict(store.items()), len(run.device.trace)
@@ -153,7 +153,7 @@ def went_on(told: list[Told]) -> Callable[[Run], None]:
 
 
 def objection(told: list[Told], image: Image, first: int, last: int) -> str:
-    """What is wrong with what a crash left, legal from trace length `first` to `last`; "" for nothing."""
+    """The fault in a crash state that is legal from trace length `first` to `last`; "" for none."""
     device = FaultDevice(image)
     try:
         store = open_store(device)
@@ -202,7 +202,7 @@ def oldest_segment(image: Image) -> str:
 
 @dataclass
 class Seen:
-    """What a search came by."""
+    """The cases that a search came by."""
 
     told: list[Told]
     states: int = 0

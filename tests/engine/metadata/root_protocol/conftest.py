@@ -42,7 +42,7 @@ COMMITS: Final = (10,)  # Payloads of an era's commits, until the era is over an
 
 
 class Value(NamedTuple):
-    """What a copy holds. Sequence 0: nothing valid."""
+    """The content of a copy. Sequence 0: nothing valid."""
 
     sequence: int
     payload: int
@@ -78,7 +78,7 @@ class Copy(NamedTuple):
 
 
 class State(NamedTuple):
-    """Between two eras."""
+    """The state between two eras."""
 
     copies: tuple[Copy, ...]
     is_under_way: bool
@@ -147,7 +147,7 @@ class Deferred:
 
 
 class LateRuntime(ThreadRuntime):
-    """No threads: `submit` keeps the call for later."""
+    """A runtime without threads: `submit` keeps the call for later."""
 
     is_parallel = False
 
@@ -159,7 +159,7 @@ class LateRuntime(ThreadRuntime):
 
 
 class Outcome(NamedTuple):
-    """What a run of the process left: acknowledged and under way are payloads."""
+    """The result of a run of the process; acknowledged and under way are payloads."""
 
     copies: tuple[Copy, ...]
     acknowledged: int
@@ -168,7 +168,7 @@ class Outcome(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """An era to its end: what each step was, what a cut before it had left, and what the era left."""
+    """An era to its end: what each step was, what a power cut before it leaves, and what the era left."""
 
     steps: tuple[str, ...]
     cuts: tuple[Outcome, ...]
@@ -213,7 +213,7 @@ def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -
 
 
 def ends_of(protocol: type[Roots], state: State) -> Iterator[tuple[str, Outcome | str]]:
-    """The era, whole, cut before every step, and with every sync failing that may."""
+    """The era, whole, stopped before every step, and with every sync failing that may."""
     whole = run_era(protocol, state)
     if isinstance(whole, str):
         yield "an era", whole

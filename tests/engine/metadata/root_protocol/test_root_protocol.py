@@ -127,5 +127,5 @@ def test_two_copies_are_too_few(explore: Explore, monkeypatch: pytest.MonkeyPatc
 
 
 def test_three_copies_written_one_by_one_are_enough(explore: Explore) -> None:
-    """So it is the third copy that helps where two were too few, not how the variant writes."""
+    """It is the third copy that helps where two were too few, not how the variant writes."""
     assert explore(AllCopies, "damage")[0] == []
