@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from powercut.verifier.cli import progress
 from powercut.verifier.cli.progress import PAUSE_SECONDS, ProgressLine, describe
 from powercut.verifier.gate import Progress
 
+_Called = Callable[..., "subprocess.CompletedProcess[bytes]"]
 _COMMAND = (sys.executable, "-c", "from powercut.verifier.cli import main; main()")
 _SMALL = """
 name = "small"
@@ -35,14 +37,6 @@ programs = {programs}
 """
 
 
-def _run(
-    *arguments: str, given: bytes = b"", folder: Path | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*_COMMAND, *arguments], input=given, cwd=folder, capture_output=True, check=False, env=_environment()
-    )
-
-
 def _environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
@@ -53,9 +47,9 @@ def _profile(folder: Path, steps: int = 1, programs: int = 1) -> str:
     return str(path)
 
 
-def test_gate_that_meets_its_floor_exits_0_and_writes_its_document(tmp_path: Path) -> None:
+def test_gate_that_meets_its_floor_exits_0_and_writes_its_document(called: _Called, tmp_path: Path) -> None:
     out = tmp_path / "gate.json"
-    done = _run("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", str(out), folder=tmp_path)
+    done = called("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", str(out), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert msgspec.json.decode(out.read_bytes())["exit"] == 0
     assert done.stdout.startswith(b"consistent: 0 violations in 1 stage (profile small, seed 0, ")
@@ -64,43 +58,43 @@ def test_gate_that_meets_its_floor_exits_0_and_writes_its_document(tmp_path: Pat
     assert not (tmp_path / "powercut-findings").exists()
 
 
-def test_gate_below_its_floor_exits_3(tmp_path: Path) -> None:
-    done = _run("gate", "--profile", _profile(tmp_path, programs=10**6), "-j", "1", folder=tmp_path)
+def test_gate_below_its_floor_exits_3(called: _Called, tmp_path: Path) -> None:
+    done = called("gate", "--profile", _profile(tmp_path, programs=10**6), "-j", "1", folder=tmp_path)
     assert done.returncode == 3
     assert done.stdout.startswith(b"below its floor: crash: programs: ")
     assert done.stdout.count(b"\n") == 2
 
 
-def test_gate_whose_budget_is_spent_exits_4_and_judges_no_floor(tmp_path: Path) -> None:
+def test_gate_whose_budget_is_spent_exits_4_and_judges_no_floor(called: _Called, tmp_path: Path) -> None:
     profile = _profile(tmp_path, steps=4, programs=10**6)
-    done = _run("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", folder=tmp_path)
+    done = called("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", folder=tmp_path)
     assert done.returncode == 4
     first, beneath = done.stdout.splitlines()
     assert first.startswith(b"inconclusive: crash: not begun: the budget was spent (")
     assert beneath.split() == b"crash inconclusive: not begun: the budget was spent".split()
 
 
-def test_gate_of_chosen_stages_says_so(tmp_path: Path) -> None:
+def test_gate_of_chosen_stages_says_so(called: _Called, tmp_path: Path) -> None:
     out = tmp_path / "gate.json"
     arguments = ("gate", "--profile", _profile(tmp_path), "--stage", "crash", "-j", "1", "--json", str(out))
-    done = _run(*arguments, folder=tmp_path)
+    done = called(*arguments, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert b"0 violations in 1 stage (of the stages chosen: crash)" in done.stdout.splitlines()[0]
     assert msgspec.json.decode(out.read_bytes())["chosen"] == ["crash"]
-    refused = _run("gate", "--stage", "crashes", folder=tmp_path)
+    refused = called("gate", "--stage", "crashes", folder=tmp_path)
     assert refused.returncode == 2
     there = "model, crash, faults, damage, schedule, stress, kill, mutants"
     assert refused.stderr.decode() == f"powercut: no stage 'crashes' in profile ci: there are {there}\n"
 
 
-def test_gate_tells_its_verdict_though_its_document_cannot_be_written(tmp_path: Path) -> None:
-    done = _run("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", "/dev/full", folder=tmp_path)
+def test_gate_tells_its_verdict_though_its_document_cannot_be_written(called: _Called, tmp_path: Path) -> None:
+    done = called("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", "/dev/full", folder=tmp_path)
     assert done.returncode == 3
     assert done.stdout.startswith(b"consistent: ")
     assert done.stderr.splitlines()[-1].startswith(b"powercut: /dev/full: ")
     profile = _profile(tmp_path, steps=4)
     arguments = ("gate", "--profile", profile, "-j", "1", "--budget", "0.01s", "--json", "/dev/full")
-    assert _run(*arguments, folder=tmp_path).returncode == 4
+    assert called(*arguments, folder=tmp_path).returncode == 4
 
 
 def test_interrupted_gate_writes_what_it_knows_and_exits_130(tmp_path: Path) -> None:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from powercut.engine import FasterKv
 from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape, encode_tape
 
-COMMAND = (sys.executable, "-c", "from powercut.verifier.cli import main; main()")
 OK = Tape((Era((Operation(), Operation(Kind.CHECKPOINT))),))
-
-
-def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    return subprocess.run(
-        [*COMMAND, *arguments], input=b"", cwd=folder, capture_output=True, check=False, env=environment
-    )
 
 
 def store(folder: Path) -> None:
@@ -81,7 +72,7 @@ def files(folder: Path) -> dict[str, bytes]:
     ids=str,
 )
 def test_refusal_is_one_line_and_changes_nothing(
-    tmp_path: Path, arguments: tuple[str, ...], code: int
+    called: Callable[..., CompletedProcess[bytes]], tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
     store(tmp_path)
     (tmp_path / "note.txt").write_text("no tape, no store")
@@ -106,7 +97,7 @@ def test_refusal_is_one_line_and_changes_nothing(
     (tmp_path / "nested.json").write_text('{"eras": ' + "[" * 100_000)
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     before = files(tmp_path)
-    done = run(*arguments, folder=tmp_path)
+    done = called(*arguments, folder=tmp_path)
     assert done.returncode == code, done.stderr
     assert done.stdout == b""
     assert done.stderr.startswith(b"powercut: ")
