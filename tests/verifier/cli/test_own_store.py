@@ -69,13 +69,14 @@ lost = 7
 _FIND = """
 from powercut.verifier import encode_tape, run_machine
 from mylog import LogMachine
-coverage, finding = run_machine(LogMachine, seed=1, examples=50, steps=6)
+coverage, finding = run_machine(LogMachine, seed=1, examples=400, steps=6)
 print(encode_tape(finding.tape).decode() if finding else "none")
 """
 
 
 def _run(code: str, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join(each for each in sys.path if each)
+    # The folder is named: where the tests run against a wheel, Python does not put it in front by itself.
+    path = os.pathsep.join([str(folder), *(each for each in sys.path if each)])
     return subprocess.run(
         [sys.executable, "-c", _NO_ENGINE + code, *arguments],
         cwd=folder,
