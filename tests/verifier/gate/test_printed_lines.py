@@ -1,11 +1,14 @@
 """Of every stage that has tapes: what it finds goes through the very line that it prints.
 
 A bug is planted in every process of a small gate, by a `sitecustomize` on its path, so in the workers of the
-kills too. What the gate prints is run in a process without it: the tape says with which bug it was found.
+kills too. What the gate prints is run in a process without it: the tape says with which bug it was found, and
+a bug is planted before the store is imported. So the lines of a case have a process each, all of them forked
+from one that has imported the command and not yet the store.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -21,6 +24,26 @@ from powercut.verifier.mutants.bank import find
 from powercut.verifier.tapes.kept import load
 
 _COMMAND = (sys.executable, "-c", "from powercut.verifier.cli import main; main()")
+_LINES = """
+import json, os, sys
+import hypothesis, msgspec, numpy
+from powercut.verifier.cli import main
+
+assert "powercut.engine" not in sys.modules
+for number, arguments in enumerate(json.loads(sys.argv[1])):
+    if not (child := os.fork()):
+        for descriptor, end in ((1, "out"), (2, "err")):
+            os.dup2(os.open(f"line-{number}.{end}", os.O_WRONLY | os.O_CREAT), descriptor)
+        sys.argv = ["powercut", *arguments]
+        try:
+            main()
+        except SystemExit as ended:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ended.code)
+        os._exit(99)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
 _PLANTS = "from powercut.verifier.mutants.hook import install\ninstall({!r})\n"
 
 
@@ -100,12 +123,22 @@ def _named(case: _Case) -> str:
     return f"{case.stage}-{case.bug}"
 
 
-def _run(arguments: list[str], folder: Path, *paths: Path) -> subprocess.CompletedProcess[str]:
+def _start(command: tuple[str, ...], folder: Path, *paths: Path) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([*map(str, paths), *(each for each in sys.path if each)])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0"}
-    return subprocess.run(
-        [*_COMMAND, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def _run_lines(lines: list[list[str]], folder: Path) -> list[subprocess.CompletedProcess[str]]:
+    """Each line in a process that has not imported the store, one after the other."""
+    done = _start((sys.executable, "-c", _LINES, json.dumps(lines)), folder)
+    assert done.returncode == 0, done.stderr
+    return [
+        subprocess.CompletedProcess(
+            line, int(code), *((folder / f"line-{number}.{end}").read_text() for end in ("out", "err"))
+        )
+        for number, (line, code) in enumerate(zip(lines, done.stdout.split(), strict=True))
+    ]
 
 
 def _find(case: _Case, folder: Path) -> dict[str, Any]:
@@ -116,7 +149,7 @@ def _find(case: _Case, folder: Path) -> dict[str, Any]:
     table = f"[{case.stage}]\n{case.profile}\n[{case.stage}.floor]\nprograms = 1\n"
     (folder / "small.toml").write_text(f'name = "small"\n{table}')
     arguments = ["gate", "--profile", "small.toml", "-j", "1", "--json", "gate.json"]
-    done = _run(arguments, folder, planting)
+    done = _start((*_COMMAND, *arguments), folder, planting)
     assert done.returncode == 1, done.stdout + done.stderr
     (violation,) = msgspec.json.decode((folder / "gate.json").read_bytes())["stages"][case.stage][
         "violations"
@@ -135,24 +168,34 @@ def test_finding_goes_through_the_line_that_was_printed(case: _Case, tmp_path: P
     command, *printed = shlex.split(violation["repeat"])
     assert (command, printed) == ("powercut", ["replay", violation["file"]])
 
-    replayed = _run(printed, tmp_path)
+    # The unchanged store stands what was found.
+    text = (tmp_path / violation["file"]).read_text()
+    assert f'"bug":"{case.bug}"' in text
+    (tmp_path / "unchanged.json").write_text(text.replace(f'"bug":"{case.bug}"', '"bug":""'))
+
+    replayed, as_json, shrunk, small, unchanged = _run_lines(
+        [
+            printed,
+            [*printed, "--json"],
+            ["shrink", violation["file"], "--out", "small.json"],
+            ["replay", "small.json", "--json"],
+            ["replay", "unchanged.json"],
+        ],
+        tmp_path,
+    )
     assert replayed.returncode == 1, replayed.stderr
     assert case.told in replayed.stdout
     assert violation["repeat"] in replayed.stdout
-    told = msgspec.json.decode(_run([*printed, "--json"], tmp_path).stdout)
+    told = msgspec.json.decode(as_json.stdout)
     shown = told["violation"]
     assert (shown["oracle"], shown["kind"]) == (violation["oracle"], violation["kind"])
     assert shown["detail"] == violation["detail"]
     assert Path(violation["file"]).stem.endswith(told["digest"][:8])
     assert mutant.module.startswith("powercut.engine")
 
-    shrunk = _run(["shrink", violation["file"], "--out", "small.json"], tmp_path)
     assert shrunk.returncode == 1, shrunk.stderr
-    again = msgspec.json.decode(_run(["replay", "small.json", "--json"], tmp_path).stdout)
+    again = msgspec.json.decode(small.stdout)
     assert (again["exit"], again["outcome"]) == (1, "exact")
     assert again["violation"]["kind"] == violation["kind"]
 
-    # The unchanged store stands what was found.
-    file = tmp_path / violation["file"]
-    file.write_text(file.read_text().replace(f'"bug":"{case.bug}"', '"bug":""'))
-    assert _run(printed, tmp_path).returncode == 0
+    assert unchanged.returncode == 0, unchanged.stdout + unchanged.stderr
