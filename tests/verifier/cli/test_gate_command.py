@@ -87,7 +87,9 @@ def test_gate_of_chosen_stages_says_so(called: _Called, tmp_path: Path) -> None:
     assert refused.stderr.decode() == f"powercut: no stage 'crashes' in profile ci: there are {there}\n"
 
 
-def test_gate_tells_its_verdict_though_its_document_cannot_be_written(called: _Called, tmp_path: Path) -> None:
+def test_gate_tells_its_verdict_though_its_document_cannot_be_written(
+    called: _Called, tmp_path: Path
+) -> None:
     done = called("gate", "--profile", _profile(tmp_path), "-j", "1", "--json", "/dev/full", folder=tmp_path)
     assert done.returncode == 3
     assert done.stdout.startswith(b"consistent: ")
