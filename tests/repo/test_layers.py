@@ -104,7 +104,17 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/telling": (("comparison", "timeline"), ("report",)),
     "verifier/mutants": (("planted",), ("bank",), ("hook",), ("reach",), ("hunts",), ("hunt",), ("server",)),
     "verifier/mutants/bank": (
-        ("durability", "prefix", "boundaries", "operations", "faults", "damage", "schedule", "truncation"),
+        (
+            "durability",
+            "prefix",
+            "boundaries",
+            "operations",
+            "faults",
+            "damage",
+            "schedule",
+            "pending",
+            "truncation",
+        ),
     ),
     "verifier/mutants/hunts": (
         ("contract", "damage", "faults", "order", "preempt"),
