@@ -88,7 +88,8 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("judgements",),
         ("coverage",),
         ("crashes", "endings"),
-        ("damage", "faults"),
+        ("beginnings", "damage"),
+        ("faults",),
         ("search",),
     ),
     "verifier/finders/kill": (
