@@ -103,8 +103,8 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "powercut.engine.kernels.records",
         "    if is_spent or value + new_words > at + (sizes & w.ALLOCATED_MASK):\n",
         "    if is_spent:\n",
-        "model",
-        "ERROR",
+        "structure",
+        "BROKEN_INVARIANT",
         around=("growth",),
     ),
 )
