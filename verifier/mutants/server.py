@@ -38,9 +38,10 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
+from .compiled import Compiled
 from .hook import install
 
-__all__ = ["OURS", "WARM", "serve"]
+__all__ = ["LEFT", "OURS", "WARM", "serve"]
 
 WALL_FACTOR: Final = 6  # A child may wait this much longer than it may work: others work beside it.
 GRACE_SECONDS: Final = 5
@@ -55,8 +56,11 @@ WARM: Final = (
 # And of our own what brings no engine: once for all stems.
 OURS: Final = (
     *("powercut.faultfs", "powercut.verifier.finders.crashes", "powercut.verifier.finders.damage"),
-    *("powercut.verifier.finders.faults", "powercut.verifier.reducing.shrink"),
+    *("powercut.verifier.finders.faults", "powercut.verifier.oracles.linear"),
+    "powercut.verifier.reducing.shrink",
 )
+# What is left for a stem to import, by folder.
+LEFT: Final = ("engine", "verifier/concurrency", "verifier/faster", "verifier/mutants")
 _ENGINE: Final = "powercut.engine"
 _COLLECTED: Final = (50_000, 20, 100)  # A search makes much that lives on, and few cycles.
 _CLIENT: Final = 0  # The descriptor on which the server is asked.
@@ -75,6 +79,7 @@ def serve() -> None:
     os.dup2(2, 1)  # What a child prints is no answer.
     for name in (*WARM, *OURS):
         import_module(name)
+    sys.meta_path.insert(0, Compiled(LEFT))
     gc.set_threshold(*_COLLECTED)
     gc.freeze()  # What is there stays there, and need not be looked through in what descends from it.
     stems: dict[str, _Stem] = {}
