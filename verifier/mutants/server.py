@@ -62,7 +62,6 @@ OURS: Final = (
 # What is left for a stem to import, by folder.
 LEFT: Final = ("engine", "verifier/concurrency", "verifier/faster", "verifier/mutants")
 _ENGINE: Final = "powercut.engine"
-_COLLECTED: Final = (50_000, 20, 100)  # A search makes much that lives on, and few cycles.
 _CLIENT: Final = 0  # The descriptor on which the server is asked.
 
 Request = dict[str, Any]
@@ -80,7 +79,6 @@ def serve() -> None:
     for name in (*WARM, *OURS):
         import_module(name)
     sys.meta_path.insert(0, Compiled(LEFT))
-    gc.set_threshold(*_COLLECTED)
     gc.freeze()  # What is there stays there, and need not be looked through in what descends from it.
     stems: dict[str, _Stem] = {}
     try:
