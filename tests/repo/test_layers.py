@@ -113,7 +113,17 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("server",),
     ),
     "verifier/mutants/bank": (
-        ("durability", "prefix", "boundaries", "operations", "faults", "damage", "schedule", "truncation"),
+        (
+            "durability",
+            "prefix",
+            "boundaries",
+            "operations",
+            "faults",
+            "damage",
+            "schedule",
+            "pending",
+            "truncation",
+        ),
     ),
     "verifier/mutants/hunts": (
         ("contract", "damage", "faults", "order", "preempt"),

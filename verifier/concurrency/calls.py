@@ -120,7 +120,7 @@ class Issuer:
         elif kind in _MANY:
             self._many(operation)
         elif kind is Kind.COMPLETE:
-            self.complete(operation.session)
+            self.complete(operation.session, wait=operation.size == 0)
         elif kind is Kind.RESUME:
             self._resume(operation.session)
         elif kind is Kind.ITEMS:
@@ -162,11 +162,15 @@ class Issuer:
         else:
             self.reached.add("pending")
 
-    def complete(self, number: int) -> None:
-        """Complete what the session has pending."""
+    def complete(self, number: int, *, wait: bool = True) -> None:
+        """Complete what the session has pending, or without `wait` what the device has answered of it."""
         if self._pending.get(number):
-            self._subject.open_session(number).complete_pending()
+            self._subject.open_session(number).complete_pending(wait=wait)
             self._collect(number)
+            if wait and (lost := self._pending.get(number)):
+                issued = lost[0][0].issued
+                detail = f"s{number}: {issued.kind.name.lower()} #{issued.serial} was begun and never ends"
+                self._object(detail, "progress", Breach.HANG)
 
     def _collect(self, number: int) -> None:
         """Take down the results of tickets that have ended."""
@@ -243,9 +247,11 @@ class Issuer:
         frozen = tuple(self._frozen.items())
         return tuple(calls), tuple(listings), tuple(self.truncations), frozen, self.verdict
 
-    def _object(self, detail: str) -> None:
+    def _object(
+        self, detail: str, oracle: str = "linearizable", breach: Breach = Breach.WRONG_RESULT
+    ) -> None:
         if self.verdict == OK:
-            self.verdict = Violation("linearizable", Breach.WRONG_RESULT, detail)
+            self.verdict = Violation(oracle, breach, detail)
 
     def judge(self, content: Mapping[bytes, bytes]) -> Verdict:
         """The verdict on all calls and listings, and on the content at the end."""

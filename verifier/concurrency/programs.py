@@ -150,6 +150,8 @@ def begun() -> Iterator[Program]:
                     yield (*SETTINGS[name], _FORK, *first, _operation(second, 1), *more)
         for name in ("on the device", "on the last mutable page"):
             yield (*SETTINGS[name], _FORK, *first, *_turning(1))
+        answered = (Operation(kind, 0), Operation(Kind.COMPLETE, 0, 0, 1))
+        yield (*SETTINGS["on the device"], _FORK, *answered, _operation(_READ, 1))
 
 
 def resumed() -> Iterator[Program]:

@@ -45,7 +45,7 @@ class Kind(IntEnum):
     # Only in a tape for `sessions`; one after another they are nothing.
     START_READ = 11  # Begun; ends with COMPLETE where the device has to be asked.
     START_RMW = 12
-    COMPLETE = 13
+    COMPLETE = 13  # Of size 0 all that is begun; of another what the device has answered by now.
     RESUME = 14  # Close the session, and take it up again.
     UPSERT_MANY = 15  # The key and the next, in one batch.
     READ_MANY = 16

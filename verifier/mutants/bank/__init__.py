@@ -15,6 +15,7 @@ from .damage import DAMAGED
 from .durability import DURABILITY
 from .faults import FAULTED
 from .operations import DEVICE, OPERATIONS
+from .pending import PENDING
 from .prefix import PREFIX
 from .schedule import CONCURRENCY
 from .truncation import TRUNCATED
@@ -23,7 +24,7 @@ __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *(*FAULTED, *DAMAGED, *CONCURRENCY, *TRUNCATED),
+    *(*FAULTED, *DAMAGED, *CONCURRENCY, *PENDING, *TRUNCATED),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.
