@@ -88,7 +88,8 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("judgements",),
         ("coverage",),
         ("crashes", "endings"),
-        ("damage", "faults"),
+        ("beginnings", "damage"),
+        ("faults",),
         ("search",),
     ),
     "verifier/finders/kill": (
@@ -102,7 +103,15 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/finders/stress": (("stamps",), ("ledger",), ("judge",), ("writer",), ("life",), ("campaign",)),
     "verifier/reducing": (("passes",), ("shrink", "mend")),
     "verifier/telling": (("comparison", "timeline"), ("report",)),
-    "verifier/mutants": (("planted",), ("bank",), ("hook",), ("reach",), ("hunts",), ("hunt",), ("server",)),
+    "verifier/mutants": (
+        ("compiled", "planted"),
+        ("bank",),
+        ("hook",),
+        ("reach",),
+        ("hunts",),
+        ("hunt",),
+        ("server",),
+    ),
     "verifier/mutants/bank": (
         (
             "durability",

@@ -21,7 +21,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -33,18 +33,17 @@ from ..oracles.faults import Firings
 from ..registry import maker_of
 from ..runs.play import play, play_eras
 from ..runs.world import World
-from ..spec.history import Segment, crash_at, crash_index
-from ..spec.spec import Errors, StoreMaker
+from ..spec.history import Segment, crash_at
+from ..spec.spec import Errors
 from ..spec.subject import MakeStore
 from ..tapes.tape import Era, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
+from .beginnings import Kept, Known, Played
 from .crashes import Coverage, Finding
-from .endings import Endings
-from .recoveries import Outcome, Recoveries
-from .rests import Rests
+from .recoveries import Outcome
 from .templates import series
 
-__all__ = ["LIMIT", "search_again", "search_strike", "sweep"]
+__all__ = ["LIMIT", "Kept", "search_again", "search_strike", "sweep"]
 
 LIMIT: Final = 64  # Legal states of one crash point that are all searched.
 
@@ -57,19 +56,22 @@ def sweep(
     *,
     limit: int = LIMIT,
     before: tuple[Era, ...] = (),
+    kept: Kept | None = None,
 ) -> tuple[Coverage, Finding | None]:
     """Strike each call of the program with each of these faults; the first violation ends it.
 
     limit    legal states of one crash point that are all searched; 0: no power cuts
     before   eras without faults that come first: what they leave is what the first opening finds
+    kept     what other sweeps in the same geometry and under the same law found out
     """
     coverage = Coverage()
-    known = _Known(maker_of(Tape(geometry=geometry)), law, limit)
-    known.play(Tape((*before, Era(program)), geometry, law))
-    played: dict[Fault, _Played] = {}
-    missed: _Played | None = None  # In which nothing fired: nor would a strike at a call that it lacks.
+    kept = kept or Kept()
+    known = Known(maker_of(Tape(geometry=geometry)), law, limit, kept.endings)
+    begun = known.go_on(kept, Tape((*before, Era(program)), geometry, law))
+    played = {} if limit else begun.played
     for template in templates:
         for fault in series(template):
+            missed = begun.missed
             if missed is not None and fault.effect is not Effect.FULL and missed.is_past(fault):
                 coverage.merge(missed.coverage)
                 break
@@ -86,7 +88,7 @@ def sweep(
             if not fault.sticky:
                 played[fault] = strike.played
             if not strike.coverage.fired:
-                missed = strike.played
+                begun.missed = strike.played
             if strike.played.is_past(fault):
                 break
     return coverage, None
@@ -96,7 +98,7 @@ def search_strike(
     tape: Tape, *, limit: int = LIMIT, make_store: MakeStore | None = None
 ) -> tuple[Coverage, Finding | None]:
     """Play a tape with a fault plan; then every power cut behind what fired."""
-    strike = _Strike(tape, _Known(maker_of(tape, make_store), tape.law, limit))
+    strike = _Strike(tape, Known(maker_of(tape, make_store), tape.law, limit))
     finding = strike.run()
     return strike.coverage, finding
 
@@ -105,7 +107,7 @@ def search_again(
     tape: Tape, *, limit: int = LIMIT, make_store: MakeStore | None = None
 ) -> tuple[Tape | None, int]:
     """The tape's programs with its last fault at any call: one that shows a violation, and how many runs."""
-    known = _Known(maker_of(tape, make_store), tape.law, limit)
+    known = Known(maker_of(tape, make_store), tape.law, limit)
     places = [place for place, era in enumerate(tape.eras) if era.faults]
     if not places:
         return None, 0
@@ -135,89 +137,16 @@ def _may_matter(era: Era) -> bool:
     )
 
 
-class _Known:
-    """Shared state of the runs of a search: one kind of store, one law, and what is known of earlier runs."""
-
-    def __init__(self, make_store: StoreMaker, law: str, limit: int) -> None:
-        self.make_store = make_store
-        self.limit = limit
-        self.recoveries = Recoveries(make_store, law, limit)
-        self.endings = Endings()
-        self.rests = Rests()
-        self.before: tuple[Era, ...] | None = None  # What the worlds of `rests` have behind them, if any.
-
-    def play(self, tape: Tape) -> None:
-        """Play a tape without faults, to where an oracle objects: the runs that are struck begin like it."""
-        *before, era = tape.eras
-        world = World(self.make_store, has_faults=True)
-        for ended in before:
-            assert ended.crash is not None
-            if not (self.rests.play(world, ended.program) and world.inspect()):
-                return
-            index = crash_index(world.segment.trace, ended.crash)
-            world.cut(index, ended.crash.survivors, tape.law)
-        self.before, self.rests = tuple(before), Rests()
-        world.doubts.arm(world.device, ())  # What is counted begins here.
-        self.rests.keep((), world)
-        self.rests.play(world, era.program)
-
-    def begin(self, eras: tuple[Era, ...]) -> tuple[World, int, int]:
-        """A world that has eras behind it, and steps of the one after: it, how many eras, and how many steps.
-
-        Nothing can have been struck so far.
-        """
-        place = next((place for place, era in enumerate(eras) if era.faults), 0)
-        faults = Plan.of(eras[place].faults).faults
-
-        def fits(world: World) -> bool:
-            counted = world.doubts.plan.counted
-            return all(f.effect is not Effect.FULL and f.number >= counted(f.call) for f in faults)
-
-        if eras[:place] != self.before:
-            return World(self.make_store, has_faults=True), 0, 0
-        rest = self.rests.latest(eras[place].program, fits) or self.rests.latest(())
-        if rest is None:
-            return World(self.make_store, has_faults=True), 0, 0
-        return rest[1], place, rest[0]
-
-
-class _Played(NamedTuple):
-    """The result of a run: its coverage, and its plans with the calls that they counted."""
-
-    coverage: Coverage
-    plans: list[Plan]
-
-    def is_past(self, fault: Fault) -> bool:
-        """True if no later strike of the sweep can do anything. Invariant 1."""
-        if fault.effect is Effect.FULL:
-            return not self.coverage.fired
-        return self._makes(fault) <= fault.number
-
-    def is_last(self, fault: Fault) -> bool:
-        """True if a sticky fault would strike no other call than this one."""
-        return fault.effect is not Effect.FULL and self._makes(fault) <= fault.number + 1
-
-    def told_as(self, fault: Fault) -> Coverage:
-        """The coverage of this sticky fault: that of the run, with nothing more opened."""
-        count = sum(self.coverage.fired.values())
-        fired = {fault.name: count} if count else {}
-        return replace(self.coverage, checked=0, fired=fired)
-
-    def _makes(self, fault: Fault) -> int:
-        """The number of calls of the kind that the run makes."""
-        return max((plan.reached.get(fault.call.name.lower(), 0) for plan in self.plans), default=0)
-
-
 class _Strike:
     """One run with a fault in its plan."""
 
-    def __init__(self, tape: Tape, known: _Known) -> None:
+    def __init__(self, tape: Tape, known: Known) -> None:
         eras = tape.eras if not tape.eras[-1].faults else (*tape.eras, Era())
         self.coverage = Coverage(programs=1)
         self._tape = replace(tape, eras=eras)
         self._make_store = known.make_store
         self._recoveries = known.recoveries
-        self._endings = known.endings
+        self._endings_of = known.endings_of
         self._limit = known.limit
         self._world, self._first, self._taken = known.begin(eras)
         self._plans: list[Plan] = []
@@ -232,9 +161,9 @@ class _Strike:
             self.coverage.checked += self._recoveries.opened - opened
 
     @property
-    def played(self) -> _Played:
+    def played(self) -> Played:
         """The coverage and the plans of the run."""
-        return _Played(self.coverage, self._plans)
+        return Played(self.coverage, self._plans)
 
     def _run(self) -> Finding | None:
         world, ended = self._world, list[Segment]()
@@ -255,7 +184,9 @@ class _Strike:
         taken, counted = (self._taken, world.doubts.plan) if place == self._first else (0, Plan())
         world.doubts.arm(world.device, era.faults)
         if place == len(self._tape.eras) - 1 and era == Era():
-            return self._endings.play(world)  # It closes the store: nothing is left to be looked at.
+            return self._endings_of(world).play(
+                world
+            )  # It closes the store: nothing is left to be looked at.
         world.doubts.plan.follow(counted)
         return world.open() and all(world.step(operation) for operation in era.program[taken:])
 

@@ -1,6 +1,6 @@
 """The fork server: a clean process from which every child with a planted bug descends.
 
-    server    nothing imported but what is not ours
+    server    what is not ours imported, and of ours what needs no engine; has run nothing
       stem    one bug planted (or none), then everything imported; has run nothing
         child   one question: a search, or a replay
 
@@ -10,8 +10,8 @@ Run as a module by `hunt`. Requests and answers are lines of JSON:
     answer    {"unknown": "" or why there is no result, "result": ..., "cpu_seconds": ...}
 
 Invariants
-  1  every stem starts from a process in which nothing of engine and faultfs is imported, and of
-     verifier only this package's data; every child starts from a stem in which nothing has run
+  1  every stem starts from a process in which nothing of the engine is imported, where all bugs are: what
+     is imported there holds nothing of it; every child starts from a stem in which nothing has run
   2  requests are answered one at a time, in order; a child ends with its answer or is killed
   3  there are two stems at most: that of the unchanged code, which stays, and that of the last bug
   4  when the requests end, because the client closed them or died, so do child, stems and server
@@ -38,9 +38,10 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
+from .compiled import Compiled
 from .hook import install
 
-__all__ = ["WARM", "serve"]
+__all__ = ["LEFT", "OURS", "WARM", "serve"]
 
 WALL_FACTOR: Final = 6  # A child may wait this much longer than it may work: others work beside it.
 GRACE_SECONDS: Final = 5
@@ -52,6 +53,15 @@ WARM: Final = (
     *("struct", "tempfile", "threading", "types", "typing", "uuid", "warnings"),
     *("fastcrc", "greenlet", "msgspec", "msgspec.json", "msgspec.structs", "typing_extensions"),
 )
+# And of our own what brings no engine: once for all stems.
+OURS: Final = (
+    *("powercut.faultfs", "powercut.verifier.finders.crashes", "powercut.verifier.finders.damage"),
+    *("powercut.verifier.finders.faults", "powercut.verifier.oracles.linear"),
+    "powercut.verifier.reducing.shrink",
+)
+# What is left for a stem to import, by folder.
+LEFT: Final = ("engine", "verifier/concurrency", "verifier/faster", "verifier/mutants")
+_ENGINE: Final = "powercut.engine"
 _CLIENT: Final = 0  # The descriptor on which the server is asked.
 
 Request = dict[str, Any]
@@ -66,8 +76,10 @@ def serve() -> None:
     """Answer requests until there are no more."""
     answers = os.dup(1)
     os.dup2(2, 1)  # What a child prints is no answer.
-    for name in WARM:
+    for name in (*WARM, *OURS):
         import_module(name)
+    sys.meta_path.insert(0, Compiled(LEFT))
+    gc.freeze()  # What is there stays there, and need not be looked through in what descends from it.
     stems: dict[str, _Stem] = {}
     try:
         with suppress(BrokenPipeError, _ClientGoneError):
@@ -176,8 +188,7 @@ def _grow(bug: str, source: int, sink: int) -> NoReturn:
 def _plant(bug: str) -> tuple[Task | None, str]:
     """(what a child does, ""), or (None, why there is nothing to do)."""
     try:
-        ours = ("powercut.engine", "powercut.faultfs")
-        imported = sorted(name for name in sys.modules if name.startswith(ours))
+        imported = sorted(name for name in sys.modules if name.startswith(_ENGINE))
         if imported:
             raise RuntimeError(f"the fork server has imported {imported}")
         if bug:
@@ -186,7 +197,7 @@ def _plant(bug: str) -> tuple[Task | None, str]:
         import_module("powercut.engine.compiler.inlining").load_inlined()  # Once for all children.
     except Exception:  # noqa: BLE001 (told to the client: it decided nothing)
         return None, traceback.format_exc(limit=-3)
-    gc.freeze()  # What is there stays there, and need not be looked through in any child.
+    gc.freeze()
     return task, ""
 
 

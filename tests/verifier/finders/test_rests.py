@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from random import Random
 
 import pytest
@@ -12,7 +13,8 @@ from powercut.faultfs import Effect, EventKind, Fault, FaultDevice
 from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.faster.subject import FasterSubject
-from powercut.verifier.finders import faults
+from powercut.verifier.finders import beginnings, faults
+from powercut.verifier.finders.beginnings import Kept, Known
 from powercut.verifier.finders.coverage import Coverage
 from powercut.verifier.finders.crashes import search_tape
 from powercut.verifier.finders.endings import Endings
@@ -186,7 +188,7 @@ def test_a_sweep_from_rests_with_known_endings_is_the_sweep_that_plays_all(
     counting(0)
     short = list(_sweeps())
     counting(1)
-    monkeypatch.setattr(faults._Known, "play", lambda *_: None)
+    monkeypatch.setattr(beginnings.Known, "play", lambda *_: None)
     monkeypatch.setattr(Endings, "_is_explained", lambda *_: False)
     assert short == list(_sweeps())
     assert opened[0] < opened[1]
@@ -233,8 +235,8 @@ def test_a_fault_that_strays_from_no_run_played_before_is_counted_and_not_played
     short, finding = sweep(PROGRAMS["saved"], "tiny", "posix", templates, limit=8)
     assert finding is None
     counted(1)
-    monkeypatch.setattr(faults._Played, "is_last", lambda *_: False)
-    monkeypatch.setattr(faults._Known, "play", lambda *_: None)
+    monkeypatch.setattr(beginnings.Played, "is_last", lambda *_: False)
+    monkeypatch.setattr(beginnings.Known, "play", lambda *_: None)
     whole, finding = sweep(PROGRAMS["saved"], "tiny", "posix", templates, limit=8)
     assert finding is None
     assert short == whole
@@ -244,3 +246,53 @@ def test_a_fault_that_strays_from_no_run_played_before_is_counted_and_not_played
     for template in templates:
         parted.merge(sweep(PROGRAMS["saved"], "tiny", "posix", [template], limit=8)[0])
     assert replace(parted, checked=0) == replace(short, checked=0)
+
+
+def test_sweeps_of_one_template_that_keep_what_they_found_out_count_as_those_that_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Runs without a power cut serve other templates; what is opened behind one is opened for each."""
+    once = Fault(Effect.ERROR, EventKind.SYNC)
+    templates = [once, Fault(Effect.KEPT, EventKind.SYNC), replace(once, sticky=True)]
+    opened = [0, 0]
+    store = make_faster("tiny")
+
+    def counting(place: int) -> None:
+        def open_one(device: FaultDevice) -> Subject:
+            opened[place] += 1
+            return store(device)
+
+        monkeypatch.setattr(faults, "maker_of", lambda *_: StoreMaker(open_one, store.spec))
+
+    def sweeps(kept: Kept | None) -> list[Coverage]:
+        found = []
+        for limit, before, template in product((0, 8), ((), torn(1)), templates):
+            program = () if before else PROGRAMS["saved"]
+            coverage, finding = sweep(
+                program, "tiny", "posix", [template], limit=limit, before=before, kept=kept
+            )
+            assert finding is None
+            found.append(coverage)
+        return found
+
+    counting(0)
+    fresh = sweeps(None)
+    counting(1)
+    assert sweeps(Kept()) == fresh
+    assert sum(coverage.checked for coverage in fresh) > 0
+    assert opened[1] < opened[0]
+
+
+def test_a_store_that_failed_to_open_is_told_of_no_other_sweep() -> None:
+    """It may have left its device locked: the content is known, and opens no more."""
+    maker = make_faster("tiny")
+    endings = Endings()
+    known = Known(maker, "posix", 0, endings)
+    world = World(maker, has_faults=True)
+    assert known.endings_of(world) is endings
+    world.doubts.arm(world.device, Fault(Effect.ERROR, EventKind.SYNC).digits)
+    assert world.open()
+    assert world.segment.passages[-1].opened is None
+    assert known.endings_of(world) is not endings
+    assert world.open()
+    assert known.endings_of(world) is endings

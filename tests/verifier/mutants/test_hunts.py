@@ -114,6 +114,38 @@ def test_stem_imports_nothing_but_our_own() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_server_holds_nothing_of_the_package_in_which_all_bugs_are() -> None:
+    """A bug that is planted afterwards would not be in it."""
+    asks = (
+        "import sys; from importlib import import_module\n"
+        "from powercut.verifier.mutants.server import OURS, WARM\n"
+        "for name in (*WARM, *OURS): import_module(name)\n"
+        "print(*{'.'.join(each.split('.')[:2]) for each in sys.modules if each.startswith('powercut.')})"
+    )
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"powercut.faultfs", "powercut.verifier"}
+    assert {mutant.module.split(".")[1] for mutant in BANK} == {"engine"}
+
+
+def test_stem_compiles_nothing_of_ours_but_what_is_edited() -> None:
+    """And what it runs in the place of the edited module is the edit."""
+    asks = (
+        "import builtins, sys; from importlib import import_module\n"
+        "from powercut.verifier.mutants.compiled import Compiled\n"
+        "from powercut.verifier.mutants.hook import install\n"
+        "from powercut.verifier.mutants.server import LEFT, OURS, WARM\n"
+        "for name in (*WARM, *OURS): import_module(name)\n"
+        "ready = Compiled(LEFT); sys.meta_path.insert(0, ready)\n"
+        "install('data-never-synced'); before = set(sys.modules)\n"
+        "import powercut.verifier.mutants.hunts.crash\n"
+        "new = {name: sys.modules[name] for name in sys.modules if name not in before}\n"
+        "other = [name for name in new if new[name].__loader__.get_code(name) is not ready.codes.get(name)]\n"
+        "print(len(new) > 50, *other)"
+    )
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", find("data-never-synced").module]
+
+
 def test_bug_that_cannot_be_planted_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     stranger = replace(CONTROL, name="no-such-bug")
     monkeypatch.setattr(hunt, "find", lambda name: stranger)

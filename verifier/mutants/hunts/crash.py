@@ -28,8 +28,9 @@ import msgspec
 from msgspec.structs import replace
 
 from ...finders.crashes import Coverage, Finding, search_tape
-from ...finders.kill import judge_files
+from ...finders.enumerated import Enumerations
 from ...finders.recoveries import Recoveries
+from ...finders.rests import Rests
 from ...reducing.passes import count_operations
 from ...reducing.shrink import shrink
 from ...registry import maker_of
@@ -157,13 +158,14 @@ def _chase(request: Answer) -> Answer:
     wanted = Breach[request["breach"]]
     oracle = request["oracle"]
     coverage = Coverage()
-    kept: dict[str, Recoveries] = {}
+    kept: dict[str, _Kept] = {}
     others: dict[str, int] = {}
     order = search_order(request["seed"], request["around"])
     for tape, is_continued in islice(order, request["programs_max"]):
-        recoveries = kept.setdefault(tape.geometry, Recoveries(maker_of(tape), tape.law, LIMIT))
+        if tape.geometry not in kept:
+            kept[tape.geometry] = _Kept(tape)
         start = len(tape.eras[0].program) - 1 if is_continued else None
-        seen, finding = search_tape(tape, start_step=start, limit=LIMIT, recoveries=recoveries)
+        seen, finding = kept[tape.geometry].search(tape, start)
         coverage.merge(seen)
         if finding is None:
             continue
@@ -172,6 +174,25 @@ def _chase(request: Answer) -> Answer:
         kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
         others[kind] = others.get(kind, 0) + 1
     return {"tape": "", "operations": 0, "others": others, **_counts(coverage)}
+
+
+class _Kept:
+    """The results that searches in one geometry leave to one another."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._recoveries = Recoveries(maker_of(tape), tape.law, LIMIT)
+        self._enumerations = Enumerations(tape.law, LIMIT)
+        self._rests = Rests()
+
+    def search(self, tape: Tape, start_step: int | None) -> tuple[Coverage, Finding | None]:
+        return search_tape(
+            tape,
+            start_step=start_step,
+            limit=LIMIT,
+            recoveries=self._recoveries,
+            enumerations=self._enumerations,
+            rests=self._rests,
+        )
 
 
 def _shrunk(bug: str, finding: Finding, coverage: Coverage, others: dict[str, int]) -> Answer:
@@ -221,9 +242,15 @@ def _hold_device(request: Answer) -> Answer:
     }
 
 
+def _judge_files() -> tuple[Violation | None, int]:
+    from ...finders.kill import judge_files  # Asked for two bugs of a hundred, and long to import.
+
+    return judge_files()
+
+
 _DEVICES: Final[dict[str, Callable[[], tuple[Violation | None, int]]]] = {
     CONTRACT: judge_device,
-    KILLS: judge_files,
+    KILLS: _judge_files,
 }
 _CHASES: Final[dict[str, Callable[[Answer], Answer]]] = {
     CRASHES: _chase,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from ...finders.beginnings import Kept
 from ...finders.crashes import Coverage, Finding
 from ...finders.faults import search_again, sweep
 from ...finders.templates import PROGRAMS, TEMPLATES, torn
@@ -63,9 +64,10 @@ def chase_faults(request: Answer) -> Answer:
 
 
 def _search(wanted: Violation, coverage: Coverage, others: dict[str, int]) -> Finding | None:
+    kept = Kept()
     for program, limit, before in programs():
         for template in TEMPLATES:
-            seen, finding = sweep(program, GEOMETRY, LAW, [template], limit=limit, before=before)
+            seen, finding = sweep(program, GEOMETRY, LAW, [template], limit=limit, before=before, kept=kept)
             coverage.merge(seen)
             if finding is None:
                 continue

@@ -1,0 +1,142 @@
+"""Beginnings: the runs that are struck begin alike, and what one of them found out serves the others.
+
+Every strike of a program is the program without faults up to where its fault fires. So that is played once,
+and kept at rest where the store was closed on the way (`rests`); what a run came to by itself is known of
+every other that could not have gone otherwise.
+
+Invariants
+  1  Kept serves sweeps in one geometry under one law
+  2  a run is told of another only where both make the same calls and the same of them are struck
+  3  no recoveries are kept from sweep to sweep: what a power cut leaves, each sweep opens for itself
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from powercut.faultfs import Effect, Fault, Plan
+
+from ..runs.world import World
+from ..spec.history import crash_index
+from ..spec.spec import StoreMaker
+from ..tapes.tape import Era, Tape
+from .coverage import Coverage
+from .endings import Endings
+from .recoveries import Recoveries
+from .rests import Rests
+
+__all__ = ["Begun", "Kept", "Known", "Played"]
+
+
+class Played(NamedTuple):
+    """The result of a run: its coverage, and its plans with the calls that they counted."""
+
+    coverage: Coverage
+    plans: list[Plan]
+
+    def is_past(self, fault: Fault) -> bool:
+        """True if no later strike of the sweep can do anything."""
+        if fault.effect is Effect.FULL:
+            return not self.coverage.fired
+        return self._makes(fault) <= fault.number
+
+    def is_last(self, fault: Fault) -> bool:
+        """True if a sticky fault would strike no other call than this one."""
+        return fault.effect is not Effect.FULL and self._makes(fault) <= fault.number + 1
+
+    def told_as(self, fault: Fault) -> Coverage:
+        """The coverage of this sticky fault: that of the run, with nothing more opened."""
+        count = sum(self.coverage.fired.values())
+        fired = {fault.name: count} if count else {}
+        return replace(self.coverage, checked=0, fired=fired)
+
+    def _makes(self, fault: Fault) -> int:
+        """The number of calls of the kind that the run makes."""
+        return max((plan.reached.get(fault.call.name.lower(), 0) for plan in self.plans), default=0)
+
+
+class Begun:
+    """The results that sweeps of one program leave to one another."""
+
+    def __init__(self) -> None:
+        self.rests = Rests()
+        self.before: tuple[Era, ...] | None = None  # What the worlds of `rests` have behind them, if any.
+        self.missed: Played | None = None  # Nothing fired in it: nor would a strike at a call that it lacks.
+        self.played: dict[Fault, Played] = {}  # Without power cuts, for that which is sticky.
+
+
+class Kept:
+    """The results that sweeps in one geometry under one law leave to one another.
+
+    No recoveries are among them: what is opened behind a power cut each sweep opens for itself.
+    """
+
+    def __init__(self) -> None:
+        self.endings = Endings()
+        self.begun: dict[tuple[Era, ...], Begun] = {}  # By the eras before the faults, and the program.
+
+
+class Known:
+    """Shared state of the runs of a search: one kind of store, one law, and what is known of earlier runs."""
+
+    def __init__(self, make_store: StoreMaker, law: str, limit: int, endings: Endings | None = None) -> None:
+        self.make_store = make_store
+        self.limit = limit
+        self.recoveries = Recoveries(make_store, law, limit)
+        self._endings = endings
+        self._own = Endings()
+        self.begun = Begun()
+
+    def endings_of(self, world: World) -> Endings:
+        """The endings to ask: other sweeps' only where the store before was opened, and so closed.
+
+        One that failed to open may hold its device, and content does not tell so.
+        """
+        passages = world.segment.passages
+        is_closed = not passages or passages[-1].opened is not None
+        return self._endings if is_closed and self._endings is not None else self._own
+
+    def go_on(self, kept: Kept, tape: Tape) -> Begun:
+        """Go on from what is kept of a tape without faults; or else play it, and keep that."""
+        if tape.eras not in kept.begun:
+            self.play(tape)
+            kept.begun[tape.eras] = self.begun
+        self.begun = kept.begun[tape.eras]
+        return self.begun
+
+    def play(self, tape: Tape) -> None:
+        """Play a tape without faults, to where an oracle objects: the runs that are struck begin like it."""
+        *before, era = tape.eras
+        begun, world = self.begun, World(self.make_store, has_faults=True)
+        for ended in before:
+            assert ended.crash is not None
+            if not (begun.rests.play(world, ended.program) and world.inspect()):
+                return
+            index = crash_index(world.segment.trace, ended.crash)
+            world.cut(index, ended.crash.survivors, tape.law)
+        begun.before, begun.rests = tuple(before), Rests()
+        world.doubts.arm(world.device, ())  # What is counted begins here.
+        begun.rests.keep((), world)
+        begun.rests.play(world, era.program)
+
+    def begin(self, eras: tuple[Era, ...]) -> tuple[World, int, int]:
+        """A world that has eras behind it, and steps of the one after: it, how many eras, and how many steps.
+
+        Nothing can have been struck so far.
+        """
+        place = next((place for place, era in enumerate(eras) if era.faults), 0)
+        faults = Plan.of(eras[place].faults).faults
+
+        def fits(world: World) -> bool:
+            counted = world.doubts.plan.counted
+            return all(f.effect is not Effect.FULL and f.number >= counted(f.call) for f in faults)
+
+        if eras[:place] != self.begun.before:
+            return World(self.make_store, has_faults=True), 0, 0
+        rests = self.begun.rests
+        rest = rests.latest(eras[place].program, fits) or rests.latest(())
+        if rest is None:
+            return World(self.make_store, has_faults=True), 0, 0
+        return rest[1], place, rest[0]
