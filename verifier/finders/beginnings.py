@@ -117,7 +117,7 @@ class Known:
             index = crash_index(world.segment.trace, ended.crash)
             world.cut(index, ended.crash.survivors, tape.law)
         begun.before, begun.rests = tuple(before), Rests()
-        world.doubts.arm(world.device, ())  # What is counted begins here.
+        world.fault_oracle.arm(world.device, ())  # What is counted begins here.
         begun.rests.keep((), world)
         begun.rests.play(world, era.program)
 
@@ -130,7 +130,7 @@ class Known:
         faults = Plan.of(eras[place].faults).faults
 
         def fits(world: World) -> bool:
-            counted = world.doubts.plan.counted
+            counted = world.fault_oracle.plan.counted
             return all(f.effect is not Effect.FULL and f.number >= counted(f.call) for f in faults)
 
         if eras[:place] != self.begun.before:

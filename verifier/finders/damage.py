@@ -2,8 +2,8 @@
 
 A sweep plays a tape to its end once, and then, for each damage, goes on from there: the medium takes the
 damage, the store is opened and read through, its sessions are taken up at their serials, it works on, is
-closed, opens again, and its older checkpoints open too. `decay` says how each may end. Where copies of the
-root are damaged, the power is cut everywhere in the opening that mends them, too.
+closed, opens again, and its older checkpoints open too. `oracles/damage` says how each may end. Where copies
+of the root are damaged, the power is cut everywhere in the opening that mends them, too.
 
 Counting
   reached   sites by `role unit how`, and what became of those that changed something
@@ -30,7 +30,7 @@ from msgspec.structs import replace
 from powercut.faultfs import SECTOR_BYTES, CrashState, EventKind, FaultDevice, crash_states
 from powercut.faultfs.faults.rot import Changes, Damage, How, changes, spans, versions
 
-from ..oracles.damage import HARMLESS, Decay
+from ..oracles.damage import HARMLESS, DamageOracle
 from ..registry import maker_of
 from ..runs.play import play_eras
 from ..runs.world import World
@@ -143,11 +143,16 @@ class Sweep:
         for damage in damages:
             changed = changes(damage, self.content, self.past)
             key = frozenset(changed.items())
-            if not changed or damage.moment or key in met or not self._ended.decay.is_of_copies(changed):
+            if (
+                not changed
+                or damage.moment
+                or key in met
+                or not self._ended.damage_oracle.is_of_copies(changed)
+            ):
                 continue
             met.add(key)
             world = self._world()
-            world.decay.strike(world.device, damage)
+            world.damage_oracle.strike(world.device, damage)
             start = len(world.device.trace)
             is_fine = world.open()
             stop = len(world.device.trace)
@@ -167,7 +172,7 @@ class Sweep:
     def _reopen(self, world: World, state: CrashState) -> Verdict:
         """The oracles' verdict on the store when the power went at this state of its repair."""
         after = copy(world)
-        after.model, after.decay = _copied(world.model), copy(world.decay)
+        after.model, after.damage_oracle = _copied(world.model), copy(world.damage_oracle)
         after.cut(state.index, state.digits, self.tape.law)
         self.coverage.checked += 1
         reached = self.coverage.reached
@@ -192,7 +197,7 @@ class Sweep:
         world.device.label = "OPEN"
         trace = ended.segment.trace
         world.segment = Segment(world.device.trace, ended.segment.acked_by(len(trace)))
-        world.decay = Decay(self.past, world.spec)
+        world.damage_oracle = DamageOracle(self.past, world.spec)
         return world
 
     def _unread(self, damage: Damage, changed: Changes) -> str:
@@ -215,17 +220,17 @@ class Sweep:
     def _judge(self, world: World, damage: Damage) -> str:
         """The ending of this damage."""
         self.coverage.checked += 1
-        decay = world.decay
+        damage_oracle = world.damage_oracle
         if not damage.moment:
-            decay.strike(world.device, damage)
+            damage_oracle.strike(world.device, damage)
         if not world.open():
-            return decay.outcome
+            return damage_oracle.outcome
         if damage.moment:
-            decay.strike(world.device, damage)
+            damage_oracle.strike(world.device, damage)
             return self._follow(world, damage)
         mounted = world.mounted
         reading = mounted.tells.reading() if mounted is not None and mounted.tells is not None else ()
-        files = tuple(span.name for span in decay.spans)
+        files = tuple(span.name for span in damage_oracle.spans)
         key = (world.device.image().key(), reading, files, str(world.segment.acks[-1][1]))
         outcome = self._followed.get(key)
         if outcome is None:
@@ -238,12 +243,12 @@ class Sweep:
         is_fine = all(world.step(operation) for operation in program) and world.inspect()
         is_fine = is_fine and world.close() and world.open() and world.inspect()
         is_fine = is_fine and world.probe() and world.close()
-        outcome = world.decay.outcome
+        outcome = world.damage_oracle.outcome
         if is_fine and outcome == HARMLESS and self._keeps_sizes(changes(damage, self.content, self.past)):
             events = world.device.trace.events
             reads = [(e.name, e.offset, e.size) for e in events if e.kind is EventKind.READ]
             self._harmless.setdefault(damage.moment, []).append(reads)
-        return OLDER_REFUSED if is_fine and world.decay.older_refused else outcome
+        return OLDER_REFUSED if is_fine and world.damage_oracle.older_refused else outcome
 
 
 def _copied(model: Model) -> Model:

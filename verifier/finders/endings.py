@@ -42,6 +42,6 @@ class Endings:
         if known is None:
             return False
         recovered, content = known
-        acked = world.segment.acked_by(world.doubts.owed_at(world.device.trace))
-        verdict, _ = world.doubts.judge_recovery(world.model.history, acked, recovered, content)
+        acked = world.segment.acked_by(world.fault_oracle.owed_at(world.device.trace))
+        verdict, _ = world.fault_oracle.judge_recovery(world.model.history, acked, recovered, content)
         return verdict == OK

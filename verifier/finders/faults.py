@@ -3,8 +3,8 @@
 A sweep takes one kind of fault and strikes the first call that it can, then the second, and so on until the
 program makes no more such calls. Each strike is one run: the program over a device with that fault in its
 plan, a close, and a clean reopening without it. What the store may raise, and what it must hold, is the
-world's to say (`doubts`). Then every content that a power cut can leave after the fault fired is opened and
-judged too: the product of a failed sync and a crash.
+world's to say (`oracles/faults`). Then every content that a power cut can leave after the fault fired is
+opened and judged too: the product of a failed sync and a crash.
 
 Counting
   programs   runs, one a strike
@@ -171,7 +171,7 @@ class _Strike:
             for stop in play_eras(world, self._tape, ended, first=self._first, run=self._run_era):
                 if not stop.era.faults:
                     continue
-                self._plans.append(world.doubts.plan)
+                self._plans.append(world.fault_oracle.plan)
                 finding = self._cut(stop.place, stop.era) if stop.is_fine else None
                 if finding is not None:
                     return finding
@@ -181,13 +181,13 @@ class _Strike:
 
     def _run_era(self, world: World, era: Era, place: int) -> bool:
         """From where the runs before have come, or, of a last era with nothing in it, what is known of it."""
-        taken, counted = (self._taken, world.doubts.plan) if place == self._first else (0, Plan())
-        world.doubts.arm(world.device, era.faults)
+        taken, counted = (self._taken, world.fault_oracle.plan) if place == self._first else (0, Plan())
+        world.fault_oracle.arm(world.device, era.faults)
         if place == len(self._tape.eras) - 1 and era == Era():
             return self._endings_of(world).play(
                 world
             )  # It closes the store: nothing is left to be looked at.
-        world.doubts.plan.follow(counted)
+        world.fault_oracle.plan.follow(counted)
         return world.open() and all(world.step(operation) for operation in era.program[taken:])
 
     def _count(self, segments: Iterable[Segment]) -> None:
@@ -228,15 +228,15 @@ class _Strike:
         owed = max(firings.owed_at(at, is_cut=True) for at in (state.first, state.last))
         acks = sum(index <= owed for index, _ in segment.acks)
         keys.add((state.key, len(history), acks))
-        doubts = self._world.doubts
+        fault_oracle = self._world.fault_oracle
         if isinstance(outcome.error, Violation):
-            is_damaged = doubts.is_damaged_before or firings.damaged_at < state.first
-            return OK if is_damaged and _is_refusal(outcome, doubts.errors) else outcome.error
+            is_damaged = fault_oracle.is_damaged_before or firings.damaged_at < state.first
+            return OK if is_damaged and _is_refusal(outcome, fault_oracle.errors) else outcome.error
         known = (id(outcome), len(history), acks)
         if known not in self._verdicts:
             self._outcomes.append(outcome)
             acked = segment.acked_by(owed)
-            self._verdicts[known], _ = doubts.judge_recovery(
+            self._verdicts[known], _ = fault_oracle.judge_recovery(
                 history, acked, outcome.recovered, outcome.content
             )
         return self._verdicts[known]

@@ -88,9 +88,9 @@ def copy_of(world: World) -> World:
     twin.model = copy(world.model)
     twin.model.content, twin.model.issued = dict(world.model.content), dict(world.model.issued)
     twin.model.history = list(world.model.history)
-    twin.doubts = copy(world.doubts)
-    twin.doubts.follow(twin.device)
-    twin.decay = world.decay.copy()
+    twin.fault_oracle = copy(world.fault_oracle)
+    twin.fault_oracle.follow(twin.device)
+    twin.damage_oracle = world.damage_oracle.copy()
     twin.segment = segment = copy(world.segment)
     segment.trace = twin.device.trace
     segment.passages, segment.acks = list(segment.passages), list(segment.acks)

@@ -28,7 +28,7 @@ from ..tapes.tape import SESSIONS, Tape, encode_tape
 from ..telling.report import tell
 from ..verdict import Verdict, Violation
 from .document import Stage, Violated
-from .workers import Lanes
+from .workers import Workers
 
 __all__ = ["add_finding"]
 
@@ -42,7 +42,7 @@ class _Replay:
 
 
 def add_finding(
-    finding: Finding, name: str, stage: Stage, lanes: Lanes, folder: Path, otherwise: str
+    finding: Finding, name: str, stage: Stage, workers: Workers, folder: Path, otherwise: str
 ) -> None:
     """Add the finding to the stage: as a violation, or as one that did not come back.
 
@@ -51,7 +51,7 @@ def add_finding(
     """
     # What was found with a planted bug is played again with it.
     finding = Finding(replace(finding.tape, bug=finding.tape.bug or planted()), finding.verdict)
-    first, second = lanes.call(_replay, finding.tape), lanes.call(_replay, finding.tape)
+    first, second = workers.call(_replay, finding.tape), workers.call(_replay, finding.tape)
     is_same = finding.verdict.is_same_kind(first.verdict) and first == second
     if not is_same:
         what = f"{finding.verdict.oracle}: {finding.verdict.breach.value} was found; replayed: "
@@ -60,7 +60,7 @@ def add_finding(
         return
     tape, last = finding.tape, first
     with _tried(stage, "shrinking"):
-        tape, last = lanes.call(_shrink, finding)
+        tape, last = workers.call(_shrink, finding)
     verdict = last.verdict
     assert isinstance(verdict, Violation)
     file, repeat = _keep(
@@ -68,7 +68,7 @@ def add_finding(
     )
     story = ""
     with _tried(stage, "telling"):
-        story = lanes.call(_tell, tape, file)
+        story = workers.call(_tell, tape, file)
     stage.violations.append(
         Violated(
             verdict.oracle,

@@ -27,7 +27,7 @@ from .document import Bound, GateReport, Stage, Violated
 from .findings import add_finding
 from .profile import Profile, ProfileError
 from .stages import STAGES
-from .workers import Lanes
+from .workers import Workers
 
 __all__ = ["Progress", "run_gate"]
 
@@ -92,13 +92,13 @@ def run_gate(
     otherwise = f"powercut gate --profile {profile.name} --seed {seed}" + (f" --law {law}" if law else "")
     run = _Run(seed, law, findings_folder, progress, otherwise)
     try:
-        with Lanes(jobs, executor, deadline) as lanes:
+        with Workers(jobs, executor, deadline) as workers:
             for number, definition in enumerate(asked):
                 plan = profile.plan(definition.name)
                 stage = report.stages[definition.name] = definition.begin(plan, law)
                 now = monotonic()
                 share = max(0.0, deadline - now) / (len(asked) - number)
-                _run_stage(definition, plan, stage, lanes, now + share, run)
+                _run_stage(definition, plan, stage, workers, now + share, run)
                 if stage.violations or stage.unstable:
                     break
     except KeyboardInterrupt:
@@ -112,7 +112,7 @@ def run_gate(
 
 
 def _run_stage(
-    definition: Definition[Any], plan: Any, stage: Stage, lanes: Lanes, deadline: float, run: _Run
+    definition: Definition[Any], plan: Any, stage: Stage, workers: Workers, deadline: float, run: _Run
 ) -> None:
     started = monotonic()
     if started >= deadline:
@@ -123,7 +123,7 @@ def _run_stage(
     chunks = list(definition.chunks(plan, stage.law, run.seed))
     done = in_part = 0
     how_far = ""
-    results = lanes.results(chunks, deadline)
+    results = workers.results(chunks, deadline)
     try:
         run.progress(Progress(name, 0, len(chunks), 0, 0.0))
         for chunk, result in results:
@@ -141,7 +141,7 @@ def _run_stage(
                 stage.violations.append(_untaped(result.objection, result.coverage, run.otherwise))
                 return
             if result.finding is not None:
-                add_finding(result.finding, name, stage, lanes, run.folder, run.otherwise)
+                add_finding(result.finding, name, stage, workers, run.folder, run.otherwise)
                 return
         if done < len(chunks):
             stage.is_cut = True

@@ -27,14 +27,14 @@ from typing import Final, ParamSpec, Self, TypeVar
 
 from .chunks import Chunk, Deadline, Result
 
-__all__ = ["Lanes"]
+__all__ = ["Workers"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_AHEAD: Final = 3  # Chunks a lane that are handed out at once, so that a long one delays no other.
+_AHEAD: Final = 3  # Chunks a worker that are handed out at once, so that a long one delays no other.
 
 
-class Lanes:
+class Workers:
     """An executor, handed in or made here, and how many chunks it is given at once.
 
     deadline   after which nothing is waited for
@@ -102,11 +102,11 @@ class Lanes:
             self._executor.shutdown(wait=True, cancel_futures=True)
             return
         self._executor.shutdown(wait=False, cancel_futures=True)
-        lanes = [child for child in multiprocessing.active_children() if child not in self._before]
-        for lane in lanes:
-            lane.terminate()
-        for lane in lanes:
-            lane.join()
+        workers = [child for child in multiprocessing.active_children() if child not in self._before]
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join()
 
 
 class _Here(Executor):

@@ -125,10 +125,10 @@ def _ask_all(
         "limit_seconds": limit_seconds,
         "deadline": None if deadline == inf else deadline,
     }
-    chase = {"task": "chase", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}
+    hunt = {"task": "hunt", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}
     if mutant.search == SCHEDULES:
-        chase["survey"] = server.survey(mutant.name, limit_seconds, common["deadline"])
-    unknown, found = server.ask(chase)
+        hunt["survey"] = server.survey(mutant.name, limit_seconds, common["deadline"])
+    unknown, found = server.ask(hunt)
     if unknown or not found["operations"]:
         others = found.get("others", {})
         seen = ", ".join(f"{kind} ({count})" for kind, count in others.items())

@@ -39,7 +39,7 @@ from ..spec.spec import PLAIN, Spec
 from ..spec.subject import Mounted
 from ..verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["CORRECTED", "HARMLESS", "REFUSED", "Decay"]
+__all__ = ["CORRECTED", "HARMLESS", "REFUSED", "DamageOracle"]
 
 CORRECTED: Final = "corrected"
 HARMLESS: Final = "harmless"
@@ -48,7 +48,7 @@ LABEL: Final = "ROT"
 ORACLE: Final = "damage"
 
 
-class Decay:
+class DamageOracle:
     """The damage to the medium of one run; none at first."""
 
     def __init__(self, past: Past | None = None, spec: Spec = PLAIN) -> None:
@@ -64,7 +64,7 @@ class Decay:
         self._files: frozenset[str] = frozenset()
         self._since = 0
 
-    def copy(self) -> Decay:
+    def copy(self) -> DamageOracle:
         """The same, for a run that goes on apart."""
         twin = copy(self)
         twin._traces = list(self._traces)

@@ -39,7 +39,7 @@ from ..tapes.tape import Kind
 from ..verdict import OK, Breach, Verdict, Violation
 from .prefix import judge_recovery
 
-__all__ = ["Doubts", "Firings", "settle", "without_effect"]
+__all__ = ["FaultOracle", "Firings", "settle", "without_effect"]
 
 ORACLE: Final = "faults"
 _LYING: Final = frozenset({Effect.LATE, Effect.LYING})
@@ -86,7 +86,7 @@ class Firings:
         return min(index, self.lied_at) if is_cut else index
 
 
-class Doubts:
+class FaultOracle:
     """The calls excused, in doubt and required in one run. None in a run without faults."""
 
     def __init__(self, errors: Errors, *, has_faults: bool = False) -> None:

@@ -92,5 +92,5 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
         pass
     run.segments.append(world.segment)
     run.verdict = world.verdict
-    run.damaged = world.decay.told
+    run.damaged = world.damage_oracle.told
     return run

@@ -18,8 +18,8 @@ from powercut.faultfs import survivor_image
 from powercut.faultfs.faults.rot import Damage
 
 from ..errors import SubjectError
-from ..oracles.damage import Decay
-from ..oracles.faults import Doubts, settle
+from ..oracles.damage import DamageOracle
+from ..oracles.faults import FaultOracle, settle
 from ..oracles.prefix import judge_report
 from ..oracles.structure import audit, compare_probe, failed, recovered_bound
 from ..spec.history import Observation, Passage, Segment
@@ -42,12 +42,12 @@ class World:
         self.make_store = StoreMaker.of(make_store)
         self.spec = self.make_store.spec
         self.model = self.spec.model()
-        self.doubts = Doubts(self.spec.errors, has_faults=has_faults)
-        self.device = self.doubts.disk()
+        self.fault_oracle = FaultOracle(self.spec.errors, has_faults=has_faults)
+        self.device = self.fault_oracle.disk()
         self.device.label = "OPEN"
         self.mounted: Mounted | None = None
         self.verdict: Verdict = OK
-        self.decay = Decay(spec=self.spec)
+        self.damage_oracle = DamageOracle(spec=self.spec)
         self._at_start: Mapping[int, int] = {}
         self.segment = Segment(self.device.trace, {} if floor is None else floor)
 
@@ -60,21 +60,21 @@ class World:
 
     def begin(self, era: Era) -> bool:
         """Open for an era, with the faults of its plan, and with its damage at its moment."""
-        self.doubts.arm(self.device, era.faults)
+        self.fault_oracle.arm(self.device, era.faults)
         damage = Damage.of(era.damage)
         if not damage.moment:
-            self.decay.strike(self.device, damage)
+            self.damage_oracle.strike(self.device, damage)
         if not self.open():
             return False
         if damage.moment:
-            self.decay.strike(self.device, damage)
+            self.damage_oracle.strike(self.device, damage)
         return True
 
     def open(self) -> bool:
         """Open the store on the device as it is; False if an oracle objects."""
         passage = Passage(len(self.device.trace), list(self.model.history))
         self.segment.passages.append(passage)
-        self.doubts.reopen(self.device.trace)
+        self.fault_oracle.reopen(self.device.trace)
         try:
             subject = self.make_store(self.device)
         except SubjectError:
@@ -85,7 +85,7 @@ class World:
             self.device.label = ""  # A subject that does not label its calls has none.
         self.mounted = mount(subject)
         try:
-            with self.doubts.unharmed():
+            with self.fault_oracle.unharmed():
                 content = subject.read_all()
                 audit(self.mounted)
         except Exception as error:  # noqa: BLE001
@@ -94,12 +94,12 @@ class World:
             return False
         recovered = recovered_bound(self.mounted)
         index = len(self.device.trace)
-        verdict, self.model.history = self.doubts.judge_recovery(
+        verdict, self.model.history = self.fault_oracle.judge_recovery(
             self.model.history, self._acked(), recovered, content
         )
         if verdict != OK:
             return self._object(verdict)
-        self.doubts.unresolved = None
+        self.fault_oracle.unresolved = None
         self._rebase(recovered, content)
         passage.opened = index
         passage.recovered = recovered
@@ -127,7 +127,7 @@ class World:
             return True
         mounted, self.mounted = self.mounted, None
         self.device.label = "CLOSE"
-        self.doubts.begin(self.device.trace)
+        self.fault_oracle.begin(self.device.trace)
         try:
             mounted.subject.close()
         except Exception as error:  # noqa: BLE001
@@ -139,14 +139,14 @@ class World:
         self.device.acquire(self)  # A closed device opens again for its next owner.
         self.device.release(self)
         self.device.label = "OPEN"
-        verdict = self.decay.rest(self.device, mounted, self.model.history)
+        verdict = self.damage_oracle.rest(self.device, mounted, self.model.history)
         return verdict == OK or self._object(verdict)
 
     def _abandon(self) -> bool:
         """Give up a store that may refuse and has refused: nothing more is asked of it."""
         mounted, self.mounted = self.mounted, None
         if mounted is not None:
-            with suppress(*self.spec.errors.refusals), self.doubts.unharmed():
+            with suppress(*self.spec.errors.refusals), self.fault_oracle.unharmed():
                 mounted.subject.close()
             self.device.acquire(self)
             self.device.release(self)
@@ -157,10 +157,10 @@ class World:
         """Cut the power at `index` of the trace; a new segment begins with what survives."""
         ended = self.segment
         image = survivor_image(ended.trace, index, digits, law)
-        self.decay.cut(ended.trace)
+        self.damage_oracle.cut(ended.trace)
         self.model.history = list(ended.issued_by(index))
-        owed = self.doubts.cut(ended.trace, index)
-        self.device = self.doubts.disk(image)
+        owed = self.fault_oracle.cut(ended.trace, index)
+        self.device = self.fault_oracle.disk(image)
         self.device.label = "OPEN"
         self.mounted = None
         self.segment = Segment(self.device.trace, ended.acked_by(owed))
@@ -176,9 +176,9 @@ class World:
             return self.close() and self.open()
         if kind not in self.spec.kinds:
             return True  # It means nothing to this kind of store.
-        if self.mounted is None and self.doubts.has_faults:
+        if self.mounted is None and self.fault_oracle.has_faults:
             return True  # It could not be opened, and may say so.
-        self.doubts.begin(self.device.trace)
+        self.fault_oracle.begin(self.device.trace)
         try:
             if kind is Kind.CHECKPOINT:
                 return self._checkpoint()
@@ -253,12 +253,12 @@ class World:
         if counts is not None and counts.serials().get(issued.session, 0) < issued.serial:
             del passage.history[-1], passage.issued_at[-1]
             return True
-        if self.doubts.is_poisoned:
-            self.doubts.unresolved = issued
+        if self.fault_oracle.is_poisoned:
+            self.fault_oracle.unresolved = issued
             self.model.apply(issued)
             return True
         try:
-            with self.doubts.unharmed():
+            with self.fault_oracle.unharmed():
                 content = self.mounted.subject.read_all()
         except Exception as error:  # noqa: BLE001
             return self._fail("model", Breach.ERROR, error) and self._abandon()
@@ -272,7 +272,7 @@ class World:
 
     def _has_returned(self, *, is_entry: bool = True) -> bool:
         """True if the call that began may have returned."""
-        verdict = self.doubts.judge_return(is_entry=is_entry)
+        verdict = self.fault_oracle.judge_return(is_entry=is_entry)
         return verdict == OK or self._object(verdict)
 
     def _acknowledge(self, bound: Bound, at_least: Mapping[int, int]) -> bool:
@@ -291,9 +291,9 @@ class World:
         """Judge the end of an era: content against the model, the subject's own audit."""
         if self.mounted is None:
             return self.verdict == OK
-        self.doubts.begin(self.device.trace)
+        self.fault_oracle.begin(self.device.trace)
         try:
-            with self.doubts.unharmed():
+            with self.fault_oracle.unharmed():
                 content = self.mounted.subject.read_all()
                 audit(self.mounted)
         except Exception as error:  # noqa: BLE001
@@ -307,16 +307,16 @@ class World:
 
     def probe(self) -> bool:
         """Judge at the end of a run, for it opens a session: reads find what the audit lists."""
-        self.doubts.begin(self.device.trace)
+        self.fault_oracle.begin(self.device.trace)
         try:
-            with self.doubts.unharmed():
+            with self.fault_oracle.unharmed():
                 verdict = compare_probe(self.mounted, self.model.content)
         except Exception as error:  # noqa: BLE001
             return self._fail("openable", Breach.UNOPENABLE, error)
         return verdict is None or self._object(verdict)
 
     def _acked(self) -> Bound:
-        return self.segment.acked_by(self.doubts.owed_at(self.device.trace))
+        return self.segment.acked_by(self.fault_oracle.owed_at(self.device.trace))
 
     def _observe(self, what: str, session: int, returned: str, expected: str) -> None:
         seen = Observation(len(self.device.trace), what, session, returned, expected)
@@ -324,12 +324,12 @@ class World:
 
     def _object(self, verdict: Verdict) -> bool:
         if self.verdict == OK:
-            self.verdict = self.decay.judge(verdict)
+            self.verdict = self.damage_oracle.judge(verdict)
         return False
 
     def _fail(self, oracle: str, breach: Breach, error: Exception) -> bool:
-        if self.doubts.excuses(error):
+        if self.fault_oracle.excuses(error):
             return True
-        if self.decay.is_struck:
-            return self._object(self.decay.hear(error))
+        if self.damage_oracle.is_struck:
+            return self._object(self.damage_oracle.hear(error))
         return self._object(failed(oracle, breach, error, self.spec.errors))

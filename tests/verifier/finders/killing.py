@@ -27,10 +27,10 @@ from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.finders.kill import Called, Sweeper, Tally, Traced, materialise
 from powercut.verifier.finders.kill import lives as lives_module
-from powercut.verifier.finders.kill import points as blows
+from powercut.verifier.finders.kill import points as kill_points
 from powercut.verifier.finders.kill.folder import MakeDevice, Trap, make_file_device, read_folder
 from powercut.verifier.finders.kill.marks import Marks
-from powercut.verifier.finders.kill.points import Blow, Death, Life, Moment, Way
+from powercut.verifier.finders.kill.points import Death, KillPoint, Life, Moment, Way
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.model import Issued, Result
 from powercut.verifier.spec.subject import MakeStore
@@ -219,8 +219,8 @@ class Tiring:
 
     name = "device calls"
 
-    def run(self, life: Life, marks: Marks, blow: Blow | None) -> Death:
-        return Called().run(life, marks, None) if blow is None else Death(signal.SIGXCPU, [])
+    def run(self, life: Life, marks: Marks, kill_point: KillPoint | None) -> Death:
+        return Called().run(life, marks, None) if kill_point is None else Death(signal.SIGXCPU, [])
 
 
 def endless(home: Path, way: Called | Traced) -> str:
@@ -231,7 +231,7 @@ def endless(home: Path, way: Called | Traced) -> str:
         while True:
             pass
 
-    with patch.object(blows, "LIMIT_SECONDS", 1):
+    with patch.object(kill_points, "LIMIT_SECONDS", 1):
         return str(way.run(turn, Marks(), None))
 
 
@@ -253,11 +253,16 @@ def raw(home: Path, way: Called | Traced) -> list[bool]:
         trap(1, True, len(written))
         return True
 
-    cuts = [Blow(1, Moment.CUT, count) for count in (1096, 5192, 9288)]
-    for blow in (Blow(1, Moment.ENTRY), *cuts, Blow(1, Moment.EXIT), Blow(0, Moment.END)):
+    cuts = [KillPoint(1, Moment.CUT, count) for count in (1096, 5192, 9288)]
+    for kill_point in (
+        KillPoint(1, Moment.ENTRY),
+        *cuts,
+        KillPoint(1, Moment.EXIT),
+        KillPoint(0, Moment.END),
+    ):
         (home / "file").write_bytes(start)
-        death = way.run(life, marks, blow)
-        count = {Moment.ENTRY: 0, Moment.CUT: blow.bytes}.get(blow.moment, len(written))
+        death = way.run(life, marks, kill_point)
+        count = {Moment.ENTRY: 0, Moment.CUT: kill_point.bytes}.get(kill_point.moment, len(written))
         expected = start[:3000] + written[:count] + start[3000 + count :]
         image = read_folder(home)
         seen.add(image.key())

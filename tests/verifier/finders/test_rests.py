@@ -73,7 +73,7 @@ def test_a_run_that_goes_on_from_a_rest_is_the_run_from_the_start(has_faults: bo
         program = (*program[:3], _REOPEN, *program[3:6], _REOPEN, *program[6:])
         rests = Rests()
         first = World(make_faster("tiny"), has_faults=has_faults)
-        first.doubts.arm(first.device, ())
+        first.fault_oracle.arm(first.device, ())
         assert rests.play(first, program)
         rest = rests.latest(program)
         assert rest is not None
@@ -84,7 +84,7 @@ def test_a_run_that_goes_on_from_a_rest_is_the_run_from_the_start(has_faults: bo
         assert first.inspect()
         assert second.inspect()
         assert seen(first) == seen(second)
-        assert first.doubts.plan.reached == second.doubts.plan.reached
+        assert first.fault_oracle.plan.reached == second.fault_oracle.plan.reached
     assert gone_on > 30 * 3
 
 
@@ -290,7 +290,7 @@ def test_a_store_that_failed_to_open_is_told_of_no_other_sweep() -> None:
     known = Known(maker, "posix", 0, endings)
     world = World(maker, has_faults=True)
     assert known.endings_of(world) is endings
-    world.doubts.arm(world.device, Fault(Effect.ERROR, EventKind.SYNC).digits)
+    world.fault_oracle.arm(world.device, Fault(Effect.ERROR, EventKind.SYNC).digits)
     assert world.open()
     assert world.segment.passages[-1].opened is None
     assert known.endings_of(world) is not endings

@@ -55,9 +55,9 @@ def plant(spaces, *arguments):
     spaces.control[words.CONTROL_WORDS - 1] = planted
 
 Spaces.__init__ = plant
-# The rounds in which kernels meet most, lives that are judged soon, and registers so few and wide that a read
-# which is torn is seen in the first lives. A campaign ends where it finds something; how many lives that takes
-# is the machine's to say, so they are many.
+# The rounds in which kernels meet most, lives that are judged soon, and registers so few and wide that a torn
+# read is seen in the first lives. A campaign ends where it finds something; how many lives that takes is the
+# machine's to say, so they are many.
 campaign.MIXES = (replace(campaign.MIXES[1], operations=600_000, registers=2, width=120),)
 for planted in (0, *BUGS):
     found = campaign.run_stress({"lives": 2_000 if planted else 3}, seed=1)

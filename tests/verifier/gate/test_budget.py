@@ -26,7 +26,7 @@ from powercut.verifier.gate.stages.faults import RandomStrikes, StruckCalls
 from powercut.verifier.gate.stages.model import Examples
 from powercut.verifier.gate.stages.mutants import PlantedBug
 from powercut.verifier.gate.stages.schedule import RandomLanes, SmallLanes
-from powercut.verifier.gate.workers import Lanes
+from powercut.verifier.gate.workers import Workers
 from powercut.verifier.mutants.bank import CONTROL
 from powercut.verifier.mutants.hunt import kill
 from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
@@ -165,7 +165,9 @@ def test_budget_is_divided_over_the_stages(monkeypatch: pytest.MonkeyPatch) -> N
     now = 100.0
     given: list[float] = []
 
-    def run_stage(definition: Any, plan: Any, stage: Stage, lanes: Lanes, deadline: float, run: Any) -> None:
+    def run_stage(
+        definition: Any, plan: Any, stage: Stage, lanes: Workers, deadline: float, run: Any
+    ) -> None:
         nonlocal now
         given.append(deadline - now)
         now += 1.0 if len(given) == 1 else given[-1]

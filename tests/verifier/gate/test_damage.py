@@ -16,7 +16,7 @@ from powercut.verifier.gate.chunks import Chunk, Deadline
 from powercut.verifier.gate.stages.damage import DamagePlan, Pieces, SomeBits, bound_formula, cut_damage
 from powercut.verifier.mutants.bank.damage import DAMAGED
 from powercut.verifier.mutants.hook import edit, read_source
-from powercut.verifier.mutants.hunts.damage import chase_damage, small_media
+from powercut.verifier.mutants.hunts.damage import hunt_damage, small_media
 from powercut.verifier.mutants.planted import DAMAGE, Mutant
 from powercut.verifier.verdict import Breach
 
@@ -105,7 +105,7 @@ def test_old_text_stands_once_and_the_edit_compiles(mutant: Mutant) -> None:
 
 def test_chase_finds_the_kind_it_is_asked_for_and_tells_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(powercut.engine.log.segments, "checksum", lambda *_: 0)
-    found = chase_damage({"oracle": "damage", "breach": "SILENT", "bug": "x"})
+    found = hunt_damage({"oracle": "damage", "breach": "SILENT", "bug": "x"})
     assert 1 <= found["operations"] <= 6
     assert '"bug":"x"' in found["tape"]
     assert found["checked"] > 0

@@ -1,4 +1,4 @@
-"""Lanes: the dearest chunks are begun first, results come in order, and nothing is begun once it is over."""
+"""Workers: the dearest chunks are begun first, results come in order, nothing is begun once it is over."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -9,7 +9,7 @@ import pytest
 
 from powercut.verifier.gate import chunks as chunks_of_gate
 from powercut.verifier.gate.chunks import Deadline, Result
-from powercut.verifier.gate.workers import Lanes
+from powercut.verifier.gate.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Late(Executor):
 def test_dearest_chunks_are_begun_first_and_results_come_in_order() -> None:
     chunks = [Costing(number, cost) for number, cost in enumerate((0, 1, 0, 2, 1))]
     executor = Late()
-    with Lanes(2, executor) as lanes:
-        results = [result for _, result in lanes.results(chunks)]
+    with Workers(2, executor) as workers:
+        results = [result for _, result in workers.results(chunks)]
     assert executor.begun == [3, 1, 4, 0, 2]
     assert [result.unknown for result in results if isinstance(result, Result)] == ["0", "1", "2", "3", "4"]
 
@@ -48,7 +48,7 @@ def test_dearest_chunks_are_begun_first_and_results_come_in_order() -> None:
 def test_chunks_are_not_begun_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     executor = Late()
     monkeypatch.setattr(chunks_of_gate, "monotonic", lambda: len(executor.begun))
-    with Lanes(2, executor) as lanes:
+    with Workers(2, executor) as workers:
         chunks = [Costing(number, number) for number in range(5)]
-        results = list(lanes.results(chunks, deadline=2))
+        results = list(workers.results(chunks, deadline=2))
     assert [chunk for chunk, _ in results] == chunks[:2], "the cheapest"

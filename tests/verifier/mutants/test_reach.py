@@ -16,7 +16,7 @@ from powercut.verifier.mutants import hunt
 from powercut.verifier.mutants.bank import BANK, find
 from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.hunts.preempt import programs
-from powercut.verifier.mutants.hunts.schedule import chase_schedules
+from powercut.verifier.mutants.hunts.schedule import hunt_schedules
 from powercut.verifier.mutants.planted import SCHEDULES, Mutant
 from powercut.verifier.mutants.reach import IS_WATCHING, Watch, region
 from powercut.verifier.verdict import Breach, Violation
@@ -133,7 +133,7 @@ def test_a_hunt_that_knows_the_survey_finds_and_counts_the_same(server: Any) -> 
     assert 10 < len(kernel["reaching"]) < total // 2
     assert {int(number) for number in kernel["ends"]} == set(kernel["reaching"])
     assert len(server.survey("applied-marked-after-leaving", 90)["reaching"]) == total
-    request = {"task": "chase", "bug": bug.name, "seed": 0, "oracle": bug.oracle, "breach": bug.breach}
+    request = {"task": "hunt", "bug": bug.name, "seed": 0, "oracle": bug.oracle, "breach": bug.breach}
     request |= {
         "search": bug.search,
         "preemptions": bug.preemptions,
@@ -150,6 +150,6 @@ def test_what_the_survey_names_is_searched_and_the_rest_is_counted(monkeypatch: 
     monkeypatch.setattr(SessionsProgram, "_judge", lambda self, state: found)
     request = {"bug": "", "seed": 0, "oracle": "linearizable", "breach": "WRONG_VALUE"}
     request |= {"preemptions": 0, "around": (), "survey": {"reaching": [5, 7], "ends": {}}}
-    answer = chase_schedules(request)
+    answer = hunt_schedules(request)
     assert answer["tape"]
     assert (answer["programs"], answer["distinct"], answer["checked"]) == (6, 6, 6)

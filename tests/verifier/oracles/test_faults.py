@@ -1,4 +1,5 @@
-"""Doubts: what is excused after which fault, what is owed, what an operation that raised may have done."""
+"""FaultOracle: what is excused after which fault, what is owed, what an operation that raised may have
+done."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.faster.subject import FASTER, FasterSubject
 from powercut.verifier.finders.faults import search_strike
-from powercut.verifier.oracles.faults import Doubts, Firings, settle, without_effect
+from powercut.verifier.oracles.faults import FaultOracle, Firings, settle, without_effect
 from powercut.verifier.runs.play import play
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.history import crash_at
@@ -38,12 +39,12 @@ def fired(*effects: Effect, call: str = "WRITE") -> Trace:
     return Trace(events=events)
 
 
-def doubting(*effects: Effect, call: str = "WRITE") -> Doubts:
-    """Doubts in the middle of a call in which these faults have fired."""
-    doubts = Doubts(FASTER.errors, has_faults=True)
-    doubts.reopen(Trace())
-    doubts._trace = fired(*effects, call=call)
-    return doubts
+def doubting(*effects: Effect, call: str = "WRITE") -> FaultOracle:
+    """FaultOracle in the middle of a call in which these faults have fired."""
+    fault_oracle = FaultOracle(FASTER.errors, has_faults=True)
+    fault_oracle.reopen(Trace())
+    fault_oracle._trace = fired(*effects, call=call)
+    return fault_oracle
 
 
 @pytest.mark.parametrize(
@@ -73,25 +74,25 @@ def test_what_an_error_answers(
 
 def test_damage_is_an_excuse_for_every_later_call_an_error_is_not() -> None:
     for effect, stays in ((Effect.ROT, True), (Effect.MISDIRECTED, True), (Effect.ERROR, False)):
-        doubts = doubting(effect)
-        assert doubts.excuses(CORRUPT)
-        doubts.begin(doubts._trace)
-        assert doubts.excuses(CORRUPT) is stays
+        fault_oracle = doubting(effect)
+        assert fault_oracle.excuses(CORRUPT)
+        fault_oracle.begin(fault_oracle._trace)
+        assert fault_oracle.excuses(CORRUPT) is stays
 
 
 def test_once_poisoned_every_entry_says_so_until_the_store_is_opened_again() -> None:
-    doubts = doubting(Effect.KEPT, call="SYNC")
-    assert doubts.excuses(POISONED)
-    trace = doubts._trace
-    doubts.begin(trace)
-    assert doubts.excuses(POISONED)
-    assert not doubts.excuses(IO)
-    verdict = doubts.judge_return(is_entry=True)
+    fault_oracle = doubting(Effect.KEPT, call="SYNC")
+    assert fault_oracle.excuses(POISONED)
+    trace = fault_oracle._trace
+    fault_oracle.begin(trace)
+    assert fault_oracle.excuses(POISONED)
+    assert not fault_oracle.excuses(IO)
+    verdict = fault_oracle.judge_return(is_entry=True)
     assert isinstance(verdict, Violation)
     assert verdict.breach is Breach.UNPOISONED
-    assert doubts.judge_return(is_entry=False) == OK
-    doubts.reopen(trace)
-    assert doubts.judge_return(is_entry=True) == OK
+    assert fault_oracle.judge_return(is_entry=False) == OK
+    fault_oracle.reopen(trace)
+    assert fault_oracle.judge_return(is_entry=True) == OK
 
 
 @pytest.mark.parametrize("effect", [Effect.KEPT, Effect.REVERTED, Effect.ERROR])
@@ -103,11 +104,11 @@ def test_a_call_may_not_return_when_its_sync_has_failed(effect: Effect) -> None:
 
 
 def test_without_faults_nothing_is_excused_and_nothing_judged() -> None:
-    doubts = Doubts(FASTER.errors)
-    doubts.begin(fired(Effect.ERROR))
-    assert not doubts.excuses(IO)
-    assert doubts.judge_return(is_entry=True) == OK
-    assert type(doubts.disk()) is FaultDevice
+    fault_oracle = FaultOracle(FASTER.errors)
+    fault_oracle.begin(fired(Effect.ERROR))
+    assert not fault_oracle.excuses(IO)
+    assert fault_oracle.judge_return(is_entry=True) == OK
+    assert type(fault_oracle.disk()) is FaultDevice
 
 
 # -- what is owed ------------------------------------------------------------------------------------------
@@ -144,16 +145,16 @@ def test_an_operation_that_raised_has_its_effect_or_none() -> None:
 
 
 def test_what_could_not_be_looked_at_is_settled_by_the_next_recovery() -> None:
-    doubts, (first, second) = Doubts(FASTER.errors, has_faults=True), (upsert(1), upsert(2))
+    fault_oracle, (first, second) = FaultOracle(FASTER.errors, has_faults=True), (upsert(1), upsert(2))
     history: list[Issued] = [first, second]
     without = [first, without_effect(second)]
-    doubts.unresolved = second
+    fault_oracle.unresolved = second
     for value, expected in ((second.value, history), (first.value, without)):
-        assert doubts.judge_recovery(history, {}, {0: 2}, {b"key-0": value}) == (OK, expected)
-    verdict, _ = doubts.judge_recovery(history, {}, {0: 2}, {})
+        assert fault_oracle.judge_recovery(history, {}, {0: 2}, {b"key-0": value}) == (OK, expected)
+    verdict, _ = fault_oracle.judge_recovery(history, {}, {0: 2}, {})
     assert verdict != OK
-    doubts.unresolved = None
-    assert doubts.judge_recovery(history, {}, {0: 2}, {b"key-0": first.value})[0] != OK
+    fault_oracle.unresolved = None
+    assert fault_oracle.judge_recovery(history, {}, {0: 2}, {b"key-0": first.value})[0] != OK
 
 
 # -- the world ---------------------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ def test_what_could_not_be_looked_at_is_settled_by_the_next_recovery() -> None:
 
 def world_of(fault: Fault, *program: Operation) -> World:
     world = World(make_faster("tiny"), has_faults=True)
-    world.doubts.arm(world.device, fault.digits)
+    world.fault_oracle.arm(world.device, fault.digits)
     assert world.open()
     assert all(world.step(operation) for operation in program)
     return world
@@ -182,7 +183,7 @@ def test_what_a_poisoned_store_refused_was_not_issued() -> None:
     world = world_of(
         Fault(Effect.KEPT, EventKind.SYNC, SYNC_OF_A_SEGMENT), UPSERT, CHECKPOINT, UPSERT, UPSERT
     )
-    assert world.doubts.is_poisoned
+    assert world.fault_oracle.is_poisoned
     assert [each.serial for each in world.segment.passages[-1].history] == [1]
     assert len(world.segment.passages[-1].issued_at) == 1
 

@@ -4,7 +4,7 @@
     Called    where tracing is not permitted: the life kills itself at calls of the device
 
 Both number the places in the order in which a life comes to them, so that a life that is watched to
-its end (`blow` None) names every place at which the next one can be killed.
+its end (`point` None) names every place at which the next one can be killed.
 
     moment    ENTRY   the call was not done
               EXIT    it was done, and the caller has not heard of it
@@ -34,9 +34,9 @@ from .marks import Marks
 __all__ = [
     "OBJECTED",
     "PLAYED",
-    "Blow",
     "Called",
     "Death",
+    "KillPoint",
     "Life",
     "Moment",
     "Place",
@@ -76,7 +76,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Blow:
+class KillPoint:
     """Kill at the place of that number."""
 
     number: int
@@ -116,7 +116,7 @@ class Way(Protocol):
     @property
     def name(self) -> str: ...
 
-    def run(self, life: Life, marks: Marks, blow: Blow | None) -> Death:
+    def run(self, life: Life, marks: Marks, point: KillPoint | None) -> Death:
         """Fork a life, and see it to its end."""
 
 
@@ -125,31 +125,31 @@ class Traced:
 
     name: Final = "system calls"
 
-    def run(self, life: Life, marks: Marks, blow: Blow | None) -> Death:
+    def run(self, life: Life, marks: Marks, point: KillPoint | None) -> Death:
         marks.clear()
         parent, pid = os.getpid(), os.fork()
         if pid == 0:
-            _live(parent, life, marks, blow, None)
+            _live(parent, life, marks, point, None)
         places: list[Place] = []
         tracee = ptrace.Tracee(pid)
         try:
             while call := tracee.next():
                 place = len(places) + 1
-                is_last = blow is not None and blow.number == place and blow.moment is not Moment.END
-                size = tracee.size(call) if blow is None or is_last else 0
+                is_last = point is not None and point.number == place and point.moment is not Moment.END
+                size = tracee.size(call) if point is None or is_last else 0
                 places.append(Place(place, call, size, marks.begun, marks.done, marks.steps))
-                if blow is not None and is_last:
-                    _strike(tracee, blow)
+                if point is not None and is_last:
+                    _strike(tracee, point)
         finally:
             tracee.kill()
         assert tracee.status is not None
         return Death(tracee.status, places)
 
 
-def _strike(tracee: ptrace.Tracee, blow: Blow) -> None:
-    if blow.moment is Moment.CUT:
-        tracee.shorten(blow.bytes)
-    if blow.moment is not Moment.ENTRY:
+def _strike(tracee: ptrace.Tracee, point: KillPoint) -> None:
+    if point.moment is Moment.CUT:
+        tracee.shorten(point.bytes)
+    if point.moment is not Moment.ENTRY:
         tracee.finish()
     tracee.kill()
 
@@ -159,13 +159,13 @@ class Called:
 
     name: Final = "device calls"
 
-    def run(self, life: Life, marks: Marks, blow: Blow | None) -> Death:
+    def run(self, life: Life, marks: Marks, point: KillPoint | None) -> Death:
         marks.clear()
         source, sink = os.pipe()
         parent, pid = os.getpid(), os.fork()
         if pid == 0:
             os.close(source)
-            _live(parent, life, marks, blow, sink)
+            _live(parent, life, marks, point, sink)
         try:
             os.close(sink)
             with os.fdopen(source, "rb") as told:
@@ -190,7 +190,7 @@ def best_way() -> Way:
 # -- in the child ------------------------------------------------------------------------------------
 
 
-def _live(parent: int, life: Life, marks: Marks, blow: Blow | None, sink: int | None) -> NoReturn:
+def _live(parent: int, life: Life, marks: Marks, point: KillPoint | None, sink: int | None) -> NoReturn:
     """Play the life; never returns. Without a `sink` it is traced."""
     status = BROKEN
     try:
@@ -200,9 +200,9 @@ def _live(parent: int, life: Life, marks: Marks, blow: Blow | None, sink: int | 
         if sink is None:
             status = PLAYED if life(no_trap, ptrace.enter) else OBJECTED
         else:
-            trap = _Trap(marks, blow, sink)
+            trap = _Trap(marks, point, sink)
             status = PLAYED if life(trap, trap.arm) else OBJECTED
-        if blow is not None and blow.moment is Moment.END:
+        if point is not None and point.moment is Moment.END:
             _kill_oneself()
     except BaseException:  # noqa: BLE001 (told to whoever forked it)
         marks.fail(traceback.format_exc(limit=-3))
@@ -213,9 +213,9 @@ def _live(parent: int, life: Life, marks: Marks, blow: Blow | None, sink: int | 
 class _Trap:
     """Tells of each call, or kills at one."""
 
-    def __init__(self, marks: Marks, blow: Blow | None, sink: int) -> None:
+    def __init__(self, marks: Marks, point: KillPoint | None, sink: int) -> None:
         self._marks = marks
-        self._blow = blow
+        self._point = point
         self._sink = sink
         self._before = -1  # Calls before the first place; negative until there is one.
 
@@ -223,16 +223,16 @@ class _Trap:
         self._before = self._marks.begun
 
     def __call__(self, number: int, is_done: bool, size: int) -> int:
-        blow = self._blow
-        if blow is None:
+        point = self._point
+        if point is None:
             if self._before >= 0 and not is_done:
                 os.write(self._sink, b"%d %d %d\n" % (number, size, self._marks.steps))
             return size
-        if self._before < 0 or number - self._before != blow.number or blow.moment is Moment.END:
+        if self._before < 0 or number - self._before != point.number or point.moment is Moment.END:
             return size
-        if is_done or blow.moment is Moment.ENTRY:
+        if is_done or point.moment is Moment.ENTRY:
             _kill_oneself()
-        return blow.bytes if blow.moment is Moment.CUT else size
+        return point.bytes if point.moment is Moment.CUT else size
 
 
 def _kill_oneself() -> None:

@@ -45,7 +45,7 @@ from .folder import FolderDevice, MakeDevice, make_file_device, read_folder, wri
 from .lives import LAW, Beginning, Stage, live, rehearse
 from .marks import Marks, Word
 from .openings import Opened, open_twice
-from .points import OBJECTED, PLAYED, Blow, Death, Moment, Place, Way, best_way
+from .points import OBJECTED, PLAYED, Death, KillPoint, Moment, Place, Way, best_way
 from .tally import Tally, Unwanted
 
 __all__ = ["Sweeper"]
@@ -132,17 +132,19 @@ class _Sweep:
         index = crash_index(act.trace, act.era.crash or Crash())
         number = act.allowed.calls_before(index) + 1
         place = next((place for place in act.places if place.begun == number), None)
-        self._kill(act, Blow(0, Moment.END) if place is None else Blow(place.number, Moment.ENTRY), place)
+        self._kill(
+            act, KillPoint(0, Moment.END) if place is None else KillPoint(place.number, Moment.ENTRY), place
+        )
         index = act.allowed.index_before(number)
         self._eras = (*self._eras, Era(act.era.program, crash_at(act.trace, index, ())))
         self._beginning = Beginning.after(act.world, index, ())
 
     def _kill_everywhere(self, act: _Act) -> None:
         # The end first: what is lost of a whole program says more than what one call did not do.
-        blows: list[tuple[Blow, Place | None]] = [(Blow(0, Moment.END), None)]
-        blows += [(blow, place) for place in act.places for blow in _blows(place, act.allowed)]
-        for blow, place in blows:
-            self._kill(act, blow, place)
+        points: list[tuple[KillPoint, Place | None]] = [(KillPoint(0, Moment.END), None)]
+        points += [(point, place) for place in act.places for point in _points_at(place, act.allowed)]
+        for point, place in points:
+            self._kill(act, point, place)
             if self._tally.is_over:
                 return
         self._tally.after_checkpoint += act.world.segment.checkpointed <= len(act.trace)
@@ -167,7 +169,7 @@ class _Sweep:
         act.places.extend(death.places)
         return act
 
-    def _live(self, act: _Act, blow: Blow | None) -> Death:
+    def _live(self, act: _Act, point: KillPoint | None) -> Death:
         """Fork a life over a folder that holds the beginning, and see it to its end."""
         own = self._own
         if not own.is_wanted():
@@ -176,24 +178,24 @@ class _Sweep:
         write_folder(self._folder, self._beginning.image)
         stage = Stage(self._folder, self._marks, self._make_store, own.make_device, act.start_step)
         return own.way.run(
-            lambda trap, arm: live(self._beginning, act.era, stage, trap, arm), self._marks, blow
+            lambda trap, arm: live(self._beginning, act.era, stage, trap, arm), self._marks, point
         )
 
-    def _kill(self, act: _Act, blow: Blow, place: Place | None) -> None:
-        death, marks = self._live(act, blow), self._marks
+    def _kill(self, act: _Act, point: KillPoint, place: Place | None) -> None:
+        death, marks = self._live(act, point), self._marks
         came_to = (marks.begun, marks.done, marks.steps)
         expected = came_to if place is None else (place.begun, place.done, place.step)
         if death.is_capped:
-            self._tally.unknown = f"a life to be killed at {place} {blow.moment.value} ended by {death}"
+            self._tally.unknown = f"a life to be killed at {place} {point.moment.value} ended by {death}"
             return
         if not death.is_killed or came_to != expected:
             raise HarnessError(
-                f"a life to be killed at {place} {blow.moment.value} ended by {death} "
+                f"a life to be killed at {place} {point.moment.value} ended by {death} "
                 f"at {came_to}{_because(marks.word())}"
             )
         what = _name(act, place)
-        self._count(blow, what)
-        self._judge(act, marks.word(), blow.moment, what)
+        self._count(point, what)
+        self._judge(act, marks.word(), point.moment, what)
 
     # -- judgement ---------------------------------------------------------------------------------
 
@@ -235,10 +237,10 @@ class _Sweep:
             if violation.is_same_kind(play(tape, self._make_store).verdict):
                 self._tally.tape = tape
 
-    def _count(self, blow: Blow, what: str) -> None:
+    def _count(self, point: KillPoint, what: str) -> None:
         reached, fired = self._tally.reached, self._tally.fired
-        fired[blow.moment.value] = fired.get(blow.moment.value, 0) + 1
-        if blow.moment is not Moment.END:
+        fired[point.moment.value] = fired.get(point.moment.value, 0) + 1
+        if point.moment is not Moment.END:
             reached[what] = reached.get(what, 0) + 1
 
 
@@ -252,13 +254,13 @@ def _name(act: _Act, place: Place | None) -> str:
     return f"{call} {role or 'folder'}"
 
 
-def _blows(place: Place, allowed: Allowed) -> Iterator[Blow]:
-    yield Blow(place.number, Moment.ENTRY)
+def _points_at(place: Place, allowed: Allowed) -> Iterator[KillPoint]:
+    yield KillPoint(place.number, Moment.ENTRY)
     event = allowed.event(place.begun)
     if event is not None and place.begun > place.done and place.bytes == event.size:
         for count in allowed.cuts(place.begun):
-            yield Blow(place.number, Moment.CUT, count)
-    yield Blow(place.number, Moment.EXIT)
+            yield KillPoint(place.number, Moment.CUT, count)
+    yield KillPoint(place.number, Moment.EXIT)
 
 
 def _unlike(image: Image, nearest: Image, where: str) -> Violation:

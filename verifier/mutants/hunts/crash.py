@@ -41,10 +41,10 @@ from ...verdict import Breach, Violation
 from ..bank import BANK
 from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, SCHEDULES
 from .contract import judge_device
-from .damage import chase_damage
-from .faults import chase_faults
+from .damage import hunt_damage
+from .faults import hunt_faults
 from .order import likely_first
-from .schedule import chase_schedules, survey_schedules
+from .schedule import hunt_schedules, survey_schedules
 
 __all__ = [
     "answer",
@@ -154,7 +154,7 @@ def grown_runs() -> Iterator[tuple[Program, ...]]:
                 yield ((first, *more),)
 
 
-def _chase(request: Answer) -> Answer:
+def _hunt(request: Answer) -> Answer:
     wanted = Breach[request["breach"]]
     oracle = request["oracle"]
     coverage = Coverage()
@@ -253,9 +253,9 @@ _DEVICES: Final[dict[str, Callable[[], tuple[Violation | None, int]]]] = {
     KILLS: _judge_files,
 }
 _CHASES: Final[dict[str, Callable[[Answer], Answer]]] = {
-    CRASHES: _chase,
-    FAULTS: chase_faults,
-    DAMAGE: chase_damage,
-    SCHEDULES: chase_schedules,
+    CRASHES: _hunt,
+    FAULTS: hunt_faults,
+    DAMAGE: hunt_damage,
+    SCHEDULES: hunt_schedules,
     **dict.fromkeys(_DEVICES, _hold_device),
 }

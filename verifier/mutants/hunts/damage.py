@@ -22,7 +22,7 @@ from ...reducing.shrink import shrink
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
 
-__all__ = ["chase_damage", "small_media"]
+__all__ = ["hunt_damage", "small_media"]
 
 SHRINK_RUNS: Final = 2_000
 
@@ -40,7 +40,7 @@ def small_media() -> Iterator[Tape]:
     yield Tape((Era((*large, checkpoint)),), "paired")
 
 
-def chase_damage(request: Answer) -> Answer:
+def hunt_damage(request: Answer) -> Answer:
     """Look for the wanted kind of violation; the place where it was found, and other finds."""
     wanted = Violation(request["oracle"], Breach[request["breach"]], "")
     others: dict[str, int] = {}

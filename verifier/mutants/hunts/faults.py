@@ -20,7 +20,7 @@ from ...runs.play import play
 from ...tapes.tape import SIZES, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
 
-__all__ = ["chase_faults", "programs"]
+__all__ = ["hunt_faults", "programs"]
 
 GEOMETRY: Final = "tiny"
 LAW: Final = "posix"
@@ -49,7 +49,7 @@ def _paged() -> list[tuple[Operation, ...]]:
     return [(*large, Operation(Kind.READ)), (*large, Operation(Kind.CHECKPOINT))]
 
 
-def chase_faults(request: Answer) -> Answer:
+def hunt_faults(request: Answer) -> Answer:
     """Look for the wanted kind of violation; the place where it was found, and other finds."""
     wanted = Violation(request["oracle"], Breach[request["breach"]], "")
     coverage, others = Coverage(), dict[str, int]()

@@ -36,7 +36,7 @@ from ..reach import Watch
 from .order import likely_first
 from .preempt import SCHEDULES_MAX, count_beside, programs
 
-__all__ = ["Scattered", "chase_schedules", "survey_schedules"]
+__all__ = ["Scattered", "hunt_schedules", "survey_schedules"]
 
 Answer = dict[str, Any]
 _KERNELS: Final = "powercut.engine.kernels."
@@ -93,16 +93,16 @@ class Scattered(Bounded):
         return self._any.pop()
 
 
-def chase_schedules(request: Answer) -> Answer:
+def hunt_schedules(request: Answer) -> Answer:
     """Look for the wanted kind of violation; the place where it was found, and other finds."""
     wanted = Violation(request["oracle"], Breach[request["breach"]], "")
-    chase = _Chase(wanted, request["seed"], request.get("survey"))
-    found = chase.go(request["preemptions"], request["around"])
+    hunt = _Hunt(wanted, request["seed"], request.get("survey"))
+    found = hunt.go(request["preemptions"], request["around"])
     counts: Answer = {
-        "others": chase.others,
-        "programs": chase.programs,
-        "distinct": chase.distinct,
-        "checked": chase.schedules,
+        "others": hunt.others,
+        "programs": hunt.programs,
+        "distinct": hunt.distinct,
+        "checked": hunt.schedules,
     }
     if found is None:
         return {"tape": "", "operations": 0, **counts}
@@ -159,7 +159,7 @@ def survey_schedules(bugs: Sequence[Mutant]) -> dict[str, Survey]:
     return surveys
 
 
-class _Chase:
+class _Hunt:
     """The search for one kind of violation, and what it has seen."""
 
     def __init__(self, wanted: Violation, seed: int, survey: Answer | None) -> None:
