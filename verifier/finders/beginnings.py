@@ -85,18 +85,8 @@ class Known:
         self.make_store = make_store
         self.limit = limit
         self.recoveries = Recoveries(make_store, law, limit)
-        self._endings = endings
-        self._own = Endings()
+        self.endings = Endings() if endings is None else endings
         self.begun = Begun()
-
-    def endings_of(self, world: World) -> Endings:
-        """The endings to ask: other sweeps' only where the store before was opened, and so closed.
-
-        One that failed to open may hold its device, and content does not tell so.
-        """
-        passages = world.segment.passages
-        is_closed = not passages or passages[-1].opened is not None
-        return self._endings if is_closed and self._endings is not None else self._own
 
     def go_on(self, kept: Kept, tape: Tape) -> Begun:
         """Go on from what is kept of a tape without faults; or else play it, and keep that."""

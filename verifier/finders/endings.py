@@ -5,7 +5,8 @@ ended on an equal one and all went well, only what was recovered has to be held 
 
 Invariants
   1  kept is only what an open store read, probed and closed without an error, excused or not
-  2  what is explained here, playing the era would have found OK
+  2  what is explained here, playing the era would have found OK; nothing is where the store before failed to
+     open, for it may have left its device locked, and content does not tell so
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Endings:
 
     def _is_explained(self, key: int, world: World) -> bool:
         known = self._known.get(key)
-        if known is None:
+        passages = world.segment.passages
+        if known is None or (passages and passages[-1].opened is None):  # Invariant 2.
             return False
         recovered, content = known
         acked = world.segment.acked_by(world.fault_oracle.owed_at(world.device.trace))

@@ -146,7 +146,7 @@ class _Strike:
         self._tape = replace(tape, eras=eras)
         self._make_store = known.make_store
         self._recoveries = known.recoveries
-        self._endings_of = known.endings_of
+        self._endings = known.endings
         self._limit = known.limit
         self._world, self._first, self._taken = known.begin(eras)
         self._plans: list[Plan] = []
@@ -184,9 +184,7 @@ class _Strike:
         taken, counted = (self._taken, world.fault_oracle.plan) if place == self._first else (0, Plan())
         world.fault_oracle.arm(world.device, era.faults)
         if place == len(self._tape.eras) - 1 and era == Era():
-            return self._endings_of(world).play(
-                world
-            )  # It closes the store: nothing is left to be looked at.
+            return self._endings.play(world)  # It closes the store: nothing is left to be looked at.
         world.fault_oracle.plan.follow(counted)
         return world.open() and all(world.step(operation) for operation in era.program[taken:])
 

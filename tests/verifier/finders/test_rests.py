@@ -14,7 +14,7 @@ from powercut.verifier.faster.geometries import GEOMETRIES, make_faster
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.finders import beginnings, faults
-from powercut.verifier.finders.beginnings import Kept, Known
+from powercut.verifier.finders.beginnings import Kept
 from powercut.verifier.finders.coverage import Coverage
 from powercut.verifier.finders.crashes import search_tape
 from powercut.verifier.finders.endings import Endings
@@ -283,16 +283,17 @@ def test_sweeps_of_one_template_that_keep_what_they_found_out_count_as_those_tha
     assert opened[1] < opened[0]
 
 
-def test_a_store_that_failed_to_open_is_told_of_no_other_sweep() -> None:
+def test_an_ending_is_played_where_the_store_before_failed_to_open() -> None:
     """It may have left its device locked: the content is known, and opens no more."""
-    maker = make_faster("tiny")
     endings = Endings()
-    known = Known(maker, "posix", 0, endings)
-    world = World(maker, has_faults=True)
-    assert known.endings_of(world) is endings
-    world.fault_oracle.arm(world.device, Fault(Effect.ERROR, EventKind.SYNC).digits)
-    assert world.open()
-    assert world.segment.passages[-1].opened is None
-    assert known.endings_of(world) is not endings
-    assert world.open()
-    assert known.endings_of(world) is endings
+    saved = World(make_faster("tiny"), has_faults=True)
+    assert saved.open()
+    assert saved.step(_CHECKPOINT)
+    assert shut(saved)
+    assert endings.play(copy_of(saved))
+    locked = copy_of(saved)
+    locked.device.lock_owner = object()
+    assert endings.play(locked)  # It is known, and closed in order.
+    locked.segment.passages[-1].opened = None
+    assert not endings.play(locked)
+    assert isinstance(locked.verdict, Violation)
