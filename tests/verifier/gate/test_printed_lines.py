@@ -42,7 +42,7 @@ for number, arguments in enumerate(json.loads(sys.argv[1])):
             sys.stderr.flush()
             os._exit(ended.code)
         os._exit(99)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # Else the next child has it too.
 """
 _PLANTS = "from powercut.verifier.mutants.hook import install\ninstall({!r})\n"
 
