@@ -8,6 +8,9 @@ Invariants
      after the gate's nothing more is waited for, and the workers are ended whatever they are at
   3  Ctrl-C is the parent's alone: it is held back from a worker since before it is born, and
      the worker ends when it is told to, or with its parent
+  4  between entering and leaving, Ctrl-C is noted, and raised where no lock of a future is held: raised
+     inside `concurrent.futures.wait` it would leave one taken, and the executor would never end. A second one
+     is raised at once
 
 Threads: one caller. Processes are spawned, so that a worker holds nothing of its parent's threads.
 """
@@ -19,11 +22,11 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from math import inf
 from types import TracebackType
-from typing import Final, ParamSpec, Self, TypeVar
+from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from .chunks import Chunk, Deadline, Result
 
@@ -31,6 +34,7 @@ __all__ = ["Workers"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_SLICE: Final = 0.2  # Seconds after which an interruption is looked for.
 _AHEAD: Final = 3  # Chunks a worker that are handed out at once, so that a long one delays no other.
 
 
@@ -46,10 +50,15 @@ class Workers:
         self._own = executor is None
         self._executor = executor or _make(jobs)
         self._window = 1 if isinstance(self._executor, _Here) else jobs * _AHEAD
+        self._is_interrupted = False
+        self._handler: Any = None
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function in one of the workers, and return its result."""
-        return self._submit(function, *args, **kwargs).result()
+        future = self._submit(function, *args, **kwargs)
+        while not future.done():
+            self._await([future], None)
+        return future.result()
 
     def results(
         self, chunks: Iterable[Chunk], deadline: float = inf
@@ -70,7 +79,7 @@ class Workers:
                         begun = rest.popleft()
                         out[begun] = self._submit(_run, every[begun], deadline)
                     elif under_way:
-                        wait(under_way, _patience(self._end), return_when=FIRST_COMPLETED)
+                        self._await(under_way, _patience(self._end))
                     else:
                         break
                 if number in out and out[number].done():
@@ -78,6 +87,20 @@ class Workers:
         finally:
             for future in out.values():
                 future.cancel()
+
+    def _await(self, futures: Collection[Future[Any]], seconds: float | None) -> None:
+        """Wait for one of them, a part of a second at most, and raise what was noted. Invariant 4."""
+        wait(futures, _SLICE if seconds is None else min(seconds, _SLICE), return_when=FIRST_COMPLETED)
+        self._stop_if_interrupted()
+
+    def _stop_if_interrupted(self) -> None:
+        if self._is_interrupted:
+            raise KeyboardInterrupt
+
+    def _note_interruption(self, number: int, frame: object) -> None:
+        again, self._is_interrupted = self._is_interrupted, True
+        if again:
+            raise KeyboardInterrupt
 
     def _submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         if not self._own or isinstance(self._executor, _Here):
@@ -90,15 +113,27 @@ class Workers:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def __enter__(self) -> Self:
+        is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._window > 1 and is_ours and threading.current_thread() is threading.main_thread():
+            self._handler = signal.signal(signal.SIGINT, self._note_interruption)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Wait for the processes made here; after an error or the deadline, end them whatever they are at."""
+        try:
+            self._end_processes(kind is not None)
+        finally:
+            if self._handler is not None:
+                signal.signal(signal.SIGINT, self._handler)
+        if kind is None:
+            self._stop_if_interrupted()
+
+    def _end_processes(self, is_broken: bool) -> None:
         if not self._own:
             return
-        if kind is None and not self._end.is_over():
+        if not is_broken and not self._end.is_over():
             self._executor.shutdown(wait=True, cancel_futures=True)
             return
         self._executor.shutdown(wait=False, cancel_futures=True)

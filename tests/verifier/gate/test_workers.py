@@ -1,7 +1,10 @@
 """Workers: the dearest chunks are begun first, results come in order, nothing is begun once it is over."""
 
+import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,3 +55,23 @@ def test_chunks_are_not_begun_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -
         chunks = [Costing(number, number) for number in range(5)]
         results = list(workers.results(chunks, deadline=2))
     assert [chunk for chunk, _ in results] == chunks[:2], "the cheapest"
+
+
+def interrupted(times: int) -> list[str]:
+    """What is reached after so many interruptions."""
+    reached: list[str] = []
+    with suppress(KeyboardInterrupt), Workers(2) as workers:
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+        reached.append("the lines after it")
+        workers.call(abs, -1)
+        reached.append("the result")
+    return reached
+
+
+def test_an_interruption_is_noted_and_raised_where_the_workers_are_waited_for() -> None:
+    """Inside `concurrent.futures.wait` it could leave the lock of a future taken, and nothing would end."""
+    assert interrupted(0) == ["the lines after it", "the result"]
+    assert interrupted(1) == ["the lines after it"]
+    assert interrupted(2) == []  # At once.
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
