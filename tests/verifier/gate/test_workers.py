@@ -58,7 +58,7 @@ def test_chunks_are_not_begun_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -
 
 
 def interrupted(times: int) -> list[str]:
-    """What is reached after so many interruptions."""
+    """The lines that are reached after so many interruptions."""
     reached: list[str] = []
     with suppress(KeyboardInterrupt), Workers(2) as workers:
         for _ in range(times):
