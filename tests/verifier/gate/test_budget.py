@@ -60,7 +60,7 @@ programs = 62
 CHUNKS: tuple[Chunk, ...] = (
     Examples(1, "tiny", "posix", 8, 5, 64, "interpreted"),
     SmallPrograms(0, 50, 2, "tiny", "posix", 64, 1),
-    RandomTapes("1", 8, 4, ("tiny",), "posix", 64, 1),
+    RandomTapes((("1", 8),), 4, ("tiny",), "posix", 64, 1),
     StruckCalls("saved", "tiny", "posix", 0, 0, 1),
     RandomStrikes("1", 8, 4, ("tiny",), "posix", 8),
     SomeBits("created", "posix", 0, 400),

@@ -6,7 +6,6 @@ strategies   which schedule to run next: replay, random walk, PCT
 bounded      every schedule of few preemptions
 task, lock   what the scheduler juggles
 news         when a condition is worth asking again
-rewinding    what a run changed, put back as it was before it
 tasks        the Scheduler: a Runtime whose tasks take turns
 exploration  a program under many schedules; the first finding, its shortest schedule
 """
@@ -25,7 +24,6 @@ from .exploration import (
     shrink_switches,
 )
 from .record import Record, decode, encode
-from .rewinding import Snapshot
 from .strategies import Choices, Pct, RandomWalk, Replay, Strategy
 from .tasks import STEPS_MAX, Scheduler
 
@@ -43,7 +41,6 @@ __all__ = [
     "Repeated",
     "Replay",
     "Scheduler",
-    "Snapshot",
     "Strategy",
     "decode",
     "encode",
