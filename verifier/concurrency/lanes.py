@@ -35,6 +35,7 @@ from ..faster.subject import FasterSubject
 from ..spec.model import session_name
 from ..tapes.tape import Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
+from .announced import AnnouncedDevice
 from .calls import FAR, OF_SESSIONS, Call, Issuer, Listing
 from .ends import End, Kept, State, content_of, recover_cut
 from .schedule import Record, Scheduler, replay_schedule
@@ -95,7 +96,7 @@ class SessionsProgram:
 
     def open(self, scheduler: Scheduler) -> None:
         """Build the store, and run what comes before."""
-        self._device = FaultDevice(created(self._tape.geometry))
+        self._device = AnnouncedDevice(created(self._tape.geometry), scheduler.touch)
         self._subject = FasterSubject(self._device, GEOMETRIES[self._tape.geometry], scheduler)
         self._issuer = Issuer(self._subject, scheduler.tick)
         for operation in split(self._tape.eras[-1].program)[0]:

@@ -73,6 +73,14 @@ class Record:
     living: list[int] = field(default_factory=list)  # and how many had not ended.
     results: list[object] = field(default_factory=list)  # Of each task that was handed in.
     tasks: int = 0  # Started, those that were submitted too.
+    own: int = 0  # Of these so many were handed in; they have the lowest numbers.
+    born: list[int] = field(default_factory=list)  # Of each task: the first point at which it can go on,
+    over: dict[int, int] = field(default_factory=dict)  # and the point at its end, once it has ended.
+    forced: list[int] = field(default_factory=list)  # Points at which nobody ran.
+    waits: dict[int, frozenset[int] | None] = field(default_factory=dict)  # By point: tasks waited for there,
+    # None: something else is.
+    quiet: list[tuple[int, int]] = field(default_factory=list)  # (points before it, code): see `codes`.
+    common: frozenset[int] = frozenset()  # Codes of the runtime's own marks.
     alone: int = 0  # From this point on there was one task left.
     verdict: Verdict = OK  # Of the run itself: progress, and errors of tasks.
     describe: Callable[[int], str] = str
