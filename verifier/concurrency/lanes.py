@@ -37,7 +37,7 @@ from ..tapes.tape import Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .announced import AnnouncedDevice
 from .calls import FAR, OF_SESSIONS, Call, Issuer, Listing
-from .ends import End, Kept, State, content_of, recover_cut
+from .ends import End, Kept, State, changes_of, content_of, recover_cut
 from .schedule import Record, Scheduler, replay_schedule
 
 __all__ = [
@@ -180,11 +180,11 @@ class SessionsProgram:
         return OK if self._acked is None else self._judge_cut(self._acked)
 
     def _judge_cut(self, acked: Mapping[int, int]) -> Verdict:
-        events = self._since()
-        recovery = self._kept.recoveries.get(events)
+        changes = changes_of(self._since())
+        recovery = self._kept.recoveries.get(changes)
         if recovery is None:
             image = survivor_image(self._device.trace, len(self._device.trace), (), _STRICT)
-            recovery = self._kept.recoveries[events] = recover_cut(image, self._tape.geometry)
+            recovery = self._kept.recoveries[changes] = recover_cut(image, self._tape.geometry)
         if isinstance(recovery, Violation):
             return recovery
         content, recovered = recovery
