@@ -1,4 +1,4 @@
-"""What of a run's device calls says what a power cut leaves of it, where only what was synced survives."""
+"""The part of a run's device calls that says what a power cut leaves, where only what was synced survives."""
 
 from __future__ import annotations
 
