@@ -1,4 +1,4 @@
-"""The part of a run's device calls that says what a power cut leaves, where only what was synced survives."""
+"""Ends: equal changes of a disk leave the same after a power cut, where only what was synced survives."""
 
 from __future__ import annotations
 
