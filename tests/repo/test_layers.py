@@ -81,7 +81,12 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/spec": (("model",), ("subject",), ("history", "spec")),
     "verifier/oracles": (("prefix", "linear", "damage"), ("structure", "faults")),
     "verifier/faster": (("inspection", "seams", "stepped", "subject"), ("geometries",)),
-    "verifier/concurrency": (("calls", "schedule", "ends"), ("lanes",), ("grounds",), ("programs",)),
+    "verifier/concurrency": (
+        ("announced", "calls", "schedule", "ends"),
+        ("lanes",),
+        ("grounds",),
+        ("programs",),
+    ),
     "verifier/runs": (("run",), ("world",), ("play", "walk")),
     "verifier/finders": (
         ("enumerated", "recoveries", "sites", "templates", "kill", "stress"),

@@ -35,8 +35,9 @@ from ..faster.subject import FasterSubject
 from ..spec.model import session_name
 from ..tapes.tape import Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
+from .announced import AnnouncedDevice
 from .calls import FAR, OF_SESSIONS, Call, Issuer, Listing
-from .ends import End, Kept, State, content_of, recover_cut
+from .ends import End, Kept, State, changes_of, content_of, recover_cut
 from .schedule import Record, Scheduler, replay_schedule
 
 __all__ = [
@@ -95,7 +96,7 @@ class SessionsProgram:
 
     def open(self, scheduler: Scheduler) -> None:
         """Build the store, and run what comes before."""
-        self._device = FaultDevice(created(self._tape.geometry))
+        self._device = AnnouncedDevice(created(self._tape.geometry), scheduler.touch)
         self._subject = FasterSubject(self._device, GEOMETRIES[self._tape.geometry], scheduler)
         self._issuer = Issuer(self._subject, scheduler.tick)
         for operation in split(self._tape.eras[-1].program)[0]:
@@ -179,11 +180,11 @@ class SessionsProgram:
         return OK if self._acked is None else self._judge_cut(self._acked)
 
     def _judge_cut(self, acked: Mapping[int, int]) -> Verdict:
-        events = self._since()
-        recovery = self._kept.recoveries.get(events)
+        changes = changes_of(self._since())
+        recovery = self._kept.recoveries.get(changes)
         if recovery is None:
             image = survivor_image(self._device.trace, len(self._device.trace), (), _STRICT)
-            recovery = self._kept.recoveries[events] = recover_cut(image, self._tape.geometry)
+            recovery = self._kept.recoveries[changes] = recover_cut(image, self._tape.geometry)
         if isinstance(recovery, Violation):
             return recovery
         content, recovered = recovery

@@ -3,8 +3,10 @@
 codes        numbers for marks, locks and words, and what they stand for
 record       what happened under one schedule; a schedule as ints
 strategies   which schedule to run next: replay, random walk, PCT
+sliding      whom a record left out, and of whom it tells that he would have changed nothing
 bounded      every schedule of few preemptions
 task, lock   what the scheduler juggles
+outside      the calls that wait while none of its tasks runs
 news         when a condition is worth asking again
 tasks        the Scheduler: a Runtime whose tasks take turns
 exploration  a program under many schedules; the first finding, its shortest schedule

@@ -2,7 +2,8 @@
 
 Invariants
   1  which programs a chunk holds is fixed by profile, seed and number
-  2  a program is complete if every schedule within the bound was run; one that is not is counted
+  2  a program is complete if every schedule within the bound was run, or is known to have the order of one
+     that was; a program that is not is counted
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ __all__ = [
     "count_lanes",
     "cut_schedule",
 ]
+
+
+_RUN: Final = "schedules run"
 
 
 class LanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,11 +128,12 @@ class RandomLanes:
 
 
 def _count(result: Result, searched: Searched) -> None:
-    """Add the search of one program. Schedules are counted as checked, orders as distinct."""
+    """Add the search of one program. Schedules are counted as checked, those that were spared too; orders as
+    distinct."""
     exploration = searched.exploration
-    seen = Coverage(programs=1, distinct=exploration.distinct, checked=exploration.schedules)
-    seen.legal = seen.visited = exploration.schedules
-    seen.reached = dict(searched.reached)
+    seen = Coverage(programs=1, distinct=exploration.distinct)
+    seen.checked = seen.legal = seen.visited = exploration.schedules + searched.spared
+    seen.reached = {**searched.reached, _RUN: exploration.schedules}
     result.coverage.merge(seen)
     if searched.tape is not None and searched.verdict is not None:
         result.finding = Finding(searched.tape, searched.verdict)
@@ -171,7 +176,11 @@ def _tapes(geometry: str) -> list[Tape]:
 
 
 def _describe(stage: Stage) -> str:
-    return f"{stage.programs:,} programs, {stage.checked:,} schedules, {stage.distinct:,} orders"
+    run = stage.reached.get(_RUN, 0)
+    return (
+        f"{stage.programs:,} programs, {stage.checked:,} schedules, {run:,} of them run, "
+        f"{stage.distinct:,} orders"
+    )
 
 
 def _check(plan: SchedulePlan) -> None:
