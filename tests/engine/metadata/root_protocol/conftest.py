@@ -147,9 +147,12 @@ class Deferred:
 
 
 class LateRuntime(ThreadRuntime):
-    """A runtime without threads: `submit` keeps the call for later."""
+    """A runtime without threads: `submit` keeps the call for later, and nobody else has a turn."""
 
     is_parallel = False
+
+    def turn(self, what: str) -> None:
+        pass
 
     def submit(self, call: Callable[[], object]) -> Any:
         return Deferred(call)
@@ -265,21 +268,34 @@ def reduced(outcome: Outcome, copies: tuple[Copy, ...], *, may_be_damaged: bool)
     ]
     oldest = min((sequence for sequence in standing if sequence), default=0)
     shift = max(0, (oldest >> LIFE_SHIFT) - 1) << LIFE_SHIFT
-    classes = {outcome.acknowledged: ACKNOWLEDGED, outcome.under_way: UNDER_WAY}
+    return State(
+        tuple(
+            reduced_copy(
+                copy,
+                min(standing[:number] + standing[number + 1 :]),
+                shift,
+                outcome.acknowledged,
+                outcome.under_way,
+            )
+            for number, copy in enumerate(copies)
+        ),
+        outcome.under_way is not None,
+        may_be_damaged,
+    )
+
+
+@cache
+def reduced_copy(copy: Copy, others: int, shift: int, acknowledged: int, under_way: int | None) -> Copy:
+    """The same of one copy; `others` is the least sequence that stands in the other ones."""
+    classes = {acknowledged: ACKNOWLEDGED, under_way: UNDER_WAY}
 
     def reduce(value: Value) -> Value:
         if not value.sequence:
             return value
         return Value(max(1, value.sequence - shift), classes.get(value.payload, NEITHER))
 
-    reduced_copies = []
-    for number, copy in enumerate(copies):
-        others = [sequence for at, sequence in enumerate(standing) if at != number]
-        past = {
-            OLD if value.sequence < min(others) else reduce(value) for value in copy.past if value.sequence
-        }
-        reduced_copies.append(Copy(reduce(copy.durable), reduce(copy.written), frozenset(past)))
-    return State(tuple(reduced_copies), outcome.under_way is not None, may_be_damaged)
+    past = {OLD if value.sequence < others else reduce(value) for value in copy.past if value.sequence}
+    return Copy(reduce(copy.durable), reduce(copy.written), frozenset(past))
 
 
 def successors(
