@@ -290,20 +290,20 @@ class History:
         self._windows = Windows(self.names, self.sizes, self.sectors, self.name_steps, self.name_syncs)
 
 
-_latest: tuple[Trace, int, History] | None = None
+_latest: tuple[Trace, int, Event | None, History] | None = None
 
 
 def history_of(trace: Trace) -> History:
     """The history of a trace as long as it is now; that of the last trace asked for is kept, O(1) again.
 
-    Events are only ever appended, so a trace of the same length is the same.
+    A schedule that is run anew takes events off the end and appends others, so the last has to be the same one.
     """
     global _latest
-    kept = _latest
-    if kept is None or kept[0] is not trace or kept[1] != len(trace):
+    kept, last = _latest, trace.events[-1] if trace.events else None
+    if kept is None or kept[0] is not trace or kept[1] != len(trace) or kept[2] is not last:
         length = len(trace)
-        kept = _latest = trace, length, History(trace)
-    return kept[2]
+        kept = _latest = trace, length, last, History(trace)
+    return kept[3]
 
 
 def _floor_of_size(sizes: list[int], end: int) -> int:

@@ -109,7 +109,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("hook",),
         ("reach",),
         ("hunts",),
-        ("hunt",),
+        ("hunt", "stressed"),
         ("server",),
     ),
     "verifier/mutants/bank": (
@@ -123,10 +123,11 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
             "schedule",
             "pending",
             "truncation",
+            "stress",
         ),
     ),
     "verifier/mutants/hunts": (
-        ("contract", "damage", "faults", "order", "preempt"),
+        ("contract", "damage", "faults", "order", "preempt", "stress"),
         ("schedule",),
         ("crash",),
     ),
@@ -155,6 +156,7 @@ OPENS_ENGINE = (
     "verifier/finders/kill/",
     "verifier/finders/stress/",
     "verifier/mutants/hunts/contract",
+    "verifier/mutants/hunts/stress",
 )
 PACKAGES = ("engine", "faultfs", "verifier")
 MAY_IMPORT = {"engine": set[str](), "faultfs": set[str](), "verifier": {"engine", "faultfs"}}

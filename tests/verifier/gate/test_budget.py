@@ -214,7 +214,7 @@ def test_hunt_that_a_deadline_ends_is_not_decided() -> None:
     row = kill(CONTROL.name, seed=1, deadline=monotonic())
     assert (row.killed, bool(row.unknown)) == (False, True)
     chunk, deadline = PlantedBug(CONTROL.name, 1), Deadline(monotonic())
-    assert (chunk.run(deadline).planted, deadline.has_cut) == (None, True)
+    assert (chunk.run(deadline).planted, deadline.has_cut) == ((), True)
 
 
 # ---- what is told

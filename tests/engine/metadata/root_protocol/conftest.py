@@ -268,20 +268,10 @@ def reduced(outcome: Outcome, copies: tuple[Copy, ...], *, may_be_damaged: bool)
     ]
     oldest = min((sequence for sequence in standing if sequence), default=0)
     shift = max(0, (oldest >> LIFE_SHIFT) - 1) << LIFE_SHIFT
-    return State(
-        tuple(
-            reduced_copy(
-                copy,
-                min(standing[:number] + standing[number + 1 :]),
-                shift,
-                outcome.acknowledged,
-                outcome.under_way,
-            )
-            for number, copy in enumerate(copies)
-        ),
-        outcome.under_way is not None,
-        may_be_damaged,
-    )
+    known = shift, outcome.acknowledged, outcome.under_way
+    others = [min(standing[:number] + standing[number + 1 :]) for number in range(len(copies))]
+    smaller = tuple(reduced_copy(copy, other, *known) for copy, other in zip(copies, others, strict=True))
+    return State(smaller, outcome.under_way is not None, may_be_damaged)
 
 
 @cache
@@ -301,10 +291,7 @@ def reduced_copy(copy: Copy, others: int, shift: int, acknowledged: int, under_w
 def successors(
     protocol: type[Roots], state: State, kinds: str, seen: set[Outcome]
 ) -> Iterator[tuple[str, State | str]]:
-    """Every state that may follow an era from `state`, or how the property was broken.
-
-    What follows an end is a function of it, so those that are in `seen` are left out, and new ones added.
-    """
+    """Every state that may follow an era from `state` and an end not `seen`; or how the property is broken."""
     for how, outcome in ends_of(protocol, state):
         if isinstance(outcome, str):
             yield how, outcome
