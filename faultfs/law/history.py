@@ -296,7 +296,7 @@ _latest: tuple[Trace, int, Event | None, History] | None = None
 def history_of(trace: Trace) -> History:
     """The history of a trace as long as it is now; that of the last trace asked for is kept, O(1) again.
 
-    A schedule that is run anew takes events off the end and appends others, so the last has to be the same one.
+    A schedule that is run anew takes events off the end and appends others: the last has to be the same.
     """
     global _latest
     kept, last = _latest, trace.events[-1] if trace.events else None

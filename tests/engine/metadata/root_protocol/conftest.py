@@ -291,7 +291,7 @@ def reduced_copy(copy: Copy, others: int, shift: int, acknowledged: int, under_w
 def successors(
     protocol: type[Roots], state: State, kinds: str, seen: set[Outcome]
 ) -> Iterator[tuple[str, State | str]]:
-    """Every state that may follow an era from `state` and an end not `seen`; or how the property is broken."""
+    """Every state that may follow an era from `state` by an end not `seen`, or a breach of the property."""
     for how, outcome in ends_of(protocol, state):
         if isinstance(outcome, str):
             yield how, outcome
