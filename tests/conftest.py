@@ -64,8 +64,12 @@ class _Forks:
         given: bytes = b"",
         folder: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        is_open: bool = False,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run the code as `python -c` does, in a child of its own; its folder and its environment."""
+        """Run the code as `python -c` does, in a child of its own; its folder and its environment.
+
+        is_open   its standard input does not end after `given`
+        """
         for file, data in zip(self._files, (given, b"", b""), strict=True):
             file.write_bytes(data)
         request = {
@@ -73,6 +77,7 @@ class _Forks:
             "arguments": [os.fspath(each) for each in arguments],
             "folder": os.fspath(folder or Path.cwd()),
             "environment": dict(self._environment if environment is None else environment),
+            "is_open": is_open,
             "files": [os.fspath(file) for file in self._files],
         }
         assert self._process.stdin is not None
@@ -97,8 +102,8 @@ def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
 
 
 @pytest.fixture(scope="session")
-def forked_ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
-    """As `forked`, in a process that has imported the store and the worker of the kills."""
-    forks = _Forks(tmp_path_factory.mktemp("forks"), "engine")
+def forked_kills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
+    """As `forked`, in a process that has imported what a worker of the kills does, the store too."""
+    forks = _Forks(tmp_path_factory.mktemp("forks"), "kills")
     yield forks.run
     forks.end()

@@ -1,14 +1,17 @@
 """Run by the fixture `forked`: a process of which commands are forked, each as if it had been started.
 
-What most of them import is imported here, once; nothing of the store, unless it is started with `engine`: a
-bug is planted before the store is imported.
+What most of them import is imported here, once, and nothing of the store: a bug is planted before it is
+imported. Started with `kills` it imports what a worker of the kills does and nothing else: each life is a
+fork of it, and costs the more the larger it is.
 
-    request  a line of JSON: the code, its arguments, folder, environment, and files for descriptors 0, 1, 2
+    request  a line of JSON: the code, its arguments, folder, environment, files for descriptors 0, 1, 2,
+             and whether the first is a pipe that stays open
     answer   a line: the exit code
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -16,9 +19,6 @@ import sys
 import traceback
 from importlib import import_module
 from typing import Any, Final, NoReturn
-
-import hypothesis
-import hypothesis.strategies
 
 _WARM: Final = (
     *(
@@ -36,11 +36,16 @@ _WARM: Final = (
     *("powercut.verifier.telling.report", "powercut.verifier.cli.tapes", "powercut.verifier.cli.planted"),
     *("powercut.verifier.examples", "powercut.verifier.finders.faults", "powercut.verifier.finders.damage"),
 )
-_ENGINE: Final = (
-    *("powercut.engine.store", "powercut.verifier.faster.subject", "powercut.verifier.finders.kill.worker"),
-)
-_SETTINGS: Final = hypothesis.settings(max_examples=1, database=None, deadline=None, derandomize=True)
 _FLAGS: Final = (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)
+
+
+def _keep_open(file: str) -> None:
+    """Put a pipe in the place of the standard input, which holds as much and does not end."""
+    source, sink = os.pipe()
+    fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, 1 << 20)
+    with open(file, "rb") as given:
+        os.write(sink, given.read())
+    os.dup2(source, 0)
 
 
 def _run(request: dict[str, Any]) -> NoReturn:
@@ -48,6 +53,8 @@ def _run(request: dict[str, Any]) -> NoReturn:
     try:
         for number, (file, flags) in enumerate(zip(request["files"], _FLAGS, strict=True)):
             os.dup2(os.open(file, flags), number)
+        if request["is_open"]:
+            _keep_open(request["files"][0])
         os.chdir(request["folder"])
         os.environ.clear()
         os.environ.update(request["environment"])
@@ -68,17 +75,25 @@ def _run(request: dict[str, Any]) -> NoReturn:
             os._exit(code)
 
 
+def _warm() -> None:
+    for name in _WARM:
+        import_module(name)
+    import hypothesis
+    from hypothesis.strategies import integers
+
+    # What Hypothesis finds out of the modules that are there it keeps.
+    settings = hypothesis.settings(max_examples=1, database=None, deadline=None, derandomize=True)
+    hypothesis.find(integers(), lambda drawn: True, settings=settings)
+    assert "powercut.engine" not in sys.modules
+
+
 def main() -> None:
     """Answer requests until there are no more."""
     source, sink = os.dup(0), os.dup(1)
-    for name in _WARM:
-        import_module(name)
-    assert "powercut.engine" not in sys.modules
-    if sys.argv[1:] == ["engine"]:
-        for name in _ENGINE:
-            import_module(name)
-    # What Hypothesis finds out of the modules that are there it keeps.
-    hypothesis.find(hypothesis.strategies.integers(), lambda drawn: True, settings=_SETTINGS)
+    if sys.argv[1:] == ["kills"]:
+        import_module("powercut.verifier.finders.kill.worker")
+    else:
+        _warm()
     gc.collect()
     gc.freeze()  # What is there is not looked through in every child.
     with open(source, "rb", buffering=0) as requests:
