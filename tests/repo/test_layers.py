@@ -114,7 +114,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("hook",),
         ("reach",),
         ("hunts",),
-        ("hunt",),
+        ("hunt", "stressed"),
         ("server",),
     ),
     "verifier/mutants/bank": (
@@ -128,10 +128,11 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
             "schedule",
             "pending",
             "truncation",
+            "stress",
         ),
     ),
     "verifier/mutants/hunts": (
-        ("contract", "damage", "faults", "order", "preempt"),
+        ("contract", "damage", "faults", "order", "preempt", "stress"),
         ("schedule",),
         ("crash",),
     ),
@@ -160,6 +161,7 @@ OPENS_ENGINE = (
     "verifier/finders/kill/",
     "verifier/finders/stress/",
     "verifier/mutants/hunts/contract",
+    "verifier/mutants/hunts/stress",
 )
 PACKAGES = ("engine", "faultfs", "verifier")
 MAY_IMPORT = {"engine": set[str](), "faultfs": set[str](), "verifier": {"engine", "faultfs"}}

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["CONTRACT", "CRASHES", "DAMAGE", "FAULTS", "KILLS", "SCHEDULES", "Mutant"]
+__all__ = ["CONTRACT", "CRASHES", "DAMAGE", "FAULTS", "KILLS", "SCHEDULES", "STRESS", "Mutant"]
 
 # The stages of the gate that must find a bug, by name; DAMAGE and FAULTS have oracles of the same name.
 CRASHES: Final = "crash"
@@ -24,6 +24,7 @@ FAULTS: Final = "faults"
 DAMAGE: Final = "damage"
 SCHEDULES: Final = "schedule"
 KILLS: Final = "kill"
+STRESS: Final = "stress"  # In compiled kernels; a bank of its own, for it shows no tape.
 # And what no stage can see, for no disk of ours is below the device: its contract, an oracle as well.
 CONTRACT: Final = "contract"
 

@@ -74,15 +74,15 @@ def scan(device: FaultDevice) -> int:
     return count
 
 
-def test_checksummed_tail_of_65_536_states_takes_25_openings() -> None:
-    trace = log_in_flight(8).trace
-    states = crash_states(trace, "posix", start=len(trace), limit=1 << 16)
-    assert (states.distinct, states.completeness) == (65_536, "exhaustive")
+def test_checksummed_tail_of_4_096_states_takes_19_openings() -> None:
+    trace = log_in_flight(6).trace
+    states = crash_states(trace, "posix", start=len(trace), limit=1 << 12)
+    assert (states.distinct, states.completeness) == (4_096, "exhaustive")
     search = Search(scan)
     found = explore(History(trace), len(trace), search.tree, search.open, 100)
     assert found.is_closed
-    assert (search.opened, found.regions, found.covered) == (25, 25, 65_536)
-    assert {outcome for outcome, _ in found.outcomes} == set(range(9))
+    assert (search.opened, found.regions, found.covered) == (19, 19, 4_096)
+    assert {outcome for outcome, _ in found.outcomes} == set(range(7))
 
 
 def test_checksummed_tail_ends_alike_content_by_content() -> None:
@@ -152,13 +152,13 @@ def test_random_recoveries_of_random_disks_end_alike_with_and_without(
     writes: bool, random_device: MakeDevice
 ) -> None:
     opened = contents = 0
-    for seed in range(120):
+    for seed in range(40):
         search = Search(some_recovery(seed % 40, writes=writes))
         for state in crash_states(random_device(seed, 10).trace, "posix", limit=300):
             contents += 1
             assert search.of(state.image) == search.plain(state.image), f"seed {seed}: {state}"
         opened += search.opened
-    assert 200 < opened < contents / 2
+    assert 70 < opened < contents / 2
 
 
 @pytest.mark.parametrize(("law", "writes"), [("posix", False), ("posix", True), ("posix_split", True)])
@@ -166,7 +166,7 @@ def test_branching_finds_the_outcomes_of_every_content_and_counts_every_vector(
     law: str, writes: bool, random_device: MakeDevice
 ) -> None:
     opened = contents = 0
-    for seed in range(60):
+    for seed in range(0, 60, 3):
         trace = random_device(seed, 10).trace
         history = history_under(History(trace), Law(law))
         recovery = some_recovery(seed % 40, writes=writes)
@@ -186,7 +186,7 @@ def test_branching_finds_the_outcomes_of_every_content_and_counts_every_vector(
                 assert repr(search.plain(witness.image)) == repr(outcome)
             opened += search.opened
             contents += states.distinct
-    assert 500 < opened < contents / 2
+    assert 170 < opened < contents / 2
 
 
 def test_write_under_one_name_is_seen_under_another_only_if_they_share_the_file() -> None:

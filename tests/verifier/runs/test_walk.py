@@ -56,7 +56,7 @@ def begun(*, has_faults: bool = False) -> World:
 def test_a_run_that_goes_on_from_a_mark_is_the_run_from_the_start(has_faults: bool) -> None:
     """Whatever the walk has done meanwhile, checkpoints half done and stores opened anew included."""
     walk = Walk(begun(has_faults=has_faults))
-    for seed in range(60):
+    for seed in range(20):
         random = Random(seed)
         base = random_program(random, 10)
         for program in (
@@ -126,7 +126,7 @@ def test_an_open_store_is_no_beginning() -> None:
 def test_programs_are_searched_alike_along_a_walk_and_from_the_start() -> None:
     kept, anew = Coverage(), Coverage()
     walk = Walk(World(maker_of(Tape(geometry="tiny"))))
-    for program in list(small_programs(3))[::3]:
+    for program in list(small_programs(3))[::9]:
         tape = Tape((Era(program),), "tiny")
         last = len(program) - 1 if program else None
         for coverage, known in ((kept, walk), (anew, None)):
