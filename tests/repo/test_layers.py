@@ -81,14 +81,16 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/spec": (("model",), ("subject",), ("history", "spec")),
     "verifier/oracles": (("prefix", "linear", "damage"), ("structure", "faults")),
     "verifier/faster": (("inspection", "seams", "stepped", "subject"), ("geometries",)),
-    "verifier/concurrency": (("calls", "schedule", "ends"), ("lanes",), ("grounds",), ("programs",)),
+    "verifier/concurrency": (
+        ("calls", "schedule", "ends"),
+        ("lanes",),
+        ("grounds",),
+        ("programs",),
+        ("halves",),
+    ),
     "verifier/answers": (
-        ("chains",),
-        ("hybrid",),
-        ("edges", "reference"),
-        ("asking", "families"),
-        ("batches",),
-        ("player",),
+        *(("chains",), ("hybrid",), ("edges", "reference")),
+        *(("asking", "families"), ("batches",), ("player",)),
     ),
     "verifier/runs": (("run",), ("world",), ("play",)),
     "verifier/finders": (
@@ -123,16 +125,8 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "verifier/mutants/bank": (
         (
-            "durability",
-            "prefix",
-            "boundaries",
-            "operations",
-            "faults",
-            "damage",
-            "schedule",
-            "pending",
-            "truncation",
-            "answers",
+            *("durability", "prefix", "boundaries", "operations", "faults", "damage", "schedule"),
+            *("pending", "truncation", "answers"),
         ),
     ),
     "verifier/mutants/hunts": (

@@ -30,14 +30,14 @@ class Raised(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What the store said, and what it should have."""
+    """The store's answer, and the one that it should have given."""
 
     expected: object
     found: object
 
 
 def told_by(call: Callable[[], object]) -> object:
-    """What the call returns, or what it raises."""
+    """Call; the result, or the error as an answer."""
     try:
         return call()
     except (EngineError, OddError) as error:
@@ -293,5 +293,5 @@ class Asker:
 
 
 def _state(ticket: Any) -> tuple[bool, object]:
-    """Whether a ticket has ended, and what it gives."""
+    """True with the result of a ticket that has ended, else False."""
     return ticket.is_done, told_by(ticket.result)

@@ -170,7 +170,7 @@ def get_many(asker: Asker, operation: Operation) -> Answers:
 
 
 def _counters_read(asker: Asker, keys: list[bytes]) -> tuple[int, bool]:
-    """How many reads into an array end, and whether one of them is of no counter; they are counted.
+    """The number of reads into an array that end, and whether one is of no counter; they are counted.
 
     A longer value in memory stops the call at it; what else is no counter is seen once all of it have ended.
     """

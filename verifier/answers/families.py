@@ -75,7 +75,7 @@ def batches(cold: Program) -> Iterator[tuple[Program, ...]]:
 
 
 def between(cold: Program) -> tuple[Program, ...]:
-    """What comes between the beginning of an operation on key 1 and its end."""
+    """Things that come between the beginning of an operation on key 1 and its end."""
     return (
         (),
         *[

@@ -82,7 +82,7 @@ FIGURES: Final = (
 
 
 class Reference:
-    """What a store would say of which only one task asks something."""
+    """A store of which only one task asks something."""
 
     def __init__(self, tape: Tape) -> None:
         self.log = HybridLog(tape.geometry)

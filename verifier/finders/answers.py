@@ -15,7 +15,7 @@ __all__ = ["search_answers"]
 
 
 def search_answers(tape: Tape) -> tuple[Coverage, Finding | None]:
-    """What was seen, and what an oracle objects to. O(operations)."""
+    """Play the tape; its coverage, and the objection of an oracle. O(operations)."""
     run = play_answers(tape)
     coverage = Coverage(programs=1, judged=run.judged)
     coverage.several_eras = len(tape.eras) > 1

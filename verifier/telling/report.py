@@ -95,7 +95,7 @@ def _header(tape: Tape, run: Run) -> Iterator[str]:
 
 
 def _answered(lines: list[str]) -> Iterator[str]:
-    """What was asked and answered, a line each."""
+    """Questions with their answers, a line each."""
     yield from (line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..." for line in lines)
 
 

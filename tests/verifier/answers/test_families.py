@@ -27,7 +27,7 @@ def test_no_program_is_in_a_family_twice_and_none_has_numbers_that_mean_nothing(
 
 @pytest.mark.parametrize("geometry", ["tiny", "paired", "roomy", "whole"])
 def test_first_operation_that_is_begun_is_left_pending(geometry: str) -> None:
-    """Else nothing comes between its two halves."""
+    """If it were done at once, nothing would come between its two halves."""
     for tape in list(family("pending", geometry))[::53]:
         kind = next(each.kind for each in tape.eras[0].program if each.kind in BEGINS)
         assert f"{Kind(kind).name.lower()} pending" in play_answers(tape).reached

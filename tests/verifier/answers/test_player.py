@@ -20,7 +20,14 @@ SAVED = (Operation(Kind.PUT, 0, 0, 4), Operation(Kind.PUT, 1, 1, 4), Operation(K
 TAPE = Tape(
     (
         Era((*SAVED, Operation(Kind.RMW), Operation(Kind.CHECKPOINT), Operation(Kind.DELETE, 0, 1)), Crash()),
-        Era((Operation(Kind.READ), Operation(Kind.SAVE), Operation(Kind.SCAN_FROM, 0, 1, 1), Operation(Kind.RMW))),
+        Era(
+            (
+                Operation(Kind.READ),
+                Operation(Kind.SAVE),
+                Operation(Kind.SCAN_FROM, 0, 1, 1),
+                Operation(Kind.RMW),
+            )
+        ),
     ),
     law="strict",
     subject=ANSWERS,
