@@ -69,7 +69,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("rewinding", "tapes"),
         ("spec",),
         ("faster", "oracles"),
-        ("registry", "concurrency"),
+        ("registry", "concurrency", "answers"),
         ("runs",),
         ("finders",),
         ("machine", "reducing", "telling"),
@@ -86,6 +86,11 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("lanes",),
         ("grounds",),
         ("programs",),
+        ("halves",),
+    ),
+    "verifier/answers": (
+        *(("chains",), ("hybrid",), ("edges", "reference")),
+        *(("asking", "families"), ("batches",), ("player",)),
     ),
     "verifier/runs": (("run",), ("world",), ("play", "walk")),
     "verifier/finders": (
@@ -93,6 +98,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("judgements",),
         ("coverage",),
         ("crashes", "endings"),
+        ("answers",),
         ("beginnings", "damage", "shared"),
         ("faults",),
         ("search",),
@@ -119,21 +125,13 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "verifier/mutants/bank": (
         (
-            "durability",
-            "prefix",
-            "boundaries",
-            "operations",
-            "faults",
-            "damage",
-            "schedule",
-            "pending",
-            "truncation",
-            "stress",
+            *("durability", "prefix", "boundaries", "operations", "faults", "damage", "schedule"),
+            *("pending", "truncation", "answers", "stress"),
         ),
     ),
     "verifier/mutants/hunts": (
         ("contract", "damage", "faults", "order", "preempt", "stress"),
-        ("schedule",),
+        ("answers", "schedule"),
         ("crash",),
     ),
     "verifier/gate": (

@@ -36,7 +36,8 @@ from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
 from ..bank import BANK
-from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, SCHEDULES
+from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, MODEL, SCHEDULES
+from .answers import hunt_answers
 from .contract import judge_device
 from .damage import hunt_damage
 from .faults import hunt_faults
@@ -232,6 +233,7 @@ _CHASES: Final[dict[str, Callable[[Answer], Answer]]] = {
     CRASHES: _hunt,
     FAULTS: hunt_faults,
     DAMAGE: hunt_damage,
+    MODEL: hunt_answers,
     SCHEDULES: hunt_schedules,
     **dict.fromkeys(_DEVICES, _hold_device),
 }
