@@ -28,6 +28,8 @@ GEOMETRIES: Final = {
     "narrow": Settings(**(_TINY | {"index_buckets": 1})),
     "long": Settings(**(_TINY | {"extent_bytes": 1024})),
     "paired": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}), hash_mask=1),
+    # A page holds one large value and a segment two pages, so a truncation may end inside a segment.
+    "slim": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 1024})),
     # The fewest pages at which read-only may be ahead of head, so that what is frozen is not yet evicted.
     "roomy": Settings(**(_TINY | {"page_bytes": 512, "ring_pages": 16})),
     # Its writes are longer than a page of the system's cache, so that a kill can cut one.

@@ -20,12 +20,14 @@ from powercut.engine import (
     Settings,
     Version,
 )
+from powercut.engine.kernels import words as w
 from powercut.faultfs import FaultDevice
 
-from ..spec.model import Issued, Result, session_name
+from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
-from ..spec.subject import Bound, Older
-from ..tapes.tape import Kind
+from ..spec.subject import Bound, Older, Truncation
+from ..tapes.tape import Kind, Operation
+from .truncating import truncate
 
 __all__ = ["FASTER", "FasterSubject"]
 
@@ -62,7 +64,8 @@ class FasterSubject:
         self._runtime = runtime
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
-        self._at_opening = _bound(self.store.serials())
+        self._started = 0  # The begin when the checkpoint under way was started.
+        self._at_opening = _bound(self.store.serials(), _begin(self.store))
 
     def open_session(self, number: int) -> Session:
         """The session of that number, opened if it is not."""
@@ -92,9 +95,10 @@ class FasterSubject:
 
     def checkpoint(self) -> dict[int, int]:
         """A whole checkpoint; one that was started is driven to its end in its place."""
-        ticket = self._ticket or self.store.start_checkpoint()
-        self._ticket = None
-        return _bound(ticket.result().serials)
+        self.start()
+        ticket, self._ticket = self._ticket, None
+        assert ticket is not None
+        return _bound(ticket.result().serials, self._started)
 
     @property
     def is_checkpointing(self) -> bool:
@@ -104,6 +108,7 @@ class FasterSubject:
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
         if self._ticket is None:
+            self._started = _begin(self.store)
             self._ticket = self.store.start_checkpoint()
 
     def step(self) -> Bound | None:
@@ -115,7 +120,7 @@ class FasterSubject:
         if not ticket.advance():
             self._ticket = ticket
         newest = self.store.newest
-        return None if newest is None or newest is before else _bound(newest.serials)
+        return None if newest is None or newest is before else _bound(newest.serials, self._started)
 
     def recovered(self) -> Mapping[int, int]:
         """The serials at opening."""
@@ -140,9 +145,11 @@ class FasterSubject:
 
     def truncate(self) -> None:
         """Drop the log below the oldest record that is still some key's newest: no content is lost."""
-        newest = {record.key: record.address for record in self.store.scan()}
-        live = [newest[key] for key, _ in self.store.items()]
-        self.store.truncate_before(min(live, default=self.store.stats().tail))
+        truncate(self.store, Operation(Kind.TRUNCATE))
+
+    def truncate_at(self, operation: Operation) -> Truncation:
+        """Drop the log below the address that the operation says, and the keys there."""
+        return truncate(self.store, operation)
 
     def read_older(self, device: FaultDevice) -> Iterator[Older]:
         """After `close`: every checkpoint but the newest, with its serials and what it holds."""
@@ -161,7 +168,7 @@ class FasterSubject:
             older = store.checkpoints()[1:]
         for point in older:
             with opened(point.version) as store:
-                yield point.version, _bound(point.serials), dict(store.items())
+                yield point.version, _bound(point.serials, _begin(store)), dict(store.items())
 
     def reading(self) -> tuple[object, ...]:
         """The reads of the opening, in order: (file role, offset, length, verdict) of each."""
@@ -171,8 +178,17 @@ class FasterSubject:
         self.store.close()
 
 
-def _bound(serials: Mapping[str, int]) -> dict[int, int]:
-    return {int(name[1:]): serial for name, serial in serials.items()}
+def _begin(store: FasterKv) -> int:
+    """The log's begin."""
+    return store.spaces[0][w.BEGIN]
+
+
+def _bound(serials: Mapping[str, int], begin: int) -> dict[int, int]:
+    """The serials of the sessions, and the begin of a log that was truncated."""
+    bound = {int(name[1:]): serial for name, serial in serials.items()}
+    if begin > w.FIRST_ADDRESS:
+        bound[TRUNCATIONS] = begin
+    return bound
 
 
 def _labels(store: FasterKv) -> Callable[[], str]:

@@ -87,7 +87,7 @@ def copy_of(world: World) -> World:
     twin.device = world.device.copy()
     twin.model = copy(world.model)
     twin.model.content, twin.model.issued = dict(world.model.content), dict(world.model.issued)
-    twin.model.history = list(world.model.history)
+    twin.model.history, twin.model.gone = list(world.model.history), set(world.model.gone)
     twin.fault_oracle = copy(world.fault_oracle)
     twin.fault_oracle.follow(twin.device)
     twin.damage_oracle = world.damage_oracle.copy()
@@ -95,4 +95,5 @@ def copy_of(world: World) -> World:
     segment.trace = twin.device.trace
     segment.passages, segment.acks = list(segment.passages), list(segment.acks)
     segment.observations, segment.step_starts = list(segment.observations), list(segment.step_starts)
+    segment.reached = dict(segment.reached)
     return twin

@@ -51,6 +51,7 @@ class Kind(IntEnum):
     READ_MANY = 16
     ITEMS = 17  # All live keys.
     SCAN = 18  # The log's records.
+    TRUNCATE_AT = 19  # Drop the log below an address that key and size choose, and the keys there.
 
     __hash__ = int.__hash__  # That of its name is a function of Python.
 
@@ -100,6 +101,7 @@ class Lane(Enum):
     NOWHERE = "nowhere"
     SESSION = "its session's"
     FAR = "its own"
+    ASIDE = "its own, beside that of checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.READ_MANY: Row("read_many", is_beside=True),
     Kind.ITEMS: Row("items", is_beside=True),
     Kind.SCAN: Row("scan", is_beside=True),
+    Kind.TRUNCATE_AT: Row("truncate at", lane=Lane.ASIDE),
 }
 # Operations on a key, with a result that the reference dict tells.
 KEYED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.effect is not None)

@@ -15,11 +15,20 @@ import msgspec
 
 from powercut.faultfs import Law
 
-from ...examples import FasterMachine, run_machine
+from ...examples import FasterMachine, WideMachine, run_machine
 from ..chunks import SEEDS, Chunk, Deadline, Definition, Result, in_parts
 from ..plans import Floor, Names, Positive, check_geometries
 
 __all__ = ["STAGE", "Examples", "ModelPlan", "cut_model"]
+
+
+class WidePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Examples of the machine that is given every letter."""
+
+    geometries: Names
+    examples: Positive
+    steps: Positive
+    limit: Positive
 
 
 class ModelPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +44,7 @@ class ModelPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kernels: Annotated[tuple[Literal["interpreted", "compiled"], ...], msgspec.Meta(min_length=1)] = (
         "interpreted",
     )
+    wide: WidePlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +58,11 @@ class Examples:
     steps: int
     limit: int
     kernels: str
+    is_wide: bool = False
 
     def run(self, deadline: Deadline) -> Result:
         coverage, finding = run_machine(
-            FasterMachine,
+            WideMachine if self.is_wide else FasterMachine,
             seed=self.seed,
             examples=self.count,
             steps=self.steps,
@@ -71,11 +82,18 @@ def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
             for start, stop in in_parts(plan.examples, plan.chunk):
                 own = seed * SEEDS + place * plan.examples + start
                 yield Examples(own, geometry, law, stop - start, plan.steps, plan.limit, kernels)
+    if (wide := plan.wide) is not None:
+        for place, geometry in enumerate(wide.geometries):
+            own = seed * SEEDS + place
+            how = wide.examples, wide.steps, wide.limit, plan.kernels[0]
+            yield Examples(own, geometry, law, *how, is_wide=True)
 
 
 def _check(plan: ModelPlan) -> None:
     Law.of(plan.law)
     check_geometries(plan.geometries)
+    if plan.wide is not None:
+        check_geometries(plan.wide.geometries)
 
 
 STAGE: Final[Definition[ModelPlan]] = Definition(

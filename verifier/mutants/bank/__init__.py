@@ -18,13 +18,13 @@ from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
 from .schedule import CONCURRENCY
-from .truncation import TRUNCATED
+from .truncation import DROPPED, TRUNCATED
 
 __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *(*FAULTED, *DAMAGED, *CONCURRENCY, *PENDING, *TRUNCATED),
+    *(*FAULTED, *DAMAGED, *CONCURRENCY, *PENDING, *TRUNCATED, *DROPPED),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

@@ -23,4 +23,4 @@ SCHEDULES_MAX: Final = (1, 400, 30_000)  # Of one program, by preemptions.
 def count_beside(tape: Tape) -> tuple[int, int]:
     """(operations side by side, sessions that issue them)."""
     _, beside = split(tape.eras[-1].program)
-    return len(beside), sum(lane != FAR_LANE for lane in lanes_of(beside))
+    return len(beside), sum(lane < FAR_LANE for lane in lanes_of(beside))
