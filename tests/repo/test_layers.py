@@ -87,6 +87,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("lanes",),
         ("grounds",),
         ("programs",),
+        ("aside",),
     ),
     "verifier/runs": (("bench", "run"), ("rarer",), ("world",), ("play",)),
     "verifier/finders": (

@@ -15,6 +15,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from ...concurrency.aside import aside_tapes
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.schedule import Bounded
 from ...concurrency.schedule.strategies import Replay
@@ -37,10 +38,20 @@ __all__ = [
 ]
 
 
+ASIDE: Final = "their own, truncations aside"
+
+
 class LanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All small programs of sessions side by side, in each geometry, all schedules of few preemptions."""
 
     geometries: Names
+    preemptions: Annotated[int, msgspec.Meta(ge=0, le=3)]
+    chunk: Positive  # Programs a chunk.
+
+
+class AsidePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Small programs whose truncations have a lane of their own, all schedules of few preemptions."""
+
     preemptions: Annotated[int, msgspec.Meta(ge=0, le=3)]
     chunk: Positive  # Programs a chunk.
 
@@ -61,6 +72,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     random: RandomLanesPlan
     limit: Positive  # Schedules of one small program.
     floor: Floor
+    aside: AsidePlan | None = None
 
 
 class _Stopping(Bounded):
@@ -76,7 +88,10 @@ class _Stopping(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class SmallLanes:
-    """Programs start to stop of the list of all small ones, every schedule of at most so many preemptions."""
+    """Programs start to stop of the list of all small ones, every schedule of at most so many preemptions.
+
+    geometry   ASIDE: those of `concurrency.aside`, in theirs
+    """
 
     start: int
     stop: int
@@ -154,6 +169,9 @@ def cut_schedule(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
             yield SmallLanes(start, stop, geometry, small.preemptions, plan.limit)
     for start, stop in in_parts(large.programs, large.chunk):
         yield RandomLanes(f"{seed}:{start}", stop - start, large.schedules, large.geometries)
+    if plan.aside is not None:
+        for start, stop in in_parts(len(_tapes(ASIDE)), plan.aside.chunk):
+            yield SmallLanes(start, stop, ASIDE, plan.aside.preemptions, plan.limit)
 
 
 def _bounds(plan: SchedulePlan, law: str) -> list[Bound]:
@@ -162,12 +180,16 @@ def _bounds(plan: SchedulePlan, law: str) -> list[Bound]:
         "sum of the other tasks that can go on there"
     )
     names = [bound_name(plan.exhaustive.preemptions, each) for each in plan.exhaustive.geometries]
-    return [Bound(name, NO_LAW, 0, formula, programs=count_lanes()) for name in names]
+    bounds = [Bound(name, NO_LAW, 0, formula, programs=count_lanes()) for name in names]
+    if plan.aside is not None:
+        name = bound_name(plan.aside.preemptions, ASIDE)
+        bounds.append(Bound(name, NO_LAW, 0, formula, programs=len(_tapes(ASIDE))))
+    return bounds
 
 
 @lru_cache(maxsize=4)
 def _tapes(geometry: str) -> list[Tape]:
-    return list(small_tapes(geometry))
+    return list(aside_tapes() if geometry == ASIDE else small_tapes(geometry))
 
 
 def _describe(stage: Stage) -> str:

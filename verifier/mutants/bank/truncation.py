@@ -54,6 +54,18 @@ def _dropped(name: str, ancestor: str, edit: tuple[str, str, str], oracle: str, 
 
 
 DROPPED: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "segments-left-by-a-later-begin",
+        "FASTER: T1, no byte goes that the checkpoint still names; begin is that of PREPARE",
+        "powercut.engine.checkpoint.kinds.fold_over",
+        "    start = running.begin - running.begin % parts.settings.segment_bytes\n",
+        "    start = parts.log.spaces.control[0] & -parts.settings.segment_bytes\n",
+        "openable",
+        "UNOPENABLE",
+        SCHEDULES,
+        1,
+        ("truncate_at",),
+    ),
     _dropped(
         "begin-of-the-segment-is-persisted",
         "FASTER: T1, a segment goes as a whole; what a checkpoint holds of a truncation is begin",

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...concurrency.aside import programs
 from ...concurrency.lanes import FAR_LANE, lanes_of, split
-from ...concurrency.programs import hunted_tapes as programs
 from ...tapes.tape import Tape
 
 __all__ = ["SCHEDULES_MAX", "count_beside", "programs"]
