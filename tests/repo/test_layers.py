@@ -80,7 +80,11 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/tapes": (("operations",), ("tape",), ("programs", "kept"), ("families",)),
     "verifier/spec": (("model",), ("subject",), ("history", "spec")),
     "verifier/oracles": (("prefix", "linear", "damage"), ("structure", "faults")),
-    "verifier/faster": (("inspection", "seams", "stepped", "truncating"), ("subject",), ("geometries",)),
+    "verifier/faster": (
+        ("ages", "inspection", "seams", "stepped", "truncating"),
+        ("subject",),
+        ("geometries",),
+    ),
     "verifier/concurrency": (
         ("schedule", "ends", "truncations"),
         ("calls",),
@@ -116,15 +120,8 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "verifier/mutants/bank": (
         (
-            "durability",
-            "prefix",
-            "boundaries",
-            "operations",
-            "faults",
-            "damage",
-            "schedule",
-            "pending",
-            "truncation",
+            *("ages", "durability", "prefix", "boundaries", "operations"),
+            *("faults", "damage", "schedule", "pending", "truncation"),
         ),
     ),
     "verifier/mutants/hunts": (

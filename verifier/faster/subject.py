@@ -13,7 +13,9 @@ from powercut.engine import (
     DeviceError,
     EngineError,
     FasterKv,
+    IndexFullError,
     InvariantError,
+    OperationError,
     PoisonedError,
     Runtime,
     Session,
@@ -25,7 +27,7 @@ from powercut.faultfs import FaultDevice
 
 from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
-from ..spec.subject import Bound, Older, Truncation
+from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import Kind, Operation
 from .truncating import truncate
 
@@ -36,6 +38,15 @@ def _file_of(error: Exception) -> str:
     return error.file if isinstance(error, CorruptionError) else ""
 
 
+def _is_limit(subject: Subject, error: Exception) -> bool:
+    """True where no bucket is left, or no page below the end of the address space."""
+    assert isinstance(subject, FasterSubject)
+    control, page = subject.store.spaces[0], subject.store.settings.page_bytes
+    if isinstance(error, IndexFullError):
+        return control[w.OVERFLOW_NEXT] >= control[w.OVERFLOW_END]
+    return isinstance(error, OperationError) and control[w.PAGE_END] + 2 * page > w.ADDRESS_LIMIT
+
+
 FASTER: Final = Spec(
     errors=Errors(
         refusals=(EngineError,),
@@ -44,6 +55,7 @@ FASTER: Final = Spec(
         invariants=(InvariantError,),
         robbed=(DeviceError, PoisonedError, CheckpointError),
         file_of=_file_of,
+        is_limit=_is_limit,
     ),
     copies=("root-",),
 )
@@ -55,8 +67,14 @@ class FasterSubject:
     spec: ClassVar[Spec] = FASTER
 
     def __init__(
-        self, device: FaultDevice, settings: Settings, runtime: Runtime, kernels: str | None = None
+        self,
+        device: FaultDevice,
+        settings: Settings,
+        runtime: Runtime,
+        kernels: str | None = None,
+        base: int = w.FIRST_ADDRESS,  # The log's begin before any truncation.
     ) -> None:
+        self._base = base
         self.store = FasterKv.open(
             device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
         )
@@ -65,7 +83,7 @@ class FasterSubject:
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
         self._started = 0  # The begin when the checkpoint under way was started.
-        self._at_opening = _bound(self.store.serials(), _begin(self.store))
+        self._at_opening = self._bound(self.store.serials(), _begin(self.store))
 
     def open_session(self, number: int) -> Session:
         """The session of that number, opened if it is not."""
@@ -98,7 +116,7 @@ class FasterSubject:
         self.start()
         ticket, self._ticket = self._ticket, None
         assert ticket is not None
-        return _bound(ticket.result().serials, self._started)
+        return self._bound(ticket.result().serials, self._started)
 
     @property
     def is_checkpointing(self) -> bool:
@@ -120,7 +138,7 @@ class FasterSubject:
         if not ticket.advance():
             self._ticket = ticket
         newest = self.store.newest
-        return None if newest is None or newest is before else _bound(newest.serials, self._started)
+        return None if newest is None or newest is before else self._bound(newest.serials, self._started)
 
     def recovered(self) -> Mapping[int, int]:
         """The serials at opening."""
@@ -168,11 +186,18 @@ class FasterSubject:
             older = store.checkpoints()[1:]
         for point in older:
             with opened(point.version) as store:
-                yield point.version, _bound(point.serials, _begin(store)), dict(store.items())
+                yield point.version, self._bound(point.serials, _begin(store)), dict(store.items())
 
     def reading(self) -> tuple[object, ...]:
         """The reads of the opening, in order: (file role, offset, length, verdict) of each."""
         return self.store.findings
+
+    def _bound(self, serials: Mapping[str, int], begin: int) -> dict[int, int]:
+        """The serials of the sessions, and the begin of a log that was truncated."""
+        bound = {int(name[1:]): serial for name, serial in serials.items()}
+        if begin > self._base:
+            bound[TRUNCATIONS] = begin
+        return bound
 
     def close(self) -> None:
         self.store.close()
@@ -181,14 +206,6 @@ class FasterSubject:
 def _begin(store: FasterKv) -> int:
     """The log's begin."""
     return store.spaces[0][w.BEGIN]
-
-
-def _bound(serials: Mapping[str, int], begin: int) -> dict[int, int]:
-    """The serials of the sessions, and the begin of a log that was truncated."""
-    bound = {int(name[1:]): serial for name, serial in serials.items()}
-    if begin > w.FIRST_ADDRESS:
-        bound[TRUNCATIONS] = begin
-    return bound
 
 
 def _labels(store: FasterKv) -> Callable[[], str]:

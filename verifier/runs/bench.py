@@ -28,7 +28,7 @@ class Bench:
         self.spec = self.make_store.spec
         self.model = self.spec.model()
         self.fault_oracle = FaultOracle(self.spec.errors, has_faults=has_faults)
-        self.device = self.fault_oracle.disk()
+        self.device = self.fault_oracle.disk(self.make_store.image)
         self.device.label = "OPEN"
         self.mounted: Mounted | None = None
         self.verdict: Verdict = OK
@@ -40,6 +40,14 @@ class Bench:
     def subject(self) -> Subject | None:
         """The store that is open."""
         return None if self.mounted is None else self.mounted.subject
+
+    def _is_limit(self, error: Exception) -> bool:
+        """True if the store is at a limit of its own, and says so."""
+        is_limit = self.spec.errors.is_limit
+        if is_limit is None or self.mounted is None or not is_limit(self.mounted.subject, error):
+            return False
+        self.segment.count("at a limit")
+        return True
 
     def _has_returned(self, *, is_entry: bool = True) -> bool:
         """True if the call that began may have returned."""

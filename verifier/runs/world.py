@@ -178,6 +178,8 @@ class World(RarerSteps):
         try:
             returned: Result = self.mounted.subject.apply(issued)
         except Exception as error:  # noqa: BLE001
+            if self._is_limit(error):
+                return self._settle(issued)
             return self._fail("model", Breach.ERROR, error) and self._settle(issued)
         if not self._has_returned():
             return False

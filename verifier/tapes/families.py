@@ -2,6 +2,8 @@
 
     truncated   the log is truncated at every kind of address, before, between and after the steps of a
                 checkpoint, and what lay there is used again; pages turned before it
+    aged        stores late in a long life (`faster.ages`): what comes next is where a counter wraps, a chain
+                ends, a bucket overflows, the index is full, a segment or the address space ends
 
 A run of a family is one program an era: the power goes at the end of each but the last. In the order in which
 they are thought of, the shortest first where that is easy.
@@ -66,7 +68,31 @@ class Family(NamedTuple):
     geometries: tuple[str, ...]
 
 
-FAMILIES: Final[dict[str, Family]] = {"truncated": Family(_truncated, ("slim", "paired", "colliding"))}
+def _aged(geometry: str) -> Iterator[Run]:
+    upsert, step = Operation(Kind.UPSERT), Operation(Kind.STEP)
+    grown = Operation(Kind.RMW, 0, 0, 1)
+    if geometry == "full":  # Each opening takes long.
+        second = Operation(Kind.INSERT, 1, 1)
+        yield ((upsert, second, grown, Operation(Kind.READ, 1, 1), _CHECKPOINT),)
+        yield ((grown, _CHECKPOINT), (upsert, second, _CHECKPOINT))
+        return
+    for used in (upsert, Operation(Kind.RMW), Operation(Kind.DELETE), Operation(Kind.INSERT, 1, 1)):
+        yield ((used, _CHECKPOINT),)
+        yield ((upsert, used, _CHECKPOINT, used, _REOPEN, used, _CHECKPOINT, _CHECKPOINT),)
+        yield ((upsert, _CHECKPOINT, used, _CHECKPOINT), (used, _CHECKPOINT, _REOPEN, used))
+        for phase in (2, 3):
+            stepped = (Operation(Kind.START), *[step] * phase, used, _CHECKPOINT)
+            yield ((upsert, _CHECKPOINT, *stepped), (used, *stepped), (used, _CHECKPOINT))
+    large = _large(0, 1, 2, 3, 4, 5, 6)
+    cold = (Operation(Kind.READ), Operation(Kind.RMW, 0, 3))
+    yield ((*large, _CHECKPOINT, *cold), (*large[5:], _CHECKPOINT))
+    yield ((*large, _CHECKPOINT, Operation(Kind.TRUNCATE_AT), _CHECKPOINT, *large[:2], _CHECKPOINT),)
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    "truncated": Family(_truncated, ("slim", "paired", "colliding")),
+    "aged": Family(_aged, ("wrapping", "chained", "high", "ending", "crowded", "full")),
+}
 # Kinds that random programs have only where they are asked for, by name.
 LETTERS: Final = {kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT,)}
 

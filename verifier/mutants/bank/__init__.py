@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..planted import Mutant
+from .ages import AGED
 from .boundaries import BOUNDARIES
 from .damage import DAMAGED
 from .durability import DURABILITY
@@ -24,7 +25,7 @@ __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *(*FAULTED, *DAMAGED, *CONCURRENCY, *PENDING, *TRUNCATED, *DROPPED),
+    *(*FAULTED, *DAMAGED, *CONCURRENCY, *PENDING, *TRUNCATED, *DROPPED, *AGED),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.
