@@ -57,7 +57,7 @@ WARM: Final = (
 OURS: Final = (
     *("powercut.faultfs", "powercut.verifier.finders.crashes", "powercut.verifier.finders.damage"),
     *("powercut.verifier.finders.faults", "powercut.verifier.oracles.linear"),
-    "powercut.verifier.reducing.shrink",
+    *("powercut.verifier.reducing.shrink", "powercut.verifier.tapes.families"),
 )
 # What is left for a stem to import, by folder.
 LEFT: Final = ("engine", "verifier/answers", "verifier/concurrency", "verifier/faster", "verifier/mutants")

@@ -62,7 +62,8 @@ def test_floors_name_every_device_call_of_the_store_that_a_crash_can_follow(
     assert plan is not None
     owed = plan.floor["reached"]
     assert isinstance(owed, dict)
-    assert followed == set(owed)
+    of_steps = {what for what in owed if what.split()[0].isupper()}  # Others: what steps came to.
+    assert followed == of_steps
 
 
 @pytest.mark.parametrize(
