@@ -144,7 +144,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("hunted", "runner"),
     ),
     "verifier/gate/stages": (
-        ("crash", "damage", "faults", "kill", "model", "mutants", "schedule", "stress"),
+        ("crash", "damage", "faults", "kill", "model", "mutants", "power", "schedule", "stress"),
     ),
     "verifier/cli": (
         ("interrupt", "progress", "summary"),

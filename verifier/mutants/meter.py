@@ -4,9 +4,11 @@ A bug that goes round for ever is told by its work: a clock would tell it on a s
 one. Loops are counted at their jumps back, by the interpreter's monitor, in files of the package alone.
 
 Invariants
-  1  equal runs, equal counts
+  1  equal runs, equal counts; each call of a method that is named as a beginning begins anew
   2  past the limit every further jump raises, until whoever asked has been reached
   3  without a monitor (before Python 3.12) nothing is counted or seen, and nothing raises
+
+A function of the caller's that a loop calls begins nothing: only what is named, and no function inside it.
 
 Threads: any; a count of one that is lost between two threads matters to nobody.
 """
@@ -30,12 +32,17 @@ class SpentError(BaseException):
 class Meter:
     """Counts, while it is entered, in files whose path starts with `folder`.
 
-    limit    of jumps, after which each raises SpentError
+    limit    of jumps since a beginning, after which each raises SpentError
+    begins   (file, prefix) of the functions with which one begins: `Class.` for the methods of a class
     is_seen  also notes lines, by file
     """
 
-    def __init__(self, folder: str, limit: int, *, is_seen: bool = False) -> None:
-        self.jumps = 0
+    def __init__(
+        self, folder: str, limit: float, begins: tuple[str, str] = ("", ""), *, is_seen: bool = False
+    ) -> None:
+        self.most = 0  # Jumps between two beginnings.
+        self._jumps = 0
+        self._begins = begins
         self.lines: dict[str, set[int]] = {}
         self._folder = folder
         self._limit = limit
@@ -47,9 +54,9 @@ class Meter:
             monitoring.use_tool_id(_TOOL, "powercut")
             monitoring.register_callback(_TOOL, monitoring.events.JUMP, self._jump)
             monitoring.register_callback(_TOOL, monitoring.events.LINE, self._line)
-            monitoring.set_events(
-                _TOOL, monitoring.events.JUMP | (monitoring.events.LINE if self._is_seen else 0)
-            )
+            monitoring.register_callback(_TOOL, monitoring.events.PY_START, self._start)
+            events = monitoring.events.JUMP | monitoring.events.PY_START
+            monitoring.set_events(_TOOL, events | (monitoring.events.LINE if self._is_seen else 0))
             monitoring.restart_events()
         return self
 
@@ -61,9 +68,17 @@ class Meter:
     def _jump(self, code: CodeType, source: int, target: int) -> object:
         if target > source or not code.co_filename.startswith(self._folder):
             return sys.monitoring.DISABLE
-        self.jumps += 1
-        if self.jumps > self._limit:
-            raise SpentError(f"more than {self._limit:,} rounds of loops in {self._folder}")
+        self._jumps += 1
+        self.most = max(self.most, self._jumps)
+        if self._jumps > self._limit:
+            raise SpentError(f"loops went round more than {self._limit:,} times in one operation")
+        return None
+
+    def _start(self, code: CodeType, offset: int) -> object:
+        file, prefix = self._begins
+        if code.co_filename != file or not code.co_qualname.startswith(prefix) or "<" in code.co_qualname:
+            return sys.monitoring.DISABLE
+        self._jumps = 0
         return None
 
     def _line(self, code: CodeType, line: int) -> object:

@@ -21,6 +21,7 @@ import json
 import os
 from collections.abc import Iterable
 from hashlib import blake2b
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -32,7 +33,7 @@ from ..mutants.client import Answer, Server
 from .generic import Generic
 from .region import region
 
-__all__ = ["RUNGS", "Hunted", "Hunter"]
+__all__ = ["RUNGS", "Hunted", "Hunter", "rungs_of", "sources_digest"]
 
 RUNGS: Final = 3
 LIMIT_SECONDS: Final = 900  # Of processor time, for one question: a cap, and told as inconclusive.
@@ -51,6 +52,7 @@ _WARM: Final = (
 )
 _FOLDERS: Final = ("verifier/gate", "verifier/finders", "verifier/power")
 
+_CACHE: Final = "POWERCUT_CACHE"
 _ROOT: Final = Path(__file__).parents[2]  # The package that has ours.
 
 Piece = tuple[str, int, str]  # Stage, number, kind.
@@ -71,8 +73,9 @@ class Hunted(msgspec.Struct):
 class Hunter:
     """Asks one mutant after another.
 
-    rungs  that are climbed at most; fewer cost less, and find less
-    reach  a file that keeps which lines the chunks run, for as long as no source changes; None: no file
+    rungs     that are climbed at most; fewer cost less, and find less
+    deadline  a moment of the monotonic clock, after which nothing is decided
+    reach     a file that keeps which lines the chunks run, for as long as no source changes; None: no file
     """
 
     def __init__(
@@ -82,47 +85,41 @@ class Hunter:
         *,
         rungs: int = RUNGS,
         reach: Path | None = None,
-        deadline: float | None = None,
+        deadline: float = inf,
     ) -> None:
         self._gate: Answer = {"profile": profile, "seed": seed, "limit_seconds": LIMIT_SECONDS}
-        self._gate["deadline"] = deadline
+        self.deadline = deadline
         self._rungs = rungs
         self._file = reach
         self._cache = TemporaryDirectory(prefix="powercut-power-")
-        before = os.environ.get("POWERCUT_CACHE")
         self._server = Server(_ANSWERS, _WARM, _FOLDERS)
-        # Kernels with a mutant in them are compiled for nobody else, and never taken from a cache that knows
-        # nothing of it: the mutant may be in the translator.
-        os.environ["POWERCUT_CACHE"] = self._cache.name
-        try:
-            self._fresh = Server(_ANSWERS, _WARM, _FOLDERS)
-        finally:
-            del os.environ["POWERCUT_CACHE"]
-            if before is not None:
-                os.environ["POWERCUT_CACHE"] = before
+        self._compiling: Server | None = None
         pieces = self._ask(self._server, {"task": "pieces", "bug": ""})
-        self._pieces: list[Piece] = [tuple(piece) for piece in pieces]
+        self.pieces: list[Piece] = [tuple(piece) for piece in pieces]
         self._reached: dict[tuple[str, int], dict[str, set[int]]] | None = None
         self.survey_seconds = 0.0
 
     def close(self) -> None:
         """End the processes."""
         self._server.close()
-        self._fresh.close()
+        if self._compiling is not None:
+            self._compiling.close()
         self._cache.cleanup()
 
     def hunt(self, mutant: Generic) -> Hunted:
         """Climb the rungs until one tells."""
         is_compiled = mutant.module.removeprefix("powercut.").startswith(_COMPILED)
-        server = self._fresh if is_compiled else self._server
+        # In the first rung nothing is compiled.
+        server = self._compiler() if is_compiled and self._rungs > 1 else self._server
         found = Hunted()
-        for rung, pieces in enumerate(_rungs(self._pieces)[: self._rungs]):
+        for rung, pieces in enumerate(rungs_of(self.pieces)[: self._rungs]):
             if rung == RUNGS - 1:
                 self.survey()
             chunks = self._reaching(mutant, pieces, is_compiled)
             before = server.cpu_seconds
-            request = self._gate | {"task": "hunt", "bug": mutant.name, "module": mutant.module}
-            request |= {"edit": mutant.spans, "chunks": [(stage, number) for stage, number, _ in chunks]}
+            request = self._gate | {"task": "hunt", "deadline": self._by()}
+            request |= {"bug": mutant.name, "module": mutant.module, "edit": mutant.spans}
+            request["chunks"] = [(stage, number) for stage, number, _ in chunks]
             unknown, answer = server.ask(request)
             found.cpu_seconds += server.cpu_seconds - before
             if server.is_broken:
@@ -138,6 +135,26 @@ class Hunter:
                 found.told, found.stage, found.chunk = answer["told"], answer["stage"], answer["chunk"]
                 return found
         return found
+
+    def _by(self) -> float | None:
+        return None if self.deadline == inf else self.deadline
+
+    def _compiler(self) -> Server:
+        """A server with a cache of its own.
+
+        Kernels with a mutant in them are compiled for nobody else, and never taken from a cache that knows
+        nothing of it: the mutant may be in the translator.
+        """
+        if self._compiling is None:
+            before = os.environ.get(_CACHE)
+            os.environ[_CACHE] = self._cache.name
+            try:
+                self._compiling = Server(_ANSWERS, _WARM, _FOLDERS)
+            finally:
+                del os.environ[_CACHE]
+                if before is not None:
+                    os.environ[_CACHE] = before
+        return self._compiling
 
     def _ask(self, server: Server, request: Answer) -> Any:
         unknown, answer = server.ask(self._gate | request)
@@ -171,7 +188,7 @@ class Hunter:
             self.survey_seconds = self._server.cpu_seconds - before
 
     def _seen(self) -> Any:
-        chunks = [(stage, number) for stage, number, _ in self._pieces if stage not in _UNSEEN]
+        chunks = [(stage, number) for stage, number, _ in self.pieces if stage not in _UNSEEN]
         told = self._ask(self._server, {"task": "survey", "bug": "", "chunks": chunks})
         if self._file is not None:
             self._file.write_text(json.dumps({"of": self._of(), "told": told}), encoding="utf-8")
@@ -198,7 +215,7 @@ def sources_digest() -> str:
     return mixed.hexdigest()
 
 
-def _rungs(pieces: Iterable[Piece]) -> list[list[Piece]]:
+def rungs_of(pieces: Iterable[Piece]) -> list[list[Piece]]:
     """The chunks in their rungs; each stands in one."""
     by_kind: dict[tuple[str, str], list[Piece]] = {}
     for piece in pieces:

@@ -130,7 +130,7 @@ class PowerReport(msgspec.Struct):
 
 
 def json_schema() -> bytes:
-    """The JSON Schema of the document. A report is written with all its fields."""
+    """The JSON Schema of the document, as it ships. A report is written with all its fields."""
     schema = msgspec.json.schema(PowerReport)
     definitions: dict[str, dict[str, Any]] = schema["$defs"]
     for definition in definitions.values():

@@ -1,5 +1,7 @@
 """The tally: Wilson's interval against known values, groups, shares and exit codes."""
 
+from importlib.resources import files
+
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
@@ -87,8 +89,10 @@ def test_survivors_are_told_with_their_diff_and_what_is_not_tested_says_so() -> 
     assert "told by the gate            1 of 2: 50.0%, between 9.4% and 90.5%" in text
 
 
-def test_document_is_what_the_schema_says() -> None:
-    validator = Draft202012Validator(msgspec.json.decode(json_schema()))
+def test_document_is_what_the_shipped_schema_says() -> None:
+    shipped = files("powercut.verifier.power").joinpath("schema.json").read_bytes()
+    assert shipped == json_schema(), "write json_schema() to verifier/power/schema.json"
+    validator = Draft202012Validator(msgspec.json.decode(shipped))
     document = msgspec.json.decode(msgspec.json.encode(report(fate("edge:1", "gate"))))
     assert list(validator.iter_errors(document)) == []
     del document["mutants"][0]["diff"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from ..source import Source
@@ -69,7 +70,9 @@ def arguments(source: Source, known: Known) -> Iterator[Change]:
             continue
         name = site.func.attr if isinstance(site.func, ast.Attribute) else getattr(site.func, "id", "")
         types = known.types.get(name) or ()
-        for at, (one, other) in enumerate(zip(site.args, site.args[1:], strict=False)):
+        for at, (one, other) in enumerate(pairwise(site.args)):
+            if not source.is_site(one) or not source.is_site(other):
+                continue  # A text.
             if at + 1 < len(types) and types[at] and types[at] == types[at + 1]:
                 yield Change(
                     site.lineno,
