@@ -125,7 +125,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("crash",),
     ),
     "verifier/power": (
-        ("source",),
+        ("seen", "source"),
         ("operators", "region"),
         ("generic",),
         ("draw", "equivalent", "hunt", "suite", "tally"),

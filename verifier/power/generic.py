@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+from functools import cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,11 +20,15 @@ from ..mutants.planted import Edit, Span
 from .operators import OPERATORS, Known, know
 from .source import Source, read_sources
 
-__all__ = ["ENGINE", "FOLDERS", "HARNESS", "Generic", "Shown", "generate", "generate_all"]
+__all__ = ["COMPILED", "ENGINE", "FOLDERS", "HARNESS", "Generic", "Shown", "generate", "generate_all"]
 
 ENGINE: Final = "engine"
 HARNESS: Final = "harness"
 FOLDERS: Final = {ENGINE: ("engine",), HARNESS: ("faultfs/law", "verifier/oracles")}
+COMPILED: Final = (
+    "engine.kernels.",
+    "engine.compiler.",
+)  # To machine code, or what does it.
 _WITHIN: Final = {ENGINE: ("engine",), HARNESS: ("faultfs", "verifier/oracles", "verifier/spec")}
 
 
@@ -71,12 +76,13 @@ class Shown(NamedTuple):
 
 def generate_all(of: str, only: str = "") -> list[Generic]:
     """Every mutant of `engine` or of the `harness`; `only` names one module, by the end of its name."""
+    return [each for each in _every(of) if not only or f".{each.module}".endswith(f".{only}")]
+
+
+@cache
+def _every(of: str) -> tuple[Generic, ...]:
     known = know(read_sources(_WITHIN[of]))
-    found = []
-    for source in read_sources(FOLDERS[of]):
-        if not only or f".{source.module}".endswith(f".{only}"):
-            found += generate(source, known)
-    return found
+    return tuple(each for source in read_sources(FOLDERS[of]) for each in generate(source, known))
 
 
 def generate(source: Source, known: Known) -> list[Generic]:

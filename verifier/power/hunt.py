@@ -30,7 +30,8 @@ import msgspec
 
 from ..errors import HarnessError
 from ..mutants.client import Answer, Server
-from .generic import Generic
+from ..mutants.hook import read_source
+from .generic import COMPILED, Generic
 from .region import region
 
 __all__ = ["RUNGS", "Hunted", "Hunter", "rungs_of", "sources_digest"]
@@ -41,7 +42,6 @@ LIMIT_SECONDS: Final = 900  # Of processor time, for one question: a cap, and to
 _ORDER: Final = ("model", "schedule", "crash", "faults", "damage", "kill", "stress")
 _UNSEEN: Final = ("kill", "stress")  # Stages that run the store elsewhere.
 _EITHER: Final = "model"  # Some chunks of which have compiled kernels.
-_COMPILED: Final = ("engine.kernels.", "engine.compiler.")
 _ANSWERS: Final = "powercut.verifier.gate.hunted"
 _WARM: Final = (
     "hypothesis",
@@ -108,7 +108,7 @@ class Hunter:
 
     def hunt(self, mutant: Generic) -> Hunted:
         """Climb the rungs until one tells."""
-        is_compiled = mutant.module.removeprefix("powercut.").startswith(_COMPILED)
+        is_compiled = mutant.module.removeprefix("powercut.").startswith(COMPILED)
         # In the first rung nothing is compiled.
         server = self._compiler() if is_compiled and self._rungs > 1 else self._server
         found = Hunted()
@@ -164,7 +164,7 @@ class Hunter:
 
     def _reaching(self, mutant: Generic, pieces: list[Piece], is_compiled: bool) -> list[Piece]:
         """Those that run one of the lines that change, and those of which that is not known."""
-        if self._reached is None or (lines := region(mutant.edit())) is None:
+        if self._reached is None or (lines := region(mutant.edit(), read_source(mutant.edit()))) is None:
             return pieces
         reached = self._reached
         file = mutant.module.removeprefix("powercut.engine.").replace(".", "/") + ".py"

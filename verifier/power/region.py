@@ -5,16 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..mutants.hook import read_source
 from ..mutants.planted import Edit
 from .source import Source
 
 __all__ = ["region"]
 
 
-def region(edit: Edit) -> frozenset[int] | None:
+def region(edit: Edit, text: str) -> frozenset[int] | None:
     """The lines of the statements that it touches, of a block only its head; None: it runs at import."""
-    source = Source(edit.module, read_source(edit))
+    source = Source(edit.module, text)
     lines: set[int] = set()
     for span in edit.spans:
         first = source.data.count(b"\n", 0, span.start) + 1

@@ -2,10 +2,12 @@
 
 Test files are asked one after the other, those that are named for the mutant's module first, then those of
 its folder, then the others that import its package; the first that fails tells, and the rest is not asked.
+Each file is run once without a mutant, watched (`seen`): one that does not run the changed lines, in whatever
+process, is not asked. Compiled code is not seen, so where kernels are changed all are asked.
 
 Invariants
   1  the copy is the checkout but for one file, and is what the tests import, also in processes of theirs
-  2  a file that fails without the mutant tells nothing: it is asked once, and left out
+  2  a file that fails without the mutant tells nothing: it is left out
   3  nothing of the checkout is written
 
 Threads: one caller.
@@ -14,6 +16,7 @@ Threads: one caller.
 from __future__ import annotations
 
 import ast
+import json
 import os
 import resource
 import shutil
@@ -24,7 +27,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from ..errors import HarnessError
-from .generic import ENGINE, HARNESS, Generic
+from .generic import COMPILED, ENGINE, HARNESS, Generic
+from .region import region
 
 __all__ = ["Suite", "Tested", "order"]
 
@@ -62,7 +66,8 @@ class Suite:
         self._tests = self._root / self._folder.name
         every = [path for part in _OF[of] for path in sorted((self._tests / part).rglob("test_*.py"))]
         self._files = every
-        self._sound: dict[Path, bool] = {}
+        shutil.copy(Path(__file__).with_name("seen.py"), self._root / "sitecustomize.py")
+        self._ran: dict[Path, dict[str, set[int]] | None] = {}
 
     def close(self) -> None:
         """Remove the copy."""
@@ -73,8 +78,11 @@ class Suite:
         file = self._root.joinpath(*mutant.module.split(".")).with_suffix(".py").resolve()
         before = file.read_text(encoding="utf-8")
         found = Tested()
+        lines = region(mutant.edit(), before)
         try:
             for test in order(self._files, self._tests, mutant.module):
+                if not self._is_run(test, mutant.module, lines):
+                    continue
                 found.files += 1
                 file.write_text(mutant.edit().edited(before), encoding="utf-8")
                 code, spent = self._run(test)
@@ -82,28 +90,48 @@ class Suite:
                 if code is None:
                     found.unknown = f"{test.relative_to(self._tests)}: no answer within {FILE_SECONDS} s"
                 elif code not in (0, _NOTHING):
-                    file.write_text(before, encoding="utf-8")
-                    if self._is_sound(test):
-                        found.told, found.unknown = str(test.relative_to(self._tests)), ""
-                        return found
+                    found.told, found.unknown = str(test.relative_to(self._tests)), ""
+                    return found
+                file.write_text(before, encoding="utf-8")  # What is watched next is watched without it.
             return found
         finally:
             file.write_text(before, encoding="utf-8")
 
-    def _is_sound(self, test: Path) -> bool:
-        if test not in self._sound:
-            code, _ = self._run(test)
-            self._sound[test] = code in (0, _NOTHING)
-        return self._sound[test]
+    def _is_run(self, test: Path, module: str, lines: frozenset[int] | None) -> bool:
+        """True if the file stands without a mutant, and runs one of the lines, or may run them unseen."""
+        if test not in self._ran:
+            self._ran[test] = self._watched(test)
+        ran = self._ran[test]
+        if ran is None:
+            return False
+        is_compiled = module.removeprefix("powercut.").startswith(COMPILED)
+        if lines is None or is_compiled or sys.version_info < (3, 12):
+            return True
+        return not lines.isdisjoint(ran.get(module, ()))
 
-    def _run(self, test: Path) -> tuple[int | None, float]:
-        """(exit code of pytest, None where it did not end; processor seconds)."""
+    def _watched(self, test: Path) -> dict[str, set[int]] | None:
+        """The lines that the file runs, by module; None where it fails."""
+        package = self._root / "powercut"
+        with TemporaryDirectory(prefix="powercut-power-") as folder:
+            code, _ = self._run(test, POWERCUT_SEEN=folder, POWERCUT_ROOT=str(package))
+            if code not in (0, _NOTHING):
+                return None
+            ran: dict[str, set[int]] = {}
+            for told in Path(folder).iterdir():
+                for file, numbers in json.loads(told.read_text(encoding="utf-8")).items():
+                    name = ".".join(Path(file).relative_to(self._root).with_suffix("").parts)
+                    ran.setdefault(name, set()).update(numbers)
+            return ran
+
+    def _run(self, test: Path, **more: str) -> tuple[int | None, float]:
+        """(exit code of pytest, None where it did not end; processor seconds); `more` of its environment."""
         before = _children()
         environment = {
             **os.environ,
             "PYTHONPATH": str(self._root),
             "PYTHONDONTWRITEBYTECODE": "1",  # Two edits of one length within a second would be taken for one.
             "POWERCUT_CACHE": str(Path(self._home.name) / "cache"),
+            **more,
         }
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
         try:
@@ -126,10 +154,11 @@ def order(files: list[Path], tests: Path, module: str) -> list[Path]:
     _, package, *folders, name = module.split(".")
     home = tests.joinpath(package, *folders)
 
-    def distance(path: Path) -> tuple[int, int]:
+    def distance(path: Path) -> tuple[int, int, int]:
         is_named = path.stem == f"test_{name}" or path.stem.startswith(f"test_{name}_")
         shared = len(os.path.commonpath([path.parent, home]))
-        return (0 if is_named and path.is_relative_to(tests / package) else 1, -shared)
+        is_near = is_named and path.is_relative_to(tests / package)
+        return (0 if is_near else 1, -shared, len(path.parts))
 
     return sorted((path for path in files if _imports(path, package)), key=distance)
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from powercut.verifier.gate.hunted import WORK_MAX, answer
+from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.meter import IS_WATCHING
 from powercut.verifier.power.generic import Generic, generate_all
 from powercut.verifier.power.hunt import Hunter, rungs_of, sources_digest
@@ -109,11 +110,12 @@ def test_the_unchanged_store_works_far_below_the_limit_of_an_operation() -> None
 
 def test_a_region_is_the_statement_and_nothing_where_it_runs_at_import(ring: list[Generic]) -> None:
     bug = named(ring, "Ring.open_page", "self.flush(load(control, w.SAFE_READ_ONLY))", "pass")
-    assert region(bug.edit()) == frozenset({bug.line})
+    text = read_source(bug.edit())
+    assert region(bug.edit(), text) == frozenset({bug.line})
     head = named(ring, "Ring.open_page", "tail + needed <= start", "True")
-    assert region(head.edit()) == frozenset({head.line})
+    assert region(head.edit(), text) == frozenset({head.line})
     constant = next(each for each in ring if not each.function)
-    assert region(constant.edit()) is None
+    assert region(constant.edit(), text) is None
 
 
 def test_sources_have_one_digest() -> None:

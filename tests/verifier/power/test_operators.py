@@ -200,6 +200,13 @@ def test_statements_are_left_out_or_change_places(operator: str, expected: list[
     assert edits(operator, STATEMENTS) == expected
 
 
+def test_stores_in_a_batch_that_nobody_else_reads_keep_their_order() -> None:
+    text = (
+        "def f(batch, control):\n    batch[1] = 2\n    batch[3] = 4\n    control[5] = 6\n    control[7] = 8\n"
+    )
+    assert edits("exchange", text) == ["control[5] = 6 -> control[7] = 8; control[7] = 8 -> control[5] = 6"]
+
+
 def test_what_is_tried_again_is_not() -> None:
     assert edits("retry", RETRIES) == ["continue -> pass", "while -> if", "w.RETRY -> w.DONE"]
 

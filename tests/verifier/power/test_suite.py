@@ -20,6 +20,7 @@ TESTS = {
         "    assert subprocess.check_output([sys.executable, '-c', ASKS]).strip() == b'3'\n"
     ),
     "engine/test_broken.py": "from powercut.engine.toy import size\ndef test_no(): assert size() == 99\n",
+    "engine/test_unused.py": "import powercut.engine.toy\ndef test_yes(): assert True\n",
     "format/test_nothing.py": "def test_yes(): assert True\n",
 }
 
@@ -47,9 +48,9 @@ def mutant(new: str) -> Generic:
 
 @pytest.mark.parametrize(
     ("new", "told", "files"),
-    [("5", "engine/test_toy.py", 1), ("4", "engine/test_other.py", 3), ("3", "", 3)],
+    [("5", "engine/test_toy.py", 1), ("4", "engine/test_other.py", 2), ("3", "", 2)],
 )
-def test_the_nearest_file_that_fails_with_the_mutant_alone_tells(
+def test_the_nearest_sound_file_that_fails_with_the_mutant_alone_tells(
     checkout: Path, new: str, told: str, files: int
 ) -> None:
     asked = Suite(checkout / "tests", ENGINE)
@@ -66,9 +67,10 @@ def test_the_nearest_file_that_fails_with_the_mutant_alone_tells(
 
 
 def test_tests_that_do_not_end_decide_nothing(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "FILE_SECONDS", 0.01)
     asked = Suite(checkout / "tests", ENGINE)
     try:
+        assert asked.ask(mutant("3")).unknown == ""
+        monkeypatch.setattr(suite, "FILE_SECONDS", 0.01)
         found = asked.ask(mutant("5"))
     finally:
         asked.close()

@@ -4,7 +4,7 @@ statement  one is left out: a call for its effect, a store, a raise; named for w
 sync       where that call is one that makes something durable
 drain      where it waits for others, or is deferred until they have gone
 retry      what is tried again is not: a `continue` is gone, a loop runs once, a lost race is told as done
-exchange   two neighbours change places: two stores, two calls
+exchange   two neighbours change places: two stores, two calls; not in a batch, where nobody else looks
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def exchanged(source: Source) -> Iterator[Change]:
     for block in source.blocks:
         for one, other in pairwise(block):
             are_calls = all(isinstance(each, ast.Expr) and called(each.value) for each in (one, other))
-            are_stores = all(_is_store(each) for each in (one, other))
+            are_stores = all(_is_store(each) and not _is_own(each) for each in (one, other))
             if (are_calls or are_stores) and source.stands_alone(one) and source.stands_alone(other):
                 yield Change(
                     one.lineno,
@@ -96,6 +96,15 @@ def _is_store(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Assign):
         return all(isinstance(target, ast.Attribute | ast.Subscript) for target in statement.targets)
     return isinstance(statement, ast.Expr) and called(statement.value) == "store"
+
+
+def _is_own(statement: ast.stmt) -> bool:
+    """True if all that it changes are words of a batch, which is one session's own."""
+    if not isinstance(statement, ast.Assign):
+        return False
+    bases = [target.value for target in statement.targets if isinstance(target, ast.Subscript)]
+    names = [getattr(base, "attr", getattr(base, "id", "")) for base in bases]
+    return len(names) == len(statement.targets) and set(names) == {"batch"}
 
 
 def _without(source: Source, statement: ast.stmt) -> Change:
