@@ -74,6 +74,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("finders",),
         ("machine", "reducing", "telling"),
         ("examples", "mutants"),
+        ("power",),
         ("gate",),
         ("cli",),
     ),
@@ -120,8 +121,8 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/reducing": (("passes",), ("shrink", "mend")),
     "verifier/telling": (("comparison", "timeline"), ("report",)),
     "verifier/mutants": (
-        *(("compiled", "planted"), ("bank",), ("hook",)),
-        *(("reach",), ("hunts",), ("hunt", "stressed"), ("server",)),
+        *(("compiled", "meter", "planted"), ("bank",), ("hook",)),
+        *(("reach",), ("client", "hunts"), ("hunt", "stressed"), ("server",)),
     ),
     "verifier/mutants/bank": (
         (
@@ -134,20 +135,31 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("answers", "schedule"),
         ("crash",),
     ),
+    "verifier/power": (
+        ("seen", "source"),
+        ("operators", "region"),
+        ("generic",),
+        ("draw", "equivalent", "hunt", "suite", "tally"),
+        ("measure", "telling"),
+    ),
+    "verifier/power/operators": (
+        ("known", "shape"),
+        ("conditions", "races", "statements", "values"),
+    ),
     "verifier/gate": (
         *(("plans",), ("document",), ("chunks",)),
         ("families",),
         ("stages", "workers"),
         ("findings", "profile"),
-        ("runner",),
+        ("hunted", "runner"),
     ),
     "verifier/gate/stages": (
-        ("crash", "damage", "faults", "kill", "model", "mutants", "schedule", "stress"),
+        ("crash", "damage", "faults", "kill", "model", "mutants", "power", "schedule", "stress"),
     ),
     "verifier/cli": (
         ("interrupt", "progress", "summary"),
         ("errors",),
-        ("planted", "tapes"),
+        ("planted", "power", "tapes"),
         ("demo",),
         ("app",),
     ),
