@@ -205,7 +205,7 @@ class _Player:
         """Each checkpoint before the newest, opened: its serials and its content."""
         older = self._reference.points[1:]
         if older:
-            expected = [(point.version, point.serials, self._reference.content_at(point)) for point in older]
+            expected = [(point.version, point.bound, self._reference.content_at(point)) for point in older]
             found = told_by(lambda: list(self._subject.read_older(self._device)))
             self._compare("older checkpoints", expected, found, "prefix", Breach.WRONG_VALUE)
             self._run.reached.add("older checkpoints")
@@ -231,7 +231,8 @@ class _Player:
         self._look_at_opening()
 
     def _look_at_opening(self) -> None:
-        self._compare("serials", self._asker.reference.issued, self._subject.recovered(), "prefix")
+        points = self._reference.points
+        self._compare("serials", points[0].bound if points else {}, self._subject.recovered(), "prefix")
         self._look()
         self._run.reached.add("reopened")
 

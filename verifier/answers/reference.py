@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from ..spec.model import session_name
+from ..spec.model import TRUNCATIONS, session_name
 from ..tapes.tape import Tape
-from .hybrid import KEEP, HybridLog
+from .hybrid import FIRST_ADDRESS, KEEP, HybridLog
 
 __all__ = ["Begun", "Effect", "Point", "Reference"]
 
@@ -44,6 +44,11 @@ class Point:
     low: int  # L_s: what is of the next version from here on is void.
     final: int
     chain: tuple[Point, ...] = ()  # Those before it that can be opened.
+
+    @property
+    def bound(self) -> dict[int, int]:
+        """As the bench tells it: truncations have a session of their own, whose serial is the begin they made."""
+        return self.serials | ({TRUNCATIONS: self.begin} if self.begin > FIRST_ADDRESS else {})
 
     @property
     def told(self) -> tuple[Version, dict[str, int]]:

@@ -38,8 +38,9 @@ def test_random_chunks_draw_from_generators_of_their_own() -> None:
     cut = [
         chunk for seed in (0, 1) for chunk in cut_crash(plan, "posix", seed) if isinstance(chunk, RandomTapes)
     ]
-    assert len({chunk.seed for chunk in cut}) == len(cut)
-    assert sum(chunk.count for chunk in cut) == 2 * plan.random.tapes
+    draws = [draw for chunk in cut for draw in chunk.draws]
+    assert len({seed for seed, _ in draws}) == len(draws)
+    assert sum(count for _, count in draws) == 2 * plan.random.tapes
 
 
 @pytest.mark.parametrize("name", ["ci", "nightly"])

@@ -64,7 +64,7 @@ def test_a_chunk_counts_programs_orders_and_schedules() -> None:
     assert seen.programs == 3
     assert 3 < seen.distinct <= seen.checked == seen.visited == seen.legal
     assert seen.bounded == 0
-    assert SmallLanes(300, 303, "narrow", 1, 2).run(Deadline()).coverage.bounded == 3
+    assert SmallLanes(300, 303, "narrow", 1, 1).run(Deadline()).coverage.bounded == 3
 
 
 def test_random_programs_are_a_function_of_the_seed() -> None:

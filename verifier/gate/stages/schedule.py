@@ -2,7 +2,8 @@
 
 Invariants
   1  which programs a chunk holds is fixed by profile, seed and number
-  2  a program is complete if every schedule within the bound was run; one that is not is counted
+  2  a program is complete if every schedule within the bound was run, or is known to have the order of one
+     that was; a program that is not is counted
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from ...concurrency.aside import aside_tapes
 from ...concurrency.halves import halves
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.schedule import Bounded
@@ -40,10 +42,21 @@ __all__ = [
 ]
 
 
+_RUN: Final = "schedules run"
+ASIDE: Final = "their own, truncations aside"
+
+
 class LanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All small programs of sessions side by side, in each geometry, all schedules of few preemptions."""
 
     geometries: Names
+    preemptions: Annotated[int, msgspec.Meta(ge=0, le=3)]
+    chunk: Positive  # Programs a chunk.
+
+
+class AsidePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Small programs whose truncations have a lane of their own, all schedules of few preemptions."""
+
     preemptions: Annotated[int, msgspec.Meta(ge=0, le=3)]
     chunk: Positive  # Programs a chunk.
 
@@ -71,6 +84,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Positive  # Schedules of one small program.
     floor: Floor
     halves: HalvesPlan | None = None
+    aside: AsidePlan | None = None
 
 
 class _Stopping(Bounded):
@@ -86,7 +100,10 @@ class _Stopping(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class SmallLanes:
-    """Programs start to stop of the list of all small ones, every schedule of at most so many preemptions."""
+    """Programs start to stop of the list of all small ones, every schedule of at most so many preemptions.
+
+    geometry   ASIDE: those of `concurrency.aside`, in theirs
+    """
 
     start: int
     stop: int
@@ -158,11 +175,12 @@ def _search_all(tapes: Sequence[Tape], preemptions: int, limit: int, deadline: D
 
 
 def _count(result: Result, searched: Searched) -> None:
-    """Add the search of one program. Schedules are counted as checked, orders as distinct."""
+    """Add the search of one program. Schedules are counted as checked, those that were spared too; orders as
+    distinct."""
     exploration = searched.exploration
-    seen = Coverage(programs=1, distinct=exploration.distinct, checked=exploration.schedules)
-    seen.legal = seen.visited = exploration.schedules
-    seen.reached = dict(searched.reached)
+    seen = Coverage(programs=1, distinct=exploration.distinct)
+    seen.checked = seen.legal = seen.visited = exploration.schedules + searched.spared
+    seen.reached = {**searched.reached, _RUN: exploration.schedules}
     result.coverage.merge(seen)
     if searched.tape is not None and searched.verdict is not None:
         result.finding = Finding(searched.tape, searched.verdict)
@@ -193,6 +211,9 @@ def cut_schedule(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
                 yield HalvesLanes(start, stop, geometry, more.preemptions, plan.limit, more.every)
     for start, stop in in_parts(large.programs, large.chunk):
         yield RandomLanes(f"{seed}:{start}", stop - start, large.schedules, large.geometries)
+    if plan.aside is not None:
+        for start, stop in in_parts(len(_tapes(ASIDE)), plan.aside.chunk):
+            yield SmallLanes(start, stop, ASIDE, plan.aside.preemptions, plan.limit)
 
 
 def _bounds(plan: SchedulePlan, law: str) -> list[Bound]:
@@ -201,16 +222,24 @@ def _bounds(plan: SchedulePlan, law: str) -> list[Bound]:
         "sum of the other tasks that can go on there"
     )
     names = [bound_name(plan.exhaustive.preemptions, each) for each in plan.exhaustive.geometries]
-    return [Bound(name, NO_LAW, 0, formula, programs=count_lanes()) for name in names]
+    bounds = [Bound(name, NO_LAW, 0, formula, programs=count_lanes()) for name in names]
+    if plan.aside is not None:
+        name = bound_name(plan.aside.preemptions, ASIDE)
+        bounds.append(Bound(name, NO_LAW, 0, formula, programs=len(_tapes(ASIDE))))
+    return bounds
 
 
 @lru_cache(maxsize=4)
 def _tapes(geometry: str) -> list[Tape]:
-    return list(small_tapes(geometry))
+    return list(aside_tapes() if geometry == ASIDE else small_tapes(geometry))
 
 
 def _describe(stage: Stage) -> str:
-    return f"{stage.programs:,} programs, {stage.checked:,} schedules, {stage.distinct:,} orders"
+    run = stage.reached.get(_RUN, 0)
+    return (
+        f"{stage.programs:,} programs, {stage.checked:,} schedules, {run:,} of them run, "
+        f"{stage.distinct:,} orders"
+    )
 
 
 def _check(plan: SchedulePlan) -> None:
