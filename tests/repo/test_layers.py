@@ -67,7 +67,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier": (
         ("errors", "verdict"),
         ("tapes",),
-        ("spec",),
+        ("reach", "spec"),
         ("faster", "oracles"),
         ("registry", "concurrency"),
         ("runs",),
@@ -78,6 +78,12 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("cli",),
     ),
     "verifier/tapes": (("operations",), ("tape",), ("programs", "kept")),
+    "verifier/reach": (
+        ("conditions", "monitor", "pairs"),
+        ("ways",),
+        ("collector", "roots"),
+        ("reasons", "seen"),
+    ),
     "verifier/spec": (("model",), ("subject",), ("history", "spec")),
     "verifier/oracles": (("prefix", "linear", "damage"), ("structure", "faults")),
     "verifier/faster": (("inspection", "seams", "stepped", "subject"), ("geometries",)),
@@ -139,7 +145,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("runner",),
     ),
     "verifier/gate/stages": (
-        ("crash", "damage", "faults", "kill", "model", "mutants", "schedule", "stress"),
+        ("crash", "damage", "faults", "kill", "model", "mutants", "reach", "schedule", "stress"),
     ),
     "verifier/cli": (
         ("interrupt", "progress", "summary"),

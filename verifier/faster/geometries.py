@@ -40,4 +40,6 @@ GEOMETRIES: Final = {
 def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:
     """Opens FasterKv in the named geometry, with compiled or interpreted kernels."""
     settings = GEOMETRIES[geometry]
-    return StoreMaker(lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels), FASTER)
+    return StoreMaker(
+        lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels, geometry), FASTER
+    )

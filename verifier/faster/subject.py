@@ -22,6 +22,7 @@ from powercut.engine import (
 )
 from powercut.faultfs import FaultDevice
 
+from ..reach.pairs import Life
 from ..spec.model import Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older
@@ -53,7 +54,12 @@ class FasterSubject:
     spec: ClassVar[Spec] = FASTER
 
     def __init__(
-        self, device: FaultDevice, settings: Settings, runtime: Runtime, kernels: str | None = None
+        self,
+        device: FaultDevice,
+        settings: Settings,
+        runtime: Runtime,
+        kernels: str | None = None,
+        geometry: str = "",
     ) -> None:
         self.store = FasterKv.open(
             device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
@@ -63,6 +69,12 @@ class FasterSubject:
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
         self._at_opening = _bound(self.store.serials())
+        self._life = Life(geometry)
+
+    def ran(self, kind: Kind) -> None:
+        """Count an operation that begins, where pairs are counted."""
+        if self._life.is_counted:
+            self._life.ran(kind, self.store.phase._name_)
 
     def open_session(self, number: int) -> Session:
         """The session of that number, opened if it is not."""
@@ -78,6 +90,7 @@ class FasterSubject:
     def apply(self, issued: Issued) -> Result:
         session = self._sessions.get(issued.session) or self.open_session(issued.session)
         kind, key = issued.kind, issued.key
+        self.ran(kind)
         if kind is Kind.READ:
             return session.read(key)
         if kind is Kind.UPSERT:
@@ -92,6 +105,7 @@ class FasterSubject:
 
     def checkpoint(self) -> dict[int, int]:
         """A whole checkpoint; one that was started is driven to its end in its place."""
+        self.ran(Kind.CHECKPOINT)
         ticket = self._ticket or self.store.start_checkpoint()
         self._ticket = None
         return _bound(ticket.result().serials)
@@ -103,6 +117,7 @@ class FasterSubject:
 
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
+        self.ran(Kind.START)
         if self._ticket is None:
             self._ticket = self.store.start_checkpoint()
 
@@ -110,6 +125,7 @@ class FasterSubject:
         """Take the checkpoint one phase on; its bound once it is acknowledged."""
         if self._ticket is None:
             return None
+        self.ran(Kind.STEP)
         before = self.store.newest
         ticket, self._ticket = self._ticket, None  # What raises has ended.
         if not ticket.advance():
@@ -140,6 +156,7 @@ class FasterSubject:
 
     def truncate(self) -> None:
         """Drop the log below the oldest record that is still some key's newest: no content is lost."""
+        self.ran(Kind.TRUNCATE)
         newest = {record.key: record.address for record in self.store.scan()}
         live = [newest[key] for key, _ in self.store.items()]
         self.store.truncate_before(min(live, default=self.store.stats().tail))
@@ -168,6 +185,7 @@ class FasterSubject:
         return self.store.findings
 
     def close(self) -> None:
+        self.ran(Kind.REOPEN)
         self.store.close()
 
 

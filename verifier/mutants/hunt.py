@@ -32,11 +32,11 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import HarnessError
+from ..reach.monitor import IS_WATCHING
 from ..tapes.tape import Tape, decode_tape
 from ..verdict import Breach
 from .bank import find
 from .planted import SCHEDULES, Mutant
-from .reach import IS_WATCHING
 
 __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection"]
 

@@ -186,4 +186,5 @@ STAGE: Final[Definition[SchedulePlan]] = Definition(
     bounds=_bounds,
     describe=_describe,
     check=_check,
+    watched=True,
 )
