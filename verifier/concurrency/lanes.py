@@ -35,7 +35,7 @@ from ..faster.subject import FasterSubject
 from ..reach.pairs import beside as count_beside
 from ..reach.pairs import is_counting
 from ..spec.model import session_name
-from ..tapes.tape import KEYED, Kind, Operation, Tape
+from ..tapes.tape import KEYED, SESSIONS, Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .calls import FAR, OF_SESSIONS, Call, Issuer, Listing
 from .ends import End, Kept, State, content_of, recover_cut
@@ -99,7 +99,9 @@ class SessionsProgram:
         """Build the store, and run what comes before."""
         self._device = FaultDevice(created(self._tape.geometry))
         geometry = self._tape.geometry
-        self._subject = FasterSubject(self._device, GEOMETRIES[geometry], scheduler, geometry=geometry)
+        self._subject = FasterSubject(
+            self._device, GEOMETRIES[geometry], scheduler, geometry=geometry, family=SESSIONS
+        )
         self._issuer = Issuer(self._subject, scheduler.tick)
         for operation in split(self._tape.eras[-1].program)[0]:
             self._step(operation)

@@ -26,7 +26,7 @@ from ..reach.pairs import Life
 from ..spec.model import Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older
-from ..tapes.tape import Kind
+from ..tapes.tape import STORE, Kind
 
 __all__ = ["FASTER", "FasterSubject"]
 
@@ -60,6 +60,7 @@ class FasterSubject:
         runtime: Runtime,
         kernels: str | None = None,
         geometry: str = "",
+        family: str = STORE,
     ) -> None:
         self.store = FasterKv.open(
             device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
@@ -69,7 +70,7 @@ class FasterSubject:
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
         self._at_opening = _bound(self.store.serials())
-        self._life = Life(geometry)
+        self._life = Life(family, geometry)
 
     def ran(self, kind: Kind) -> None:
         """Count an operation that begins, where pairs are counted."""

@@ -265,11 +265,16 @@ class _Strike:
 
 
 def _pairs(plans: Iterable[Plan], segments: Iterable[Segment]) -> dict[Pair, int]:
-    """The faults that fired with the steps that they struck, and all steps that made a call."""
+    """The faults that fired with the steps that they struck, and all steps that made a call.
+
+    A write that was misdirected stands in the trace where it went, and no step has made it there.
+    """
     counts: dict[Pair, int] = {}
     for plan in plans:
         for (fault, place), count in plan.struck.items():
             counts[pair(FAULT, fault, place)] = counts.get(pair(FAULT, fault, place), 0) + count
+    if any(fault.effect is Effect.MISDIRECTED for plan in plans for fault in plan.faults):
+        return counts
     calls = {(event.label, event.kind, event.name) for segment in segments for event in segment.trace.events}
     places = {Place.at(*call) for call in calls if call[1] in CALLS}
     return counts | {pair(STEP, place.call, str(place)): 1 for place in sorted(places)}

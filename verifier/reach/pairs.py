@@ -6,8 +6,10 @@
     operation x geometry     it ran in a store of these sizes
     fault x step             a fault fired at a call that a step of the store makes
 
-Each is counted once an opening, a program or a call. Of faults only those pairs are possible that strike the
-kind of call; `step` counts the steps that made a call, struck or not.
+Each is counted once an opening, a program or a call. Which are possible follows from what else was counted:
+`family` tells which operations and which geometries the tapes of a subject have, and two of different
+families never meet; `step` tells the steps that made a call, struck or not, and a fault strikes its own kind
+of call. What closes a store is the last of its opening.
 
 Threads: one.
 """
@@ -24,6 +26,7 @@ from ..tapes.operations import OPERATIONS, Kind, Lane
 
 __all__ = [
     "BESIDE",
+    "FAMILY",
     "FAULT",
     "GEOMETRY",
     "OPERATION",
@@ -48,6 +51,7 @@ BESIDE: Final = "operation | operation"
 GEOMETRY: Final = "operation x geometry"
 FAULT: Final = "fault x step"
 STEP: Final = "step"
+FAMILY: Final = "family"
 TABLES: Final = (PHASE, OPERATION, BESIDE, GEOMETRY, FAULT)
 _OPERATIONS: Final = tuple(
     kind._name_ for kind in Kind if kind is not Kind.FORK
@@ -86,10 +90,11 @@ def note_pairs(pairs: Mapping[Pair, int]) -> None:
 class Life:
     """The operations between one opening of a store and its close."""
 
-    __slots__ = ("_geometry", "_kinds", "_seen", "is_counted")
+    __slots__ = ("_family", "_geometry", "_kinds", "_seen", "is_counted")
 
-    def __init__(self, geometry: str) -> None:
-        self.is_counted = is_counting()
+    def __init__(self, family: str, geometry: str) -> None:
+        self.is_counted = is_counting() and bool(geometry)
+        self._family = family
         self._geometry = geometry
         self._kinds: list[str] = []
         self._seen: set[tuple[str, int]] = set()
@@ -104,8 +109,9 @@ class Life:
             return
         self._seen.add((f"{name} {phase}", len(kinds)))
         counter[pair(PHASE, name, phase)] += 1
-        if self._geometry:
-            counter[pair(GEOMETRY, name, self._geometry)] += 1
+        counter[pair(GEOMETRY, name, self._geometry)] += 1
+        for what in (name, self._geometry):
+            counter[pair(FAMILY, self._family, what)] += 1
         for earlier in kinds:
             counter[pair(OPERATION, earlier, name)] += 1
         if name not in kinds:
@@ -131,13 +137,28 @@ def possible(
     phases  of a checkpoint
     faults  the name of each, and the kind of call that it strikes
     """
-    met = [text.partition(": ")[::2] for text in counted]
-    geometries = sorted({each.partition(", ")[2] for table, each in met if table == GEOMETRY})
-    steps = sorted(each.partition(", ")[::2] for table, each in met if table == STEP)
+    families: dict[str, list[str]] = {}
+    for family, what in _of(FAMILY, counted):
+        families.setdefault(family, []).append(what)
+    together = sorted(
+        {
+            (name, other)
+            for whole in families.values()
+            for name, other in product(whole, whole)
+            if name in _OPERATIONS
+        }
+    )
+    steps = _of(STEP, counted)
     return {
         PHASE: list(product(_OPERATIONS, phases)),
-        OPERATION: list(product(_OPERATIONS, _OPERATIONS)),
+        OPERATION: [each for each in together if each[0] != Kind.REOPEN.name and each[1] in _OPERATIONS],
         BESIDE: list(combinations_with_replacement(sorted(_LANES), 2)),
-        GEOMETRY: list(product(_OPERATIONS, geometries)),
+        GEOMETRY: [each for each in together if each[1] not in _OPERATIONS],
         FAULT: [(name, step) for name, call in faults for struck, step in steps if struck == call],
     }
+
+
+def _of(table: str, counted: Mapping[Pair, int]) -> list[tuple[str, str]]:
+    """The pairs of a table that were counted."""
+    found = [text.partition(": ")[2].split(", ", 1) for text in counted if text.startswith(f"{table}: ")]
+    return sorted((one, other) for one, other in found)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from powercut.verifier.cli.summary import tell_gate
-from powercut.verifier.gate import GateReport, run_gate
+from powercut.verifier.gate import GateReport, Stage, run_gate, runner
+from powercut.verifier.gate.chunks import Definition
 from powercut.verifier.gate.profile import Profile, ProfileError, parse_profile
 from powercut.verifier.gate.stages import reach
 from powercut.verifier.reach import collector, reasons
@@ -144,6 +147,20 @@ def test_budget_that_was_spent_leaves_it_undecided(few: Profile) -> None:
     stage = report.stages["reach"]
     assert report.exit == 4
     assert stage.is_cut
+    assert not stage.reached
+
+
+def test_stage_that_is_cut_short_leaves_it_undecided(few: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_stage = runner._run_stage
+
+    def cut_short(definition: Definition[Any], plan: Any, stage: Stage, *rest: Any) -> None:
+        run_stage(definition, plan, stage, *rest)
+        stage.is_cut = stage.is_cut or definition.name == "crash"
+
+    monkeypatch.setattr(runner, "_run_stage", cut_short)
+    stage = run_gate(few, stages=["reach"]).stages["reach"]
+    assert stage.is_cut
+    assert stage.unknown == ["not judged: the budget was spent in crash"]
     assert not stage.reached
 
 

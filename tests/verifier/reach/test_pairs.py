@@ -8,6 +8,7 @@ from powercut.verifier.concurrency.schedule import Bounded
 from powercut.verifier.finders.faults import search_strike
 from powercut.verifier.reach.pairs import (
     BESIDE,
+    FAMILY,
     FAULT,
     GEOMETRY,
     OPERATION,
@@ -80,17 +81,33 @@ def test_nothing_is_counted_where_nobody_asks() -> None:
     assert not pairs
 
 
-def test_possible_pairs_have_only_geometries_and_steps_that_there_were() -> None:
+def test_possible_pairs_are_of_one_family_and_of_steps_that_there_were() -> None:
     counts = {
-        pair(GEOMETRY, "READ", "tiny"): 1,
+        pair(FAMILY, "store", "READ"): 1,
+        pair(FAMILY, "store", "REOPEN"): 1,
+        pair(FAMILY, "store", "tiny"): 1,
+        pair(FAMILY, "sessions", "READ"): 1,
+        pair(FAMILY, "sessions", "SCAN"): 1,
+        pair(FAMILY, "sessions", "paired"): 1,
         pair(STEP, "sync", "PERSIST sync root"): 1,
         pair(STEP, "write", "PERSIST write root"): 1,
     }
     every = possible(counts, ["REST", "PREPARE"], [("sync late", "sync"), ("read rot", "read")])
     assert every[FAULT] == [("sync late", "PERSIST sync root")]
-    assert ("READ", "tiny") in every[GEOMETRY]
-    assert ("READ", "paired") not in every[GEOMETRY]
+    assert every[GEOMETRY] == [
+        ("READ", "paired"),
+        ("READ", "tiny"),
+        ("REOPEN", "tiny"),
+        ("SCAN", "paired"),
+    ]
+    assert every[OPERATION] == [
+        ("READ", "READ"),
+        ("READ", "REOPEN"),
+        ("READ", "SCAN"),
+        ("SCAN", "READ"),
+        ("SCAN", "SCAN"),
+    ], "none behind a close, and none of two families"
     assert ("READ", "PREPARE") in every[PHASE]
     assert ("READ", "UPSERT") in every[BESIDE]
     assert ("UPSERT", "READ") not in every[BESIDE], "neither of two lanes is first"
-    assert not [each for each in every[OPERATION] if "FORK" in each]
+    assert not [each for each in every[PHASE] if "FORK" in each]
