@@ -120,26 +120,31 @@ def parse_reasons(text: str) -> Reasons:
 
 
 def judge_ways(sources: Sequence[Source], taken: Sequence[int], reasons: Reasons) -> Judged:
-    """Hold what was taken (1 a way, in the order of the sources) against the reasons."""
+    """Hold what was taken (1 a way, in the order of the sources) against the reasons.
+
+    A reason for what stands behind something else that was not taken is neither used nor refused.
+    """
     why = reasons.of_ways()
     judged = Judged(Counter(), Counter(), [], [])
-    met, rest = set[_Quote](), iter(taken)
+    left, every, rest = set[_Quote](), set[_Quote](), iter(taken)
     for source in sources:
         spots = {spot for spot, was in [(spot, next(rest)) for spot in source.ways] if was}
-        quotes = {spot: _quote(source.ways[spot]) for spot in roots(source, spots)}
-        met.update(quotes.values())
-        judged.unreached.extend(Told(source.ways[spot], why.get(quote, "")) for spot, quote in quotes.items())
-        excused = explained(source, {spot for spot, quote in quotes.items() if quote in why}) - spots
+        quotes = {spot: _quote(way) for spot, way in source.ways.items()}
+        every.update(quotes.values())
+        left.update(quote for spot, quote in quotes.items() if spot not in spots)
+        for spot in roots(source, spots):
+            judged.unreached.append(Told(source.ways[spot], why.get(quotes[spot], "")))
+        reasoned = {spot for spot, quote in quotes.items() if quote in why and spot not in spots}
+        excused = explained(source, reasoned) - spots
         for spot, way in source.ways.items():
             what = LINES if way.way == RUN else BRANCHES
             judged.reached[what] += spot in spots
             judged.owed[what] += spot not in excused
-    every = {_quote(way) for source in sources for way in source.ways.values()}
     for quote in why:
         if quote not in every:
             judged.stale.append(f"{_said(quote)} is not there any more")
-        elif quote not in met:
-            judged.stale.append(f"{_said(quote)} was reached after all, or cannot be come to")
+        elif quote not in left:
+            judged.stale.append(f"{_said(quote)} was reached after all")
     return judged
 
 
