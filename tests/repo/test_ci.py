@@ -64,6 +64,7 @@ GATE = {
         "kill": STAGE | {"bounds": []},
         "reach": STAGE | {"bounds": []},
         "mutants": STAGE | {"mutants": [{"name": "lost-sync", "killed": True}]},
+        "power": STAGE | {"bounds": []},
     },
 }
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from ..chunks import Definition
-from . import crash, damage, faults, kill, model, mutants, reach, schedule, stress
+from . import crash, damage, faults, kill, model, mutants, power, reach, schedule, stress
 
 __all__ = ["STAGES"]
 
@@ -17,4 +17,5 @@ STAGES: Final[tuple[Definition[Any], ...]] = (
     kill.STAGE,
     reach.STAGE,
     mutants.STAGE,
+    power.STAGE,
 )
