@@ -63,6 +63,7 @@ GATE = {
         "stress": STAGE | {"bounds": []},
         "kill": STAGE | {"bounds": []},
         "mutants": STAGE | {"mutants": [{"name": "lost-sync", "killed": True}]},
+        "power": STAGE | {"bounds": []},
     },
 }
 

@@ -13,25 +13,38 @@ from powercut.engine import (
     DeviceError,
     EngineError,
     FasterKv,
+    IndexFullError,
     InvariantError,
+    OperationError,
     PoisonedError,
     Runtime,
     Session,
     Settings,
     Version,
 )
+from powercut.engine.kernels import words as w
 from powercut.faultfs import FaultDevice
 
-from ..spec.model import Issued, Result, session_name
+from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
-from ..spec.subject import Bound, Older
-from ..tapes.tape import Kind
+from ..spec.subject import Bound, Older, Subject, Truncation
+from ..tapes.tape import Kind, Operation
+from .truncating import truncate
 
 __all__ = ["FASTER", "FasterSubject"]
 
 
 def _file_of(error: Exception) -> str:
     return error.file if isinstance(error, CorruptionError) else ""
+
+
+def _is_limit(subject: Subject, error: Exception) -> bool:
+    """True where no bucket is left, or no page below the end of the address space."""
+    assert isinstance(subject, FasterSubject)
+    control, page = subject.store.spaces[0], subject.store.settings.page_bytes
+    if isinstance(error, IndexFullError):
+        return control[w.OVERFLOW_NEXT] >= control[w.OVERFLOW_END]
+    return isinstance(error, OperationError) and control[w.PAGE_END] + 2 * page > w.ADDRESS_LIMIT
 
 
 FASTER: Final = Spec(
@@ -42,6 +55,7 @@ FASTER: Final = Spec(
         invariants=(InvariantError,),
         robbed=(DeviceError, PoisonedError, CheckpointError),
         file_of=_file_of,
+        is_limit=_is_limit,
     ),
     copies=("root-",),
 )
@@ -53,8 +67,14 @@ class FasterSubject:
     spec: ClassVar[Spec] = FASTER
 
     def __init__(
-        self, device: FaultDevice, settings: Settings, runtime: Runtime, kernels: str | None = None
+        self,
+        device: FaultDevice,
+        settings: Settings,
+        runtime: Runtime,
+        kernels: str | None = None,
+        base: int = w.FIRST_ADDRESS,  # The log's begin before any truncation.
     ) -> None:
+        self._base = base
         self.store = FasterKv.open(
             device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
         )
@@ -62,7 +82,8 @@ class FasterSubject:
         self._runtime = runtime
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
-        self._at_opening = _bound(self.store.serials())
+        self._started = 0  # The begin when the checkpoint under way was started.
+        self._at_opening = self._bound(self.store.serials(), _begin(self.store))
 
     def open_session(self, number: int) -> Session:
         """The session of that number, opened if it is not."""
@@ -74,6 +95,11 @@ class FasterSubject:
         """A closed session of that number, taken up again."""
         self._sessions[number] = self.store.resume_session(session_name(number))
         return self._sessions[number]
+
+    def leave_session(self, number: int) -> None:
+        """Close the session of that number, if it is open; who uses it next takes it up again."""
+        if number in self._sessions:
+            self._sessions.pop(number).close()
 
     def apply(self, issued: Issued) -> Result:
         session = self._sessions.get(issued.session) or self.open_session(issued.session)
@@ -92,9 +118,10 @@ class FasterSubject:
 
     def checkpoint(self) -> dict[int, int]:
         """A whole checkpoint; one that was started is driven to its end in its place."""
-        ticket = self._ticket or self.store.start_checkpoint()
-        self._ticket = None
-        return _bound(ticket.result().serials)
+        self.start()
+        ticket, self._ticket = self._ticket, None
+        assert ticket is not None
+        return self._bound(ticket.result().serials, self._started)
 
     @property
     def is_checkpointing(self) -> bool:
@@ -104,6 +131,7 @@ class FasterSubject:
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
         if self._ticket is None:
+            self._started = _begin(self.store)
             self._ticket = self.store.start_checkpoint()
 
     def step(self) -> Bound | None:
@@ -115,7 +143,7 @@ class FasterSubject:
         if not ticket.advance():
             self._ticket = ticket
         newest = self.store.newest
-        return None if newest is None or newest is before else _bound(newest.serials)
+        return None if newest is None or newest is before else self._bound(newest.serials, self._started)
 
     def recovered(self) -> Mapping[int, int]:
         """The serials at opening."""
@@ -140,9 +168,11 @@ class FasterSubject:
 
     def truncate(self) -> None:
         """Drop the log below the oldest record that is still some key's newest: no content is lost."""
-        newest = {record.key: record.address for record in self.store.scan()}
-        live = [newest[key] for key, _ in self.store.items()]
-        self.store.truncate_before(min(live, default=self.store.stats().tail))
+        truncate(self.store, Operation(Kind.TRUNCATE))
+
+    def truncate_at(self, operation: Operation) -> Truncation:
+        """Drop the log below the address that the operation says, and the keys there."""
+        return truncate(self.store, operation)
 
     def read_older(self, device: FaultDevice) -> Iterator[Older]:
         """After `close`: every checkpoint but the newest, with its serials and what it holds."""
@@ -161,18 +191,26 @@ class FasterSubject:
             older = store.checkpoints()[1:]
         for point in older:
             with opened(point.version) as store:
-                yield point.version, _bound(point.serials), dict(store.items())
+                yield point.version, self._bound(point.serials, _begin(store)), dict(store.items())
 
     def reading(self) -> tuple[object, ...]:
         """The reads of the opening, in order: (file role, offset, length, verdict) of each."""
         return self.store.findings
 
+    def _bound(self, serials: Mapping[str, int], begin: int) -> dict[int, int]:
+        """The serials of the sessions, and the begin of a log that was truncated."""
+        bound = {int(name[1:]): serial for name, serial in serials.items()}
+        if begin > self._base:
+            bound[TRUNCATIONS] = begin
+        return bound
+
     def close(self) -> None:
         self.store.close()
 
 
-def _bound(serials: Mapping[str, int]) -> dict[int, int]:
-    return {int(name[1:]): serial for name, serial in serials.items()}
+def _begin(store: FasterKv) -> int:
+    """The log's begin."""
+    return store.spaces[0][w.BEGIN]
 
 
 def _labels(store: FasterKv) -> Callable[[], str]:

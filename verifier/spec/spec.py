@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
-from powercut.faultfs import FaultDevice
+from powercut.faultfs import FaultDevice, Image
 
-from ..tapes.tape import BESIDE, Kind
+from ..tapes.tape import ASKED, BESIDE, Kind
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
 
@@ -35,6 +35,8 @@ class Errors:
     invariants: Types = ()  # The store contradicts itself. Never expected; worse than any other.
     robbed: Types = (OSError,)  # Files were changed while the store was open.
     file_of: Callable[[Exception], str] | None = None  # The file that a corruption names, where it does.
+    # An open store is at a limit of its own that this error tells: what was asked did not happen.
+    is_limit: Callable[[Subject, Exception], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class Spec:
 
     errors: Errors = field(default_factory=Errors)
     model: Callable[[], Model] = Model
-    kinds: frozenset[Kind] = frozenset(Kind) - BESIDE  # What it is given; the others mean nothing to it.
+    kinds: frozenset[Kind] = (
+        frozenset(Kind) - BESIDE - ASKED
+    )  # What it is given; the others mean nothing to it.
     copies: tuple[str, ...] = ()  # Beginnings of names: of these files one may be lost without a word.
 
 
@@ -61,6 +65,7 @@ class StoreMaker:
 
     make: MakeStore
     spec: Spec = PLAIN
+    image: Image | None = None  # What stands on the device at first: a store that holds nothing.
 
     @classmethod
     def of(cls, make_store: MakeStore) -> StoreMaker:

@@ -25,11 +25,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from powercut.faultfs import FaultDevice
 
 from ..errors import SubjectError
+from ..tapes.tape import Operation
 from .model import Issued, Result
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "Subject",
     "TellsReading",
     "Truncates",
+    "TruncatesAt",
+    "Truncation",
     "mount",
 ]
 
@@ -112,6 +115,25 @@ class Truncates(Protocol):
         """Do so; no content is lost."""
 
 
+class Truncation(NamedTuple):
+    """A truncation as it went."""
+
+    before: int  # The begin until then,
+    begin: int  # the one that the store says it has made,
+    expected: int  # and the one that its documents promise for this address.
+    gone: frozenset[bytes]  # The keys whose newest record lies below that.
+
+
+class TruncatesAt(Protocol):
+    """Gives up storage below any address, with the keys whose newest record is there.
+
+    Once there is a begin, it stands under `TRUNCATIONS` in what `checkpoint` returns and `recovered` says.
+    """
+
+    def truncate_at(self, operation: Operation) -> Truncation:
+        """Truncate where the operation's key and size say."""
+
+
 class CountsSerials(Protocol):
     """Counts the operations of each session, those that raised and took a serial among them."""
 
@@ -135,7 +157,7 @@ class TellsReading(Protocol):
 
 MakeStore = Callable[[FaultDevice], Subject]
 CAPABILITIES: Final[tuple[type, ...]] = (
-    *(Recovers, Steps, Audits, Probes, Truncates, CountsSerials, ReadsOlder, TellsReading),
+    *(Recovers, Steps, Audits, Probes, Truncates, TruncatesAt, CountsSerials, ReadsOlder, TellsReading),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
 _known: dict[type, frozenset[type]] = {}  # Of each class that was mounted, its capabilities.
@@ -151,6 +173,7 @@ class Mounted:
     audits: Audits | None
     probes: Probes | None
     truncates: Truncates | None
+    truncates_at: TruncatesAt | None
     counts: CountsSerials | None
     older: ReadsOlder | None
     tells: TellsReading | None
@@ -173,6 +196,7 @@ def mount(subject: Subject) -> Mounted:
         of(Audits),
         of(Probes),
         of(Truncates),
+        of(TruncatesAt),
         of(CountsSerials),
         of(ReadsOlder),
         of(TellsReading),

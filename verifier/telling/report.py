@@ -28,7 +28,7 @@ from ..registry import maker_of
 from ..runs.play import play
 from ..runs.run import Run
 from ..spec.history import Observation, Passage, Segment, crash_index
-from ..spec.model import Issued, issue, session_name
+from ..spec.model import TRUNCATIONS, Issued, issue, session_name
 from ..spec.subject import MakeStore
 from ..tapes.operations import KEYED, OPERATIONS
 from ..tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
@@ -62,6 +62,8 @@ def tell(
         from .timeline import tell_beside
 
         return "\n".join([*lines, *tell_beside(run.beside), "", *_again(tape, path, store), ""])
+    if run.answers is not None:
+        return "\n".join([*lines, *_answered(run.answers.lines), "", *_again(tape, path, store), ""])
     groups = _groups(tape)
     for number, segment in enumerate(run.segments):
         lines += [*_Story(tape, run, groups[number], number).lines(segment), ""]
@@ -90,6 +92,11 @@ def _header(tape: Tape, run: Run) -> Iterator[str]:
         yield from (f"  fault     {fault.name}" for fault in Plan.of(era.faults).faults)
     yield from [f"  damaged   {run.damaged}"] if run.damaged else []
     yield f"  length    {count_of(operations, 'operation')}, {count_of(cuts, 'power cut')}"
+
+
+def _answered(lines: list[str]) -> Iterator[str]:
+    """Questions with their answers, a line each."""
+    yield from (line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..." for line in lines)
 
 
 def _again(tape: Tape, path: str, store: str) -> Iterator[str]:
@@ -209,7 +216,8 @@ class _Story:
         """Tell each step, the calls it made, and what it acknowledged."""
         starts = segment.step_starts
         results = iter([seen for seen in segment.observations if seen.session >= 0])
-        history = iter([each for passage in segment.passages for each in passage.history[passage.base :]])
+        own = [each for passage in segment.passages for each in passage.history[passage.base :]]
+        history = iter([each for each in own if each.session != TRUNCATIONS])  # The others are truncations.
         passages = iter(segment.passages[1:])
         for number, (operation, start) in enumerate(zip(self._group.program, starts, strict=False)):
             if start > end:

@@ -35,7 +35,7 @@ from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
 CHUNKS: tuple[Chunk, ...] = (
     Examples(1, "tiny", "posix", 6, 4, 64, "interpreted"),
     SmallPrograms(0, 20, 2, "tiny", "posix", 64, 1),
-    RandomTapes("1", 6, 3, ("tiny",), "posix", 64, 1),
+    RandomTapes((("1", 6),), 3, ("tiny",), "posix", 64, 1),
     StruckCalls("opened", "tiny", "posix", 0, 0, 1),
     RandomStrikes("1", 8, 4, ("tiny",), "posix", 8),
     SomeBits("created", "posix", 0, 60),

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from powercut.faultfs import FaultDevice
 from powercut.verifier.cli.summary import tell_gate
-from powercut.verifier.finders.crashes import Coverage, Finding, exhaust
+from powercut.verifier.finders.crashes import Coverage, Finding
+from powercut.verifier.finders.shared import exhaust
 from powercut.verifier.gate import GateReport, Progress, Stage, findings, run_gate
 from powercut.verifier.gate.chunks import Deadline, Result
 from powercut.verifier.gate.profile import Profile, parse_profile

@@ -8,7 +8,8 @@ from random import Random
 import msgspec
 import pytest
 
-from powercut.verifier.finders.crashes import exhaust, search_tape
+from powercut.verifier.finders.crashes import search_tape
+from powercut.verifier.finders.shared import exhaust
 from powercut.verifier.gate import Stage
 from powercut.verifier.gate.plans import COUNTS, TABLES
 from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile
@@ -43,7 +44,8 @@ def test_floors_name_every_device_call_of_the_store_that_a_crash_can_follow(
     assert plan is not None
     owed = plan.floor["reached"]
     assert isinstance(owed, dict)
-    assert followed == set(owed)
+    of_steps = {what for what in owed if what.split()[0].isupper()}  # Others: what steps came to.
+    assert followed == of_steps
 
 
 @pytest.mark.parametrize(

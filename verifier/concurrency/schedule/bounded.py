@@ -7,16 +7,18 @@ A deviation is tried at marks (turns, starts, ends, waits) and before accesses t
 those that two tasks touch and one of them writes, in any schedule run so far; locks are cells. To
 leave the default before another access gives an order of dependent accesses that is had anyway, by
 leaving it at the task's next contended access or mark. That holds as long as the tasks share
-nothing that is not announced; what `until` asks in vain may be asked at other moments.
+nothing that is not announced, or touched right behind a mark; what `until` asks in vain may be
+asked at other moments.
 
     candidates(0) = 1
     candidates(c) = sum over schedules S of c - 1 deviations that were run, over candidate points after
                     S's last one, of (options there - 1)
     candidates(c) = visited(c) + spared(c)
 
-Spared is who would be taken off at q instead of p, for the same task, where no access of his in [p, q) is
-dependent on what the others did from p until he went on: that run, and each that goes on from it, has the
-order of one that is visited, with as many deviations. It takes that every task could go on at p, so that
+Spared is, of c = bound, a submitted call that goes on early and changes no order (`sliding`); and who would
+be taken off at q instead of p, for the same task, where no access of his in [p, q) is dependent on what the
+others did from p until he went on: that run, and each that goes on from it, has the order of one that is
+visited, with as many deviations. It takes that every task could go on at p, so that
 at q the same ones can, and that nothing but words is accessed in between: a lock or a mark ends the reach,
 and is not in it. Who is taken off at a mark has done all before it: a call that returned there came before
 whatever others begin now, and an oracle may ask for that though no access tells.
@@ -42,6 +44,7 @@ from typing import Final, NamedTuple
 
 from .codes import LOCK_END, MARK_END
 from .record import Deviations, Record, encode
+from .sliding import Sliding
 from .strategies import Replay
 
 __all__ = ["LIMIT", "Bounded"]
@@ -56,6 +59,7 @@ class _Expanded:
     deviations: Deviations
     points: array[int]
     spans: list[int]  # Where they start.
+    sliding: Sliding
     known: int = 0  # Cells.
     reaches: dict[int, list[_Reach]] = field(default_factory=dict)  # By option: of successors that were run.
 
@@ -74,6 +78,7 @@ class _Successor(NamedTuple):
     parent: _Expanded | None = None
     point: int = 0
     which: int = 0
+    has_siblings: bool = False  # Others may be able to go on there: it tells how many.
 
     def deviations(self) -> Deviations:
         return () if self.parent is None else (*self.parent.deviations, (self.point, self.which))
@@ -134,14 +139,15 @@ class Bounded:
         if level < self._bound:
             end = min(record.alone, len(record.points))
             starts = [start for start, _ in record.spans]
-            expanded = _Expanded(deviations, array("Q", record.points[:end]), starts)
+            sliding = Sliding(record, deviations[-1][0] if deviations else -1)
+            expanded = _Expanded(deviations, array("Q", record.points[:end]), starts, sliding)
             self._expanded.append(expanded)
             self._expand(expanded, with_marks=True)
 
     def _queue_siblings(self, first: _Successor, width: int) -> None:
         """The other options at that point; the first one told how many there are."""
         assert first.parent is not None
-        if first.which == 1:
+        if first.has_siblings:
             queue = self._queues[len(first.parent.deviations) + 1]
             queue.extend(_Successor(first.parent, first.point, which) for which in range(2, width))
 
@@ -181,12 +187,25 @@ class Bounded:
         contended, known = self._contended, expanded.known
         first = expanded.deviations[-1][0] + 1 if expanded.deviations else 0
         points = expanded.points
-        queue = self._queues[len(expanded.deviations) + 1]
         for point in range(first, len(points)):
             code = points[point]
             if with_marks if code < MARK_END else contended.get(code >> 1, -1) >= known:
-                queue.append(_Successor(expanded, point, 1))
+                self._queue_at(expanded, point)
         expanded.known = len(contended)
+
+    def _queue_at(self, expanded: _Expanded, point: int) -> None:
+        """Queue who else could go on at the point, unless that is known to change no order."""
+        level = len(expanded.deviations) + 1
+        sliding = expanded.sliding
+        options = sliding.options(point)
+        if options is None:
+            self._queues[level].append(_Successor(expanded, point, 1, has_siblings=True))
+            return
+        for which, task in enumerate(options[1:], 1):
+            if level == self._bound and sliding.is_same(point, task):
+                self.spared[level] += 1
+            else:
+                self._queues[level].append(_Successor(expanded, point, which))
 
     def _is_behind(self) -> bool:
         return any(expanded.known < len(self._contended) for expanded in self._expanded)
@@ -214,8 +233,8 @@ def _reach(parent: _Expanded, point: int, record: Record) -> _Reach:
     limit = min(len(points), parent.spans[span] if span < len(parent.spans) else len(points))
     end = point
     while end < limit - 1:
-        code = points[end]
-        if code < LOCK_END or code >> 1 in (touched if code & 1 else written):
+        codes = (points[end], *parent.sliding.quiet(end))
+        if codes[0] < LOCK_END or any(code >> 1 in (touched if code & 1 else written) for code in codes):
             break
         end += 1
     return _Reach(point, end - (end > point and points[end] < LOCK_END), width)
@@ -233,6 +252,7 @@ def _others(record: Record, point: int) -> set[int] | None:
             if runner == task:
                 return codes
             codes.update(record.points[start:end])
+            codes.update(code for before, code in record.quiet if start <= before < end)
             codes.add(held.get(runner, 0))
         if end > start:
             held[runner] = record.points[end - 1]  # Announced before it was taken off, and done after.

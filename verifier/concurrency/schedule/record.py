@@ -19,14 +19,14 @@ Source: the partial order of a schedule is Mazurkiewicz's trace.
 from __future__ import annotations
 
 import struct
-from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from ...verdict import OK, Verdict
 from .codes import MARK_END
@@ -36,7 +36,11 @@ __all__ = ["Deviations", "Record", "decode", "encode"]
 _WRITE: Final = 1 << 16  # Above every task's number;
 _WRITE_STEP: Final = 1 << 17  # above that, how many writes of the cell came before; above those, the cell.
 _CELL_SHIFT: Final = 32
+_CELL: Final = 42  # Bits below the cell, below its moment, of the task.
+_WHEN: Final = 17
+_TASKS: Final = (1 << 16) - 1
 
+_Numbers = NDArray[np.int64]
 Deviations = tuple[tuple[int, int], ...]
 
 
@@ -73,6 +77,14 @@ class Record:
     living: list[int] = field(default_factory=list)  # and how many had not ended.
     results: list[object] = field(default_factory=list)  # Of each task that was handed in.
     tasks: int = 0  # Started, those that were submitted too.
+    own: int = 0  # Of these so many were handed in; they have the lowest numbers.
+    born: list[int] = field(default_factory=list)  # Of each task: the first point at which it can go on,
+    over: dict[int, int] = field(default_factory=dict)  # and the point at its end, once it has ended.
+    forced: list[int] = field(default_factory=list)  # Points at which nobody ran.
+    waits: dict[int, frozenset[int] | None] = field(default_factory=dict)  # By point: tasks waited for there,
+    # None: something else is.
+    quiet: list[tuple[int, int]] = field(default_factory=list)  # (points before it, code): see `codes`.
+    common: frozenset[int] = frozenset()  # Codes of the runtime's own marks.
     alone: int = 0  # From this point on there was one task left.
     verdict: Verdict = OK  # Of the run itself: progress, and errors of tasks.
     describe: Callable[[int], str] = str
@@ -88,41 +100,43 @@ class Record:
             end = self.spans[number + 1][0] if number + 1 < len(self.spans) else len(self.points)
             yield task, start, end
 
-    def accesses(self) -> Iterator[tuple[int, list[int]]]:
-        """(task, codes) in the order in which they were carried out (invariant 1); marks among them."""
-        pending: dict[int, int] = {}
-        last = len(self.spans) - 1
-        for number, (task, start, end) in enumerate(self.runs()):
-            codes = self.points[start:end]
-            held = pending.pop(task, 0)
-            if held:
-                codes.insert(0, held)
-            if end > start and number != last and codes[-1] >= MARK_END:
-                pending[task] = codes.pop()
-            yield task, codes
-
     def order(self) -> bytes:
         """A hash of the order of dependent accesses (invariant 3).
 
-        Each access to a contended cell becomes a number: the cell, how often it was written before, whether
-        this is a write, the task. In ascending order that is each cell's history with the reads between two
-        writes sorted, for they are independent of each other.
+        Contended is a cell that two tasks access and one of them writes. Each access to one becomes a number:
+        the cell, how often it was written before, whether this is a write, the task. In ascending order that
+        is each cell's history with the reads between two writes sorted: they are independent of each other.
         """
-        runs = list(self.accesses())
-        touched: dict[int, set[int]] = {}
-        for task, codes in runs:
-            touched.setdefault(task, set()).update(codes)
-        place = dict(_contended(tuple(map(frozenset, touched.values()))))
-        told = []
-        for task, codes in runs:
-            for code in [code for code in codes if code in place]:
-                at = place[code]
-                told.append(at + task)
-                if code & 1:
-                    place[code] = at + _WRITE_STEP
-                    place[code - 1] += _WRITE_STEP
-        told.sort()
-        return blake2b(array("Q", told).tobytes(), digest_size=16).digest()
+        cells, tasks, writes = self.accesses()
+        if not len(cells):
+            return b""
+        first = np.concatenate(([0], (cells[1:] != cells[:-1]).nonzero()[0] + 1))  # Of each cell.
+        sizes = np.append(first[1:], len(cells)) - first
+        is_shared = np.minimum.reduceat(tasks, first) != np.maximum.reduceat(tasks, first)
+        is_contended = (is_shared & (np.maximum.reduceat(writes, first) > 0)).repeat(sizes)
+        before = writes.cumsum() - writes
+        before -= before[first].repeat(sizes)
+        told = (cells << _CELL_SHIFT) + before * _WRITE_STEP + writes * _WRITE + tasks
+        return blake2b(np.sort(told[is_contended]).tobytes(), digest_size=16).digest()
+
+    def accesses(self) -> tuple[_Numbers, _Numbers, _Numbers]:
+        """(cell, task, 1 for a write) of all of them, cell by cell, each cell's as they were carried out
+        (invariant 1)."""
+        points, spans = np.fromiter(self.points, np.int64, len(self.points)), self.spans
+        when = np.arange(0, 2 * len(points), 2)
+        owner = np.zeros(len(points), np.int64)
+        resumed: dict[int, int] = {}  # By task: where its next span starts.
+        end = len(points)
+        for start, task in reversed(spans):
+            owner[start:end] = task
+            if start < end < len(points):
+                # Announced, and carried out there if at all. The moment of a mark does not matter.
+                when[end - 1] = 2 * resumed[task] - 1 if task in resumed else -1
+            resumed[task] = end = start
+        is_access = (points >= MARK_END) & (when >= 0)
+        cells, writes = points >> 1, points & 1
+        told = np.sort((cells << _CELL | when << _WHEN | owner << 1 | writes)[is_access])
+        return told >> _CELL, told >> 1 & _TASKS, told & 1
 
     def digest(self) -> str:
         """A hash of every point, every switch and the verdict."""
@@ -140,30 +154,3 @@ class Record:
         for task, start, end in self.runs():
             seen[task] = [*seen.get(task, []), *self.points[start:end]][-count:]
         return {task: [self.describe(code) for code in seen[task]] for task in sorted(seen)}
-
-
-@lru_cache(maxsize=1024)  # Schedules of a program differ in the order of accesses, and seldom in which.
-def _contended(touched: tuple[frozenset[int], ...]) -> dict[int, int]:
-    """Codes of accesses to cells that two tasks touch and one of them writes, each with its first place.
-
-    touched   the codes of each task
-    """
-    seen: frozenset[int] = frozenset()
-    shared: frozenset[int] = frozenset()
-    written: frozenset[int] = frozenset()
-    for met in touched:
-        cells, own = _cells(met)
-        shared |= seen & cells
-        seen |= cells
-        written |= own
-    places: dict[int, int] = {}
-    for cell in shared & written:
-        places[2 * cell] = cell << _CELL_SHIFT
-        places[2 * cell + 1] = cell << _CELL_SHIFT | _WRITE
-    return places
-
-
-@lru_cache(maxsize=1024)
-def _cells(codes: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
-    """(cells accessed, cells written). A mark writes nothing: its code is even."""
-    return frozenset(code >> 1 for code in codes), frozenset(code >> 1 for code in codes if code & 1)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from ..chunks import Definition
-from . import crash, damage, faults, kill, model, mutants, schedule, stress
+from . import crash, damage, faults, kill, model, mutants, power, schedule, stress
 
 __all__ = ["STAGES"]
 
@@ -16,4 +16,5 @@ STAGES: Final[tuple[Definition[Any], ...]] = (
     stress.STAGE,
     kill.STAGE,
     mutants.STAGE,
+    power.STAGE,
 )

@@ -2,12 +2,13 @@
 
 Invariants
   1  which programs a chunk holds is fixed by profile, seed and number
-  2  a program is complete if every schedule within the bound was run; one that is not is counted
+  2  a program is complete if every schedule within the bound was run, or is known to have the order of one
+     that was; a program that is not is counted
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -15,6 +16,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from ...concurrency.aside import aside_tapes
+from ...concurrency.halves import halves
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.schedule import Bounded
 from ...concurrency.schedule.strategies import Replay
@@ -26,6 +29,8 @@ from ..plans import Floor, Names, Positive, check_geometries
 
 __all__ = [
     "STAGE",
+    "HalvesLanes",
+    "HalvesPlan",
     "LanesPlan",
     "RandomLanes",
     "RandomLanesPlan",
@@ -37,10 +42,21 @@ __all__ = [
 ]
 
 
+_RUN: Final = "schedules run"
+ASIDE: Final = "their own, truncations aside"
+
+
 class LanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All small programs of sessions side by side, in each geometry, all schedules of few preemptions."""
 
     geometries: Names
+    preemptions: Annotated[int, msgspec.Meta(ge=0, le=3)]
+    chunk: Positive  # Programs a chunk.
+
+
+class AsidePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Small programs whose truncations have a lane of their own, all schedules of few preemptions."""
+
     preemptions: Annotated[int, msgspec.Meta(ge=0, le=3)]
     chunk: Positive  # Programs a chunk.
 
@@ -54,6 +70,12 @@ class RandomLanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive  # Programs a chunk.
 
 
+class HalvesPlan(LanesPlan, frozen=True, forbid_unknown_fields=True):
+    """Programs in which something comes between the two halves of an operation; every so many-th of them."""
+
+    every: Positive = 1
+
+
 class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sessions side by side, under schedules that are chosen."""
 
@@ -61,6 +83,8 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     random: RandomLanesPlan
     limit: Positive  # Schedules of one small program.
     floor: Floor
+    halves: HalvesPlan | None = None
+    aside: AsidePlan | None = None
 
 
 class _Stopping(Bounded):
@@ -76,7 +100,10 @@ class _Stopping(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class SmallLanes:
-    """Programs start to stop of the list of all small ones, every schedule of at most so many preemptions."""
+    """Programs start to stop of the list of all small ones, every schedule of at most so many preemptions.
+
+    geometry   ASIDE: those of `concurrency.aside`, in theirs
+    """
 
     start: int
     stop: int
@@ -90,16 +117,26 @@ class SmallLanes:
         return bound_name(self.preemptions, self.geometry)
 
     def run(self, deadline: Deadline) -> Result:
-        result = Result()
-        for tape in until(_tapes(self.geometry)[self.start : self.stop], deadline):
-            strategy = _Stopping(self.preemptions, self.limit, deadline)
-            searched = search_lanes(tape, [strategy], self.limit)
-            if deadline.has_cut and searched.verdict is None:
-                break  # Not counted: of this program some schedules are left.
-            _count(result, searched)
-            result.coverage.bounded += not searched.is_complete
-            if result.finding is not None:
-                break
+        tapes = _tapes(self.geometry)[self.start : self.stop]
+        return _search_all(tapes, self.preemptions, self.limit, deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class HalvesLanes:
+    """Programs start to stop of those with something between two halves of an operation; every `every`-th."""
+
+    start: int
+    stop: int
+    geometry: str
+    preemptions: int
+    limit: int
+    every: int
+
+    def run(self, deadline: Deadline) -> Result:
+        tapes = list(halves(self.geometry))[:: self.every][self.start : self.stop]
+        result = _search_all(tapes, self.preemptions, self.limit, deadline)
+        seen = result.coverage
+        seen.reached = {"halves": seen.programs, **seen.reached}
         return result
 
 
@@ -123,12 +160,27 @@ class RandomLanes:
         return result
 
 
+def _search_all(tapes: Sequence[Tape], preemptions: int, limit: int, deadline: Deadline) -> Result:
+    """Every schedule of at most so many preemptions of each tape."""
+    result = Result()
+    for tape in until(tapes, deadline):
+        searched = search_lanes(tape, [_Stopping(preemptions, limit, deadline)], limit)
+        if deadline.has_cut and searched.verdict is None:
+            break  # Not counted: of this program some schedules are left.
+        _count(result, searched)
+        result.coverage.bounded += not searched.is_complete
+        if result.finding is not None:
+            break
+    return result
+
+
 def _count(result: Result, searched: Searched) -> None:
-    """Add the search of one program. Schedules are counted as checked, orders as distinct."""
+    """Add the search of one program. Schedules are counted as checked, those that were spared too; orders as
+    distinct."""
     exploration = searched.exploration
-    seen = Coverage(programs=1, distinct=exploration.distinct, checked=exploration.schedules)
-    seen.legal = seen.visited = exploration.schedules
-    seen.reached = dict(searched.reached)
+    seen = Coverage(programs=1, distinct=exploration.distinct)
+    seen.checked = seen.legal = seen.visited = exploration.schedules + searched.spared
+    seen.reached = {**searched.reached, _RUN: exploration.schedules}
     result.coverage.merge(seen)
     if searched.tape is not None and searched.verdict is not None:
         result.finding = Finding(searched.tape, searched.verdict)
@@ -147,13 +199,21 @@ def count_lanes() -> int:
 
 
 def cut_schedule(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
-    """Slices of the small programs in each geometry, then random ones."""
+    """Slices of the small programs in each geometry, of those in halves, then random ones."""
     small, large = plan.exhaustive, plan.random
     for geometry in small.geometries:
         for start, stop in in_parts(count_lanes(), small.chunk):
             yield SmallLanes(start, stop, geometry, small.preemptions, plan.limit)
+    if (more := plan.halves) is not None:
+        for geometry in more.geometries:
+            count = len(range(0, sum(1 for _ in halves(geometry)), more.every))
+            for start, stop in in_parts(count, more.chunk):
+                yield HalvesLanes(start, stop, geometry, more.preemptions, plan.limit, more.every)
     for start, stop in in_parts(large.programs, large.chunk):
         yield RandomLanes(f"{seed}:{start}", stop - start, large.schedules, large.geometries)
+    if plan.aside is not None:
+        for start, stop in in_parts(len(_tapes(ASIDE)), plan.aside.chunk):
+            yield SmallLanes(start, stop, ASIDE, plan.aside.preemptions, plan.limit)
 
 
 def _bounds(plan: SchedulePlan, law: str) -> list[Bound]:
@@ -162,21 +222,31 @@ def _bounds(plan: SchedulePlan, law: str) -> list[Bound]:
         "sum of the other tasks that can go on there"
     )
     names = [bound_name(plan.exhaustive.preemptions, each) for each in plan.exhaustive.geometries]
-    return [Bound(name, NO_LAW, 0, formula, programs=count_lanes()) for name in names]
+    bounds = [Bound(name, NO_LAW, 0, formula, programs=count_lanes()) for name in names]
+    if plan.aside is not None:
+        name = bound_name(plan.aside.preemptions, ASIDE)
+        bounds.append(Bound(name, NO_LAW, 0, formula, programs=len(_tapes(ASIDE))))
+    return bounds
 
 
 @lru_cache(maxsize=4)
 def _tapes(geometry: str) -> list[Tape]:
-    return list(small_tapes(geometry))
+    return list(aside_tapes() if geometry == ASIDE else small_tapes(geometry))
 
 
 def _describe(stage: Stage) -> str:
-    return f"{stage.programs:,} programs, {stage.checked:,} schedules, {stage.distinct:,} orders"
+    run = stage.reached.get(_RUN, 0)
+    return (
+        f"{stage.programs:,} programs, {stage.checked:,} schedules, {run:,} of them run, "
+        f"{stage.distinct:,} orders"
+    )
 
 
 def _check(plan: SchedulePlan) -> None:
     check_geometries(plan.exhaustive.geometries)
     check_geometries(plan.random.geometries)
+    if plan.halves is not None:
+        check_geometries(plan.halves.geometries)
 
 
 STAGE: Final[Definition[SchedulePlan]] = Definition(

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from ..planted import Mutant
+from .ages import AGED
+from .answers import ANSWERED
 from .boundaries import BOUNDARIES
 from .damage import DAMAGED
 from .durability import DURABILITY
@@ -18,13 +20,14 @@ from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
 from .schedule import CONCURRENCY
-from .truncation import TRUNCATED
+from .truncation import DROPPED, TRUNCATED
 
 __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *(*FAULTED, *DAMAGED, *CONCURRENCY, *PENDING, *TRUNCATED),
+    *(*FAULTED, *DAMAGED, *CONCURRENCY, *PENDING, *TRUNCATED, *DROPPED, *AGED),
+    *ANSWERED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

@@ -6,8 +6,9 @@
 
 The order: every program of one step, then two; those with a second life; those around one checkpoint
 taken apart into its steps; those in which pages turn; those in which values outgrow their place; every
-program of three steps; random tapes that grow. Each in all geometries. Those that have the features that
-the bank names for the bug come first, in the same order. So the first kill is nearly minimal.
+program of three steps; random tapes that grow. Each in all geometries. At last the families, each in its
+own. Those that have the features that the bank names for the bug come first, in the same order. So the
+first kill is nearly minimal.
 
 Invariants
   1  every crash state of every program is judged: where all prefixes of a program were searched before it
@@ -27,23 +28,22 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ...finders.crashes import Coverage, Finding, search_tape
-from ...finders.enumerated import Enumerations
-from ...finders.recoveries import Recoveries
-from ...finders.rests import Rests
+from ...finders.crashes import Coverage, Finding
+from ...finders.shared import Searches
 from ...reducing.passes import count_operations
 from ...reducing.shrink import shrink
-from ...registry import maker_of
 from ...runs.play import play
+from ...tapes.families import FAMILIES, family_tapes
 from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
 from ..bank import BANK
-from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, SCHEDULES
+from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, MODEL, SCHEDULES
+from .answers import hunt_answers
 from .contract import judge_device
 from .damage import hunt_damage
 from .faults import hunt_faults
-from .order import likely_first
+from .order import features, likely_first
 from .schedule import hunt_schedules, survey_schedules
 
 __all__ = [
@@ -84,7 +84,10 @@ def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, 
     short = [programs for programs in small if len(programs[0]) <= SMALL_STEPS]
     long = small[len(short) :]
     middle = chain(second_lives(), stepped_runs(), paged_runs(), grown_runs())
-    given = chain(_in_all_geometries(short), _in_all_geometries(middle), _in_all_geometries(long))
+    around = frozenset(around)
+    families = [tape for family in FAMILIES for tape in family_tapes(family)]
+    likely = [tape for tape in families if around and around <= features(tape)]
+    given = chain(_in_all_geometries(short), _in_all_geometries(middle), _in_all_geometries(long), likely)
     closed = {programs[0] for programs in small}
     for tape, is_likely in likely_first(given, around):
         is_continued = len(tape.eras) == 1 and tape.eras[0].program in closed
@@ -93,6 +96,7 @@ def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, 
     for steps in RANDOM_STEPS:
         for tape in random_tapes(random, RANDOM_TAPES, GEOMETRIES, "posix", steps):
             yield tape, False
+    yield from ((tape, False) for tape in families if tape not in likely)
 
 
 def _in_all_geometries(runs: Iterable[tuple[Program, ...]]) -> Iterator[Tape]:
@@ -158,14 +162,12 @@ def _hunt(request: Answer) -> Answer:
     wanted = Breach[request["breach"]]
     oracle = request["oracle"]
     coverage = Coverage()
-    kept: dict[str, _Kept] = {}
+    searches = Searches(LIMIT, is_walked=True)
     others: dict[str, int] = {}
     order = search_order(request["seed"], request["around"])
     for tape, is_continued in islice(order, request["programs_max"]):
-        if tape.geometry not in kept:
-            kept[tape.geometry] = _Kept(tape)
         start = len(tape.eras[0].program) - 1 if is_continued else None
-        seen, finding = kept[tape.geometry].search(tape, start)
+        seen, finding = searches.search(tape, start)
         coverage.merge(seen)
         if finding is None:
             continue
@@ -174,25 +176,6 @@ def _hunt(request: Answer) -> Answer:
         kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
         others[kind] = others.get(kind, 0) + 1
     return {"tape": "", "operations": 0, "others": others, **_counts(coverage)}
-
-
-class _Kept:
-    """The results that searches in one geometry leave to one another."""
-
-    def __init__(self, tape: Tape) -> None:
-        self._recoveries = Recoveries(maker_of(tape), tape.law, LIMIT)
-        self._enumerations = Enumerations(tape.law, LIMIT)
-        self._rests = Rests()
-
-    def search(self, tape: Tape, start_step: int | None) -> tuple[Coverage, Finding | None]:
-        return search_tape(
-            tape,
-            start_step=start_step,
-            limit=LIMIT,
-            recoveries=self._recoveries,
-            enumerations=self._enumerations,
-            rests=self._rests,
-        )
 
 
 def _shrunk(bug: str, finding: Finding, coverage: Coverage, others: dict[str, int]) -> Answer:
@@ -256,6 +239,7 @@ _CHASES: Final[dict[str, Callable[[Answer], Answer]]] = {
     CRASHES: _hunt,
     FAULTS: hunt_faults,
     DAMAGE: hunt_damage,
+    MODEL: hunt_answers,
     SCHEDULES: hunt_schedules,
     **dict.fromkeys(_DEVICES, _hold_device),
 }
