@@ -14,7 +14,7 @@ Threads: any thread, any call; one call at a time, a struck one included.
 
 from collections.abc import Callable
 from threading import RLock
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from ..disk.device import FaultDevice
 from ..disk.events import Aftermath, Event, EventKind
@@ -53,11 +53,6 @@ class PlannedDevice(FaultDevice):
         self.plan = plan or Plan()
         self.on_delay: Callable[[int], None] = lambda amount: None
         self._turn = RLock()
-
-    def copy(self) -> Self:
-        twin = super().copy()
-        twin.plan = self.plan.copy()
-        return twin
 
     # Calls that move no bytes.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,10 +102,13 @@ def test_other_omission_is_found_too(edit: Callable[[str], str]) -> None:
     assert finding is not None
 
 
-def test_demo_finds_makes_small_tells_and_mends() -> None:
+def test_demo_finds_makes_small_tells_and_mends(
+    forked: Callable[..., subprocess.CompletedProcess[bytes]],
+) -> None:
     """In a process of its own: it plants a bug."""
-    command = [sys.executable, "-c", "from powercut.verifier.cli import main; main()", "demo"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = forked("from powercut.verifier.cli import main; main()", "demo")
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.decode()
     for promised in (
         "planted   root-never-synced",
         "shrunk    to 2 operations",

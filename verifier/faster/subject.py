@@ -75,6 +75,11 @@ class FasterSubject:
         self._sessions[number] = self.store.resume_session(session_name(number))
         return self._sessions[number]
 
+    def leave_session(self, number: int) -> None:
+        """Close the session of that number, if it is open; who uses it next takes it up again."""
+        if number in self._sessions:
+            self._sessions.pop(number).close()
+
     def apply(self, issued: Issued) -> Result:
         session = self._sessions.get(issued.session) or self.open_session(issued.session)
         kind, key = issued.kind, issued.key

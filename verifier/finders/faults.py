@@ -43,7 +43,7 @@ from .crashes import Coverage, Finding
 from .recoveries import Outcome
 from .templates import series
 
-__all__ = ["LIMIT", "Kept", "search_again", "search_strike", "sweep"]
+__all__ = ["LIMIT", "Kept", "Known", "search_again", "search_strike", "sweep"]
 
 LIMIT: Final = 64  # Legal states of one crash point that are all searched.
 
@@ -95,10 +95,13 @@ def sweep(
 
 
 def search_strike(
-    tape: Tape, *, limit: int = LIMIT, make_store: MakeStore | None = None
+    tape: Tape, *, limit: int = LIMIT, make_store: MakeStore | None = None, known: Known | None = None
 ) -> tuple[Coverage, Finding | None]:
-    """Play a tape with a fault plan; then every power cut behind what fired."""
-    strike = _Strike(tape, Known(maker_of(tape, make_store), tape.law, limit))
+    """Play a tape with a fault plan; then every power cut behind what fired.
+
+    known   of other tapes of this store and law: it brings its own maker and limit
+    """
+    strike = _Strike(tape, known or Known(maker_of(tape, make_store), tape.law, limit))
     finding = strike.run()
     return strike.coverage, finding
 
@@ -186,7 +189,8 @@ class _Strike:
         if place == len(self._tape.eras) - 1 and era == Era():
             return self._endings.play(world)  # It closes the store: nothing is left to be looked at.
         world.fault_oracle.plan.follow(counted)
-        return world.open() and all(world.step(operation) for operation in era.program[taken:])
+        is_open = world.subject is not None or world.open()
+        return is_open and all(world.step(operation) for operation in era.program[taken:])
 
     def _count(self, segments: Iterable[Segment]) -> None:
         reached = self.coverage.reached

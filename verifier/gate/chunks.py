@@ -61,7 +61,7 @@ class Result:
 
     coverage: Coverage = field(default_factory=Coverage)
     finding: Finding | None = None
-    planted: Hunted | None = None
+    planted: tuple[Hunted, ...] = ()
     objection: Violation | None = None  # A violation that no tape repeats.
     unknown: str = ""
     is_cut: bool = False  # A deadline ended it before its work was done,

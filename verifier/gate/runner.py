@@ -181,9 +181,8 @@ def _merge(stage: Stage, chunk: Chunk, result: Result) -> None:
         bound.legal += result.coverage.legal
         bound.visited += result.coverage.visited
         bound.bounded += result.coverage.bounded
-    if result.planted is not None:
-        stage.mutants.append(result.planted)
-        stage.killed += result.planted.killed
+    stage.mutants += result.planted
+    stage.killed += sum(each.killed for each in result.planted)
     if result.unknown:
         stage.unknown.append(result.unknown)
 

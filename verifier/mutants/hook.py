@@ -1,4 +1,4 @@
-"""The import hook: plants one bug of the bank in this process, before the engine is imported.
+"""The import hook: plants bugs of the bank in this process, before the engine is imported.
 
 The edited source is compiled in the place of the file's; the file is not touched, and no cache of
 compiled code is read or written.
@@ -23,7 +23,7 @@ from ..errors import HarnessError
 from .bank import find
 from .planted import Mutant
 
-__all__ = ["edit", "install", "planted", "read_source"]
+__all__ = ["edit", "install", "install_all", "planted", "read_source"]
 
 _planted: list[str] = []
 
@@ -34,13 +34,18 @@ def install(name: str) -> None:
     Raises KeyError where the bank has no such name, HarnessError where the package is imported
     already or the old text is not there exactly once.
     """
-    mutant = find(name)
-    package = ".".join(mutant.module.split(".")[:2])
-    if package in sys.modules:
-        raise HarnessError(f"{name}: {package} is imported already, the bug would not be in it")
-    edit(read_source(mutant), mutant)
-    sys.meta_path.insert(0, _Finder(mutant))
+    install_all((find(name),))
     _planted.append(name)
+
+
+def install_all(mutants: Sequence[Mutant]) -> None:
+    """Plant them together, those of one module in this order. Raises HarnessError as `install` does."""
+    for mutant in mutants:
+        package = ".".join(mutant.module.split(".")[:2])
+        if package in sys.modules:
+            raise HarnessError(f"{mutant.name}: {package} is imported already, the bug would not be in it")
+        edit(read_source(mutant), mutant)
+    sys.meta_path.insert(0, _Finder(mutants))
 
 
 def planted() -> str:
@@ -71,32 +76,36 @@ def read_source(mutant: Mutant) -> str:
 
 
 class _Finder(MetaPathFinder):
-    """Finds the one module that is edited; all others are left to the finders behind it."""
+    """Finds the modules that are edited; all others are left to the finders behind it."""
 
-    def __init__(self, mutant: Mutant) -> None:
-        self._mutant = mutant
+    def __init__(self, mutants: Sequence[Mutant]) -> None:
+        self._mutants = mutants
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != self._mutant.module:
+        edits = [mutant for mutant in self._mutants if mutant.module == fullname]
+        if not edits:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.origin is not None:
-            spec.loader = _Loader(self._mutant, fullname, spec.origin)
+            spec.loader = _Loader(edits, fullname, spec.origin)
         return spec
 
 
 class _Loader(SourceFileLoader):
     """Compiles the edited source, whatever compiled code lies about."""
 
-    def __init__(self, mutant: Mutant, fullname: str, path: str) -> None:
+    def __init__(self, mutants: Sequence[Mutant], fullname: str, path: str) -> None:
         super().__init__(fullname, path)
-        self._mutant = mutant
+        self._mutants = mutants
 
     def get_source(self, fullname: str) -> str:
         """The source with the planted bug; what is compiled to machine code is read from here too."""
-        return edit(Path(self.path).read_text(encoding="utf-8"), self._mutant)
+        source = Path(self.path).read_text(encoding="utf-8")
+        for mutant in self._mutants:
+            source = edit(source, mutant)
+        return source
 
     def get_code(self, fullname: str) -> CodeType:
         code: CodeType = compile(self.get_source(fullname), self.path, "exec", dont_inherit=True)

@@ -16,14 +16,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["CONTRACT", "CRASHES", "DAMAGE", "FAULTS", "KILLS", "SCHEDULES", "Mutant"]
+__all__ = ["CONTRACT", "CRASHES", "DAMAGE", "FAULTS", "KILLS", "MODEL", "SCHEDULES", "STRESS", "Mutant"]
 
 # The stages of the gate that must find a bug, by name; DAMAGE and FAULTS have oracles of the same name.
 CRASHES: Final = "crash"
 FAULTS: Final = "faults"
 DAMAGE: Final = "damage"
+MODEL: Final = "model"
 SCHEDULES: Final = "schedule"
 KILLS: Final = "kill"
+STRESS: Final = "stress"  # In compiled kernels; a bank of its own, for it shows no tape.
 # And what no stage can see, for no disk of ours is below the device: its contract, an oracle as well.
 CONTRACT: Final = "contract"
 
@@ -33,7 +35,8 @@ class Mutant:
     """One planted bug; `breach` is the name of a member of `verdict.Breach`.
 
     search   where it must be found: among the crash states of one session after the other (CRASHES), among
-             the schedules of sessions side by side, and so on
+             the schedules of sessions side by side, among programs whose every answer is judged (MODEL), and
+             so on
     preemptions  how many it takes there; so many and fewer are tried
     around   features of the programs that are searched first, words of `order.FEATURES`: what the bug is
              about. A hint orders and excludes nothing: without one, or with a wrong one, it takes longer

@@ -60,7 +60,7 @@ OURS: Final = (
     "powercut.verifier.reducing.shrink",
 )
 # What is left for a stem to import, by folder.
-LEFT: Final = ("engine", "verifier/concurrency", "verifier/faster", "verifier/mutants")
+LEFT: Final = ("engine", "verifier/answers", "verifier/concurrency", "verifier/faster", "verifier/mutants")
 _ENGINE: Final = "powercut.engine"
 _CLIENT: Final = 0  # The descriptor on which the server is asked.
 

@@ -16,7 +16,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from powercut.faultfs import FaultDevice
 
-from ..tapes.tape import BESIDE, Kind
+from ..tapes.tape import ASKED, BESIDE, Kind
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
 
@@ -43,7 +43,9 @@ class Spec:
 
     errors: Errors = field(default_factory=Errors)
     model: Callable[[], Model] = Model
-    kinds: frozenset[Kind] = frozenset(Kind) - BESIDE  # What it is given; the others mean nothing to it.
+    kinds: frozenset[Kind] = (
+        frozenset(Kind) - BESIDE - ASKED
+    )  # What it is given; the others mean nothing to it.
     copies: tuple[str, ...] = ()  # Beginnings of names: of these files one may be lost without a word.
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from powercut.faultfs import FaultDevice, History, Law, crash_states
 from powercut.faultfs.law.chains import NO_FILE, AnyChain
+from powercut.faultfs.law.history import history_of
 from powercut.faultfs.law.survival import history_under
 
 MakeDevice = Callable[..., FaultDevice]
@@ -102,3 +103,19 @@ def test_a_sample_of_one_index_is_that_of_a_new_enumeration(random_device: MakeD
             drawn += sample.draws
         assert found.draws == 0
     assert drawn
+
+
+def test_history_of_a_trace_is_built_once_and_anew_where_its_events_are_others() -> None:
+    """A schedule that is run anew takes events off the end, and appends others."""
+    device = FaultDevice()
+    device.create("a")
+    device.write("a", 0, b"first")
+    first = history_of(device.trace)
+    assert history_of(device.trace) is first
+    del device.trace.events[-1:]
+    device.write("a", 0, b"other")
+    other = history_of(device.trace)
+    assert other is not first
+    assert len(other.trace) == len(first.trace)
+    device.sync("a")
+    assert len(history_of(device.trace).issued) == len(other.issued) + 1

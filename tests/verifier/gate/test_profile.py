@@ -8,7 +8,8 @@ from random import Random
 import msgspec
 import pytest
 
-from powercut.verifier.finders.crashes import exhaust, search_tape
+from powercut.verifier.finders.crashes import search_tape
+from powercut.verifier.finders.shared import exhaust
 from powercut.verifier.gate import Stage
 from powercut.verifier.gate.plans import COUNTS, TABLES
 from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile

@@ -103,4 +103,15 @@ def test_alphabet_numbers_never_change() -> None:
         "READ_MANY",
         "ITEMS",
         "SCAN",
+        "PUT",
+        "PUT_MANY",
+        "APPEND_MANY",
+        "ADD_MANY",
+        "GET_MANY",
+        "RMW_ODD",
+        "START_ODD",
+        "SCAN_FROM",
+        "SAVE",
+        "LEAVE",
     ]
+    assert (Kind.SCAN, Kind.PUT, Kind.LEAVE) == (18, 40, 49)

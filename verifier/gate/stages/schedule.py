@@ -8,7 +8,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from ...concurrency.halves import halves
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.schedule import Bounded
 from ...concurrency.schedule.strategies import Replay
@@ -27,6 +28,8 @@ from ..plans import Floor, Names, Positive, check_geometries
 
 __all__ = [
     "STAGE",
+    "HalvesLanes",
+    "HalvesPlan",
     "LanesPlan",
     "RandomLanes",
     "RandomLanesPlan",
@@ -58,6 +61,12 @@ class RandomLanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive  # Programs a chunk.
 
 
+class HalvesPlan(LanesPlan, frozen=True, forbid_unknown_fields=True):
+    """Programs in which something comes between the two halves of an operation; every so many-th of them."""
+
+    every: Positive = 1
+
+
 class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sessions side by side, under schedules that are chosen."""
 
@@ -65,6 +74,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     random: RandomLanesPlan
     limit: Positive  # Schedules of one small program.
     floor: Floor
+    halves: HalvesPlan | None = None
 
 
 class _Stopping(Bounded):
@@ -94,16 +104,26 @@ class SmallLanes:
         return bound_name(self.preemptions, self.geometry)
 
     def run(self, deadline: Deadline) -> Result:
-        result = Result()
-        for tape in until(_tapes(self.geometry)[self.start : self.stop], deadline):
-            strategy = _Stopping(self.preemptions, self.limit, deadline)
-            searched = search_lanes(tape, [strategy], self.limit)
-            if deadline.has_cut and searched.verdict is None:
-                break  # Not counted: of this program some schedules are left.
-            _count(result, searched)
-            result.coverage.bounded += not searched.is_complete
-            if result.finding is not None:
-                break
+        tapes = _tapes(self.geometry)[self.start : self.stop]
+        return _search_all(tapes, self.preemptions, self.limit, deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class HalvesLanes:
+    """Programs start to stop of those with something between two halves of an operation; every `every`-th."""
+
+    start: int
+    stop: int
+    geometry: str
+    preemptions: int
+    limit: int
+    every: int
+
+    def run(self, deadline: Deadline) -> Result:
+        tapes = list(halves(self.geometry))[:: self.every][self.start : self.stop]
+        result = _search_all(tapes, self.preemptions, self.limit, deadline)
+        seen = result.coverage
+        seen.reached = {"halves": seen.programs, **seen.reached}
         return result
 
 
@@ -125,6 +145,20 @@ class RandomLanes:
             if result.finding is not None:
                 break
         return result
+
+
+def _search_all(tapes: Sequence[Tape], preemptions: int, limit: int, deadline: Deadline) -> Result:
+    """Every schedule of at most so many preemptions of each tape."""
+    result = Result()
+    for tape in until(tapes, deadline):
+        searched = search_lanes(tape, [_Stopping(preemptions, limit, deadline)], limit)
+        if deadline.has_cut and searched.verdict is None:
+            break  # Not counted: of this program some schedules are left.
+        _count(result, searched)
+        result.coverage.bounded += not searched.is_complete
+        if result.finding is not None:
+            break
+    return result
 
 
 def _count(result: Result, searched: Searched) -> None:
@@ -152,11 +186,16 @@ def count_lanes() -> int:
 
 
 def cut_schedule(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
-    """Slices of the small programs in each geometry, then random ones."""
+    """Slices of the small programs in each geometry, of those in halves, then random ones."""
     small, large = plan.exhaustive, plan.random
     for geometry in small.geometries:
         for start, stop in in_parts(count_lanes(), small.chunk):
             yield SmallLanes(start, stop, geometry, small.preemptions, plan.limit)
+    if (more := plan.halves) is not None:
+        for geometry in more.geometries:
+            count = len(range(0, sum(1 for _ in halves(geometry)), more.every))
+            for start, stop in in_parts(count, more.chunk):
+                yield HalvesLanes(start, stop, geometry, more.preemptions, plan.limit, more.every)
     for start, stop in in_parts(large.programs, large.chunk):
         yield RandomLanes(f"{seed}:{start}", stop - start, large.schedules, large.geometries)
 
@@ -186,6 +225,8 @@ def _describe(stage: Stage) -> str:
 def _check(plan: SchedulePlan) -> None:
     check_geometries(plan.exhaustive.geometries)
     check_geometries(plan.random.geometries)
+    if plan.halves is not None:
+        check_geometries(plan.halves.geometries)
 
 
 STAGE: Final[Definition[SchedulePlan]] = Definition(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..planted import Mutant
+from .answers import ANSWERED
 from .boundaries import BOUNDARIES
 from .damage import DAMAGED
 from .durability import DURABILITY
@@ -25,6 +26,7 @@ __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
     *(*FAULTED, *DAMAGED, *CONCURRENCY, *PENDING, *TRUNCATED),
+    *ANSWERED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.
