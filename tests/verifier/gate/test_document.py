@@ -14,7 +14,7 @@ import pytest
 
 from powercut.verifier.gate import GateReport, Stage, json_schema, run_gate
 from powercut.verifier.gate.document import Bound
-from powercut.verifier.gate.profile import parse_profile
+from powercut.verifier.gate.profile import Profile, parse_profile
 from powercut.verifier.gate.stages import mutants
 from powercut.verifier.mutants.bank import BANK
 from powercut.verifier.mutants.hunt import Row
@@ -135,3 +135,11 @@ def test_worst_thing_gives_the_exit(spoil: dict[str, Any], code: int) -> None:
     assert report._exit() == code
     report.interrupted = True
     assert report._exit() == 130
+
+
+def test_floor_on_a_figure_that_does_not_exist_is_not_reached() -> None:
+    assert Stage("posix", {"distinkt": 1}).shortfalls() == ["distinkt: None, at least 1 expected"]
+
+
+def test_gate_without_stages_is_below_any_floor() -> None:
+    assert run_gate(Profile("empty")).exit == 3

@@ -14,7 +14,7 @@ from powercut.faultfs import FaultDevice
 from powercut.verifier.cli.summary import tell_gate
 from powercut.verifier.finders.crashes import Coverage, Finding
 from powercut.verifier.finders.shared import exhaust
-from powercut.verifier.gate import GateReport, Progress, Stage, findings, run_gate
+from powercut.verifier.gate import GateReport, Progress, findings, run_gate
 from powercut.verifier.gate.chunks import Deadline, Result
 from powercut.verifier.gate.profile import Profile, parse_profile
 from powercut.verifier.gate.stages import crash, mutants
@@ -192,14 +192,6 @@ def test_stage_below_its_floor_is_an_environment_failure(smaller: Profile) -> No
     assert report.reasons() == {"crash": misses}
     assert report.summary == f"below its floor: crash: {misses[0]} (and 1 more)"
     assert [line.split(":", 1)[1].strip() for line in tell_gate(report).splitlines()[1:]] == misses
-
-
-def test_floor_on_a_figure_that_does_not_exist_is_not_reached() -> None:
-    assert Stage("posix", {"distinkt": 1}).shortfalls() == ["distinkt: None, at least 1 expected"]
-
-
-def test_gate_without_stages_is_below_any_floor() -> None:
-    assert run_gate(Profile("empty")).exit == 3
 
 
 def test_chunk_that_fails_is_the_harness_and_not_the_store(
