@@ -110,6 +110,11 @@ class FasterSubject:
         self._sessions[number] = self.store.resume_session(session_name(number))
         return self._sessions[number]
 
+    @property
+    def sessions(self) -> dict[int, Session]:
+        """The open sessions, by number."""
+        return dict(self._sessions)
+
     def leave_session(self, number: int) -> None:
         """Close the session of that number, if it is open; who uses it next takes it up again."""
         if number in self._sessions:
