@@ -47,7 +47,7 @@ class Point:
 
     @property
     def bound(self) -> dict[int, int]:
-        """As the bench tells it: truncations have a session of their own, whose serial is the begin they made."""
+        """As the bench tells it: truncations have a session of their own, and its serial is the begin."""
         return self.serials | ({TRUNCATIONS: self.begin} if self.begin > FIRST_ADDRESS else {})
 
     @property
