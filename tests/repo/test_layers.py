@@ -82,8 +82,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/oracles": (("prefix", "linear", "damage"), ("structure", "faults")),
     "verifier/faster": (
         ("ages", "inspection", "seams", "stepped", "truncating"),
-        ("subject",),
-        ("geometries",),
+        *(("reopening",), ("subject",), ("geometries",)),
     ),
     "verifier/concurrency": (
         ("schedule", "ends", "truncations"),
@@ -121,7 +120,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/mutants/bank": (
         (
             *("ages", "durability", "prefix", "boundaries", "operations"),
-            *("faults", "damage", "schedule", "pending", "truncation"),
+            *("faults", "damage", "schedule", "pending", "reopening", "truncation"),
         ),
     ),
     "verifier/mutants/hunts": (

@@ -16,7 +16,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from powercut.faultfs import FaultDevice, Image
 
-from ..tapes.tape import BESIDE, Kind
+from ..tapes.tape import BESIDE, Kind, Operation
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
 
@@ -64,6 +64,7 @@ class StoreMaker:
     make: MakeStore
     spec: Spec = PLAIN
     image: Image | None = None  # What stands on the device at first: a store that holds nothing.
+    reopen: Callable[[Operation], MakeStore] | None = None  # Opens it otherwise, as the operation says.
 
     @classmethod
     def of(cls, make_store: MakeStore) -> StoreMaker:

@@ -52,6 +52,8 @@ class Kind(IntEnum):
     ITEMS = 17  # All live keys.
     SCAN = 18  # The log's records.
     TRUNCATE_AT = 19  # Drop the log below an address that key and size choose, and the keys there.
+    REOPEN_AS = 20  # As REOPEN, with other memory, or beside others that want to open it.
+    LOOK_ON = 21  # Try to open what is open, and list its checkpoints.
 
     __hash__ = int.__hash__  # That of its name is a function of Python.
 
@@ -140,6 +142,8 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.ITEMS: Row("items", is_beside=True),
     Kind.SCAN: Row("scan", is_beside=True),
     Kind.TRUNCATE_AT: Row("truncate at", lane=Lane.ASIDE),
+    Kind.REOPEN_AS: Row("close, and open otherwise", lane=Lane.NOWHERE),
+    Kind.LOOK_ON: Row("look on", lane=Lane.NOWHERE),
 }
 # Operations on a key, with a result that the reference dict tells.
 KEYED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.effect is not None)

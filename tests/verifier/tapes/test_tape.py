@@ -104,4 +104,6 @@ def test_alphabet_numbers_never_change() -> None:
         "ITEMS",
         "SCAN",
         "TRUNCATE_AT",
+        "REOPEN_AS",
+        "LOOK_ON",
     ]
