@@ -50,6 +50,6 @@ class Lease:
 
     def undo(self) -> None:
         """Give it back as if it had not been taken: folders that were made for it go, if they are empty."""
-        self.release()
         if self._opened is not None:
             self._opened.unmake()
+        self.release()

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import pytest
 
-from powercut.engine import FasterKv, MemoryDevice, Settings, StoreLockedError
+from powercut.engine import (
+    FasterKv,
+    FileDevice,
+    MemoryDevice,
+    Settings,
+    SettingsError,
+    StoreLockedError,
+)
 
 SMALL = Settings(page_bytes=1 << 14, segment_bytes=1 << 14, ring_pages=2, index_buckets=4)
 
@@ -58,3 +66,51 @@ def test_folder_opens_again_after_its_store_was_closed(tmp_path: Path) -> None:
         FasterKv.open(tmp_path)
     store.close()
     FasterKv.open(tmp_path).close()
+
+
+# ---- folders
+
+
+def test_folder_that_another_was_faster_to_lock_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(folder: int, how: int) -> None:
+        raise BlockingIOError
+
+    monkeypatch.setattr(fcntl, "flock", locked)
+    with pytest.raises(StoreLockedError):
+        FileDevice(tmp_path / "new", create=True)
+    assert (tmp_path / "new").is_dir()
+
+
+@pytest.mark.parametrize("is_refused_late", [False, True])
+def test_folder_is_taken_away_while_it_is_still_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_refused_late: bool
+) -> None:
+    """Otherwise another store may have begun in it."""
+    unmake, opened = FileDevice.unmake, FileDevice._open
+    locked = []
+
+    def watched(device: FileDevice) -> None:
+        if device._made:
+            monkeypatch.setattr(FileDevice, "_open", opened)
+            with pytest.raises(StoreLockedError):
+                FileDevice(device.path)
+            locked.append(device.path)
+        unmake(device)
+
+    monkeypatch.setattr(FileDevice, "unmake", watched)
+    if is_refused_late:
+        with pytest.raises(SettingsError):
+            FasterKv.open(tmp_path / "new", create=True, memory=1)
+    else:
+
+        def interrupted(device: FileDevice, create: bool) -> None:
+            opened(device, create)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(FileDevice, "_open", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            FileDevice(tmp_path / "new", create=True)
+    assert locked == [tmp_path / "new"]
+    assert not (tmp_path / "new").exists()
