@@ -13,8 +13,9 @@ from random import Random
 from bench.tables import Line, Size, interleave, measured, ratio, timed
 from powercut.faultfs import Trace, crash_states
 from powercut.verifier.faster.geometries import make_faster
-from powercut.verifier.finders.crashes import Coverage, Finding, exhaust, search_tape
+from powercut.verifier.finders.crashes import Coverage, Finding, search_tape
 from powercut.verifier.finders.recoveries import Recoveries
+from powercut.verifier.finders.shared import exhaust
 from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.programs import random_tapes, small_programs
 from powercut.verifier.tapes.tape import Tape

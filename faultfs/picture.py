@@ -16,7 +16,7 @@ from html import escape
 from .disk.events import SYNC_KINDS, Event, EventKind
 from .disk.trace import Trace
 from .law.chains import AnyChain
-from .law.history import History
+from .law.history import history_of
 from .law.survival import Law, choose, history_under
 
 __all__ = ["picture"]
@@ -93,7 +93,7 @@ def _survival(
     trace: Trace, index: int, digits: Sequence[int], law: str | Law
 ) -> tuple[Counter[int], Counter[int]]:
     """For each event the number of chains that kept, and that lost, what it gave them. Invariant 2."""
-    history = history_under(History(trace), Law.of(law))
+    history = history_under(history_of(trace), Law.of(law))
     choice = choose(history, index, digits, law)
     kept, lost = Counter[int](), Counter[int]()
     every: list[AnyChain] = [*history.sizes.values(), *history.names.values()]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .disk.events import SYNC_KINDS, Event, EventKind
 from .disk.trace import Trace
 from .law.chains import NO_FILE, AnyChain, ChainKind
-from .law.history import History
+from .law.history import History, history_of
 from .law.survival import Law, choose, history_under, names_of
 
 
@@ -29,7 +29,7 @@ def render_trace(trace: Trace, *, start: int = 0, stop: int | None = None, crash
 def tell_crash(trace: Trace, index: int, digits: Sequence[int], law: str | Law) -> list[str]:
     """Say what did not survive, one line a chain: `log sector 3: version 1 of 2 (write #14 lost)`."""
     trace.check_index(index)
-    history = history_under(History(trace), Law.of(law))
+    history = history_under(history_of(trace), Law.of(law))
     choice = choose(history, index, digits, law)
     lines = []
     for chain in history.pending(index):

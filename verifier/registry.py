@@ -2,6 +2,7 @@
 
     store             FasterKv, in the tape's geometry, with its kernels
     sessions          the same with its sessions side by side: played by `concurrency`, made by no maker
+    answers           the same with every answer judged: played by `answers`, likewise
     module:factory    one's own: a callable that takes a device, or a StoreMachine
 
 Invariants
@@ -26,7 +27,7 @@ from .errors import SubjectError
 from .spec.spec import Spec, StoreMaker
 from .spec.subject import MakeStore
 from .tapes.kept import UnsupportedTapeError
-from .tapes.tape import COMPILED, INTERPRETED, SESSIONS, STORE, Tape
+from .tapes.tape import ANSWERS, COMPILED, INTERPRETED, SESSIONS, STORE, Tape
 
 __all__ = ["load", "maker_of", "name_of"]
 
@@ -47,6 +48,8 @@ def maker_of(tape: Tape, make_store: MakeStore | None = None) -> StoreMaker:
 
     Raises SubjectError where that cannot be loaded, UnsupportedTapeError where it cannot be played so.
     """
+    if tape.subject == ANSWERS:
+        raise UnsupportedTapeError("every answer judged: its reference is that of FasterKv alone")
     if tape.subject == SESSIONS:
         raise UnsupportedTapeError("sessions side by side: they have a scheduler, and no store of one's own")
     if make_store is not None:
@@ -60,7 +63,7 @@ def load(name: str) -> StoreMaker:
     """The maker that `module:factory` names; modules of the working folder are found. Raises SubjectError."""
     named = _OWN.fullmatch(name)
     if named is None:
-        known = ", ".join((*_REGISTRY, SESSIONS))
+        known = ", ".join((*_REGISTRY, SESSIONS, ANSWERS))
         raise SubjectError(f"subject {name!r}: there are {known}, and module:factory of one's own")
     here = os.getcwd()
     if here not in sys.path:

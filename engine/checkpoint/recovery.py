@@ -57,9 +57,8 @@ def recover(
     names = device.list()
     findings: list[Finding] = []
     reading = read_roots(device, names, findings)
-    segments = {name for name in names if segment_number(name) is not None}
     if reading.newest is None:
-        _refuse_to_create(names, segments, reading, create=create and not read_only)
+        _refuse_to_create(names, reading, create=create and not read_only)
         _refuse_longer_roots(device, names)
         persisted = (settings or Settings()).persisted()
         root = Root(runtime.entropy(16), 0, 0, persisted, Pointer(0, 0, 0))
@@ -73,7 +72,9 @@ def recover(
     voids = _voids(block)
     spaces = _allocate(chosen, budget, voids)
     # What refuses has refused: from here on something may be written.
-    if not (read_only or segments) and root.head == NO_BLOCK:
+    # The first segment is the last of a new store's files, and it stays until there is a checkpoint.
+    is_unmade = root.head == NO_BLOCK and segment_name(0) not in names
+    if is_unmade and not read_only:
         # Also after a creation that was cut short: of a root that reads well a failed sync may have left
         # nothing on the disk, and a segment without a root is no store.
         reading = _format(disk, reading, root)
@@ -85,25 +86,25 @@ def recover(
     _load_log(log, index, mode, block, extents, findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     log.ring.adopt(begin, max(begin, _head(log, final)), final)
-    log.segments.adopt(segments)
+    log.segments.adopt(names)
     sessions = SessionRegistry(shared, disk.runtime, life, block.sessions if block else ())
     roots = Roots(device, disk.runtime, disk.poison, reading.sequences)
     root = root._replace(life=life, index_buckets=budget.index_buckets)
     parts = Parts(root, chosen, block, voids, disk, shared, log, index, sessions, tables, roots, findings)
     if not read_only:
-        _take_over(parts, names, segments)
+        _take_over(parts, names, is_unmade=is_unmade)
     return parts
 
 
 # -- nothing there yet -----------------------------------------------------------------------------
 
 
-def _refuse_to_create(names: list[str], segments: set[str], reading: RootReading, *, create: bool) -> None:
+def _refuse_to_create(names: list[str], reading: RootReading, *, create: bool) -> None:
     """Raise unless no file here is the store's, or they are those of a creation that was interrupted.
 
     Roots, tables and segments are the store's, by their whole names; others are nobody's business.
     """
-    if segments or TABLE_FILE in names:
+    if TABLE_FILE in names or any(segment_number(name) is not None for name in names):
         complaint = "; ".join(f"{file}: {why}" for file, why in reading.complaints.items())
         raise CorruptionError(
             ROOT_FILES[0],
@@ -290,7 +291,7 @@ def _head(log: HybridLog, tail: int) -> int:
 # -- taking the store over -------------------------------------------------------------------------
 
 
-def _take_over(parts: Parts, names: list[str], segments: set[str]) -> None:
+def _take_over(parts: Parts, names: list[str], *, is_unmade: bool) -> None:
     """Begin a new life: all roots are rewritten, even where they read equal, and so are the names.
 
     A page cache can look equal to a disk that is not.
@@ -299,7 +300,7 @@ def _take_over(parts: Parts, names: list[str], segments: set[str]) -> None:
     for file in ROOT_FILES:
         if file not in names:
             device.create(file)
-    if not segments and parts.root.head == NO_BLOCK:
+    if is_unmade:
         parts.log.segments.create(0)
     parts.log.segments.sync_names()
     parts.roots.take_over(parts.root)

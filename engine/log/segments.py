@@ -14,6 +14,7 @@ held while the device is asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from ..device import Device, Disk, read_exactly, write_fully
@@ -42,11 +43,12 @@ class Segments:
         self._store_id = store_id
         self._pins = pins
         self._lock = disk.runtime.lock()  # Of the names.
-        self._names: set[str] = set()
+        self._found: Sequence[str] = ()
+        self._changed: dict[str, bool] = {}  # What was made since, or used: true; what was removed: false.
 
-    def adopt(self, names: set[str]) -> None:
-        """These files are there."""
-        self._names = names
+    def adopt(self, names: Sequence[str]) -> None:
+        """These files are there, besides whatever else lies in the folder."""
+        self._found = names
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -56,20 +58,27 @@ class Segments:
         with suppress(FileExistsError):  # Made already, by a call that was interrupted right after.
             self._device.create(name)
         with self._lock:
-            self._names.add(name)
+            self._changed[name] = True
         self.has_new_names = True
 
     def write(self, start: int, data: bytes) -> None:
         """Write the extent that starts at `start`. Raises OSError; then there is no such extent."""
         number, offset = divmod(start, self._segment_bytes)
         name = segment_name(number)
-        if name not in self._names:
+        if not self._is_there(name):
             self.create(number)
         write_fully(self._device, name, offset, data)
         if name not in self.unsynced:
             self.unsynced.append(name)
         crc = checksum(data, self._store_id, name, offset, self.life)
         self.extents.append(Extent(start, len(data), crc, self.life))
+
+    def _is_there(self, name: str) -> bool:
+        """True if the file is there; looked for in the folder once."""
+        if name not in self._changed and name in self._found:
+            with self._lock:
+                self._changed.setdefault(name, True)
+        return self._changed.get(name, False)
 
     def sync(self) -> None:
         """Make every extent written so far durable. Raises PoisonedError if a sync fails."""
@@ -112,7 +121,7 @@ class Segments:
         Those that cannot go now stay for the next time: opening ignores them.
         """
         with self._lock:
-            names = sorted(self._names)
+            names = sorted(n for n in {*self._found, *self._changed} if self._changed.get(n, True))
         least = self._pins.least(address) // self._segment_bytes
         for name in names:
             number = segment_number(name)
@@ -122,7 +131,7 @@ class Segments:
                 except OSError:
                     continue  # Nothing depends on it; the next checkpoint tries again.
                 with self._lock:
-                    self._names.discard(name)
+                    self._changed[name] = False
 
 
 def read_extent(device: Device, store_id: bytes, segment_bytes: int, extent: Extent) -> bytes:

@@ -136,7 +136,7 @@ class Session:
                 return one.swap(key, function, before, is_cold=one.is_cold)
             # What `one.put` does where nothing is in the way: the function between two kernel calls.
             value = function(found)
-            if type(value) is not bytes or len(value) > one.value_bytes:
+            if type(value) is not bytes or len(value) > one.value_bytes or len(key) > one.key_bytes:
                 return one.put(key, function, found, value)
             why = one.run_pair(w.SWAP, key, value)
             if why == w.DONE or self._driver.finish(one.stage, why, found) == w.DONE:

@@ -139,7 +139,8 @@ class Single:
     ) -> bytes | None:
         """`swap`, whose function has given `value`."""
         while value is not None:
-            if type(value) is not bytes or len(value) > self.value_bytes:
+            # What a value may be depends on its key: only with a short one is the room of the stage enough.
+            if type(value) is not bytes or len(value) > self.value_bytes or len(key) > self.key_bytes:
                 _, value = taken(self.driver, key, value)
                 self.make_room(len(key), len(value))
             if is_cold:

@@ -19,7 +19,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import Self
 
 from .events import Event, EventKind
 from .image import Image
@@ -226,20 +225,6 @@ class FaultDevice:
         with self._lock:
             names = {name: self._names[name] for name in sorted(self._names)}
             return Image(names, {inode: bytes(self._files[inode]) for inode in sorted(set(names.values()))})
-
-    def copy(self) -> Self:
-        """A device with this past and this live content; what befalls one from now on, the other never sees.
-
-        Nobody owns it, and it calls no owner's label.
-        """
-        twin = type(self)(self.trace.initial, sector_bytes=self.trace.sector_bytes, record_reads=self._reads)
-        with self._lock:
-            twin.trace.events.extend(self.trace.events)
-            twin._names = dict(self._names)
-            twin._files = {inode: bytes(data) for inode, data in self._files.items()}
-            twin._next_inode, twin._closed = self._next_inode, self._closed
-            twin.label = self.label if isinstance(self.label, str) else ""
-        return twin
 
     def materialise(self, folder: str | os.PathLike[str]) -> None:
         """Writes the live content into a real folder, which is made if it is missing; links stay links."""

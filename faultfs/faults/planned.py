@@ -14,7 +14,7 @@ Threads: any thread, any call; one call at a time, a struck one included.
 
 from collections.abc import Callable
 from threading import RLock
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from ..disk.device import FaultDevice
 from ..disk.events import Aftermath, Event, EventKind
@@ -22,6 +22,7 @@ from ..disk.image import Image
 from ..disk.trace import SECTOR_BYTES
 from ..law.history import History
 from ..law.survival import file_bytes
+from .place import Place
 from .plan import Effect, Fault, Plan
 
 __all__ = ["PlannedDevice"]
@@ -53,11 +54,6 @@ class PlannedDevice(FaultDevice):
         self.plan = plan or Plan()
         self.on_delay: Callable[[int], None] = lambda amount: None
         self._turn = RLock()
-
-    def copy(self) -> Self:
-        twin = super().copy()
-        twin.plan = self.plan.copy()
-        return twin
 
     # Calls that move no bytes.
 
@@ -297,7 +293,7 @@ class PlannedDevice(FaultDevice):
 
     def _fire(self, fault: Fault, name: str, offset: int = 0, *, is_counted: bool = True) -> None:
         if is_counted:
-            self.plan.tell(fault)
+            self.plan.tell(fault, str(Place.at(self._caller(), fault.call, name)))
         self._append(Event(EventKind.FAULT, name, 0, offset, b"", fault.effect, fault.call.name, fault.name))
 
     def _caller(self) -> str:

@@ -37,7 +37,7 @@ from ..disk.image import Image
 from ..disk.trace import Trace
 from ..errors import UnknownLawError
 from .chains import NO_FILE, AnyChain, ChainKind, Step
-from .history import History
+from .history import History, history_of
 from .journal import TO_JOURNAL, journal_of
 
 Survivors: TypeAlias = tuple[int, ...]
@@ -81,16 +81,15 @@ class ChainInfo(msgspec.Struct, frozen=True):
 
 
 def survivor_image(trace: Trace, index: int, digits: Sequence[int], law: str | Law) -> Image:
-    """The image that survives a power cut at this index. Costs O(events); see `choose` for many of one
-    trace."""
-    history = History(trace)
+    """The image that survives a power cut at this index. Costs O(events), again of the same trace less."""
+    history = history_of(trace)
     return image_of(history, trace.check_index(index), choose(history, index, digits, law))
 
 
 def chains(trace: Trace, index: int, law: str | Law) -> list[ChainInfo]:
     """The chain of each digit at this index, in order."""
     trace.check_index(index)
-    return chains_at(History(trace), index, Law.of(law))
+    return chains_at(history_of(trace), index, Law.of(law))
 
 
 def chains_at(history: History, index: int, law: Law) -> list[ChainInfo]:

@@ -26,10 +26,11 @@ too, and the count of what was not listed is exact.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, Generic, TypeAlias
+from math import prod
+from typing import Any, Generic, TypeAlias, cast
 
 from ..disk.image import Image, groups_of
-from ..law.chains import NO_FILE, AnyChain, Chain
+from ..law.chains import NO_FILE, AnyChain
 from ..law.history import History
 from ..law.survival import Survivors, file_bytes
 from .product import Product
@@ -49,6 +50,26 @@ class Names:
     bindings: Bindings
     legal: int
     choice: dict[AnyChain, int]
+    _known: dict[tuple[int, str], Any] = field(default_factory=dict, init=False)
+
+    def seen(self, what: int, name: str) -> Any:
+        """As much of the names as a question is about."""
+        if (what, name) not in self._known:
+            self._known[what, name] = self._see(what, name)
+        return self._known[what, name]
+
+    def _see(self, what: int, name: str) -> Any:
+        if what == Ask.NAMES:
+            return tuple(other for other, _ in self.bindings)
+        inode = next((bearer for other, bearer in self.bindings if other == name), None)
+        if what == Ask.NAME:
+            return inode is not None
+        if what not in (Ask.GROUP, Ask.FILE):
+            return inode
+        group = tuple(other for other, bearer in self.bindings if bearer == inode)
+        if what == Ask.GROUP:
+            return group
+        return None if inode is None else (inode, group)
 
 
 @dataclass(slots=True)
@@ -149,10 +170,14 @@ class _Point:
         self.index = index
         self.inodes = history.reachable(index)
         self.names_legal = Product(history).names_legal(index)
-        self.chains = [chain for inode in self.inodes for chain in history.file_chains(inode)]
-        self.legal = self.names_legal
-        for chain in self.chains:
-            self.legal *= len(chain.legal(index))
+        self._legal = history.at(index).legal
+        self._files: dict[tuple[int | None, ...], bytes] = {}
+        self._chains: dict[tuple[int, int, int], list[AnyChain]] = {}
+        self._known: dict[tuple[Any, ...], list[tuple[Any, dict[AnyChain, Versions]]]] = {}
+        chains = [chain for inode in self.inodes for chain in history.file_chains(inode)]
+        self._choices = {chain: count for chain in chains if (count := len(self._legal[chain])) > 1}
+        self._product = prod(self._choices.values())
+        self.legal = self.names_legal * self._product
 
     def names(self) -> list[Names]:
         """Every legal set of bindings."""
@@ -166,7 +191,7 @@ class _Point:
             choice: dict[AnyChain, int] = {}
             bindings = []
             for name, chain in sorted(self.history.names.items()):
-                choice[chain] = version = taken.get(chain, chain.legal(self.index)[0])
+                choice[chain] = version = taken.get(chain, self._legal[chain].start)
                 if chain.values[version] != NO_FILE:
                     bindings.append((name, chain.values[version]))
             names = found.setdefault(tuple(bindings), Names(tuple(bindings), 0, choice))
@@ -175,110 +200,130 @@ class _Point:
 
     def count(self, region: Region) -> int:
         """The number of legal choices in a region."""
-        count = sum(names.legal for names in region.names)
-        for chain in self.chains:
-            count *= len(self._left(region, chain))
-        return count
+        count = self._product
+        for chain, left in region.versions.items():
+            if chain in self._choices:
+                count = count // self._choices[chain] * len(left)
+        return count * sum(names.legal for names in region.names)
 
     def witness(self, region: Region) -> Witness:
         """The content of a region in which as much survives as can."""
         names = region.names[0]
         choice = names.choice | {chain: versions[-1] for chain, versions in region.versions.items()}
-        image = Image(
-            dict(names.bindings),
-            {
-                inode: file_bytes(self.history, self.index, inode, choice)
-                for inode in groups_of(list(names.bindings))
-            },
-        )
+        files = {inode: self._file(inode, choice) for inode in groups_of(list(names.bindings))}
         digits = []
         for chain in self.history.pending(self.index):
-            newest = chain.legal(self.index)[-1]
+            newest = self._all(chain)[-1]
             digits.append(newest - choice.get(chain, newest))
         while digits and not digits[-1]:
             digits.pop()
-        return Witness(self.index, tuple(digits), image)
+        return Witness(self.index, tuple(digits), Image(dict(names.bindings), files))
+
+    def _file(self, inode: int, choice: dict[AnyChain, int]) -> bytes:
+        """The bytes of a file, made once for all choices that say the same of it."""
+        own = inode, *(choice.get(chain) for chain in self.history.file_chains(inode))
+        known = self._files.get(own)
+        if known is None:
+            known = self._files[own] = file_bytes(self.history, self.index, inode, choice)
+        return known
 
     def split(self, region: Region, question: Question) -> Iterator[tuple[Any, Region]]:
         """The parts of a region, each with its answer; two parts may answer alike."""
         what, name, offset, length = question
         for seen, names in self._by_names(region, what, name):
-            part = Region(names, region.versions)
-            if what in (Ask.NAMES, Ask.NAME, Ask.GROUP):
-                yield seen, part
-            elif seen is None:
-                yield None, part
-            elif what == Ask.SIZE:
-                yield from self._by_size(part, seen, 0, _NO_END)
-            elif what == Ask.READ:
-                yield from self._by_bytes(part, seen, offset, offset + length)
-            else:
-                inode, group = seen
-                for data, filled in self._by_bytes(part, inode, 0, _NO_END):
-                    yield (group, data), filled
+            if what in (Ask.NAMES, Ask.NAME, Ask.GROUP) or seen is None:
+                yield seen, Region(names, region.versions)
+                continue
+            inode, group = seen if what == Ask.FILE else (seen, None)
+            low, high = (offset, offset + length) if what == Ask.READ else (0, _NO_END)
+            for shown, left in self._parts(region, inode, low, high, is_size=what == Ask.SIZE):
+                part = Region(names, region.versions | left if left else region.versions)
+                yield (shown if group is None else (group, shown)), part
 
     def _by_names(self, region: Region, what: int, name: str) -> list[tuple[Any, list[Names]]]:
         """The states of names by as much of them as the question is about."""
         parts: dict[Any, list[Names]] = {}
         for names in region.names:
-            bound = dict(names.bindings)
-            inode = bound.get(name)
-            group = tuple(other for other, bearer in names.bindings if bearer == inode)
-            seen: Any
-            if what == Ask.NAMES:
-                seen = tuple(other for other, _ in names.bindings)
-            elif what == Ask.NAME:
-                seen = inode is not None
-            elif what == Ask.GROUP:
-                seen = group
-            elif what == Ask.FILE:
-                seen = None if inode is None else (inode, group)
-            else:
-                seen = inode
-            parts.setdefault(seen, []).append(names)
+            parts.setdefault(names.seen(what, name), []).append(names)
         return list(parts.items())
 
-    def _by_size(self, region: Region, inode: int, low: int, high: int) -> list[tuple[int, Region]]:
+    def _parts(
+        self, region: Region, inode: int, low: int, high: int, *, is_size: bool
+    ) -> list[tuple[Any, dict[AnyChain, Versions]]]:
+        """The sizes of a file, or its bytes from low to high; with each the versions that show it.
+
+        Of a chain of which any version that is left shows it, nothing is said. A function of what is left of
+        the chains concerned, and so worked out once for all regions that agree in it.
+        """
+        chains = self._concerned(inode, low, 0 if is_size else high)
+        shows: Callable[..., Iterator[tuple[Any, dict[AnyChain, Versions]]]]
+        asked = inode, low, high, is_size, *(region.versions.get(chain) for chain in chains)
+        known = self._known.get(asked)
+        if known is None:
+            left = {chain: region.versions.get(chain) or self._all(chain) for chain in chains}
+            shows = self._by_size if is_size else self._by_bytes
+            known = self._known[asked] = [
+                (shown, {chain: each for chain, each in part.items() if len(each) < len(left[chain])})
+                for shown, part in shows(left, inode, low, high)
+            ]
+        return known
+
+    def _concerned(self, inode: int, low: int, high: int) -> list[AnyChain]:
+        """The chain of the size, and those of the sectors from low to high that any event touches."""
+        known = self._chains.get((inode, low, high))
+        if known is None:
+            width = self.history.sector_bytes
+            sectors = [
+                chain
+                for number, chain in sorted(self.history.sectors[inode].items())
+                if low // width <= number < -(-high // width)
+            ]
+            known = self._chains[inode, low, high] = [self.history.sizes[inode], *sectors]
+        return known
+
+    def _by_size(
+        self, left: dict[AnyChain, Versions], inode: int, low: int, high: int
+    ) -> Iterator[tuple[int, dict[AnyChain, Versions]]]:
         """The sizes of a file, those alike that show the same of the bytes from low to high."""
         chain = self.history.sizes[inode]
         parts: dict[int, list[int]] = {}
-        for version in self._left(region, chain):
+        for version in left[chain]:
             parts.setdefault(min(max(chain.values[version], low), high), []).append(version)
-        return [
-            (end, Region(region.names, region.versions | {chain: tuple(versions)}))
-            for end, versions in parts.items()
-        ]
+        for end, versions in parts.items():
+            yield end, left | {chain: tuple(versions)}
 
-    def _by_bytes(self, region: Region, inode: int, low: int, high: int) -> Iterator[tuple[bytes, Region]]:
+    def _by_bytes(
+        self, left: dict[AnyChain, Versions], inode: int, low: int, high: int
+    ) -> Iterator[tuple[bytes, dict[AnyChain, Versions]]]:
         """The bytes of the file from low to high."""
         width = self.history.sector_bytes
-        sectors = self.history.sectors[inode]
-        for end, sized in self._by_size(region, inode, low, high):
+        _, *sectors = self._concerned(inode, low, high)
+        for end, sized in self._by_size(left, inode, low, high):
             static = bytearray(self.history.trace.initial.files.get(inode, b"")[low:end])
             static.extend(bytes(end - low - len(static)))
-            seen = [sectors[n] for n in range(low // width, -(-end // width)) if n in sectors and low < end]
-            groups = [self._by_value(sized, chain, low, end) for chain in seen]
+            seen = [chain for chain in sectors if low < end and chain.sector * width < end]
+            groups = [self._by_value(sized[chain], chain, low, end) for chain in seen]
             for chosen in product(*groups):
                 data = static.copy()
-                versions = dict(sized.versions)
-                for chain, (piece, left) in zip(seen, chosen, strict=True):
+                versions = dict(sized)
+                for chain, (piece, shown) in zip(seen, chosen, strict=True):
                     start = max(low, chain.sector * width) - low
                     data[start : start + len(piece)] = piece
-                    versions[chain] = left
-                yield bytes(data), Region(sized.names, versions)
+                    versions[chain] = shown
+                yield bytes(data), versions
 
-    def _by_value(
-        self, region: Region, chain: Chain[bytes], low: int, end: int
-    ) -> list[tuple[bytes, Versions]]:
+    def _by_value(self, left: Versions, chain: AnyChain, low: int, end: int) -> list[tuple[bytes, Versions]]:
         """The versions of a sector by what they show of the bytes from low to end."""
         width = self.history.sector_bytes
         start = chain.sector * width
         shown = slice(max(low - start, 0), min(end - start, width))
         parts: dict[bytes, list[int]] = {}
-        for version in self._left(region, chain):
+        for version in left:
+            value = cast("bytes", chain.values[version])
             # A version is short where the file ended when it was made; past its end the sector holds zeros.
-            parts.setdefault(chain.values[version].ljust(width, b"\0")[shown], []).append(version)
+            parts.setdefault(value.ljust(width, b"\0")[shown], []).append(version)
         return [(piece, tuple(versions)) for piece, versions in parts.items()]
 
-    def _left(self, region: Region, chain: AnyChain) -> Versions:
-        return region.versions.get(chain) or tuple(chain.legal(self.index))
+    def _all(self, chain: AnyChain) -> Versions:
+        """Every version that a crash here may show."""
+        return tuple(self._legal[chain])

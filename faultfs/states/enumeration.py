@@ -26,7 +26,7 @@ from random import Random
 
 from ..disk.image import Image
 from ..disk.trace import Trace
-from ..law.history import History
+from ..law.history import History, history_of
 from ..law.survival import Law, Survivors, digits_of, file_bytes, history_under
 from .contents import Entry
 from .options import unwind, versions_of
@@ -212,7 +212,7 @@ def crash_states(
     version vectors are drawn by the generator besides.
     """
     last = trace.check_index(len(trace) if stop is None else stop)
-    states = Enumeration(History(trace), Law.of(law), min(trace.check_index(start), last), last, limit)
+    states = Enumeration(history_of(trace), Law.of(law), min(trace.check_index(start), last), last, limit)
     if sample and generator is not None:
         states.draw(sample, generator)
     return states

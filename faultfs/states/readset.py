@@ -34,9 +34,10 @@ Source: the lazy choice of what a post-crash read returns (Jaaru, ASPLOS 2021; V
 about memory. Where we differ: names and sizes are read too, and one tree serves many crash points and traces.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
-from typing import Any, Generic, Self, TypeAlias, TypeVar
+from functools import wraps
+from typing import Any, Generic, SupportsIndex, TypeAlias, TypeVar
 
 from ..disk.device import FaultDevice
 from ..disk.events import SYNC_KINDS, EventKind
@@ -101,9 +102,8 @@ class WatchedDevice(FaultDevice):
         self._first_names = {inode: name for name, inode in reversed(self.trace.initial.names.items())}
 
     def list(self) -> list[str]:
-        """The names, sorted."""
-        self.asked[_NAMES, "", 0, 0] = None
-        return super().list()
+        """The names, sorted; what is asked of them is asked of the content, and no more."""
+        return _Names(super().list(), self.asked)
 
     def size(self, name: str) -> int:
         """The length of the file in bytes."""
@@ -130,11 +130,6 @@ class WatchedDevice(FaultDevice):
         """The live content."""
         self.asked[Ask.ALL, "", 0, 0] = None
         return super().image()
-
-    def copy(self) -> Self:
-        twin = super().copy()
-        twin.asked, twin.changed = dict(self.asked), dict(self.changed)
-        return twin
 
     def _ask_file(self, what: int, name: str, offset: int, length: int) -> None:
         inode = self._names.get(name)
@@ -178,6 +173,47 @@ class WatchedDevice(FaultDevice):
             if first is not None and (_GROUP, first, 0, 0) not in self.asked:
                 self.asked[_GROUP, first, 0, 0] = None
                 self.changed.update(dict.fromkeys(_group(self.trace.initial, inode)))
+
+
+class _Names(list[str]):
+    """A list of names that asks for one where it is looked for with `in`, and for all where else it is used.
+
+    A recovery that only looks for its own files is so a function of these, and not of what else lies there.
+    """
+
+    __slots__ = ("_asked",)
+
+    def __init__(self, names: list[str], asked: dict[Question, None]) -> None:
+        super().__init__(names)
+        self._asked = asked
+
+    def __contains__(self, name: object) -> bool:
+        if isinstance(name, str):
+            self._asked[_NAME, name, 0, 0] = None
+        return super().__contains__(name)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+    def __radd__(self, others: list[str]) -> list[str]:
+        return [*others, *self]  # Without it the other list would be added to as memory, and nothing asked.
+
+
+def _asking_for_all(name: str) -> Callable[..., Any]:
+    genuine = getattr(list, name)
+
+    @wraps(genuine)
+    def call(self: _Names, *arguments: Any, **options: Any) -> Any:
+        self._asked[_NAMES, "", 0, 0] = None
+        return genuine(self, *arguments, **options)
+
+    return call
+
+
+_COMPARING = {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__repr__"}
+_ALL = {*dir(list), *_COMPARING} - (set(dir(object)) - _COMPARING) - {"__contains__", "__class_getitem__"}
+for _name in sorted(_ALL):
+    setattr(_Names, _name, _asking_for_all(_name))
 
 
 def _bytes(buffer: bytearray | memoryview) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..disk.trace import Trace
-from ..law.history import History
+from ..law.history import History, history_of
 from ..law.survival import Law, Survivors, choose, digits_of, history_under, image_of
 from .enumeration import crash_states
 
@@ -29,7 +29,7 @@ def witness_at(
     """The digits at `index` of the content of this key that `digits` lead to at `first`; None: not found."""
     law = Law.of(law)
     if law in (Law.POSIX, Law.POSIX_SPLIT):
-        history = History(trace)
+        history = history_of(trace)
         carried = _carried(history, law, first, digits, index)
         if carried is not None and _leads(history, law, index, carried, key):
             return carried

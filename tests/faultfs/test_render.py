@@ -95,7 +95,7 @@ def test_a_content_other_than_the_newest_is_never_told_as_nothing(
     law: Law, random_device: Callable[[int, int], FaultDevice]
 ) -> None:
     told = 0
-    for seed in range(20):
+    for seed in range(0, 20, 2):
         random = random_device(seed, 9).trace
         newest = {state.key for state in crash_states(random, Law.PAGECACHE)}
         for state in crash_states(random, law):

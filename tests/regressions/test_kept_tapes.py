@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -45,22 +45,16 @@ def test_unchanged_store_stands_the_tape_and_every_crash_of_its_programs(kept: K
     assert found is None
 
 
-def test_tape_shows_what_it_is_kept_for(path: Path, kept: Kept) -> None:
+def test_tape_shows_what_it_is_kept_for(
+    path: Path, kept: Kept, forked: Callable[..., subprocess.CompletedProcess[bytes]]
+) -> None:
     """Under its planted bug, in a process of its own: the bug must be there before the store is imported."""
     if not kept.tape.bug:
         outcome, _ = replay(kept, play, search_programs)
         assert kept.expected is None
         assert outcome in (Outcome.EXACT, Outcome.MOVED)
         return
-    command = [
-        sys.executable,
-        "-c",
-        "from powercut.verifier.cli import main; main()",
-        "replay",
-        str(path),
-        "--json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = forked("from powercut.verifier.cli import main; main()", "replay", path, "--json")
     assert done.returncode == 1, done.stderr
     told = msgspec.json.decode(done.stdout)
     assert kept.expected is not None

@@ -108,7 +108,7 @@ class _ReadsNothingMachine(SnapshotMachine):
 
 
 def _search(machine: type[StoreMachine], seed: int = 1) -> object:
-    return run_machine(machine, seed=seed, examples=15, steps=10)
+    return run_machine(machine, seed=seed, examples=6, steps=8)
 
 
 @pytest.mark.parametrize("machine", [FasterMachine, SnapshotMachine])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,7 +92,7 @@ def test_store_of_a_document_loses_what_the_document_says(document: str) -> None
 
 @pytest.mark.parametrize("mended", [_mended_snapshot(_SNAPSHOT), _mended(_MACHINE)], ids=["README", "docs"])
 def test_one_line_mends_it(mended: str) -> None:
-    run_state_machine_as_test(_machine(mended), settings=_SETTINGS)
+    run_state_machine_as_test(_machine(mended), settings=settings(_SETTINGS, max_examples=20))
 
 
 @pytest.mark.parametrize("edit", [_without_checksum, _without_first_sync])
@@ -103,10 +102,13 @@ def test_other_omission_is_found_too(edit: Callable[[str], str]) -> None:
     assert finding is not None
 
 
-def test_demo_finds_makes_small_tells_and_mends() -> None:
+def test_demo_finds_makes_small_tells_and_mends(
+    forked: Callable[..., subprocess.CompletedProcess[bytes]],
+) -> None:
     """In a process of its own: it plants a bug."""
-    command = [sys.executable, "-c", "from powercut.verifier.cli import main; main()", "demo"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = forked("from powercut.verifier.cli import main; main()", "demo")
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.decode()
     for promised in (
         "planted   root-never-synced",
         "shrunk    to 2 operations",

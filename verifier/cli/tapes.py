@@ -22,7 +22,7 @@ from ..runs.play import play
 from ..runs.run import Run
 from ..spec.spec import StoreMaker
 from ..tapes.kept import Kept, Outcome, UnstableError, UnsupportedTapeError, keep, replay
-from ..tapes.tape import INTERPRETED, SESSIONS, Tape, encode_tape
+from ..tapes.tape import ANSWERS, COMPILED, INTERPRETED, SESSIONS, Tape, encode_tape
 from ..telling.report import tell
 from ..verdict import Unknown, Verdict, Violation
 from .errors import INCONCLUSIVE, OK, VIOLATION, UsageError
@@ -122,14 +122,15 @@ def opened(tape: Tape, store: str) -> StoreMaker | None:
         Law.of(tape.law)
     except UnknownLawError as error:
         raise UnsupportedTapeError(str(error)) from None
-    if tape.subject != SESSIONS:
+    if tape.subject not in (ANSWERS, SESSIONS):
         return load(store) if store else maker_of(tape)
     if store:
-        raise UsageError(f"--store {store}: sessions side by side have a store of their own")
+        raise UsageError(f"--store {store}: a tape for {tape.subject} has a store of its own")
     from ..faster.geometries import GEOMETRIES
 
-    if tape.kernels != INTERPRETED:
-        raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are {INTERPRETED}")
+    kernels = (INTERPRETED,) if tape.subject == SESSIONS else (INTERPRETED, COMPILED)
+    if tape.kernels not in kernels:
+        raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are {' and '.join(kernels)}")
     if tape.geometry not in GEOMETRIES:
         raise UnsupportedTapeError(f"geometry {tape.geometry!r}: there are {', '.join(GEOMETRIES)}")
     return None
@@ -139,10 +140,11 @@ def _check_eras(tape: Tape) -> None:
     """Raises UnsupportedTapeError."""
     is_beside = tape.subject == SESSIONS
     for number, era in enumerate(tape.eras, 1):
-        if era.faults and is_beside:
-            raise UnsupportedTapeError(f"era {number} has faults: none strikes sessions side by side")
-        if era.damage and is_beside:
-            raise UnsupportedTapeError(f"era {number} has damage: none comes to sessions side by side")
+        what = "sessions side by side" if is_beside else "what is judged answer by answer"
+        if era.faults and (is_beside or tape.subject == ANSWERS):
+            raise UnsupportedTapeError(f"era {number} has faults: none strikes {what}")
+        if era.damage and (is_beside or tape.subject == ANSWERS):
+            raise UnsupportedTapeError(f"era {number} has damage: none comes to {what}")
         if era.switches and not is_beside:
             raise UnsupportedTapeError(f"era {number} has switches: its sessions run one after another")
         effects, hows = era.faults[:: len(Fault().digits)], era.damage[:1]

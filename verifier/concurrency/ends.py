@@ -11,15 +11,16 @@ Threads: one.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import msgspec
 
-from powercut.faultfs import Event, FaultDevice, Image
+from powercut.faultfs import Event, EventKind, FaultDevice, Image
 
 from ..faster.geometries import GEOMETRIES
 from ..faster.seams import InvariantError
@@ -27,8 +28,9 @@ from ..faster.stepped import SteppedRuntime
 from ..faster.subject import FasterSubject
 from ..verdict import Breach, Verdict, Violation
 
-__all__ = ["End", "Kept", "Recovery", "State", "content_of", "forget_recoveries", "recover_cut"]
+__all__ = ["End", "Kept", "Recovery", "State", "changes_of", "content_of", "forget_recoveries", "recover_cut"]
 
+_inode = itemgetter(1)
 _RECOVERIES: Final = 4_096  # Of all programs, that are kept.
 
 
@@ -54,19 +56,40 @@ class State(NamedTuple):
     events: tuple[Event, ...]
 
 
+Changes = tuple[tuple[EventKind, int, str, int, bytes, int, str], ...]
+_LOOKS: Final = frozenset((EventKind.READ, EventKind.SIZE, EventKind.LIST))
+_CONTENTS: Final = frozenset((EventKind.WRITE, EventKind.SYNC, EventKind.TRUNCATE))
+
+
+def changes_of(events: Iterable[Event]) -> Changes:
+    """All of the events that says what survives where only what was synced does: those that change something.
+
+    The content of a file is a matter of that file's calls alone, so they stand file by file, unless a name
+    comes or goes.
+    """
+    changes = [
+        (each.kind, each.inode, each.name, each.offset, each.data, each.size, each.target)
+        for each in events
+        if each.kind not in _LOOKS
+    ]
+    if all(each[0] in _CONTENTS for each in changes):
+        changes.sort(key=_inode)
+    return tuple(changes)
+
+
 @dataclass(slots=True)
 class Kept:
     """State kept over the runs of one program: how many reached what, and what was judged of each end.
 
-    Each question is asked once: an audit is a function of words and the disk, a recovery of the
-    device's events alone, a verdict of these and of the calls with their stamps. Nothing else of a run is
+    Each question is asked once: an audit is a function of words and the disk, a recovery of what
+    changed the device alone, a verdict of these and of the calls with their stamps. Nothing else of a run is
     seen by another.
 
     ends   hashes of ends that stand, so that they need not be judged; None: no end is hashed
     """
 
     reached: dict[str, int] = field(default_factory=dict)  # Slow paths, by name: runs that took them.
-    recoveries: dict[tuple[Event, ...], Recovery | Violation] = field(default_factory=dict)
+    recoveries: dict[Changes, Recovery | Violation] = field(default_factory=dict)
     words: dict[bytes, int] = field(default_factory=dict)
     contents: dict[State, dict[bytes, bytes] | Violation] = field(default_factory=dict)
     verdicts: dict[Hashable, Verdict] = field(default_factory=dict)

@@ -14,10 +14,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from ..rewinding import Snapshot
 from ..tapes.tape import Era, Kind, Operation, Tape
 from .ends import Kept
 from .lanes import SessionsProgram, created, split
-from .schedule import Begun, Repeated, Scheduler, Snapshot
+from .schedule import Begun, Repeated, Scheduler
 
 __all__ = ["ground_of", "prepare", "repeated"]
 

@@ -316,7 +316,8 @@ class Searched:
 
     exploration: Exploration
     reached: dict[str, int] = field(default_factory=dict)
-    is_complete: bool = False  # Every schedule within the bound was run.
+    spared: int = 0  # Schedules within the bound that were not run: of each one that was has the order.
+    is_complete: bool = False  # Every schedule within the bound was run, or spared.
     tape: Tape | None = None  # With the schedule under which it fails.
     verdict: Violation | None = None
 
@@ -332,6 +333,7 @@ def search_lanes(
     make = repeated(tape, kept)
     found = explore(make, strategies, schedules)
     searched = Searched(found, dict(kept.reached))
+    searched.spared = sum(sum(each.spared) for each in strategies if isinstance(each, Bounded))
     searched.is_complete = all(isinstance(each, Bounded) and each.is_complete for each in strategies)
     if found.finding is not None:
         switches = shrink_switches(make, found.finding.switches, found.finding.verdict)

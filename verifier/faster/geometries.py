@@ -39,6 +39,14 @@ GEOMETRIES: Final = {
     "slim": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 1024})),
     # The fewest pages at which read-only may be ahead of head, so that what is frozen is not yet evicted.
     "roomy": Settings(**(_TINY | {"page_bytes": 512, "ring_pages": 16})),
+    # A segment is one page, of several write units and extents,
+    "single": Settings(**(_TINY | {"segment_bytes": 1024})),
+    # or many pages;
+    "many": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 4096})),
+    # a write unit is a whole page, and so is an extent;
+    "whole": Settings(**(_TINY | {"write_unit": 1024, "extent_bytes": 1024})),
+    # and there are buckets enough for each key to have one.
+    "wide": Settings(**(_TINY | {"index_buckets": 64})),
     # Its writes are longer than a page of the system's cache, so that a kill can cut one.
     "broad": Settings(
         **(_TINY | {"page_bytes": 16384, "segment_bytes": 32768, "extent_bytes": 16384}),
@@ -66,10 +74,12 @@ def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:
     base = w.FIRST_ADDRESS if age is None else max(age.start, w.FIRST_ADDRESS)
 
     def reopen(operation: Operation) -> MakeStore:
-        return lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels, base, operation)
+        return lambda device: FasterSubject(
+            device, settings, SteppedRuntime(), kernels, base, geometry, reopening=operation
+        )
 
     return StoreMaker(
-        lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels, base),
+        lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels, base, geometry),
         FASTER,
         None if age is None else image_of(settings, age),
         reopen,

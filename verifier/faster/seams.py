@@ -1,10 +1,34 @@
-"""The seams of the engine that a scheduler takes over: tickets, turns, and the error of its own checks."""
+"""The seams of the engine for those who may not open it: tickets, turns, errors, and the hash of a key."""
 
 from __future__ import annotations
 
-from powercut.engine import InvariantError
+from powercut.engine import (
+    CheckpointError,
+    ClosedError,
+    EngineError,
+    InvariantError,
+    OperationError,
+    SessionError,
+)
 from powercut.engine import Ticket as PendingTicket
 from powercut.engine.kernels import atomics
+from powercut.engine.kernels.probe import hash_words
 from powercut.engine.runtime import Ticket
 
-__all__ = ["InvariantError", "PendingTicket", "Ticket", "atomics"]
+__all__ = [
+    "CheckpointError",
+    "ClosedError",
+    "EngineError",
+    "InvariantError",
+    "OperationError",
+    "PendingTicket",
+    "SessionError",
+    "Ticket",
+    "atomics",
+    "hash_of",
+]
+
+
+def hash_of(key: bytes, mask: int) -> int:
+    """The 64-bit hash of a key, with the mask `mask`."""
+    return hash_words(memoryview(key + bytes(-len(key) % 8)).cast("Q"), 0, len(key), mask)

@@ -14,7 +14,7 @@ from threading import RLock
 
 from powercut.engine.runtime import Ticket
 
-__all__ = ["SteppedRuntime"]
+__all__ = ["LateRuntime", "SteppedRuntime"]
 
 
 class _Call:
@@ -82,3 +82,30 @@ class SteppedRuntime:
     def entropy(self, count: int) -> bytes:
         self._entropy += 1
         return self._entropy.to_bytes(count, "little")
+
+
+class LateRuntime(SteppedRuntime):
+    """The same; the answers of the device come when the harness says so, or when they are waited for.
+
+    A wait with a deadline waits for nothing: the clock stands, and the device has not answered by then.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.submitted = 0
+        self._last: _Call | None = None
+
+    def submit(self, call: Callable[[], object]) -> Ticket:
+        self.submitted += 1
+        self._last = _Call(call)
+        return self._last
+
+    @property
+    def last(self) -> Callable[[], None]:
+        """Runs the call that was submitted last: its answer comes."""
+        assert self._last is not None
+        return self._last.run
+
+    def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
+        given = list(tickets)
+        return super().wait(given) if deadline is None else all(each.done() for each in given)

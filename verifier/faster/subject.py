@@ -25,10 +25,11 @@ from powercut.engine import (
 from powercut.engine.kernels import words as w
 from powercut.faultfs import FaultDevice
 
+from ..reach.pairs import Life
 from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
-from ..tapes.tape import Kind, Operation
+from ..tapes.tape import STORE, Kind, Operation
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
 
@@ -74,6 +75,8 @@ class FasterSubject:
         runtime: Runtime,
         kernels: str | None = None,
         base: int = w.FIRST_ADDRESS,  # The log's begin before any truncation.
+        geometry: str = "",
+        family: str = STORE,
         reopening: Operation | None = None,  # The operation that has another one done than usual.
     ) -> None:
         self._base = base
@@ -97,6 +100,12 @@ class FasterSubject:
         self._ticket: CheckpointTicket | None = None
         self._started = 0  # The begin when the checkpoint under way was started.
         self._at_opening = self._bound(self.store.serials(), _begin(self.store))
+        self._life = Life(family, geometry)
+
+    def ran(self, kind: Kind) -> None:
+        """Count an operation that begins, where pairs are counted."""
+        if self._life.is_counted:
+            self._life.ran(kind, self.store.phase._name_)
 
     def open_session(self, number: int) -> Session:
         """The session of that number, opened if it is not."""
@@ -109,9 +118,20 @@ class FasterSubject:
         self._sessions[number] = self.store.resume_session(session_name(number))
         return self._sessions[number]
 
+    @property
+    def sessions(self) -> dict[int, Session]:
+        """The open sessions, by number."""
+        return dict(self._sessions)
+
+    def leave_session(self, number: int) -> None:
+        """Close the session of that number, if it is open; who uses it next takes it up again."""
+        if number in self._sessions:
+            self._sessions.pop(number).close()
+
     def apply(self, issued: Issued) -> Result:
         session = self._sessions.get(issued.session) or self.open_session(issued.session)
         kind, key = issued.kind, issued.key
+        self.ran(kind)
         if kind is Kind.READ:
             return session.read(key)
         if kind is Kind.UPSERT:
@@ -126,6 +146,7 @@ class FasterSubject:
 
     def checkpoint(self) -> dict[int, int]:
         """A whole checkpoint; one that was started is driven to its end in its place."""
+        self.ran(Kind.CHECKPOINT)
         self.start()
         ticket, self._ticket = self._ticket, None
         assert ticket is not None
@@ -138,6 +159,7 @@ class FasterSubject:
 
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
+        self.ran(Kind.START)
         if self._ticket is None:
             self._started = _begin(self.store)
             self._ticket = self.store.start_checkpoint()
@@ -146,6 +168,7 @@ class FasterSubject:
         """Take the checkpoint one phase on; its bound once it is acknowledged."""
         if self._ticket is None:
             return None
+        self.ran(Kind.STEP)
         before = self.store.newest
         ticket, self._ticket = self._ticket, None  # What raises has ended.
         if not ticket.advance():
@@ -176,14 +199,17 @@ class FasterSubject:
 
     def truncate(self) -> None:
         """Drop the log below the oldest record that is still some key's newest: no content is lost."""
+        self.ran(Kind.TRUNCATE)
         truncate(self.store, Operation(Kind.TRUNCATE))
 
     def truncate_at(self, operation: Operation) -> Truncation:
         """Drop the log below the address that the operation says, and the keys there."""
+        self.ran(Kind(operation.kind))
         return truncate(self.store, operation)
 
     def look_on(self) -> list[Bound]:
         """Knock as a second opener, who is refused; the checkpoints that there are, newest first."""
+        self.ran(Kind.LOOK_ON)
         knock(self._device, self._settings, "an open store")
         return [self._bound(point.serials, 0) for point in self.store.checkpoints()]
 
@@ -218,6 +244,7 @@ class FasterSubject:
         return bound
 
     def close(self) -> None:
+        self.ran(Kind.REOPEN)
         self.store.close()
 
 

@@ -1,8 +1,8 @@
 """Beginnings: the runs that are struck begin alike, and what one of them found out serves the others.
 
 Every strike of a program is the program without faults up to where its fault fires. So that is played once,
-and kept at rest where the store was closed on the way (`rests`); what a run came to by itself is known of
-every other that could not have gone otherwise.
+and each strike goes on from the last step before it (`walk`); what a run came to by itself is known of every
+other that could not have gone otherwise.
 
 Invariants
   1  Kept serves sweeps in one geometry under one law
@@ -18,6 +18,8 @@ from msgspec.structs import replace
 
 from powercut.faultfs import Effect, Fault, Plan
 
+from ..runs.play import run_era
+from ..runs.walk import Walk
 from ..runs.world import World
 from ..spec.history import crash_index
 from ..spec.spec import StoreMaker
@@ -25,7 +27,6 @@ from ..tapes.tape import Era, Tape
 from .coverage import Coverage
 from .endings import Endings
 from .recoveries import Recoveries
-from .rests import Rests
 
 __all__ = ["Begun", "Kept", "Known", "Played"]
 
@@ -61,8 +62,8 @@ class Begun:
     """The results that sweeps of one program leave to one another."""
 
     def __init__(self) -> None:
-        self.rests = Rests()
-        self.before: tuple[Era, ...] | None = None  # What the worlds of `rests` have behind them, if any.
+        self.walk: Walk | None = None  # Along the program without faults,
+        self.before: tuple[Era, ...] = ()  # after these eras.
         self.missed: Played | None = None  # Nothing fired in it: nor would a strike at a call that it lacks.
         self.played: dict[Fault, Played] = {}  # Without power cuts, for that which is sticky.
 
@@ -100,16 +101,16 @@ class Known:
         """Play a tape without faults, to where an oracle objects: the runs that are struck begin like it."""
         *before, era = tape.eras
         begun, world = self.begun, World(self.make_store, has_faults=True)
-        for ended in before:
+        for place, ended in enumerate(before):
             assert ended.crash is not None
-            if not (begun.rests.play(world, ended.program) and world.inspect()):
+            if not (run_era(world, ended, place) and world.inspect()):
                 return
             index = crash_index(world.segment.trace, ended.crash)
             world.cut(index, ended.crash.survivors, tape.law)
-        begun.before, begun.rests = tuple(before), Rests()
+        begun.before = tuple(before)
         world.fault_oracle.arm(world.device, ())  # What is counted begins here.
-        begun.rests.keep((), world)
-        begun.rests.play(world, era.program)
+        begun.walk = Walk(world)
+        begun.walk.play(era.program, is_last_marked=True)
 
     def begin(self, eras: tuple[Era, ...]) -> tuple[World, int, int]:
         """A world that has eras behind it, and steps of the one after: it, how many eras, and how many steps.
@@ -119,14 +120,10 @@ class Known:
         place = next((place for place, era in enumerate(eras) if era.faults), 0)
         faults = Plan.of(eras[place].faults).faults
 
-        def fits(world: World) -> bool:
-            counted = world.fault_oracle.plan.counted
-            return all(f.effect is not Effect.FULL and f.number >= counted(f.call) for f in faults)
+        def fits(plan: Plan) -> bool:
+            return all(f.effect is not Effect.FULL and f.number >= plan.counted(f.call) for f in faults)
 
-        if eras[:place] != self.begun.before:
+        walk = self.begun.walk
+        if walk is None or eras[:place] != self.begun.before:
             return World(self.make_store, has_faults=True), 0, 0
-        rests = self.begun.rests
-        rest = rests.latest(eras[place].program, fits) or rests.latest(())
-        if rest is None:
-            return World(self.make_store, has_faults=True), 0, 0
-        return rest[1], place, rest[0]
+        return walk.world, place, walk.latest(eras[place].program, fits) or 0

@@ -12,7 +12,6 @@ asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
@@ -27,20 +26,20 @@ from powercut.faultfs.states.witness import witness_at
 from ..errors import HarnessError
 from ..registry import maker_of
 from ..runs.play import Stop, play, play_eras, run_era
+from ..runs.walk import Walk
 from ..runs.world import World
 from ..spec.history import crash_at
 from ..spec.spec import StoreMaker
 from ..spec.subject import MakeStore
 from ..tapes.kept import UnsupportedTapeError
-from ..tapes.tape import Crash, Era, Operation, Tape
+from ..tapes.tape import Crash, Era, Tape
 from ..verdict import Violation
 from .coverage import Content, Coverage, Tally
 from .enumerated import LOOKS, Enumerated, Enumerations
 from .judgements import Judgements
 from .recoveries import Nested, Outcome, Recoveries
-from .rests import Rests
 
-__all__ = ["Coverage", "Finding", "exhaust", "search_tape"]
+__all__ = ["LIMIT", "Coverage", "Finding", "search_tape"]
 
 LIMIT: Final = 4096
 
@@ -62,7 +61,7 @@ def search_tape(
     make_store: MakeStore | None = None,
     recoveries: Recoveries | None = None,
     enumerations: Enumerations | None = None,
-    rests: Rests | None = None,
+    walk: Walk | None = None,
     is_counted: bool = False,
     draws: int = 0,
 ) -> tuple[Coverage, Finding | None]:
@@ -73,7 +72,7 @@ def search_tape(
     depth       power cuts inside each recovery
     recoveries  outcomes kept from other searches with the same store and law
     enumerations  crash states kept from other searches with the same law and limit
-    rests       worlds kept from other searches of one era with the same store
+    walk        that other searches have gone, of one era each, with the same store
     is_counted  decode every version vector too, and count those whose content was judged
     draws       version vectors drawn at each crash point that cannot be exhausted
 
@@ -85,36 +84,9 @@ def search_tape(
     maker = maker_of(tape, make_store)
     recoveries = recoveries or Recoveries(maker, tape.law, limit)
     enumerations = enumerations or Enumerations(tape.law, limit)
-    kept = _Kept(maker, recoveries, enumerations, rests)
+    kept = _Kept(maker, recoveries, enumerations, walk)
     search = _Search(tape, kept, _Bounds(depth, limit, is_counted, draws))
     return search.coverage, search.run(start_step)
-
-
-def exhaust(
-    programs: Iterable[tuple[Operation, ...]],
-    geometry: str,
-    law: str,
-    *,
-    depth: int = 1,
-    limit: int = LIMIT,
-) -> tuple[Coverage, Finding | None]:
-    """Search each program's last step: over all prefixes of a program, every step of it.
-
-    Stops at the first violation. From program to program outcomes are kept, crash states, and worlds at rest.
-    """
-    coverage = Coverage()
-    maker = maker_of(Tape(geometry=geometry))
-    kept = _Kept(maker, Recoveries(maker, law, limit), Enumerations(law, limit), Rests())
-    bounds = _Bounds(depth, limit, is_counted=True)
-    for program in programs:
-        tape = Tape((Era(program),), geometry, law)
-        last = len(program) - 1 if program else None
-        search = _Search(tape, kept, bounds)
-        finding = search.run(last)
-        coverage.merge(search.coverage)
-        if finding is not None:
-            return coverage, finding
-    return coverage, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +96,7 @@ class _Kept:
     make_store: StoreMaker
     recoveries: Recoveries
     enumerations: Enumerations
-    rests: Rests | None
+    walk: Walk | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +127,8 @@ class _Search:
         self._tape = tape
         self._recoveries = kept.recoveries
         self._enumerations = kept.enumerations
-        self._rests = kept.rests if len(tape.eras) == 1 else None
-        rest = None if self._rests is None else self._rests.latest(tape.eras[0].program)
-        self._taken, self._world = rest or (0, World(kept.make_store))
+        self._walk = kept.walk if len(tape.eras) == 1 else None
+        self._world = World(kept.make_store) if self._walk is None else self._walk.world
         self._bounds = bounds
         self._eras: list[Era] = []  # As played so far, each with its crash: the way to here.
 
@@ -180,9 +151,7 @@ class _Search:
         return self._found([], world.verdict)
 
     def _run_era(self, world: World, era: Era, place: int) -> bool:
-        if self._rests is None:
-            return run_era(world, era, place)
-        return self._rests.play(world, era.program, self._taken)
+        return run_era(world, era, place) if self._walk is None else self._walk.play(era.program)
 
     def _look(self, stop: Stop, start_step: int | None) -> Finding | None:
         """An era that is about to end: whether it went well, and every crash state of a segment that ends."""

@@ -37,6 +37,8 @@ class Enumerated:
     """The crash states of one trace under one law."""
 
     def __init__(self, trace: Trace, law: Law, start: int, limit: int) -> None:
+        # What it is made of is kept: the trace itself may be rewound.
+        trace = Trace(trace.initial, list(trace.events), sector_bytes=trace.sector_bytes)
         self.states = crash_states(trace, law, start=start, limit=limit)
         self.contents = list(self.states)
         self._trace = trace

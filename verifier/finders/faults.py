@@ -26,10 +26,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from powercut.faultfs import Effect, EventKind, Fault, Plan, crash_states
+from powercut.faultfs.faults.place import Place
+from powercut.faultfs.faults.plan import CALLS
 from powercut.faultfs.states.enumeration import CrashState
 from powercut.faultfs.states.witness import witness_at
 
 from ..oracles.faults import Firings
+from ..reach.pairs import FAULT, STEP, Pair, is_counting, note_pairs, pair
 from ..registry import maker_of
 from ..runs.play import play, play_eras
 from ..runs.world import World
@@ -43,7 +46,7 @@ from .crashes import Coverage, Finding
 from .recoveries import Outcome
 from .templates import series
 
-__all__ = ["LIMIT", "Kept", "search_again", "search_strike", "sweep"]
+__all__ = ["LIMIT", "Kept", "Known", "search_again", "search_strike", "sweep"]
 
 LIMIT: Final = 64  # Legal states of one crash point that are all searched.
 
@@ -95,10 +98,13 @@ def sweep(
 
 
 def search_strike(
-    tape: Tape, *, limit: int = LIMIT, make_store: MakeStore | None = None
+    tape: Tape, *, limit: int = LIMIT, make_store: MakeStore | None = None, known: Known | None = None
 ) -> tuple[Coverage, Finding | None]:
-    """Play a tape with a fault plan; then every power cut behind what fired."""
-    strike = _Strike(tape, Known(maker_of(tape, make_store), tape.law, limit))
+    """Play a tape with a fault plan; then every power cut behind what fired.
+
+    known   of other tapes of this store and law: it brings its own maker and limit
+    """
+    strike = _Strike(tape, known or Known(maker_of(tape, make_store), tape.law, limit))
     finding = strike.run()
     return strike.coverage, finding
 
@@ -186,10 +192,14 @@ class _Strike:
         if place == len(self._tape.eras) - 1 and era == Era():
             return self._endings.play(world)  # It closes the store: nothing is left to be looked at.
         world.fault_oracle.plan.follow(counted)
-        return world.open() and all(world.step(operation) for operation in era.program[taken:])
+        is_open = world.subject is not None or world.open()
+        return is_open and all(world.step(operation) for operation in era.program[taken:])
 
     def _count(self, segments: Iterable[Segment]) -> None:
         reached = self.coverage.reached
+        if is_counting():
+            segments = list(segments)
+            note_pairs(_pairs(self._plans, segments))
         for plan in self._plans:
             self.coverage.merge(Coverage(reached=dict(plan.reached), fired=dict(plan.fired)))
         for segment in segments:
@@ -256,6 +266,22 @@ class _Strike:
             tapes.append(replace(self._tape, eras=(*self._tape.eras[:place], cut, Era())))
         shown = (tape for tape in tapes if verdict.is_same_kind(play(tape, self._make_store).verdict))
         return Finding(next(shown, tapes[0]), verdict)
+
+
+def _pairs(plans: Iterable[Plan], segments: Iterable[Segment]) -> dict[Pair, int]:
+    """The faults that fired with the steps that they struck, and all steps that made a call.
+
+    A write that was misdirected stands in the trace where it went, and no step has made it there.
+    """
+    counts: dict[Pair, int] = {}
+    for plan in plans:
+        for (fault, place), count in plan.struck.items():
+            counts[pair(FAULT, fault, place)] = counts.get(pair(FAULT, fault, place), 0) + count
+    if any(fault.effect is Effect.MISDIRECTED for plan in plans for fault in plan.faults):
+        return counts
+    calls = {(event.label, event.kind, event.name) for segment in segments for event in segment.trace.events}
+    places = {Place.at(*call) for call in calls if call[1] in CALLS}
+    return counts | {pair(STEP, place.call, str(place)): 1 for place in sorted(places)}
 
 
 def _is_refusal(outcome: Outcome, errors: Errors) -> bool:

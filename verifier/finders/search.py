@@ -3,6 +3,7 @@
     sessions side by side   every schedule of few preemptions
     faults                  the same fault at every call
     damage                  every damage of the same kind
+    every answer judged     the tape as it is
     else                    every crash state
 
 Invariant: what is found is of the tape's own store, or of the one that was given, and of no other.
@@ -14,7 +15,7 @@ from typing import Final
 
 from ..runs.play import play
 from ..spec.subject import MakeStore
-from ..tapes.tape import SESSIONS, Tape
+from ..tapes.tape import ANSWERS, SESSIONS, Tape
 from ..verdict import Violation
 from .crashes import Finding, search_tape
 from .damage import search_damage
@@ -45,6 +46,9 @@ def search_programs(tape: Tape, make_store: MakeStore | None = None) -> tuple[Ta
 
         seen = search_lanes(tape, [Bounded(PREEMPTIONS, SCHEDULES_MAX)], SCHEDULES_MAX)
         return seen.tape, seen.exploration.schedules
+    if tape.subject == ANSWERS and make_store is None:
+        is_found = isinstance(play(tape).verdict, Violation)  # It is judged as it is played.
+        return (tape if is_found else None), 1
     if any(era.faults for era in tape.eras):
         return search_again(tape, make_store=make_store)
     if any(era.damage for era in tape.eras):

@@ -15,11 +15,7 @@ from typing import Annotated
 
 import msgspec
 
-from ..finders.crashes import Coverage, Finding, search_tape
-from ..finders.enumerated import Enumerations
-from ..finders.recoveries import Recoveries
-from ..finders.rests import Rests
-from ..registry import maker_of
+from ..finders.shared import Searches
 from ..tapes.families import FAMILIES, LETTERS, family_tapes, sprinkled
 from ..tapes.tape import Tape
 from .chunks import Chunk, Deadline, Result, in_parts, search_each, until
@@ -57,23 +53,9 @@ class FamilyTapes:
     depth: int
 
     def run(self, deadline: Deadline) -> Result:
-        kept: dict[str, tuple[Recoveries, Rests]] = {}
-        enumerations = Enumerations(self.law, self.limit)
-
-        def search(tape: Tape) -> tuple[Coverage, Finding | None]:
-            if tape.geometry not in kept:
-                kept[tape.geometry] = Recoveries(maker_of(tape), self.law, self.limit), Rests()
-            recoveries, rests = kept[tape.geometry]
-            return search_tape(
-                tape,
-                depth=self.depth,
-                limit=self.limit,
-                recoveries=recoveries,
-                enumerations=enumerations,
-                rests=rests,
-            )
-
-        return search_each(until(_tapes(self.family, self.law)[self.start : self.stop], deadline), search)
+        searches = Searches(self.limit, depth=self.depth, is_walked=True)
+        tapes = _tapes(self.family, self.law)[self.start : self.stop]
+        return search_each(until(tapes, deadline), searches.search)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +73,7 @@ class SprinkledTapes:
 
     def run(self, deadline: Deadline) -> Result:
         tapes = sprinkled(Random(self.seed), self.count, self.geometries, self.law, self.steps, self.letters)
-        return search_each(
-            until(tapes, deadline), lambda tape: search_tape(tape, depth=self.depth, limit=self.limit)
-        )
+        return search_each(until(tapes, deadline), Searches(self.limit, depth=self.depth).search)
 
 
 def cut_families(

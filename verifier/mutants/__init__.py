@@ -7,4 +7,5 @@ server    a clean process, from it one with the bug in it, and from that a child
 hunts     what the child does: search, shrink, replay; one module a stage
 reach     which programs run what a bug edits
 hunt      asks, and decides what is a kill
+stressed  the same of bugs in compiled kernels, which stress must find
 """

@@ -17,7 +17,6 @@ Operations past the newest checkpoint are not lost by damage; they are lost by e
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import copy
 from typing import Any, Final
 
 from powercut.faultfs import EventKind, FaultDevice, Trace
@@ -63,12 +62,6 @@ class DamageOracle:
         self._damage = Damage()
         self._files: frozenset[str] = frozenset()
         self._since = 0
-
-    def copy(self) -> DamageOracle:
-        """The same, for a run that goes on apart."""
-        twin = copy(self)
-        twin._traces = list(self._traces)
-        return twin
 
     @property
     def is_struck(self) -> bool:

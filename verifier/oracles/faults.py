@@ -111,12 +111,6 @@ class FaultOracle:
         if isinstance(device, PlannedDevice):
             device.plan = self.plan = Plan.of(digits)
 
-    def follow(self, device: FaultDevice) -> None:
-        """From now on the run is on this device, a copy of the one before."""
-        if isinstance(device, PlannedDevice):
-            self.plan = device.plan
-        self.begin(device.trace)
-
     @contextmanager
     def unharmed(self) -> Iterator[None]:
         """Let no fault strike inside: the oracles look."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
+from ..tapes.operations import OPERATIONS
 from ..tapes.tape import KEYED, Crash, Era, Kind, Operation, Tape
 
 __all__ = [
@@ -173,7 +174,8 @@ def _simpler(operation: Operation) -> Iterator[Operation]:
     for field in ("size", "key", "session", "kind"):
         value = getattr(operation, field)
         for lower in range(value):
-            yield replace(operation, **{field: lower})
+            if field != "kind" or lower in OPERATIONS:
+                yield replace(operation, **{field: lower})
     if operation.kind not in KEYED and (operation.session or operation.key or operation.size):
         yield Operation(operation.kind)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ..registry import maker_of
 from ..spec.history import Segment, crash_index
 from ..spec.subject import MakeStore
-from ..tapes.tape import SESSIONS, Era, Tape
+from ..tapes.tape import ANSWERS, SESSIONS, Era, Tape
 from .run import Run
 from .world import World
 
@@ -86,6 +86,11 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
 
         beside = play_sessions(tape)
         return Run(tape, [], beside.verdict, beside)
+    if tape.subject == ANSWERS and make_store is None:
+        from ..answers.player import play_answers
+
+        asked = play_answers(tape)
+        return Run(tape, [], asked.verdict, answers=asked)
     world = World(maker_of(tape, make_store), has_faults=any(era.faults for era in tape.eras))
     run = Run(tape)
     for _ in play_eras(world, tape, run.segments):

@@ -19,7 +19,8 @@ from ..spec.subject import Bound
 from ..tapes.tape import Tape
 from ..verdict import OK, Verdict
 
-if TYPE_CHECKING:  # It is there where a tape of sessions was played.
+if TYPE_CHECKING:  # They are there where such a tape was played.
+    from ..answers.player import AnswersRun
     from ..concurrency.lanes import SessionsRun
 
 __all__ = ["Run", "difference", "plain", "text"]
@@ -33,12 +34,15 @@ class Run:
     segments: list[Segment] = field(default_factory=list)
     verdict: Verdict = OK
     beside: SessionsRun | None = None  # Of a tape whose sessions ran side by side; it has no segments.
+    answers: AnswersRun | None = None  # Of a tape whose every answer was judged; it has none either.
     damaged: str = ""  # What came to the medium.
 
     def digest(self) -> str:
         """A hash of everything that happened: device events, results, acknowledgements, verdict."""
         if self.beside is not None:
             return self.beside.digest()
+        if self.answers is not None:
+            return self.answers.digest()
         state = blake2b(digest_size=16)
         for segment in self.segments:
             state.update(segment.trace.digest().encode())

@@ -16,7 +16,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from powercut.faultfs import FaultDevice, Image
 
-from ..tapes.tape import BESIDE, Kind, Operation
+from ..tapes.tape import ASKED, BESIDE, Kind, Operation
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
 
@@ -45,7 +45,9 @@ class Spec:
 
     errors: Errors = field(default_factory=Errors)
     model: Callable[[], Model] = Model
-    kinds: frozenset[Kind] = frozenset(Kind) - BESIDE  # What it is given; the others mean nothing to it.
+    kinds: frozenset[Kind] = (
+        frozenset(Kind) - BESIDE - ASKED
+    )  # What it is given; the others mean nothing to it.
     copies: tuple[str, ...] = ()  # Beginnings of names: of these files one may be lost without a word.
 
 

@@ -7,6 +7,8 @@
     is_small  whether the exhaustive search of small programs has it
     sizes     values with which it meets others where sessions run side by side
     lane      where it runs then
+    size_max  the largest size that a tape can give it
+    is_asked  whether it is one of those that only a tape for `answers` has
 
 An operation on a key is two changes: its number and row here, and `apply` of the subject that carries it out.
 
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final, Protocol
 
-__all__ = ["BESIDE", "KEYED", "OPERATIONS", "SIZES", "Kind", "Lane", "Result", "Row", "Written"]
+__all__ = ["ASKED", "BESIDE", "KEYED", "OPERATIONS", "SIZES", "Kind", "Lane", "Result", "Row", "Written"]
 
 SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
 Result = bytes | bool | None
@@ -54,6 +56,18 @@ class Kind(IntEnum):
     TRUNCATE_AT = 19  # Drop the log below an address that key and size choose, and the keys there.
     REOPEN_AS = 20  # As REOPEN, with other memory, or beside others that want to open it.
     LOOK_ON = 21  # Try to open what is open, and list its checkpoints.
+    # Only in a tape for `answers`, where the size says which length, batch or function; elsewhere they are
+    # nothing.
+    PUT = 40  # An upsert of a value of an exact length.
+    PUT_MANY = 41
+    APPEND_MANY = 42
+    ADD_MANY = 43
+    GET_MANY = 44
+    RMW_ODD = 45  # With a function that returns None, raises, or gives back no value.
+    START_ODD = 46
+    SCAN_FROM = 47  # From and to addresses that a scan has told.
+    SAVE = 48  # Close with a checkpoint, open again.
+    LEAVE = 49  # Close the session; who uses it next takes it up again.
 
     __hash__ = int.__hash__  # That of its name is a function of Python.
 
@@ -119,6 +133,12 @@ class Row:
     sizes: tuple[int, ...] = ()
     lane: Lane = Lane.SESSION
     is_beside: bool = False  # One after another it means nothing.
+    size_max: int = SIZES  # The largest size that means anything.
+    is_asked: bool = False  # It means something where every answer is judged, and nowhere else.
+
+
+def _asked(told: str, size_max: int) -> Row:
+    return Row(told, lane=Lane.NOWHERE, size_max=size_max, is_asked=True)
 
 
 OPERATIONS: Final[dict[Kind, Row]] = {
@@ -144,7 +164,18 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.TRUNCATE_AT: Row("truncate at", lane=Lane.ASIDE),
     Kind.REOPEN_AS: Row("close, and open otherwise", lane=Lane.NOWHERE),
     Kind.LOOK_ON: Row("look on", lane=Lane.NOWHERE),
+    Kind.PUT: _asked("put", 16),
+    Kind.PUT_MANY: _asked("put_many", 49),
+    Kind.APPEND_MANY: _asked("append_many", 49),
+    Kind.ADD_MANY: _asked("add_many", 49),
+    Kind.GET_MANY: _asked("get_many", 49),
+    Kind.RMW_ODD: _asked("rmw with an odd function", 7),
+    Kind.START_ODD: _asked("start_rmw with an odd function", 7),
+    Kind.SCAN_FROM: _asked("scan from an address", 7),
+    Kind.SAVE: _asked("close with a checkpoint, and open again", 0),
+    Kind.LEAVE: _asked("leave the session", 0),
 }
 # Operations on a key, with a result that the reference dict tells.
 KEYED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.effect is not None)
 BESIDE: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.is_beside)
+ASKED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.is_asked)

@@ -25,9 +25,11 @@ from typing import Final
 import msgspec
 
 from ..errors import TapeError
-from .operations import BESIDE, KEYED, OPERATIONS, SIZES, Kind
+from .operations import ASKED, BESIDE, KEYED, OPERATIONS, SIZES, Kind
 
 __all__ = [
+    "ANSWERS",
+    "ASKED",
     "BESIDE",
     "COMPILED",
     "FAULT_NUMBERS",
@@ -54,7 +56,8 @@ FORMAT: Final = 1
 SESSIONS_MAX: Final = 4
 KEYS_MAX: Final = 8
 STORE: Final = "store"  # The subject FasterKv,
-SESSIONS: Final = "sessions"  # and the same with its sessions side by side.
+SESSIONS: Final = "sessions"  # the same with its sessions side by side,
+ANSWERS: Final = "answers"  # and with all that it can be asked, every answer judged.
 INTERPRETED: Final = "interpreted"
 COMPILED: Final = "compiled"
 OPERATION_NUMBERS: Final = 4
@@ -123,7 +126,7 @@ def clamp(operation: Operation) -> Operation:
         operation.kind,
         min(max(operation.session, 0), SESSIONS_MAX - 1),
         min(max(operation.key, 0), KEYS_MAX - 1),
-        min(max(operation.size, 0), SIZES),
+        min(max(operation.size, 0), OPERATIONS[Kind(operation.kind)].size_max),
     )
 
 

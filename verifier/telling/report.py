@@ -62,6 +62,8 @@ def tell(
         from .timeline import tell_beside
 
         return "\n".join([*lines, *tell_beside(run.beside), "", *_again(tape, path, store), ""])
+    if run.answers is not None:
+        return "\n".join([*lines, *_answered(run.answers.lines), "", *_again(tape, path, store), ""])
     groups = _groups(tape)
     for number, segment in enumerate(run.segments):
         lines += [*_Story(tape, run, groups[number], number).lines(segment), ""]
@@ -90,6 +92,11 @@ def _header(tape: Tape, run: Run) -> Iterator[str]:
         yield from (f"  fault     {fault.name}" for fault in Plan.of(era.faults).faults)
     yield from [f"  damaged   {run.damaged}"] if run.damaged else []
     yield f"  length    {count_of(operations, 'operation')}, {count_of(cuts, 'power cut')}"
+
+
+def _answered(lines: list[str]) -> Iterator[str]:
+    """Questions with their answers, a line each."""
+    yield from (line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..." for line in lines)
 
 
 def _again(tape: Tape, path: str, store: str) -> Iterator[str]:

@@ -112,7 +112,7 @@ def test_processes_that_start_at_once_compile_once(tmp_path: Path) -> None:
             env=environment,
             text=True,
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
     for child in children:
         assert child.stdout is not None
@@ -122,7 +122,7 @@ def test_processes_that_start_at_once_compile_once(tmp_path: Path) -> None:
         child.stdin.write("\n")
         child.stdin.flush()
     spoken = [child.communicate() for child in children]
-    assert sorted(out for out, _ in spoken) == ["False\n", "False\n", "True\n"]
+    assert sorted(out for out, _ in spoken) == ["False\n", "True\n"]
     # Said once, and nothing else is.
     assert "".join(error for _, error in spoken) == "powercut: compiling kernels (once per machine)...\n"
 

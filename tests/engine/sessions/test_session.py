@@ -233,3 +233,32 @@ def test_a_write_error_while_a_page_is_made_free_is_told_and_passes(
         s.upsert(b"again", bytes(400))
         store.check()
         assert {int(key) for key, _ in store.items() if key != b"again"} >= set(done)
+
+
+@pytest.mark.parametrize("is_cold", [False, True])
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_value_too_long_for_a_long_key_is_refused_where_a_function_gave_it(
+    store: FasterKv, is_begun: bool, is_cold: bool
+) -> None:
+    """Key and value are each as long as some record's may be, and together longer than any's."""
+    most = store.settings.page_bytes - 80
+    key = b"k" * (most // 2 // 8 * 8)
+    fits, longer = bytes(most - len(key)), bytes(most - len(key) + 1)
+    with store.session("s") as s:
+        s.upsert(key, b"before")
+        if is_cold:
+            push_out(store)
+
+        def change(value: bytes) -> bytes | None:
+            if not is_begun:
+                return s.rmw(key, lambda _: value)
+            ticket = s.start_rmw(key, lambda _: value)
+            s.complete_pending()
+            return ticket.result()
+
+        with pytest.raises(OperationError, match="expected at most"):
+            change(longer)
+        assert s.read(key) == b"before"
+        assert change(fits) == fits
+        assert s.read(key) == fits
+    store.check()

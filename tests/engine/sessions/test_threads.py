@@ -23,7 +23,7 @@ RING = Settings(
     page_bytes=4096, segment_bytes=1 << 14, write_unit=512, extent_bytes=512, ring_pages=4, index_buckets=16
 )
 SESSIONS = 10
-ROUNDS = {"interpreted": 50, "compiled": 150}
+ROUNDS = {"interpreted": 25, "compiled": 50}  # The stage `stress` has lives of many thousand.
 STAMPS = 40  # Of 4 bytes; a key that is full is left for the next.
 SHARED = 6
 

@@ -45,8 +45,8 @@ def keys(trace: Trace, law: Law, index: int) -> set[int] | None:
 
 @pytest.fixture(scope="module")
 def traces(random_device: MakeDevice) -> list[Trace]:
-    good = [random_device(seed, 14).trace for seed in range(1000, 1070)]
-    return good + [random_device(seed, 14, plan_of(seed)).trace for seed in range(1200, 1270)]
+    good = [random_device(seed, 14).trace for seed in range(1000, 1070, 3)]
+    return good + [random_device(seed, 14, plan_of(seed)).trace for seed in range(1200, 1270, 3)]
 
 
 def test_the_traces_have_every_kind_of_event(traces: list[Trace]) -> None:
@@ -63,7 +63,7 @@ def test_f18_every_law_is_within_posix_and_posix_within_posix_split(traces: list
                 if smaller is not None and larger is not None:
                     assert smaller <= larger, (number, index, inner, outer)  # F18
                     proper[inner, outer] += smaller < larger
-    assert min(proper.values()) > 200, proper
+    assert min(proper.values()) > 67, proper
 
 
 def test_f19_under_every_law_no_digits_mean_that_everything_survived(traces: list[Trace]) -> None:

@@ -39,7 +39,7 @@ def legal_vectors(history: History, index: int) -> set[tuple[int, ...]]:
 def test_every_legal_vector_is_drawn_as_often_as_any_other(random_device: MakeDevice) -> None:
     # Chi square over the vectors, names that renames couple included: 6 deviations above its mean at most.
     compared = coupled = 0
-    for seed in range(60):
+    for seed in range(0, 60, 3):
         trace = random_device(seed, 14).trace
         history = History(trace)
         for index in range(0, len(trace) + 1, 3):
@@ -55,14 +55,14 @@ def test_every_legal_vector_is_drawn_as_often_as_any_other(random_device: MakeDe
             freedom = len(vectors) - 1
             chi = sum((drawn[vector] - 50) ** 2 / 50 for vector in vectors)
             assert chi < freedom + 6 * sqrt(2 * freedom), f"seed {seed}, index {index}"
-    assert compared > 50
-    assert coupled > 10
+    assert compared > 17
+    assert coupled > 3
 
 
 @pytest.mark.parametrize("law", ["posix", "posix_split"])
 def test_a_drawn_state_is_the_image_of_its_digits(law: str, random_device: MakeDevice) -> None:
     drawn = 0
-    for seed in range(200, 240):
+    for seed in range(200, 240, 3):
         trace = random_device(seed, 16).trace
         found = crash_states(trace, law, limit=8, sample=20, generator=Random(seed))
         before = crash_states(trace, law, limit=8)
@@ -75,7 +75,7 @@ def test_a_drawn_state_is_the_image_of_its_digits(law: str, random_device: MakeD
         for state in found:
             assert state.image.key() == state.key
             assert survivor_image(trace, state.index, state.digits, law) == state.image
-    assert drawn > 100
+    assert drawn > 35
 
 
 def test_sample_says_that_it_is_one_and_never_more() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from contextlib import chdir
+from functools import partial
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -33,6 +34,12 @@ def called(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[b
         return subprocess.CompletedProcess(arguments, code, *capfdbinary.readouterr())
 
     return call
+
+
+@pytest.fixture
+def command(forked: Called) -> Called:
+    """The command in a process of its own, in which nothing of the store is imported yet."""
+    return partial(forked, "from powercut.verifier.cli import main; main()")
 
 
 @pytest.fixture

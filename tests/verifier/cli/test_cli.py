@@ -18,19 +18,10 @@ from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.kept import UnstableError, keep, load
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
 
-_COMMAND = (sys.executable, "-c", "from powercut.verifier.cli import main; main()")
 _OK = Tape((Era((Operation(), Operation(Kind.CHECKPOINT))),))
 
 
 Called = Callable[..., "subprocess.CompletedProcess[bytes]"]
-
-
-def _run(
-    *arguments: str, given: bytes = b"", folder: Path | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*_COMMAND, *arguments], input=given, cwd=folder, capture_output=True, check=False, env=_environment()
-    )
 
 
 def _environment() -> dict[str, str]:
@@ -44,17 +35,17 @@ def _files(folder: Path) -> dict[str, bytes]:
 # -- consistent, violation -----------------------------------------------------------------------------
 
 
-def test_tape_without_violation_exits_0() -> None:
-    done = _run("replay", "-", given=encode_tape(_OK))
+def test_tape_without_violation_exits_0(command: Called) -> None:
+    done = command("replay", "-", given=encode_tape(_OK))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(b"OK")
 
 
-def test_tape_with_its_planted_bug_exits_1_and_without_it_0(called: Called) -> None:
+def test_tape_with_its_planted_bug_exits_1_and_without_it_0(command: Called, called: Called) -> None:
     bugged = Tape((Era((Operation(Kind.CHECKPOINT),)),), bug="no-such")
-    assert _run("replay", "-", given=encode_tape(bugged)).returncode == 3
+    assert command("replay", "-", given=encode_tape(bugged)).returncode == 3
     kept = Path(__file__).parents[2] / "regressions" / "root-never-synced.json"
-    shown = _run("replay", str(kept))
+    shown = command("replay", str(kept))
     assert shown.returncode == 1
     assert b"exact" in shown.stdout
     assert str(kept).encode() in shown.stdout
@@ -63,28 +54,28 @@ def test_tape_with_its_planted_bug_exits_1_and_without_it_0(called: Called) -> N
     assert called("replay", "-", "--json", given=encode_tape(unchanged)).returncode == 0
 
 
-def test_replay_tells_its_findings_as_json() -> None:
+def test_replay_tells_its_findings_as_json(command: Called) -> None:
     kept = Path(__file__).parents[2] / "regressions" / "closed-session-dropped.json"
-    done = _run("replay", str(kept), "--json")
+    done = command("replay", str(kept), "--json")
     told = msgspec.json.decode(done.stdout)
     assert (told["exit"], told["violation"]["oracle"]) == (1, "serials")
 
 
-def test_shrink_keeps_a_smaller_tape_of_the_same_kind(tmp_path: Path) -> None:
+def test_shrink_keeps_a_smaller_tape_of_the_same_kind(command: Called, tmp_path: Path) -> None:
     tape = load(Path(__file__).parents[2] / "regressions" / "root-never-synced.json").tape
     first, *rest = tape.eras
     longer = Era((Operation(Kind.READ, 1, 2), Operation(1, 1, 1), *first.program), first.crash)
     large = Tape((longer, *rest), tape.geometry, tape.law, tape.bug)
     out = tmp_path / "small.json"
-    done = _run("shrink", "-", "--out", str(out), given=encode_tape(large))
+    done = command("shrink", "-", "--out", str(out), given=encode_tape(large))
     assert done.returncode == 1, done.stderr
     assert b"shrunk from 4 operations" in done.stdout
     small = load(out)
     assert len(small.tape.eras[0].program) == 2
-    assert _run("replay", str(out)).returncode == 1
+    assert command("replay", str(out)).returncode == 1
     # What is there already is not written over.
     before = out.read_bytes()
-    assert _run("shrink", "-", "--out", str(out), given=encode_tape(large)).returncode == 2
+    assert command("shrink", "-", "--out", str(out), given=encode_tape(large)).returncode == 2
     assert out.read_bytes() == before
 
 
@@ -180,13 +171,13 @@ def test_kept_tape_that_is_gone_exits_0_and_says_so(called: Called, tmp_path: Pa
     assert b"gone: " in done.stdout
 
 
-def test_mend_names_the_missing_sync_and_its_place(called: Called) -> None:
+def test_mend_names_the_missing_sync_and_its_place(command: Called, called: Called) -> None:
     program = Era((Operation(), Operation(Kind.CHECKPOINT)), Crash(0, 0, (1, 1)))
     tape = encode_tape(Tape((program, Era()), bug="root-never-synced"))
-    told = _run("mend", "-", given=tape)
+    told = command("mend", "-", given=tape)
     assert told.returncode == 1
     assert b"sync the root after `PERSIST write root`" in told.stdout
-    document = msgspec.json.decode(_run("mend", "-", "--json", given=tape).stdout)
+    document = msgspec.json.decode(command("mend", "-", "--json", given=tape).stdout)
     assert document["exit"] == 1
     assert [sync["after"] for sync in document["syncs"]] == ["PERSIST write root"]
     unchanged = called("mend", "-", given=encode_tape(Tape((program, Era()))))

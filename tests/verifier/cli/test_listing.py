@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -12,16 +11,11 @@ import msgspec
 from powercut.engine import FasterKv
 from powercut.verifier.mutants.bank import BANK
 
-_COMMAND = (sys.executable, "-c", "from powercut.verifier.cli import main; main()")
+Called = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    return subprocess.run([*_COMMAND, *arguments], capture_output=True, check=False, env=environment)
-
-
-def test_bank_of_planted_bugs_is_listed_and_nothing_is_hunted() -> None:
-    done = _run("mutants", "--list")
+def test_bank_of_planted_bugs_is_listed_and_nothing_is_hunted(command: Called) -> None:
+    done = command("mutants", "--list")
     assert (done.returncode, done.stderr) == (0, b"")
     head, *rows = done.stdout.decode().splitlines()
     assert head.split() == ["name", "stage", "oracle", "kind", "ancestor"]
@@ -29,22 +23,24 @@ def test_bank_of_planted_bugs_is_listed_and_nothing_is_hunted() -> None:
         [each.name, each.search, each.oracle, each.breach] for each in BANK
     ]
     assert all(row.endswith(f"  {each.ancestor}") for row, each in zip(rows, BANK, strict=True))
-    told = msgspec.json.decode(_run("mutants", "--list", "--json").stdout)
+    told = msgspec.json.decode(command("mutants", "--list", "--json").stdout)
     assert told["exit"] == 0
     assert [(each["name"], each["stage"], each["oracle"], each["kind"]) for each in told["mutants"]] == [
         (each.name, each.search, each.oracle, each.breach) for each in BANK
     ]
     assert [each["ancestor"] for each in told["mutants"]] == [each.ancestor for each in BANK]
-    some = msgspec.json.decode(_run("mutants", "--list", "--json", "--only", BANK[1].name).stdout)
+    some = msgspec.json.decode(command("mutants", "--list", "--json", "--only", BANK[1].name).stdout)
     assert [each["name"] for each in some["mutants"]] == [BANK[1].name]
-    assert _run("mutants", "--list", "--only", "no-such-bug").returncode == 2
+    assert command("mutants", "--list", "--only", "no-such-bug").returncode == 2
 
 
-def test_store_with_a_damaged_root_is_not_called_sound_without_a_word(tmp_path: Path) -> None:
+def test_store_with_a_damaged_root_is_not_called_sound_without_a_word(
+    command: Called, tmp_path: Path
+) -> None:
     store = tmp_path / "store"
     FasterKv.open(store, create=True, memory=1 << 23).close()
-    assert _run("inspect", str(store)).stdout.endswith(b"\nsound\n")
+    assert command("inspect", str(store)).stdout.endswith(b"\nsound\n")
     (store / "root-b").write_bytes(b"")
-    done = _run("inspect", str(store))
+    done = command("inspect", str(store))
     assert done.returncode == 0
     assert b"sound, but for 1 of 3 roots (root-b)" in done.stdout.splitlines()[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -74,21 +74,30 @@ print(encode_tape(finding.tape).decode() if finding else "none")
 """
 
 
-def _run(code: str, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    # The folder is named: where the tests run against a wheel, Python does not put it in front by itself.
-    path = os.pathsep.join([str(folder), *(each for each in sys.path if each)])
-    return subprocess.run(
-        [sys.executable, "-c", _NO_ENGINE + code, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+# A command: the folder in which it is called, and its arguments.
+Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def _powercut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return _run(_COMMAND, arguments, folder)
+@pytest.fixture(scope="module")
+def run(forked: Callable[..., subprocess.CompletedProcess[bytes]]) -> Powercut:
+    """Some code in a folder, in a process in which no engine can be imported."""
+
+    def run(code: str, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        # The folder is named: where the tests run against a wheel, Python does not put it in front by itself.
+        path = os.pathsep.join([str(folder), *(each for each in sys.path if each)])
+        environment = {**os.environ, "PYTHONPATH": path}
+        done = forked(_NO_ENGINE + code, *arguments, folder=folder, environment=environment)
+        return subprocess.CompletedProcess(
+            arguments, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def powercut(run: Powercut) -> Powercut:
+    """The command, in such a process."""
+    return lambda folder, *arguments: run(_COMMAND, arguments, folder)
 
 
 def _write(folder: Path, sync: str = "pass") -> None:
@@ -97,11 +106,11 @@ def _write(folder: Path, sync: str = "pass") -> None:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, run: Powercut) -> Path:
     """A folder with a store that never syncs, and a tape of what it loses; found where no engine is."""
     folder = tmp_path_factory.mktemp("home")
     _write(folder)
-    found = _run(_FIND, (), folder)
+    found = run(_FIND, (), folder)
     assert found.returncode == 0, found.stderr
     (folder / "tape.json").write_text(found.stdout)
     return folder
@@ -130,54 +139,56 @@ def test_tape_of_a_script_names_the_script(home: Path, tmp_path: Path) -> None:
     assert done.stdout == "mine:LogMachine\n"
 
 
-def test_tape_plays_over_the_store_it_names(home: Path) -> None:
-    done = _powercut(home, "replay", "tape.json")
+def test_tape_plays_over_the_store_it_names(powercut: Powercut, home: Path) -> None:
+    done = powercut(home, "replay", "tape.json")
     assert done.returncode == 1, done.stderr
     assert "setting   mylog:LogMachine" in done.stdout
     assert "repeat it:  powercut replay tape.json\n" in done.stdout
 
 
-def test_tape_is_shrunk_kept_and_mended_over_the_store_it_names(home: Path, tmp_path: Path) -> None:
+def test_tape_is_shrunk_kept_and_mended_over_the_store_it_names(
+    powercut: Powercut, home: Path, tmp_path: Path
+) -> None:
     _write(tmp_path)
     (tmp_path / "tape.json").write_text((home / "tape.json").read_text())
-    assert _powercut(tmp_path, "shrink", "tape.json", "-o", "small.json").returncode == 1
+    assert powercut(tmp_path, "shrink", "tape.json", "-o", "small.json").returncode == 1
     small = load(tmp_path / "small.json")
     assert small.tape.subject == "mylog:LogMachine"
     assert sum(len(era.program) for era in small.tape.eras) == 2
-    told = msgspec.json.decode(_powercut(tmp_path, "replay", "small.json", "--json").stdout)
+    told = msgspec.json.decode(powercut(tmp_path, "replay", "small.json", "--json").stdout)
     assert (told["outcome"], told["digest"]) == ("exact", small.digest)
-    mended = _powercut(tmp_path, "mend", "small.json")
+    mended = powercut(tmp_path, "mend", "small.json")
     assert mended.returncode == 1
     assert "sync the 000001 after `RUN write 000001`, before `RUN sync_names` at the latest" in mended.stdout
 
     _write(tmp_path, "self.device.sync(name)")
-    gone = _powercut(tmp_path, "replay", "small.json")
+    gone = powercut(tmp_path, "replay", "small.json")
     assert gone.returncode == 0
     assert (
         "gone: what was kept shows no more, in this run or in any crash state of its programs" in gone.stdout
     )
 
 
-def test_store_can_be_named_on_the_command_line(home: Path, tmp_path: Path) -> None:
+def test_store_can_be_named_on_the_command_line(powercut: Powercut, home: Path, tmp_path: Path) -> None:
     (tmp_path / "renamed.py").write_text(_LOG.replace("SYNC", "pass"))
     (tmp_path / "tape.json").write_text((home / "tape.json").read_text())
-    expected = msgspec.json.decode(_powercut(home, "replay", "tape.json", "--json").stdout)
+    expected = msgspec.json.decode(powercut(home, "replay", "tape.json", "--json").stdout)
     for factory in ("renamed:Log", "renamed:LogMachine"):
-        done = _powercut(tmp_path, "replay", "tape.json", "--store", factory, "--json")
+        done = powercut(tmp_path, "replay", "tape.json", "--store", factory, "--json")
         told = msgspec.json.decode(done.stdout)
         assert (told["exit"], told["digest"]) == (1, expected["digest"])
-    told_again = _powercut(tmp_path, "replay", "tape.json", "--store", "renamed:Log").stdout
+    told_again = powercut(tmp_path, "replay", "tape.json", "--store", "renamed:Log").stdout
     assert "repeat it:  powercut replay tape.json --store renamed:Log\n" in told_again
-    assert _powercut(tmp_path, "shrink", "tape.json", "--store", "renamed:Log").returncode == 1
-    assert _powercut(tmp_path, "mend", "tape.json", "--store", "renamed:Log").returncode == 1
+    assert powercut(tmp_path, "shrink", "tape.json", "--store", "renamed:Log").returncode == 1
+    assert powercut(tmp_path, "mend", "tape.json", "--store", "renamed:Log").returncode == 1
 
 
 @pytest.mark.parametrize("command", ["replay", "shrink", "mend"])
 def test_store_that_cannot_be_loaded_is_refused_and_no_other_is_played(
-    command: str, home: Path, tmp_path: Path
+    command: str, powercut: Powercut, home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "tape.json").write_text((home / "tape.json").read_text())
-    done = _powercut(tmp_path, command, "tape.json")
+    done = powercut(tmp_path, command, "tape.json")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "powercut: subject mylog:LogMachine cannot be loaded: ModuleNotFoundError: No module named 'mylog'\n"
@@ -196,11 +207,13 @@ def test_store_that_cannot_be_loaded_is_refused_and_no_other_is_played(
         ("mylog:number", "TypeError: number() takes 0 positional arguments"),
     ],
 )
-def test_what_is_no_store_is_refused(store: str, told: str, home: Path, tmp_path: Path) -> None:
+def test_what_is_no_store_is_refused(
+    store: str, told: str, powercut: Powercut, home: Path, tmp_path: Path
+) -> None:
     _write(tmp_path)
     (tmp_path / "broken.py").write_text("1 / 0")
     (tmp_path / "tape.json").write_text((home / "tape.json").read_text())
-    done = _powercut(tmp_path, "replay", "tape.json", "--store", store)
+    done = powercut(tmp_path, "replay", "tape.json", "--store", store)
     if store == "mylog:number":  # A factory that raises is a store that cannot be opened.
         assert done.returncode == 1
         assert told in done.stdout
@@ -210,8 +223,8 @@ def test_what_is_no_store_is_refused(store: str, told: str, home: Path, tmp_path
     assert done.stderr.count("\n") == 1
 
 
-def test_sessions_side_by_side_take_no_store(home: Path) -> None:
+def test_sessions_side_by_side_take_no_store(powercut: Powercut, home: Path) -> None:
     (home / "beside.json").write_text('{"eras": [{}], "subject": "sessions"}')
-    done = _powercut(home, "replay", "beside.json", "--store", "mylog:Log")
+    done = powercut(home, "replay", "beside.json", "--store", "mylog:Log")
     assert done.returncode == 2
     assert "sessions side by side" in done.stderr

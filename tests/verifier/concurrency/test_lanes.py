@@ -55,7 +55,7 @@ def test_every_schedule_of_one_preemption_is_linearizable() -> None:
     searched = search_lanes(beside("full", *TWO_RMW, CHECKPOINT), [strategy], 2_000)
     assert searched.verdict is None
     assert searched.is_complete
-    assert searched.exploration.schedules > 50
+    assert searched.exploration.distinct > 35
     assert searched.reached["copied"] > 0
 
 

@@ -10,7 +10,8 @@ from powercut.faultfs import FaultDevice
 from powercut.verifier.faster.geometries import GEOMETRIES
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.faster.subject import FasterSubject
-from powercut.verifier.finders.crashes import Coverage, exhaust, search_tape
+from powercut.verifier.finders.crashes import Coverage, search_tape
+from powercut.verifier.finders.shared import exhaust
 from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result, apply
 from powercut.verifier.spec.subject import Bound

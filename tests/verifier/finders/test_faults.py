@@ -41,10 +41,10 @@ def kind_of(verdict: Verdict) -> tuple[str, Breach]:
 
 
 def test_every_call_of_small_programs_is_struck_by_everything_without_a_violation() -> None:
-    """Each program by a third of the templates; the stage `faults` strikes each by all of them."""
+    """Each program by a quarter of the templates; the stage `faults` strikes each by all of them."""
     fired: set[str] = set()
     for number, (name, limit) in enumerate((("opened", 16), ("saved", 4), ("reopened", 0))):
-        coverage, finding = sweep(PROGRAMS[name], "tiny", "posix", TEMPLATES[number::3], limit=limit)
+        coverage, finding = sweep(PROGRAMS[name], "tiny", "posix", TEMPLATES[number::4], limit=limit)
         assert finding is None
         assert not limit or coverage.distinct > coverage.checked > 100
         fired |= set(coverage.fired)
@@ -54,11 +54,12 @@ def test_every_call_of_small_programs_is_struck_by_everything_without_a_violatio
 
 @pytest.mark.parametrize("name", ["paged", "truncated"])
 def test_stores_whose_pages_turn_stand_it_too(name: str) -> None:
-    # Every fault of reads and writes, one of each other call, before and after it; stage `faults` has all.
+    # Every fault of reads and writes (of many pages: a quarter), one of each other call, before and after it;
+    # stage `faults` has all.
     single = [template for template in TEMPLATES if not template.sticky]
     common = [template for template in single if template.call in (EventKind.READ, EventKind.WRITE)]
     others = {(template.call, template.after): template for template in single if template not in common}
-    templates = [*common, *others.values()]
+    templates = [*common[:: 4 if name == "truncated" else 1], *others.values()]
     coverage, finding = sweep(PROGRAMS[name], "tiny", "posix", templates, limit=0)
     assert finding is None
     assert coverage.reached["struck read segment"] > 5
@@ -68,15 +69,15 @@ def test_stores_whose_pages_turn_stand_it_too(name: str) -> None:
 
 def test_random_programs_with_random_faults_stand_it() -> None:
     fired = 0
-    for tape in random_strikes(Random(7), 100, sorted(GEOMETRIES)[:2], "posix", 14):
+    for tape in random_strikes(Random(7), 40, sorted(GEOMETRIES)[:2], "posix", 14):
         coverage, finding = search_strike(tape, limit=16)
         assert finding is None, tape
         fired += sum(coverage.fired.values())
-    assert fired > 80
+    assert fired > 32
 
 
 def test_a_struck_run_repeats_and_its_tape_goes_there_and_back() -> None:
-    for tape in random_strikes(Random(8), 40, ("tiny",), "posix", 10):
+    for tape in random_strikes(Random(8), 15, ("tiny",), "posix", 10):
         assert decode_tape(encode_tape(tape)) == tape
         assert play(tape).digest() == play(tape).digest()
 

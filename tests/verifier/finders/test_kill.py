@@ -1,6 +1,7 @@
 """Kills: every place is come to, what is left is judged, and each judge can say no.
 
-What forks runs in processes of its own: `run_task` has one, and `killing.py` is one.
+What forks runs in processes of its own: `run_task` has one, which most tests have forked instead of started,
+and `killing.py` is one.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, ClassVar
@@ -22,6 +23,7 @@ from powercut.faultfs import EventKind, FaultDevice
 from powercut.verifier.errors import HarnessError
 from powercut.verifier.faster.geometries import make_faster
 from powercut.verifier.finders.kill import Sweeper, Tally, Task, ptrace, run_task
+from powercut.verifier.finders.kill.client import Answer, scratch
 from powercut.verifier.finders.kill.folder import FolderDevice, read_folder
 from powercut.verifier.finders.kill.lives import Beginning, rehearse
 from powercut.verifier.finders.kill.openings import open_twice
@@ -35,48 +37,63 @@ _PROGRAM = (_UPSERT, _CHECKPOINT, Operation(Kind.RMW), _REOPEN)
 _LOOKS = {EventKind.READ, EventKind.SIZE, EventKind.LIST}
 
 
-def _environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+Planted = Callable[[str, str], Any]
+Forked = Callable[..., "subprocess.CompletedProcess[bytes]"]
+# What the process that `run_task` starts does with its task; forked, it has imported everything already.
+_SERVES = "import sys; from pathlib import Path; from powercut.verifier.finders.kill import worker; "
+_SERVES += "worker._serve(Path(sys.argv[1]))"
 
 
-@lru_cache(maxsize=1)
-def _why_not() -> str:
+@pytest.fixture(scope="module")
+def swept(forked_kills: Forked) -> Callable[[Task], Tally]:
+    """The tally of a task, from a worker of its own."""
+
+    def sweep(task: Task) -> Tally:
+        with scratch() as home:
+            done = forked_kills(_SERVES, home, given=msgspec.json.encode(task) + b"\n", is_open=True)
+        answer = msgspec.json.decode(done.stdout, type=Answer)
+        assert answer.tally is not None, answer.error
+        return answer.tally
+
+    return sweep
+
+
+@pytest.fixture(scope="module")
+def why_not(forked_kills: Forked) -> str:
     """The reason why system calls cannot be traced here; asked in a process of its own, since it forks."""
     script = "from powercut.verifier.finders.kill.ptrace import why_not; print(why_not())"
-    done = subprocess.run(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, check=True, env=_environment()
-    )
-    return done.stdout.decode().strip()
+    return forked_kills(script).stdout.decode().strip()
 
 
 @pytest.fixture(params=["traced", "called"])
-def way(request: pytest.FixtureRequest) -> str:
-    if request.param == "traced" and _why_not():
-        pytest.skip(f"system calls cannot be traced here: {_why_not()}")
+def way(request: pytest.FixtureRequest, why_not: str) -> str:
+    if request.param == "traced" and why_not:
+        pytest.skip(f"system calls cannot be traced here: {why_not}")
     return str(request.param)
 
 
-@lru_cache(maxsize=2)
-def _cases(way: str) -> Any:
-    """The result of each case of `killing.py`, all of them in one process."""
-    done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("killing.py"), way],
-        stdout=subprocess.PIPE,
-        check=True,
-        env=_environment(),
-    )
-    return json.loads(done.stdout)
+@pytest.fixture(scope="module")
+def planted(forked_kills: Forked) -> Planted:
+    """The result of a case of `killing.py`, all of which run in one process; it left nothing behind."""
+    script = Path(__file__).with_name("killing.py")
+    runs = f"import runpy; runpy.run_path({os.fspath(script)!r}, run_name='__main__')"
+
+    @cache
+    def cases(way: str) -> Any:
+        done = forked_kills(runs, way)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def result(case: str, way: str) -> Any:
+        answer = cases(way)[case]
+        assert answer["left"] == 0
+        return answer["told"]
+
+    return result
 
 
-def _planted(case: str, way: str) -> Any:
-    """The result of a case of `killing.py`; it left no process and no descriptor."""
-    answer = _cases(way)[case]
-    assert answer["left"] == 0
-    return answer["told"]
-
-
-def _objected(case: str, way: str) -> Tally:
-    tally = msgspec.convert(_planted(case, way), Tally)
+def _objected(told: Any) -> Tally:
+    tally = msgspec.convert(told, Tally)
     assert tally.violation is not None
     return tally
 
@@ -87,8 +104,8 @@ def _calls(era: Era) -> int:
     return sum(event.kind not in _LOOKS for event in world.segment.trace.events)
 
 
-def test_life_is_killed_before_and_after_every_call(way: str) -> None:
-    tally = run_task(Task((Tape((Era(_PROGRAM),)),), traced=way == "traced"))
+def test_life_is_killed_before_and_after_every_call(way: str, swept: Callable[[Task], Tally]) -> None:
+    tally = swept(Task((Tape((Era(_PROGRAM),)),), traced=way == "traced"))
     assert (tally.violation, tally.unknown) == (None, "")
     # Making the folder and making it durable are calls of the system, and none of the device.
     calls = _calls(Era(_PROGRAM)) + (2 if way == "traced" else 0)
@@ -103,62 +120,62 @@ def test_life_is_killed_before_and_after_every_call(way: str) -> None:
     assert names <= tally.reached.keys()
 
 
-def test_kills_begin_at_the_step_asked_for(way: str) -> None:
+def test_kills_begin_at_the_step_asked_for(way: str, swept: Callable[[Task], Tally]) -> None:
     tapes = tuple(Tape((Era(program),)) for program in ((_UPSERT,), (_UPSERT, _CHECKPOINT)))
-    tally = run_task(Task(tapes, (1, 2), traced=way == "traced"))
+    tally = swept(Task(tapes, (1, 2), traced=way == "traced"))
     calls = _calls(Era((_UPSERT, _CHECKPOINT))) - _calls(Era((_UPSERT,)))
     assert tally.fired == {"entry": calls, "exit": calls, "end": 2}
     assert tally.violation is None
 
 
-def test_small_programs_stand_every_kill() -> None:
+def test_small_programs_stand_every_kill(swept: Callable[[Task], Tally]) -> None:
     """Half of them in each geometry; the stage `kill` has all in both."""
     programs = [program for program in small_programs(2) if {_CHECKPOINT, _REOPEN} & {*program[-1:]}]
     tapes = tuple(
         Tape((Era(program),), ("tiny", "paired")[number % 2]) for number, program in enumerate(programs)
     )
-    tally = run_task(Task(tapes, tuple(map(len, programs))))
+    tally = swept(Task(tapes, tuple(map(len, programs))))
     assert (tally.violation, tally.unknown, tally.programs) == (None, "", len(programs))
     assert tally.fired["entry"] == tally.fired["exit"] > 100
 
 
-def test_several_lives_go_on_where_the_last_was_killed(way: str) -> None:
+def test_several_lives_go_on_where_the_last_was_killed(way: str, swept: Callable[[Task], Tally]) -> None:
     large = tuple(Operation(Kind.UPSERT, 0, key, SIZES - 1) for key in range(5))
     eras = (
         Era((_UPSERT, _CHECKPOINT, *large), Crash(3, 1)),
         Era((), Crash(2)),  # Within its recovery.
         Era((Operation(Kind.RMW, 1), _CHECKPOINT, _REOPEN)),
     )
-    tally = run_task(Task((Tape(eras),), traced=way == "traced"))
+    tally = swept(Task((Tape(eras),), traced=way == "traced"))
     assert (tally.violation, tally.unknown, tally.several_eras) == (None, "", 1)
     # The two lives before the last are watched and killed once each.
     assert tally.fired["entry"] == tally.fired["exit"] + 2
     assert tally.lives == sum(tally.fired.values()) + 3
 
 
-def test_removed_files_stand_every_kill(way: str) -> None:
+def test_removed_files_stand_every_kill(way: str, swept: Callable[[Task], Tally]) -> None:
     large = tuple(Operation(Kind.UPSERT, 0, key % 8, SIZES - 1) for key in range(16))
     program = (*large, _CHECKPOINT, Operation(Kind.TRUNCATE), _CHECKPOINT, _CHECKPOINT)
-    tally = run_task(Task((Tape((Era(program),)),), (len(large) + 2,), traced=way == "traced"))
+    tally = swept(Task((Tape((Era(program),)),), (len(large) + 2,), traced=way == "traced"))
     assert (tally.violation, tally.unknown) == (None, "")
     removing = "unlinkat" if way == "traced" else "remove"
     assert any(name.startswith(removing) for name in tally.reached)
 
 
-def test_long_write_is_cut_between_pages(way: str) -> None:
+def test_long_write_is_cut_between_pages(way: str, swept: Callable[[Task], Tally]) -> None:
     values = tuple(Operation(Kind.UPSERT, 0, key % 8, SIZES - 1) for key in range(24))
     tape = Tape((Era((*values, _CHECKPOINT)),), "broad")
-    tally = run_task(Task((tape,), (len(values) + 1,), traced=way == "traced"))
+    tally = swept(Task((tape,), (len(values) + 1,), traced=way == "traced"))
     assert (tally.violation, tally.unknown) == (None, "")
     assert tally.fired["cut"] >= 1
 
 
-def test_write_stops_where_it_is_killed_and_the_law_has_just_these_states(way: str) -> None:
-    assert _planted("raw", way) == [True] * 7
+def test_write_stops_where_it_is_killed_and_the_law_has_just_these_states(way: str, planted: Planted) -> None:
+    assert planted("raw", way) == [True] * 7
 
 
-def test_life_in_circles_is_ended(way: str) -> None:
-    assert _planted("endless", way) == "signal 24"  # SIGXCPU
+def test_life_in_circles_is_ended(way: str, planted: Planted) -> None:
+    assert planted("endless", way) == "signal 24"  # SIGXCPU
 
 
 @pytest.mark.parametrize(
@@ -174,15 +191,17 @@ def test_life_in_circles_is_ended(way: str) -> None:
     ],
 )
 def test_bug_that_only_real_files_show_is_told_without_a_tape(
-    case: str, oracle: str, breach: Breach, way: str
+    case: str, oracle: str, breach: Breach, way: str, planted: Planted
 ) -> None:
-    tally = _objected(case, way)
+    tally = _objected(planted(case, way))
     assert tally.violation is not None
     assert (tally.violation.oracle, tally.violation.breach, tally.tape) == (oracle, breach, None)
 
 
-def test_bug_of_the_store_is_told_with_a_tape_that_shows_it_in_the_simulator(way: str) -> None:
-    tally = _objected("hasty", way)
+def test_bug_of_the_store_is_told_with_a_tape_that_shows_it_in_the_simulator(
+    way: str, planted: Planted
+) -> None:
+    tally = _objected(planted("hasty", way))
     assert tally.violation is not None
     assert (tally.violation.oracle, tally.violation.breach) == ("prefix", Breach.LOST_ACK)
     assert tally.tape is not None
@@ -190,16 +209,18 @@ def test_bug_of_the_store_is_told_with_a_tape_that_shows_it_in_the_simulator(way
     assert tally.tape.eras[0].crash is not None
 
 
-def test_life_that_does_not_come_to_its_place_is_a_fault_of_the_harness() -> None:
+def test_life_that_does_not_come_to_its_place_is_a_fault_of_the_harness(
+    planted: Planted, why_not: str
+) -> None:
     # Only system calls can be one more where the calls of the device are the same.
-    if _why_not():
-        pytest.skip(f"system calls cannot be traced here: {_why_not()}")
+    if why_not:
+        pytest.skip(f"system calls cannot be traced here: {why_not}")
     # It was killed, and elsewhere.
-    assert "ended by signal 9 at" in _planted("wavering", "traced")
+    assert "ended by signal 9 at" in planted("wavering", "traced")
 
 
-def test_life_that_reaches_its_cap_decides_nothing() -> None:
-    tally = msgspec.convert(_planted("tiring", "called"), Tally)
+def test_life_that_reaches_its_cap_decides_nothing(planted: Planted) -> None:
+    tally = msgspec.convert(planted("tiring", "called"), Tally)
     assert tally.violation is None
     assert tally.unknown == f"a life to be killed at None end ended by signal {signal.SIGXCPU:d}"
 
@@ -267,12 +288,12 @@ def test_two_openings_must_agree_and_reads_must_find_what_is_listed(
     assert (error and (error.oracle, error.breach)) == objection
 
 
-def test_crash_states_open_from_folders_as_from_memory() -> None:
+def test_crash_states_open_from_folders_as_from_memory(swept: Callable[[Task], Tally]) -> None:
     tapes = (
         Tape((Era(_PROGRAM),)),
         Tape((Era((_UPSERT, _CHECKPOINT), Crash(1, 1)), Era(_PROGRAM)), "paired"),
     )
-    tally = run_task(Task(tapes, states=60, seed="0"))
+    tally = swept(Task(tapes, states=60, seed="0"))
     assert (tally.violation, tally.unknown, tally.programs, tally.several_eras) == (None, "", 2, 1)
     assert tally.checked == tally.images == tally.distinct > 40
 

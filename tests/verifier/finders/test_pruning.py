@@ -61,7 +61,7 @@ def test_three_cuts_inside_each_other_are_searched_alike() -> None:
 def test_random_tapes_are_searched_alike() -> None:
     # Without a limit that would bound a point: there the two searches know different things.
     opened = [0, 0]
-    for tape in random_tapes(Random("pruning"), 12, ("tiny", "colliding", "paired"), "posix", 8):
+    for tape in random_tapes(Random("pruning"), 6, ("tiny", "colliding", "paired"), "posix", 8):
         pruned, plain = both_ways(tape, 1, 1 << 14)
         assert same_but_for_openings(pruned, plain)
         opened[0] += pruned.checked
@@ -140,7 +140,7 @@ def some_disk(seed: int) -> FaultDevice:
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_toys_that_write_as_they_open_end_alike_content_by_content(depth: int) -> None:
     opened = plainly = shared = 0
-    for seed in range(30):
+    for seed in range(0, 30, 1 + depth):
         make = partial(_Toy, seed=seed % 20)
         pruned = Recoveries(make, "posix", 1 << 9)
         plain = Recoveries(make, "posix", 1 << 9, is_pruned=False)
@@ -156,7 +156,7 @@ def test_toys_that_write_as_they_open_end_alike_content_by_content(depth: int) -
             assert ours.vectors == theirs.vectors
         opened += pruned.opened
         plainly += plain.opened
-    assert shared > 50
+    assert shared > 50 // (1 + depth)
     assert opened < plainly
 
 
@@ -213,8 +213,8 @@ class _Forgetful(_Scanner):
         return self._count
 
 
-def eight_upserts(*more: Operation) -> Tape:
-    return Tape((Era((*(Operation(key=number % 3) for number in range(8)), *more)),))
+def eight_upserts(*more: Operation, count: int = 8) -> Tape:
+    return Tape((Era((*(Operation(key=number % 3) for number in range(count)), *more)),))
 
 
 def test_points_past_the_limit_are_closed_by_what_recovery_reads() -> None:
@@ -267,7 +267,7 @@ class _Gluttonous(_Scanner):
 
 
 def test_point_that_does_not_close_is_bounded_and_sampled_if_draws_are_asked_for() -> None:
-    tape = eight_upserts()
+    tape = eight_upserts(count=5)
     plain, _ = search_tape(tape, make_store=_Gluttonous, limit=100)
     assert plain.bounded > 0
     assert (plain.sampled, plain.missed) == (0, 0)

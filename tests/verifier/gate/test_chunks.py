@@ -7,7 +7,7 @@ import pytest
 from powercut.faultfs import Law
 from powercut.verifier.gate.profile import load_profile
 from powercut.verifier.gate.stages.crash import RandomTapes, SmallPrograms, cut_crash
-from powercut.verifier.gate.stages.model import cut_model
+from powercut.verifier.gate.stages.model import FamilyPart, cut_model
 from powercut.verifier.tapes.programs import small_programs
 
 
@@ -38,8 +38,9 @@ def test_random_chunks_draw_from_generators_of_their_own() -> None:
     cut = [
         chunk for seed in (0, 1) for chunk in cut_crash(plan, "posix", seed) if isinstance(chunk, RandomTapes)
     ]
-    assert len({chunk.seed for chunk in cut}) == len(cut)
-    assert sum(chunk.count for chunk in cut) == 2 * plan.random.tapes
+    draws = [draw for chunk in cut for draw in chunk.draws]
+    assert len({seed for seed, _ in draws}) == len(draws)
+    assert sum(count for _, count in draws) == 2 * plan.random.tapes
 
 
 @pytest.mark.parametrize("name", ["ci", "nightly"])
@@ -51,6 +52,6 @@ def test_no_two_chunks_are_equal_in_one_gate_or_under_the_next_seed(name: str) -
         piece
         for seed in (0, 1)
         for piece in (*cut_model(profile.model, "posix", seed), *cut_crash(profile.crash, "posix", seed))
-        if not isinstance(piece, SmallPrograms)
+        if not isinstance(piece, SmallPrograms | FamilyPart)  # All of them, whatever the seed.
     ]
     assert len(set(pieces)) == len(pieces) > 0

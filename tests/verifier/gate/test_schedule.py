@@ -13,7 +13,13 @@ from powercut.verifier.gate import run_gate
 from powercut.verifier.gate.chunks import Deadline, Result
 from powercut.verifier.gate.profile import Profile, ProfileError, load_profile, parse_profile
 from powercut.verifier.gate.stages import schedule as stage
-from powercut.verifier.gate.stages.schedule import RandomLanes, SmallLanes, count_lanes, cut_schedule
+from powercut.verifier.gate.stages.schedule import (
+    HalvesLanes,
+    RandomLanes,
+    SmallLanes,
+    count_lanes,
+    cut_schedule,
+)
 from powercut.verifier.verdict import Breach, Verdict, Violation
 
 TEXT = """
@@ -58,7 +64,7 @@ def test_a_chunk_counts_programs_orders_and_schedules() -> None:
     assert seen.programs == 3
     assert 3 < seen.distinct <= seen.checked == seen.visited == seen.legal
     assert seen.bounded == 0
-    assert SmallLanes(300, 303, "narrow", 1, 2).run(Deadline()).coverage.bounded == 3
+    assert SmallLanes(300, 303, "narrow", 1, 1).run(Deadline()).coverage.bounded == 3
 
 
 def test_random_programs_are_a_function_of_the_seed() -> None:
@@ -127,3 +133,17 @@ def test_shipped_profiles_have_the_stage() -> None:
         assert plan.exhaustive.preemptions >= 1
     with pytest.raises(ProfileError, match="no_such"):
         parse_profile(TEXT.replace('"colliding"', '"no_such"'), "x")
+
+
+def test_halves_are_searched_where_a_profile_names_them_and_each_is_in_one_chunk() -> None:
+    more = '[schedule.halves]\ngeometries = ["narrow"]\npreemptions = 0\nevery = 7\nchunk = 20\n'
+    plan = parse_profile(TEXT + more, "schedules").schedule
+    bare = profile().schedule
+    assert plan is not None
+    assert bare is not None
+    assert not any(isinstance(chunk, HalvesLanes) for chunk in cut_schedule(bare, "", 0))
+    parts = [chunk for chunk in cut_schedule(plan, "", 0) if isinstance(chunk, HalvesLanes)]
+    assert [(part.start, part.stop) for part in parts] == [(0, 20), (20, 40), (40, 42)]
+    seen = parts[0].run(Deadline())
+    assert seen.finding is None
+    assert seen.coverage.programs == seen.coverage.reached["halves"] == seen.coverage.reached["pending"] == 20

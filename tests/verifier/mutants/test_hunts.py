@@ -12,7 +12,7 @@ import pytest
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded, Record
 from powercut.verifier.gate.stages.mutants import PlantedBug
-from powercut.verifier.mutants import hunt
+from powercut.verifier.mutants import client, hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.hunt import Row, kill, matrix
 from powercut.verifier.mutants.hunts.crash import search_order
@@ -170,7 +170,7 @@ def test_a_hunt_leaves_nothing_behind_for_the_next_on_its_server(never_synced: R
 
 
 def test_server_ends_with_its_stems_when_nobody_asks_any_more() -> None:
-    server = hunt._Server()
+    server = client.Server()
     request = {
         "task": "replay",
         "bug": "",

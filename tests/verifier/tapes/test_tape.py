@@ -106,4 +106,15 @@ def test_alphabet_numbers_never_change() -> None:
         "TRUNCATE_AT",
         "REOPEN_AS",
         "LOOK_ON",
+        "PUT",
+        "PUT_MANY",
+        "APPEND_MANY",
+        "ADD_MANY",
+        "GET_MANY",
+        "RMW_ODD",
+        "START_ODD",
+        "SCAN_FROM",
+        "SAVE",
+        "LEAVE",
     ]
+    assert (Kind.SCAN, Kind.PUT, Kind.LEAVE) == (18, 40, 49)

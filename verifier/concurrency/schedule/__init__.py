@@ -3,10 +3,11 @@
 codes        numbers for marks, locks and words, and what they stand for
 record       what happened under one schedule; a schedule as ints
 strategies   which schedule to run next: replay, random walk, PCT
+sliding      whom a record left out, and of whom it tells that he would have changed nothing
 bounded      every schedule of few preemptions
 task, lock   what the scheduler juggles
+outside      the calls that wait while none of its tasks runs
 news         when a condition is worth asking again
-rewinding    what a run changed, put back as it was before it
 tasks        the Scheduler: a Runtime whose tasks take turns
 exploration  a program under many schedules; the first finding, its shortest schedule
 """
@@ -25,7 +26,6 @@ from .exploration import (
     shrink_switches,
 )
 from .record import Record, decode, encode
-from .rewinding import Snapshot
 from .strategies import Choices, Pct, RandomWalk, Replay, Strategy
 from .tasks import STEPS_MAX, Scheduler
 
@@ -43,7 +43,6 @@ __all__ = [
     "Repeated",
     "Replay",
     "Scheduler",
-    "Snapshot",
     "Strategy",
     "decode",
     "encode",

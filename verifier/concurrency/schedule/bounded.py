@@ -4,19 +4,21 @@
     fewest preemptions there are
 
 A deviation is tried at marks (turns, starts, ends, waits) and before accesses to contended cells:
-those that two tasks touch and one of them writes, in any schedule run so far; locks are cells. To
-leave the default before another access gives an order of dependent accesses that is had anyway, by
-leaving it at the task's next contended access or mark. That holds as long as the tasks share
-nothing that is not announced; what `until` asks in vain may be asked at other moments.
+those that two tasks touch and one of them writes, in any schedule run so far; locks are cells, and
+so is what is accessed quietly behind such a point: files, ends of calls. To leave the default before
+another access gives an order of dependent accesses that is had anyway, by leaving it at the task's
+next contended access or mark. That holds as long as the tasks share nothing else, or touch it right
+behind a mark; what `until` asks in vain may be asked at other moments.
 
     candidates(0) = 1
     candidates(c) = sum over schedules S of c - 1 deviations that were run, over candidate points after
                     S's last one, of (options there - 1)
     candidates(c) = visited(c) + spared(c)
 
-Spared is who would be taken off at q instead of p, for the same task, where no access of his in [p, q) is
-dependent on what the others did from p until he went on: that run, and each that goes on from it, has the
-order of one that is visited, with as many deviations. It takes that every task could go on at p, so that
+Spared is, of c = bound, a submitted call that goes on early and changes no order (`sliding`); and who would
+be taken off at q instead of p, for the same task, where no access of his in [p, q) is dependent on what the
+others did from p until he went on: that run, and each that goes on from it, has the order of one that is
+visited, with as many deviations. It takes that every task could go on at p, so that
 at q the same ones can, and that nothing but words is accessed in between: a lock or a mark ends the reach,
 and is not in it. Who is taken off at a mark has done all before it: a call that returned there came before
 whatever others begin now, and an oracle may ask for that though no access tells.
@@ -42,6 +44,7 @@ from typing import Final, NamedTuple
 
 from .codes import LOCK_END, MARK_END
 from .record import Deviations, Record, encode
+from .sliding import Sliding
 from .strategies import Replay
 
 __all__ = ["LIMIT", "Bounded"]
@@ -56,6 +59,7 @@ class _Expanded:
     deviations: Deviations
     points: array[int]
     spans: list[int]  # Where they start.
+    sliding: Sliding
     known: int = 0  # Cells.
     reaches: dict[int, list[_Reach]] = field(default_factory=dict)  # By option: of successors that were run.
 
@@ -74,6 +78,7 @@ class _Successor(NamedTuple):
     parent: _Expanded | None = None
     point: int = 0
     which: int = 0
+    has_siblings: bool = False  # Others may be able to go on there: it tells how many.
 
     def deviations(self) -> Deviations:
         return () if self.parent is None else (*self.parent.deviations, (self.point, self.which))
@@ -126,22 +131,24 @@ class Bounded:
         level = len(deviations)
         self.visited[level] += 1
         if running.parent is not None:
-            if level == self._bound or record.tasks == 2:
+            if level == self._bound or _are_two(record):
                 # Else, a further deviation may let others run before the task goes on than those that did.
+                # Calls that touch no word do not matter: in between nothing else is accessed.
                 reaches = running.parent.reaches.setdefault(running.which, [])
                 insort(reaches, _reach(running.parent, running.point, record))
             self._queue_siblings(running, record.widths[-1])
         if level < self._bound:
             end = min(record.alone, len(record.points))
             starts = [start for start, _ in record.spans]
-            expanded = _Expanded(deviations, array("Q", record.points[:end]), starts)
+            sliding = Sliding(record, deviations[-1][0] if deviations else -1)
+            expanded = _Expanded(deviations, array("Q", record.points[:end]), starts, sliding)
             self._expanded.append(expanded)
             self._expand(expanded, with_marks=True)
 
     def _queue_siblings(self, first: _Successor, width: int) -> None:
         """The other options at that point; the first one told how many there are."""
         assert first.parent is not None
-        if first.which == 1:
+        if first.has_siblings:
             queue = self._queues[len(first.parent.deviations) + 1]
             queue.extend(_Successor(first.parent, first.point, which) for which in range(2, width))
 
@@ -160,10 +167,12 @@ class Bounded:
             self._queue_siblings(first, reach.width)
 
     def _learn_cells(self, record: Record) -> None:
-        toucher, written = self._toucher, self._written
+        toucher, written, quiet = self._toucher, self._written, record.quiet
         for task, start, end in record.runs():
             met = self._met.setdefault(task, set())
             fresh = set(record.points[start:end]) - met
+            if quiet:
+                fresh.update(code for before, code in quiet if start <= before < end)
             met |= fresh
             for code in fresh:
                 if code < MARK_END:
@@ -180,13 +189,31 @@ class Bounded:
         """Queue the successors at marks, and at cells found contended since it was last done."""
         contended, known = self._contended, expanded.known
         first = expanded.deviations[-1][0] + 1 if expanded.deviations else 0
-        points = expanded.points
-        queue = self._queues[len(expanded.deviations) + 1]
+        points, quiet = expanded.points, expanded.sliding.quiet
         for point in range(first, len(points)):
             code = points[point]
-            if with_marks if code < MARK_END else contended.get(code >> 1, -1) >= known:
-                queue.append(_Successor(expanded, point, 1))
+            if (
+                with_marks
+                if code < MARK_END
+                else contended.get(code >> 1, -1) >= known
+                or any(contended.get(each >> 1, -1) >= known for each in quiet(point))
+            ):
+                self._queue_at(expanded, point)
         expanded.known = len(contended)
+
+    def _queue_at(self, expanded: _Expanded, point: int) -> None:
+        """Queue who else could go on at the point, unless that is known to change no order."""
+        level = len(expanded.deviations) + 1
+        sliding = expanded.sliding
+        options = sliding.options(point)
+        if options is None:
+            self._queues[level].append(_Successor(expanded, point, 1, has_siblings=True))
+            return
+        for which, task in enumerate(options[1:], 1):
+            if level == self._bound and sliding.is_same(point, task):
+                self.spared[level] += 1
+            else:
+                self._queues[level].append(_Successor(expanded, point, which))
 
     def _is_behind(self) -> bool:
         return any(expanded.known < len(self._contended) for expanded in self._expanded)
@@ -196,6 +223,14 @@ class Bounded:
         for expanded in self._expanded:
             if expanded.known < len(self._contended):
                 self._expand(expanded, with_marks=False)
+
+
+def _are_two(record: Record) -> bool:
+    """True if no more than two tasks accessed words and locks. All tasks have
+    ended."""
+    points = record.points
+    touching = {task for task, start, end in record.runs() if max(points[start:end], default=0) >= MARK_END}
+    return len(touching) <= 2 and len(record.over) == record.tasks
 
 
 def _reach(parent: _Expanded, point: int, record: Record) -> _Reach:
@@ -215,7 +250,7 @@ def _reach(parent: _Expanded, point: int, record: Record) -> _Reach:
     end = point
     while end < limit - 1:
         code = points[end]
-        if code < LOCK_END or code >> 1 in (touched if code & 1 else written):
+        if code < LOCK_END or code >> 1 in (touched if code & 1 else written) or parent.sliding.quiet(end):
             break
         end += 1
     return _Reach(point, end - (end > point and points[end] < LOCK_END), width)
@@ -233,6 +268,7 @@ def _others(record: Record, point: int) -> set[int] | None:
             if runner == task:
                 return codes
             codes.update(record.points[start:end])
+            codes.update(code for before, code in record.quiet if start <= before < end)
             codes.add(held.get(runner, 0))
         if end > start:
             held[runner] = record.points[end - 1]  # Announced before it was taken off, and done after.

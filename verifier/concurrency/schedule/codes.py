@@ -3,6 +3,8 @@
     mark                 2 * how many were met before
     lock                 MARK_END + 2 * number + 1      to take it is to write its cell
     access to a word     first code of the space + 2 * word + is_write
+    quiet access         QUIET + 2 * a hash of the thing + is_write: to what is no word, at which nobody is
+                         asked to go on (a file, the end of a task); noted beside the points
 
 Equal runs give equal codes; runs of one program give the same word the same code, as long as they
 share the same spaces in the same order. Small numbers: a schedule adds up hundreds of them.
@@ -11,11 +13,14 @@ share the same spaces in the same order. Small numbers: a schedule adds up hundr
 from __future__ import annotations
 
 from typing import Final
+from zlib import crc32
 
-__all__ = ["LOCK_END", "MARK_END", "Codes"]
+__all__ = ["LOCK_END", "MARK_END", "QUIET", "Codes"]
 
 MARK_END: Final = 1 << 12
 LOCK_END: Final = 1 << 16
+QUIET: Final = 1 << 48
+_COMMON: Final = ("start", "end", "blocked", "submit", "wait", "look for an answer", "lock taken")
 
 
 class Codes:
@@ -39,6 +44,14 @@ class Codes:
         code = self.marks.setdefault(what, 2 * len(self.marks))
         assert code < MARK_END, "so many different turns are no names"
         return code
+
+    def common(self) -> frozenset[int]:
+        """The codes of the marks that are the scheduler's own: no turn of the program has their names."""
+        return frozenset(self.marks[what] for what in _COMMON if what in self.marks)
+
+    def quiet(self, thing: str, is_write: bool) -> int:
+        """The code of an access to a thing that is no word; things of equal codes would be taken for one."""
+        return QUIET + 2 * crc32(thing.encode()) + is_write
 
     def lock(self, number: int) -> int:
         """The code of taking lock `number`."""

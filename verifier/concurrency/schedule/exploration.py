@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Final, NamedTuple, Protocol
 
+from ...rewinding import Snapshot
 from ...verdict import OK, Unknown, Verdict, Violation
 from .record import Deviations, Record, decode, encode
-from .rewinding import Snapshot
 from .strategies import Blocks, Choices, Replay, Strategy
 from .task import Call
 from .tasks import STEPS_MAX, Scheduler

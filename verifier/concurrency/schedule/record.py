@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import combinations
 from typing import Final
 
 import msgspec
@@ -36,6 +37,7 @@ __all__ = ["Deviations", "Record", "decode", "encode"]
 _WRITE: Final = 1 << 16  # Above every task's number;
 _WRITE_STEP: Final = 1 << 17  # above that, how many writes of the cell came before; above those, the cell.
 _CELL_SHIFT: Final = 32
+_SAME_MAX: Final = 4_096
 
 Deviations = tuple[tuple[int, int], ...]
 
@@ -73,6 +75,14 @@ class Record:
     living: list[int] = field(default_factory=list)  # and how many had not ended.
     results: list[object] = field(default_factory=list)  # Of each task that was handed in.
     tasks: int = 0  # Started, those that were submitted too.
+    own: int = 0  # Of these so many were handed in; they have the lowest numbers.
+    born: list[int] = field(default_factory=list)  # Of each task: the first point at which it can go on,
+    over: dict[int, int] = field(default_factory=dict)  # and the point at its end, once it has ended.
+    forced: list[int] = field(default_factory=list)  # Points at which nobody ran.
+    waits: dict[int, frozenset[int] | None] = field(default_factory=dict)  # By point: tasks waited for there,
+    # None: something else is.
+    quiet: list[tuple[int, int]] = field(default_factory=list)  # (points before it, code): see `codes`.
+    common: frozenset[int] = frozenset()  # Codes of the runtime's own marks.
     alone: int = 0  # From this point on there was one task left.
     verdict: Verdict = OK  # Of the run itself: progress, and errors of tasks.
     describe: Callable[[int], str] = str
@@ -88,41 +98,53 @@ class Record:
             end = self.spans[number + 1][0] if number + 1 < len(self.spans) else len(self.points)
             yield task, start, end
 
-    def accesses(self) -> Iterator[tuple[int, list[int]]]:
-        """(task, codes) in the order in which they were carried out (invariant 1); marks among them."""
-        pending: dict[int, int] = {}
-        last = len(self.spans) - 1
-        for number, (task, start, end) in enumerate(self.runs()):
-            codes = self.points[start:end]
-            held = pending.pop(task, 0)
-            if held:
-                codes.insert(0, held)
-            if end > start and number != last and codes[-1] >= MARK_END:
-                pending[task] = codes.pop()
-            yield task, codes
-
     def order(self) -> bytes:
         """A hash of the order of dependent accesses (invariant 3).
 
-        Each access to a contended cell becomes a number: the cell, how often it was written before, whether
-        this is a write, the task. In ascending order that is each cell's history with the reads between two
-        writes sorted, for they are independent of each other.
+        Contended is a cell that two tasks access and one of them writes. Each access to one becomes a number:
+        the cell, how often it was written before, whether this is a write, the task. In ascending order that
+        is each cell's history with the reads between two writes sorted: they are independent of each other.
         """
-        runs = list(self.accesses())
+        runs = self.accesses()
         touched: dict[int, set[int]] = {}
         for task, codes in runs:
-            touched.setdefault(task, set()).update(codes)
-        place = dict(_contended(tuple(map(frozenset, touched.values()))))
-        told = []
+            met = touched.get(task)
+            if met is None:
+                met = touched[task] = set()
+            met.update(codes)
+        is_contended = _contended([_same.setdefault(each, each) for each in map(frozenset, touched.values())])
+        told: list[int] = []
+        append = told.append
+        writes: dict[int, int] = {}
+        before = writes.get
         for task, codes in runs:
-            for code in [code for code in codes if code in place]:
-                at = place[code]
-                told.append(at + task)
+            for code in filter(is_contended, codes):
+                cell = code >> 1
+                at = before(cell, 0)
                 if code & 1:
-                    place[code] = at + _WRITE_STEP
-                    place[code - 1] += _WRITE_STEP
+                    writes[cell] = at + _WRITE_STEP
+                    at += _WRITE
+                append((cell << _CELL_SHIFT) + at + task)
         told.sort()
+        if len(_same) > _SAME_MAX:
+            _same.clear()
         return blake2b(array("Q", told).tobytes(), digest_size=16).digest()
+
+    def accesses(self) -> list[tuple[int, list[int]]]:
+        """(task, codes) in the order in which they were carried out (invariant 1); marks among them."""
+        points, last = self.points, len(self.spans) - 1
+        pending: dict[int, int] = {}
+        done = []
+        for number, (start, task) in enumerate(self.spans):
+            end = self.spans[number + 1][0] if number < last else len(points)
+            codes = points[start:end]
+            held = pending.pop(task, 0)
+            if held:
+                codes.insert(0, held)
+            if start < end and number != last and codes[-1] >= MARK_END:
+                pending[task] = codes.pop()
+            done.append((task, codes))
+        return done
 
     def digest(self) -> str:
         """A hash of every point, every switch and the verdict."""
@@ -142,28 +164,28 @@ class Record:
         return {task: [self.describe(code) for code in seen[task]] for task in sorted(seen)}
 
 
-@lru_cache(maxsize=1024)  # Schedules of a program differ in the order of accesses, and seldom in which.
-def _contended(touched: tuple[frozenset[int], ...]) -> dict[int, int]:
-    """Codes of accesses to cells that two tasks touch and one of them writes, each with its first place.
+# Schedules of a program differ in the order of accesses, and seldom in which a task has.
+_same: dict[frozenset[int], frozenset[int]] = {}
+
+
+def _contended(touched: list[frozenset[int]]) -> Callable[[object], bool]:
+    """The question whether a code is of a cell that two tasks touch and one of them writes.
 
     touched   the codes of each task
     """
-    seen: frozenset[int] = frozenset()
-    shared: frozenset[int] = frozenset()
-    written: frozenset[int] = frozenset()
-    for met in touched:
-        cells, own = _cells(met)
-        shared |= seen & cells
-        seen |= cells
-        written |= own
-    places: dict[int, int] = {}
-    for cell in shared & written:
-        places[2 * cell] = cell << _CELL_SHIFT
-        places[2 * cell + 1] = cell << _CELL_SHIFT | _WRITE
-    return places
+    pairs = [_contended_by_two(one, other) for one, other in combinations(touched, 2)]
+    return frozenset().union(*pairs).__contains__
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
+def _contended_by_two(one: frozenset[int], other: frozenset[int]) -> frozenset[int]:
+    cells, written = _cells(one)
+    others, written_too = _cells(other)
+    contended = cells & others & (written | written_too)
+    return frozenset([2 * cell for cell in contended] + [2 * cell + 1 for cell in contended])
+
+
+@lru_cache(maxsize=4096)
 def _cells(codes: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
     """(cells accessed, cells written). A mark writes nothing: its code is even."""
-    return frozenset(code >> 1 for code in codes), frozenset(code >> 1 for code in codes if code & 1)
+    return frozenset([code >> 1 for code in codes]), frozenset([code >> 1 for code in codes if code & 1])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import greenlet
 
-from ...faster.seams import InvariantError, Ticket
+from ...faster.seams import InvariantError
 from ...verdict import Breach, Violation
 from .record import Record
 
@@ -37,7 +37,7 @@ class Task:
         *("look", "moves", "number", "ready", "result_", "spins", "turn", "what"),
     )
 
-    def __init__(self, look: Callable[[], None] | None = None) -> None:
+    def __init__(self, look: Callable[[Task], None] | None = None) -> None:
         self.look = look  # Where somebody asks whether it has ended, others may go on before the answer.
         self.number = 0
         self.greenlet: greenlet.greenlet | None = None
@@ -58,7 +58,7 @@ class Task:
 
     def done(self) -> bool:
         if self.look is not None:
-            self.look()
+            self.look(self)
         return self.is_ended
 
     def result(self) -> object:
@@ -67,10 +67,9 @@ class Task:
         return self.result_
 
 
-def all_done(tickets: Iterable[Ticket]) -> Callable[[], bool]:
+def all_done(tasks: Sequence[Task]) -> Callable[[], bool]:
     """The question whether all have ended, at which nobody else goes on."""
-    awaited = [ticket for ticket in tickets if isinstance(ticket, Task)]
-    return lambda: all(task.is_ended for task in awaited)
+    return lambda: all(task.is_ended for task in tasks)
 
 
 def next_due(tasks: list[Task], clock: float) -> tuple[float, list[int]]:

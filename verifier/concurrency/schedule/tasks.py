@@ -34,6 +34,7 @@ from ...verdict import OK, Breach, Verdict, Violation
 from .codes import Codes
 from .lock import Lock
 from .news import News
+from .outside import Outside
 from .record import Record
 from .strategies import NEVER, Choices, Replay
 from .task import Call, Task, all_done, carry_out, failed, idle_workers, next_due, tell_hang, tell_waits, work
@@ -46,7 +47,7 @@ _SPINS: Final = 4
 _CALLER: Final = -1  # Whoever is outside `run`.
 
 
-class Scheduler:
+class Scheduler(Outside):
     """Runs tasks under the choices of a strategy. For one run; and for another after `restart`."""
 
     is_parallel = False
@@ -54,19 +55,18 @@ class Scheduler:
     def __init__(
         self, choices: Choices | None = None, *, steps_max: int = STEPS_MAX, patience: int = PATIENCE
     ) -> None:
+        super().__init__()
         self._codes = Codes()
         self._tasks: list[Task] = []
         self._living: list[Task] = []
         self._idle: list[greenlet.greenlet] = []
-        self._queued: list[tuple[Task, Call]] = []  # Submitted outside `run`.
         self._running: Task | None = None
         self.number = _CALLER
         self.is_over = False
         self._is_fruitless = False  # Whoever ran has asked in vain.
         self._gives_way = False  # Whoever runs has spun at a turn.
         self._main: greenlet.greenlet | None = None
-        self._locks = self._entropy = self._ticks = 0
-        self._clock = 0.0
+        self._locks = 0
         self.restart(choices, steps_max=steps_max, patience=patience)
 
     def restart(
@@ -88,20 +88,20 @@ class Scheduler:
         """Make announced accesses to this very object points from now on; accesses to others are none."""
         self._codes.share(space, name)
 
-    def tick(self) -> int:
-        """A number greater than all before: stamps what a history orders. Not a point."""
-        self._ticks += 1
-        return self._ticks
+    def touch(self, thing: str, is_write: bool) -> None:
+        """Take in that the running task accesses what is no word: a file, the end of a task. Not a point."""
+        if self._running is not None:
+            self.record.quiet.append((len(self._points), self._codes.quiet(thing, is_write)))
 
     def run(self, calls: Sequence[Call]) -> Record:
         """Run all of them, and what they submit, to the end or to the first thing that goes wrong."""
         assert self._main is None, "a scheduler is for one run"
         self._main = greenlet.getcurrent()
         self._idle = idle_workers(self._main)
+        self.record.own = len(calls)
         started = [self._start(Task(), call, is_own=True) for call in calls]
-        for task, call in self._queued:
+        for task, call in self._take_queued():
             self._start(task, call, is_own=False)
-        self._queued.clear()
         atomics.set_turn(self._hook())
         try:
             task_next = self._force("start")
@@ -119,20 +119,28 @@ class Scheduler:
 
     def submit(self, call: Call) -> Ticket:
         if self._running is None:
-            task = Task()
-            self._queued.append((task, call))
-            return task
+            return self._submit_outside(call)
         self.turn("submit")
-        return self._start(Task(lambda: self.turn("look for an answer")), call, is_own=False)
+        return self._start(Task(self._look), call, is_own=False)
 
     def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
-        are_done = all_done(tickets)
+        awaited = [ticket for ticket in tickets if isinstance(ticket, Task)]
+        are_done = all_done(awaited)
         if self._running is None:
             return self._until_outside("submitted calls", are_done, deadline)
         self.turn("wait")
         if not are_done() and (deadline is None or deadline > self._clock):
+            self.record.waits[len(self._points)] = frozenset(each.number for each in awaited)
             self.block(are_done, "submitted calls", deadline)
+        else:
+            for each in awaited:
+                self.touch(f"end of task {each.number}", False)
         return are_done()
+
+    def _look(self, task: Task) -> None:
+        """Let others go on before the running task asks whether `task` has ended."""
+        self.turn("look for an answer")
+        self.touch(f"end of task {task.number}", False)
 
     def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
         """Wait until `condition()` holds; False if the deadline passed first. `what` is for reports."""
@@ -158,9 +166,6 @@ class Scheduler:
         number, self._locks = self._locks, self._locks + 1
         return Lock(self, number, self._codes.lock(number), self._codes.mark("lock taken"))
 
-    def now(self) -> float:
-        return self._clock
-
     def turn(self, what: str) -> None:
         code = self._codes.mark(what)
         task = self._running
@@ -173,10 +178,6 @@ class Scheduler:
 
     def current(self) -> int:
         return self.number + 1
-
-    def entropy(self, count: int) -> bytes:
-        self._entropy += 1
-        return self._entropy.to_bytes(count, "little")
 
     # -- points ------------------------------------------------------------------------------------
 
@@ -203,15 +204,6 @@ class Scheduler:
         if len(self._points) > self._stop:
             self._ask()
 
-    def _until_outside(self, what: str, condition: Callable[[], bool], deadline: float | None) -> bool:
-        while not condition():
-            if not self._queued:
-                assert deadline is not None, f"nobody is left who could bring about: {what}"
-                self._clock = max(self._clock, deadline)
-                return False
-            carry_out(*self._queued.pop(0))
-        return True
-
     def _ask(self) -> None:
         """Let the strategy choose another task, although the running one could go on."""
         task = self._running
@@ -230,6 +222,7 @@ class Scheduler:
         task = self._running
         assert task is not None, f"a task that was ended holds it for ever: {what}"
         task.ready, task.what, task.deadline = ready, what, deadline
+        self.record.waits.setdefault(len(self._points), None)
         self._is_fruitless = isinstance(ready, partial)
         self._yield_to(self._force("blocked"), task)
 
@@ -238,6 +231,7 @@ class Scheduler:
         if self._news.askers:
             self._news.count(self._running)
         self._running, self.number = None, _CALLER
+        self.record.forced.append(len(self._points))
         self._points.append(self._codes.mark(why))
         return self._choose(None)
 
@@ -316,6 +310,7 @@ class Scheduler:
         self._tasks.append(task)
         self._living.append(task)
         self.record.tasks += 1
+        self.record.born.append(len(self._points))
         self.record.alone = NEVER if self._tasks[1:] else 0
         return task
 
@@ -323,6 +318,9 @@ class Scheduler:
         task.has_begun = True
         carry_out(task, call)
         self._living.remove(task)
+        self.record.over[task.number] = len(self._points)
+        if not is_own:
+            self.touch(f"end of task {task.number}", True)
         if len(self._living) == 1:
             self.record.alone = len(self._points)
         if is_own and task.error is not None and not self.is_over:  # A submitted call tells who asks.
@@ -337,6 +335,7 @@ class Scheduler:
         """Take the hook away, and end every task that has not ended, in order."""
         atomics.set_turn(None)
         self.is_over = True
+        self.record.common = self._codes.common()
         for task in self._tasks:
             assert task.greenlet is not None
             if task.has_begun and not task.is_ended:  # Its `finally` clauses run.

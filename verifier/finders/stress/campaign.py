@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
@@ -91,13 +91,14 @@ class Campaign:
 
     verdict: Verdict = OK
     reached: Counter[str] = field(default_factory=Counter)
+    mixes: Sequence[Mix] = ()
     _list_operations: int = 0  # Of rounds with the first mix.
     _list_copied: int = 0
 
     def settle(self, number: int, seen: Counter[str]) -> None:
         """Take in what a life has reached, and the share of its operations that ended in a copy."""
         self.reached.update(seen)
-        if number % len(MIXES):
+        if number % len(self.mixes):
             return
         for name in ("appends", "added", "upserts", "deletes", "reads"):
             self._list_operations += seen[name]
@@ -129,14 +130,17 @@ def run_stress(
     seed: int = 0,
     kernels: str = "compiled",
     hang_seconds: float = HANG_SECONDS,
+    mixes: Sequence[Mix] = (),
 ) -> Campaign:
     """Stress stores until each of these figures, names of AMOUNTS, is as large as it has to be.
+
+    mixes   of which the rounds take turns; none: MIXES
 
     A violation ends it, and so does the deadline, a moment of the monotonic clock. Where the kernels cannot
     be had, and where somebody hangs, it is Unknown.
     """
     assert set(amounts) <= set(AMOUNTS), amounts
-    campaign = Campaign()
+    campaign = Campaign(mixes=mixes or MIXES)
     if kernels == "compiled":
         try:
             if not available():
@@ -156,13 +160,13 @@ def run_stress(
 def _run_round(campaign: Campaign, number: int, order: _Order) -> None:
     device = MemoryDevice()
     ledgers = [Ledger(session) for session in range(order.sessions)]
-    mix = MIXES[number % len(MIXES)]
+    mix = campaign.mixes[number % len(campaign.mixes)]
     for count in range(LIVES):
         # Where appends alone are asked for, the lives of the last round share what is left of them.
         rest = max(1, order.amounts["appends"] - campaign.reached["appends"]) if _is_of_appends(order) else 0
         life = Life(
             device=device,
-            settings=STRESSED[number // len(MIXES) % len(STRESSED)],
+            settings=STRESSED[number // len(campaign.mixes) % len(STRESSED)],
             kernels=order.kernels,
             mix=mix,
             seed=f"{order.seed}:{number}:{count}",

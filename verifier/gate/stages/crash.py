@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from random import Random
 from typing import Annotated, Final
 
@@ -17,7 +18,7 @@ import msgspec
 
 from powercut.faultfs import Law
 
-from ...finders.crashes import exhaust, search_tape
+from ...finders.shared import Searches, exhaust
 from ...tapes.programs import count_programs, random_tapes, small_programs
 from ...tapes.tape import Operation
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
@@ -36,6 +37,8 @@ __all__ = [
     "bound_name",
     "cut_crash",
 ]
+
+_DRAWS: Final = 10  # Drawn one by one, and searched together: they share what they open.
 
 
 class ExhaustivePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,10 +106,9 @@ class SmallPrograms:
 
 @dataclass(frozen=True, slots=True)
 class RandomTapes:
-    """A number of random tapes, every crash state of each; geometries take turns."""
+    """Random tapes, every crash state of each; geometries take turns."""
 
-    seed: str
-    count: int
+    draws: tuple[tuple[str, int], ...]  # Each a seed, and how many tapes are drawn with it.
     steps: int
     geometries: tuple[str, ...]
     law: str
@@ -114,10 +116,12 @@ class RandomTapes:
     depth: int
 
     def run(self, deadline: Deadline) -> Result:
-        tapes = random_tapes(Random(self.seed), self.count, self.geometries, self.law, self.steps)
-        return search_each(
-            until(tapes, deadline), lambda tape: search_tape(tape, depth=self.depth, limit=self.limit)
+        tapes = chain.from_iterable(
+            random_tapes(Random(seed), count, self.geometries, self.law, self.steps)
+            for seed, count in self.draws
         )
+        searches = Searches(self.limit, depth=self.depth)
+        return search_each(until(tapes, deadline), searches.search)
 
 
 def bound_name(steps: int, geometry: str, law: str | None = None) -> str:
@@ -137,9 +141,11 @@ def cut_crash(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
                 yield SmallPrograms(
                     start, stop, others.steps, others.geometry, other, plan.limit, plan.depth, is_other=True
                 )
-    for start, stop in in_parts(large.tapes, large.chunk):
-        own = f"{seed}:{start}"
-        yield RandomTapes(own, stop - start, large.steps, large.geometries, law, plan.limit, plan.depth)
+    draws = [(f"{seed}:{start}", stop - start) for start, stop in in_parts(large.tapes, large.chunk)]
+    for start, stop in in_parts(len(draws), _DRAWS):
+        yield RandomTapes(
+            tuple(draws[start:stop]), large.steps, large.geometries, law, plan.limit, plan.depth
+        )
     yield from cut_families(plan.families, plan.sprinkled, law, seed, plan.limit, plan.depth)
 
 
@@ -184,5 +190,10 @@ def _check(plan: CrashPlan) -> None:
 
 
 STAGE: Final[Definition[CrashPlan]] = Definition(
-    "crash", law=lambda plan, law: law or plan.law, chunks=cut_crash, bounds=_bounds, check=_check
+    "crash",
+    law=lambda plan, law: law or plan.law,
+    chunks=cut_crash,
+    bounds=_bounds,
+    check=_check,
+    watched=True,
 )

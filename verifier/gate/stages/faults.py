@@ -16,8 +16,10 @@ import msgspec
 
 from powercut.faultfs import Fault, Law
 
-from ...finders.faults import search_strike, sweep
+from ...finders.faults import Known, search_strike, sweep
 from ...finders.templates import PROGRAMS, TEMPLATES, random_strikes, torn
+from ...registry import maker_of
+from ...tapes.tape import Tape
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..document import Stage
 from ..plans import Count, Floor, Names, Positive, check_geometries, check_names
@@ -93,7 +95,10 @@ class RandomStrikes:
 
     def run(self, deadline: Deadline) -> Result:
         tapes = random_strikes(Random(self.seed), self.count, self.geometries, self.law, self.steps)
-        return search_each(until(tapes, deadline), lambda tape: search_strike(tape, limit=self.limit))
+        known = {name: Known(maker_of(Tape(geometry=name)), self.law, self.limit) for name in self.geometries}
+        return search_each(
+            until(tapes, deadline), lambda tape: search_strike(tape, known=known[tape.geometry])
+        )
 
 
 def cut_faults(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
@@ -125,5 +130,10 @@ def _check(plan: FaultsPlan) -> None:
 
 
 STAGE: Final[Definition[FaultsPlan]] = Definition(
-    "faults", law=lambda plan, law: law or plan.law, chunks=cut_faults, describe=_describe, check=_check
+    "faults",
+    law=lambda plan, law: law or plan.law,
+    chunks=cut_faults,
+    describe=_describe,
+    check=_check,
+    watched=True,
 )

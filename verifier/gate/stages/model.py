@@ -1,25 +1,58 @@
 """Stage `model`: examples by Hypothesis, each result against a dict's, each crash state judged.
 
+And programs in which everything that a store can be asked is asked, and every answer is judged.
+
 Invariants
   1  which examples a chunk holds is fixed by profile, seed and number
-  2  each kind of kernels plays the same examples
+  2  each kind of kernels plays the same examples; programs whose answers are judged have one or the other,
+     by turns, so that no program is played twice
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+from random import Random
 from typing import Annotated, Final, Literal
 
 import msgspec
 
 from powercut.faultfs import Law
 
+from ...answers.families import FAMILIES, family, random_answers
 from ...examples import FasterMachine, WideMachine, run_machine
-from ..chunks import SEEDS, Chunk, Deadline, Definition, Result, in_parts
-from ..plans import Floor, Names, Positive, check_geometries
+from ...finders.answers import search_answers
+from ..chunks import SEEDS, Chunk, Deadline, Definition, Result, in_parts, search_each, until
+from ..plans import Floor, Names, Positive, check_geometries, check_names
 
-__all__ = ["STAGE", "Examples", "ModelPlan", "cut_model"]
+__all__ = [
+    "STAGE",
+    "AnswersPlan",
+    "AnswersTapes",
+    "Examples",
+    "FamilyPart",
+    "ModelPlan",
+    "RandomAnswersPlan",
+    "cut_model",
+]
+
+
+class RandomAnswersPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Random programs of at most so many steps an era; geometries take turns."""
+
+    geometries: Names
+    tapes: Positive
+    steps: Annotated[int, msgspec.Meta(ge=2)]
+
+
+class AnswersPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Programs whose every answer is judged: whole families in each geometry, and random ones."""
+
+    geometries: Names
+    families: Names
+    random: RandomAnswersPlan
+    chunk: Positive  # Programs a chunk.
 
 
 class WidePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +74,7 @@ class ModelPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive  # Examples a chunk.
     floor: Floor
     law: str = "posix"
+    answers: AnswersPlan | None = None
     kernels: Annotated[tuple[Literal["interpreted", "compiled"], ...], msgspec.Meta(min_length=1)] = (
         "interpreted",
     )
@@ -75,6 +109,46 @@ class Examples:
         return Result(coverage, finding)
 
 
+@dataclass(frozen=True, slots=True)
+class FamilyPart:
+    """Programs start to stop of a family, in one geometry."""
+
+    name: str
+    geometry: str
+    kernels: tuple[str, ...]  # By turns.
+    start: int
+    stop: int
+
+    def run(self, deadline: Deadline) -> Result:
+        tapes = islice(family(self.name, self.geometry, self.kernels), self.start, self.stop)
+        return search_each(until(tapes, deadline), search_answers)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersTapes:
+    """A number of random programs whose every answer is judged."""
+
+    seed: str
+    count: int
+    steps: int
+    geometries: tuple[str, ...]
+    kernels: tuple[str, ...]
+
+    def run(self, deadline: Deadline) -> Result:
+        tapes = random_answers(Random(self.seed), self.count, self.geometries, self.steps, self.kernels)
+        return search_each(until(tapes, deadline), search_answers)
+
+
+def _cut_answers(plan: AnswersPlan, kernels: tuple[str, ...], seed: int) -> Iterator[Chunk]:
+    for geometry in plan.geometries:
+        for name in plan.families:
+            for start, stop in in_parts(sum(1 for _ in family(name, geometry)), plan.chunk):
+                yield FamilyPart(name, geometry, kernels, start, stop)
+    large = plan.random
+    for start, stop in in_parts(large.tapes, plan.chunk):
+        yield AnswersTapes(f"{seed}:{start}", stop - start, large.steps, large.geometries, kernels)
+
+
 def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
     """Examples in each geometry, `plan.chunk` at a time; the same ones with each kind of kernels."""
     for kernels in plan.kernels:
@@ -82,6 +156,8 @@ def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
             for start, stop in in_parts(plan.examples, plan.chunk):
                 own = seed * SEEDS + place * plan.examples + start
                 yield Examples(own, geometry, law, stop - start, plan.steps, plan.limit, kernels)
+    if plan.answers is not None:
+        yield from _cut_answers(plan.answers, plan.kernels, seed)
     if (wide := plan.wide) is not None:
         for place, geometry in enumerate(wide.geometries):
             own = seed * SEEDS + place
@@ -92,10 +168,14 @@ def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
 def _check(plan: ModelPlan) -> None:
     Law.of(plan.law)
     check_geometries(plan.geometries)
+    if (answers := plan.answers) is not None:
+        check_geometries(answers.geometries)
+        check_geometries(answers.random.geometries)
+        check_names("family", answers.families, tuple(FAMILIES))
     if plan.wide is not None:
         check_geometries(plan.wide.geometries)
 
 
 STAGE: Final[Definition[ModelPlan]] = Definition(
-    "model", law=lambda plan, law: law or plan.law, chunks=cut_model, check=_check
+    "model", law=lambda plan, law: law or plan.law, chunks=cut_model, check=_check, watched=True
 )

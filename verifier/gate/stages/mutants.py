@@ -65,7 +65,9 @@ class PlantedBug:
             preemptions=row.preemptions,
             stage=row.stage,
         )
-        return Result(coverage, planted=planted, unknown=f"{row.name}: {row.unknown}" if row.unknown else "")
+        return Result(
+            coverage, planted=(planted,), unknown=f"{row.name}: {row.unknown}" if row.unknown else ""
+        )
 
 
 def cut_mutants(plan: MutantsPlan, law: str, seed: int) -> Iterator[Chunk]:

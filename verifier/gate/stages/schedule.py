@@ -2,12 +2,13 @@
 
 Invariants
   1  which programs a chunk holds is fixed by profile, seed and number
-  2  a program is complete if every schedule within the bound was run; one that is not is counted
+  2  a program is complete if every schedule within the bound was run, or is known to have the order of one
+     that was; a program that is not is counted
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -16,6 +17,7 @@ from typing import Annotated, Final
 import msgspec
 
 from ...concurrency.aside import aside_tapes
+from ...concurrency.halves import halves
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.schedule import Bounded
 from ...concurrency.schedule.strategies import Replay
@@ -27,6 +29,8 @@ from ..plans import Floor, Names, Positive, check_geometries
 
 __all__ = [
     "STAGE",
+    "HalvesLanes",
+    "HalvesPlan",
     "LanesPlan",
     "RandomLanes",
     "RandomLanesPlan",
@@ -38,6 +42,7 @@ __all__ = [
 ]
 
 
+_RUN: Final = "schedules run"
 ASIDE: Final = "their own, truncations aside"
 
 
@@ -65,6 +70,12 @@ class RandomLanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive  # Programs a chunk.
 
 
+class HalvesPlan(LanesPlan, frozen=True, forbid_unknown_fields=True):
+    """Programs in which something comes between the two halves of an operation; every so many-th of them."""
+
+    every: Positive = 1
+
+
 class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sessions side by side, under schedules that are chosen."""
 
@@ -72,6 +83,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     random: RandomLanesPlan
     limit: Positive  # Schedules of one small program.
     floor: Floor
+    halves: HalvesPlan | None = None
     aside: AsidePlan | None = None
 
 
@@ -105,16 +117,26 @@ class SmallLanes:
         return bound_name(self.preemptions, self.geometry)
 
     def run(self, deadline: Deadline) -> Result:
-        result = Result()
-        for tape in until(_tapes(self.geometry)[self.start : self.stop], deadline):
-            strategy = _Stopping(self.preemptions, self.limit, deadline)
-            searched = search_lanes(tape, [strategy], self.limit)
-            if deadline.has_cut and searched.verdict is None:
-                break  # Not counted: of this program some schedules are left.
-            _count(result, searched)
-            result.coverage.bounded += not searched.is_complete
-            if result.finding is not None:
-                break
+        tapes = _tapes(self.geometry)[self.start : self.stop]
+        return _search_all(tapes, self.preemptions, self.limit, deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class HalvesLanes:
+    """Programs start to stop of those with something between two halves of an operation; every `every`-th."""
+
+    start: int
+    stop: int
+    geometry: str
+    preemptions: int
+    limit: int
+    every: int
+
+    def run(self, deadline: Deadline) -> Result:
+        tapes = list(halves(self.geometry))[:: self.every][self.start : self.stop]
+        result = _search_all(tapes, self.preemptions, self.limit, deadline)
+        seen = result.coverage
+        seen.reached = {"halves": seen.programs, **seen.reached}
         return result
 
 
@@ -138,12 +160,27 @@ class RandomLanes:
         return result
 
 
+def _search_all(tapes: Sequence[Tape], preemptions: int, limit: int, deadline: Deadline) -> Result:
+    """Every schedule of at most so many preemptions of each tape."""
+    result = Result()
+    for tape in until(tapes, deadline):
+        searched = search_lanes(tape, [_Stopping(preemptions, limit, deadline)], limit)
+        if deadline.has_cut and searched.verdict is None:
+            break  # Not counted: of this program some schedules are left.
+        _count(result, searched)
+        result.coverage.bounded += not searched.is_complete
+        if result.finding is not None:
+            break
+    return result
+
+
 def _count(result: Result, searched: Searched) -> None:
-    """Add the search of one program. Schedules are counted as checked, orders as distinct."""
+    """Add the search of one program. Schedules are counted as checked, those that were spared too; orders as
+    distinct."""
     exploration = searched.exploration
-    seen = Coverage(programs=1, distinct=exploration.distinct, checked=exploration.schedules)
-    seen.legal = seen.visited = exploration.schedules
-    seen.reached = dict(searched.reached)
+    seen = Coverage(programs=1, distinct=exploration.distinct)
+    seen.checked = seen.legal = seen.visited = exploration.schedules + searched.spared
+    seen.reached = {**searched.reached, _RUN: exploration.schedules}
     result.coverage.merge(seen)
     if searched.tape is not None and searched.verdict is not None:
         result.finding = Finding(searched.tape, searched.verdict)
@@ -162,11 +199,16 @@ def count_lanes() -> int:
 
 
 def cut_schedule(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
-    """Slices of the small programs in each geometry, then random ones."""
+    """Slices of the small programs in each geometry, of those in halves, then random ones."""
     small, large = plan.exhaustive, plan.random
     for geometry in small.geometries:
         for start, stop in in_parts(count_lanes(), small.chunk):
             yield SmallLanes(start, stop, geometry, small.preemptions, plan.limit)
+    if (more := plan.halves) is not None:
+        for geometry in more.geometries:
+            count = len(range(0, sum(1 for _ in halves(geometry)), more.every))
+            for start, stop in in_parts(count, more.chunk):
+                yield HalvesLanes(start, stop, geometry, more.preemptions, plan.limit, more.every)
     for start, stop in in_parts(large.programs, large.chunk):
         yield RandomLanes(f"{seed}:{start}", stop - start, large.schedules, large.geometries)
     if plan.aside is not None:
@@ -193,12 +235,18 @@ def _tapes(geometry: str) -> list[Tape]:
 
 
 def _describe(stage: Stage) -> str:
-    return f"{stage.programs:,} programs, {stage.checked:,} schedules, {stage.distinct:,} orders"
+    run = stage.reached.get(_RUN, 0)
+    return (
+        f"{stage.programs:,} programs, {stage.checked:,} schedules, {run:,} of them run, "
+        f"{stage.distinct:,} orders"
+    )
 
 
 def _check(plan: SchedulePlan) -> None:
     check_geometries(plan.exhaustive.geometries)
     check_geometries(plan.random.geometries)
+    if plan.halves is not None:
+        check_geometries(plan.halves.geometries)
 
 
 STAGE: Final[Definition[SchedulePlan]] = Definition(
@@ -208,4 +256,5 @@ STAGE: Final[Definition[SchedulePlan]] = Definition(
     bounds=_bounds,
     describe=_describe,
     check=_check,
+    watched=True,
 )

@@ -2,11 +2,13 @@
 
 What threads do is no function of the seed. So the floor of this stage is its amount of work: lives follow
 each other until every figure of it is reached, on a slow machine later. The clock is a cap: reaching it
-decides nothing. A violation here has no tape: what the store held is its witness.
+decides nothing. A violation here has no tape: what the store held is its witness. Then bugs planted in
+compiled kernels are put under the same stress, one after the other, each until it is found.
 
 Invariants
   1  a campaign that came to its end has reached every figure of its floor
   2  one that did not names figures that are left, and how far they came
+  3  a planted bug whose hunt did not end is undecided, neither killed nor a survivor
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ import msgspec
 
 from ...finders.crashes import Coverage
 from ...finders.stress import AMOUNTS, Campaign, run_stress
+from ...mutants.stressed import NAMES, stress_planted
 from ...verdict import Unknown, Violation
 from ..chunks import Chunk, Deadline, Definition, Result
-from ..document import NO_LAW, Stage
+from ..document import NO_LAW, Hunted, Stage
 from ..plans import Floor, Positive, check_names
 
 __all__ = ["STAGE", "StressPlan", "Stressed", "cut_stress"]
@@ -36,23 +39,26 @@ class StressPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sessions on threads of their own, until every figure of the floor is reached.
 
     cap_seconds  after which it is given up as inconclusive
+    planted      bugs that it must find in compiled kernels, by name; the figure `killed` counts them
     """
 
     floor: Floor
     cap_seconds: Positive
     sessions: Annotated[int, msgspec.Meta(ge=2, le=16)] = 10
     kernels: Literal["compiled", "interpreted"] = "compiled"
+    planted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Stressed:
-    """A whole campaign; `amounts` of each figure end it."""
+    """A whole campaign, which `amounts` of each figure end, and the hunts for the bugs that are planted."""
 
     seed: int
     sessions: int
     amounts: tuple[tuple[str, int], ...]
     cap_seconds: int
     kernels: str
+    planted: tuple[str, ...] = ()
 
     def run(self, deadline: Deadline) -> Result:
         amounts = dict(self.amounts)
@@ -77,7 +83,29 @@ class Stressed:
                 result.unknown = f"its cap of {self.cap_seconds} s was reached with {left}"
             elif deadline.is_over():
                 result.how_far = left
+        elif self.planted:
+            self._hunt(result, min(deadline.at, cap))
+            if result.unknown and monotonic() >= deadline.at and deadline.is_over():
+                result.how_far, result.unknown = result.unknown, ""
         return result
+
+    def _hunt(self, result: Result, deadline: float) -> None:
+        """Hunt the planted bugs; those that have not ended by then are unknown."""
+        hunted = stress_planted(self.planted, seed=self.seed, sessions=self.sessions, deadline=deadline)
+        result.planted = tuple(
+            Hunted(
+                *(each.mutant.name, each.mutant.ancestor, each.mutant.oracle, each.found.kind),
+                *(each.killed, each.found.cpu_seconds, 0, each.why),
+                sessions=self.sessions,
+                stage=each.mutant.search,
+            )
+            for each in hunted
+            if not each.found.unknown
+        )
+        why = {each.mutant.name: each.found.unknown for each in hunted if each.found.unknown}
+        decided = {each.name for each in result.planted}
+        if open_ := [name for name in self.planted if name not in decided]:
+            result.unknown = f"{open_[0]}: {why.get(open_[0], 'the time was over')}"
 
 
 def _left(campaign: Campaign, amounts: dict[str, int]) -> str:
@@ -92,6 +120,8 @@ def _amounts(plan: StressPlan) -> dict[str, int]:
     """The figures of the floor, under the names of the campaign."""
     amounts: dict[str, int] = {}
     for name, least in plan.floor.items():
+        if name == "killed":
+            continue  # Bugs that are planted when all else is done.
         if isinstance(least, int):
             amounts[_NUMBERS.get(name, name)] = least
         else:
@@ -101,7 +131,8 @@ def _amounts(plan: StressPlan) -> dict[str, int]:
 
 def cut_stress(plan: StressPlan, law: str, seed: int) -> Iterator[Chunk]:
     """One chunk."""
-    yield Stressed(seed, plan.sessions, tuple(_amounts(plan).items()), plan.cap_seconds, plan.kernels)
+    amounts = tuple(_amounts(plan).items())
+    yield Stressed(seed, plan.sessions, amounts, plan.cap_seconds, plan.kernels, plan.planted)
 
 
 def _describe(stage: Stage) -> str:
@@ -111,9 +142,11 @@ def _describe(stage: Stage) -> str:
 
 
 def _check(plan: StressPlan) -> None:
-    check_names(
-        "table", tuple(name for name, least in plan.floor.items() if name not in _NUMBERS), ("reached",)
-    )
+    tables = tuple(name for name in plan.floor if name not in (*_NUMBERS, "killed"))
+    check_names("table", tables, ("reached",))
+    if plan.planted and plan.kernels != "compiled":
+        raise msgspec.ValidationError("bugs planted in compiled kernels take compiled kernels")
+    check_names("bug planted in compiled kernels", plan.planted, NAMES)
     check_names("amount of work", tuple(_amounts(plan)), AMOUNTS)
 
 

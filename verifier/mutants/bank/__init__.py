@@ -11,6 +11,7 @@ from typing import Final
 
 from ..planted import Mutant
 from .ages import AGED
+from .answers import ANSWERED
 from .boundaries import BOUNDARIES
 from .damage import DAMAGED
 from .durability import DURABILITY
@@ -27,6 +28,7 @@ __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
     *(*FAULTED, *DAMAGED, *CONCURRENCY, *PENDING, *TRUNCATED, *DROPPED, *AGED, *REOPENED),
+    *ANSWERED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

@@ -28,20 +28,18 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from ...finders.crashes import Coverage, Finding, search_tape
-from ...finders.enumerated import Enumerations
-from ...finders.recoveries import Recoveries
-from ...finders.rests import Rests
+from ...finders.crashes import Coverage, Finding
+from ...finders.shared import Searches
 from ...reducing.passes import count_operations
 from ...reducing.shrink import shrink
-from ...registry import maker_of
 from ...runs.play import play
 from ...tapes.families import FAMILIES, family_tapes
 from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
 from ..bank import BANK
-from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, SCHEDULES
+from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, MODEL, SCHEDULES
+from .answers import hunt_answers
 from .contract import judge_device
 from .damage import hunt_damage
 from .faults import hunt_faults
@@ -164,14 +162,12 @@ def _hunt(request: Answer) -> Answer:
     wanted = Breach[request["breach"]]
     oracle = request["oracle"]
     coverage = Coverage()
-    kept: dict[str, _Kept] = {}
+    searches = Searches(LIMIT, is_walked=True)
     others: dict[str, int] = {}
     order = search_order(request["seed"], request["around"])
     for tape, is_continued in islice(order, request["programs_max"]):
-        if tape.geometry not in kept:
-            kept[tape.geometry] = _Kept(tape)
         start = len(tape.eras[0].program) - 1 if is_continued else None
-        seen, finding = kept[tape.geometry].search(tape, start)
+        seen, finding = searches.search(tape, start)
         coverage.merge(seen)
         if finding is None:
             continue
@@ -180,25 +176,6 @@ def _hunt(request: Answer) -> Answer:
         kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
         others[kind] = others.get(kind, 0) + 1
     return {"tape": "", "operations": 0, "others": others, **_counts(coverage)}
-
-
-class _Kept:
-    """The results that searches in one geometry leave to one another."""
-
-    def __init__(self, tape: Tape) -> None:
-        self._recoveries = Recoveries(maker_of(tape), tape.law, LIMIT)
-        self._enumerations = Enumerations(tape.law, LIMIT)
-        self._rests = Rests()
-
-    def search(self, tape: Tape, start_step: int | None) -> tuple[Coverage, Finding | None]:
-        return search_tape(
-            tape,
-            start_step=start_step,
-            limit=LIMIT,
-            recoveries=self._recoveries,
-            enumerations=self._enumerations,
-            rests=self._rests,
-        )
 
 
 def _shrunk(bug: str, finding: Finding, coverage: Coverage, others: dict[str, int]) -> Answer:
@@ -262,6 +239,7 @@ _CHASES: Final[dict[str, Callable[[Answer], Answer]]] = {
     CRASHES: _hunt,
     FAULTS: hunt_faults,
     DAMAGE: hunt_damage,
+    MODEL: hunt_answers,
     SCHEDULES: hunt_schedules,
     **dict.fromkeys(_DEVICES, _hold_device),
 }

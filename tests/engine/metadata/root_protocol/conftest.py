@@ -147,9 +147,12 @@ class Deferred:
 
 
 class LateRuntime(ThreadRuntime):
-    """A runtime without threads: `submit` keeps the call for later."""
+    """A runtime without threads: `submit` keeps the call for later, and nobody else has a turn."""
 
     is_parallel = False
+
+    def turn(self, what: str) -> None:
+        pass
 
     def submit(self, call: Callable[[], object]) -> Any:
         return Deferred(call)
@@ -265,30 +268,30 @@ def reduced(outcome: Outcome, copies: tuple[Copy, ...], *, may_be_damaged: bool)
     ]
     oldest = min((sequence for sequence in standing if sequence), default=0)
     shift = max(0, (oldest >> LIFE_SHIFT) - 1) << LIFE_SHIFT
-    classes = {outcome.acknowledged: ACKNOWLEDGED, outcome.under_way: UNDER_WAY}
+    known = shift, outcome.acknowledged, outcome.under_way
+    others = [min(standing[:number] + standing[number + 1 :]) for number in range(len(copies))]
+    smaller = tuple(reduced_copy(copy, other, *known) for copy, other in zip(copies, others, strict=True))
+    return State(smaller, outcome.under_way is not None, may_be_damaged)
+
+
+@cache
+def reduced_copy(copy: Copy, others: int, shift: int, acknowledged: int, under_way: int | None) -> Copy:
+    """The same of one copy; `others` is the least sequence that stands in the other ones."""
+    classes = {acknowledged: ACKNOWLEDGED, under_way: UNDER_WAY}
 
     def reduce(value: Value) -> Value:
         if not value.sequence:
             return value
         return Value(max(1, value.sequence - shift), classes.get(value.payload, NEITHER))
 
-    reduced_copies = []
-    for number, copy in enumerate(copies):
-        others = [sequence for at, sequence in enumerate(standing) if at != number]
-        past = {
-            OLD if value.sequence < min(others) else reduce(value) for value in copy.past if value.sequence
-        }
-        reduced_copies.append(Copy(reduce(copy.durable), reduce(copy.written), frozenset(past)))
-    return State(tuple(reduced_copies), outcome.under_way is not None, may_be_damaged)
+    past = {OLD if value.sequence < others else reduce(value) for value in copy.past if value.sequence}
+    return Copy(reduce(copy.durable), reduce(copy.written), frozenset(past))
 
 
 def successors(
     protocol: type[Roots], state: State, kinds: str, seen: set[Outcome]
 ) -> Iterator[tuple[str, State | str]]:
-    """Every state that may follow an era from `state`, or how the property was broken.
-
-    What follows an end is a function of it, so those that are in `seen` are left out, and new ones added.
-    """
+    """Every state that may follow an era from `state` by an end not `seen`, or a breach of the property."""
     for how, outcome in ends_of(protocol, state):
         if isinstance(outcome, str):
             yield how, outcome

@@ -23,13 +23,13 @@ from contextlib import suppress
 from dataclasses import fields
 from enum import Enum
 from functools import cache, partial
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, Final
 from weakref import ReferenceType
 
 import msgspec
 
-from ...errors import HarnessError
+from .errors import HarnessError
 
 __all__ = ["Snapshot"]
 
@@ -42,6 +42,7 @@ _ATOMS: Final = (
 _HEAP_TYPE: Final = 1 << 9  # Of `type.__flags__`: the class was made by a `class` statement or its like.
 _CELL: Final = vars(types.CellType)["cell_contents"]
 _PLAIN_LOCK: Final = type(Lock())
+_OWNED_LOCK: Final = type(RLock())  # Nobody else can hold it: there is one thread.
 
 
 class Snapshot:
@@ -112,7 +113,7 @@ class Snapshot:
 
     def _take_instance(self, found: Any) -> Iterable[object]:
         kind: Any = type(found)
-        if kind is _PLAIN_LOCK and not found.locked():
+        if (kind is _PLAIN_LOCK and not found.locked()) or (kind is _OWNED_LOCK and not found._is_owned()):
             return ()
         if issubclass(kind, msgspec.Struct) and kind.__struct_config__.frozen:
             return [getattr(found, name) for name in kind.__struct_fields__]

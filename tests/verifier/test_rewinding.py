@@ -15,8 +15,8 @@ from weakref import ref
 import msgspec
 import pytest
 
-from powercut.verifier.concurrency.schedule import Snapshot
 from powercut.verifier.errors import HarnessError
+from powercut.verifier.rewinding import Snapshot
 
 
 class Plain:

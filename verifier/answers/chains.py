@@ -1,0 +1,119 @@
+"""Chains: the reference of the hash index, as the records that each of its entries leads to.
+
+    slot      main bucket and tag of a key's hash; keys of one slot share a chain
+    record    its address is its key in `records`; `previous` goes on with the chain, 0 ends it
+
+Invariant: records stand in the order of their addresses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ..faster.seams import hash_of
+
+__all__ = ["HEADER_BYTES", "WORD", "Chains", "Record", "words_of"]
+
+WORD: Final = 8
+HEADER_BYTES: Final = 16
+TAG_FROM: Final = 50  # The tag is the top 14 bits of the hash.
+BUCKET_ENTRIES: Final = 7
+BUCKET_BYTES: Final = 64
+
+Slot = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Record:
+    """A record of the log; `value` None: a tombstone."""
+
+    key: bytes
+    value: bytes | None
+    words: int  # Allocated, header and key included.
+    previous: int
+    version: int
+    changes: int = 0  # Of several words, in place.
+    is_void: bool = False
+
+
+def words_of(key: bytes, value: bytes | None) -> int:
+    """The words that a record takes."""
+    return (HEADER_BYTES + (len(key) + 7) // WORD * WORD + (len(value or b"") + 7) // WORD * WORD) // WORD
+
+
+class Chains:
+    """Entries of the index, and the records of the log."""
+
+    def __init__(self, hash_mask: int, buckets: int) -> None:
+        self.records: dict[int, Record] = {}
+        self._hash_mask = hash_mask
+        self._buckets = buckets
+        self._entries: dict[Slot, int] = {}
+        self._tags: dict[int, set[int]] = {}
+        self._slots: dict[bytes, Slot] = {}
+
+    def slot(self, key: bytes) -> Slot:
+        """The slot of a key."""
+        slot = self._slots.get(key)
+        if slot is None:
+            hashed = hash_of(key, self._hash_mask)
+            slot = self._slots[key] = hashed & (self._buckets - 1), hashed >> TAG_FROM
+        return slot
+
+    def claim(self, key: bytes) -> None:
+        """Give the key's slot an entry, if it has none."""
+        bucket, tag = self.slot(key)
+        self._tags.setdefault(bucket, set()).add(tag)
+
+    @property
+    def index_bytes(self) -> int:
+        """Main buckets, and as many overflow buckets as the entries need."""
+        more = sum((len(tags) - 1) // BUCKET_ENTRIES for tags in self._tags.values())
+        return (self._buckets + more) * BUCKET_BYTES
+
+    def add(self, address: int, key: bytes, value: bytes | None, version: int) -> None:
+        """Put a record at the end of the log, at the front of its chain."""
+        slot = self.slot(key)
+        self.records[address] = Record(key, value, words_of(key, value), self._entries.get(slot, 0), version)
+        self._entries[slot] = address
+
+    def find(self, key: bytes, floor: int) -> int:
+        """The key's newest record at or above `floor`, else the first address of its chain below it."""
+        address = self._entries.get(self.slot(key), 0)
+        while address >= floor:
+            record = self.records[address]
+            if record.key == key and not record.is_void:
+                return address
+            address = record.previous
+        return address
+
+    def cold(self, key: bytes, address: int, begin: int) -> Record | None:
+        """The key's newest record at or below `address`, not below `begin`."""
+        while address >= max(begin, 1):
+            record = self.records[address]
+            if record.key == key and not record.is_void:
+                return record
+            address = record.previous
+        return None
+
+    def listed(self, begin: int, end: int) -> list[tuple[int, Record]]:
+        """The records that a scan of [begin, end) tells."""
+        return [
+            (address, record)
+            for address, record in self.records.items()
+            if begin <= address < end and not record.is_void
+        ]
+
+    def relink(self, begin: int, end: int, low: int, version: int) -> None:
+        """Make the entries anew, as recovery does, of what stands in [begin, end).
+
+        What is of `version` is void from `low` up.
+        """
+        self.records = {address: record for address, record in self.records.items() if address < end}
+        self._entries, self._tags = {}, {}
+        for address, record in self.records.items():
+            record.is_void = record.is_void or (address >= low and record.version == version)
+            if address >= begin and not record.is_void:
+                self.claim(record.key)
+                self._entries[self.slot(record.key)] = address

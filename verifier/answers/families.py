@@ -1,0 +1,263 @@
+"""Families: all programs of one shape whose every answer is judged, and random ones.
+
+    sizes      a value of each length under each key, then each operation on it: where it stands, once it is
+               cold, and after a power cut
+    states     a value as it stands, frozen, cold or taken away, then each operation on it
+    batches    each kind of batch of each size and pattern, on nothing, on several lengths, on cold values
+    pending    an operation begun on a cold key, each thing in between, and each way in which it ends
+    phases     an operation, a checkpoint taken so many steps on, another operation, and each way on
+    lives      all short programs of changes, checkpoints and ends of a life
+
+Invariants
+  1  a family is complete: every program of its shape is in it, once
+  2  random programs are a function of the generator handed in
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from random import Random
+from typing import Final
+
+from msgspec.structs import replace
+
+from ..faster.geometries import GEOMETRIES
+from ..tapes.operations import OPERATIONS
+from ..tapes.tape import ANSWERS, INTERPRETED, KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+from .edges import COUNTS, KEYS, LENGTHS, LONG
+
+__all__ = ["FAMILIES", "family", "random_answers"]
+
+Program = tuple[Operation, ...]
+_LONGEST: Final = LENGTHS - 2
+_AGAIN: Final = (0, 1, 3, 4, 7, 9, 10, _LONGEST, LENGTHS - 1)  # Lengths that come second.
+_STRICT: Final = "strict"  # The law under which a cut leaves what was synced.
+
+
+def put(key: int, length: int, session: int = 0) -> Operation:
+    """An upsert of a value of that number's length."""
+    return Operation(Kind.PUT, session, key, length)
+
+
+def turning(pages: int) -> Program:
+    """So many pages filled: what stands before is on the device alone in a ring of no more."""
+    place = next(place for place, count in enumerate(COUNTS) if count >= pages)
+    return (Operation(Kind.PUT_MANY, 0, 0, LONG * len(COUNTS) + place),)
+
+
+def sizes(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `sizes`; a second one comes after a power cut."""
+    for key, length in product(range(1, KEYS), range(LENGTHS)):
+        first = put(key, length)
+        others = [Operation(kind, 0, key) for kind in (Kind.RMW, Kind.DELETE, Kind.INSERT)]
+        others += [Operation(Kind.RMW_ODD, 0, key, odd) for odd in (3, 4)]
+        more = [Operation(kind, 0, key, 21) for kind in (Kind.APPEND_MANY, Kind.ADD_MANY)]
+        last = Operation(Kind.READ, 0, key)
+        for other in [*others, *more, *(put(key, again) for again in _AGAIN)]:
+            yield ((first, other, last),)
+        for other in [*others, *more, Operation(Kind.START_READ, 0, key)]:
+            yield ((first, *cold, other, last),)
+        yield ((first, Operation(Kind.CHECKPOINT)), (last, *others[:1], last))
+
+
+def states(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `states`."""
+    saved, gone = Operation(Kind.CHECKPOINT), Operation(Kind.DELETE)
+    for key, length in product((0, 6), (0, 3, 4, 10)):
+        first, taken = put(key, length), replace(gone, key=key)
+        befores: list[Program] = [
+            (first, saved),
+            (first, taken),
+            (first, taken, saved),
+            (first, taken, *cold),
+        ]
+        befores += [(first, saved, taken), (first, saved, *cold)]
+        kinds = (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT, Kind.START_READ, Kind.START_RMW)
+        others = [Operation(kind, 0, key) for kind in kinds]
+        others += [
+            Operation(Kind.RMW_ODD, 0, key, odd) for odd in range(OPERATIONS[Kind.RMW_ODD].size_max + 1)
+        ]
+        many = (Kind.PUT_MANY, Kind.APPEND_MANY, Kind.ADD_MANY, Kind.GET_MANY)
+        others += [Operation(kind, 0, key, size) for kind in many for size in (1, 11, 21)]
+        others += [put(key, 3), put(key, 9)]
+        for before, other in product(befores, others):
+            yield ((*before, other, Operation(Kind.READ, 0, key)),)
+
+
+def phases(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `phases`; a second one comes after a power cut."""
+    key = 1
+    befores: list[Program] = [(), (put(key, 3),), (put(key, 8), put(0, 3, 1)), (put(key, 3), *cold)]
+    kinds = (Kind.UPSERT, Kind.RMW, Kind.DELETE, Kind.INSERT, Kind.READ, Kind.START_READ, Kind.START_RMW)
+    durings: list[Program] = [(Operation(kind, 0, key),) for kind in kinds]
+    durings += [(Operation(kind, 1, key),) for kind in (Kind.RMW, Kind.LEAVE, Kind.APPEND_MANY)]
+    durings += [(put(key, _LONGEST),), cold, (Operation(Kind.DELETE, 0, key), Operation(Kind.INSERT, 0, key))]
+    durings += [(Operation(Kind.RMW, 0, key), Operation(Kind.TRUNCATE))]
+    last = Operation(Kind.RMW, 0, key)
+    for before, steps, during in product(befores, range(6), durings):
+        program = (*before, Operation(Kind.START), *[Operation(Kind.STEP)] * steps, *during)
+        yield ((*program, Operation(Kind.CHECKPOINT), last), (last,))
+        yield ((*program, Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN), last),)
+        yield ((*program, Operation(Kind.SAVE), last),)
+        yield (program, (last,))
+
+
+def batches(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `batches`."""
+    kinds = (Kind.PUT_MANY, Kind.APPEND_MANY, Kind.ADD_MANY, Kind.GET_MANY)
+    before: list[Program] = [
+        (),
+        (put(0, 4),),
+        (put(1, 3), put(2, 5), put(4, 8)),
+        (put(1, 3), put(4, 3), *cold),
+    ]
+    small = [place for place, count in enumerate(COUNTS) if count <= 64]
+    for first, kind, pattern, count in product(before, kinds, range(4), range(len(COUNTS))):
+        if count in small or not first:
+            size = pattern * len(COUNTS) + count
+            yield ((*first, Operation(kind, 0, 1, size), Operation(Kind.GET_MANY, 0, 1, 25)),)
+        elif first == before[1] and pattern == 1:  # Those behind a whole batch of the kernels' stop.
+            yield ((*first, Operation(kind, 0, 1, pattern * len(COUNTS) + count)),)
+
+
+def between(cold: Program) -> tuple[Program, ...]:
+    """Things that come between the beginning of an operation on key 1 and its end."""
+    return (
+        (),
+        *[
+            (Operation(kind, session, 1),)
+            for kind in (Kind.UPSERT, Kind.DELETE, Kind.RMW)
+            for session in (0, 1)
+        ],
+        *[(Operation(kind, 0, 1),) for kind in (Kind.READ, Kind.INSERT, Kind.START_READ, Kind.START_RMW)],
+        (Operation(Kind.START_RMW, 1, 1),),
+        (Operation(Kind.START_READ, 1, 1),),
+        (Operation(Kind.CHECKPOINT),),
+        (Operation(Kind.START), Operation(Kind.STEP)),
+        (Operation(Kind.START), *[Operation(Kind.STEP)] * 3),
+        (Operation(Kind.UPSERT, 0, 1), Operation(Kind.TRUNCATE)),
+        (Operation(Kind.DELETE, 0, 1), Operation(Kind.TRUNCATE)),
+        cold,
+        (Operation(Kind.UPSERT, 0, 1), *cold),
+        (Operation(Kind.UPSERT, 0, 1), *cold, Operation(Kind.TRUNCATE)),
+        (Operation(Kind.RESUME, 1),),
+        (Operation(Kind.PUT_MANY, 0, 1, 12),),
+        (Operation(Kind.APPEND_MANY, 0, 1, 12),),
+        (Operation(Kind.GET_MANY, 0, 1, 22),),
+        (Operation(Kind.ITEMS),),
+        (put(1, _LONGEST),),
+    )
+
+
+def pending(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `pending`."""
+    begins = [Operation(kind, 0, 1) for kind in (Kind.START_READ, Kind.START_RMW)]
+    begins += [Operation(Kind.START_ODD, 0, 1, odd) for odd in (0, 1, 3, 6)]
+    ends = [Operation(Kind.COMPLETE, 0, 0, size) for size in range(SIZES + 1)]
+    ends += [Operation(kind) for kind in (Kind.RESUME, Kind.LEAVE, Kind.REOPEN, Kind.SAVE)]
+    stale: list[Program] = [(put(1, 3),), (put(1, 8), Operation(Kind.DELETE, 0, 1)), (put(1, 3), put(1, 7))]
+    last = (Operation(Kind.READ, 0, 1), Operation(Kind.CHECKPOINT))
+    things = between(cold)
+    for first, begin, thing, end in product(stale[:1], begins, things, ends):
+        yield ((*first, *cold, begin, *thing, end, *last),)
+    for first, begin, thing in product(stale[1:], begins[:2], things):
+        yield ((*first, *cold, begin, *thing, ends[0], *last),)
+    for begin, one, other in product(begins[:2], things[1:], things[1:]):
+        yield ((*stale[0], *cold, begin, *one, *other, ends[0], *last),)
+
+
+LIVES_STEPS: Final = 3
+_LIVES: Final = (
+    Operation(Kind.UPSERT, 0, 0),
+    Operation(Kind.RMW, 0, 0),
+    Operation(Kind.DELETE, 1, 0),
+    put(1, _LONGEST, 1),
+    Operation(Kind.READ, 1, 0),
+    Operation(Kind.CHECKPOINT),
+    Operation(Kind.START),
+    Operation(Kind.STEP),
+    Operation(Kind.TRUNCATE),
+    Operation(Kind.REOPEN),
+    Operation(Kind.SAVE),
+    Operation(Kind.LEAVE),
+)
+
+
+def lives(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `lives`: all of so many steps, and before the last one a stretch of pages."""
+    for steps in range(1, LIVES_STEPS + 1):
+        for program in product(_LIVES, repeat=steps):
+            yield (program,)
+    scans = [Operation(Kind.SCAN_FROM, 0, key, size) for key in (0, 1, 3) for size in range(8)]
+    for one, other, scan in product(_LIVES[:4], _LIVES, scans):
+        yield ((one, *cold, other, scan),)
+
+
+FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] = {
+    "sizes": sizes,
+    "states": states,
+    "batches": batches,
+    "pending": pending,
+    "phases": phases,
+    "lives": lives,
+}
+
+
+def family(name: str, geometry: str, kernels: Sequence[str] = (INTERPRETED,)) -> Iterator[Tape]:
+    """The tapes of a family, in a geometry; kinds of kernels take turns.
+
+    A power cut between two programs leaves what was synced.
+    """
+    pages = GEOMETRIES[geometry].ring_pages
+    assert pages is not None
+    for number, programs in enumerate(dict.fromkeys(FAMILIES[name](turning(pages)))):
+        eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
+        yield Tape(eras, geometry, _STRICT, subject=ANSWERS, kernels=kernels[number % len(kernels)])
+
+
+_WEIGHTS: Final[dict[Kind, int]] = {
+    **dict.fromkeys((Kind.UPSERT, Kind.RMW, Kind.CHECKPOINT, Kind.DELETE, Kind.READ, Kind.INSERT), 2),
+    **dict.fromkeys((Kind.START, Kind.START_READ, Kind.START_RMW), 2),
+    **dict.fromkeys(
+        (Kind.TRUNCATE, Kind.RESUME, Kind.LEAVE, Kind.SCAN_FROM, Kind.SAVE, Kind.REOPEN, Kind.ITEMS), 1
+    ),
+    **dict.fromkeys((Kind.PUT_MANY, Kind.APPEND_MANY, Kind.ADD_MANY, Kind.GET_MANY), 1),
+    **dict.fromkeys((Kind.RMW_ODD, Kind.START_ODD), 1),
+    Kind.PUT: 7,
+    Kind.STEP: 4,
+    Kind.COMPLETE: 4,
+}
+
+
+def random_answers(
+    random: Random,
+    count: int,
+    geometries: Sequence[str],
+    steps: int,
+    kernels: Sequence[str] = (INTERPRETED,),
+) -> Iterator[Tape]:
+    """`count` tapes of up to `steps` steps an era; every third has a power cut.
+
+    Geometries take turns, and after a round of them kinds of kernels.
+    """
+    for number in range(count):
+        eras = [Era(_random_program(random, random.randint(2, steps)))]
+        if number % 3 == 0:
+            digits = tuple(random.randrange(3) for _ in range(random.randrange(8)))
+            crash = Crash(random.randrange(5), random.randrange(3), digits)
+            eras.insert(0, Era(_random_program(random, steps // 2 + 1), crash))
+        geometry = geometries[number % len(geometries)]
+        mode = kernels[number // len(geometries) % len(kernels)]
+        yield Tape(tuple(eras), geometry, subject=ANSWERS, kernels=mode)
+
+
+def _random_program(random: Random, steps: int) -> Program:
+    kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
+    program = []
+    for kind in random.choices(kinds, weights, k=steps):
+        size = random.randint(0, OPERATIONS[kind].size_max)
+        if size % len(COUNTS) >= len(COUNTS) - 3 and kind.name.endswith("_MANY"):
+            size -= 3  # A thousand operations are for the family.
+        program.append(Operation(kind, random.randrange(2), random.randrange(KEYS_MAX), size))
+    return tuple(program)

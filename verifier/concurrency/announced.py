@@ -1,0 +1,51 @@
+"""The disk of sessions side by side: it tells their scheduler which file a call is about.
+
+A call is no point, for what stands before it is: a turn that is named, a task's start, a lock. That it was
+made, and to which file, says which orders of tasks are one.
+
+    names       of all files: to list them reads, to make or take away one and to sync them writes
+    a file      its size and a read of it read; all else writes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from powercut.faultfs import EventKind, FaultDevice, Image
+
+__all__ = ["AnnouncedDevice"]
+
+_NAMES: Final = "names"
+_LOOKS: Final = frozenset((EventKind.LIST, EventKind.READ, EventKind.SIZE))
+
+
+class AnnouncedDevice(FaultDevice):
+    """A FaultDevice that calls `touch` with (file or names, writes) at each call."""
+
+    __slots__ = ("_touch",)
+
+    def __init__(self, image: Image | None, touch: Callable[[str, bool], None]) -> None:
+        self._touch = touch
+        super().__init__(image)
+
+    def _event(
+        self,
+        kind: EventKind,
+        name: str = "",
+        inode: int = 0,
+        offset: int = 0,
+        data: bytes = b"",
+        size: int = 0,
+        target: str = "",
+    ) -> None:
+        is_write = kind not in _LOOKS
+        if kind is not EventKind.WRITE and kind is not EventKind.SYNC and kind is not EventKind.READ:
+            self._touch(_NAMES, is_write)
+        if is_write and name:
+            self._touch(name, True)
+        super()._event(kind, name, inode, offset, data, size, target)
+
+    def _inode(self, name: str, probe: EventKind | None = None) -> int:
+        self._touch(name, False)  # A call that fails stands in no trace.
+        return super()._inode(name, probe)

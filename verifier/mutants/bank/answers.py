@@ -1,0 +1,179 @@
+"""Planted bugs in what a store answers, at the edges of sizes, and in what comes between two halves of an
+operation: found among programs whose every answer is judged."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..planted import MODEL, Mutant
+
+__all__ = ["ANSWERED"]
+
+ANSWERED: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "long-key-takes-any-value",
+        "powercut: an rmw of a long key took a value that was too long, and opened pages for ever",
+        "powercut.engine.sessions.single",
+        " or len(value) > self.value_bytes or len(key) > self.key_bytes:\n",
+        " or len(value) > self.value_bytes:\n",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+        around=("rmw_odd",),
+    ),
+    Mutant(
+        "longest-record-refused",
+        "constructed: the edge of a comparison of sizes",
+        "powercut.engine.sessions.single",
+        "    if record_bytes(key_bytes, value_bytes) > driver.log.record_bytes_max:\n",
+        "    if record_bytes(key_bytes, value_bytes) >= driver.log.record_bytes_max:\n",
+        "model",
+        "ERROR",
+        MODEL,
+        around=("put",),
+    ),
+    Mutant(
+        "value-that-just-fits-is-copied",
+        "constructed: the edge of a comparison of sizes, which costs a record an update",
+        "powercut.engine.kernels.records",
+        "    if is_spent or value + new_words > at + (sizes & w.ALLOCATED_MASK):\n",
+        "    if is_spent or value + new_words >= at + (sizes & w.ALLOCATED_MASK):\n",
+        "figures",
+        "WRONG_RESULT",
+        MODEL,
+        around=("put",),
+    ),
+    Mutant(
+        "done-counts-the-last-batch-alone",
+        "constructed: of a call of several kernel batches the error tells of the last one",
+        "powercut.engine.sessions.bulk",
+        "                raise _with_done(error, before + done) from error.__cause__\n",
+        "                raise _with_done(error, done) from error.__cause__\n",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+        around=("add_many",),
+    ),
+    Mutant(
+        "refused-batch-says-nothing-of-done",
+        "powercut: a batch that was refused said None where 0 of its operations were done",
+        "powercut.engine.sessions.session",
+        "            error.done = error.done or 0\n",
+        "",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+        around=("put_many",),
+    ),
+    Mutant(
+        "closed-session-never-saved",
+        "constructed: what a checkpoint holds is taken in for open sessions alone, so close() tells a loss",
+        "powercut.engine.sessions.registry",
+        "                if state is not None and state.number == mark.number:\n",
+        "                if state is not None and state.number == mark.number and state.is_live:\n",
+        "figures",
+        "WRONG_RESULT",
+        MODEL,
+        around=("leave", "checkpoint"),
+    ),
+    Mutant(
+        "counts-of-closed-handles-forgotten",
+        "constructed: counters went with the handle that counted",
+        "powercut.engine.store",
+        "            self._past = add_counters((self._past, closed.counters()))\n",
+        "",
+        "figures",
+        "WRONG_RESULT",
+        MODEL,
+        around=("resume",),
+    ),
+    Mutant(
+        "checkpoints-listed-oldest-first",
+        "constructed: a list in the wrong order",
+        "powercut.engine.store",
+        "for m in each.sessions}) for each in blocks]\n",
+        "for m in each.sessions}) for each in reversed(blocks)]\n",
+        "figures",
+        "WRONG_RESULT",
+        MODEL,
+        around=("checkpoint",),
+    ),
+    Mutant(
+        "closed-store-still-truncates",
+        "constructed: of two checks at an entry the first is left out",
+        "powercut.engine.store",
+        "        self._check_open()\n        if self._read_only:\n",
+        "        if self._read_only:\n",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+    ),
+    Mutant(
+        "scan-tells-the-record-at-its-end",
+        "constructed: the edge of a range",
+        "powercut.engine.sessions.reader",
+        "        while address < end:\n            record = self.record(address)\n",
+        "        while address <= end:\n            record = self.record(address)\n",
+        "log",
+        "WRONG_RESULT",
+        MODEL,
+        around=("scan_from",),
+    ),
+    Mutant(
+        "raising-function-stays-pending",
+        "constructed: what is counted under way is taken back only where all goes well",
+        "powercut.engine.sessions.pending",
+        """            return single.swap(each.key, each.function, found, is_cold=single.is_cold)
+        finally:
+            single.stage.batch[w.B_APPLY] = 1
+            self._driver.release_pending(each.serial)
+""",
+        """            value = single.swap(each.key, each.function, found, is_cold=single.is_cold)
+            self._driver.release_pending(each.serial)
+            return value
+        finally:
+            single.stage.batch[w.B_APPLY] = 1
+""",
+        "model",
+        "ERROR",
+        MODEL,
+        around=("start_odd",),
+    ),
+    Mutant(
+        "begun-read-finds-what-came-later",
+        "constructed: a read that was begun looks its key up again when it is completed",
+        "powercut.engine.sessions.pending",
+        """            record = _answer(each.answer)
+            return None if""",
+        """            record = _answer(each.answer)
+            if self._single.peek_again(each.key) != (None if record is None else record.value):
+                return self._single.found()
+            return None if""",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+        around=("start_read",),
+    ),
+    Mutant(
+        "wait-with-a-deadline-is-over",
+        "constructed: what a wait with a deadline returns is not asked for",
+        "powercut.engine.sessions.pending",
+        "        return not self._waiting\n",
+        "        return not self._waiting or timeout is not None\n",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+        around=("complete",),
+    ),
+    Mutant(
+        "read-only-stays-at-head",
+        "constructed: nothing is frozen before its frame is needed, so every page waits for the device",
+        "powercut.engine.log.ring",
+        "                self.shift_read_only(max(head, start - self._mutable_bytes))\n",
+        "                self.shift_read_only(head)\n",
+        "figures",
+        "WRONG_RESULT",
+        MODEL,
+        around=("roomy",),
+    ),
+)

@@ -1,0 +1,61 @@
+"""The hunt among answers: the gate's families in turn, then random programs that grow.
+
+Programs that have the features which the bank names for the bug come first, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from random import Random
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from ...answers.families import FAMILIES, family, random_answers
+from ...finders.answers import search_answers
+from ...finders.coverage import Coverage
+from ...reducing.passes import count_operations
+from ...reducing.shrink import shrink
+from ...tapes.tape import Tape, encode_tape
+from ...verdict import Breach, Violation
+from .order import likely_first
+
+__all__ = ["hunt_answers"]
+
+GEOMETRIES: Final = ("tiny", "paired", "roomy")
+RANDOM_STEPS: Final = (8, 16, 24)
+RANDOM_TAPES: Final = 400  # Of each length.
+SHRINK_RUNS: Final = 4_000
+
+Answer = dict[str, Any]
+
+
+def _order(seed: int, around: tuple[str, ...]) -> Iterator[Tape]:
+    whole = chain.from_iterable(family(name, GEOMETRIES[0]) for name in FAMILIES)
+    random = Random(seed)
+    longer = chain.from_iterable(
+        random_answers(random, RANDOM_TAPES, GEOMETRIES, steps) for steps in RANDOM_STEPS
+    )
+    yield from (tape for tape, _ in likely_first(chain(whole, longer), around))
+
+
+def hunt_answers(request: Answer) -> Answer:
+    """Look for the wanted kind of violation; the tape that shows it, and other finds."""
+    wanted = Violation(request["oracle"], Breach[request["breach"]], "")
+    others: dict[str, int] = {}
+    coverage = Coverage()
+    answer: Answer = {"tape": "", "operations": 0, "others": others}
+    for tape in islice(_order(request["seed"], tuple(request["around"])), request["programs_max"] * 3):
+        seen, finding = search_answers(tape)
+        coverage.merge(seen)
+        if finding is None:
+            continue
+        if wanted.is_same_kind(finding.verdict):
+            small = shrink(tape, verdict=finding.verdict, budget=SHRINK_RUNS)
+            answer["tape"] = encode_tape(replace(small, bug=request["bug"])).decode()
+            answer["operations"] = max(1, count_operations(small))  # None at all is a kill too.
+            break
+        kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
+        others[kind] = others.get(kind, 0) + 1
+    return answer | {"programs": coverage.programs, "distinct": 0, "checked": coverage.judged}
