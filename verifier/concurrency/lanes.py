@@ -32,8 +32,10 @@ from powercut.faultfs import Event, FaultDevice, Image, survivor_image
 from ..faster.geometries import GEOMETRIES
 from ..faster.stepped import SteppedRuntime
 from ..faster.subject import FasterSubject
+from ..reach.pairs import beside as count_beside
+from ..reach.pairs import is_counting
 from ..spec.model import TRUNCATIONS, session_name
-from ..tapes.tape import Kind, Operation, Tape
+from ..tapes.tape import KEYED, SESSIONS, Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .announced import AnnouncedDevice
 from .calls import ASIDE, FAR, OF_SESSIONS, Call, Issuer, Listing
@@ -99,8 +101,11 @@ class SessionsProgram:
 
     def open(self, scheduler: Scheduler) -> None:
         """Build the store, and run what comes before."""
-        self._device = AnnouncedDevice(created(self._tape.geometry), scheduler.touch)
-        self._subject = FasterSubject(self._device, GEOMETRIES[self._tape.geometry], scheduler)
+        geometry = self._tape.geometry
+        self._device = AnnouncedDevice(created(geometry), scheduler.touch)
+        self._subject = FasterSubject(
+            self._device, GEOMETRIES[geometry], scheduler, geometry=geometry, family=SESSIONS
+        )
         self._issuer = Issuer(self._subject, scheduler.tick)
         for operation in split(self._tape.eras[-1].program)[0]:
             self._step(operation)
@@ -120,6 +125,8 @@ class SessionsProgram:
         for space, name in zip(spaces, ("control", "index", "log", "epochs"), strict=True):
             scheduler.share(space, name)
         lanes = lanes_of(beside)
+        if is_counting():
+            count_beside([{Kind(each.kind) for each in lane} for lane in lanes.values()])
         for lane in lanes:
             if lane < FAR_LANE:
                 self._subject.open_session(lane)
@@ -130,6 +137,8 @@ class SessionsProgram:
         if kind in (Kind.CHECKPOINT, Kind.START):
             self._acked = self._subject.checkpoint()
         elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE:
+            if kind not in KEYED:
+                self._subject.ran(kind)
             self._issuer.carry_out(operation)
 
     # -- oracles -----------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:
     settings, age = GEOMETRIES[geometry], AGES.get(geometry)
     base = w.FIRST_ADDRESS if age is None else max(age.start, w.FIRST_ADDRESS)
     return StoreMaker(
-        lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels, base),
+        lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels, base, geometry),
         FASTER,
         None if age is None else image_of(settings, age),
     )

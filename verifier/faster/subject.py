@@ -23,12 +23,14 @@ from powercut.engine import (
     Version,
 )
 from powercut.engine.kernels import words as w
+from powercut.engine.shared.phases import Phase
 from powercut.faultfs import FaultDevice
 
+from ..reach.pairs import Life
 from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
-from ..tapes.tape import Kind, Operation
+from ..tapes.tape import STORE, Kind, Operation
 from .truncating import truncate
 
 __all__ = ["FASTER", "FasterSubject"]
@@ -61,6 +63,9 @@ FASTER: Final = Spec(
 )
 
 
+_PHASES: Final = tuple(phase.name for phase in Phase)
+
+
 class FasterSubject:
     """FasterKv on the bench, with every capability."""
 
@@ -73,6 +78,8 @@ class FasterSubject:
         runtime: Runtime,
         kernels: str | None = None,
         base: int = w.FIRST_ADDRESS,  # The log's begin before any truncation.
+        geometry: str = "",
+        family: str = STORE,
     ) -> None:
         self._base = base
         self.store = FasterKv.open(
@@ -84,6 +91,13 @@ class FasterSubject:
         self._ticket: CheckpointTicket | None = None
         self._started = 0  # The begin when the checkpoint under way was started.
         self._at_opening = self._bound(self.store.serials(), _begin(self.store))
+        self._life = Life(family, geometry)
+
+    def ran(self, kind: Kind) -> None:
+        """Count an operation that begins, where pairs are counted."""
+        if self._life.is_counted:
+            # Past the store: what it reads is announced to a scheduler, and who looks on moves nothing.
+            self._life.ran(kind, _PHASES[self.store.spaces[0][w.SYSTEM] & w.PHASE_MASK])
 
     def open_session(self, number: int) -> Session:
         """The session of that number, opened if it is not."""
@@ -109,6 +123,7 @@ class FasterSubject:
     def apply(self, issued: Issued) -> Result:
         session = self._sessions.get(issued.session) or self.open_session(issued.session)
         kind, key = issued.kind, issued.key
+        self.ran(kind)
         if kind is Kind.READ:
             return session.read(key)
         if kind is Kind.UPSERT:
@@ -123,6 +138,7 @@ class FasterSubject:
 
     def checkpoint(self) -> dict[int, int]:
         """A whole checkpoint; one that was started is driven to its end in its place."""
+        self.ran(Kind.CHECKPOINT)
         self.start()
         ticket, self._ticket = self._ticket, None
         assert ticket is not None
@@ -135,6 +151,7 @@ class FasterSubject:
 
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
+        self.ran(Kind.START)
         if self._ticket is None:
             self._started = _begin(self.store)
             self._ticket = self.store.start_checkpoint()
@@ -143,6 +160,7 @@ class FasterSubject:
         """Take the checkpoint one phase on; its bound once it is acknowledged."""
         if self._ticket is None:
             return None
+        self.ran(Kind.STEP)
         before = self.store.newest
         ticket, self._ticket = self._ticket, None  # What raises has ended.
         if not ticket.advance():
@@ -173,10 +191,12 @@ class FasterSubject:
 
     def truncate(self) -> None:
         """Drop the log below the oldest record that is still some key's newest: no content is lost."""
+        self.ran(Kind.TRUNCATE)
         truncate(self.store, Operation(Kind.TRUNCATE))
 
     def truncate_at(self, operation: Operation) -> Truncation:
         """Drop the log below the address that the operation says, and the keys there."""
+        self.ran(Kind(operation.kind))
         return truncate(self.store, operation)
 
     def read_older(self, device: FaultDevice) -> Iterator[Older]:
@@ -210,6 +230,7 @@ class FasterSubject:
         return bound
 
     def close(self) -> None:
+        self.ran(Kind.REOPEN)
         self.store.close()
 
 

@@ -30,6 +30,7 @@ from .stages.kill import KillPlan
 from .stages.model import ModelPlan
 from .stages.mutants import MutantsPlan
 from .stages.power import PowerPlan
+from .stages.reach import ReachPlan
 from .stages.schedule import SchedulePlan
 from .stages.stress import StressPlan
 
@@ -54,6 +55,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schedule: SchedulePlan | None = None
     stress: StressPlan | None = None
     kill: KillPlan | None = None
+    reach: ReachPlan | None = None
     mutants: MutantsPlan | None = None
     power: PowerPlan | None = None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HarnessError
-from .reach import IS_WATCHING
+from ..reach.monitor import IS_WATCHING
 
 __all__ = ["Answer", "Server"]
 

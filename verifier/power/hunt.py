@@ -4,9 +4,9 @@
                            breaks, more work than any chunk takes
 
 The chunks stand in three rungs. In the first is one of each kind, in the second an eighth of all, in the
-third the rest, by what a stage costs. The unchanged store is asked once, at the latest before the third,
-which lines each chunk runs: those that do not run what is changed need not be asked. Processes of the
-store's own, and compiled code, are not seen so: chunks of these are always asked.
+third the rest, by what a stage costs. The unchanged store may be asked once, before, which lines each chunk
+runs: those that do not run what is changed need not be asked then. Processes of the store's own, and compiled
+code, are not seen so: chunks of these are always asked.
 
 Invariants
   1  a mutant that ended no question by a clock's word is neither told nor a survivor
@@ -112,9 +112,7 @@ class Hunter:
         # In the first rung nothing is compiled.
         server = self._compiler() if is_compiled and self._rungs > 1 else self._server
         found = Hunted()
-        for rung, pieces in enumerate(rungs_of(self.pieces)[: self._rungs]):
-            if rung == RUNGS - 1:
-                self.survey()
+        for pieces in rungs_of(self.pieces)[: self._rungs]:
             chunks = self._reaching(mutant, pieces, is_compiled)
             before = server.cpu_seconds
             request = self._gate | {"task": "hunt", "deadline": self._by()}

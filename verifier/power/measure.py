@@ -66,7 +66,8 @@ def measure(
         drawn = draw(mutants, asked.sample, asked.seed)
     judge = _Judge(asked, reasons, report)
     try:
-        if judge.hunter is not None and (asked.reach is not None or len(drawn.chosen) >= SURVEYED):
+        is_worth_it = asked.rungs == RUNGS and len(drawn.chosen) >= SURVEYED
+        if judge.hunter is not None and (asked.reach is not None or is_worth_it):
             judge.hunter.survey()
         for mutant in drawn.chosen:
             fate = judge.judged(mutant, drawn)

@@ -12,7 +12,7 @@ Call = Callable[[FaultDevice], object]
 
 
 def _left_of(calls: list[Call]) -> tuple[Changes, Image]:
-    """Changes that `changes_of` makes of the calls, on a disk with two files, and what survives."""
+    """The changes that the calls make to a disk with two files, and the disk after the power cut."""
     before = FaultDevice()
     for name in ("a", "b"):
         before.create(name)

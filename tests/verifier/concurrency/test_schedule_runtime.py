@@ -102,8 +102,7 @@ def test_access_announced_before_a_switch_is_carried_out_after_it() -> None:
     record = scheduler.run([lambda: atomics.store(space, 0, 1), lambda: atomics.store(space, 0, 2)])
     assert space[0] == 1
     (cell,) = {code for code in record.points if record.describe(code) == "write cell[0]"}
-    cells, tasks, writes = record.accesses()
-    assert (cells.tolist(), tasks.tolist(), writes.tolist()) == ([cell >> 1] * 2, [1, 0], [1, 1])
+    assert [task for task, codes in record.accesses() if cell in codes] == [1, 0]
 
 
 def test_lock_is_reentrant_and_keeps_others_out() -> None:

@@ -20,30 +20,7 @@ from powercut.verifier.mutants.bank import BANK
 from powercut.verifier.mutants.hunt import Row
 
 CHECK = Path(__file__).resolve().parents[3] / "ci" / "check.py"
-PROFILE = """
-name = "test"
-[model]
-geometries = ["tiny"]
-examples = 2
-steps = 6
-limit = 64
-chunk = 2
-[model.floor]
-programs = 1
-[crash]
-limit = 64
-depth = 1
-[crash.exhaustive]
-geometries = ["tiny"]
-steps = 1
-chunk = 25
-[crash.random]
-geometries = ["paired"]
-tapes = 2
-steps = 6
-chunk = 2
-[crash.floor]
-distinct = 10
+MUTANTS = """
 [mutants]
 [mutants.floor]
 killed = 1
@@ -51,13 +28,13 @@ killed = 1
 
 
 @pytest.fixture(scope="module")
-def consistent() -> GateReport:
+def consistent(tiny_text: str) -> GateReport:
     """A consistent gate; the hunt for its one planted bug is told and not run."""
     row = Row("bug", "ancestor", "prefix", "kind", True, 0.5, 3, "", "", 7, 8, 9, None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mutants, "BANK", BANK[:1])
         patch.setattr(mutants, "kill", lambda name, **_: row)
-        return run_gate(parse_profile(PROFILE, "test"))
+        return run_gate(parse_profile(tiny_text + MUTANTS, "test"))
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.hunts.preempt import programs
 from powercut.verifier.mutants.hunts.schedule import hunt_schedules
 from powercut.verifier.mutants.planted import SCHEDULES, Mutant
-from powercut.verifier.mutants.reach import IS_WATCHING, Watch, region
+from powercut.verifier.mutants.reach import Watch, region
+from powercut.verifier.reach.monitor import IS_WATCHING
 from powercut.verifier.verdict import Breach, Violation
 
 SOURCE = """\

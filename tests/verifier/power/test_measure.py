@@ -1,6 +1,7 @@
 """The measure: who is told, who survives with a diff, and the same sample by the same seed."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -19,11 +20,12 @@ class Gate:
     """Stands for the gate: by the number in the name it tells, tells nothing, does not decide, or breaks."""
 
     survey_seconds = 0.0
+    surveys: ClassVar[list[int]] = []
 
-    def __init__(self, *_: object, **__: object) -> None:
-        self.asked: list[str] = []
+    def __init__(self, *_: object, **__: object) -> None: ...
 
-    def survey(self) -> None: ...
+    def survey(self) -> None:
+        self.surveys.append(1)
 
     def close(self) -> None: ...
 
@@ -81,6 +83,18 @@ def test_a_reason_that_is_gone_is_an_objection(gate: None, monkeypatch: pytest.M
     assert report.exit == 3
     assert "not there" in report.objections[0]
     assert measure(Asked(sample=1, module="log.ring"), reasons=gone).objections == []
+
+
+@pytest.mark.parametrize(
+    ("sample", "rungs", "reach", "surveys"),
+    [(12, 3, False, 1), (12, 2, False, 0), (1, 3, False, 0), (1, 1, True, 1)],
+)
+def test_what_the_gate_runs_is_asked_where_it_pays(
+    gate: None, tmp_path: Path, sample: int, rungs: int, reach: bool, surveys: int
+) -> None:
+    Gate.surveys.clear()
+    measure(Asked(sample=sample, rungs=rungs, reach=tmp_path / "reach.json" if reach else None))
+    assert len(Gate.surveys) == surveys
 
 
 def test_an_interruption_ends_with_what_is_known(gate: None) -> None:

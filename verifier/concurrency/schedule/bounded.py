@@ -4,11 +4,11 @@
     fewest preemptions there are
 
 A deviation is tried at marks (turns, starts, ends, waits) and before accesses to contended cells:
-those that two tasks touch and one of them writes, in any schedule run so far; locks are cells. To
-leave the default before another access gives an order of dependent accesses that is had anyway, by
-leaving it at the task's next contended access or mark. That holds as long as the tasks share
-nothing that is not announced, or touched right behind a mark; what `until` asks in vain may be
-asked at other moments.
+those that two tasks touch and one of them writes, in any schedule run so far; locks are cells, and
+so is what is accessed quietly behind such a point: files, ends of calls. To leave the default before
+another access gives an order of dependent accesses that is had anyway, by leaving it at the task's
+next contended access or mark. That holds as long as the tasks share nothing else, or touch it right
+behind a mark; what `until` asks in vain may be asked at other moments.
 
     candidates(0) = 1
     candidates(c) = sum over schedules S of c - 1 deviations that were run, over candidate points after
@@ -131,8 +131,9 @@ class Bounded:
         level = len(deviations)
         self.visited[level] += 1
         if running.parent is not None:
-            if level == self._bound or record.tasks == 2:
+            if level == self._bound or _are_two(record):
                 # Else, a further deviation may let others run before the task goes on than those that did.
+                # Calls that touch no word do not matter: in between nothing else is accessed.
                 reaches = running.parent.reaches.setdefault(running.which, [])
                 insort(reaches, _reach(running.parent, running.point, record))
             self._queue_siblings(running, record.widths[-1])
@@ -166,10 +167,12 @@ class Bounded:
             self._queue_siblings(first, reach.width)
 
     def _learn_cells(self, record: Record) -> None:
-        toucher, written = self._toucher, self._written
+        toucher, written, quiet = self._toucher, self._written, record.quiet
         for task, start, end in record.runs():
             met = self._met.setdefault(task, set())
             fresh = set(record.points[start:end]) - met
+            if quiet:
+                fresh.update(code for before, code in quiet if start <= before < end)
             met |= fresh
             for code in fresh:
                 if code < MARK_END:
@@ -186,10 +189,15 @@ class Bounded:
         """Queue the successors at marks, and at cells found contended since it was last done."""
         contended, known = self._contended, expanded.known
         first = expanded.deviations[-1][0] + 1 if expanded.deviations else 0
-        points = expanded.points
+        points, quiet = expanded.points, expanded.sliding.quiet
         for point in range(first, len(points)):
             code = points[point]
-            if with_marks if code < MARK_END else contended.get(code >> 1, -1) >= known:
+            if (
+                with_marks
+                if code < MARK_END
+                else contended.get(code >> 1, -1) >= known
+                or any(contended.get(each >> 1, -1) >= known for each in quiet(point))
+            ):
                 self._queue_at(expanded, point)
         expanded.known = len(contended)
 
@@ -217,6 +225,14 @@ class Bounded:
                 self._expand(expanded, with_marks=False)
 
 
+def _are_two(record: Record) -> bool:
+    """True if no more than two tasks accessed words and locks. All tasks have
+    ended."""
+    points = record.points
+    touching = {task for task, start, end in record.runs() if max(points[start:end], default=0) >= MARK_END}
+    return len(touching) <= 2 and len(record.over) == record.tasks
+
+
 def _reach(parent: _Expanded, point: int, record: Record) -> _Reach:
     """The distance behind `point` at which the same task could be taken off, after the same order."""
     width = record.widths[-1]
@@ -233,8 +249,8 @@ def _reach(parent: _Expanded, point: int, record: Record) -> _Reach:
     limit = min(len(points), parent.spans[span] if span < len(parent.spans) else len(points))
     end = point
     while end < limit - 1:
-        codes = (points[end], *parent.sliding.quiet(end))
-        if codes[0] < LOCK_END or any(code >> 1 in (touched if code & 1 else written) for code in codes):
+        code = points[end]
+        if code < LOCK_END or code >> 1 in (touched if code & 1 else written) or parent.sliding.quiet(end):
             break
         end += 1
     return _Reach(point, end - (end > point and points[end] < LOCK_END), width)

@@ -3,8 +3,8 @@
     mark                 2 * how many were met before
     lock                 MARK_END + 2 * number + 1      to take it is to write its cell
     access to a word     first code of the space + 2 * word + is_write
-    quiet access         QUIET + 2 * how many things were met before + is_write: to what is no word, at which
-                         nobody is asked to go on (a file, the end of a task); noted beside the points
+    quiet access         QUIET + 2 * a hash of the thing + is_write: to what is no word, at which nobody is
+                         asked to go on (a file, the end of a task); noted beside the points
 
 Equal runs give equal codes; runs of one program give the same word the same code, as long as they
 share the same spaces in the same order. Small numbers: a schedule adds up hundreds of them.
@@ -13,6 +13,7 @@ share the same spaces in the same order. Small numbers: a schedule adds up hundr
 from __future__ import annotations
 
 from typing import Final
+from zlib import crc32
 
 __all__ = ["LOCK_END", "MARK_END", "QUIET", "Codes"]
 
@@ -27,7 +28,6 @@ class Codes:
 
     def __init__(self) -> None:
         self.marks: dict[str, int] = {}
-        self._things: dict[str, int] = {}
         self.bases: dict[int, int] = {}  # Identity of a space to its first code.
         self._spaces: list[tuple[int, str, memoryview]] = []
         self._next = LOCK_END
@@ -50,8 +50,8 @@ class Codes:
         return frozenset(self.marks[what] for what in _COMMON if what in self.marks)
 
     def quiet(self, thing: str, is_write: bool) -> int:
-        """The code of an access to a thing that is no word."""
-        return self._things.setdefault(thing, QUIET + 2 * len(self._things)) + is_write
+        """The code of an access to a thing that is no word; things of equal codes would be taken for one."""
+        return QUIET + 2 * crc32(thing.encode()) + is_write
 
     def lock(self, number: int) -> int:
         """The code of taking lock `number`."""

@@ -19,14 +19,15 @@ Source: the partial order of a schedule is Mazurkiewicz's trace.
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
+from itertools import combinations
 from typing import Final
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from ...verdict import OK, Verdict
 from .codes import MARK_END
@@ -36,11 +37,8 @@ __all__ = ["Deviations", "Record", "decode", "encode"]
 _WRITE: Final = 1 << 16  # Above every task's number;
 _WRITE_STEP: Final = 1 << 17  # above that, how many writes of the cell came before; above those, the cell.
 _CELL_SHIFT: Final = 32
-_CELL: Final = 42  # Bits below the cell, below its moment, of the task.
-_WHEN: Final = 17
-_TASKS: Final = (1 << 16) - 1
+_SAME_MAX: Final = 4_096
 
-_Numbers = NDArray[np.int64]
 Deviations = tuple[tuple[int, int], ...]
 
 
@@ -107,36 +105,46 @@ class Record:
         the cell, how often it was written before, whether this is a write, the task. In ascending order that
         is each cell's history with the reads between two writes sorted: they are independent of each other.
         """
-        cells, tasks, writes = self.accesses()
-        if not len(cells):
-            return b""
-        first = np.concatenate(([0], (cells[1:] != cells[:-1]).nonzero()[0] + 1))  # Of each cell.
-        sizes = np.append(first[1:], len(cells)) - first
-        is_shared = np.minimum.reduceat(tasks, first) != np.maximum.reduceat(tasks, first)
-        is_contended = (is_shared & (np.maximum.reduceat(writes, first) > 0)).repeat(sizes)
-        before = writes.cumsum() - writes
-        before -= before[first].repeat(sizes)
-        told = (cells << _CELL_SHIFT) + before * _WRITE_STEP + writes * _WRITE + tasks
-        return blake2b(np.sort(told[is_contended]).tobytes(), digest_size=16).digest()
+        runs = self.accesses()
+        touched: dict[int, set[int]] = {}
+        for task, codes in runs:
+            met = touched.get(task)
+            if met is None:
+                met = touched[task] = set()
+            met.update(codes)
+        is_contended = _contended([_same.setdefault(each, each) for each in map(frozenset, touched.values())])
+        told: list[int] = []
+        append = told.append
+        writes: dict[int, int] = {}
+        before = writes.get
+        for task, codes in runs:
+            for code in filter(is_contended, codes):
+                cell = code >> 1
+                at = before(cell, 0)
+                if code & 1:
+                    writes[cell] = at + _WRITE_STEP
+                    at += _WRITE
+                append((cell << _CELL_SHIFT) + at + task)
+        told.sort()
+        if len(_same) > _SAME_MAX:
+            _same.clear()
+        return blake2b(array("Q", told).tobytes(), digest_size=16).digest()
 
-    def accesses(self) -> tuple[_Numbers, _Numbers, _Numbers]:
-        """(cell, task, 1 for a write) of all of them, cell by cell, each cell's as they were carried out
-        (invariant 1)."""
-        points, spans = np.fromiter(self.points, np.int64, len(self.points)), self.spans
-        when = np.arange(0, 2 * len(points), 2)
-        owner = np.zeros(len(points), np.int64)
-        resumed: dict[int, int] = {}  # By task: where its next span starts.
-        end = len(points)
-        for start, task in reversed(spans):
-            owner[start:end] = task
-            if start < end < len(points):
-                # Announced, and carried out there if at all. The moment of a mark does not matter.
-                when[end - 1] = 2 * resumed[task] - 1 if task in resumed else -1
-            resumed[task] = end = start
-        is_access = (points >= MARK_END) & (when >= 0)
-        cells, writes = points >> 1, points & 1
-        told = np.sort((cells << _CELL | when << _WHEN | owner << 1 | writes)[is_access])
-        return told >> _CELL, told >> 1 & _TASKS, told & 1
+    def accesses(self) -> list[tuple[int, list[int]]]:
+        """(task, codes) in the order in which they were carried out (invariant 1); marks among them."""
+        points, last = self.points, len(self.spans) - 1
+        pending: dict[int, int] = {}
+        done = []
+        for number, (start, task) in enumerate(self.spans):
+            end = self.spans[number + 1][0] if number < last else len(points)
+            codes = points[start:end]
+            held = pending.pop(task, 0)
+            if held:
+                codes.insert(0, held)
+            if start < end and number != last and codes[-1] >= MARK_END:
+                pending[task] = codes.pop()
+            done.append((task, codes))
+        return done
 
     def digest(self) -> str:
         """A hash of every point, every switch and the verdict."""
@@ -154,3 +162,30 @@ class Record:
         for task, start, end in self.runs():
             seen[task] = [*seen.get(task, []), *self.points[start:end]][-count:]
         return {task: [self.describe(code) for code in seen[task]] for task in sorted(seen)}
+
+
+# Schedules of a program differ in the order of accesses, and seldom in which a task has.
+_same: dict[frozenset[int], frozenset[int]] = {}
+
+
+def _contended(touched: list[frozenset[int]]) -> Callable[[object], bool]:
+    """The question whether a code is of a cell that two tasks touch and one of them writes.
+
+    touched   the codes of each task
+    """
+    pairs = [_contended_by_two(one, other) for one, other in combinations(touched, 2)]
+    return frozenset().union(*pairs).__contains__
+
+
+@lru_cache(maxsize=4096)
+def _contended_by_two(one: frozenset[int], other: frozenset[int]) -> frozenset[int]:
+    cells, written = _cells(one)
+    others, written_too = _cells(other)
+    contended = cells & others & (written | written_too)
+    return frozenset([2 * cell for cell in contended] + [2 * cell + 1 for cell in contended])
+
+
+@lru_cache(maxsize=4096)
+def _cells(codes: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
+    """(cells accessed, cells written). A mark writes nothing: its code is even."""
+    return frozenset([code >> 1 for code in codes]), frozenset([code >> 1 for code in codes if code & 1])

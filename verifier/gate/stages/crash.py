@@ -190,5 +190,10 @@ def _check(plan: CrashPlan) -> None:
 
 
 STAGE: Final[Definition[CrashPlan]] = Definition(
-    "crash", law=lambda plan, law: law or plan.law, chunks=cut_crash, bounds=_bounds, check=_check
+    "crash",
+    law=lambda plan, law: law or plan.law,
+    chunks=cut_crash,
+    bounds=_bounds,
+    check=_check,
+    watched=True,
 )

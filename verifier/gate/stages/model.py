@@ -179,5 +179,5 @@ def _check(plan: ModelPlan) -> None:
 
 
 STAGE: Final[Definition[ModelPlan]] = Definition(
-    "model", law=lambda plan, law: law or plan.law, chunks=cut_model, check=_check
+    "model", law=lambda plan, law: law or plan.law, chunks=cut_model, check=_check, watched=True
 )

@@ -62,6 +62,8 @@ class SomeMutants:
         reasons = read_reasons()
         hunter = Hunter(self.gate, rungs=self.rungs, deadline=deadline.at)
         try:
+            if self.rungs == RUNGS:  # It pays where all is asked of what survives.
+                hunter.survey()
             for mutant in until(drawn.chosen[self.start : self.stop], deadline):
                 if not mutant.is_born():
                     _count(result, "still-born")

@@ -256,4 +256,5 @@ STAGE: Final[Definition[SchedulePlan]] = Definition(
     bounds=_bounds,
     describe=_describe,
     check=_check,
+    watched=True,
 )
