@@ -86,7 +86,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("lanes",),
         ("grounds",),
         ("programs",),
-        ("halves",),
+        ("halves", "moving"),
     ),
     "verifier/answers": (
         *(("chains",), ("hybrid",), ("edges", "reference")),
@@ -126,7 +126,7 @@ RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "verifier/mutants/bank": (
         (
             *("durability", "prefix", "boundaries", "operations", "faults", "damage", "schedule"),
-            *("pending", "truncation", "answers", "stress"),
+            *("pending", "truncation", "answers", "stress", "moving"),
         ),
     ),
     "verifier/mutants/hunts": (
