@@ -23,6 +23,7 @@ from ..oracles.prefix import judge_report
 from ..oracles.structure import audit, compare_probe, recovered_bound
 from ..spec.history import Passage, Segment
 from ..spec.model import Issued, Result, longest_cut, session_name
+from ..spec.spec import StoreMaker
 from ..spec.subject import Bound, MakeStore, mount
 from ..tapes.tape import Era, Kind, Operation
 from ..verdict import OK, Breach, Violation
@@ -55,7 +56,7 @@ class World(RarerSteps):
         self.segment.passages.append(passage)
         self.fault_oracle.reopen(self.device.trace)
         try:
-            subject = (make_store or self.make_store)(self.device)
+            subject = StoreMaker.of(make_store or self.make_store)(self.device)
         except SubjectError:
             raise  # There is no store.
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
