@@ -17,6 +17,7 @@ from typing import Final, Protocol, runtime_checkable
 from powercut.faultfs import FaultDevice, Image
 
 from ..tapes.tape import ASKED, BESIDE, Kind
+from .mapping import subject_of
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
 
@@ -76,8 +77,8 @@ class StoreMaker:
         return cls(make_store, maker.spec if isinstance(maker, _Specified) else PLAIN)
 
     def __call__(self, device: FaultDevice) -> Subject:
-        return self.make(device)
+        return subject_of(self.make(device))
 
     def mount(self, device: FaultDevice) -> Mounted:
         """Open it, and put it on the bench. Raises what the store raises, and SubjectError."""
-        return mount(self.make(device))
+        return mount(self(device))
