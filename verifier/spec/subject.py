@@ -4,6 +4,7 @@ A subject lives on a Device. The bench gives it operations, asks it to make them
 power away, and makes another one from what is left.
 
     make_store(device) -> Subject      opens, creating or recovering; raising means: cannot open
+                       or a mapping    that behaves like a dict of bytes (`mapping`)
 
 `checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
 session; a number counts operations in the order in which they were given, whoever gave them, reads
@@ -23,7 +24,7 @@ Invariants
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -37,6 +38,7 @@ __all__ = [
     "Audits",
     "Bound",
     "CountsSerials",
+    "LooksOn",
     "MakeStore",
     "Mounted",
     "Older",
@@ -49,6 +51,7 @@ __all__ = [
     "Truncates",
     "TruncatesAt",
     "Truncation",
+    "members",
     "mount",
 ]
 
@@ -134,6 +137,13 @@ class TruncatesAt(Protocol):
         """Truncate where the operation's key and size say."""
 
 
+class LooksOn(Protocol):
+    """Is looked at from outside while it is open."""
+
+    def look_on(self) -> list[Bound]:
+        """The bounds of the checkpoints that it tells, newest first. Raise where another owner was let in."""
+
+
 class CountsSerials(Protocol):
     """Counts the operations of each session, those that raised and took a serial among them."""
 
@@ -155,9 +165,20 @@ class TellsReading(Protocol):
         """The reads of the opening, in order; equal ones, equal ways."""
 
 
-MakeStore = Callable[[FaultDevice], Subject]
+MakeStore = Callable[[FaultDevice], Subject | MutableMapping[bytes, bytes]]
 CAPABILITIES: Final[tuple[type, ...]] = (
-    *(Recovers, Steps, Audits, Probes, Truncates, TruncatesAt, CountsSerials, ReadsOlder, TellsReading),
+    *(
+        Recovers,
+        Steps,
+        Audits,
+        Probes,
+        Truncates,
+        TruncatesAt,
+        LooksOn,
+        CountsSerials,
+        ReadsOlder,
+        TellsReading,
+    ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
 _known: dict[type, frozenset[type]] = {}  # Of each class that was mounted, its capabilities.
@@ -174,6 +195,7 @@ class Mounted:
     probes: Probes | None
     truncates: Truncates | None
     truncates_at: TruncatesAt | None
+    looks_on: LooksOn | None
     counts: CountsSerials | None
     older: ReadsOlder | None
     tells: TellsReading | None
@@ -197,6 +219,7 @@ def mount(subject: Subject) -> Mounted:
         of(Probes),
         of(Truncates),
         of(TruncatesAt),
+        of(LooksOn),
         of(CountsSerials),
         of(ReadsOlder),
         of(TellsReading),
@@ -223,6 +246,11 @@ def _capabilities(subject: object) -> frozenset[type]:
             if len(meant) >= _SHORT and is_alike and _is_misspelt(name, meant):
                 raise SubjectError(f"{_named(subject)} has {name}: is {meant} meant? Else name it otherwise")
     return frozenset(has)
+
+
+def members() -> frozenset[str]:
+    """Every method and property by which a subject can be asked for something."""
+    return frozenset(name for each in (Subject, *CAPABILITIES) for name in _members(each))
 
 
 def _members(protocol: type) -> dict[str, object]:
