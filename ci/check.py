@@ -30,7 +30,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = 1
-STAGES = ("model", "crash", "faults", "damage", "schedule", "stress", "kill", "mutants")
+STAGES = ("model", "crash", "faults", "damage", "schedule", "stress", "kill", "reach", "mutants", "power")
 EXHAUSTIVE = ("crash", "damage", "schedule")
 # The interpreter of an environment whose name does not tell it.
 BASE_PYTHON = {"oldest": "py311"}

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import hypothesis
+import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import Flaky
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import rule, run_state_machine_as_test
 
 from powercut.faultfs import FaultDevice
 
@@ -23,9 +24,12 @@ from .finders.recoveries import Recoveries
 from .machine import STATES_MAX, StoreMachine, StoreViolationError
 from .registry import maker_of, name_of
 from .spec.subject import Subject
-from .tapes.tape import INTERPRETED, STORE, Tape
+from .tapes.families import LETTERS
+from .tapes.tape import INTERPRETED, KEYS_MAX, SIZES, STORE, Kind, Operation, Tape
 
-__all__ = ["FasterMachine", "run_machine"]
+__all__ = ["FasterMachine", "WideMachine", "run_machine"]
+
+_KEY = st.integers(0, KEYS_MAX - 1)
 
 
 class FasterMachine(StoreMachine):
@@ -40,6 +44,22 @@ class FasterMachine(StoreMachine):
 
     def make_store(self, device: FaultDevice) -> Subject:
         return self._faster(device)
+
+
+class WideMachine(FasterMachine):
+    """FasterKv, given the letters that random programs have only where they are asked for."""
+
+    @rule(kind=st.sampled_from(tuple(LETTERS.values())), key=_KEY, size=st.integers(0, SIZES))
+    def letter(self, kind: Kind, key: int, size: int) -> None:
+        self.give(Operation(kind, 0, key, size))
+
+    @rule(session=st.integers(0, 1), first=_KEY)
+    def turn_pages(self, session: int, first: int) -> None:
+        """So many large values that pages go to the device, where a checkpoint leaves them at rest."""
+        for number in range(5):
+            self.give(Operation(Kind.UPSERT, session, (first + number) % KEYS_MAX, SIZES - 1))
+            if number % 2:
+                self.give(Operation(Kind.CHECKPOINT))
 
 
 def run_machine(

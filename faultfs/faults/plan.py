@@ -152,12 +152,23 @@ class Fault(msgspec.Struct, frozen=True, array_like=True):
 class Plan:
     """The faults of one stretch of a run, and those that fired."""
 
-    __slots__ = ("_numbers", "_spent", "faults", "fired", "is_on", "late", "reached", "size_at_start")
+    __slots__ = (
+        "_numbers",
+        "_spent",
+        "faults",
+        "fired",
+        "is_on",
+        "late",
+        "reached",
+        "size_at_start",
+        "struck",
+    )
 
     def __init__(self, *faults: Fault) -> None:
         self.faults = faults
         self.reached: dict[str, int] = {}  # Calls of each kind, by its name.
-        self.fired: dict[str, int] = {}  # Faults that did something, by their name.
+        self.fired: dict[str, int] = {}  # Faults that did something, by their name;
+        self.struck: dict[tuple[str, str], int] = {}  # the same by the place of the call too, in words.
         self.is_on = True  # Off, the device is a good one, and nothing is counted.
         self.late: dict[int, Fault] = {}  # Inodes (or 0, the names) whose next sync tells of the last one.
         self.size_at_start: int | None = None  # Bytes in all files, for FULL.
@@ -176,7 +187,7 @@ class Plan:
 
     def follow(self, other: "Plan") -> "Plan":
         """This plan, as if it had been there, and done nothing, while the other one was."""
-        self.reached, self.fired = dict(other.reached), dict(other.fired)
+        self.reached, self.fired, self.struck = dict(other.reached), dict(other.fired), dict(other.struck)
         self.is_on, self.late, self.size_at_start = other.is_on, dict(other.late), other.size_at_start
         self._numbers, self._spent = dict(other._numbers), set(other._spent)
         return self
@@ -215,9 +226,10 @@ class Plan:
                 return fault
         return None
 
-    def tell(self, fault: Fault) -> None:
-        """Take in that the fault has done something."""
+    def tell(self, fault: Fault, place: str) -> None:
+        """Take in that the fault has done something to a call at this place."""
         self.fired[fault.name] = self.fired.get(fault.name, 0) + 1
+        self.struck[fault.name, place] = self.struck.get((fault.name, place), 0) + 1
 
     def make_room(self, fault: Fault) -> None:
         """Make room after a full disk has refused a write, unless it stays full."""

@@ -22,6 +22,7 @@ from ..disk.image import Image
 from ..disk.trace import SECTOR_BYTES
 from ..law.history import History
 from ..law.survival import file_bytes
+from .place import Place
 from .plan import Effect, Fault, Plan
 
 __all__ = ["PlannedDevice"]
@@ -292,7 +293,7 @@ class PlannedDevice(FaultDevice):
 
     def _fire(self, fault: Fault, name: str, offset: int = 0, *, is_counted: bool = True) -> None:
         if is_counted:
-            self.plan.tell(fault)
+            self.plan.tell(fault, str(Place.at(self._caller(), fault.call, name)))
         self._append(Event(EventKind.FAULT, name, 0, offset, b"", fault.effect, fault.call.name, fault.name))
 
     def _caller(self) -> str:

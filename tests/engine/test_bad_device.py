@@ -17,7 +17,7 @@ from powercut.engine import (
     PoisonedError,
     Settings,
 )
-from powercut.engine.device import Buffer
+from powercut.engine.device import Buffer, write_fully
 from powercut.faultfs import Effect, EventKind, Fault, FaultDevice, Plan, PlannedDevice, crash_states
 
 Push = Callable[[FasterKv], None]
@@ -314,3 +314,15 @@ def test_a_creation_whose_sync_failed_is_taken_up_again_whenever_the_power_goes(
             assert dict(store.items()) == {}
         checked += 1
     assert checked > 2
+
+
+def test_a_write_that_takes_no_byte_is_an_error_and_not_tried_for_ever() -> None:
+    class Idle(MemoryDevice):
+        def write(self, name: str, offset: int, buffer: Buffer) -> int:
+            return 0
+
+    device = Idle()
+    device.create("a")
+    with pytest.raises(OSError, match="made no progress") as caught:
+        write_fully(device, "a", 0, b"bytes")
+    assert caught.value.errno == errno.EIO

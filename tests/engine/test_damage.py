@@ -82,8 +82,9 @@ def _silent(damaged: Iterator[tuple[str, Content]], expected: State) -> list[str
 
 
 def _flips(final: Content, _: list[Content]) -> Iterator[tuple[str, Content]]:
-    for file, data in final.items():
-        for at in range(len(data)):
+    """A bit of every third byte; the stage `damage` has every bit of such stores."""
+    for number, (file, data) in enumerate(final.items()):
+        for at in range(number % 3, len(data), 3):
             flipped = data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :]
             yield f"{file} byte {at}", final | {file: flipped}
 

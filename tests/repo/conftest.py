@@ -15,7 +15,7 @@ class Script(Protocol):
     def __call__(self, name: str) -> ModuleType: ...
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
 

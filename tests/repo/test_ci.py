@@ -62,7 +62,9 @@ GATE = {
         "schedule": STAGE,
         "stress": STAGE | {"bounds": []},
         "kill": STAGE | {"bounds": []},
+        "reach": STAGE | {"bounds": []},
         "mutants": STAGE | {"mutants": [{"name": "lost-sync", "killed": True}]},
+        "power": STAGE | {"bounds": []},
     },
 }
 

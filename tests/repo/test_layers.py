@@ -5,154 +5,22 @@ A store of one's own is tested without ours, so of the verifier few places know 
 Invariants, for every module of the three packages, wherever in the module the import stands
     1  engine and faultfs import nothing of ours but their own modules; verifier may import both
     2  inside a package imports are relative; in the folder where the ways of importer and imported part, the
-       imported side has a strictly lower rank in RANKS, so there is no circle of folders
+       imported side has a strictly lower rank in ranks.toml, so there is no circle of folders
     3  a module or folder without a rank is an error, so a new file is ranked in the commit that adds it
     4  of verifier only what is listed in OPENS_ENGINE imports powercut.engine
 """
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-# For each folder what stands in it, lowest first; those of one row do not import each other. `__init__` and
-# `__main__` stand above all rows. Inside a folder that has no rows anything goes.
-RANKS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "engine": (
-        ("errors", "kernels"),
-        ("compiler", "poison", "runtime", "settings"),
-        ("arguments",),
-        ("device",),
-        ("metadata",),
-        ("shared",),
-        ("log", "stats"),
-        ("sessions",),
-        ("audit", "checkpoint"),
-        ("store",),
-        ("inspection",),
-    ),
-    "engine/device": (("seam",), ("disk", "file", "memory"), ("lease",)),
-    "engine/kernels": (("words",), ("atomics",), ("probe",), ("records",), ("operations",), ("batch",)),
-    "engine/compiler": (
-        ("sources", "entries", "objects"),
-        ("dialect",),
-        ("intrinsics",),
-        ("compilation", "inlining"),
-    ),
-    "engine/metadata": (("layout",), ("extents", "roots"), ("tables",)),
-    "engine/shared": (("phases", "pins", "spaces"), ("modes",), ("epoch",), ("shared",)),
-    "engine/log": (("segments", "index"), ("cold", "ring")),
-    "engine/sessions": (
-        ("arrays", "registry", "staging"),
-        ("driver", "reader"),
-        ("single",),
-        ("bulk", "pending"),
-        ("session",),
-    ),
-    "engine/checkpoint": (("parts", "running"), ("kinds", "recovery"), ("driver",)),
-    "engine/checkpoint/kinds": (("fold_over",),),
-    "faultfs": (("errors",), ("disk",), ("law",), ("states", "faults"), ("picture", "render")),
-    "faultfs/disk": (("events",), ("image",), ("trace",), ("device",)),
-    "faultfs/law": (("chains",), ("windows",), ("history",), ("journal",), ("survival",)),
-    "faultfs/states": (
-        ("options", "readset"),
-        ("product",),
-        ("contents", "journalled", "sampling", "branching"),
-        ("search", "walk"),
-        ("enumeration",),
-        ("witness",),
-    ),
-    "faultfs/faults": (("place", "plan", "rot"), ("planned",)),
-    "verifier": (
-        ("errors", "verdict"),
-        ("rewinding", "tapes"),
-        ("spec",),
-        ("faster", "oracles"),
-        ("registry", "concurrency", "answers"),
-        ("runs",),
-        ("finders",),
-        ("machine", "reducing", "telling"),
-        ("examples", "mutants"),
-        ("gate",),
-        ("cli",),
-    ),
-    "verifier/tapes": (("operations",), ("tape",), ("programs", "kept")),
-    "verifier/spec": (("model",), ("subject",), ("history", "spec")),
-    "verifier/oracles": (("prefix", "linear", "damage"), ("structure", "faults")),
-    "verifier/faster": (("inspection", "seams", "stepped", "subject"), ("geometries",)),
-    "verifier/concurrency": (
-        ("announced", "calls", "schedule", "ends"),
-        ("lanes",),
-        ("grounds",),
-        ("programs",),
-        ("halves", "moving"),
-    ),
-    "verifier/answers": (
-        *(("chains",), ("hybrid",), ("edges", "reference")),
-        *(("asking", "families"), ("batches",), ("player",)),
-    ),
-    "verifier/runs": (("run",), ("world",), ("play", "walk")),
-    "verifier/finders": (
-        ("enumerated", "recoveries", "sites", "templates", "kill", "stress"),
-        ("judgements",),
-        ("coverage",),
-        ("crashes", "endings"),
-        ("answers",),
-        ("beginnings", "damage", "shared"),
-        ("faults",),
-        ("search",),
-    ),
-    "verifier/finders/kill": (
-        ("marks", "ptrace", "tally"),
-        ("client", "folder"),
-        ("lives", "openings", "points"),
-        ("allowed", "materialised"),
-        ("sweep",),
-        ("files", "worker"),
-    ),
-    "verifier/finders/stress": (("stamps",), ("ledger",), ("judge",), ("writer",), ("life",), ("campaign",)),
-    "verifier/reducing": (("passes",), ("shrink", "mend")),
-    "verifier/telling": (("comparison", "timeline"), ("report",)),
-    "verifier/mutants": (
-        ("compiled", "planted"),
-        ("bank",),
-        ("hook",),
-        ("reach",),
-        ("hunts",),
-        ("hunt", "stressed"),
-        ("server",),
-    ),
-    "verifier/mutants/bank": (
-        (
-            *("durability", "prefix", "boundaries", "operations", "faults", "damage", "schedule"),
-            *("pending", "truncation", "answers", "stress", "moving"),
-        ),
-    ),
-    "verifier/mutants/hunts": (
-        ("contract", "damage", "faults", "order", "preempt", "stress"),
-        ("answers", "schedule"),
-        ("crash",),
-    ),
-    "verifier/gate": (
-        ("plans",),
-        ("document",),
-        ("chunks",),
-        ("stages", "workers"),
-        ("findings", "profile"),
-        ("runner",),
-    ),
-    "verifier/gate/stages": (
-        ("crash", "damage", "faults", "kill", "model", "mutants", "schedule", "stress"),
-    ),
-    "verifier/cli": (
-        ("interrupt", "progress", "summary"),
-        ("errors",),
-        ("planted", "tapes"),
-        ("demo",),
-        ("app",),
-    ),
-}
+RANKS: dict[str, list[list[str]]] = tomllib.loads(
+    Path(__file__).with_name("ranks.toml").read_text(encoding="utf-8")
+)
+
 # FasterKv as a subject; threads and kills, which are about it alone; the contract of its device.
 OPENS_ENGINE = (
     "verifier/faster/",

@@ -12,7 +12,7 @@ Words in backticks are names of the code, and are left out.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ WIDTH = 100
 OPENERS = ("What", "Whether", "Likewise", "How", "Who", "Nobody", "Why", "Else", "Invariant")
 SECOND_WORDS = ("blow", "blows", "borne", "chase", "decay", "dice", "passage", "passages", "road", "roads")
 
+Told = list[tuple[str, list[tuple[int, str]]]]
 CODE = re.compile(r"`[^`]*`")
 FENCE = re.compile(r"\s*(```|~~~)")
 # A row of the glossary's table: the words that share it, and their meaning.
@@ -31,11 +32,24 @@ ROW = re.compile(r"^\| ([^|`]+) \| [^|]+ \|$", re.MULTILINE)
 
 def docstrings(text: str) -> Iterator[tuple[int, str]]:
     """Every docstring of a module's text with the number of its first line."""
-    for node in ast.walk(ast.parse(text)):
+    nodes: list[ast.AST] = [ast.parse(text)]
+    while nodes:
+        node = nodes.pop()
+        # Statements hold all definitions; what stands in an expression has no docstring.
+        nodes += [each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr)]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = ast.get_docstring(node)
             if docstring is not None:
                 yield node.body[0].lineno, docstring
+
+
+@pytest.fixture(scope="module")
+def told(root: Path) -> Told:
+    """Every module with its docstrings, read once."""
+    return [
+        (str(path.relative_to(root)), list(docstrings(path.read_text(encoding="utf-8"))))
+        for path in modules_of(root)
+    ]
 
 
 def has_word(text: str, words: tuple[str, ...]) -> bool:
@@ -44,10 +58,10 @@ def has_word(text: str, words: tuple[str, ...]) -> bool:
     return re.search(rf"\b(?:{wanted})\b", CODE.sub("", text), re.IGNORECASE) is not None
 
 
-def word_faults(where: str, text: str) -> list[str]:
-    """Every breach of invariants 1, 3 and 4 in a module's text."""
+def word_faults(where: str, found: Iterable[tuple[int, str]]) -> list[str]:
+    """Every breach of invariants 1, 3 and 4 in the docstrings of a module."""
     faults = []
-    for line, docstring in docstrings(text):
+    for line, docstring in found:
         opener = re.split(r"\W", docstring, maxsplit=1)[0]
         if opener in OPENERS:
             faults.append(f"{where}:{line}: begins with {opener}")
@@ -89,24 +103,16 @@ def documents_of(root: Path) -> list[Path]:
     return [path for pattern in DOCUMENTS for path in sorted(root.glob(pattern))]
 
 
-def test_docstrings_are_read_alone(root: Path) -> None:
-    faults = [
-        fault
-        for path in modules_of(root)
-        for fault in word_faults(str(path.relative_to(root)), path.read_text(encoding="utf-8"))
-    ]
+def test_docstrings_are_read_alone(told: Told) -> None:
+    faults = [fault for where, found in told for fault in word_faults(where, found)]
     assert not faults, "\n".join(faults)
 
 
-def test_words_of_the_glossary_are_in_use(root: Path) -> None:
+def test_words_of_the_glossary_are_in_use(root: Path, told: Told) -> None:
     words = glossary((root / "ARCHITECTURE.md").read_text(encoding="utf-8"))
     assert len(words) == len(set(words)) > 25
     texts = [without_glossary(path.read_text(encoding="utf-8")) for path in documents_of(root)]
-    texts += [
-        docstring
-        for path in modules_of(root)
-        for _, docstring in docstrings(path.read_text(encoding="utf-8"))
-    ]
+    texts += [docstring for _, found in told for _, docstring in found]
     whole = " ".join(" ".join(texts).split())
     unused = [word for word in words if re.search(rf"\b{word}s?\b", whole, re.IGNORECASE) is None]
     assert unused == []
@@ -136,7 +142,7 @@ def test_docstring_with_a_word_that_has_no_place_is_named(docstring: str, expect
     module = (
         f'"""A module."""\n\n\nclass Sound:\n    """{docstring}"""\n\n    def f(self):\n        """Act."""\n'
     )
-    assert word_faults("a.py", module) == [f"a.py:5: {expected}"]
+    assert word_faults("a.py", docstrings(module)) == [f"a.py:5: {expected}"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +156,7 @@ def test_docstring_with_a_word_that_has_no_place_is_named(docstring: str, expect
     ],
 )
 def test_docstring_without_such_a_word_is_accepted(docstring: str) -> None:
-    assert word_faults("a.py", f'"""{docstring}"""\n\n\ndef f():\n    x = "What"\n') == []
+    assert word_faults("a.py", docstrings(f'"""{docstring}"""\n\n\ndef f():\n    x = "What"\n')) == []
 
 
 def test_glossary_is_read_row_by_row() -> None:

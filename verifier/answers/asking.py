@@ -248,7 +248,7 @@ class Asker:
 
     def checkpoint(self, _: Operation) -> Answers:
         point = self.reference.checkpoint()
-        expected = Raised(CheckpointError.__name__) if point is None else point.serials
+        expected = Raised(CheckpointError.__name__) if point is None else point.bound
         return Answers(expected, told_by(self.subject.checkpoint))
 
     def start(self, _: Operation) -> Answers:
@@ -259,7 +259,7 @@ class Asker:
         before = self.reference.points[:1]
         is_fine = self.reference.step()
         points = self.reference.points
-        expected = points[0].serials if points[:1] != before else None
+        expected = points[0].bound if points[:1] != before else None
         found = told_by(self.subject.step)
         return Answers(expected if is_fine else Raised(CheckpointError.__name__), found)
 

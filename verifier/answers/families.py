@@ -2,8 +2,10 @@
 
     sizes      a value of each length under each key, then each operation on it: where it stands, once it is
                cold, and after a power cut
+    states     a value as it stands, frozen, cold or taken away, then each operation on it
     batches    each kind of batch of each size and pattern, on nothing, on several lengths, on cold values
     pending    an operation begun on a cold key, each thing in between, and each way in which it ends
+    phases     an operation, a checkpoint taken so many steps on, another operation, and each way on
     lives      all short programs of changes, checkpoints and ends of a life
 
 Invariants
@@ -18,6 +20,8 @@ from itertools import product
 from random import Random
 from typing import Final
 
+from msgspec.structs import replace
+
 from ..faster.geometries import GEOMETRIES
 from ..tapes.operations import OPERATIONS
 from ..tapes.tape import ANSWERS, INTERPRETED, KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
@@ -27,6 +31,7 @@ __all__ = ["FAMILIES", "family", "random_answers"]
 
 Program = tuple[Operation, ...]
 _LONGEST: Final = LENGTHS - 2
+_AGAIN: Final = (0, 1, 3, 4, 7, 9, 10, _LONGEST, LENGTHS - 1)  # Lengths that come second.
 _STRICT: Final = "strict"  # The law under which a cut leaves what was synced.
 
 
@@ -49,11 +54,53 @@ def sizes(cold: Program) -> Iterator[tuple[Program, ...]]:
         others += [Operation(Kind.RMW_ODD, 0, key, odd) for odd in (3, 4)]
         more = [Operation(kind, 0, key, 21) for kind in (Kind.APPEND_MANY, Kind.ADD_MANY)]
         last = Operation(Kind.READ, 0, key)
-        for other in [*others, *more, *(put(key, again) for again in range(LENGTHS))]:
+        for other in [*others, *more, *(put(key, again) for again in _AGAIN)]:
             yield ((first, other, last),)
         for other in [*others, *more, Operation(Kind.START_READ, 0, key)]:
             yield ((first, *cold, other, last),)
         yield ((first, Operation(Kind.CHECKPOINT)), (last, *others[:1], last))
+
+
+def states(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `states`."""
+    saved, gone = Operation(Kind.CHECKPOINT), Operation(Kind.DELETE)
+    for key, length in product((0, 6), (0, 3, 4, 10)):
+        first, taken = put(key, length), replace(gone, key=key)
+        befores: list[Program] = [
+            (first, saved),
+            (first, taken),
+            (first, taken, saved),
+            (first, taken, *cold),
+        ]
+        befores += [(first, saved, taken), (first, saved, *cold)]
+        kinds = (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT, Kind.START_READ, Kind.START_RMW)
+        others = [Operation(kind, 0, key) for kind in kinds]
+        others += [
+            Operation(Kind.RMW_ODD, 0, key, odd) for odd in range(OPERATIONS[Kind.RMW_ODD].size_max + 1)
+        ]
+        many = (Kind.PUT_MANY, Kind.APPEND_MANY, Kind.ADD_MANY, Kind.GET_MANY)
+        others += [Operation(kind, 0, key, size) for kind in many for size in (1, 11, 21)]
+        others += [put(key, 3), put(key, 9)]
+        for before, other in product(befores, others):
+            yield ((*before, other, Operation(Kind.READ, 0, key)),)
+
+
+def phases(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `phases`; a second one comes after a power cut."""
+    key = 1
+    befores: list[Program] = [(), (put(key, 3),), (put(key, 8), put(0, 3, 1)), (put(key, 3), *cold)]
+    kinds = (Kind.UPSERT, Kind.RMW, Kind.DELETE, Kind.INSERT, Kind.READ, Kind.START_READ, Kind.START_RMW)
+    durings: list[Program] = [(Operation(kind, 0, key),) for kind in kinds]
+    durings += [(Operation(kind, 1, key),) for kind in (Kind.RMW, Kind.LEAVE, Kind.APPEND_MANY)]
+    durings += [(put(key, _LONGEST),), cold, (Operation(Kind.DELETE, 0, key), Operation(Kind.INSERT, 0, key))]
+    durings += [(Operation(Kind.RMW, 0, key), Operation(Kind.TRUNCATE))]
+    last = Operation(Kind.RMW, 0, key)
+    for before, steps, during in product(befores, range(6), durings):
+        program = (*before, Operation(Kind.START), *[Operation(Kind.STEP)] * steps, *during)
+        yield ((*program, Operation(Kind.CHECKPOINT), last), (last,))
+        yield ((*program, Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN), last),)
+        yield ((*program, Operation(Kind.SAVE), last),)
+        yield (program, (last,))
 
 
 def batches(cold: Program) -> Iterator[tuple[Program, ...]]:
@@ -149,8 +196,10 @@ def lives(cold: Program) -> Iterator[tuple[Program, ...]]:
 
 FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] = {
     "sizes": sizes,
+    "states": states,
     "batches": batches,
     "pending": pending,
+    "phases": phases,
     "lives": lives,
 }
 

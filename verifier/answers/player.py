@@ -29,13 +29,13 @@ from powercut.faultfs import FaultDevice, Image, survivor_image
 
 from ..faster.geometries import GEOMETRIES
 from ..faster.inspection import inspect_store
-from ..faster.seams import CheckpointError
+from ..faster.seams import CheckpointError, ClosedError
 from ..faster.stepped import LateRuntime
 from ..faster.subject import FasterSubject
 from ..spec.history import crash_index
 from ..spec.model import session_name
 from ..tapes.operations import OPERATIONS
-from ..tapes.tape import Crash, Kind, Operation, Tape, clamp
+from ..tapes.tape import ANSWERS, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
 from .asking import Answered, Answers, Asker, Raised, told_by
 from .batches import add_many, append_many, get_many, put_many
@@ -125,7 +125,11 @@ class _Player:
     def _open(self) -> None:
         self._runtime = LateRuntime()
         settings = GEOMETRIES[self._tape.geometry]
-        self._subject = FasterSubject(self._device, settings, self._runtime, self._tape.kernels)
+        self._subject = FasterSubject(
+            *(self._device, settings, self._runtime, self._tape.kernels),
+            geometry=self._tape.geometry,
+            family=ANSWERS,
+        )
         self._asker = Asker(self._subject, self._runtime, self._reference, self._lives)
         self._lives += 1
         calls: dict[Kind, Callable[[Operation], Answered]] = {
@@ -171,10 +175,44 @@ class _Player:
             expected = None if is_fine else Raised(CheckpointError.__name__)
         expected = reference.unsaved() if expected is None else expected
         close = partial(self._subject.store.close, checkpoint=saves)
+        self._sessions = self._subject.sessions
         answers = self._asker.end_all(close, expected)
         self._device.acquire(self)  # A closed device opens again for its next owner.
         self._device.release(self)
+        self._knock()
+        self._look_at_older()
         return answers
+
+    def _knock(self) -> None:
+        """A closed store says so at every call, and closes again without a word."""
+        store, sessions = self._subject.store, self._sessions
+        calls: dict[str, Callable[[], object]] = {
+            "stats": store.stats,
+            "serials": store.serials,
+            "checkpoints": store.checkpoints,
+            "items": store.items,
+            "scan": store.scan,
+            "check": store.check,
+            "checkpoint": store.checkpoint,
+            "truncate_before": partial(store.truncate_before, 0),
+            "session": partial(store.session, "another"),
+            "resume_session": partial(store.resume_session, "s0"),
+            "forget_session": partial(store.forget_session, "s0"),
+            **{f"read of {name}": partial(session.read, b"key") for name, session in sessions.items()},
+        }
+        told = {name: told_by(call) for name, call in calls.items()}
+        expected = dict.fromkeys(calls, Raised(ClosedError.__name__))
+        self._compare("calls of a closed store", expected, told, "model")
+        self._compare("close of a closed store", {}, told_by(store.close), "model")
+
+    def _look_at_older(self) -> None:
+        """Each checkpoint before the newest, opened: its serials and its content."""
+        older = self._reference.points[1:]
+        if older:
+            expected = [(point.version, point.bound, self._reference.content_at(point)) for point in older]
+            found = told_by(lambda: list(self._subject.read_older(self._device)))
+            self._compare("older checkpoints", expected, found, "prefix", Breach.WRONG_VALUE)
+            self._run.reached.add("older checkpoints")
 
     def _cut(self, crash: Crash) -> None:
         """Cut the power, and open what is left."""
@@ -197,7 +235,8 @@ class _Player:
         self._look_at_opening()
 
     def _look_at_opening(self) -> None:
-        self._compare("serials", self._asker.reference.issued, self._subject.recovered(), "prefix")
+        points = self._reference.points
+        self._compare("serials", points[0].bound if points else {}, self._subject.recovered(), "prefix")
         self._look()
         self._run.reached.add("reopened")
 
@@ -208,6 +247,8 @@ class _Player:
         kind = Kind(operation.kind)
         self._run.asked = _named(operation)
         points = self._reference.points[:1]
+        if kind in self._calls or kind in (Kind.REOPEN, Kind.SAVE):
+            self._subject.ran(kind)
         if kind is Kind.REOPEN or kind is Kind.SAVE:
             self._reopen(saves=kind is Kind.SAVE)
         elif (call := self._calls.get(kind)) is not None:

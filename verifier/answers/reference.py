@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from ..spec.model import session_name
+from ..spec.model import TRUNCATIONS, session_name
 from ..tapes.tape import Tape
-from .hybrid import KEEP, HybridLog
+from .hybrid import FIRST_ADDRESS, KEEP, HybridLog
 
-__all__ = ["FIGURES", "Begun", "Effect", "Point", "Reference"]
+__all__ = ["Begun", "Effect", "Point", "Reference"]
 
 Version = tuple[int, int]
 Make = Callable[[bytes | None], bytes | None]
@@ -44,6 +44,11 @@ class Point:
     low: int  # L_s: what is of the next version from here on is void.
     final: int
     chain: tuple[Point, ...] = ()  # Those before it that can be opened.
+
+    @property
+    def bound(self) -> dict[int, int]:
+        """As the bench tells it: truncations have a session of their own, and its serial is the begin."""
+        return self.serials | ({TRUNCATIONS: self.begin} if self.begin > FIRST_ADDRESS else {})
 
     @property
     def told(self) -> tuple[Version, dict[str, int]]:
@@ -74,11 +79,6 @@ class Begun:
 _STEPS: Final = ("PREPARE", "WAIT_PENDING", "IN_PROGRESS", "WAIT_FLUSH", "PERSIST", "REST")
 _SHIFTED: Final = frozenset({"IN_PROGRESS", "WAIT_FLUSH", "PERSIST"})
 _COUNTED: Final = ("in_place", "copied", "appended", "hits_mutable", "hits_frozen", "hits_cold", "absent")
-FIGURES: Final = (
-    *(*_COUNTED, "retries", "deferred", "operations", "pending", "sessions", "live_sessions"),
-    *("begin", "head", "flushed", "safe_read_only", "read_only", "tail"),
-    *("page_bytes", "ring_bytes", "index_bytes", "version", "phase", "kernels"),
-)
 
 
 class Reference:
@@ -114,13 +114,7 @@ class Reference:
     def wrote(self, session: int, serial: int, key: bytes, value: bytes | None) -> None:
         """Take an effect in."""
         self._effects.append(Effect(session, serial, key, value))
-        self._take(key, value)
-
-    def _take(self, key: bytes, value: bytes | None) -> None:
-        if value is None:
-            self.content.pop(key, None)
-        else:
-            self.content[key] = value
+        _take(self.content, self._effects[-1])
 
     def swap(
         self,
@@ -238,7 +232,7 @@ class Reference:
         self._effects = [each for each in self._effects if each.serial <= serials.get(each.session, 0)]
         self.content = {}
         for each in self._effects:
-            self._take(each.key, each.value)
+            _take(self.content, each)
         self.issued, self._saved = dict(serials), dict(serials)
         self.live, self.begun = set(), []
         self.life += 1
@@ -251,6 +245,14 @@ class Reference:
             self._removed = point.begin - point.begin % self.log.settings.segment_bytes
 
     # -- what it says of itself --------------------------------------------------------------------
+
+    def content_at(self, point: Point) -> dict[bytes, bytes]:
+        """The content of a checkpoint."""
+        content: dict[bytes, bytes] = {}
+        for each in self._effects:
+            if each.serial <= point.serials.get(each.session, 0):
+                _take(content, each)
+        return content
 
     def figures(self) -> dict[str, object]:
         """The figures of `stats()` that a reference can predict; device reads apart."""
@@ -269,6 +271,8 @@ class Reference:
             "safe_read_only": log.read_only,
             "read_only": log.read_only,
             "tail": log.tail,
+            "log_bytes": log.tail - log.begin,
+            "memory_bytes": log.tail - log.head,
             "page_bytes": log.page,
             "ring_bytes": log.ring,
             "index_bytes": log.chains.index_bytes,
@@ -276,3 +280,10 @@ class Reference:
             "phase": self.phase,
             "kernels": self.kernels,
         }
+
+
+def _take(content: dict[bytes, bytes], effect: Effect) -> None:
+    if effect.value is None:
+        content.pop(effect.key, None)
+    else:
+        content[effect.key] = effect.value

@@ -16,7 +16,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic, process_time
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final, Literal, NoReturn
 
 import typer
 
@@ -194,6 +194,32 @@ def mutants(
         return list_all(only or [], is_json=json)
 
     return hunt_all(only or [], seed or 0, jobs or _cores(), is_json=json)
+
+
+@app.command()
+def power(
+    sample: Annotated[int, typer.Option(min=1, help="Mutants to draw.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+    module: Annotated[str, typer.Option(help="Of one module only: log.ring.")] = "",
+    of: Annotated[Literal["engine", "harness"], typer.Option(help="What is changed.")] = "engine",
+    only: Annotated[list[str] | None, typer.Option(help="This mutant; may be given again.")] = None,
+    profile: Annotated[str, typer.Option(help="Of the gate that hunts: ci, nightly, a TOML file.")] = "ci",
+    rungs: Annotated[int, typer.Option(min=1, max=3, help="Of the gate: the dearest only with 3.")] = 3,
+    tests: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Tests for what survives; those of a checkout.")
+    ] = None,
+    reach: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep there what each part of the gate runs.")
+    ] = None,
+    is_list: Annotated[bool, typer.Option("--list", help="Hunt nothing: name the mutants.")] = False,
+    json: _Json = False,
+) -> int:
+    """Measure the checker: draw bugs that nobody chose, and count who tells them."""
+    from ..power.measure import Asked
+    from .power import sample as measured
+
+    asked = Asked(of, sample, seed, module, tuple(only or ()), profile, rungs, tests, reach)
+    return measured(asked, is_json=json, is_list=is_list)
 
 
 @app.command()

@@ -10,6 +10,8 @@ with the stamps of the batch.
                  that is what the last record of the key says
     TRUNCATE     everything below the tail that there was when the lanes began. It may take a key away,
                  between begin and end, once
+    TRUNCATE_AT  the same in a lane of its own, so that it meets checkpoints; by its size of that tail, of the
+                 middle of the log (no record's), of the last byte of its first page, or of the second page
 
 Invariants
   1  a session's calls have the serials 1, 2, 3, ... in issue order, over all its handles
@@ -22,7 +24,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import combinations
 from math import inf
 from typing import Final
 
@@ -31,16 +32,17 @@ from msgspec.structs import replace
 from ..faster.seams import PendingTicket
 from ..faster.subject import FasterSubject
 from ..oracles.linear import Span, judge_linear
-from ..spec.model import Issued, Result, issue
+from ..spec.model import TRUNCATIONS, Issued, Result, issue
 from ..tapes.operations import KEYED, OPERATIONS, Lane
 from ..tapes.tape import KEYS_MAX, Kind, Operation
 from ..verdict import OK, Breach, Unknown, Verdict, Violation
+from .truncations import judge_lanes, nobodys
 
-__all__ = ["FAR", "OF_SESSIONS", "Call", "Issuer", "Listing", "judge_lanes"]
+__all__ = ["ASIDE", "FAR", "OF_SESSIONS", "Call", "Issuer", "Listing"]
 
 FAR: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.FAR)
+ASIDE: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.ASIDE)
 OF_SESSIONS: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.SESSION)
-_NOBODY: Final = -1  # Who looks at a listing: no session, so that no cut holds its calls.
 _SINGLE: Final = {Kind.START_READ: Kind.READ, Kind.START_RMW: Kind.RMW}
 _MANY: Final = {Kind.UPSERT_MANY: Kind.UPSERT, Kind.READ_MANY: Kind.READ}
 _BATCH: Final = 2  # Operations.
@@ -73,7 +75,7 @@ class Listing:
     def spans(self, keys: Iterable[bytes]) -> list[Span]:
         """A read of each key, at some moment of the walk."""
         return [
-            Span(_nobodys(Kind.READ, key), self.invoked, self.returned, self.values.get(key)) for key in keys
+            Span(nobodys(Kind.READ, key), self.invoked, self.returned, self.values.get(key)) for key in keys
         ]
 
 
@@ -84,13 +86,15 @@ class Issuer:
         self.calls: list[Call] = []
         self.listings: list[Listing] = []
         self.truncations: list[tuple[float, float]] = []
+        self.begins: list[int] = []  # What each of them made.
         self.issued: dict[int, int] = {}
         self.reached: set[str] = set()
         self.verdict: Verdict = OK
         self._subject = subject
         self._tick = tick
         self._pending: dict[int, list[tuple[Call, PendingTicket]]] = {}
-        self._tail = 0
+        self._tail = self._before = 0  # The log's, and so many calls, when the lanes began.
+        self._places: dict[bytes, int] = {}  # Where the newest record of each key was then.
         self._frozen: dict[
             bytes, bytes
         ] = {}  # What truncations can take of keys that change by new records only.
@@ -99,10 +103,12 @@ class Issuer:
         """Begin the lanes, with nothing pending; `is_truncated` if one of them will truncate."""
         for number in sorted(self._pending):
             self.complete(number)
+        self._before = len(self.calls)
         if is_truncated:
             stats = self._subject.store.stats()
             self._tail = stats.tail
             newest = {record.key: record for record in self._subject.store.scan()}
+            self._places = {key: record.address for key, record in newest.items()}
             self._frozen = {
                 key: record.value
                 for key, record in newest.items()
@@ -128,11 +134,14 @@ class Issuer:
         elif kind is Kind.SCAN:
             self._scan(operation.session)
         else:
-            assert kind is Kind.TRUNCATE
+            assert kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT)
+            store, tail = self._subject.store, self._tail
+            page = store.settings.page_bytes
+            address = (tail, tail // 2 | 1, page - 1, page)[operation.size if kind in ASIDE else 0]
             invoked = self._tick()
-            self._subject.store.truncate_before(self._tail)
+            self.begins.append(store.truncate_before(min(address, tail)))
             self.truncations.append((invoked, self._tick()))
-            self.reached.add("truncated")
+            self.reached.add("truncated" if kind is Kind.TRUNCATE else "truncated aside")
 
     def _call(self, operation: Operation, kind: Kind, ahead: int = 0) -> Call:
         """The next call of a session, on the key that is `ahead` of the operation's."""
@@ -245,7 +254,8 @@ class Issuer:
             for each in self.listings
         ]
         frozen = tuple(self._frozen.items())
-        return tuple(calls), tuple(listings), tuple(self.truncations), frozen, self.verdict
+        truncations = tuple(self.truncations), tuple(self.begins)
+        return tuple(calls), tuple(listings), truncations, frozen, self.verdict
 
     def _object(
         self, detail: str, oracle: str = "linearizable", breach: Breach = Breach.WRONG_RESULT
@@ -271,18 +281,27 @@ class Issuer:
 
     def judge_cut(self, bounds: Mapping[int, int], content: Mapping[bytes, bytes]) -> Verdict:
         """The verdict on a prefix of each session, and on the content that a recovery has found."""
-        kept = [call for call in self.calls if call.issued.serial <= bounds.get(call.issued.session, 0)]
+        kept = [call for call in self.calls if _is_kept(call, bounds)]
         spans = [call.span() for call in kept]
         if not self.truncations:
             return judge_linear(spans, content)
-        # What a truncation takes away at once comes back where the checkpoint began before it.
+        # What a truncation takes away at once comes back where no checkpoint has the begin that it made.
+        begin = bounds.get(TRUNCATIONS, 0)
+        are_held = all(each <= begin for each in self.begins)
+        lost = {call.issued.key for call in self.calls[: self._before] if not _is_kept(call, bounds)}
+        beside = [call.issued for call in self.calls[self._before :] if _is_kept(call, bounds)]
+        changed = {issued.key for issued in beside if issued.kind is not Kind.READ}
         for key in sorted({call.issued.key for call in kept} | content.keys()):
             own = [span for span in spans if span.issued.key == key]
             here = {key: content[key]} if key in content else {}
             verdict = judge_lanes(own, here, self.truncations, self._frozen)
+            is_unchanged = key in self._frozen.keys() - changed - lost
+            if is_unchanged and bool(here) == (self._places[key] < begin):
+                what = "is back" if here else "is gone"
+                return Violation("linearizable", Breach.HOLE, f"{key!r} {what}, and begin is {begin}")
             if verdict == OK or (here and isinstance(verdict, Unknown)):
                 continue
-            if not here or judge_lanes(own, None, self.truncations, self._frozen) != OK:
+            if not here or are_held or judge_lanes(own, None, self.truncations, self._frozen) != OK:
                 return verdict
             written = {span.issued.value for span in own if span.issued.kind is not Kind.RMW}
             if here[key] not in written | {span.result for span in own}:
@@ -290,42 +309,10 @@ class Issuer:
         return OK
 
 
+def _is_kept(call: Call, bounds: Mapping[int, int]) -> bool:
+    return call.issued.serial <= bounds.get(call.issued.session, 0)
+
+
 @lru_cache(maxsize=1 << 12)  # A program's schedules issue the same again and again.
 def _issued(operation: Operation, kind: Kind, ahead: int, serial: int) -> Issued:
     return issue(replace(operation, kind=kind, key=(operation.key + ahead) % KEYS_MAX), serial)
-
-
-def judge_lanes(
-    spans: Sequence[Span],
-    content: Mapping[bytes, bytes] | None,
-    truncations: Sequence[tuple[float, float]],
-    frozen: Mapping[bytes, bytes],
-) -> Verdict:
-    """`judge_linear`, where each truncation may have taken each key away, between its begin and its end.
-
-    Of a key in `frozen` it can have taken that value alone: newer ones lie above what is truncated.
-    """
-    verdict = judge_linear(spans, content)
-    if not truncations or not isinstance(verdict, Violation):
-        return verdict
-    for key in sorted({span.issued.key for span in spans} | (content or {}).keys()):
-        own = [span for span in spans if span.issued.key == key]
-        here = None if content is None else {key: content[key]} if key in content else {}
-        judged = judge_linear(own, here)
-        for count in range(1, len(truncations) + 1):
-            for chosen in combinations(truncations, count):
-                if isinstance(judged, Violation):
-                    judged = judge_linear(
-                        [*own, *(_taken(key, *each, frozen.get(key)) for each in chosen)], here
-                    )
-        if isinstance(judged, Violation):
-            return judged
-    return OK
-
-
-def _taken(key: bytes, invoked: float, returned: float, value: bytes | None) -> Span:
-    return Span(_nobodys(Kind.DELETE, key), invoked, returned, True, value)
-
-
-def _nobodys(kind: Kind, key: bytes) -> Issued:
-    return Issued(kind, _NOBODY, 1, key, b"", b"")

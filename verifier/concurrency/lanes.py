@@ -1,8 +1,8 @@
 """Sessions side by side: a program whose sessions run as tasks, under a schedule, and its judgement.
 
 The operations before FORK run one after another; those after it run in a task for each session, in
-issue order, checkpoints and truncations in a task of their own. What a session has pending when its lane
-ends is completed. `issuing` says what calls come of an operation.
+issue order, checkpoints in a task of their own, truncations there or beside it. What a session has
+pending when its lane ends is completed. `calls` says what calls come of an operation.
 
     linearizable  each key's calls, what walks listed of it, and its content at the end, have an
                   explanation one by one
@@ -32,15 +32,18 @@ from powercut.faultfs import Event, FaultDevice, Image, survivor_image
 from ..faster.geometries import GEOMETRIES
 from ..faster.stepped import SteppedRuntime
 from ..faster.subject import FasterSubject
-from ..spec.model import session_name
-from ..tapes.tape import Kind, Operation, Tape
+from ..reach.pairs import beside as count_beside
+from ..reach.pairs import is_counting
+from ..spec.model import TRUNCATIONS, session_name
+from ..tapes.tape import KEYED, SESSIONS, Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .announced import AnnouncedDevice
-from .calls import FAR, OF_SESSIONS, Call, Issuer, Listing
+from .calls import ASIDE, FAR, OF_SESSIONS, Call, Issuer, Listing
 from .ends import End, Kept, State, changes_of, content_of, recover_cut
 from .schedule import Record, Scheduler, replay_schedule
 
 __all__ = [
+    "ASIDE_LANE",
     "FAR_LANE",
     "SessionsProgram",
     "SessionsRun",
@@ -62,13 +65,15 @@ def split(program: Sequence[Operation]) -> tuple[list[Operation], list[Operation
 
 
 def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
-    """The operations of each task, in the order of the tasks: sessions by number, then FAR_LANE."""
+    """The operations of each task, in the order of the tasks: sessions by number, FAR_LANE, ASIDE_LANE."""
     lanes: dict[int, list[Operation]] = {}
     for operation in beside:
         if operation.kind in OF_SESSIONS:
             lanes.setdefault(operation.session, []).append(operation)
         elif operation.kind in FAR:
             lanes.setdefault(FAR_LANE, []).append(operation)
+        elif operation.kind in ASIDE:
+            lanes.setdefault(ASIDE_LANE, []).append(operation)
     return dict(sorted(lanes.items()))
 
 
@@ -96,8 +101,11 @@ class SessionsProgram:
 
     def open(self, scheduler: Scheduler) -> None:
         """Build the store, and run what comes before."""
-        self._device = AnnouncedDevice(created(self._tape.geometry), scheduler.touch)
-        self._subject = FasterSubject(self._device, GEOMETRIES[self._tape.geometry], scheduler)
+        geometry = self._tape.geometry
+        self._device = AnnouncedDevice(created(geometry), scheduler.touch)
+        self._subject = FasterSubject(
+            self._device, GEOMETRIES[geometry], scheduler, geometry=geometry, family=SESSIONS
+        )
         self._issuer = Issuer(self._subject, scheduler.tick)
         for operation in split(self._tape.eras[-1].program)[0]:
             self._step(operation)
@@ -110,15 +118,17 @@ class SessionsProgram:
     def fork(self, scheduler: Scheduler) -> list[_Lane]:
         """Hand out the tasks."""
         beside = split(self._tape.eras[-1].program)[1]
-        self._issuer.begin(is_truncated=any(each.kind == Kind.TRUNCATE for each in beside))
+        self._issuer.begin(is_truncated=any(each.kind in _TRUNCATIONS for each in beside))
         self.alone = len(self.calls)
         self._begun = len(self._device.trace)
         spaces = self._subject.store.spaces
         for space, name in zip(spaces, ("control", "index", "log", "epochs"), strict=True):
             scheduler.share(space, name)
         lanes = lanes_of(beside)
+        if is_counting():
+            count_beside([{Kind(each.kind) for each in lane} for lane in lanes.values()])
         for lane in lanes:
-            if lane != FAR_LANE:
+            if lane < FAR_LANE:
                 self._subject.open_session(lane)
         return [_Lane(self, lane, operations) for lane, operations in lanes.items()]
 
@@ -126,7 +136,9 @@ class SessionsProgram:
         kind = Kind(operation.kind)
         if kind in (Kind.CHECKPOINT, Kind.START):
             self._acked = self._subject.checkpoint()
-        elif kind in OF_SESSIONS or kind in FAR:
+        elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE:
+            if kind not in KEYED:
+                self._subject.ran(kind)
             self._issuer.carry_out(operation)
 
     # -- oracles -----------------------------------------------------------------------------------
@@ -188,7 +200,7 @@ class SessionsProgram:
         if isinstance(recovery, Violation):
             return recovery
         content, recovered = recovery
-        issued = self._issuer.issued
+        issued = self._issuer.issued | {TRUNCATIONS: max(self._issuer.begins, default=0)}
         if any(recovered.get(session, 0) < serial for session, serial in acked.items()):
             return Violation("prefix", Breach.LOST_ACK, f"acknowledged {dict(acked)}, recovered {recovered}")
         if any(serial > issued.get(session, 0) for session, serial in recovered.items()):
@@ -210,7 +222,9 @@ def created(geometry: str) -> Image:
     return device.image()
 
 
-FAR_LANE: Final = 1 << 30  # After all sessions.
+FAR_LANE: Final = 1 << 30  # After all sessions,
+ASIDE_LANE: Final = FAR_LANE + 1  # and after checkpoints.
+_TRUNCATIONS: Final = (Kind.TRUNCATE, Kind.TRUNCATE_AT)
 _REACHED: Final = ("in_place", "copied", "retries", "device_reads", "drains")
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from powercut.engine import Settings
+from powercut.engine.kernels import words as w
+from powercut.engine.metadata.tables import CHAIN_BLOCKS_MAX
+from powercut.engine.settings import plan_memory
 
 from ..spec.spec import StoreMaker
 from ..tapes.tape import INTERPRETED
+from .ages import Age, image_of
 from .stepped import SteppedRuntime
 from .subject import FASTER, FasterSubject
 
-__all__ = ["GEOMETRIES", "make_faster"]
+__all__ = ["AGES", "GEOMETRIES", "make_faster"]
 
 _TINY: Final = {
     "page_bytes": 1024,
@@ -28,6 +32,8 @@ GEOMETRIES: Final = {
     "narrow": Settings(**(_TINY | {"index_buckets": 1})),
     "long": Settings(**(_TINY | {"extent_bytes": 1024})),
     "paired": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}), hash_mask=1),
+    # A page holds one large value and a segment two pages, so a truncation may end inside a segment.
+    "slim": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 1024})),
     # The fewest pages at which read-only may be ahead of head, so that what is frozen is not yet evicted.
     "roomy": Settings(**(_TINY | {"page_bytes": 512, "ring_pages": 16})),
     # A segment is one page, of several write units and extents,
@@ -45,7 +51,26 @@ GEOMETRIES: Final = {
 }
 
 
+_NARROW: Final = _TINY | {"index_buckets": 1}
+_FULL: Final = (1 + plan_memory(Settings(**_NARROW), 1 << 20).overflow_buckets) * w.BUCKET_ENTRIES
+# Stores late in a long life; each is a geometry as well.
+AGES: Final = {
+    "wrapping": Age(counter=13),  # The version's four bits wrap at the third checkpoint,
+    "chained": Age(counter=70, blocks=CHAIN_BLOCKS_MAX - 1),  # the chain of blocks ends at the second,
+    "high": Age(start=(1 << 46) - 2048),  # addresses need a bit more at the second segment,
+    "ending": Age(start=w.ADDRESS_LIMIT - 4096),  # the third page is the last,
+    "crowded": Age(tombstones=w.BUCKET_ENTRIES),  # the first key needs an overflow bucket,
+    "full": Age(tombstones=_FULL - 1),  # and has the last entry.
+}
+GEOMETRIES.update({name: Settings(**(_NARROW if age.tombstones else _TINY)) for name, age in AGES.items()})
+
+
 def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:
     """Opens FasterKv in the named geometry, with compiled or interpreted kernels."""
-    settings = GEOMETRIES[geometry]
-    return StoreMaker(lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels), FASTER)
+    settings, age = GEOMETRIES[geometry], AGES.get(geometry)
+    base = w.FIRST_ADDRESS if age is None else max(age.start, w.FIRST_ADDRESS)
+    return StoreMaker(
+        lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels, base, geometry),
+        FASTER,
+        None if age is None else image_of(settings, age),
+    )

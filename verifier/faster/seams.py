@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from powercut.engine import CheckpointError, EngineError, InvariantError, OperationError, SessionError
+from powercut.engine import (
+    CheckpointError,
+    ClosedError,
+    EngineError,
+    InvariantError,
+    OperationError,
+    SessionError,
+)
 from powercut.engine import Ticket as PendingTicket
 from powercut.engine.kernels import atomics
 from powercut.engine.kernels.probe import hash_words
@@ -10,6 +17,7 @@ from powercut.engine.runtime import Ticket
 
 __all__ = [
     "CheckpointError",
+    "ClosedError",
     "EngineError",
     "InvariantError",
     "OperationError",

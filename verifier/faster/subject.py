@@ -13,25 +13,40 @@ from powercut.engine import (
     DeviceError,
     EngineError,
     FasterKv,
+    IndexFullError,
     InvariantError,
+    OperationError,
     PoisonedError,
     Runtime,
     Session,
     Settings,
     Version,
 )
+from powercut.engine.kernels import words as w
+from powercut.engine.shared.phases import Phase
 from powercut.faultfs import FaultDevice
 
-from ..spec.model import Issued, Result, session_name
+from ..reach.pairs import Life
+from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
-from ..spec.subject import Bound, Older
-from ..tapes.tape import Kind
+from ..spec.subject import Bound, Older, Subject, Truncation
+from ..tapes.tape import STORE, Kind, Operation
+from .truncating import truncate
 
 __all__ = ["FASTER", "FasterSubject"]
 
 
 def _file_of(error: Exception) -> str:
     return error.file if isinstance(error, CorruptionError) else ""
+
+
+def _is_limit(subject: Subject, error: Exception) -> bool:
+    """True where no bucket is left, or no page below the end of the address space."""
+    assert isinstance(subject, FasterSubject)
+    control, page = subject.store.spaces[0], subject.store.settings.page_bytes
+    if isinstance(error, IndexFullError):
+        return control[w.OVERFLOW_NEXT] >= control[w.OVERFLOW_END]
+    return isinstance(error, OperationError) and control[w.PAGE_END] + 2 * page > w.ADDRESS_LIMIT
 
 
 FASTER: Final = Spec(
@@ -42,9 +57,13 @@ FASTER: Final = Spec(
         invariants=(InvariantError,),
         robbed=(DeviceError, PoisonedError, CheckpointError),
         file_of=_file_of,
+        is_limit=_is_limit,
     ),
     copies=("root-",),
 )
+
+
+_PHASES: Final = tuple(phase.name for phase in Phase)
 
 
 class FasterSubject:
@@ -53,8 +72,16 @@ class FasterSubject:
     spec: ClassVar[Spec] = FASTER
 
     def __init__(
-        self, device: FaultDevice, settings: Settings, runtime: Runtime, kernels: str | None = None
+        self,
+        device: FaultDevice,
+        settings: Settings,
+        runtime: Runtime,
+        kernels: str | None = None,
+        base: int = w.FIRST_ADDRESS,  # The log's begin before any truncation.
+        geometry: str = "",
+        family: str = STORE,
     ) -> None:
+        self._base = base
         self.store = FasterKv.open(
             device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
         )
@@ -62,7 +89,15 @@ class FasterSubject:
         self._runtime = runtime
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
-        self._at_opening = _bound(self.store.serials())
+        self._started = 0  # The begin when the checkpoint under way was started.
+        self._at_opening = self._bound(self.store.serials(), _begin(self.store))
+        self._life = Life(family, geometry)
+
+    def ran(self, kind: Kind) -> None:
+        """Count an operation that begins, where pairs are counted."""
+        if self._life.is_counted:
+            # Past the store: what it reads is announced to a scheduler, and who looks on moves nothing.
+            self._life.ran(kind, _PHASES[self.store.spaces[0][w.SYSTEM] & w.PHASE_MASK])
 
     def open_session(self, number: int) -> Session:
         """The session of that number, opened if it is not."""
@@ -75,6 +110,11 @@ class FasterSubject:
         self._sessions[number] = self.store.resume_session(session_name(number))
         return self._sessions[number]
 
+    @property
+    def sessions(self) -> dict[int, Session]:
+        """The open sessions, by number."""
+        return dict(self._sessions)
+
     def leave_session(self, number: int) -> None:
         """Close the session of that number, if it is open; who uses it next takes it up again."""
         if number in self._sessions:
@@ -83,6 +123,7 @@ class FasterSubject:
     def apply(self, issued: Issued) -> Result:
         session = self._sessions.get(issued.session) or self.open_session(issued.session)
         kind, key = issued.kind, issued.key
+        self.ran(kind)
         if kind is Kind.READ:
             return session.read(key)
         if kind is Kind.UPSERT:
@@ -97,9 +138,11 @@ class FasterSubject:
 
     def checkpoint(self) -> dict[int, int]:
         """A whole checkpoint; one that was started is driven to its end in its place."""
-        ticket = self._ticket or self.store.start_checkpoint()
-        self._ticket = None
-        return _bound(ticket.result().serials)
+        self.ran(Kind.CHECKPOINT)
+        self.start()
+        ticket, self._ticket = self._ticket, None
+        assert ticket is not None
+        return self._bound(ticket.result().serials, self._started)
 
     @property
     def is_checkpointing(self) -> bool:
@@ -108,19 +151,22 @@ class FasterSubject:
 
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
+        self.ran(Kind.START)
         if self._ticket is None:
+            self._started = _begin(self.store)
             self._ticket = self.store.start_checkpoint()
 
     def step(self) -> Bound | None:
         """Take the checkpoint one phase on; its bound once it is acknowledged."""
         if self._ticket is None:
             return None
+        self.ran(Kind.STEP)
         before = self.store.newest
         ticket, self._ticket = self._ticket, None  # What raises has ended.
         if not ticket.advance():
             self._ticket = ticket
         newest = self.store.newest
-        return None if newest is None or newest is before else _bound(newest.serials)
+        return None if newest is None or newest is before else self._bound(newest.serials, self._started)
 
     def recovered(self) -> Mapping[int, int]:
         """The serials at opening."""
@@ -145,9 +191,13 @@ class FasterSubject:
 
     def truncate(self) -> None:
         """Drop the log below the oldest record that is still some key's newest: no content is lost."""
-        newest = {record.key: record.address for record in self.store.scan()}
-        live = [newest[key] for key, _ in self.store.items()]
-        self.store.truncate_before(min(live, default=self.store.stats().tail))
+        self.ran(Kind.TRUNCATE)
+        truncate(self.store, Operation(Kind.TRUNCATE))
+
+    def truncate_at(self, operation: Operation) -> Truncation:
+        """Drop the log below the address that the operation says, and the keys there."""
+        self.ran(Kind(operation.kind))
+        return truncate(self.store, operation)
 
     def read_older(self, device: FaultDevice) -> Iterator[Older]:
         """After `close`: every checkpoint but the newest, with its serials and what it holds."""
@@ -166,18 +216,27 @@ class FasterSubject:
             older = store.checkpoints()[1:]
         for point in older:
             with opened(point.version) as store:
-                yield point.version, _bound(point.serials), dict(store.items())
+                yield point.version, self._bound(point.serials, _begin(store)), dict(store.items())
 
     def reading(self) -> tuple[object, ...]:
         """The reads of the opening, in order: (file role, offset, length, verdict) of each."""
         return self.store.findings
 
+    def _bound(self, serials: Mapping[str, int], begin: int) -> dict[int, int]:
+        """The serials of the sessions, and the begin of a log that was truncated."""
+        bound = {int(name[1:]): serial for name, serial in serials.items()}
+        if begin > self._base:
+            bound[TRUNCATIONS] = begin
+        return bound
+
     def close(self) -> None:
+        self.ran(Kind.REOPEN)
         self.store.close()
 
 
-def _bound(serials: Mapping[str, int]) -> dict[int, int]:
-    return {int(name[1:]): serial for name, serial in serials.items()}
+def _begin(store: FasterKv) -> int:
+    """The log's begin."""
+    return store.spaces[0][w.BEGIN]
 
 
 def _labels(store: FasterKv) -> Callable[[], str]:

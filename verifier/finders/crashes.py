@@ -289,7 +289,7 @@ class _Search:
     def _account(self, enumerated: Enumerated, judged: dict[int, CrashState]) -> None:
         """Count what was reached and what was lost; and every version vector, its content looked up."""
         coverage = self.coverage
-        for what, count in enumerated.reached.items():
+        for what, count in (*enumerated.reached.items(), *self._world.segment.reached.items()):
             coverage.reached[what] = coverage.reached.get(what, 0) + count
         if enumerated.lossy:
             law = f"law {self._tape.law}"

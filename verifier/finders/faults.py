@@ -26,10 +26,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from powercut.faultfs import Effect, EventKind, Fault, Plan, crash_states
+from powercut.faultfs.faults.place import Place
+from powercut.faultfs.faults.plan import CALLS
 from powercut.faultfs.states.enumeration import CrashState
 from powercut.faultfs.states.witness import witness_at
 
 from ..oracles.faults import Firings
+from ..reach.pairs import FAULT, STEP, Pair, is_counting, note_pairs, pair
 from ..registry import maker_of
 from ..runs.play import play, play_eras
 from ..runs.world import World
@@ -194,6 +197,9 @@ class _Strike:
 
     def _count(self, segments: Iterable[Segment]) -> None:
         reached = self.coverage.reached
+        if is_counting():
+            segments = list(segments)
+            note_pairs(_pairs(self._plans, segments))
         for plan in self._plans:
             self.coverage.merge(Coverage(reached=dict(plan.reached), fired=dict(plan.fired)))
         for segment in segments:
@@ -260,6 +266,22 @@ class _Strike:
             tapes.append(replace(self._tape, eras=(*self._tape.eras[:place], cut, Era())))
         shown = (tape for tape in tapes if verdict.is_same_kind(play(tape, self._make_store).verdict))
         return Finding(next(shown, tapes[0]), verdict)
+
+
+def _pairs(plans: Iterable[Plan], segments: Iterable[Segment]) -> dict[Pair, int]:
+    """The faults that fired with the steps that they struck, and all steps that made a call.
+
+    A write that was misdirected stands in the trace where it went, and no step has made it there.
+    """
+    counts: dict[Pair, int] = {}
+    for plan in plans:
+        for (fault, place), count in plan.struck.items():
+            counts[pair(FAULT, fault, place)] = counts.get(pair(FAULT, fault, place), 0) + count
+    if any(fault.effect is Effect.MISDIRECTED for plan in plans for fault in plan.faults):
+        return counts
+    calls = {(event.label, event.kind, event.name) for segment in segments for event in segment.trace.events}
+    places = {Place.at(*call) for call in calls if call[1] in CALLS}
+    return counts | {pair(STEP, place.call, str(place)): 1 for place in sorted(places)}
 
 
 def _is_refusal(outcome: Outcome, errors: Errors) -> bool:

@@ -44,6 +44,11 @@ PROGRAMS: Final[dict[str, _Program]] = {
         *_upserts(0, 1, 2, 3, 4, 0, 1, 2, 3, 4),
         *(_CHECKPOINT, Operation(Kind.TRUNCATE), Operation(), _CHECKPOINT, _CHECKPOINT, _REOPEN, _READ),
     ),
+    # At the tail: keys are gone, and so are files; then they are used again.
+    "dropped": (
+        *_upserts(0, 1, 2, 3, 4, 5),
+        *(_CHECKPOINT, Operation(Kind.TRUNCATE_AT), _READ, _RMW, _CHECKPOINT, _CHECKPOINT, _REOPEN, _READ),
+    ),
     "stepped": (
         *_upserts(0, 1, session=1, size=0),
         *(Operation(Kind.START), Operation(Kind.STEP), _RMW, Operation(Kind.STEP), *_upserts(1, 2)),

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Final, Generic, Protocol, TypeVar
 
 from ..finders.crashes import Coverage, Finding
+from ..reach.seen import Seen
 from ..tapes.tape import Tape
 from ..verdict import Violation
 from .document import Bound, Hunted, Stage
@@ -66,6 +67,7 @@ class Result:
     unknown: str = ""
     is_cut: bool = False  # A deadline ended it before its work was done,
     how_far: str = ""  # and this is how far it came, where its counts do not tell.
+    seen: Seen | None = None  # What it took of the engine, where that was watched.
 
 
 class Chunk(Protocol):
@@ -102,6 +104,8 @@ class Definition(Generic[P]):
     bounds    the exhaustive searches that it has to complete
     describe  its figures, in words
     check     refuses a plan that names what is not there; raises ValidationError or UnknownLawError
+    watched   whether what its chunks take of the engine is a function of the seed, and counts for `reach`
+    judge     what it makes of what the stages before it took; such a stage has no chunks
     """
 
     name: str
@@ -110,6 +114,8 @@ class Definition(Generic[P]):
     bounds: Callable[[P, str], list[Bound]] = no_bounds
     describe: Callable[[Stage], str] = count_crashes
     check: Callable[[P], None] = accept
+    watched: bool = False
+    judge: Callable[[P, Stage, Seen], None] | None = None
 
     def begin(self, plan: P, law: str | None) -> Stage:
         """The stage with all that it has to show, and nothing searched yet.

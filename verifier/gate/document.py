@@ -28,6 +28,7 @@ __all__ = [
     "GateReport",
     "Hunted",
     "Stage",
+    "Unreached",
     "Violated",
     "json_schema",
 ]
@@ -70,6 +71,13 @@ class Violated(msgspec.Struct):
     file: str
     repeat: str
     story: str = ""
+
+
+class Unreached(msgspec.Struct):
+    """A way or a pair of the engine that no program took."""
+
+    what: str  # In words: file, line, function, text of the condition, side; or the pair.
+    why: str  # The reason that it need not be, or "".
 
 
 class Hunted(msgspec.Struct):
@@ -116,6 +124,7 @@ class Stage(msgspec.Struct):
     failures: list[str] = []  # Of the harness itself.
     bounds: list[Bound] = []
     mutants: list[Hunted] = []
+    unreached: list[Unreached] = []
     seconds: float = 0.0
 
     def shortfalls(self) -> list[str]:

@@ -29,6 +29,8 @@ from .stages.faults import FaultsPlan
 from .stages.kill import KillPlan
 from .stages.model import ModelPlan
 from .stages.mutants import MutantsPlan
+from .stages.power import PowerPlan
+from .stages.reach import ReachPlan
 from .stages.schedule import SchedulePlan
 from .stages.stress import StressPlan
 
@@ -53,7 +55,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schedule: SchedulePlan | None = None
     stress: StressPlan | None = None
     kill: KillPlan | None = None
+    reach: ReachPlan | None = None
     mutants: MutantsPlan | None = None
+    power: PowerPlan | None = None
 
     def plan(self, stage: str) -> Any:
         """The plan of the stage of that name, or None."""

@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 from powercut.faultfs import Law
 
 from ..finders.crashes import Coverage
+from ..reach.seen import Seen
 from ..verdict import Violation
 from .chunks import Chunk, Definition, Result
 from .document import Bound, GateReport, Stage, Violated
@@ -55,6 +56,8 @@ class _Run(NamedTuple):
     folder: Path
     progress: Callable[[Progress], None]
     otherwise: str
+    seen: Seen | None  # What the stages took of the engine so far, where the profile asks for that,
+    cut: list[str]  # and those of which some of that is missing.
 
 
 def run_gate(
@@ -88,9 +91,10 @@ def run_gate(
     started = monotonic()
     deadline = inf if budget is None else started + budget
     report = GateReport(profile.name, seed, chosen=[name for name in there if name in stages])
-    asked = [stage for stage in STAGES if stage.name in (stages or there)]
+    asked = _asked(stages, there)
     otherwise = f"powercut gate --profile {profile.name} --seed {seed}" + (f" --law {law}" if law else "")
-    run = _Run(seed, law, findings_folder, progress, otherwise)
+    is_watched = any(stage.judge is not None for stage in asked)
+    run = _Run(seed, law, findings_folder, progress, otherwise, Seen() if is_watched else None, [])
     try:
         with Workers(jobs, executor, deadline) as workers:
             for number, definition in enumerate(asked):
@@ -101,6 +105,8 @@ def run_gate(
                 _run_stage(definition, plan, stage, workers, now + share, run)
                 if stage.violations or stage.unstable:
                     break
+                if stage.is_cut and definition.watched and run.seen is not None:
+                    run.cut.append(definition.name)
     except KeyboardInterrupt:
         report.interrupted = True
     except BrokenExecutor as error:
@@ -109,6 +115,14 @@ def run_gate(
     report.seconds = round(monotonic() - started, 2)
     report.conclude()
     return report
+
+
+def _asked(stages: Sequence[str], there: Sequence[str]) -> list[Definition[Any]]:
+    """The stages that were asked for, in their order; one that judges the others takes those along."""
+    chosen = [stage for stage in STAGES if stage.name in there and stage.name in (stages or there)]
+    if stages and any(stage.judge is not None for stage in chosen):
+        return [stage for stage in STAGES if stage.name in there and (stage in chosen or stage.watched)]
+    return chosen
 
 
 def _run_stage(
@@ -120,10 +134,20 @@ def _run_stage(
         stage.unknown.append("not begun: the budget was spent")
         return
     name = definition.name
+    if definition.judge is not None:
+        assert run.seen is not None
+        if run.cut:
+            stage.is_cut = True
+            stage.unknown.append(f"not judged: the budget was spent in {', '.join(run.cut)}")
+            return
+        definition.judge(plan, stage, run.seen)
+        stage.seconds = round(monotonic() - started, 2)
+        return
+    is_watched = run.seen is not None and definition.watched
     chunks = list(definition.chunks(plan, stage.law, run.seed))
     done = in_part = 0
     how_far = ""
-    results = workers.results(chunks, deadline)
+    results = workers.results(chunks, deadline, is_watched=is_watched)
     try:
         run.progress(Progress(name, 0, len(chunks), 0, 0.0))
         for chunk, result in results:
@@ -135,6 +159,8 @@ def _run_stage(
             in_part += result.is_cut and result.coverage.programs > 0
             how_far = how_far or result.how_far
             _merge(stage, chunk, result)
+            if run.seen is not None and result.seen is not None:
+                run.seen.merge(result.seen)
             states = stage.distinct or stage.checked
             run.progress(Progress(name, done, len(chunks), states, monotonic() - started))
             if result.objection is not None:

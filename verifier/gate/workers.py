@@ -28,6 +28,7 @@ from math import inf
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
+from ..reach.seen import watched
 from .chunks import Chunk, Deadline, Result
 
 __all__ = ["Workers"]
@@ -61,9 +62,12 @@ class Workers:
         return future.result()
 
     def results(
-        self, chunks: Iterable[Chunk], deadline: float = inf
+        self, chunks: Iterable[Chunk], deadline: float = inf, *, is_watched: bool = False
     ) -> Generator[tuple[Chunk, Result | Exception], None, None]:
-        """Each chunk with its result, or with what went wrong in it; the deadline is the stage's."""
+        """Each chunk with its result, or with what went wrong in it; the deadline is the stage's.
+
+        is_watched  note what of the engine each of them takes
+        """
         every = list(chunks)
         rest = deque(range(len(every)))
         if self._window > 1:
@@ -77,7 +81,7 @@ class Workers:
                     under_way = [future for future in out.values() if not future.done()]
                     if rest and len(under_way) < self._window and not stage.is_over():
                         begun = rest.popleft()
-                        out[begun] = self._submit(_run, every[begun], deadline)
+                        out[begun] = self._submit(_run, every[begun], deadline, is_watched)
                     elif under_way:
                         self._await(under_way, _patience(self._end))
                     else:
@@ -178,9 +182,15 @@ def _cost(chunk: Chunk) -> int:
     return getattr(chunk, "cost", 0)
 
 
-def _run(chunk: Chunk, deadline: float) -> Result:
+def _run(chunk: Chunk, deadline: float, is_watched: bool) -> Result:
     own = Deadline(deadline)
-    result = chunk.run(own)
+    if is_watched:
+        with watched() as seen:
+            result = chunk.run(own)
+        seen.programs, seen.checked = result.coverage.programs, result.coverage.checked
+        result.seen = seen
+    else:
+        result = chunk.run(own)
     result.is_cut = own.has_cut
     return result
 

@@ -1,10 +1,10 @@
-"""The import hook: plants bugs of the bank in this process, before the engine is imported.
+"""The import hook: plants bugs in this process, of the bank or by place, before their package is imported.
 
 The edited source is compiled in the place of the file's; the file is not touched, and no cache of
 compiled code is read or written.
 
 Invariants
-  1  the old text stands in the module exactly once, else nothing is planted
+  1  the module is the one that the bug was made for (`edited` says so), else nothing is planted
   2  no module of the bug's package was imported before the hook
 
 Threads: one, before the first import of the engine.
@@ -21,31 +21,35 @@ from types import CodeType, ModuleType
 
 from ..errors import HarnessError
 from .bank import find
-from .planted import Mutant
+from .planted import Plantable
 
-__all__ = ["edit", "install", "install_all", "planted", "read_source"]
+__all__ = ["install", "plant", "plant_all", "planted", "read_source"]
 
 _planted: list[str] = []
 
 
 def install(name: str) -> None:
-    """Plant the named bug in this process.
+    """Plant the named bug of the bank in this process. Raises KeyError where there is none; as `plant`."""
+    plant(find(name))
 
-    Raises KeyError where the bank has no such name, HarnessError where the package is imported
-    already or the old text is not there exactly once.
+
+def plant(bug: Plantable) -> None:
+    """Plant the bug in this process.
+
+    Raises HarnessError where its package is imported already, or its module is not what it was made for.
     """
-    install_all((find(name),))
-    _planted.append(name)
+    plant_all((bug,))
+    _planted.append(bug.name)
 
 
-def install_all(mutants: Sequence[Mutant]) -> None:
-    """Plant them together, those of one module in this order. Raises HarnessError as `install` does."""
-    for mutant in mutants:
-        package = ".".join(mutant.module.split(".")[:2])
+def plant_all(bugs: Sequence[Plantable]) -> None:
+    """Plant them together, those of one module in this order. Raises HarnessError as `plant` does."""
+    for bug in bugs:
+        package = ".".join(bug.module.split(".")[:2])
         if package in sys.modules:
-            raise HarnessError(f"{mutant.name}: {package} is imported already, the bug would not be in it")
-        edit(read_source(mutant), mutant)
-    sys.meta_path.insert(0, _Finder(mutants))
+            raise HarnessError(f"{bug.name}: {package} is imported already, the bug would not be in it")
+        bug.edited(read_source(bug))
+    sys.meta_path.insert(0, _Finder(bugs))
 
 
 def planted() -> str:
@@ -53,24 +57,16 @@ def planted() -> str:
     return _planted[-1] if _planted else ""
 
 
-def edit(source: str, mutant: Mutant) -> str:
-    """The source with the bug in it. Raises HarnessError unless the old text is there once."""
-    count = source.count(mutant.old)
-    if count != 1:
-        raise HarnessError(f"{mutant.name}: the old text stands {count} times in {mutant.module}: expected 1")
-    return source.replace(mutant.old, mutant.new)
-
-
-def read_source(mutant: Mutant) -> str:
+def read_source(bug: Plantable) -> str:
     """The unchanged source of the bug's module, found without importing anything."""
     path: Sequence[str] | None = None
     at = ""
     origin = ""
-    for part in mutant.module.split("."):
+    for part in bug.module.split("."):
         at = f"{at}.{part}" if at else part
         spec = PathFinder.find_spec(at, path)
         if spec is None or spec.origin is None:
-            raise HarnessError(f"{mutant.name}: no source of {mutant.module} found")
+            raise HarnessError(f"{bug.name}: no source of {bug.module} found")
         path, origin = spec.submodule_search_locations, spec.origin
     return Path(origin).read_text(encoding="utf-8")
 
@@ -78,13 +74,13 @@ def read_source(mutant: Mutant) -> str:
 class _Finder(MetaPathFinder):
     """Finds the modules that are edited; all others are left to the finders behind it."""
 
-    def __init__(self, mutants: Sequence[Mutant]) -> None:
-        self._mutants = mutants
+    def __init__(self, bugs: Sequence[Plantable]) -> None:
+        self._bugs = bugs
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        edits = [mutant for mutant in self._mutants if mutant.module == fullname]
+        edits = [bug for bug in self._bugs if bug.module == fullname]
         if not edits:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
@@ -96,15 +92,15 @@ class _Finder(MetaPathFinder):
 class _Loader(SourceFileLoader):
     """Compiles the edited source, whatever compiled code lies about."""
 
-    def __init__(self, mutants: Sequence[Mutant], fullname: str, path: str) -> None:
+    def __init__(self, bugs: Sequence[Plantable], fullname: str, path: str) -> None:
         super().__init__(fullname, path)
-        self._mutants = mutants
+        self._bugs = bugs
 
     def get_source(self, fullname: str) -> str:
         """The source with the planted bug; what is compiled to machine code is read from here too."""
         source = Path(self.path).read_text(encoding="utf-8")
-        for mutant in self._mutants:
-            source = edit(source, mutant)
+        for bug in self._bugs:
+            source = bug.edited(source)
         return source
 
     def get_code(self, fullname: str) -> CodeType:

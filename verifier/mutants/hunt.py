@@ -19,24 +19,17 @@ Threads: any number of hunts at once, each has a server for itself while it last
 from __future__ import annotations
 
 import atexit
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterable
 from math import inf
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from ..errors import HarnessError
 from ..tapes.tape import Tape, decode_tape
 from ..verdict import Breach
 from .bank import find
+from .client import Answer, Server
 from .planted import SCHEDULES, Mutant
-from .reach import IS_WATCHING
 
 __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection"]
 
@@ -44,8 +37,6 @@ OPERATIONS_MAX: Final = 6
 PROGRAMS_MAX: Final = 6_000
 # Processor time of one child: a cap for a bug that goes round in circles, far above the work of any hunt.
 LIMIT_SECONDS: Final = 900
-
-Answer = dict[str, Any]
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -82,7 +73,7 @@ def kill(
     deadline   a moment of the monotonic clock; a hunt that has not ended by then is not decided
     """
     mutant = find(name)
-    server = _IDLE.pop() if _IDLE else _Server()
+    server = _IDLE.pop() if _IDLE else Server()
     try:
         row = _hunt(server, mutant, seed, programs_max, limit_seconds, deadline)
     except BaseException:
@@ -106,7 +97,7 @@ def matrix(rows: Iterable[Row]) -> str:
 
 
 def _hunt(
-    server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int, deadline: float
+    server: Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int, deadline: float
 ) -> Row:
     before = server.cpu_seconds
     row = _ask_all(server, mutant, seed, programs_max, limit_seconds, deadline)
@@ -114,7 +105,7 @@ def _hunt(
 
 
 def _ask_all(
-    server: _Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int, deadline: float
+    server: Server, mutant: Mutant, seed: int, programs_max: int, limit_seconds: int, deadline: float
 ) -> Row:
     common: Answer = {
         "oracle": mutant.oracle,
@@ -177,62 +168,7 @@ def _row(mutant: Mutant, found: Answer, unknown: str, why: str) -> Row:
     )
 
 
-class _Server:
-    """A fork server; `cpu_seconds` adds up over what descends from it."""
-
-    def __init__(self) -> None:
-        self.cpu_seconds = 0.0
-        self._hunts = 0  # Among schedules.
-        self._surveys: Answer | None = None
-        home = str(Path(__file__).parents[3])  # Where the package powercut is found.
-        paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
-        # It keeps for life what is held back at birth: Ctrl-C is for this process to tell.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", f"{__package__}.server"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    def ask(self, request: Answer) -> tuple[str, Answer]:
-        """(why it is unknown or "", result). Raises HarnessError where the server is gone."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise HarnessError(f"the fork server ended with status {self._process.wait()}")
-        answer: Answer = json.loads(line)
-        self.cpu_seconds += answer["cpu_seconds"]
-        return answer["unknown"], answer["result"] or {}
-
-    def survey(self, bug: str, limit_seconds: int, deadline: float | None = None) -> Answer | None:
-        """The programs to skip in the hunt, told of the unchanged code; None: that is not known.
-
-        To find out costs as much as a hunt, for all bugs at once. So it is asked when a second one is hunted.
-        """
-        self._hunts += 1
-        if self._surveys is None and self._hunts > 1 and IS_WATCHING:
-            limits = {"limit_seconds": limit_seconds, "deadline": deadline}
-            unknown, surveys = self.ask({"task": "survey", "bug": "", **limits})
-            self._surveys = None if unknown else surveys
-        return None if self._surveys is None else self._surveys.get(bug)
-
-    def close(self) -> None:
-        """End the server, with all that descends from it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
-
-
-_IDLE: Final[list[_Server]] = []  # Of this process: to start one costs as much as many a hunt.
+_IDLE: Final[list[Server]] = []  # Of this process: to start one costs as much as many a hunt.
 
 
 @atexit.register

@@ -22,15 +22,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from types import CodeType
-from typing import Any, Final
+from typing import Any
 
+from ..reach.monitor import Monitor
 from .hook import read_source
 from .planted import Mutant
 
-__all__ = ["IS_WATCHING", "Watch", "region"]
-
-IS_WATCHING: Final = sys.version_info >= (3, 12)
-_TOOL: Final = 4  # One that nothing else has: debugger, coverage, profiler and optimizer are others.
+__all__ = ["Watch", "region"]
 
 
 def region(source: str, mutant: Mutant) -> range | None:
@@ -101,6 +99,7 @@ class Watch:
         self.always: set[str] = set()  # Bugs whose edit matters whatever runs.
         self._names: dict[tuple[str, int], list[str]] = {}
         self._reached: set[str] = set()
+        self._monitor = Monitor(line=self._line)
         for mutant in bugs:
             file = import_module(mutant.module).__file__ or ""
             lines = region(read_source(mutant), mutant)
@@ -110,16 +109,11 @@ class Watch:
                 self._names.setdefault((file, line), []).append(mutant.name)
 
     def __enter__(self) -> Watch:
-        monitoring = sys.monitoring
-        monitoring.use_tool_id(_TOOL, "powercut")
-        monitoring.register_callback(_TOOL, monitoring.events.LINE, self._line)
-        monitoring.set_events(_TOOL, monitoring.events.LINE)
-        monitoring.restart_events()
+        self._monitor.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.monitoring.set_events(_TOOL, 0)
-        sys.monitoring.free_tool_id(_TOOL)
+        self._monitor.__exit__()
 
     def _line(self, code: CodeType, line: int) -> object:
         names = self._names.get((code.co_filename, line))

@@ -4,10 +4,12 @@
       stem    one bug planted (or none), then everything imported; has run nothing
         child   one question: a search, or a replay
 
-Run as a module by `hunt`. Requests and answers are lines of JSON:
+Run as a module by `client`, which says who answers and what is imported before. Lines of JSON are exchanged:
 
-    request   {"task": ..., "bug": name in the bank or "", "limit_seconds": ..., "deadline": ..., ...}
-    answer    {"unknown": "" or why there is no result, "result": ..., "cpu_seconds": ...}
+    request   {"task": ..., "bug": name or "", "limit_seconds": ..., "deadline": ..., ...}; "edit": the spans
+              of a bug that no bank has, by place
+    answer    {"unknown": "" or why there is no result, "result": ..., "cpu_seconds": ...}; "broken": true
+              where nothing can be imported with the bug in it
 
 Invariants
   1  every stem starts from a process in which nothing of the engine is imported, where all bugs are: what
@@ -39,7 +41,8 @@ from importlib import import_module
 from typing import Any, Final, NoReturn
 
 from .compiled import Compiled
-from .hook import install
+from .hook import install, plant
+from .planted import Edit, Span
 
 __all__ = ["LEFT", "OURS", "WARM", "serve"]
 
@@ -57,11 +60,12 @@ WARM: Final = (
 OURS: Final = (
     *("powercut.faultfs", "powercut.verifier.finders.crashes", "powercut.verifier.finders.damage"),
     *("powercut.verifier.finders.faults", "powercut.verifier.oracles.linear"),
-    "powercut.verifier.reducing.shrink",
+    *("powercut.verifier.reducing.shrink", "powercut.verifier.tapes.families"),
 )
 # What is left for a stem to import, by folder.
 LEFT: Final = ("engine", "verifier/answers", "verifier/concurrency", "verifier/faster", "verifier/mutants")
 _ENGINE: Final = "powercut.engine"
+_HUNTS: Final = "powercut.verifier.mutants.hunts.crash"
 _CLIENT: Final = 0  # The descriptor on which the server is asked.
 
 Request = dict[str, Any]
@@ -76,28 +80,29 @@ def serve() -> None:
     """Answer requests until there are no more."""
     answers = os.dup(1)
     os.dup2(2, 1)  # What a child prints is no answer.
-    for name in (*WARM, *OURS):
+    answers_by, warm, folders = json.loads(sys.argv[1])
+    for name in (*WARM, *OURS, *warm):
         import_module(name)
-    sys.meta_path.insert(0, Compiled(LEFT))
+    sys.meta_path.insert(0, Compiled((*LEFT, *folders)))
     gc.freeze()  # What is there stays there, and need not be looked through in what descends from it.
     stems: dict[str, _Stem] = {}
     try:
         with suppress(BrokenPipeError, _ClientGoneError):
             while line := sys.stdin.buffer.readline():
-                os.write(answers, _ask(line, stems) + b"\n")
+                os.write(answers, _ask(line, stems, answers_by or _HUNTS) + b"\n")
     finally:
         for stem in stems.values():
             stem.end()
 
 
-def _ask(line: bytes, stems: dict[str, _Stem]) -> bytes:
+def _ask(line: bytes, stems: dict[str, _Stem], answers_by: str) -> bytes:
     """The answer of the right stem; made if need be, in the place of another bug's (invariant 3)."""
     request = json.loads(line)
     bug = request["bug"]
     if bug not in stems:
         for other in [name for name in stems if name and bug]:
             stems.pop(other).end()
-        stems[bug] = _Stem(bug, stems.values())
+        stems[bug] = _Stem(request, answers_by, stems.values())
     told = stems[bug].ask(line, _patience(request) + GRACE_SECONDS)
     if told:
         return told
@@ -115,7 +120,7 @@ def _patience(request: Request) -> float:
 class _Stem:
     """A process with a bug in it, as the server sees it."""
 
-    def __init__(self, bug: str, others: Iterable[_Stem]) -> None:
+    def __init__(self, request: Request, answers_by: str, others: Iterable[_Stem]) -> None:
         source, self._asks = os.pipe()
         self._answers, sink = os.pipe()
         self._process = os.fork()
@@ -123,7 +128,7 @@ class _Stem:
             # Held here too, they would keep another stem from seeing that the server is gone.
             for descriptor in (self._asks, self._answers, *(other._asks for other in others)):
                 os.close(descriptor)
-            _grow(bug, source, sink)
+            _grow(request, answers_by, source, sink)
         os.close(source)
         os.close(sink)
 
@@ -170,13 +175,13 @@ def _listen(source: int, client: int, wall_seconds: float) -> bytes:
 # -- in a stem -------------------------------------------------------------------------------------
 
 
-def _grow(bug: str, source: int, sink: int) -> NoReturn:
+def _grow(first: Request, answers_by: str, source: int, sink: int) -> NoReturn:
     """Plant the bug, import everything, and fork a child for each question."""
-    task, broken = _plant(bug)
+    task, broken = _plant(first, answers_by)
     spent = 0.0
     with suppress(BrokenPipeError, _ClientGoneError), open(source, "rb") as requests:
         while line := requests.readline():
-            answer: Request = {"unknown": broken, "result": None}
+            answer: Request = {"unknown": broken, "result": None, "broken": True}
             if task is not None:
                 answer = _answer(task, line, source)
             total = _seconds(resource.RUSAGE_SELF) + _seconds(resource.RUSAGE_CHILDREN)
@@ -185,17 +190,19 @@ def _grow(bug: str, source: int, sink: int) -> NoReturn:
     os._exit(0)
 
 
-def _plant(bug: str) -> tuple[Task | None, str]:
+def _plant(first: Request, answers_by: str) -> tuple[Task | None, str]:
     """(what a child does, ""), or (None, why there is nothing to do)."""
     try:
         imported = sorted(name for name in sys.modules if name.startswith(_ENGINE))
         if imported:
             raise RuntimeError(f"the fork server has imported {imported}")
-        if bug:
-            install(bug)
-        task: Task = import_module(".hunts.crash", __package__).answer
+        if spans := first.get("edit"):
+            plant(Edit(first["bug"], first["module"], tuple(Span(*span) for span in spans)))
+        elif first["bug"]:
+            install(first["bug"])
+        task: Task = import_module(answers_by).answer
         import_module("powercut.engine.compiler.inlining").load_inlined()  # Once for all children.
-    except Exception:  # noqa: BLE001 (told to the client: it decided nothing)
+    except (Exception, SystemExit):  # noqa: BLE001 (told to the client: it decided nothing)
         return None, traceback.format_exc(limit=-3)
     gc.freeze()
     return task, ""

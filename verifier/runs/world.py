@@ -18,43 +18,22 @@ from powercut.faultfs import survivor_image
 from powercut.faultfs.faults.rot import Damage
 
 from ..errors import SubjectError
-from ..oracles.damage import DamageOracle
-from ..oracles.faults import FaultOracle, settle
+from ..oracles.faults import settle
 from ..oracles.prefix import judge_report
-from ..oracles.structure import audit, compare_probe, failed, recovered_bound
-from ..spec.history import Observation, Passage, Segment
+from ..oracles.structure import audit, compare_probe, recovered_bound
+from ..spec.history import Passage, Segment
 from ..spec.model import Issued, Result, longest_cut, session_name
-from ..spec.spec import StoreMaker
-from ..spec.subject import Bound, MakeStore, Mounted, Subject, mount
+from ..spec.subject import Bound, mount
 from ..tapes.tape import Era, Kind, Operation
-from ..verdict import OK, Breach, Verdict, Violation
+from ..verdict import OK, Breach, Violation
+from .rarer import RarerSteps
 from .run import difference, plain, text
 
 __all__ = ["World"]
 
 
-class World:
+class World(RarerSteps):
     """Plays eras one by one; the caller may look around between them."""
-
-    def __init__(
-        self, make_store: MakeStore, floor: Bound | None = None, *, has_faults: bool = False
-    ) -> None:
-        self.make_store = StoreMaker.of(make_store)
-        self.spec = self.make_store.spec
-        self.model = self.spec.model()
-        self.fault_oracle = FaultOracle(self.spec.errors, has_faults=has_faults)
-        self.device = self.fault_oracle.disk()
-        self.device.label = "OPEN"
-        self.mounted: Mounted | None = None
-        self.verdict: Verdict = OK
-        self.damage_oracle = DamageOracle(spec=self.spec)
-        self._at_start: Mapping[int, int] = {}
-        self.segment = Segment(self.device.trace, {} if floor is None else floor)
-
-    @property
-    def subject(self) -> Subject | None:
-        """The store that is open."""
-        return None if self.mounted is None else self.mounted.subject
 
     # -- openings ----------------------------------------------------------------------------------
 
@@ -184,8 +163,8 @@ class World:
                 return self._checkpoint()
             if kind in (Kind.START, Kind.STEP):
                 return self._step_checkpoint(kind)
-            if kind is Kind.TRUNCATE:
-                return self._truncate()
+            if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT):
+                return self._truncate(operation)
         except Exception as error:  # noqa: BLE001
             return self._fail("model", Breach.ERROR, error)
         return self._apply(operation)
@@ -199,6 +178,8 @@ class World:
         try:
             returned: Result = self.mounted.subject.apply(issued)
         except Exception as error:  # noqa: BLE001
+            if self._is_limit(error):
+                return self._settle(issued)
             return self._fail("model", Breach.ERROR, error) and self._settle(issued)
         if not self._has_returned():
             return False
@@ -238,13 +219,6 @@ class World:
         steps = None if self.mounted is None else self.mounted.steps
         return steps is not None and steps.is_checkpointing
 
-    def _truncate(self) -> bool:
-        """Truncate the log, if the subject can; the content stays as it was."""
-        truncates = None if self.mounted is None else self.mounted.truncates
-        if truncates is not None:
-            truncates.truncate()
-        return self._has_returned(is_entry=truncates is not None)
-
     def _settle(self, issued: Issued) -> bool:
         """Settle an operation that raised: whether it took its serial, and whether it had its effect."""
         assert self.mounted is not None
@@ -269,11 +243,6 @@ class World:
         passage.history[-1] = settled
         self.model.apply(settled)
         return True
-
-    def _has_returned(self, *, is_entry: bool = True) -> bool:
-        """True if the call that began may have returned."""
-        verdict = self.fault_oracle.judge_return(is_entry=is_entry)
-        return verdict == OK or self._object(verdict)
 
     def _acknowledge(self, bound: Bound, at_least: Mapping[int, int]) -> bool:
         self._observe("checkpoint", -1, plain(bound), "")
@@ -314,22 +283,3 @@ class World:
         except Exception as error:  # noqa: BLE001
             return self._fail("openable", Breach.UNOPENABLE, error)
         return verdict is None or self._object(verdict)
-
-    def _acked(self) -> Bound:
-        return self.segment.acked_by(self.fault_oracle.owed_at(self.device.trace))
-
-    def _observe(self, what: str, session: int, returned: str, expected: str) -> None:
-        seen = Observation(len(self.device.trace), what, session, returned, expected)
-        self.segment.observations.append(seen)
-
-    def _object(self, verdict: Verdict) -> bool:
-        if self.verdict == OK:
-            self.verdict = self.damage_oracle.judge(verdict)
-        return False
-
-    def _fail(self, oracle: str, breach: Breach, error: Exception) -> bool:
-        if self.fault_oracle.excuses(error):
-            return True
-        if self.damage_oracle.is_struck:
-            return self._object(self.damage_oracle.hear(error))
-        return self._object(failed(oracle, breach, error, self.spec.errors))

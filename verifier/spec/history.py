@@ -69,6 +69,11 @@ class Segment:
     checkpointed: float = inf  # Index at which the first checkpoint was acknowledged.
     observations: list[Observation] = field(default_factory=list)
     step_starts: list[int] = field(default_factory=list)  # Index at which each step of the programs began.
+    reached: dict[str, int] = field(default_factory=dict)  # What the steps came to, where that is counted.
+
+    def count(self, what: str) -> None:
+        """Take in that a step came to this."""
+        self.reached[what] = self.reached.get(what, 0) + 1
 
     def passage_at(self, index: int) -> Passage:
         """The opening in whose time a crash at `index` falls."""

@@ -9,6 +9,10 @@ Semantics
   apply(issued)    the effect and the result of one operation on the dict
   recover(bounds)  the dict after exactly the first bounds[s] operations of each session s, in the
                    order in which they were issued; operations beyond are forgotten for good
+  truncation       an operation of a session of its own, TRUNCATIONS, whose serial is the begin that it
+                   made: it is in a recovered state exactly where that has this begin or a later one.
+                   An operation that has met a key which is gone stays as it was carried out, where the
+                   truncation is in no checkpoint: what it has written is there, and nothing else changes
 
 Source: CPR's guarantee (Prasaad et al., SIGMOD 2019): exactly 1..N(s) of every session.
 """
@@ -16,7 +20,7 @@ Source: CPR's guarantee (Prasaad et al., SIGMOD 2019): exactly 1..N(s) of every 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..tapes.operations import OPERATIONS, Kind, Result
@@ -24,6 +28,7 @@ from ..tapes.tape import Operation
 
 __all__ = [
     "STAMPS_MAX",
+    "TRUNCATIONS",
     "Issued",
     "Model",
     "Result",
@@ -32,9 +37,11 @@ __all__ = [
     "longest_cut",
     "replay",
     "session_name",
+    "truncation",
 ]
 
 STAMPS_MAX: Final = 128
+TRUNCATIONS: Final = -2  # -1 is nobody: who looks at a listing.
 _PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
 
 
@@ -48,6 +55,8 @@ class Issued:
     key: bytes
     stamp: bytes
     padding: bytes
+    gone: frozenset[bytes] = frozenset()  # The keys that a truncation takes away.
+    is_fresh: bool = False  # Its key had been taken away, and was not written since.
 
     @property
     def value(self) -> bytes:
@@ -64,7 +73,7 @@ class Issued:
 
 def session_name(session: int) -> str:
     """The name under which session number `session` runs."""
-    return f"s{session}"
+    return "begin" if session == TRUNCATIONS else f"s{session}"
 
 
 def issue(operation: Operation, serial: int, recoveries: int = 0) -> Issued:
@@ -76,10 +85,24 @@ def issue(operation: Operation, serial: int, recoveries: int = 0) -> Issued:
     return Issued(Kind(operation.kind), operation.session, serial, key, stamp, padding)
 
 
+def truncation(begin: int, gone: frozenset[bytes]) -> Issued:
+    """The truncation that made this begin and took these keys away."""
+    return Issued(Kind.TRUNCATE, TRUNCATIONS, begin, b"", b"", b"", gone)
+
+
 def apply(content: dict[bytes, bytes], issued: Issued) -> Result:
     """Carry one operation out on the dict; what it should return."""
+    if issued.session == TRUNCATIONS:
+        for key in issued.gone:
+            content.pop(key, None)
+        return None
     effect = OPERATIONS[issued.kind].effect
     assert effect is not None, f"{issued.kind.name} is no operation on a key"
+    if issued.is_fresh:
+        written: dict[bytes, bytes] = {}
+        result = effect(written, issued)
+        content.update(written)
+        return result
     return effect(content, issued)
 
 
@@ -110,22 +133,29 @@ class Model:
         self.content: dict[bytes, bytes] = {}
         self.history: list[Issued] = []
         self.issued: dict[int, int] = {}
+        self.gone: set[bytes] = set()  # What truncations have taken away, and was not written since.
         self.recoveries = 0
 
     def next(self, operation: Operation) -> Issued:
         """The operation with its session's next serial."""
         serial = self.issued.get(operation.session, 0) + 1
-        return issue(operation, serial, self.recoveries)
+        issued = issue(operation, serial, self.recoveries)
+        return replace(issued, is_fresh=True) if issued.key in self.gone else issued
 
     def apply(self, issued: Issued) -> Result:
         """Carry it out; what it should return."""
         self.issued[issued.session] = issued.serial
         self.history.append(issued)
-        return apply(self.content, issued)
+        result = apply(self.content, issued)
+        self.gone |= issued.gone
+        if issued.is_fresh and issued.key in self.content:
+            self.gone.remove(issued.key)
+        return result
 
     def recover(self, bounds: Mapping[int, int]) -> None:
         """Go back to the prefix `bounds`."""
         self.recoveries += bool(self.history)  # Nothing was issued: there is nothing to tell apart.
         self.history = [each for each in self.history if each.serial <= bounds.get(each.session, 0)]
         self.content = replay(self.history, bounds)
+        self.gone = set()  # What is still away is so in the content too.
         self.issued = {session: serial for session, serial in bounds.items() if serial}

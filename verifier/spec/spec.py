@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
-from powercut.faultfs import FaultDevice
+from powercut.faultfs import FaultDevice, Image
 
 from ..tapes.tape import ASKED, BESIDE, Kind
+from .mapping import subject_of
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
 
@@ -35,6 +36,8 @@ class Errors:
     invariants: Types = ()  # The store contradicts itself. Never expected; worse than any other.
     robbed: Types = (OSError,)  # Files were changed while the store was open.
     file_of: Callable[[Exception], str] | None = None  # The file that a corruption names, where it does.
+    # An open store is at a limit of its own that this error tells: what was asked did not happen.
+    is_limit: Callable[[Subject, Exception], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class StoreMaker:
 
     make: MakeStore
     spec: Spec = PLAIN
+    image: Image | None = None  # What stands on the device at first: a store that holds nothing.
 
     @classmethod
     def of(cls, make_store: MakeStore) -> StoreMaker:
@@ -73,8 +77,8 @@ class StoreMaker:
         return cls(make_store, maker.spec if isinstance(maker, _Specified) else PLAIN)
 
     def __call__(self, device: FaultDevice) -> Subject:
-        return self.make(device)
+        return subject_of(self.make(device))
 
     def mount(self, device: FaultDevice) -> Mounted:
         """Open it, and put it on the bench. Raises what the store raises, and SubjectError."""
-        return mount(self.make(device))
+        return mount(self(device))

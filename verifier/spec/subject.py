@@ -4,6 +4,7 @@ A subject lives on a Device. The bench gives it operations, asks it to make them
 power away, and makes another one from what is left.
 
     make_store(device) -> Subject      opens, creating or recovering; raising means: cannot open
+                       or a mapping    that behaves like a dict of bytes (`mapping`)
 
 `checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
 session; a number counts operations in the order in which they were given, whoever gave them, reads
@@ -23,13 +24,14 @@ Invariants
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from powercut.faultfs import FaultDevice
 
 from ..errors import SubjectError
+from ..tapes.tape import Operation
 from .model import Issued, Result
 
 __all__ = [
@@ -46,6 +48,9 @@ __all__ = [
     "Subject",
     "TellsReading",
     "Truncates",
+    "TruncatesAt",
+    "Truncation",
+    "members",
     "mount",
 ]
 
@@ -112,6 +117,25 @@ class Truncates(Protocol):
         """Do so; no content is lost."""
 
 
+class Truncation(NamedTuple):
+    """A truncation as it went."""
+
+    before: int  # The begin until then,
+    begin: int  # the one that the store says it has made,
+    expected: int  # and the one that its documents promise for this address.
+    gone: frozenset[bytes]  # The keys whose newest record lies below that.
+
+
+class TruncatesAt(Protocol):
+    """Gives up storage below any address, with the keys whose newest record is there.
+
+    Once there is a begin, it stands under `TRUNCATIONS` in what `checkpoint` returns and `recovered` says.
+    """
+
+    def truncate_at(self, operation: Operation) -> Truncation:
+        """Truncate where the operation's key and size say."""
+
+
 class CountsSerials(Protocol):
     """Counts the operations of each session, those that raised and took a serial among them."""
 
@@ -133,9 +157,9 @@ class TellsReading(Protocol):
         """The reads of the opening, in order; equal ones, equal ways."""
 
 
-MakeStore = Callable[[FaultDevice], Subject]
+MakeStore = Callable[[FaultDevice], Subject | MutableMapping[bytes, bytes]]
 CAPABILITIES: Final[tuple[type, ...]] = (
-    *(Recovers, Steps, Audits, Probes, Truncates, CountsSerials, ReadsOlder, TellsReading),
+    *(Recovers, Steps, Audits, Probes, Truncates, TruncatesAt, CountsSerials, ReadsOlder, TellsReading),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
 _known: dict[type, frozenset[type]] = {}  # Of each class that was mounted, its capabilities.
@@ -151,6 +175,7 @@ class Mounted:
     audits: Audits | None
     probes: Probes | None
     truncates: Truncates | None
+    truncates_at: TruncatesAt | None
     counts: CountsSerials | None
     older: ReadsOlder | None
     tells: TellsReading | None
@@ -173,6 +198,7 @@ def mount(subject: Subject) -> Mounted:
         of(Audits),
         of(Probes),
         of(Truncates),
+        of(TruncatesAt),
         of(CountsSerials),
         of(ReadsOlder),
         of(TellsReading),
@@ -199,6 +225,11 @@ def _capabilities(subject: object) -> frozenset[type]:
             if len(meant) >= _SHORT and is_alike and _is_misspelt(name, meant):
                 raise SubjectError(f"{_named(subject)} has {name}: is {meant} meant? Else name it otherwise")
     return frozenset(has)
+
+
+def members() -> frozenset[str]:
+    """Every method and property by which a subject can be asked for something."""
+    return frozenset(name for each in (Subject, *CAPABILITIES) for name in _members(each))
 
 
 def _members(protocol: type) -> dict[str, object]:

@@ -53,6 +53,7 @@ class Kind(IntEnum):
     READ_MANY = 16
     ITEMS = 17  # All live keys.
     SCAN = 18  # The log's records.
+    TRUNCATE_AT = 19  # Drop the log below an address that key and size choose, and the keys there.
     # Only in a tape for `answers`, where the size says which length, batch or function; elsewhere they are
     # nothing.
     PUT = 40  # An upsert of a value of an exact length.
@@ -114,6 +115,7 @@ class Lane(Enum):
     NOWHERE = "nowhere"
     SESSION = "its session's"
     FAR = "its own"
+    ASIDE = "its own, beside that of checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.READ_MANY: Row("read_many", is_beside=True),
     Kind.ITEMS: Row("items", is_beside=True),
     Kind.SCAN: Row("scan", is_beside=True),
+    Kind.TRUNCATE_AT: Row("truncate at", lane=Lane.ASIDE),
     Kind.PUT: _asked("put", 16),
     Kind.PUT_MANY: _asked("put_many", 49),
     Kind.APPEND_MANY: _asked("append_many", 49),

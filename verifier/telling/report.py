@@ -28,7 +28,7 @@ from ..registry import maker_of
 from ..runs.play import play
 from ..runs.run import Run
 from ..spec.history import Observation, Passage, Segment, crash_index
-from ..spec.model import Issued, issue, session_name
+from ..spec.model import TRUNCATIONS, Issued, issue, session_name
 from ..spec.subject import MakeStore
 from ..tapes.operations import KEYED, OPERATIONS
 from ..tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
@@ -216,7 +216,8 @@ class _Story:
         """Tell each step, the calls it made, and what it acknowledged."""
         starts = segment.step_starts
         results = iter([seen for seen in segment.observations if seen.session >= 0])
-        history = iter([each for passage in segment.passages for each in passage.history[passage.base :]])
+        own = [each for passage in segment.passages for each in passage.history[passage.base :]]
+        history = iter([each for each in own if each.session != TRUNCATIONS])  # The others are truncations.
         passages = iter(segment.passages[1:])
         for number, (operation, start) in enumerate(zip(self._group.program, starts, strict=False)):
             if start > end:

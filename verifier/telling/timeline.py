@@ -14,7 +14,7 @@ from math import inf
 from typing import Final
 
 from ..concurrency.calls import OF_SESSIONS, Call, Listing
-from ..concurrency.lanes import FAR_LANE, SessionsRun, lanes_of, split
+from ..concurrency.lanes import ASIDE_LANE, FAR_LANE, SessionsRun, lanes_of, split
 from ..oracles.prefix import show
 from ..spec.model import session_name
 from ..tapes.tape import Kind, Operation
@@ -52,8 +52,9 @@ def tell_beside(run: SessionsRun) -> Iterator[str]:
 
 
 def _tasks(beside: list[Operation]) -> list[str]:
-    """The tasks in their order: sessions by number, then the checkpoints."""
-    return ["checkpoint" if lane == FAR_LANE else session_name(lane) for lane in lanes_of(beside)]
+    """The tasks in their order: sessions by number, then the checkpoints, then truncations beside them."""
+    aside = {FAR_LANE: "checkpoint", ASIDE_LANE: "truncation"}
+    return [aside.get(lane) or session_name(lane) for lane in lanes_of(beside)]
 
 
 def _line(operation: Operation) -> str:

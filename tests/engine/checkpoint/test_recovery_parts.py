@@ -165,8 +165,9 @@ def test_a_chain_that_does_not_go_back_is_refused(tables: Tables) -> None:
         block(2),
         block(1, version=Version(2, 1)),
         block(1, final=1025),
+        block(1, begin=65),
     ],
-    ids=["the same version", "a later life", "a final past the next start"],
+    ids=["the same version", "a later life", "a final past the next start", "a begin past the next one"],
 )
 def test_checkpoints_out_of_order_are_refused(older: Block) -> None:
     check_order(block(1), block(2))
@@ -189,6 +190,15 @@ def test_extents_with_a_gap_or_an_overlap_are_refused(starts: list[int], final: 
     check_extents([Extent(0, 512, 0, 1), Extent(512, 512, 0, 1)], 1024, NO_BLOCK)
     with pytest.raises(CorruptionError):
         check_extents([Extent(start, 512, 0, 1) for start in starts], final, NO_BLOCK)
+
+
+@pytest.mark.parametrize(
+    ("first", "length"), [(512, 512), (1024, 512), (0, 0)], ids=["inside a segment", "past begin", "empty"]
+)
+def test_extents_that_cannot_be_the_first_are_refused(first: int, length: int) -> None:
+    check_extents([Extent(0, 512, 0, 1)], 512, NO_BLOCK, begin=512, segment_bytes=1024)
+    with pytest.raises(CorruptionError):
+        check_extents([Extent(first, length, 0, 1)], first + length, NO_BLOCK, begin=512, segment_bytes=1024)
 
 
 # -- the log's cold side -----------------------------------------------------------------------------

@@ -80,6 +80,13 @@ def test_a_block_of_unknown_version_kind_or_flag_is_unsupported(at: int) -> None
         decode_block(bytes(data), "tables", 0)
 
 
+def test_a_block_that_begins_otherwise_is_corrupt() -> None:
+    data = bytearray(encode_block(BLOCK))
+    data[0] ^= 8
+    with pytest.raises(CorruptionError, match="no table block"):
+        decode_block(bytes(data), "tables", 0)
+
+
 def test_a_block_cut_or_grown_anywhere_is_corrupt() -> None:
     data = encode_block(BLOCK)
     for size in [*range(len(data)), len(data) + 1]:

@@ -43,6 +43,7 @@ BAD: list[Callable[[Any], Any]] = [
     lambda s: s.upsert_many([b"a", "b"], [b"1", b"2"]),
     lambda s: s.upsert_many([b"a", b"b"], [b"1", bytes(2000)]),
     lambda s: s.upsert_many(np.array([object()]), u64(1)),
+    lambda s: s.upsert_many(np.empty(2, "V0"), u64(1, 2)),
     lambda s: s.upsert_many(np.zeros((2, 2, 2), np.uint8), u64(1, 2)),
     lambda s: s.upsert_many(np.zeros((2, 2), np.uint64), u64(1, 2)),
     lambda s: s.upsert_many(np.zeros((2, 1001), np.uint8), u64(1, 2)),

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from powercut.faultfs import FaultDevice, History, Law, crash_states
+from powercut.faultfs import FaultDevice, History, Law, Trace, crash_states
 from powercut.faultfs.law.chains import NO_FILE, AnyChain
 from powercut.faultfs.law.history import history_of
 from powercut.faultfs.law.survival import history_under
@@ -64,17 +64,22 @@ def test_a_history_of_more_windows_than_are_kept_answers_alike() -> None:
         assert history.at(index).legal == {chain: chain.legal(index) for chain in chains_of(history)}
 
 
+def copy_of(trace: Trace) -> Trace:
+    """The same trace, of which no history is known."""
+    return Trace(trace.initial, list(trace.events), sector_bytes=trace.sector_bytes)
+
+
 @pytest.mark.parametrize("law", [Law.POSIX, Law.POSIX_SPLIT, Law.EXT4, Law.PREFIX, Law.LAZYFS])
 def test_one_history_answers_for_any_index_as_a_new_enumeration_does(
     law: Law, random_device: MakeDevice
 ) -> None:
     gaps = bounded = 0
-    for seed in range(30):
+    for seed in range(0, 30, 2):
         trace = random_device(seed, 12).trace
         found = crash_states(trace, law, limit=60)
         keys = [state.key for state in found]
         for index in range(len(trace) + 1):
-            alone = crash_states(trace, law, start=index, stop=index, limit=60)
+            alone = crash_states(copy_of(trace), law, start=index, stop=index, limit=60)
             there = {state.key: state.digits for state in alone}
             assert {state.key: state.digits for state in found.at(index)} == there
             assert found.at(index).legal == alone.legal
@@ -90,13 +95,13 @@ def test_one_history_answers_for_any_index_as_a_new_enumeration_does(
 
 def test_a_sample_of_one_index_is_that_of_a_new_enumeration(random_device: MakeDevice) -> None:
     drawn = 0
-    for seed in range(30):
+    for seed in range(0, 30, 3):
         trace = random_device(seed, 14).trace
         found = crash_states(trace, "posix", limit=20)
         for index in found.bounded:
             sample = found.sample(index, 30, Random(seed))
             alone = crash_states(
-                trace, "posix", start=index, stop=index, limit=20, sample=30, generator=Random(seed)
+                copy_of(trace), "posix", start=index, stop=index, limit=20, sample=30, generator=Random(seed)
             )
             assert [s.key for s in sample] == [s.key for s in alone]
             assert sample.estimates == alone.estimates

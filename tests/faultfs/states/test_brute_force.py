@@ -325,8 +325,8 @@ def test_fast_enumeration_equals_trying_every_subset(
     law: Law, random_device: Callable[[int, int], FaultDevice]
 ) -> None:
     checked = 0
-    for seed in range(160):
-        dumb = Dumb(random_device(seed, 4 + seed % 12).trace, law)
+    for seed in range(0, 160, 2):
+        dumb = Dumb(random_device(seed, 4 + seed // 2 % 12).trace, law)
         if dumb.most_pending() > MOST_PENDING:
             continue
         expected: dict[Content, set[int]] = {}

@@ -73,16 +73,18 @@ def test_last_is_the_index_of_the_sync_that_ends_a_version() -> None:
 @pytest.mark.parametrize("law", list(Law))
 def test_a_range_of_indices_is_the_union_of_its_points(law: Law, random_device: MakeDevice) -> None:
     compared = 0
-    for seed in range(60):
+    for seed in range(0, 60, 2):
         trace = random_device(seed, 12).trace
         if crash_states(trace, law, limit=500).completeness != "exhaustive":
             continue
         compared += 1
         start, stop = len(trace) // 3, 2 * len(trace) // 3
+        # The same, and no history of it is known.
+        other = Trace(trace.initial, list(trace.events), sector_bytes=trace.sector_bytes)
         spans: dict[int, list[int]] = {}
         legal = 0
         for index in range(start, stop + 1):
-            point = crash_states(trace, law, start=index, stop=index)
+            point = crash_states(other, law, start=index, stop=index)
             legal += point.legal
             for state in point:
                 spans.setdefault(state.key, []).append(index)
@@ -91,7 +93,7 @@ def test_a_range_of_indices_is_the_union_of_its_points(law: Law, random_device: 
             key: (indices[0], indices[-1]) for key, indices in spans.items()
         }
         assert found.legal == legal
-    assert compared > 20
+    assert compared > 10
 
 
 def test_files_without_a_change_are_shared_between_states() -> None:
@@ -124,7 +126,7 @@ def nearby(trace: Trace, index: int, depth: int) -> set[int]:
 
 def test_f21_a_point_over_the_limit_is_searched_to_the_depth_it_says(random_device: MakeDevice) -> None:
     bounded = deep = 0
-    for seed in range(200, 240):
+    for seed in range(200, 240, 2):
         trace = random_device(seed, 16).trace
         exhausted = crash_states(trace, "posix")
         found = crash_states(trace, "posix", limit=40)
@@ -151,7 +153,7 @@ def test_f21_a_point_over_the_limit_is_searched_to_the_depth_it_says(random_devi
                 assert point.distinct <= 40
                 assert nearby(trace, index, point.depth) <= {state.key for state in point} <= keys
         assert found.bounded_points == over
-    assert bounded > 10
+    assert bounded > 5
     assert deep > 0
 
 

@@ -88,6 +88,7 @@ def _wrong(owner: type, name: str, change: Callable[[Any], Any]) -> Callable[[py
             Breach.WRONG_RESULT,
         ),
         (_wrong(FasterKv, "check", lambda _: _refuse()), "structure", Breach.BROKEN_INVARIANT),
+        (_wrong(FasterSubject, "read_older", lambda found: iter(())), "prefix", Breach.WRONG_VALUE),
         (_wrong(FasterSubject, "recovered", lambda serials: {}), "prefix", Breach.WRONG_RESULT),
     ],
 )

@@ -7,14 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from powercut.engine import FasterKv, Session
-from powercut.verifier.concurrency.calls import OF_SESSIONS, Call, Listing, judge_lanes
+from powercut.verifier.concurrency.calls import OF_SESSIONS, Call, Listing
 from powercut.verifier.concurrency.lanes import SessionsProgram
 from powercut.verifier.concurrency.programs import SETTINGS, tape_of
 from powercut.verifier.concurrency.schedule import Record, Scheduler
+from powercut.verifier.concurrency.truncations import judge_lanes
 from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.oracles.linear import Span
 from powercut.verifier.runs.play import play
-from powercut.verifier.spec.model import issue
+from powercut.verifier.spec.model import TRUNCATIONS, issue
 from powercut.verifier.tapes.tape import BESIDE, SIZES, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from powercut.verifier.telling.report import tell
 from powercut.verifier.verdict import OK, Breach, Verdict, Violation
@@ -228,10 +229,15 @@ def test_a_cut_may_bring_back_what_was_taken_and_nothing_else() -> None:
     bounds = {0: 1, 3: 6}
     others = {call.issued.key: call.issued.value for call in program.calls[1:6]}
 
-    def judged(content: dict[bytes, bytes]) -> Verdict:
-        return issuer.judge_cut(bounds, {**others, **content})
+    def judged(content: dict[bytes, bytes], begin: int = 0) -> Verdict:
+        above = {key: value for key, value in others.items() if issuer._places[key] >= begin}
+        return issuer.judge_cut(bounds | {TRUNCATIONS: begin}, {**above, **content})
 
-    assert judged({}) == judged({KEY: value}) == OK
+    (begin,) = issuer.begins
+    assert judged({}, begin) == judged({KEY: value}) == OK
+    # What a checkpoint has taken away does not come back, and where none has, nothing is gone.
+    assert isinstance(judged({KEY: value}, begin), Violation)
+    assert isinstance(judged({}), Violation)
     assert isinstance(judged({KEY: b"3.1;9.9;"}), Violation)
     issuer.calls[-1].result = b"0.7;"
     assert isinstance(judged({KEY: value}), Violation)

@@ -33,8 +33,8 @@ def told(program: SessionsProgram, record: object) -> object:
 def tapes() -> list[Tape]:
     """Every setting, every kind of operation, three geometries."""
     random = Random(3)
-    drawn = [random_lanes(random, geometry) for geometry in ("narrow", "colliding", "tiny") for _ in range(8)]
-    return [*list(small_tapes("narrow"))[::101], *drawn]
+    drawn = [random_lanes(random, geometry) for geometry in ("narrow", "colliding", "tiny") for _ in range(3)]
+    return [*list(small_tapes("narrow"))[::303], *drawn]
 
 
 def test_every_run_on_a_ground_is_that_of_a_store_of_its_own() -> None:

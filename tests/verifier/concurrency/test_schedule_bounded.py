@@ -259,7 +259,7 @@ def test_a_task_that_ends_before_another_begins_does_so_in_a_schedule_that_is_ru
 
 def test_random_programs_keep_every_order_that_any_schedule_has() -> None:
     passed_over = spared = 0
-    for seed in range(60):
+    for seed in range(0, 60, 2):
         random = Random(seed)
         tasks = [
             [

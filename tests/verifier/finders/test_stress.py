@@ -53,8 +53,8 @@ def test_interpreted_campaign_reaches_what_it_is_for_and_leaves_the_switch_inter
 
 @needs_compiled
 def test_compiled_campaign_is_consistent() -> None:
-    mix = replace(campaign.MIXES[0], operations=6_000)  # The gate has lives of all sizes.
-    found = run_stress({"pages written": 1}, seed=4, mixes=(mix,))
+    mix = replace(campaign.MIXES[0], operations=3_000)  # The gate has lives of all sizes.
+    found = run_stress({"pages written": 1}, sessions=4, seed=4, mixes=(mix,))
     assert found.verdict == OK
     assert found.reached["appends"] > 0
     assert found.reached["pages written"] > 0

@@ -15,7 +15,7 @@ from powercut.verifier.finders.sites import MEDIA, bits
 from powercut.verifier.gate.chunks import Chunk, Deadline
 from powercut.verifier.gate.stages.damage import DamagePlan, Pieces, SomeBits, bound_formula, cut_damage
 from powercut.verifier.mutants.bank.damage import DAMAGED
-from powercut.verifier.mutants.hook import edit, read_source
+from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.hunts.damage import hunt_damage, small_media
 from powercut.verifier.mutants.planted import DAMAGE, Mutant
 from powercut.verifier.verdict import Breach
@@ -97,7 +97,7 @@ def test_stage_says_silent_of_a_store_that_does_not_look_at_its_checksums(
 
 @pytest.mark.parametrize("mutant", DAMAGED, ids=lambda mutant: mutant.name)
 def test_old_text_stands_once_and_the_edit_compiles(mutant: Mutant) -> None:
-    edited = edit(read_source(mutant), mutant)
+    edited = mutant.edited(read_source(mutant))
     compile(edited, mutant.module, "exec")
     assert (mutant.oracle, mutant.search) == (DAMAGE, DAMAGE)
     assert mutant.breach in Breach.__members__

@@ -14,36 +14,13 @@ import pytest
 
 from powercut.verifier.gate import GateReport, Stage, json_schema, run_gate
 from powercut.verifier.gate.document import Bound
-from powercut.verifier.gate.profile import parse_profile
+from powercut.verifier.gate.profile import Profile, parse_profile
 from powercut.verifier.gate.stages import mutants
 from powercut.verifier.mutants.bank import BANK
 from powercut.verifier.mutants.hunt import Row
 
 CHECK = Path(__file__).resolve().parents[3] / "ci" / "check.py"
-PROFILE = """
-name = "test"
-[model]
-geometries = ["tiny"]
-examples = 2
-steps = 6
-limit = 64
-chunk = 2
-[model.floor]
-programs = 1
-[crash]
-limit = 64
-depth = 1
-[crash.exhaustive]
-geometries = ["tiny"]
-steps = 1
-chunk = 25
-[crash.random]
-geometries = ["paired"]
-tapes = 2
-steps = 6
-chunk = 2
-[crash.floor]
-distinct = 10
+MUTANTS = """
 [mutants]
 [mutants.floor]
 killed = 1
@@ -51,13 +28,13 @@ killed = 1
 
 
 @pytest.fixture(scope="module")
-def consistent() -> GateReport:
+def consistent(tiny_text: str) -> GateReport:
     """A consistent gate; the hunt for its one planted bug is told and not run."""
     row = Row("bug", "ancestor", "prefix", "kind", True, 0.5, 3, "", "", 7, 8, 9, None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mutants, "BANK", BANK[:1])
         patch.setattr(mutants, "kill", lambda name, **_: row)
-        return run_gate(parse_profile(PROFILE, "test"))
+        return run_gate(parse_profile(tiny_text + MUTANTS, "test"))
 
 
 @pytest.fixture
@@ -135,3 +112,11 @@ def test_worst_thing_gives_the_exit(spoil: dict[str, Any], code: int) -> None:
     assert report._exit() == code
     report.interrupted = True
     assert report._exit() == 130
+
+
+def test_floor_on_a_figure_that_does_not_exist_is_not_reached() -> None:
+    assert Stage("posix", {"distinkt": 1}).shortfalls() == ["distinkt: None, at least 1 expected"]
+
+
+def test_gate_without_stages_is_below_any_floor() -> None:
+    assert run_gate(Profile("empty")).exit == 3

@@ -60,4 +60,13 @@ def test_chunks_cross_to_another_process_and_give_the_same_there() -> None:
 
 
 def test_programs_have_names_that_say_what_they_are_for() -> None:
-    assert list(PROGRAMS) == ["opened", "saved", "reopened", "paged", "cold", "truncated", "stepped"]
+    assert list(PROGRAMS) == [
+        "opened",
+        "saved",
+        "reopened",
+        "paged",
+        "cold",
+        "truncated",
+        "dropped",
+        "stepped",
+    ]

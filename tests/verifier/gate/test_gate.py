@@ -14,7 +14,7 @@ from powercut.faultfs import FaultDevice
 from powercut.verifier.cli.summary import tell_gate
 from powercut.verifier.finders.crashes import Coverage, Finding
 from powercut.verifier.finders.shared import exhaust
-from powercut.verifier.gate import GateReport, Progress, Stage, findings, run_gate
+from powercut.verifier.gate import GateReport, Progress, findings, run_gate
 from powercut.verifier.gate.chunks import Deadline, Result
 from powercut.verifier.gate.profile import Profile, parse_profile
 from powercut.verifier.gate.stages import crash, mutants
@@ -26,34 +26,6 @@ from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.tape import Tape, decode_tape
 from powercut.verifier.verdict import Breach, Violation
 
-TINY = """
-name = "test"
-[model]
-geometries = ["tiny"]
-examples = 4
-steps = 6
-limit = 64
-chunk = 2
-[model.floor]
-programs = 1
-[crash]
-limit = 64
-depth = 1
-[crash.exhaustive]
-geometries = ["tiny", "colliding"]
-steps = 1
-chunk = 2
-[crash.random]
-geometries = ["paired", "tiny"]
-tapes = 4
-steps = 6
-chunk = 2
-[crash.floor]
-programs = 16
-distinct = 10
-[crash.floor.reached]
-"PERSIST sync root" = 1
-"""
 MUTANTS = """
 [mutants]
 [mutants.floor]
@@ -65,11 +37,6 @@ LOST = Violation("prefix", Breach.LOST_ACK, "planted")
 
 
 @pytest.fixture(scope="module")
-def tiny() -> Profile:
-    return parse_profile(TINY, "test")
-
-
-@pytest.fixture(scope="module")
 def alone(tiny: Profile) -> Told:
     """The stage crash of `tiny` in this process, and the progress that it told."""
     seen: list[Progress] = []
@@ -77,20 +44,21 @@ def alone(tiny: Profile) -> Told:
 
 
 @pytest.fixture(scope="module")
-def smaller() -> Profile:
+def smaller(tiny: Profile) -> Profile:
     """The stage crash alone, of one geometry and one tape."""
-    text = TINY.replace('"tiny", "colliding"', '"tiny"').replace("tapes = 4", "tapes = 1")
-    text = text.replace("programs = 16", "programs = 7").replace("distinct = 10", "distinct = 5")
-    return only_crash(parse_profile(text, "test"))
+    plan = tiny.crash
+    assert plan is not None
+    exhaustive = replace(plan.exhaustive, geometries=("tiny",))
+    less = {"exhaustive": exhaustive, "random": replace(plan.random, tapes=1), "floor": {"programs": 7}}
+    return only_crash(replace(tiny, crash=replace(plan, **less)))
 
 
 @pytest.fixture(scope="module")
-def longer() -> Profile:
+def longer(tiny: Profile) -> Profile:
     """The stage crash alone, of the two steps in which something can be lost."""
-    text = TINY.replace('"tiny", "colliding"', '"tiny"').replace(
-        "steps = 1\nchunk = 2", "steps = 2\nchunk = 25"
-    )
-    return only_crash(parse_profile(text, "test"))
+    assert tiny.crash is not None
+    exhaustive = replace(tiny.crash.exhaustive, geometries=("tiny",), steps=2, chunk=25)
+    return only_crash(replace(tiny, crash=replace(tiny.crash, exhaustive=exhaustive)))
 
 
 def without_seconds(value: Any) -> Any:
@@ -194,14 +162,6 @@ def test_stage_below_its_floor_is_an_environment_failure(smaller: Profile) -> No
     assert [line.split(":", 1)[1].strip() for line in tell_gate(report).splitlines()[1:]] == misses
 
 
-def test_floor_on_a_figure_that_does_not_exist_is_not_reached() -> None:
-    assert Stage("posix", {"distinkt": 1}).shortfalls() == ["distinkt: None, at least 1 expected"]
-
-
-def test_gate_without_stages_is_below_any_floor() -> None:
-    assert run_gate(Profile("empty")).exit == 3
-
-
 def test_chunk_that_fails_is_the_harness_and_not_the_store(
     tiny: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,7 +239,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("careless")
 def test_violation_is_shrunk_written_and_told(longer: Profile, tmp_path: Path) -> None:
-    profile = replace(longer, mutants=parse_profile(TINY + MUTANTS, "test").mutants)
+    profile = replace(longer, mutants=parse_profile('name = "m"\n' + MUTANTS, "m").mutants)
     report = run_gate(profile, findings_folder=tmp_path / "findings")
     assert (report.exit, report.verdict) == (1, "violation")
     assert list(report.stages) == ["crash"], "nothing is planted in a broken store"

@@ -21,7 +21,9 @@ import msgspec
 import pytest
 
 from powercut.verifier.mutants.bank import find
+from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.kept import load
+from powercut.verifier.verdict import Ok
 
 _COMMAND = "from powercut.verifier.cli import main; main()"
 _PLANTS = "from powercut.verifier.mutants.hook import install\ninstall({!r})\n"
@@ -50,7 +52,7 @@ _CASES = (
     _Case(
         "model",
         "root-never-synced",
-        'geometries = ["tiny"]\nexamples = 4\nsteps = 8\nlimit = 64\nchunk = 8\nkernels = ["interpreted"]',
+        'geometries = ["tiny"]\nexamples = 2\nsteps = 4\nlimit = 64\nchunk = 2\nkernels = ["interpreted"]',
     ),
     _Case(
         "crash",
@@ -153,18 +155,15 @@ def test_finding_goes_through_the_line_that_was_printed(
     assert (command, printed) == ("powercut", ["replay", violation["file"]])
 
     # The unchanged store stands what was found.
-    text = (tmp_path / violation["file"]).read_text()
-    assert f'"bug":"{case.bug}"' in text
-    (tmp_path / "unchanged.json").write_text(text.replace(f'"bug":"{case.bug}"', '"bug":""'))
+    assert isinstance(play(msgspec.structs.replace(tape, bug="")).verdict, Ok)
 
-    replayed, as_json, shrunk, small, unchanged = (
+    replayed, as_json, shrunk, small = (
         powercut(tmp_path, *line)
         for line in (
             printed,
             [*printed, "--json"],
             ["shrink", violation["file"], "--out", "small.json"],
             ["replay", "small.json", "--json"],
-            ["replay", "unchanged.json"],
         )
     )
     assert replayed.returncode == 1, replayed.stderr
@@ -181,5 +180,3 @@ def test_finding_goes_through_the_line_that_was_printed(
     again = msgspec.json.decode(small.stdout)
     assert (again["exit"], again["outcome"]) == (1, "exact")
     assert again["violation"]["kind"] == violation["kind"]
-
-    assert unchanged.returncode == 0, unchanged.stdout + unchanged.stderr

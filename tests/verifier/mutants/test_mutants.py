@@ -12,7 +12,7 @@ from powercut.verifier.gate.stages import STAGES
 from powercut.verifier.mutants import hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.bank.schedule import CONCURRENCY
-from powercut.verifier.mutants.hook import edit, install, read_source
+from powercut.verifier.mutants.hook import install, read_source
 from powercut.verifier.mutants.hunt import OPERATIONS_MAX, Row, kill, matrix
 from powercut.verifier.mutants.hunts.preempt import programs
 from powercut.verifier.mutants.planted import CONTRACT, KILLS, SCHEDULES, Mutant
@@ -26,7 +26,7 @@ each_of_all = pytest.mark.parametrize("mutant", ALL, ids=lambda mutant: mutant.n
 @each_of_all
 def test_old_text_stands_once_and_the_edit_compiles_to_something_else(mutant: Mutant) -> None:
     source = read_source(mutant)
-    edited = edit(source, mutant)
+    edited = mutant.edited(source)
     assert edited != source
     compile(edited, mutant.module, "exec")
 
@@ -51,7 +51,7 @@ def test_names_are_unique_and_at_most_four_bugs_are_below_every_disk_of_ours() -
 @pytest.mark.parametrize("old", ["no such text", "self"])
 def test_text_that_does_not_stand_once_is_refused(old: str) -> None:
     with pytest.raises(HarnessError, match="expected 1"):
-        edit(read_source(CONTROL), replace(CONTROL, old=old))
+        replace(CONTROL, old=old).edited(read_source(CONTROL))
 
 
 def test_too_late_a_plant_is_refused() -> None:

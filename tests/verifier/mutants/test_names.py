@@ -11,7 +11,7 @@ from types import CodeType
 import pytest
 
 from powercut.verifier.mutants.bank import BANK, CONTROL
-from powercut.verifier.mutants.hook import edit, read_source
+from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.planted import Mutant
 
 
@@ -38,7 +38,7 @@ def missing_names(source: str) -> set[str]:
 
 @pytest.mark.parametrize("mutant", [*BANK, CONTROL], ids=lambda mutant: mutant.name)
 def test_an_edit_names_only_what_its_module_has(mutant: Mutant) -> None:
-    assert missing_names(edit(read_source(mutant), mutant)) == set()
+    assert missing_names(mutant.edited(read_source(mutant))) == set()
 
 
 def test_a_name_that_is_missing_is_told() -> None:

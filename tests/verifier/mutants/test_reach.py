@@ -12,13 +12,14 @@ from powercut.verifier.concurrency.ends import Kept
 from powercut.verifier.concurrency.grounds import repeated
 from powercut.verifier.concurrency.lanes import SessionsProgram
 from powercut.verifier.concurrency.schedule import STEPS_MAX, Replay
-from powercut.verifier.mutants import hunt
+from powercut.verifier.mutants import client
 from powercut.verifier.mutants.bank import BANK, find
 from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.hunts.preempt import programs
 from powercut.verifier.mutants.hunts.schedule import hunt_schedules
 from powercut.verifier.mutants.planted import SCHEDULES, Mutant
-from powercut.verifier.mutants.reach import IS_WATCHING, Watch, region
+from powercut.verifier.mutants.reach import Watch, region
+from powercut.verifier.reach.monitor import IS_WATCHING
 from powercut.verifier.verdict import Breach, Violation
 
 SOURCE = """\
@@ -115,7 +116,7 @@ def test_a_watch_tells_what_ran_since_it_was_asked() -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    made = hunt._Server()
+    made = client.Server()
     yield made
     made.close()
 

@@ -18,7 +18,7 @@ from powercut.verifier.gate.profile import ProfileError, load_profile, names, pa
 from powercut.verifier.gate.stages import stress as stage
 from powercut.verifier.mutants import stressed
 from powercut.verifier.mutants.bank.stress import STRESSED, WORD
-from powercut.verifier.mutants.hook import edit, read_source
+from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.hunts.stress import Found, Wanted
 from powercut.verifier.mutants.planted import Mutant
 from powercut.verifier.mutants.stressed import NAMES, Stressed, stress_planted
@@ -37,7 +37,7 @@ killed = 1
 @pytest.mark.parametrize("mutant", [WORD, *STRESSED], ids=lambda mutant: mutant.name)
 def test_old_text_stands_once_and_the_edits_compile(mutant: Mutant) -> None:
     source = read_source(mutant)
-    edited = edit(source, mutant)
+    edited = mutant.edited(source)
     assert edited != source
     assert "PLANTED" not in edited
     compile(edited, "edited", "exec")

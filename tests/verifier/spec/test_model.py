@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from powercut.verifier.spec.model import STAMPS_MAX, Model, replay
+import pytest
+
+from powercut.verifier.spec.model import STAMPS_MAX, TRUNCATIONS, Model, issue, replay, truncation
 from powercut.verifier.tapes.tape import Kind, Operation
 
 
@@ -48,3 +50,37 @@ def test_key_retires_after_its_stamps() -> None:
 def test_padding_is_no_stamp() -> None:
     model, _ = _played(Operation(Kind.UPSERT, 0, 0, 2), Operation(Kind.RMW, 0, 0, 0))
     assert model.content[b"key-0"] == b"0.1;0.2;"
+
+
+# ---- truncations
+
+
+def test_truncation_is_in_a_state_that_has_its_begin_and_in_no_other() -> None:
+    model = Model()
+    first, second = (issue(Operation(Kind.UPSERT, 0, key), 1 + key) for key in (0, 1))
+    for issued in (first, second, truncation(1024, frozenset({first.key}))):
+        model.apply(issued)
+    assert model.content == {second.key: second.value}
+    assert replay(model.history, {0: 2, TRUNCATIONS: 1024}) == model.content
+    assert replay(model.history, {0: 2, TRUNCATIONS: 512}) == {
+        first.key: first.value,
+        second.key: second.value,
+    }
+    assert replay(model.history, {0: 2}).keys() == {first.key, second.key}
+
+
+@pytest.mark.parametrize("kind", [Kind.READ, Kind.DELETE, Kind.RMW, Kind.UPSERT, Kind.INSERT])
+def test_operation_on_a_key_that_is_gone_stays_as_it_went_where_the_truncation_is_lost(kind: Kind) -> None:
+    model = Model()
+    before = model.next(Operation(Kind.UPSERT))
+    model.apply(before)
+    model.apply(truncation(512, frozenset({before.key})))
+    issued = model.next(Operation(kind))
+    assert issued.is_fresh
+    result = model.apply(issued)
+    assert result == {Kind.READ: None, Kind.DELETE: False, Kind.INSERT: True, Kind.UPSERT: None}.get(
+        kind, issued.stamp
+    )
+    lost = replay(model.history, {0: 2})  # The truncation is in no checkpoint.
+    assert lost == (model.content or {before.key: before.value})
+    assert model.next(Operation(Kind.READ)).is_fresh == (not model.content)

@@ -60,7 +60,7 @@ def test_what_is_no_tape_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ('{"eras":[{"program":[[19,0,0,0]]}]}', "era 1, operation 1: kind 19 is not known"),
+        ('{"eras":[{"program":[[99,0,0,0]]}]}', "era 1, operation 1: kind 99 is not known"),
         ('{"eras":[{},{"program":[[0,0,0,0],[-1,0,0,0]]}]}', "era 2, operation 2: kind -1 is not known"),
         ('{"eras":[{"program":[[0,0,0]]}]}', "operation 1: 3 numbers, expected 4"),
         ('{"eras":[{"program":[[]]}]}', "operation 1: 0 numbers, expected 4"),
@@ -103,6 +103,7 @@ def test_alphabet_numbers_never_change() -> None:
         "READ_MANY",
         "ITEMS",
         "SCAN",
+        "TRUNCATE_AT",
         "PUT",
         "PUT_MANY",
         "APPEND_MANY",

@@ -28,6 +28,7 @@ from typing import IO, Final
 import msgspec
 
 from ...errors import HarnessError
+from ...reach.seen import Seen, is_watching, note_seen
 from ...tapes.tape import Tape
 from .tally import Tally
 
@@ -43,6 +44,7 @@ class Task(msgspec.Struct, frozen=True):
     start_steps: tuple[int, ...] = ()  # From which step on each is swept; 0 where absent.
     states: int = 0
     seed: str = ""  # Of which states.
+    is_watched: bool = False  # Tell too what of the engine it takes.
     traced: bool = True  # False: kill at calls of the device even where system calls can be traced.
 
 
@@ -51,6 +53,7 @@ class Answer(msgspec.Struct):
 
     tally: Tally | None = None
     error: str = ""
+    seen: Seen | None = None
 
 
 def run_task(task: Task, *, deadline: float = inf) -> Tally:
@@ -58,6 +61,7 @@ def run_task(task: Task, *, deadline: float = inf) -> Tally:
 
     Raises HarnessError where it breaks.
     """
+    task = msgspec.structs.replace(task, is_watched=is_watching())
     with scratch() as home:
         process = _start(home)
         assert process.stdin is not None
@@ -79,6 +83,7 @@ def run_task(task: Task, *, deadline: float = inf) -> Tally:
     answer = msgspec.json.decode(line, type=Answer)
     if answer.tally is None:
         raise HarnessError(answer.error)
+    note_seen(answer.seen)
     return answer.tally
 
 

@@ -14,12 +14,13 @@ import select
 import shutil
 import sys
 import traceback
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from random import Random
 
 import msgspec
 
+from ...reach.seen import watched
 from .client import Answer, Task
 from .materialised import materialise
 from .points import Called
@@ -56,7 +57,8 @@ def _serve(home: Path) -> None:
     gc.freeze()  # A life that collects would copy every page that it shares with this process.
     answer = Answer()
     try:
-        answer.tally = do_task(task, sweeper, home)
+        with watched() if task.is_watched else nullcontext() as answer.seen:
+            answer.tally = do_task(task, sweeper, home)
     except Unwanted:
         shutil.rmtree(home, ignore_errors=True)  # Whoever made it may be gone.
         answer.tally = sweeper.tally

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from ..chunks import Definition
-from . import crash, damage, faults, kill, model, mutants, schedule, stress
+from . import crash, damage, faults, kill, model, mutants, power, reach, schedule, stress
 
 __all__ = ["STAGES"]
 
@@ -15,5 +15,7 @@ STAGES: Final[tuple[Definition[Any], ...]] = (
     schedule.STAGE,
     stress.STAGE,
     kill.STAGE,
+    reach.STAGE,
     mutants.STAGE,
+    power.STAGE,
 )

@@ -23,6 +23,7 @@ from ...tapes.programs import count_programs, random_tapes, small_programs
 from ...tapes.tape import Operation
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..document import Bound
+from ..families import FamiliesPlan, SprinkledPlan, check_families, cut_families
 from ..plans import Count, Floor, Names, Positive, check_geometries
 
 __all__ = [
@@ -76,6 +77,8 @@ class CrashPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     floor: Floor
     law: str = "posix"
     others: LawsPlan | None = None
+    families: FamiliesPlan | None = None
+    sprinkled: SprinkledPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def bound_name(steps: int, geometry: str, law: str | None = None) -> str:
 
 
 def cut_crash(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
-    """Slices of the small programs in each geometry and under each other law, then random tapes."""
+    """Slices of the small programs in each geometry and under each other law, random tapes, and families."""
     small, large, others = plan.exhaustive, plan.random, plan.others
     for geometry in small.geometries:
         for start, stop in in_parts(_count(small.steps), small.chunk):
@@ -143,6 +146,7 @@ def cut_crash(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
         yield RandomTapes(
             tuple(draws[start:stop]), large.steps, large.geometries, law, plan.limit, plan.depth
         )
+    yield from cut_families(plan.families, plan.sprinkled, law, seed, plan.limit, plan.depth)
 
 
 def _bounds(plan: CrashPlan, law: str) -> list[Bound]:
@@ -182,8 +186,14 @@ def _check(plan: CrashPlan) -> None:
         check_geometries((others.geometry,))
         for law in others.laws:
             Law.of(law)
+    check_families(plan.families, plan.sprinkled)
 
 
 STAGE: Final[Definition[CrashPlan]] = Definition(
-    "crash", law=lambda plan, law: law or plan.law, chunks=cut_crash, bounds=_bounds, check=_check
+    "crash",
+    law=lambda plan, law: law or plan.law,
+    chunks=cut_crash,
+    bounds=_bounds,
+    check=_check,
+    watched=True,
 )

@@ -136,4 +136,5 @@ STAGE: Final[Definition[DamagePlan]] = Definition(
     bounds=_bounds,
     describe=_describe,
     check=_check,
+    watched=True,
 )

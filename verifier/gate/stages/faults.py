@@ -130,5 +130,10 @@ def _check(plan: FaultsPlan) -> None:
 
 
 STAGE: Final[Definition[FaultsPlan]] = Definition(
-    "faults", law=lambda plan, law: law or plan.law, chunks=cut_faults, describe=_describe, check=_check
+    "faults",
+    law=lambda plan, law: law or plan.law,
+    chunks=cut_faults,
+    describe=_describe,
+    check=_check,
+    watched=True,
 )

@@ -176,5 +176,5 @@ def _check(plan: KillPlan) -> None:
 
 
 STAGE: Final[Definition[KillPlan]] = Definition(
-    "kill", law=lambda plan, law: LAW, chunks=cut_kill, describe=_describe, check=_check
+    "kill", law=lambda plan, law: LAW, chunks=cut_kill, describe=_describe, check=_check, watched=True
 )

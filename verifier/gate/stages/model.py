@@ -21,7 +21,7 @@ import msgspec
 from powercut.faultfs import Law
 
 from ...answers.families import FAMILIES, family, random_answers
-from ...examples import FasterMachine, run_machine
+from ...examples import FasterMachine, WideMachine, run_machine
 from ...finders.answers import search_answers
 from ..chunks import SEEDS, Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..plans import Floor, Names, Positive, check_geometries, check_names
@@ -55,6 +55,15 @@ class AnswersPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive  # Programs a chunk.
 
 
+class WidePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Examples of the machine that is given every letter."""
+
+    geometries: Names
+    examples: Positive
+    steps: Positive
+    limit: Positive
+
+
 class ModelPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The state machine by Hypothesis: examples of so many steps, in each geometry."""
 
@@ -69,6 +78,7 @@ class ModelPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kernels: Annotated[tuple[Literal["interpreted", "compiled"], ...], msgspec.Meta(min_length=1)] = (
         "interpreted",
     )
+    wide: WidePlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +92,11 @@ class Examples:
     steps: int
     limit: int
     kernels: str
+    is_wide: bool = False
 
     def run(self, deadline: Deadline) -> Result:
         coverage, finding = run_machine(
-            FasterMachine,
+            WideMachine if self.is_wide else FasterMachine,
             seed=self.seed,
             examples=self.count,
             steps=self.steps,
@@ -147,6 +158,11 @@ def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
                 yield Examples(own, geometry, law, stop - start, plan.steps, plan.limit, kernels)
     if plan.answers is not None:
         yield from _cut_answers(plan.answers, plan.kernels, seed)
+    if (wide := plan.wide) is not None:
+        for place, geometry in enumerate(wide.geometries):
+            own = seed * SEEDS + place
+            how = wide.examples, wide.steps, wide.limit, plan.kernels[0]
+            yield Examples(own, geometry, law, *how, is_wide=True)
 
 
 def _check(plan: ModelPlan) -> None:
@@ -156,8 +172,10 @@ def _check(plan: ModelPlan) -> None:
         check_geometries(answers.geometries)
         check_geometries(answers.random.geometries)
         check_names("family", answers.families, tuple(FAMILIES))
+    if plan.wide is not None:
+        check_geometries(plan.wide.geometries)
 
 
 STAGE: Final[Definition[ModelPlan]] = Definition(
-    "model", law=lambda plan, law: law or plan.law, chunks=cut_model, check=_check
+    "model", law=lambda plan, law: law or plan.law, chunks=cut_model, check=_check, watched=True
 )

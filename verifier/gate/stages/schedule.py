@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from ...concurrency.aside import aside_tapes
 from ...concurrency.halves import halves
 from ...concurrency.moving import moving_tapes
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
@@ -43,12 +44,20 @@ __all__ = [
 
 
 _RUN: Final = "schedules run"
+ASIDE: Final = "their own, truncations aside"
 
 
 class LanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All small programs of sessions side by side, in each geometry, all schedules of few preemptions."""
 
     geometries: Names
+    preemptions: Annotated[int, msgspec.Meta(ge=0, le=3)]
+    chunk: Positive  # Programs a chunk.
+
+
+class AsidePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Small programs whose truncations have a lane of their own, all schedules of few preemptions."""
+
     preemptions: Annotated[int, msgspec.Meta(ge=0, le=3)]
     chunk: Positive  # Programs a chunk.
 
@@ -77,6 +86,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     floor: Floor
     moving: LanesPlan | None = None  # The smallest in which a boundary or a phase moves beside a session.
     halves: HalvesPlan | None = None
+    aside: AsidePlan | None = None
 
 
 class _Stopping(Bounded):
@@ -92,7 +102,10 @@ class _Stopping(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class SmallLanes:
-    """Programs start to stop of the list of all small ones, every schedule of at most so many preemptions."""
+    """Programs start to stop of the list of all small ones, every schedule of at most so many preemptions.
+
+    geometry   ASIDE: those of `concurrency.aside`, in theirs
+    """
 
     start: int
     stop: int
@@ -205,6 +218,9 @@ def cut_schedule(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
                 yield HalvesLanes(start, stop, geometry, more.preemptions, plan.limit, more.every)
     for start, stop in in_parts(large.programs, large.chunk):
         yield RandomLanes(f"{seed}:{start}", stop - start, large.schedules, large.geometries)
+    if plan.aside is not None:
+        for start, stop in in_parts(len(_tapes(ASIDE)), plan.aside.chunk):
+            yield SmallLanes(start, stop, ASIDE, plan.aside.preemptions, plan.limit)
 
 
 def _bounds(plan: SchedulePlan, law: str) -> list[Bound]:
@@ -219,6 +235,9 @@ def _bounds(plan: SchedulePlan, law: str) -> list[Bound]:
             name = bound_name(each.preemptions, geometry, is_moving=is_moving)
             programs = count_lanes(is_moving=is_moving)
             bounds.append(Bound(name, NO_LAW, 0, formula, programs=programs))
+    if plan.aside is not None:
+        name = bound_name(plan.aside.preemptions, ASIDE)
+        bounds.append(Bound(name, NO_LAW, 0, formula, programs=len(_tapes(ASIDE))))
     return bounds
 
 
@@ -229,7 +248,7 @@ def _searches(plan: SchedulePlan) -> list[LanesPlan]:
 
 @lru_cache(maxsize=4)
 def _tapes(geometry: str) -> list[Tape]:
-    return list(small_tapes(geometry))
+    return list(aside_tapes() if geometry == ASIDE else small_tapes(geometry))
 
 
 @lru_cache(maxsize=4)
@@ -260,4 +279,5 @@ STAGE: Final[Definition[SchedulePlan]] = Definition(
     bounds=_bounds,
     describe=_describe,
     check=_check,
+    watched=True,
 )

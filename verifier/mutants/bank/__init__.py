@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..planted import Mutant
+from .ages import AGED
 from .answers import ANSWERED
 from .boundaries import BOUNDARIES
 from .damage import DAMAGED
@@ -20,13 +21,13 @@ from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
 from .schedule import CONCURRENCY
-from .truncation import TRUNCATED
+from .truncation import DROPPED, TRUNCATED
 
 __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *(*FAULTED, *DAMAGED, *CONCURRENCY, *MOVING, *PENDING, *TRUNCATED),
+    *(*FAULTED, *DAMAGED, *CONCURRENCY, *MOVING, *PENDING, *TRUNCATED, *DROPPED, *AGED),
     *ANSWERED,
 )
 

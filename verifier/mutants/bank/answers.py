@@ -99,6 +99,16 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         around=("checkpoint",),
     ),
     Mutant(
+        "closed-store-still-truncates",
+        "constructed: of two checks at an entry the first is left out",
+        "powercut.engine.store",
+        "        self._check_open()\n        if self._read_only:\n",
+        "        if self._read_only:\n",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+    ),
+    Mutant(
         "scan-tells-the-record-at-its-end",
         "constructed: the edge of a range",
         "powercut.engine.sessions.reader",

@@ -1,16 +1,19 @@
-"""Planted bugs of reads that a truncation overtakes: found among schedules of two sessions and a truncation.
+"""Planted bugs of truncations: of reads that one overtakes, found among schedules of two sessions and a
+truncation; and of what is left of one after a power cut.
 
 A key always has a value; its record is on the device, another session writes it anew, and begin is raised
 above the old record. Whoever found that one and looks at begin afterwards takes the key for absent.
+
+A truncation is in a checkpoint that was started after it, as a whole, and in no other.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from ..planted import SCHEDULES, Mutant
+from ..planted import CRASHES, SCHEDULES, Mutant
 
-__all__ = ["TRUNCATED"]
+__all__ = ["DROPPED", "TRUNCATED"]
 
 _ANCESTOR: Final = "powercut: an overtaken read answered absent for a key that always had a value"
 
@@ -42,5 +45,47 @@ TRUNCATED: Final[tuple[Mutant, ...]] = (
         "        while address >= max(self.begin, w.FIRST_ADDRESS):\n",
         "        while address >= max(load(control, w.BEGIN), w.FIRST_ADDRESS):\n",
         "items",
+    ),
+)
+
+
+def _dropped(name: str, ancestor: str, edit: tuple[str, str, str], oracle: str, breach: str) -> Mutant:
+    return Mutant(name, ancestor, *edit, oracle, breach, CRASHES, around=("truncate_at",))
+
+
+DROPPED: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "segments-left-by-a-later-begin",
+        "FASTER: T1, no byte goes that the checkpoint still names; begin is that of PREPARE",
+        "powercut.engine.checkpoint.kinds.fold_over",
+        "    start = running.begin - running.begin % parts.settings.segment_bytes\n",
+        "    start = parts.log.spaces.control[0] & -parts.settings.segment_bytes\n",
+        "openable",
+        "UNOPENABLE",
+        SCHEDULES,
+        1,
+        ("truncate_at",),
+    ),
+    _dropped(
+        "begin-of-the-segment-is-persisted",
+        "FASTER: T1, a segment goes as a whole; what a checkpoint holds of a truncation is begin",
+        (
+            "powercut.engine.checkpoint.kinds.fold_over",
+            "        begin=running.begin,\n        previous",
+            "        begin=start,\n        previous",
+        ),
+        "prefix",
+        "LOST_ACK",
+    ),
+    _dropped(
+        "cold-chain-followed-below-begin",
+        "FASTER: H2, a stale entry below BeginAddress is treated as absent",
+        (
+            "powercut.engine.log.cold",
+            "        while address >= max(begin, w.FIRST_ADDRESS):\n",
+            "        while address >= w.FIRST_ADDRESS:\n",
+        ),
+        "model",
+        "WRONG_RESULT",
     ),
 )

@@ -54,7 +54,7 @@ def hunt_answers(request: Answer) -> Answer:
         if wanted.is_same_kind(finding.verdict):
             small = shrink(tape, verdict=finding.verdict, budget=SHRINK_RUNS)
             answer["tape"] = encode_tape(replace(small, bug=request["bug"])).decode()
-            answer["operations"] = count_operations(small)
+            answer["operations"] = max(1, count_operations(small))  # None at all is a kill too.
             break
         kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
         others[kind] = others.get(kind, 0) + 1

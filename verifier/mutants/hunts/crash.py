@@ -6,8 +6,9 @@
 
 The order: every program of one step, then two; those with a second life; those around one checkpoint
 taken apart into its steps; those in which pages turn; those in which values outgrow their place; every
-program of three steps; random tapes that grow. Each in all geometries. Those that have the features that
-the bank names for the bug come first, in the same order. So the first kill is nearly minimal.
+program of three steps; random tapes that grow. Each in all geometries. At last the families, each in its
+own. Those that have the features that the bank names for the bug come first, in the same order. So the
+first kill is nearly minimal.
 
 Invariants
   1  every crash state of every program is judged: where all prefixes of a program were searched before it
@@ -32,6 +33,7 @@ from ...finders.shared import Searches
 from ...reducing.passes import count_operations
 from ...reducing.shrink import shrink
 from ...runs.play import play
+from ...tapes.families import FAMILIES, family_tapes
 from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
@@ -41,7 +43,7 @@ from .answers import hunt_answers
 from .contract import judge_device
 from .damage import hunt_damage
 from .faults import hunt_faults
-from .order import likely_first
+from .order import features, likely_first
 from .schedule import hunt_schedules, survey_schedules
 
 __all__ = [
@@ -82,7 +84,10 @@ def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, 
     short = [programs for programs in small if len(programs[0]) <= SMALL_STEPS]
     long = small[len(short) :]
     middle = chain(second_lives(), stepped_runs(), paged_runs(), grown_runs())
-    given = chain(_in_all_geometries(short), _in_all_geometries(middle), _in_all_geometries(long))
+    around = frozenset(around)
+    families = [tape for family in FAMILIES for tape in family_tapes(family)]
+    likely = [tape for tape in families if around and around <= features(tape)]
+    given = chain(_in_all_geometries(short), _in_all_geometries(middle), _in_all_geometries(long), likely)
     closed = {programs[0] for programs in small}
     for tape, is_likely in likely_first(given, around):
         is_continued = len(tape.eras) == 1 and tape.eras[0].program in closed
@@ -91,6 +96,7 @@ def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, 
     for steps in RANDOM_STEPS:
         for tape in random_tapes(random, RANDOM_TAPES, GEOMETRIES, "posix", steps):
             yield tape, False
+    yield from ((tape, False) for tape in families if tape not in likely)
 
 
 def _in_all_geometries(runs: Iterable[tuple[Program, ...]]) -> Iterator[Tape]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...concurrency.aside import programs
 from ...concurrency.lanes import FAR_LANE, lanes_of, split
-from ...concurrency.programs import hunted_tapes as programs
 from ...tapes.tape import Tape
 
 __all__ = ["SCHEDULES_MAX", "count_beside", "programs"]
@@ -23,4 +23,4 @@ SCHEDULES_MAX: Final = (1, 400, 30_000)  # Of one program, by preemptions.
 def count_beside(tape: Tape) -> tuple[int, int]:
     """(operations side by side, sessions that issue them)."""
     _, beside = split(tape.eras[-1].program)
-    return len(beside), sum(lane != FAR_LANE for lane in lanes_of(beside))
+    return len(beside), sum(lane < FAR_LANE for lane in lanes_of(beside))

@@ -20,7 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from ..bank.stress import STRESSED, WORD
-from ..hook import install_all
+from ..hook import plant_all
 
 __all__ = ["LIVES_MAX", "Found", "Wanted"]
 
@@ -55,7 +55,7 @@ class Found(msgspec.Struct, frozen=True):
 def _serve() -> None:
     wanted = msgspec.json.decode(sys.stdin.buffer.readline(), type=Wanted)
     threading.Thread(target=_end_with_input, daemon=True).start()
-    install_all((WORD, *STRESSED))
+    plant_all((WORD, *STRESSED))
     for bug in (0, *wanted.bugs):
         line = msgspec.json.encode(_stress(bug, wanted)) + b"\n"
         sys.stdout.buffer.write(line)

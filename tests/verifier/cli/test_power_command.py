@@ -1,0 +1,58 @@
+"""The command `power`: one document, exit codes, and what it refuses."""
+
+import subprocess
+import sys
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+
+from powercut.verifier.power.tally import json_schema
+
+PREFETCH = "engine.kernels.probe:warm:statement:2"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from powercut.verifier.cli import main; main()", "power", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_document_is_one_line_of_json_that_fits_its_schema() -> None:
+    done = run("--sample", "1", "--seed", "1", "--module", "log.ring", "--rungs", "1", "--json")
+    document = msgspec.json.decode(done.stdout)
+    assert list(Draft202012Validator(msgspec.json.decode(json_schema())).iter_errors(document)) == []
+    assert (done.returncode, document["exit"]) in ((0, 0), (3, 3))
+    assert [each["module"] for each in document["mutants"]] == ["powercut.engine.log.ring"]
+    assert done.stderr == ""
+
+
+def test_text_names_the_mutant_and_the_share() -> None:
+    done = run("--only", PREFETCH)
+    assert done.returncode == 0
+    assert "nobody sees it" in done.stdout
+    assert "told by the gate            0 of 0" in done.stdout
+
+
+def test_mutants_are_listed_without_a_hunt() -> None:
+    done = run("--list", "--module", "log.ring")
+    assert done.returncode == 0
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert len(names) > 100
+    assert all(name.startswith("engine.log.ring:") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--module", "no.such"), "no module of engine"),
+        (("--only", "no:such"), "no such mutant"),
+        (("--of", "harness"), "--tests FOLDER"),
+        (("--tests", "/no/such"), "no such folder"),
+        (("--sample", "0"), "sample"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_one_line(arguments: tuple[str, ...], why: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,47 @@
+"""The command `power`: a sample of generic mutants, told as it goes, and the shares at the end.
+
+Imports nothing of the store: what is planted is planted in processes of its own.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import typer
+
+from ..power.generic import HARNESS, generate_all
+from ..power.measure import Asked, measure
+from ..power.tally import Fate
+from ..power.telling import tell_fate, tell_report
+from .errors import UsageError
+
+__all__ = ["sample"]
+
+
+def sample(asked: Asked, *, is_json: bool, is_list: bool) -> int:
+    """Take the measure; print each mutant, or one document at the end."""
+    mutants = generate_all(asked.of, asked.module)
+    if not mutants:
+        raise UsageError(f"--module {asked.module}: no module of {asked.of} has that name, or a mutant")
+    names = {each.name for each in mutants}
+    if strange := sorted(set(asked.only) - names):
+        raise UsageError(f"--only {strange[0]}: no such mutant of {asked.of}")
+    if is_list:
+        for each in mutants:
+            if not asked.only or each.name in asked.only:
+                typer.echo(f"{each.name}  line {each.line}")
+        return 0
+    if asked.tests is None and asked.of == HARNESS:
+        raise UsageError("--of harness: its mutants are told by tests alone: name them with --tests FOLDER")
+    if asked.tests is not None and not asked.tests.is_dir():
+        raise UsageError(f"--tests {asked.tests}: no such folder")
+
+    def tell(fate: Fate) -> None:
+        if not is_json:
+            typer.echo(tell_fate(fate, is_tested=asked.tests is not None))
+
+    report = measure(asked, tell)
+    if is_json:
+        typer.echo(msgspec.json.encode(report).decode())
+    else:
+        typer.echo(tell_report(report))
+    return report.exit

@@ -1,0 +1,44 @@
+"""Truncations in a lane of their own: small programs of one beside a checkpoint, alone or beside a session.
+
+The session reads or changes a key whose record the truncation takes away; the truncation is at the tail, or
+at the start of the log's second page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
+
+from ..tapes.tape import SIZES, Kind, Operation, Tape
+from .programs import SETTINGS, hunted_tapes, tape_of
+
+__all__ = ["aside_tapes", "programs"]
+
+_GEOMETRIES: Final = (
+    "paired",
+    "colliding",
+)  # A page a segment, so that files go; and one chain for all keys.
+_FORK: Final = Operation(Kind.FORK)
+_CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
+_SESSIONS: Final = (
+    None,
+    *(Operation(Kind.UPSERT, 0, 0, SIZES), Operation(Kind.RMW), Operation(Kind.DELETE)),
+    *(Operation(Kind.INSERT), Operation(Kind.READ)),
+)
+
+
+def aside_tapes() -> Iterator[Tape]:
+    """All of them, in each of their geometries."""
+    for geometry in _GEOMETRIES:
+        for name in ("on the device", "on the last mutable page"):
+            for size in (0, SIZES):
+                for first in _SESSIONS:
+                    lanes = (Operation(Kind.TRUNCATE_AT, 0, 0, size), _CHECKPOINT)
+                    beside = lanes if first is None else (first, *lanes)
+                    yield tape_of((*SETTINGS[name], _FORK, *beside), geometry)
+
+
+def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
+    """The tapes searched with so few preemptions for a planted bug; these come last."""
+    return chain(hunted_tapes(preemptions, oracle), aside_tapes())

@@ -1,0 +1,54 @@
+"""Truncating: where an operation truncates the log, and what the documents promise of it.
+
+    place, of TRUNCATE_AT by its size     0  the tail
+                                          1  one word into the newest record of the key: no record's address
+                                          2  the last byte of that record's page
+                                          3  the start of the page after it
+    place, of TRUNCATE                    the oldest record that is still some key's newest
+
+Of a key that has no record, the record is that in the middle of the log. The promise (docs/store.md): begin
+comes to be the start of the page that holds the address or head, whichever is lower, and never goes back; a
+key whose newest record lies below it is gone. Where that record lies is asked of a scan, which knows
+nothing of boundaries in memory; that the key is gone, and no other, of everything that reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from powercut.engine import FasterKv
+
+from ..spec.subject import Truncation
+from ..tapes.tape import Kind, Operation
+
+__all__ = ["truncate"]
+
+_WORD_BYTES: Final = 8
+
+
+def truncate(store: FasterKv, operation: Operation) -> Truncation:
+    """Truncate where the operation says. Raises what a scan raises, and has then done nothing."""
+    newest = {record.key: record.address for record in store.scan()}
+    stats = store.stats()
+    page = store.settings.page_bytes
+    address = min(_address(store, operation, newest), stats.tail)
+    lowest = min(address, stats.head)
+    expected = max(stats.begin, lowest - lowest % page)
+    begin = store.truncate_before(address)
+    return Truncation(
+        stats.begin, begin, expected, frozenset(key for key, at in newest.items() if at < expected)
+    )
+
+
+def _address(store: FasterKv, operation: Operation, newest: Mapping[bytes, int]) -> int:
+    stats = store.stats()
+    if operation.kind == Kind.TRUNCATE:
+        return min((newest[key] for key, _ in store.items()), default=stats.tail)
+    if not operation.size:
+        return stats.tail
+    middle = (stats.begin + stats.tail) // 2
+    record = newest.get(b"key-%d" % operation.key, middle - middle % _WORD_BYTES)
+    page = store.settings.page_bytes
+    after = record - record % page + page
+    return (record + _WORD_BYTES, after - 1, after)[operation.size - 1]

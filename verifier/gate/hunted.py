@@ -1,0 +1,134 @@
+"""Hunted: the work of a process with a bug in it that no bank has: does a part of the gate tell it?
+
+    pieces  the chunks of the gate, by stage and kind, for whoever orders them
+    hunt    run chunks in the order asked for, until one tells
+    survey  run chunks of the unchanged store, and say which lines each of them ran
+
+A chunk tells by what makes a gate red: a violation, a harness that breaks, more work than any chunk takes.
+Nothing is replayed or shrunk: the bug is known to be there, and the same chunk passes without it.
+
+Invariants
+  1  a chunk runs as it does in the gate: the same programs, the same seed. But for kills, which are dealt in
+     this process, since one that is started would be without the bug
+  2  no clock tells: a chunk that is ended by one leaves its question open
+
+Threads: one, but for those that `stress` starts.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from functools import cache
+from math import inf
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from ..finders.kill.client import Task, scratch
+from ..finders.kill.sweep import Sweeper
+from ..finders.kill.worker import do_task
+from ..mutants.meter import Meter, SpentError
+from .chunks import Chunk, Deadline, Result
+from .profile import load_profile
+from .stages import STAGES
+from .stages.kill import Killed, result_of
+from .stages.stress import Stressed
+
+__all__ = ["WORK_MAX", "answer"]
+
+# Rounds of the engine's loops in one operation of a store: a hundred times what any takes in the gate.
+WORK_MAX: Final = 50_000
+MEMORY_MAX: Final = 8 << 30  # Bytes of addresses, against a bug that takes all there is.
+_PLANTING: Final = ("mutants", "power")  # Stages that plant bugs of their own.
+_ENGINE: Final = str(Path(__file__).parents[2] / "engine")
+_BEGINS: Final = (str(Path(__file__).parents[1] / "faster" / "subject.py"), "FasterSubject.")
+
+Request = dict[str, Any]
+
+
+def answer(request: Request) -> bytes:
+    """Do what the server was asked; the result as JSON."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, most))
+    return msgspec.json.encode(_TASKS[request["task"]](request))
+
+
+def _pieces(request: Request) -> list[tuple[str, int, str]]:
+    """(stage, number, kind) of every chunk."""
+    return [
+        (stage, number, type(chunk).__name__)
+        for stage, chunks in _chunks(request["profile"], request["seed"]).items()
+        for number, chunk in enumerate(chunks)
+    ]
+
+
+def _hunt(request: Request) -> Request:
+    every = _chunks(request["profile"], request["seed"])
+    for done, (stage, number) in enumerate(request["chunks"]):
+        told = _told(every[stage][number], request.get("work_max", WORK_MAX))
+        if told:
+            return {"told": told, "stage": stage, "chunk": number, "chunks": done + 1}
+    return {"told": "", "stage": "", "chunk": -1, "chunks": len(request["chunks"])}
+
+
+def _told(chunk: Chunk, work_max: int) -> str:
+    """The chunk's words; "": it tells nothing."""
+    try:
+        with Meter(_ENGINE, _limit(chunk, work_max), _BEGINS):
+            result = _run(chunk)
+    except SpentError as error:
+        return f"hang: {error}"
+    except Exception as error:  # noqa: BLE001 (a chunk that fails makes the gate red)
+        return f"the stage breaks: {type(error).__name__}: {error}"[:300]
+    verdict = result.objection or (result.finding.verdict if result.finding is not None else None)
+    if verdict is not None:
+        return f"{verdict.oracle}: {verdict.breach.value}"
+    return ""
+
+
+def _limit(chunk: Chunk, work_max: int) -> float:
+    """The work of one operation; none where threads go on by themselves, and no operation begins."""
+    return inf if isinstance(chunk, Stressed) else work_max
+
+
+def _run(chunk: Chunk) -> Result:
+    if not isinstance(chunk, Killed):
+        return chunk.run(Deadline())
+    task = Task(chunk.tapes, chunk.start_steps, chunk.states, chunk.seed)
+    with scratch() as home:
+        return result_of(do_task(task, Sweeper(Path(home)), Path(home)))
+
+
+def _survey(request: Request) -> list[Request]:
+    """Of each chunk its work, and the lines of the engine that it ran, by file below the engine's folder."""
+    every = _chunks(request["profile"], request["seed"])
+    found = []
+    for stage, number in request["chunks"]:
+        with Meter(_ENGINE, inf, _BEGINS, is_seen=True) as meter:
+            result = _run(every[stage][number])
+        if result.finding is not None or result.objection is not None:
+            raise RuntimeError(f"the unchanged store fails in chunk {number} of {stage}")
+        lines = {str(Path(file).relative_to(_ENGINE)): sorted(seen) for file, seen in meter.lines.items()}
+        found.append({"stage": stage, "chunk": number, "work": meter.most, "lines": lines})
+    return found
+
+
+@cache
+def _chunks(profile: str, seed: int | None) -> dict[str, list[Chunk]]:
+    """The chunks of every stage in which nothing is planted."""
+    return dict(_stages(profile, seed))
+
+
+def _stages(name: str, seed: int | None) -> Iterator[tuple[str, list[Chunk]]]:
+    profile = load_profile(name)
+    for definition in STAGES:
+        plan = profile.plan(definition.name)
+        if plan is not None and definition.name not in _PLANTING:
+            law = definition.law(plan, None)
+            own = profile.seed if seed is None else seed
+            yield definition.name, list(definition.chunks(plan, law, own))
+
+
+_TASKS: Final = {"pieces": _pieces, "hunt": _hunt, "survey": _survey}

@@ -1,0 +1,80 @@
+"""Planted bugs of long lives: each shows where a counter, a chain, an index or an address comes to its end.
+
+Found among the crash states of stores that are made old (`faster.ages`), for no search lives that long.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..planted import CRASHES, Mutant
+
+__all__ = ["AGED"]
+
+
+def _aged(age: str, name: str, ancestor: str, edit: tuple[str, str, str], oracle: str, breach: str) -> Mutant:
+    return Mutant(name, ancestor, *edit, oracle, breach, CRASHES, around=(age,))
+
+
+AGED: Final[tuple[Mutant, ...]] = (
+    _aged(
+        "wrapping",
+        "void-range-of-a-version-that-has-wrapped",
+        "the shape of FASTER's RecordInfo, which keeps 13 bits of a checkpoint's version",
+        (
+            "powercut.engine.shared.spaces",
+            "            control[base] = void.counter & w.VERSION_BITS\n",
+            "            control[base] = void.counter\n",
+        ),
+        "prefix",
+        "PHANTOM",
+    ),
+    _aged(
+        "chained",
+        "full-block-names-only-the-latest-extents",
+        "the shape of FASTER's incremental snapshots, which end at a base",
+        (
+            "powercut.engine.checkpoint.kinds.fold_over",
+            "    first = extents.below(start) if is_full else extents.named\n",
+            "    first = extents.below(start) if is_cut else extents.named\n",
+        ),
+        "openable",
+        "UNOPENABLE",
+    ),
+    _aged(
+        "crowded",
+        "relink-passes-over-what-overflows",
+        "the shape of FASTER's recovery, whose FindOrCreateTag may need an overflow bucket",
+        (
+            "powercut.engine.kernels.probe",
+            "                return address, slot & w.WHY_MASK\n",
+            "                return address + ((sizes & w.ALLOCATED_MASK) << 3), slot & w.WHY_MASK\n",
+        ),
+        "structure",
+        "BROKEN_INVARIANT",
+    ),
+    _aged(
+        "full",
+        "overflow-bucket-past-the-last",
+        "the shape of oxifaster's overflow pool, which has a capacity",
+        (
+            "powercut.engine.kernels.probe",
+            "    if fresh >= control[w.OVERFLOW_END]:\n",
+            "    if fresh > control[w.OVERFLOW_END]:\n",
+        ),
+        "model",
+        "ERROR",
+    ),
+    _aged(
+        "high",
+        "address-of-too-few-bits",
+        "the shape of FASTER's Address, 48 bits of a word",
+        (
+            "powercut.engine.kernels.words",
+            "ADDRESS_MASK: Final = (1 << 48) - 1\n",
+            "ADDRESS_MASK: Final = (1 << 46) - 1\n",
+        ),
+        "model",
+        "WRONG_RESULT",
+    ),
+)

@@ -1,0 +1,203 @@
+"""The collector: what of the engine was taken while chunks of a gate were run.
+
+A place that has been seen is not looked at again until the next chunk, so watching costs little. Up to
+Python 3.13 both sides of a branch are one place: one that goes the same way is given up for the rest of its
+chunk after SAME times.
+
+Invariants
+  1  what is taken in a chunk is a function of the chunk: at its beginning nothing is seen
+  2  what is taken in a process forked meanwhile is taken, even if it is killed: it stands in shared memory
+  3  without a monitor (before Python 3.12) nothing is taken, and `collecting` tells so by None
+
+Threads: one begins and ends; whichever runs the code notes what it takes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from inspect import unwrap
+from mmap import mmap
+from types import CodeType, FunctionType
+from typing import Any, Final
+
+from .monitor import IS_WATCHING, Monitor
+from .ways import Source, Spot, Way, decisions, entry_of, line_of, lines_of, sources_of, within
+
+__all__ = ["Collector", "all_ways", "collecting", "engine_sources", "note", "phases", "the_collector"]
+
+PACKAGE: Final = "powercut.engine"
+# A translator, at work before there is a store: what the machine has in its cache decides what it does.
+BESIDES: Final = (f"{PACKAGE}.compiler",)
+SAME: Final = 64
+
+
+class Collector:
+    """The ways of some modules, and the code objects of this process in which they are seen.
+
+    more   namespaces of functions that were made of the same files
+    """
+
+    def __init__(self, sources: list[Source], *more: dict[str, Any]) -> None:
+        self.sources = sources
+        self._numbers: dict[Spot, int] = {}
+        for source in sources:
+            for spot in source.ways:
+                self._numbers.setdefault(spot, len(self._numbers))
+        self._nothing = len(self._numbers)  # A place that is not counted.
+        self._taken = mmap(-1, self._nothing + 1)
+        self._branches: dict[int, dict[int, tuple[int, int, int, int]]] = {}
+        self._lines: dict[int, dict[int, int]] = {}
+        self._entries: dict[int, int] = {}
+        self._slots = 0
+        self._left: list[int] = []
+        self.codes: list[CodeType] = []
+        of_path = {source.path: source for source in sources}
+        for code in _live(sources, more):
+            self._add(code, of_path)
+
+    def _add(self, code: CodeType, of_path: dict[str, Source]) -> None:
+        source = of_path.get(code.co_filename)
+        if source is None:
+            return
+        self.codes.append(code)
+        number = self._numbers.get
+        self._entries[id(code)] = number(entry_of(source.file, code), self._nothing)
+        self._lines[id(code)] = {
+            line: number(line_of(source.file, line), self._nothing) for line in lines_of(code)
+        }
+        branches = self._branches[id(code)] = {}
+        for each in decisions(code, source.conditions):
+            jumped, stayed = (
+                number(Spot(source.file, each.place, way), self._nothing)
+                for way in (each.jumped, each.stayed)
+            )
+            branches[each.offset] = each.target, jumped, stayed, self._slots
+            self._slots += 1
+
+    @property
+    def ways(self) -> list[Way]:
+        """All of them, in their order."""
+        return [way for source in self.sources for way in source.ways.values()]
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note what is taken while it lasts; nothing is from before."""
+        self._taken[:] = bytes(len(self._taken))
+        self._left = [SAME] * self._slots
+        with Monitor(line=self._line, branch=self._branch, start=self._start, codes=self.codes):
+            yield
+
+    def taken(self) -> bytes:
+        """A byte for each way, 1 where it was taken."""
+        return self._taken[: self._nothing]
+
+    def note(self, taken: bytes) -> None:
+        """Add what was taken in another process."""
+        for number, was in enumerate(taken):
+            if was:
+                self._taken[number] = 1
+
+    # -- what the monitor calls ------------------------------------------------------------------------
+
+    def _start(self, code: CodeType, offset: int) -> object:
+        self._taken[self._entries[id(code)]] = 1
+        return sys.monitoring.DISABLE
+
+    def _line(self, code: CodeType, line: int) -> object:
+        self._taken[self._lines[id(code)].get(line, self._nothing)] = 1
+        return sys.monitoring.DISABLE
+
+    def _branch(self, code: CodeType, offset: int, to: int) -> object:
+        known = self._branches[id(code)].get(offset)
+        if known is None:
+            return sys.monitoring.DISABLE
+        target, jumped, stayed, slot = known
+        went, other = (jumped, stayed) if to >= target else (stayed, jumped)
+        self._taken[went] = 1
+        self._left[slot] -= 1
+        if self._taken[other] or self._left[slot] <= 0:
+            return sys.monitoring.DISABLE
+        return None
+
+
+def _live(sources: list[Source], more: tuple[dict[str, Any], ...]) -> list[CodeType]:
+    """The code objects of the functions that stand in these modules, and in other namespaces."""
+    found: dict[int, CodeType] = {}
+    modules = {source.module for source in sources}
+    for names in (*(vars(import_module(source.module)) for source in sources), *more):
+        for value in list(names.values()):
+            _find(value, modules, found, set())
+    return list(found.values())
+
+
+def _find(value: Any, modules: set[str], found: dict[int, CodeType], seen: set[int]) -> None:
+    match value:
+        case type() if value.__module__ in modules and id(value) not in seen:
+            seen.add(id(value))
+            for inner in list(vars(value).values()):
+                _find(inner, modules, found, seen)
+        case property():
+            for function in (value.fget, value.fset, value.fdel):
+                _find(function, modules, found, seen)
+        case staticmethod() | classmethod():
+            _find(value.__func__, modules, found, seen)
+        case FunctionType():
+            _nested(value.__code__, found)
+            _nested(unwrap(value).__code__, found)
+        case _ if isinstance(wrapped := getattr(value, "__wrapped__", None), FunctionType):
+            _nested(unwrap(wrapped).__code__, found)
+
+
+def _nested(code: CodeType, found: dict[int, CodeType]) -> None:
+    found.update((id(each), each) for each in within(code))
+
+
+@cache
+def engine_sources() -> list[Source]:
+    """The modules of the engine that are counted."""
+    return sources_of(PACKAGE, BESIDES)
+
+
+def all_ways() -> list[Way]:
+    """The ways of the engine, in the order of a collector's."""
+    return [way for source in engine_sources() for way in source.ways.values()]
+
+
+def phases() -> list[str]:
+    """The names of a checkpoint's phases."""
+    return [phase.name for phase in import_module(f"{PACKAGE}.shared.phases").Phase]
+
+
+@cache
+def the_collector() -> Collector:
+    """The collector of this process, for the engine."""
+    inlined = import_module(f"{PACKAGE}.compiler.inlining").load_inlined()
+    return Collector(engine_sources(), inlined.run_batch.__globals__)
+
+
+_collecting: list[Collector] = []
+
+
+@contextmanager
+def collecting() -> Iterator[Collector | None]:
+    """Collect while it lasts; None where nothing can be watched."""
+    if not IS_WATCHING:
+        yield None
+        return
+    collector = the_collector()
+    _collecting.append(collector)
+    try:
+        with collector.watching():
+            yield collector
+    finally:
+        _collecting.pop()
+
+
+def note(taken: bytes) -> None:
+    """Add what another process took to what is being collected here."""
+    if _collecting and taken:
+        _collecting[-1].note(taken)

@@ -1,0 +1,46 @@
+"""The rarer steps: those that only some programs have, and only some stores can take.
+
+Invariant: a store that cannot take one is left as it is, and nothing is objected to.
+"""
+
+from __future__ import annotations
+
+from ..spec.model import truncation
+from ..spec.subject import Truncation
+from ..tapes.tape import Kind, Operation
+from ..verdict import Breach, Violation
+from .bench import Bench
+
+__all__ = ["RarerSteps"]
+
+
+class RarerSteps(Bench):
+    """Truncations at any address."""
+
+    def _truncate(self, operation: Operation) -> bool:
+        """Truncate the log, if the subject can: below what is live, or where the operation says."""
+        assert self.mounted is not None
+        if self.mounted.truncates_at is not None:
+            told = self.mounted.truncates_at.truncate_at(operation)
+            return self._has_returned() and self._take_away(told)
+        truncates = self.mounted.truncates if operation.kind == Kind.TRUNCATE else None
+        if truncates is not None:
+            truncates.truncate()
+        return self._has_returned(is_entry=truncates is not None)
+
+    def _take_away(self, told: Truncation) -> bool:
+        """Hold a truncation against its promise, and take what it took from the model."""
+        if told.begin != told.expected:
+            detail = f"a truncation made {told.begin} the begin, expected {told.expected}"
+            return self._object(Violation("model", Breach.WRONG_RESULT, detail))
+        self._observe("truncate", -1, str(told.begin), str(told.expected))
+        if told.begin == told.before:
+            return True
+        if told.gone:
+            self.segment.count("truncated away")
+        issued = truncation(told.begin, told.gone)
+        passage = self.segment.passages[-1]
+        passage.history.append(issued)
+        passage.issued_at.append(len(self.device.trace))
+        self.model.apply(issued)
+        return True

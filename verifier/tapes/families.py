@@ -1,0 +1,123 @@
+"""Families: programs of what the small ones and the random ones never do, each family about one thing.
+
+    truncated   the log is truncated at every kind of address, before, between and after the steps of a
+                checkpoint, and what lay there is used again; pages turned before it
+    aged        stores late in a long life (`faster.ages`): what comes next is where a counter wraps, a chain
+                ends, a bucket overflows, the index is full, a segment or the address space ends
+
+A run of a family is one program an era: the power goes at the end of each but the last. In the order in which
+they are thought of, the shortest first where that is easy.
+
+Invariant: the same runs for everybody; nothing here is drawn but by the generator that is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from .programs import random_tapes
+from .tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+
+__all__ = ["FAMILIES", "LETTERS", "Family", "family_tapes", "sprinkled"]
+
+Run = tuple[tuple[Operation, ...], ...]  # A program an era.
+
+_LARGE: Final = SIZES - 1
+_CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
+_REOPEN: Final = Operation(Kind.REOPEN)
+_PHASES: Final = 6
+_SHORT: Final = ("slim", "paired")  # A page holds one large value.
+
+
+def _large(*keys: int) -> tuple[Operation, ...]:
+    return tuple(Operation(Kind.UPSERT, 0, key, _LARGE) for key in keys)
+
+
+def _truncated(geometry: str) -> Iterator[Run]:
+    # So much that the pages with the first of it are on the device; and key and size of the truncations.
+    paged = (Operation(Kind.UPSERT), Operation(Kind.UPSERT, 1, 1), *_large(2, 3, 4, 5, 6, 7))
+    places: tuple[tuple[int, int], ...] = ((0, 0), (0, 1), (2, 2), (3, 3), (5, 1))
+    if geometry in _SHORT:
+        paged, places = _large(0, 1, 2), ((0, 0), (0, 2), (0, 3), (1, 1))
+    for key, size in places:
+        truncate = Operation(Kind.TRUNCATE_AT, 0, key, size)
+        for kind in (Kind.READ, Kind.RMW, Kind.UPSERT, Kind.INSERT, Kind.DELETE):
+            used = Operation(kind)
+            yield ((*paged, truncate, used, _CHECKPOINT),)
+            yield ((*paged, _CHECKPOINT, truncate, used, _REOPEN, used),)
+            yield ((*paged, _CHECKPOINT, truncate, _CHECKPOINT, used), (used, _CHECKPOINT))
+        for phase in range(_PHASES):
+            steps = [Operation(Kind.STEP)] * phase
+            started = (*paged, Operation(Kind.START), *steps)
+            for used in (Operation(Kind.RMW), Operation(Kind.UPSERT, 1, 0, 1)):
+                yield ((*started, truncate, used, _CHECKPOINT),)
+                yield ((*started, used, truncate, _CHECKPOINT),)
+        # What is on both sides of a page's end, under keys that share a chain.
+        changed = Operation(Kind.RMW, 0, key)
+        yield ((*paged, changed, truncate, changed, _CHECKPOINT, truncate, _REOPEN, changed, _CHECKPOINT),)
+
+
+class Family(NamedTuple):
+    """The runs of a family, and the geometries in which they come to what they are for."""
+
+    runs: Callable[[str], Iterator[Run]]
+    geometries: tuple[str, ...]
+
+
+def _aged(geometry: str) -> Iterator[Run]:
+    upsert, step = Operation(Kind.UPSERT), Operation(Kind.STEP)
+    grown = Operation(Kind.RMW, 0, 0, 1)
+    if geometry == "full":  # Each opening takes long.
+        second = Operation(Kind.INSERT, 1, 1)
+        yield ((upsert, second, grown, Operation(Kind.READ, 1, 1), _CHECKPOINT),)
+        yield ((grown, _CHECKPOINT), (upsert, second, _CHECKPOINT))
+        return
+    for used in (upsert, Operation(Kind.RMW), Operation(Kind.DELETE), Operation(Kind.INSERT, 1, 1)):
+        yield ((used, _CHECKPOINT),)
+        yield ((upsert, used, _CHECKPOINT, used, _REOPEN, used, _CHECKPOINT, _CHECKPOINT),)
+        yield ((upsert, _CHECKPOINT, used, _CHECKPOINT), (used, _CHECKPOINT, _REOPEN, used))
+        for phase in (2, 3):
+            stepped = (Operation(Kind.START), *[step] * phase, used, _CHECKPOINT)
+            yield ((upsert, _CHECKPOINT, *stepped), (used, *stepped), (used, _CHECKPOINT))
+    large = _large(0, 1, 2, 3, 4, 5, 6)
+    cold = (Operation(Kind.READ), Operation(Kind.RMW, 0, 3))
+    yield ((*large, _CHECKPOINT, *cold), (*large[5:], _CHECKPOINT))
+    yield ((*large, _CHECKPOINT, Operation(Kind.TRUNCATE_AT), _CHECKPOINT, *large[:2], _CHECKPOINT),)
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    "truncated": Family(_truncated, ("slim", "paired", "colliding")),
+    "aged": Family(_aged, ("wrapping", "chained", "high", "ending", "crowded", "full")),
+}
+# Kinds that random programs have only where they are asked for, by name.
+LETTERS: Final = {kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT,)}
+
+
+def family_tapes(family: str, law: str = "posix") -> Iterator[Tape]:
+    """All runs of the family, in one of its geometries after the other."""
+    runs, geometries = FAMILIES[family]
+    for geometry in geometries:
+        for programs in runs(geometry):
+            eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
+            yield Tape(eras, geometry, law)
+
+
+def sprinkled(
+    random: Random, count: int, geometries: Sequence[str], law: str, steps: int, letters: Sequence[str]
+) -> Iterator[Tape]:
+    """`random_tapes`, each era of which has one or two operations of these letters besides, at any place."""
+    kinds = [LETTERS[letter] for letter in letters]
+    for tape in random_tapes(random, count, geometries, law, steps):
+        eras = []
+        for era in tape.eras:
+            program = list(era.program)
+            for _ in range(random.choice((1, 1, 2))):
+                key, size = random.randrange(KEYS_MAX), random.randrange(SIZES + 1)
+                operation = Operation(random.choice(kinds), 0, key, size)
+                program.insert(random.randint(len(program) // 2, len(program)), operation)
+            eras.append(replace(era, program=tuple(program)))
+        yield replace(tape, eras=tuple(eras))
