@@ -4,7 +4,7 @@
         def make_store(self, device):       # opens: creates on an empty device, recovers on any other
             return Log(device)              # apply(operation), checkpoint(), recovered(), read_all(), close()
 
-    TestLog = LogMachine.TestCase
+    TestLog = LogMachine.TestCase           # or in one: StoreMachine.of(Log).TestCase
 
 Hypothesis chooses operations, checkpoints, clean reopenings and now and then a power cut. When an
 example ends, every crash state of each of its stretches is enumerated, opened and judged by plain
@@ -23,8 +23,9 @@ Threads: none. Source: rule-based state machines, Hypothesis.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Collection, MutableMapping
+from types import new_class
+from typing import Any, ClassVar, Final, Self, cast
 
 import hypothesis.strategies as st
 from hypothesis.stateful import (
@@ -45,7 +46,7 @@ from .runs.run import Run
 from .runs.world import World
 from .spec.history import crash_index
 from .spec.spec import PLAIN, Spec, StoreMaker
-from .spec.subject import Subject
+from .spec.subject import MakeStore, Subject
 from .tapes.operations import KEYED, OPERATIONS, Row
 from .tapes.tape import INTERPRETED, KEYS_MAX, SESSIONS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 from .verdict import Violation
@@ -130,14 +131,26 @@ class StoreMachine(RuleBasedStateMachine):
         # What was already being handled when the example began is not this example's.
         self._handled = sys.exc_info()[1]
 
-    def make_store(self, device: FaultDevice) -> Subject:
+    @classmethod
+    def of(cls, make_store: MakeStore, **settings: object) -> type[Self]:
+        """A machine for the store that `make_store` opens; the settings are attributes of it.
+
+        Its tapes name `make_store`, which another process finds where it stands at the top of a module.
+        """
+        own = {"make_store": staticmethod(make_store), "spec": StoreMaker.of(make_store).spec}
+        named = getattr(make_store, "__qualname__", type(make_store).__qualname__)
+        own |= {"__module__": make_store.__module__, "subject": name_of(make_store), **settings}
+        made = new_class(f"{named}Machine", (cls,), {}, lambda body: body.update(own))
+        return cast("type[Self]", made)
+
+    def make_store(self, device: FaultDevice) -> Subject | MutableMapping[bytes, bytes]:
         """Open the store on the device; called again after every clean close and every power cut.
 
         What it raises is a finding: a store must open after a power cut.
         """
         raise SubjectError(f"{type(self).__qualname__} does not override make_store(device)")
 
-    def _open_store(self, device: FaultDevice) -> Subject:
+    def _open_store(self, device: FaultDevice) -> Subject | MutableMapping[bytes, bytes]:
         subject = self.make_store(device)
         if device.label == "OPEN":
             device.label = ""  # Only what the opening does is marked as such in the trace.

@@ -83,8 +83,8 @@ def load(name: str) -> StoreMaker:
     return StoreMaker.of(found)
 
 
-def name_of(factory: type) -> str:
-    """The subject of a tape of this class: as another process can load it, if it can."""
+def name_of(factory: Callable[..., object]) -> str:
+    """The subject of a tape of this class or maker: as another process can load it, if it can."""
     module = factory.__module__
     if module == _MAIN:
         main = sys.modules[_MAIN]
@@ -92,7 +92,7 @@ def name_of(factory: type) -> str:
             module = main.__spec__.name
         elif isinstance(main.__file__, str):
             module = Path(main.__file__).stem
-    return f"{module}:{factory.__qualname__}"
+    return f"{module}:{getattr(factory, '__qualname__', type(factory).__qualname__)}"
 
 
 def _faster(tape: Tape) -> StoreMaker:

@@ -116,6 +116,11 @@ class FaultDevice:
             target[:count] = data
             return count
 
+    def read(self, name: str) -> bytes:
+        """The whole file, of as many bytes as it says it has: `size`, then `read_into`."""
+        buffer = bytearray(self.size(name))
+        return bytes(buffer[: self.read_into(name, 0, buffer)])
+
     def write(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
         """Writes the buffer at the offset, growing the file; a gap reads zeros. Gives how many bytes were
         taken."""

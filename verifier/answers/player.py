@@ -35,7 +35,7 @@ from ..faster.subject import FasterSubject
 from ..spec.history import crash_index
 from ..spec.model import session_name
 from ..tapes.operations import OPERATIONS
-from ..tapes.tape import Crash, Kind, Operation, Tape, clamp
+from ..tapes.tape import ANSWERS, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
 from .asking import Answered, Answers, Asker, Raised, told_by
 from .batches import add_many, append_many, get_many, put_many
@@ -125,7 +125,11 @@ class _Player:
     def _open(self) -> None:
         self._runtime = LateRuntime()
         settings = GEOMETRIES[self._tape.geometry]
-        self._subject = FasterSubject(self._device, settings, self._runtime, self._tape.kernels)
+        self._subject = FasterSubject(
+            *(self._device, settings, self._runtime, self._tape.kernels),
+            geometry=self._tape.geometry,
+            family=ANSWERS,
+        )
         self._asker = Asker(self._subject, self._runtime, self._reference, self._lives)
         self._lives += 1
         calls: dict[Kind, Callable[[Operation], Answered]] = {
@@ -243,6 +247,8 @@ class _Player:
         kind = Kind(operation.kind)
         self._run.asked = _named(operation)
         points = self._reference.points[:1]
+        if kind in self._calls or kind in (Kind.REOPEN, Kind.SAVE):
+            self._subject.ran(kind)
         if kind is Kind.REOPEN or kind is Kind.SAVE:
             self._reopen(saves=kind is Kind.SAVE)
         elif (call := self._calls.get(kind)) is not None:

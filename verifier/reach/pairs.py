@@ -56,6 +56,7 @@ TABLES: Final = (PHASE, OPERATION, BESIDE, GEOMETRY, FAULT)
 _OPERATIONS: Final = tuple(
     kind._name_ for kind in Kind if kind is not Kind.FORK
 )  # That one only parts lanes.
+_CLOSING: Final = (Kind.REOPEN.name, Kind.SAVE.name)
 _LANES: Final = tuple(kind._name_ for kind, row in OPERATIONS.items() if row.lane is not Lane.NOWHERE)
 
 _counters: list[Counter[Pair]] = []
@@ -90,14 +91,18 @@ def note_pairs(pairs: Mapping[Pair, int]) -> None:
 class Life:
     """The operations between one opening of a store and its close."""
 
-    __slots__ = ("_family", "_geometry", "_kinds", "_seen", "is_counted")
+    __slots__ = ("_family", "_geometry", "_kinds", "_seen")
 
     def __init__(self, family: str, geometry: str) -> None:
-        self.is_counted = is_counting() and bool(geometry)
         self._family = family
         self._geometry = geometry
         self._kinds: list[str] = []
         self._seen: set[tuple[str, int]] = set()
+
+    @property
+    def is_counted(self) -> bool:
+        """True if its operations are counted: now, for a store may be kept from one program to the next."""
+        return bool(_counters and self._geometry)
 
     def ran(self, kind: Kind, phase: str) -> None:
         """Count an operation with those before it. Linear in the kinds that there are, once for each."""
@@ -151,7 +156,7 @@ def possible(
     steps = _of(STEP, counted)
     return {
         PHASE: list(product(_OPERATIONS, phases)),
-        OPERATION: [each for each in together if each[0] != Kind.REOPEN.name and each[1] in _OPERATIONS],
+        OPERATION: [each for each in together if each[0] not in _CLOSING and each[1] in _OPERATIONS],
         BESIDE: list(combinations_with_replacement(sorted(_LANES), 2)),
         GEOMETRY: [each for each in together if each[1] not in _OPERATIONS],
         FAULT: [(name, step) for name, call in faults for struck, step in steps if struck == call],

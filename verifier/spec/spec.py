@@ -17,6 +17,7 @@ from typing import Final, Protocol, runtime_checkable
 from powercut.faultfs import FaultDevice, Image
 
 from ..tapes.tape import ASKED, BESIDE, Kind, Operation
+from .mapping import subject_of
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
 
@@ -66,7 +67,8 @@ class StoreMaker:
     make: MakeStore
     spec: Spec = PLAIN
     image: Image | None = None  # What stands on the device at first: a store that holds nothing.
-    reopen: Callable[[Operation], MakeStore] | None = None  # Opens it otherwise, as the operation says.
+    # Opens it otherwise, as the operation says.
+    reopen: Callable[[Operation], Callable[[FaultDevice], Subject]] | None = None
 
     @classmethod
     def of(cls, make_store: MakeStore) -> StoreMaker:
@@ -77,8 +79,8 @@ class StoreMaker:
         return cls(make_store, maker.spec if isinstance(maker, _Specified) else PLAIN)
 
     def __call__(self, device: FaultDevice) -> Subject:
-        return self.make(device)
+        return subject_of(self.make(device))
 
     def mount(self, device: FaultDevice) -> Mounted:
         """Open it, and put it on the bench. Raises what the store raises, and SubjectError."""
-        return mount(self.make(device))
+        return mount(self(device))

@@ -4,6 +4,7 @@ A subject lives on a Device. The bench gives it operations, asks it to make them
 power away, and makes another one from what is left.
 
     make_store(device) -> Subject      opens, creating or recovering; raising means: cannot open
+                       or a mapping    that behaves like a dict of bytes (`mapping`)
 
 `checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
 session; a number counts operations in the order in which they were given, whoever gave them, reads
@@ -23,7 +24,7 @@ Invariants
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -50,6 +51,7 @@ __all__ = [
     "Truncates",
     "TruncatesAt",
     "Truncation",
+    "members",
     "mount",
 ]
 
@@ -163,7 +165,7 @@ class TellsReading(Protocol):
         """The reads of the opening, in order; equal ones, equal ways."""
 
 
-MakeStore = Callable[[FaultDevice], Subject]
+MakeStore = Callable[[FaultDevice], Subject | MutableMapping[bytes, bytes]]
 CAPABILITIES: Final[tuple[type, ...]] = (
     *(
         Recovers,
@@ -244,6 +246,11 @@ def _capabilities(subject: object) -> frozenset[type]:
             if len(meant) >= _SHORT and is_alike and _is_misspelt(name, meant):
                 raise SubjectError(f"{_named(subject)} has {name}: is {meant} meant? Else name it otherwise")
     return frozenset(has)
+
+
+def members() -> frozenset[str]:
+    """Every method and property by which a subject can be asked for something."""
+    return frozenset(name for each in (Subject, *CAPABILITIES) for name in _members(each))
 
 
 def _members(protocol: type) -> dict[str, object]:

@@ -14,7 +14,8 @@ from ..oracles.prefix import meets, show
 from ..oracles.structure import recovered_bound
 from ..runs.run import Run
 from ..spec.model import Issued, replay, session_name
-from ..spec.subject import Bound, MakeStore, mount
+from ..spec.spec import StoreMaker
+from ..spec.subject import Bound, MakeStore
 from ..tapes.tape import Tape
 
 __all__ = ["WIDTH", "compare", "count_of", "rule", "tell_bound"]
@@ -32,7 +33,7 @@ def compare(tape: Tape, run: Run, make_store: MakeStore) -> list[str]:
     acked = segment.acked_by(len(segment.trace))
     try:
         device = FaultDevice(survivor_image(segment.trace, passage.start, (), tape.law))
-        mounted = mount(make_store(device))
+        mounted = StoreMaker.of(make_store).mount(device)
         recovered, content = recovered_bound(mounted), mounted.subject.read_all()
     except Exception as error:  # noqa: BLE001 (whatever a subject raises is what came of it)
         lines.append(f"  expected   a store; acknowledged: {tell_bound(acked)}")

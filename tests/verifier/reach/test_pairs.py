@@ -60,6 +60,20 @@ def test_lanes_meet_each_other_and_not_themselves() -> None:
     assert pair(BESIDE, "READ", "UPSERT") not in pairs
 
 
+def test_schedules_are_the_same_while_pairs_are_counted() -> None:
+    beside = (
+        Operation(Kind.UPSERT),
+        Operation(Kind.SCAN),
+        Operation(Kind.RMW, 1),
+        Operation(Kind.CHECKPOINT),
+    )
+    tape = tape_of((Operation(Kind.FORK), *beside), "narrow")
+    alone = search_lanes(tape, [Bounded(1)], 100).exploration
+    with counting():
+        counted = search_lanes(tape, [Bounded(1)], 100).exploration
+    assert counted == alone
+
+
 def test_fault_meets_the_step_that_it_strikes() -> None:
     fault = Fault(Effect.ERROR, EventKind.SYNC, number=3)
     tape = Tape((Era((Operation(), Operation(Kind.CHECKPOINT)), faults=Plan(fault).digits),))

@@ -1,0 +1,61 @@
+"""Mappings as subjects: whatever behaves like a dict of bytes, and can be made durable.
+
+Operations are carried out on it as on the reference dict. So a mapping says nothing of its own about prefixes
+or its structure; a store that can say more takes operations itself, by `apply`.
+
+Invariant: a member of a capability on a mapping is an error, and never left unused without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import Any, cast
+
+from ..errors import SubjectError
+from .model import Issued, Result, apply
+from .subject import Bound, Subject, members
+
+__all__ = ["MappingSubject", "subject_of"]
+
+Content = MutableMapping[bytes, bytes]
+
+
+class MappingSubject:
+    """A mapping on the bench. `checkpoint` of it, or else `sync`, makes durable; `close` it may have."""
+
+    def __init__(self, mapping: Content) -> None:
+        own: Any = mapping
+        named = type(own).__qualname__
+        unused = sorted(members().intersection(dir(own)) - {"checkpoint", "close"})
+        if unused:
+            raise SubjectError(f"{named} has {unused[0]}: it needs apply, for it is a mapping")
+        save = getattr(own, "checkpoint", None) or getattr(own, "sync", None)
+        if not callable(save):
+            raise SubjectError(f"{named} has no checkpoint and no sync: a mapping needs one")
+        self.mapping = mapping
+        self._save: Callable[[], Bound | None] = save
+
+    def apply(self, issued: Issued) -> Result:
+        """Carry the operation out on the mapping."""
+        return apply(cast("dict[bytes, bytes]", self.mapping), issued)
+
+    def checkpoint(self) -> Bound | None:
+        """Make the mapping durable."""
+        return self._save()
+
+    def read_all(self) -> dict[bytes, bytes]:
+        """Every key with its value."""
+        return dict(self.mapping.items())
+
+    def close(self) -> None:
+        """Close the mapping, if it can be."""
+        close = getattr(self.mapping, "close", None)
+        if close is not None:
+            close()
+
+
+def subject_of(made: object) -> Subject:
+    """The subject that a maker made: itself, or a mapping on the bench. Raises SubjectError."""
+    if isinstance(made, MutableMapping) and not hasattr(made, "apply"):
+        return MappingSubject(made)
+    return cast("Subject", made)
