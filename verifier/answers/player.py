@@ -124,12 +124,9 @@ class _Player:
 
     def _open(self) -> None:
         self._runtime = LateRuntime()
-        settings = GEOMETRIES[self._tape.geometry]
-        self._subject = FasterSubject(
-            *(self._device, settings, self._runtime, self._tape.kernels),
-            geometry=self._tape.geometry,
-            family=ANSWERS,
-        )
+        geometry = self._tape.geometry
+        parts = self._device, GEOMETRIES[geometry], self._runtime, self._tape.kernels
+        self._subject = FasterSubject(*parts, geometry=geometry, family=ANSWERS)
         self._asker = Asker(self._subject, self._runtime, self._reference, self._lives)
         self._lives += 1
         calls: dict[Kind, Callable[[Operation], Answered]] = {
