@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from powercut.engine import Settings
 from powercut.engine.kernels import words as w
 from powercut.engine.metadata.tables import CHAIN_BLOCKS_MAX
 from powercut.engine.settings import plan_memory
+from powercut.faultfs import FaultDevice
 
 from ..spec.spec import StoreMaker
-from ..spec.subject import MakeStore
+from ..spec.subject import Subject
 from ..tapes.tape import INTERPRETED, Operation
 from .ages import Age, image_of
 from .stepped import SteppedRuntime
@@ -73,7 +75,7 @@ def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:
     settings, age = GEOMETRIES[geometry], AGES.get(geometry)
     base = w.FIRST_ADDRESS if age is None else max(age.start, w.FIRST_ADDRESS)
 
-    def reopen(operation: Operation) -> MakeStore:
+    def reopen(operation: Operation) -> Callable[[FaultDevice], Subject]:
         return lambda device: FasterSubject(
             device, settings, SteppedRuntime(), kernels, base, geometry, reopening=operation
         )

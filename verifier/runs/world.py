@@ -11,10 +11,10 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from powercut.faultfs import survivor_image
+from powercut.faultfs import FaultDevice, survivor_image
 from powercut.faultfs.faults.rot import Damage
 
 from ..errors import SubjectError
@@ -23,8 +23,7 @@ from ..oracles.prefix import judge_report
 from ..oracles.structure import audit, compare_probe, recovered_bound
 from ..spec.history import Passage, Segment
 from ..spec.model import Issued, Result, longest_cut, session_name
-from ..spec.spec import StoreMaker
-from ..spec.subject import Bound, MakeStore, mount
+from ..spec.subject import Bound, Subject, mount
 from ..tapes.tape import Era, Kind, Operation
 from ..verdict import OK, Breach, Violation
 from .rarer import RarerSteps
@@ -50,13 +49,13 @@ class World(RarerSteps):
             self.damage_oracle.strike(self.device, damage)
         return True
 
-    def open(self, make_store: MakeStore | None = None) -> bool:
+    def open(self, make_store: Callable[[FaultDevice], Subject] | None = None) -> bool:
         """Open the store on the device as it is, as usual or by `make_store`; False if an oracle objects."""
         passage = Passage(len(self.device.trace), list(self.model.history))
         self.segment.passages.append(passage)
         self.fault_oracle.reopen(self.device.trace)
         try:
-            subject = StoreMaker.of(make_store or self.make_store)(self.device)
+            subject = (make_store or self.make_store)(self.device)
         except SubjectError:
             raise  # There is no store.
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
