@@ -29,7 +29,7 @@ from powercut.faultfs import FaultDevice, Image, survivor_image
 
 from ..faster.geometries import GEOMETRIES
 from ..faster.inspection import inspect_store
-from ..faster.seams import CheckpointError, ClosedError
+from ..faster.seams import CheckpointError
 from ..faster.stepped import LateRuntime
 from ..faster.subject import FasterSubject
 from ..spec.history import crash_index
@@ -38,6 +38,7 @@ from ..tapes.tape import ANSWERS, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
 from .asking import Answered, Answers, Asker, Raised, named, shorten, told_by
 from .batches import add_many, append_many, get_many, put_many
+from .closed import knock
 from .reference import Point, Reference
 
 __all__ = ["AnswersRun", "play_answers"]
@@ -181,31 +182,9 @@ class _Player:
         answers = self._asker.end_all(close, expected)
         self._device.acquire(self)  # A closed device opens again for its next owner.
         self._device.release(self)
-        self._knock()
+        self._compare("calls of a closed store", *knock(self._subject.store, self._sessions), "model")
         self._look_at_older()
         return answers
-
-    def _knock(self) -> None:
-        """A closed store says so at every call, and closes again without a word."""
-        store, sessions = self._subject.store, self._sessions
-        calls: dict[str, Callable[[], object]] = {
-            "stats": store.stats,
-            "serials": store.serials,
-            "checkpoints": store.checkpoints,
-            "items": store.items,
-            "scan": store.scan,
-            "check": store.check,
-            "checkpoint": store.checkpoint,
-            "truncate_before": partial(store.truncate_before, 0),
-            "session": partial(store.session, "another"),
-            "resume_session": partial(store.resume_session, "s0"),
-            "forget_session": partial(store.forget_session, "s0"),
-            **{f"read of {name}": partial(session.read, b"key") for name, session in sessions.items()},
-        }
-        told = {name: told_by(call) for name, call in calls.items()}
-        expected = dict.fromkeys(calls, Raised(ClosedError.__name__))
-        self._compare("calls of a closed store", expected, told, "model")
-        self._compare("close of a closed store", {}, told_by(store.close), "model")
 
     def _look_at_older(self) -> None:
         """Each checkpoint before the newest, opened: its serials and its content."""

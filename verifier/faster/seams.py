@@ -6,8 +6,10 @@ from powercut.engine import (
     CheckpointError,
     ClosedError,
     EngineError,
+    FasterKv,
     InvariantError,
     OperationError,
+    Session,
     SessionError,
 )
 from powercut.engine import Ticket as PendingTicket
@@ -19,9 +21,11 @@ __all__ = [
     "CheckpointError",
     "ClosedError",
     "EngineError",
+    "FasterKv",
     "InvariantError",
     "OperationError",
     "PendingTicket",
+    "Session",
     "SessionError",
     "Ticket",
     "atomics",

@@ -11,9 +11,12 @@ import pytest
 from powercut.engine import FasterKv, Session
 from powercut.verifier.answers.families import FAMILIES, family, random_answers
 from powercut.verifier.answers.player import play_answers
+from powercut.verifier.cli.tapes import opened
 from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.runs.play import play
+from powercut.verifier.tapes.kept import UnsupportedTapeError
 from powercut.verifier.tapes.tape import ANSWERS, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
+from powercut.verifier.telling.report import tell
 from powercut.verifier.verdict import OK, Breach, Violation
 
 SAVED = (Operation(Kind.PUT, 0, 0, 4), Operation(Kind.PUT, 1, 1, 4), Operation(Kind.CHECKPOINT))
@@ -129,3 +132,16 @@ def test_operation_that_writes_on_and_on_is_a_hang(monkeypatch: pytest.MonkeyPat
     verdict = play_answers(TAPE).verdict
     assert isinstance(verdict, Violation)
     assert (verdict.oracle, verdict.breach) == ("progress", Breach.HANG)
+
+
+def test_story_has_a_line_for_each_question() -> None:
+    story = tell(TAPE)
+    assert story.startswith("OK  no oracle objects")
+    assert "s0 rmw 0/0 -> b'" in story
+    assert "s0 scan from an address 1/1 -> [" in story
+
+
+@pytest.mark.parametrize("era", [Era(faults=(0,) * 7), Era(damage=(1,)), Era(switches=(1, 1))])
+def test_tape_with_what_is_not_played_here_is_refused(era: Era) -> None:
+    with pytest.raises(UnsupportedTapeError):
+        opened(Tape((era,), subject=ANSWERS), "")
