@@ -130,33 +130,37 @@ class _Player:
             geometry=self._tape.geometry,
             family=ANSWERS,
         )
-        self._asker = Asker(self._subject, self._runtime, self._reference, self._lives)
+        ask = self._asker = Asker(self._subject, self._runtime, self._reference, self._lives)
         self._lives += 1
+        named = (
+            *(
+                Kind.UPSERT,
+                Kind.DELETE,
+                Kind.RMW,
+                Kind.READ,
+                Kind.INSERT,
+                Kind.CHECKPOINT,
+                Kind.START,
+                Kind.STEP,
+            ),
+            *(
+                Kind.TRUNCATE,
+                Kind.START_READ,
+                Kind.START_RMW,
+                Kind.COMPLETE,
+                Kind.RESUME,
+                Kind.LEAVE,
+                Kind.ITEMS,
+            ),
+            *(Kind.PUT, Kind.RMW_ODD, Kind.START_ODD, Kind.SCAN_FROM),
+        )
         calls: dict[Kind, Callable[[Operation], Answered]] = {
-            Kind.UPSERT: self._asker.upsert,
-            Kind.DELETE: self._asker.delete,
-            Kind.RMW: self._asker.rmw,
-            Kind.READ: self._asker.read,
-            Kind.INSERT: self._asker.insert,
-            Kind.CHECKPOINT: self._asker.checkpoint,
-            Kind.START: self._asker.start,
-            Kind.STEP: self._asker.step,
-            Kind.TRUNCATE: self._asker.truncate,
-            Kind.START_READ: self._asker.start_read,
-            Kind.START_RMW: self._asker.start_rmw,
-            Kind.COMPLETE: self._asker.complete,
-            Kind.RESUME: self._asker.resume,
-            Kind.LEAVE: self._asker.leave,
-            Kind.ITEMS: self._asker.items,
-            Kind.SCAN: lambda _: self._asker.scan(),
-            Kind.PUT: self._asker.put,
-            Kind.PUT_MANY: partial(put_many, self._asker),
-            Kind.APPEND_MANY: partial(append_many, self._asker),
-            Kind.ADD_MANY: partial(add_many, self._asker),
-            Kind.GET_MANY: partial(get_many, self._asker),
-            Kind.RMW_ODD: self._asker.rmw_odd,
-            Kind.START_ODD: self._asker.start_odd,
-            Kind.SCAN_FROM: self._asker.scan_from,
+            **{kind: getattr(ask, kind.name.lower()) for kind in named},
+            Kind.SCAN: lambda _: ask.scan(),
+            Kind.PUT_MANY: partial(put_many, ask),
+            Kind.APPEND_MANY: partial(append_many, ask),
+            Kind.ADD_MANY: partial(add_many, ask),
+            Kind.GET_MANY: partial(get_many, ask),
         }
         self._calls = calls
 
@@ -337,13 +341,12 @@ class _Player:
 
 def _life(image: Image) -> int:
     """The life of the newest root there is; 0: none."""
-    roots = inspect_store(FaultDevice(image)).roots
-    return max(((root.sequence, root.life) for root in roots if not root.complaint), default=(0, 0))[1]
+    roots = (root for root in inspect_store(FaultDevice(image)).roots if not root.complaint)
+    return max(((root.sequence, root.life) for root in roots), default=(0, 0))[1]
 
 
 def _named(operation: Operation) -> str:
-    row = OPERATIONS[Kind(operation.kind)]
-    return f"s{operation.session} {row.told} {operation.key}/{operation.size}"
+    return f"s{operation.session} {OPERATIONS[Kind(operation.kind)].told} {operation.key}/{operation.size}"
 
 
 def _short(answer: object) -> str:

@@ -27,7 +27,7 @@ REOPENED: Final[tuple[Mutant, ...]] = (
     ),
     _reopened(
         "fewer-buckets-than-an-earlier-opening",
-        "the shape of FASTER's recovery into a table of another size, which it refuses",
+        "FASTER's recovery: into a table of another size it is refused",
         (
             "powercut.engine.settings",
             "    buckets = max(share, buckets_least)\n",
@@ -38,7 +38,7 @@ REOPENED: Final[tuple[Mutant, ...]] = (
     ),
     _reopened(
         "walk-lists-what-moved-to-another-bucket",
-        "the shape of FASTER's index growth, which splits chains by a bit more of the hash",
+        "FASTER's index growth: it splits chains by a bit more of the hash",
         (
             "powercut.engine.sessions.reader",
             "            if record.key not in seen and index.is_home(bucket, entry, record.key):\n",
