@@ -34,17 +34,15 @@ from ..faster.stepped import LateRuntime
 from ..faster.subject import FasterSubject
 from ..spec.history import crash_index
 from ..spec.model import session_name
-from ..tapes.operations import OPERATIONS
 from ..tapes.tape import ANSWERS, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
-from .asking import Answered, Answers, Asker, Raised, told_by
+from .asking import Answered, Answers, Asker, Raised, named, shorten, told_by
 from .batches import add_many, append_many, get_many, put_many
 from .reference import Point, Reference
 
 __all__ = ["AnswersRun", "play_answers"]
 
 EVENTS_MAX: Final = 20_000  # Of a life: a long program has some hundreds.
-_TOLD_BYTES: Final = 120
 
 
 @dataclass(slots=True)
@@ -249,7 +247,7 @@ class _Player:
     def _step(self, given: Operation) -> None:
         operation = clamp(given)
         kind = Kind(operation.kind)
-        self._run.asked = _named(operation)
+        self._run.asked = named(operation)
         points = self._reference.points[:1]
         if kind in self._calls or kind in (Kind.REOPEN, Kind.SAVE):
             self._subject.ran(kind)
@@ -324,7 +322,7 @@ class _Player:
         self._object(
             oracle,
             breach or (Breach.ERROR if is_error else Breach.WRONG_RESULT),
-            f"{what}: expected {_short(expected)}, got {_short(found)}",
+            f"{what}: expected {shorten(expected)}, got {shorten(found)}",
         )
 
     def _compare(
@@ -332,7 +330,7 @@ class _Player:
     ) -> None:
         self._run.judged += 1
         if expected != found:
-            self._object(oracle, breach, f"{what}: expected {_short(expected)}, got {_short(found)}")
+            self._object(oracle, breach, f"{what}: expected {shorten(expected)}, got {shorten(found)}")
 
     def _object(self, oracle: str, breach: Breach, detail: str) -> None:
         self._run.verdict = Violation(oracle, breach, detail)
@@ -343,12 +341,3 @@ def _life(image: Image) -> int:
     """The life of the newest root there is; 0: none."""
     roots = (root for root in inspect_store(FaultDevice(image)).roots if not root.complaint)
     return max(((root.sequence, root.life) for root in roots), default=(0, 0))[1]
-
-
-def _named(operation: Operation) -> str:
-    return f"s{operation.session} {OPERATIONS[Kind(operation.kind)].told} {operation.key}/{operation.size}"
-
-
-def _short(answer: object) -> str:
-    told = repr(answer)
-    return told if len(told) <= _TOLD_BYTES else f"{told[:_TOLD_BYTES]}..."
