@@ -337,13 +337,12 @@ class _Player:
 
 def _life(image: Image) -> int:
     """The life of the newest root there is; 0: none."""
-    roots = inspect_store(FaultDevice(image)).roots
-    return max(((root.sequence, root.life) for root in roots if not root.complaint), default=(0, 0))[1]
+    roots = (root for root in inspect_store(FaultDevice(image)).roots if not root.complaint)
+    return max(((root.sequence, root.life) for root in roots), default=(0, 0))[1]
 
 
 def _named(operation: Operation) -> str:
-    row = OPERATIONS[Kind(operation.kind)]
-    return f"s{operation.session} {row.told} {operation.key}/{operation.size}"
+    return f"s{operation.session} {OPERATIONS[Kind(operation.kind)].told} {operation.key}/{operation.size}"
 
 
 def _short(answer: object) -> str:
