@@ -49,7 +49,7 @@ class FasterMachine(StoreMachine):
 class WideMachine(FasterMachine):
     """FasterKv, given the letters that random programs have only where they are asked for."""
 
-    @rule(kind=st.sampled_from(tuple(LETTERS.values())), key=_KEY, size=st.integers(0, SIZES))
+    @rule(kind=st.sampled_from((Kind.TRUNCATE_AT, *LETTERS.values())), key=_KEY, size=st.integers(0, SIZES))
     def letter(self, kind: Kind, key: int, size: int) -> None:
         self.give(Operation(kind, 0, key, size))
 

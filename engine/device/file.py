@@ -1,7 +1,8 @@
 """A folder of a real file system as a device.
 
 Invariants
-  1  a constructor that raises leaves no folder behind that it made, and no file open
+  1  a constructor that raises leaves no folder behind that it made, and no file open; it takes none away
+     that another has locked
   2  names of folders, and files of other names than the store's, are listed and otherwise left alone
 
 Threads: every method may be called from any thread.
@@ -44,8 +45,8 @@ class FileDevice:
             with telling(f"opening {self.path}"):
                 self._open(create)
         except BaseException:
+            self.unmake()  # First: once it is unlocked, the folder may be another's.
             self.close()
-            self.unmake()
             raise
 
     def _open(self, create: bool) -> None:
@@ -61,6 +62,7 @@ class FileDevice:
         try:
             fcntl.flock(self._folder, (fcntl.LOCK_SH if self._read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
+            self._made.clear()  # Who was faster has it.
             raise StoreLockedError(f"{self.path} is open elsewhere; close that store first") from None
 
     def _make_folder(self) -> None:

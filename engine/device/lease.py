@@ -2,6 +2,7 @@
 
 Invariants
   1  no two owners have one device: a folder is locked, a device that locks by instance (`acquire`) is asked
+  2  nothing is asked of a device that was given back, closing included
 
 Threads: one.
 """
@@ -42,11 +43,13 @@ class Lease:
 
     def close(self) -> None:
         """Give it back closed, whoever's it is."""
-        self.release()
-        self.device.close()
+        try:
+            self.device.close()  # First: once it is given back, another owner may have opened it.
+        finally:
+            self.release()
 
     def undo(self) -> None:
         """Give it back as if it had not been taken: folders that were made for it go, if they are empty."""
-        self.release()
         if self._opened is not None:
             self._opened.unmake()
+        self.release()

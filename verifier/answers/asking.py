@@ -15,11 +15,12 @@ from ..faster.seams import CheckpointError, EngineError, OperationError, Session
 from ..faster.stepped import LateRuntime
 from ..faster.subject import FasterSubject
 from ..spec.model import Issued, issue
+from ..tapes.operations import OPERATIONS
 from ..tapes.tape import Kind, Operation
 from .edges import ODD, OddError, filled, key_of, length_of
 from .reference import Begun, Reference
 
-__all__ = ["Answers", "Asker", "Raised", "told_by"]
+__all__ = ["Answers", "Asker", "Raised", "named", "shorten", "told_by"]
 
 
 class Raised(NamedTuple):
@@ -46,6 +47,7 @@ def told_by(call: Callable[[], object]) -> object:
 
 Answered = Answers | None
 _NO_ADDRESS: Final = (4, 5, 7)  # Of a scan's choices: inside a record, above the tail, below begin.
+_TOLD_BYTES: Final = 120
 _REFUSED: Final = Raised(OperationError.__name__)
 
 
@@ -295,3 +297,14 @@ class Asker:
 def _state(ticket: Any) -> tuple[bool, object]:
     """True with the result of a ticket that has ended, else False."""
     return ticket.is_done, told_by(ticket.result)
+
+
+def named(operation: Operation) -> str:
+    """An operation as it was asked."""
+    return f"s{operation.session} {OPERATIONS[Kind(operation.kind)].told} {operation.key}/{operation.size}"
+
+
+def shorten(answer: object) -> str:
+    """An answer, as much of it as a line holds."""
+    told = repr(answer)
+    return told if len(told) <= _TOLD_BYTES else f"{told[:_TOLD_BYTES]}..."

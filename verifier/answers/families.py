@@ -204,16 +204,13 @@ FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] =
 }
 
 
-def family(name: str, geometry: str, kernels: Sequence[str] = (INTERPRETED,)) -> Iterator[Tape]:
-    """The tapes of a family, in a geometry; kinds of kernels take turns.
-
-    A power cut between two programs leaves what was synced.
-    """
+def family(name: str, geometry: str, kernels: str = INTERPRETED) -> Iterator[Tape]:
+    """The tapes of a family, in a geometry; a power cut between two programs leaves what was synced."""
     pages = GEOMETRIES[geometry].ring_pages
     assert pages is not None
-    for number, programs in enumerate(dict.fromkeys(FAMILIES[name](turning(pages)))):
+    for programs in dict.fromkeys(FAMILIES[name](turning(pages))):
         eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
-        yield Tape(eras, geometry, _STRICT, subject=ANSWERS, kernels=kernels[number % len(kernels)])
+        yield Tape(eras, geometry, _STRICT, subject=ANSWERS, kernels=kernels)
 
 
 _WEIGHTS: Final[dict[Kind, int]] = {
@@ -235,12 +232,9 @@ def random_answers(
     count: int,
     geometries: Sequence[str],
     steps: int,
-    kernels: Sequence[str] = (INTERPRETED,),
+    kernels: str = INTERPRETED,
 ) -> Iterator[Tape]:
-    """`count` tapes of up to `steps` steps an era; every third has a power cut.
-
-    Geometries take turns, and after a round of them kinds of kernels.
-    """
+    """`count` tapes of up to `steps` steps an era; geometries take turns, and every third has a power cut."""
     for number in range(count):
         eras = [Era(_random_program(random, random.randint(2, steps)))]
         if number % 3 == 0:
@@ -248,8 +242,7 @@ def random_answers(
             crash = Crash(random.randrange(5), random.randrange(3), digits)
             eras.insert(0, Era(_random_program(random, steps // 2 + 1), crash))
         geometry = geometries[number % len(geometries)]
-        mode = kernels[number // len(geometries) % len(kernels)]
-        yield Tape(tuple(eras), geometry, subject=ANSWERS, kernels=mode)
+        yield Tape(tuple(eras), geometry, subject=ANSWERS, kernels=kernels)
 
 
 def _random_program(random: Random, steps: int) -> Program:

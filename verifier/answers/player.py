@@ -34,17 +34,15 @@ from ..faster.stepped import LateRuntime
 from ..faster.subject import FasterSubject
 from ..spec.history import crash_index
 from ..spec.model import session_name
-from ..tapes.operations import OPERATIONS
 from ..tapes.tape import ANSWERS, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
-from .asking import Answered, Answers, Asker, Raised, told_by
+from .asking import Answered, Answers, Asker, Raised, named, shorten, told_by
 from .batches import add_many, append_many, get_many, put_many
 from .reference import Point, Reference
 
 __all__ = ["AnswersRun", "play_answers"]
 
 EVENTS_MAX: Final = 20_000  # Of a life: a long program has some hundreds.
-_TOLD_BYTES: Final = 120
 
 
 @dataclass(slots=True)
@@ -130,33 +128,37 @@ class _Player:
             geometry=self._tape.geometry,
             family=ANSWERS,
         )
-        self._asker = Asker(self._subject, self._runtime, self._reference, self._lives)
+        ask = self._asker = Asker(self._subject, self._runtime, self._reference, self._lives)
         self._lives += 1
+        named = (
+            *(
+                Kind.UPSERT,
+                Kind.DELETE,
+                Kind.RMW,
+                Kind.READ,
+                Kind.INSERT,
+                Kind.CHECKPOINT,
+                Kind.START,
+                Kind.STEP,
+            ),
+            *(
+                Kind.TRUNCATE,
+                Kind.START_READ,
+                Kind.START_RMW,
+                Kind.COMPLETE,
+                Kind.RESUME,
+                Kind.LEAVE,
+                Kind.ITEMS,
+            ),
+            *(Kind.PUT, Kind.RMW_ODD, Kind.START_ODD, Kind.SCAN_FROM),
+        )
         calls: dict[Kind, Callable[[Operation], Answered]] = {
-            Kind.UPSERT: self._asker.upsert,
-            Kind.DELETE: self._asker.delete,
-            Kind.RMW: self._asker.rmw,
-            Kind.READ: self._asker.read,
-            Kind.INSERT: self._asker.insert,
-            Kind.CHECKPOINT: self._asker.checkpoint,
-            Kind.START: self._asker.start,
-            Kind.STEP: self._asker.step,
-            Kind.TRUNCATE: self._asker.truncate,
-            Kind.START_READ: self._asker.start_read,
-            Kind.START_RMW: self._asker.start_rmw,
-            Kind.COMPLETE: self._asker.complete,
-            Kind.RESUME: self._asker.resume,
-            Kind.LEAVE: self._asker.leave,
-            Kind.ITEMS: self._asker.items,
-            Kind.SCAN: lambda _: self._asker.scan(),
-            Kind.PUT: self._asker.put,
-            Kind.PUT_MANY: partial(put_many, self._asker),
-            Kind.APPEND_MANY: partial(append_many, self._asker),
-            Kind.ADD_MANY: partial(add_many, self._asker),
-            Kind.GET_MANY: partial(get_many, self._asker),
-            Kind.RMW_ODD: self._asker.rmw_odd,
-            Kind.START_ODD: self._asker.start_odd,
-            Kind.SCAN_FROM: self._asker.scan_from,
+            **{kind: getattr(ask, kind.name.lower()) for kind in named},
+            Kind.SCAN: lambda _: ask.scan(),
+            Kind.PUT_MANY: partial(put_many, ask),
+            Kind.APPEND_MANY: partial(append_many, ask),
+            Kind.ADD_MANY: partial(add_many, ask),
+            Kind.GET_MANY: partial(get_many, ask),
         }
         self._calls = calls
 
@@ -245,7 +247,7 @@ class _Player:
     def _step(self, given: Operation) -> None:
         operation = clamp(given)
         kind = Kind(operation.kind)
-        self._run.asked = _named(operation)
+        self._run.asked = named(operation)
         points = self._reference.points[:1]
         if kind in self._calls or kind in (Kind.REOPEN, Kind.SAVE):
             self._subject.ran(kind)
@@ -320,7 +322,7 @@ class _Player:
         self._object(
             oracle,
             breach or (Breach.ERROR if is_error else Breach.WRONG_RESULT),
-            f"{what}: expected {_short(expected)}, got {_short(found)}",
+            f"{what}: expected {shorten(expected)}, got {shorten(found)}",
         )
 
     def _compare(
@@ -328,7 +330,7 @@ class _Player:
     ) -> None:
         self._run.judged += 1
         if expected != found:
-            self._object(oracle, breach, f"{what}: expected {_short(expected)}, got {_short(found)}")
+            self._object(oracle, breach, f"{what}: expected {shorten(expected)}, got {shorten(found)}")
 
     def _object(self, oracle: str, breach: Breach, detail: str) -> None:
         self._run.verdict = Violation(oracle, breach, detail)
@@ -337,15 +339,5 @@ class _Player:
 
 def _life(image: Image) -> int:
     """The life of the newest root there is; 0: none."""
-    roots = inspect_store(FaultDevice(image)).roots
-    return max(((root.sequence, root.life) for root in roots if not root.complaint), default=(0, 0))[1]
-
-
-def _named(operation: Operation) -> str:
-    row = OPERATIONS[Kind(operation.kind)]
-    return f"s{operation.session} {row.told} {operation.key}/{operation.size}"
-
-
-def _short(answer: object) -> str:
-    told = repr(answer)
-    return told if len(told) <= _TOLD_BYTES else f"{told[:_TOLD_BYTES]}..."
+    roots = (root for root in inspect_store(FaultDevice(image)).roots if not root.complaint)
+    return max(((root.sequence, root.life) for root in roots), default=(0, 0))[1]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from powercut.engine import Settings
 from powercut.engine.kernels import words as w
 from powercut.engine.metadata.tables import CHAIN_BLOCKS_MAX
 from powercut.engine.settings import plan_memory
+from powercut.faultfs import FaultDevice
 
 from ..spec.spec import StoreMaker
-from ..tapes.tape import INTERPRETED
+from ..spec.subject import Subject
+from ..tapes.tape import INTERPRETED, Operation
 from .ages import Age, image_of
 from .stepped import SteppedRuntime
 from .subject import FASTER, FasterSubject
@@ -32,6 +35,8 @@ GEOMETRIES: Final = {
     "narrow": Settings(**(_TINY | {"index_buckets": 1})),
     "long": Settings(**(_TINY | {"extent_bytes": 1024})),
     "paired": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}), hash_mask=1),
+    # Keys share chains, which part where the store is opened with more buckets.
+    "parting": Settings(**(_TINY | {"index_buckets": 1}), hash_mask=3),
     # A page holds one large value and a segment two pages, so a truncation may end inside a segment.
     "slim": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 1024})),
     # The fewest pages at which read-only may be ahead of head, so that what is frozen is not yet evicted.
@@ -69,8 +74,15 @@ def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:
     """Opens FasterKv in the named geometry, with compiled or interpreted kernels."""
     settings, age = GEOMETRIES[geometry], AGES.get(geometry)
     base = w.FIRST_ADDRESS if age is None else max(age.start, w.FIRST_ADDRESS)
+
+    def reopen(operation: Operation) -> Callable[[FaultDevice], Subject]:
+        return lambda device: FasterSubject(
+            device, settings, SteppedRuntime(), kernels, base, geometry, reopening=operation
+        )
+
     return StoreMaker(
         lambda device: FasterSubject(device, settings, SteppedRuntime(), kernels, base, geometry),
         FASTER,
         None if age is None else image_of(settings, age),
+        reopen,
     )

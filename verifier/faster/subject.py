@@ -31,6 +31,7 @@ from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import STORE, Kind, Operation
+from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
 
 __all__ = ["FASTER", "FasterSubject"]
@@ -80,10 +81,22 @@ class FasterSubject:
         base: int = w.FIRST_ADDRESS,  # The log's begin before any truncation.
         geometry: str = "",
         family: str = STORE,
+        reopening: Operation | None = None,  # The operation that has another one done than usual.
     ) -> None:
         self._base = base
+        self._settings = settings
+        self._device = device
+        where: FaultDevice | Guarded = device
+        own: Settings | None = settings
+        memory = MEMORY
+        if reopening is not None:
+            own, memory = variant(settings, reopening.key)
+            if reopening.size == 1:
+                check_refusals(device, settings)
+            elif reopening.size:
+                where = Guarded(device, settings)
         self.store = FasterKv.open(
-            device, create=True, settings=settings, memory=1 << 20, runtime=runtime, kernels=kernels
+            where, create=True, settings=own, memory=memory, runtime=runtime, kernels=kernels
         )
         device.label = _labels(self.store)
         self._runtime = runtime
@@ -198,6 +211,12 @@ class FasterSubject:
         """Drop the log below the address that the operation says, and the keys there."""
         self.ran(Kind(operation.kind))
         return truncate(self.store, operation)
+
+    def look_on(self) -> list[Bound]:
+        """Knock as a second opener, who is refused; the checkpoints that there are, newest first."""
+        self.ran(Kind.LOOK_ON)
+        knock(self._device, self._settings, "an open store")
+        return [self._bound(point.serials, 0) for point in self.store.checkpoints()]
 
     def read_older(self, device: FaultDevice) -> Iterator[Older]:
         """After `close`: every checkpoint but the newest, with its serials and what it holds."""

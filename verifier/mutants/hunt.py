@@ -34,7 +34,7 @@ from .planted import SCHEDULES, Mutant
 __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection"]
 
 OPERATIONS_MAX: Final = 6
-PROGRAMS_MAX: Final = 6_000
+PROGRAMS_MAX: Final = 15_000  # More than any hunt has.
 # Processor time of one child: a cap for a bug that goes round in circles, far above the work of any hunt.
 LIMIT_SECONDS: Final = 900
 

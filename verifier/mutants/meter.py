@@ -17,12 +17,10 @@ from __future__ import annotations
 
 import sys
 from types import CodeType
-from typing import Final
+
+from ..reach.monitor import IS_WATCHING, METER, Monitor
 
 __all__ = ["Meter", "SpentError"]
-
-IS_WATCHING: Final = sys.version_info >= (3, 12)
-_TOOL: Final = 3  # Beside that of `reach`.
 
 
 class SpentError(BaseException):
@@ -46,24 +44,17 @@ class Meter:
         self.lines: dict[str, set[int]] = {}
         self._folder = folder
         self._limit = limit
-        self._is_seen = is_seen
+        line = self._line if is_seen else None
+        self._monitor = Monitor(line=line, jump=self._jump, start=self._start, tool=METER)
 
     def __enter__(self) -> Meter:
         if IS_WATCHING:
-            monitoring = sys.monitoring
-            monitoring.use_tool_id(_TOOL, "powercut")
-            monitoring.register_callback(_TOOL, monitoring.events.JUMP, self._jump)
-            monitoring.register_callback(_TOOL, monitoring.events.LINE, self._line)
-            monitoring.register_callback(_TOOL, monitoring.events.PY_START, self._start)
-            events = monitoring.events.JUMP | monitoring.events.PY_START
-            monitoring.set_events(_TOOL, events | (monitoring.events.LINE if self._is_seen else 0))
-            monitoring.restart_events()
+            self._monitor.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         if IS_WATCHING:
-            sys.monitoring.set_events(_TOOL, 0)
-            sys.monitoring.free_tool_id(_TOOL)
+            self._monitor.__exit__()
 
     def _jump(self, code: CodeType, source: int, target: int) -> object:
         if target > source or not code.co_filename.startswith(self._folder):

@@ -60,6 +60,7 @@ WARM: Final = (
 OURS: Final = (
     *("powercut.faultfs", "powercut.verifier.finders.crashes", "powercut.verifier.finders.damage"),
     *("powercut.verifier.finders.faults", "powercut.verifier.oracles.linear"),
+    *("powercut.verifier.reach.monitor", "powercut.verifier.reach.pairs"),
     *("powercut.verifier.reducing.shrink", "powercut.verifier.tapes.families"),
 )
 # What is left for a stem to import, by folder.

@@ -14,14 +14,15 @@ Source: CPR's guarantee (Prasaad et al., SIGMOD 2019), as exactness and not as "
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 from ..spec.model import Issued, replay
 from ..spec.subject import Bound
 from ..verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["judge_recovery", "judge_report", "meets"]
+__all__ = ["judge_listed", "judge_recovery", "judge_report", "meets"]
 
 _STAMP: Final = re.compile(rb"\d+\.\d+'*")
 
@@ -58,6 +59,25 @@ def judge_report(
         if isinstance(before, Mapping) and count < before.get(session, 0):
             return Violation("serials", Breach.WRONG_SERIAL, f"session {session}: went back to {count}")
     return OK
+
+
+def judge_listed(listed: Sequence[Bound], acked: Bound) -> Verdict:
+    """Judge the checkpoints that a store lists, newest first: the newest is the one acknowledged last, and in
+    each that is older no session has more than in the next. Truncations are not looked at.
+    """
+    bounds = [_of_sessions(bound) for bound in listed]
+    newest = bounds[0] if bounds else {}
+    if isinstance(acked, Mapping) and newest != _of_sessions(acked):
+        return Violation("serials", Breach.WRONG_SERIAL, f"lists {newest} as newest, acknowledged {acked}")
+    for newer, older in pairwise(bounds):
+        if any(count > newer.get(session, 0) for session, count in older.items()):
+            return Violation("serials", Breach.WRONG_SERIAL, f"lists {older} as older than {newer}")
+    return OK
+
+
+def _of_sessions(bound: Bound) -> dict[int, int]:
+    given = bound if isinstance(bound, Mapping) else {}
+    return {session: count for session, count in given.items() if session >= 0 and count}
 
 
 def _counted_report(issued: int, before: Bound, reported: int) -> Verdict:

@@ -5,17 +5,24 @@ Invariant: a store that cannot take one is left as it is, and nothing is objecte
 
 from __future__ import annotations
 
+from typing import Final
+
+from powercut.faultfs import EventKind
+
+from ..oracles.prefix import judge_listed
 from ..spec.model import truncation
 from ..spec.subject import Truncation
 from ..tapes.tape import Kind, Operation
-from ..verdict import Breach, Violation
+from ..verdict import OK, Breach, Violation
 from .bench import Bench
 
 __all__ = ["RarerSteps"]
 
+CHANGES: Final = frozenset(EventKind) - {EventKind.READ, EventKind.LIST, EventKind.SIZE, EventKind.FAULT}
+
 
 class RarerSteps(Bench):
-    """Truncations at any address."""
+    """Truncations at any address; looks from outside."""
 
     def _truncate(self, operation: Operation) -> bool:
         """Truncate the log, if the subject can: below what is live, or where the operation says."""
@@ -44,3 +51,18 @@ class RarerSteps(Bench):
         passage.issued_at.append(len(self.device.trace))
         self.model.apply(issued)
         return True
+
+    def _look_on(self) -> bool:
+        """Hold the checkpoints that an open store tells against what was acknowledged."""
+        assert self.mounted is not None
+        if self.mounted.looks_on is None:
+            return True
+        before = len(self.device.trace)
+        told = self.mounted.looks_on.look_on()
+        if not self._has_returned():
+            return False
+        self.segment.count("looked on")
+        verdict = judge_listed(told, self._acked())
+        if verdict == OK and any(event.kind in CHANGES for event in self.device.trace.events[before:]):
+            verdict = Violation("model", Breach.WRONG_RESULT, "the store was looked at, and has written")
+        return verdict == OK or self._object(verdict)

@@ -11,10 +11,10 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from powercut.faultfs import survivor_image
+from powercut.faultfs import FaultDevice, survivor_image
 from powercut.faultfs.faults.rot import Damage
 
 from ..errors import SubjectError
@@ -23,7 +23,7 @@ from ..oracles.prefix import judge_report
 from ..oracles.structure import audit, compare_probe, recovered_bound
 from ..spec.history import Passage, Segment
 from ..spec.model import Issued, Result, longest_cut, session_name
-from ..spec.subject import Bound, mount
+from ..spec.subject import Bound, Subject, mount
 from ..tapes.tape import Era, Kind, Operation
 from ..verdict import OK, Breach, Violation
 from .rarer import RarerSteps
@@ -49,13 +49,13 @@ class World(RarerSteps):
             self.damage_oracle.strike(self.device, damage)
         return True
 
-    def open(self) -> bool:
-        """Open the store on the device as it is; False if an oracle objects."""
+    def open(self, make_store: Callable[[FaultDevice], Subject] | None = None) -> bool:
+        """Open the store on the device as it is, as usual or by `make_store`; False if an oracle objects."""
         passage = Passage(len(self.device.trace), list(self.model.history))
         self.segment.passages.append(passage)
         self.fault_oracle.reopen(self.device.trace)
         try:
-            subject = self.make_store(self.device)
+            subject = (make_store or self.make_store)(self.device)
         except SubjectError:
             raise  # There is no store.
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
@@ -153,6 +153,10 @@ class World(RarerSteps):
         kind = Kind(operation.kind)
         if kind is Kind.REOPEN:
             return self.close() and self.open()
+        if kind is Kind.REOPEN_AS:
+            reopen = self.make_store.reopen
+            self.segment.count("reopened otherwise")
+            return self.close() and self.open(None if reopen is None else reopen(operation))
         if kind not in self.spec.kinds:
             return True  # It means nothing to this kind of store.
         if self.mounted is None and self.fault_oracle.has_faults:
@@ -165,6 +169,8 @@ class World(RarerSteps):
                 return self._step_checkpoint(kind)
             if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT):
                 return self._truncate(operation)
+            if kind is Kind.LOOK_ON:
+                return self._look_on()
         except Exception as error:  # noqa: BLE001
             return self._fail("model", Breach.ERROR, error)
         return self._apply(operation)

@@ -16,7 +16,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from powercut.faultfs import FaultDevice, Image
 
-from ..tapes.tape import ASKED, BESIDE, Kind
+from ..tapes.tape import ASKED, BESIDE, Kind, Operation
 from .mapping import subject_of
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
@@ -67,6 +67,8 @@ class StoreMaker:
     make: MakeStore
     spec: Spec = PLAIN
     image: Image | None = None  # What stands on the device at first: a store that holds nothing.
+    # Opens it otherwise, as the operation says.
+    reopen: Callable[[Operation], Callable[[FaultDevice], Subject]] | None = None
 
     @classmethod
     def of(cls, make_store: MakeStore) -> StoreMaker:

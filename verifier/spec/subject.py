@@ -38,6 +38,7 @@ __all__ = [
     "Audits",
     "Bound",
     "CountsSerials",
+    "LooksOn",
     "MakeStore",
     "Mounted",
     "Older",
@@ -136,6 +137,13 @@ class TruncatesAt(Protocol):
         """Truncate where the operation's key and size say."""
 
 
+class LooksOn(Protocol):
+    """Is looked at from outside while it is open."""
+
+    def look_on(self) -> list[Bound]:
+        """The bounds of the checkpoints that it tells, newest first. Raise where another owner was let in."""
+
+
 class CountsSerials(Protocol):
     """Counts the operations of each session, those that raised and took a serial among them."""
 
@@ -159,7 +167,18 @@ class TellsReading(Protocol):
 
 MakeStore = Callable[[FaultDevice], Subject | MutableMapping[bytes, bytes]]
 CAPABILITIES: Final[tuple[type, ...]] = (
-    *(Recovers, Steps, Audits, Probes, Truncates, TruncatesAt, CountsSerials, ReadsOlder, TellsReading),
+    *(
+        Recovers,
+        Steps,
+        Audits,
+        Probes,
+        Truncates,
+        TruncatesAt,
+        LooksOn,
+        CountsSerials,
+        ReadsOlder,
+        TellsReading,
+    ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
 _known: dict[type, frozenset[type]] = {}  # Of each class that was mounted, its capabilities.
@@ -176,6 +195,7 @@ class Mounted:
     probes: Probes | None
     truncates: Truncates | None
     truncates_at: TruncatesAt | None
+    looks_on: LooksOn | None
     counts: CountsSerials | None
     older: ReadsOlder | None
     tells: TellsReading | None
@@ -199,6 +219,7 @@ def mount(subject: Subject) -> Mounted:
         of(Probes),
         of(Truncates),
         of(TruncatesAt),
+        of(LooksOn),
         of(CountsSerials),
         of(ReadsOlder),
         of(TellsReading),

@@ -2,6 +2,7 @@
 
     truncated   the log is truncated at every kind of address, before, between and after the steps of a
                 checkpoint, and what lay there is used again; pages turned before it
+    reopened    with more or less of the ring, of buckets, of memory; with others that want to open it too
     aged        stores late in a long life (`faster.ages`): what comes next is where a counter wraps, a chain
                 ends, a bucket overflows, the index is full, a segment or the address space ends
 
@@ -61,6 +62,23 @@ def _truncated(geometry: str) -> Iterator[Run]:
         yield ((*paged, changed, truncate, changed, _CHECKPOINT, truncate, _REOPEN, changed, _CHECKPOINT),)
 
 
+def _reopened(geometry: str) -> Iterator[Run]:
+    upsert, look = Operation(Kind.UPSERT), Operation(Kind.LOOK_ON)
+    few = tuple(Operation(Kind.UPSERT, 0, key) for key in range(4))
+    paged = _large(0, 1, 2, 3, 4)
+    used = Operation(Kind.RMW), Operation(Kind.UPSERT, 1, 2), Operation(Kind.DELETE, 0, 1)
+    yield ((look, upsert, look, _CHECKPOINT, look, Operation(Kind.DELETE), _CHECKPOINT, look),)
+    yield ((upsert, Operation(Kind.START), *[Operation(Kind.STEP), look] * 6),)
+    yield ((upsert, _CHECKPOINT), (look, upsert, _CHECKPOINT, look, _REOPEN, look))
+    for size in (0, 1, 2):
+        for key in (0, 2, 4, 5, 6) if not size else (0, 4):
+            otherwise = Operation(Kind.REOPEN_AS, 0, key, size)
+            yield ((*few, _CHECKPOINT, otherwise, *used, _CHECKPOINT, _REOPEN, *used),)
+            yield ((*few, _CHECKPOINT, otherwise, *used, _CHECKPOINT), (*used, _CHECKPOINT))
+            yield ((otherwise, *paged, _CHECKPOINT), (*used, otherwise, *used, _CHECKPOINT))
+            yield ((*paged, _CHECKPOINT, otherwise, *paged, *used, _CHECKPOINT, look, otherwise, *used),)
+
+
 class Family(NamedTuple):
     """The runs of a family, and the geometries in which they come to what they are for."""
 
@@ -91,10 +109,11 @@ def _aged(geometry: str) -> Iterator[Run]:
 
 FAMILIES: Final[dict[str, Family]] = {
     "truncated": Family(_truncated, ("slim", "paired", "colliding")),
+    "reopened": Family(_reopened, ("parting", "tiny")),
     "aged": Family(_aged, ("wrapping", "chained", "high", "ending", "crowded", "full")),
 }
 # Kinds that random programs have only where they are asked for, by name.
-LETTERS: Final = {kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT,)}
+LETTERS: Final = {kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT, Kind.REOPEN_AS, Kind.LOOK_ON)}
 
 
 def family_tapes(family: str, law: str = "posix") -> Iterator[Tape]:

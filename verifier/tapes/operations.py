@@ -54,6 +54,8 @@ class Kind(IntEnum):
     ITEMS = 17  # All live keys.
     SCAN = 18  # The log's records.
     TRUNCATE_AT = 19  # Drop the log below an address that key and size choose, and the keys there.
+    REOPEN_AS = 20  # As REOPEN, with other memory, or beside others that want to open it.
+    LOOK_ON = 21  # Try to open what is open, and list its checkpoints.
     # Only in a tape for `answers`, where the size says which length, batch or function; elsewhere they are
     # nothing.
     PUT = 40  # An upsert of a value of an exact length.
@@ -160,6 +162,8 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.ITEMS: Row("items", is_beside=True),
     Kind.SCAN: Row("scan", is_beside=True),
     Kind.TRUNCATE_AT: Row("truncate at", lane=Lane.ASIDE),
+    Kind.REOPEN_AS: Row("close, and open otherwise", lane=Lane.NOWHERE),
+    Kind.LOOK_ON: Row("look on", lane=Lane.NOWHERE),
     Kind.PUT: _asked("put", 16),
     Kind.PUT_MANY: _asked("put_many", 49),
     Kind.APPEND_MANY: _asked("append_many", 49),

@@ -200,9 +200,9 @@ def test_store_that_cannot_be_loaded_is_refused_and_no_other_is_played(
     [
         ("mylog:Absent", "has no attribute 'Absent'"),
         ("mylog:lost", "it is no callable"),
-        ("mylog", "there are store, sessions, and module:factory"),
-        ("my log:Log", "there are store, sessions, and module:factory"),
-        ("store", "there are store, sessions, and module:factory"),
+        ("mylog", "there are store, sessions, answers, and module:factory"),
+        ("my log:Log", "there are store, sessions, answers, and module:factory"),
+        ("store", "there are store, sessions, answers, and module:factory"),
         ("broken:Log", "ZeroDivisionError: division by zero"),
         ("mylog:number", "TypeError: number() takes 0 positional arguments"),
     ],
@@ -227,4 +227,4 @@ def test_sessions_side_by_side_take_no_store(powercut: Powercut, home: Path) -> 
     (home / "beside.json").write_text('{"eras": [{}], "subject": "sessions"}')
     done = powercut(home, "replay", "beside.json", "--store", "mylog:Log")
     assert done.returncode == 2
-    assert "sessions side by side" in done.stderr
+    assert "a tape for sessions has a store of its own" in done.stderr

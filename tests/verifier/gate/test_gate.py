@@ -117,7 +117,7 @@ def test_summary_says_what_was_searched_and_what_is_complete(alone: Told) -> Non
 
 def test_progress_counts_every_chunk_and_the_states_so_far(alone: Told) -> None:
     report, seen = alone
-    assert [(each.stage, each.done, each.total) for each in seen] == [("crash", done, 8) for done in range(9)]
+    assert [(each.stage, each.done, each.total) for each in seen] == [("crash", done, 7) for done in range(8)]
     assert [each.states for each in seen] == sorted(each.states for each in seen)
     assert (seen[0].states, seen[-1].states) == (0, report.stages["crash"].distinct)
 
@@ -168,7 +168,7 @@ def test_chunk_that_fails_is_the_harness_and_not_the_store(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(crash, "search_tape", fail)
+    monkeypatch.setattr(crash, "search_each", fail)
     report = run_gate(only_crash(tiny))
     assert report.exit == 3
     assert "RuntimeError: planted" in report.summary

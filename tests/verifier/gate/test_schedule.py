@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from powercut.verifier.cli.summary import tell_gate
@@ -15,8 +16,10 @@ from powercut.verifier.gate.profile import Profile, ProfileError, load_profile, 
 from powercut.verifier.gate.stages import schedule as stage
 from powercut.verifier.gate.stages.schedule import (
     HalvesLanes,
+    LanesPlan,
     RandomLanes,
     SmallLanes,
+    bound_name,
     count_lanes,
     cut_schedule,
 )
@@ -65,6 +68,25 @@ def test_a_chunk_counts_programs_orders_and_schedules() -> None:
     assert 3 < seen.distinct <= seen.checked == seen.visited == seen.legal
     assert seen.bounded == 0
     assert SmallLanes(300, 303, "narrow", 1, 1).run(Deadline()).coverage.bounded == 3
+
+
+def test_moves_beside_a_session_are_searched_where_the_profile_names_them() -> None:
+    plan = profile().schedule
+    assert plan is not None
+    without = list(cut_schedule(plan, "", 3))
+    moving = LanesPlan(("narrow",), 2, 6)
+    added = list(cut_schedule(msgspec.structs.replace(plan, moving=moving), "", 3))
+    chunks = [each for each in added if each not in without]
+    assert [each for each in added if each in without] == without
+    assert {each.bound for each in chunks if isinstance(each, SmallLanes)} == {
+        bound_name(2, "narrow", is_moving=True)
+    }
+    assert sum(each.stop - each.start for each in chunks if isinstance(each, SmallLanes)) == count_lanes(
+        is_moving=True
+    )
+    seen = SmallLanes(6, 8, "narrow", 2, 1_000, is_moving=True).run(Deadline()).coverage
+    assert (seen.programs, seen.bounded) == (2, 0)
+    assert seen.reached["schedules run"] < seen.checked
 
 
 def test_random_programs_are_a_function_of_the_seed() -> None:

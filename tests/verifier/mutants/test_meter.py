@@ -6,7 +6,8 @@ from types import FunctionType
 
 import pytest
 
-from powercut.verifier.mutants.meter import IS_WATCHING, Meter, SpentError
+from powercut.verifier.mutants.meter import Meter, SpentError
+from powercut.verifier.reach.monitor import IS_WATCHING
 
 pytestmark = pytest.mark.skipif(not IS_WATCHING, reason="there is no monitor before Python 3.12")
 

@@ -15,9 +15,10 @@ from powercut.verifier.mutants.bank.schedule import CONCURRENCY
 from powercut.verifier.mutants.hook import install, read_source
 from powercut.verifier.mutants.hunt import OPERATIONS_MAX, Row, kill, matrix
 from powercut.verifier.mutants.hunts.preempt import programs
-from powercut.verifier.mutants.planted import CONTRACT, KILLS, SCHEDULES, Mutant
+from powercut.verifier.mutants.planted import CONTRACT, KILLS, MODEL, SCHEDULES, Mutant
 from powercut.verifier.runs.play import play
-from powercut.verifier.verdict import Breach, Violation
+from powercut.verifier.tapes.tape import ANSWERS
+from powercut.verifier.verdict import OK, Breach, Violation
 
 ALL = (*BANK, CONTROL)
 each_of_all = pytest.mark.parametrize("mutant", ALL, ids=lambda mutant: mutant.name)
@@ -190,3 +191,19 @@ def test_kill_needs_two_equal_replays_few_operations_and_innocent_code(
     found: dict[str, Any], plays: list[dict[str, Any]], why: str
 ) -> None:
     assert hunt.objection(find("data-never-synced"), found, plays) == why
+
+
+@pytest.mark.parametrize("name", ["long-key-takes-any-value", "closed-store-still-truncates"])
+def test_bug_in_an_answer_is_killed_among_programs_whose_every_answer_is_judged(name: str) -> None:
+    row = kill(name, seed=1)
+    assert row.killed, matrix([row])
+    assert row.stage == MODEL
+    assert row.tape is not None
+    assert row.tape.subject == ANSWERS
+    assert play(row.tape).verdict == OK
+
+
+def test_harmless_edit_among_answers_survives(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = planted(monkeypatch, replace(CONTROL, search=MODEL))(CONTROL.name, seed=1, programs_max=200)
+    assert not row.killed
+    assert (row.unknown, row.why, row.programs) == ("", "found nothing", 200)

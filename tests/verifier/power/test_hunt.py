@@ -11,10 +11,10 @@ from powercut.verifier.errors import HarnessError
 from powercut.verifier.gate.hunted import WORK_MAX, answer
 from powercut.verifier.mutants.client import Answer, Server
 from powercut.verifier.mutants.hook import read_source
-from powercut.verifier.mutants.meter import IS_WATCHING
 from powercut.verifier.power.generic import Generic, generate_all
 from powercut.verifier.power.hunt import Hunter, rungs_of, sources_digest
 from powercut.verifier.power.region import region
+from powercut.verifier.reach.monitor import IS_WATCHING
 
 PIECES = [("crash", number, "SmallPrograms") for number in range(20)] + [
     ("crash", 20, "RandomTapes"),

@@ -104,6 +104,8 @@ def test_alphabet_numbers_never_change() -> None:
         "ITEMS",
         "SCAN",
         "TRUNCATE_AT",
+        "REOPEN_AS",
+        "LOOK_ON",
         "PUT",
         "PUT_MANY",
         "APPEND_MANY",

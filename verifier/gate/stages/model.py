@@ -4,15 +4,15 @@ And programs in which everything that a store can be asked is asked, and every a
 
 Invariants
   1  which examples a chunk holds is fixed by profile, seed and number
-  2  each kind of kernels plays the same examples; programs whose answers are judged have one or the other,
-     by turns, so that no program is played twice
+  2  each kind of kernels plays the same examples; chunks of programs whose answers are judged have one or
+     the other, by turns, so that no program is played twice
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import cycle, islice
 from random import Random
 from typing import Annotated, Final, Literal
 
@@ -115,7 +115,7 @@ class FamilyPart:
 
     name: str
     geometry: str
-    kernels: tuple[str, ...]  # By turns.
+    kernels: str
     start: int
     stop: int
 
@@ -132,7 +132,7 @@ class AnswersTapes:
     count: int
     steps: int
     geometries: tuple[str, ...]
-    kernels: tuple[str, ...]
+    kernels: str
 
     def run(self, deadline: Deadline) -> Result:
         tapes = random_answers(Random(self.seed), self.count, self.geometries, self.steps, self.kernels)
@@ -140,13 +140,15 @@ class AnswersTapes:
 
 
 def _cut_answers(plan: AnswersPlan, kernels: tuple[str, ...], seed: int) -> Iterator[Chunk]:
+    turns = cycle(kernels)
     for geometry in plan.geometries:
         for name in plan.families:
             for start, stop in in_parts(sum(1 for _ in family(name, geometry)), plan.chunk):
-                yield FamilyPart(name, geometry, kernels, start, stop)
+                yield FamilyPart(name, geometry, next(turns), start, stop)
     large = plan.random
+    turns = cycle(kernels)
     for start, stop in in_parts(large.tapes, plan.chunk):
-        yield AnswersTapes(f"{seed}:{start}", stop - start, large.steps, large.geometries, kernels)
+        yield AnswersTapes(f"{seed}:{start}", stop - start, large.steps, large.geometries, next(turns))
 
 
 def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:

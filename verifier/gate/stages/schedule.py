@@ -18,6 +18,7 @@ import msgspec
 
 from ...concurrency.aside import aside_tapes
 from ...concurrency.halves import halves
+from ...concurrency.moving import moving_tapes
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.schedule import Bounded
 from ...concurrency.schedule.strategies import Replay
@@ -83,6 +84,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     random: RandomLanesPlan
     limit: Positive  # Schedules of one small program.
     floor: Floor
+    moving: LanesPlan | None = None  # The smallest in which a boundary or a phase moves beside a session.
     halves: HalvesPlan | None = None
     aside: AsidePlan | None = None
 
@@ -110,14 +112,16 @@ class SmallLanes:
     geometry: str
     preemptions: int
     limit: int
+    is_moving: bool = False  # Of those in which a boundary or a phase moves.
 
     @property
     def bound(self) -> str:
         """The name of the exhaustive search that it is a part of."""
-        return bound_name(self.preemptions, self.geometry)
+        return bound_name(self.preemptions, self.geometry, is_moving=self.is_moving)
 
     def run(self, deadline: Deadline) -> Result:
-        tapes = _tapes(self.geometry)[self.start : self.stop]
+        every = _moving(self.geometry) if self.is_moving else _tapes(self.geometry)
+        tapes = every[self.start : self.stop]
         return _search_all(tapes, self.preemptions, self.limit, deadline)
 
 
@@ -188,22 +192,25 @@ def _count(result: Result, searched: Searched) -> None:
         result.unknown = f"{exploration.unknown} schedules of a program were not decided"
 
 
-def bound_name(preemptions: int, geometry: str) -> str:
-    """The name of the search of all small programs."""
-    return f"sessions side by side, <= {preemptions} preemption{'s' * (preemptions != 1)}, in {geometry}"
+def bound_name(preemptions: int, geometry: str, *, is_moving: bool = False) -> str:
+    """The name of the search of all small programs, or of those in which something moves."""
+    programs = "a move beside a session" if is_moving else "sessions side by side"
+    return f"{programs}, <= {preemptions} preemption{'s' * (preemptions != 1)}, in {geometry}"
 
 
-def count_lanes() -> int:
+def count_lanes(*, is_moving: bool = False) -> int:
     """The number of small programs, the same in every geometry."""
-    return len(_tapes("narrow"))
+    return len(_moving("narrow") if is_moving else _tapes("narrow"))
 
 
 def cut_schedule(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
     """Slices of the small programs in each geometry, of those in halves, then random ones."""
-    small, large = plan.exhaustive, plan.random
-    for geometry in small.geometries:
-        for start, stop in in_parts(count_lanes(), small.chunk):
-            yield SmallLanes(start, stop, geometry, small.preemptions, plan.limit)
+    large = plan.random
+    for small in _searches(plan):
+        is_moving = small is plan.moving
+        for geometry in small.geometries:
+            for start, stop in in_parts(count_lanes(is_moving=is_moving), small.chunk):
+                yield SmallLanes(start, stop, geometry, small.preemptions, plan.limit, is_moving)
     if (more := plan.halves) is not None:
         for geometry in more.geometries:
             count = len(range(0, sum(1 for _ in halves(geometry)), more.every))
@@ -221,17 +228,32 @@ def _bounds(plan: SchedulePlan, law: str) -> list[Bound]:
         "schedules: 1, and for each of c - 1 preemptions, over the contended points after its last one, the "
         "sum of the other tasks that can go on there"
     )
-    names = [bound_name(plan.exhaustive.preemptions, each) for each in plan.exhaustive.geometries]
-    bounds = [Bound(name, NO_LAW, 0, formula, programs=count_lanes()) for name in names]
+    bounds = []
+    for each in _searches(plan):
+        is_moving = each is plan.moving
+        for geometry in each.geometries:
+            name = bound_name(each.preemptions, geometry, is_moving=is_moving)
+            programs = count_lanes(is_moving=is_moving)
+            bounds.append(Bound(name, NO_LAW, 0, formula, programs=programs))
     if plan.aside is not None:
         name = bound_name(plan.aside.preemptions, ASIDE)
         bounds.append(Bound(name, NO_LAW, 0, formula, programs=len(_tapes(ASIDE))))
     return bounds
 
 
+def _searches(plan: SchedulePlan) -> list[LanesPlan]:
+    """The exhaustive searches, the widest first."""
+    return [plan.exhaustive, *([] if plan.moving is None else [plan.moving])]
+
+
 @lru_cache(maxsize=4)
 def _tapes(geometry: str) -> list[Tape]:
     return list(aside_tapes() if geometry == ASIDE else small_tapes(geometry))
+
+
+@lru_cache(maxsize=4)
+def _moving(geometry: str) -> list[Tape]:
+    return list(moving_tapes(geometry))
 
 
 def _describe(stage: Stage) -> str:
@@ -243,7 +265,8 @@ def _describe(stage: Stage) -> str:
 
 
 def _check(plan: SchedulePlan) -> None:
-    check_geometries(plan.exhaustive.geometries)
+    for each in _searches(plan):
+        check_geometries(each.geometries)
     check_geometries(plan.random.geometries)
     if plan.halves is not None:
         check_geometries(plan.halves.geometries)

@@ -16,9 +16,11 @@ from .boundaries import BOUNDARIES
 from .damage import DAMAGED
 from .durability import DURABILITY
 from .faults import FAULTED
+from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
+from .reopening import REOPENED
 from .schedule import CONCURRENCY
 from .truncation import DROPPED, TRUNCATED
 
@@ -26,7 +28,7 @@ __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *(*FAULTED, *DAMAGED, *CONCURRENCY, *PENDING, *TRUNCATED, *DROPPED, *AGED),
+    *(*FAULTED, *DAMAGED, *CONCURRENCY, *MOVING, *PENDING, *TRUNCATED, *DROPPED, *AGED, *REOPENED),
     *ANSWERED,
 )
 

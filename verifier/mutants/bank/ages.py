@@ -20,7 +20,7 @@ AGED: Final[tuple[Mutant, ...]] = (
     _aged(
         "wrapping",
         "void-range-of-a-version-that-has-wrapped",
-        "the shape of FASTER's RecordInfo, which keeps 13 bits of a checkpoint's version",
+        "FASTER's RecordInfo: it keeps 13 bits of a checkpoint's version",
         (
             "powercut.engine.shared.spaces",
             "            control[base] = void.counter & w.VERSION_BITS\n",
@@ -32,7 +32,7 @@ AGED: Final[tuple[Mutant, ...]] = (
     _aged(
         "chained",
         "full-block-names-only-the-latest-extents",
-        "the shape of FASTER's incremental snapshots, which end at a base",
+        "FASTER's incremental snapshots: they end at a base",
         (
             "powercut.engine.checkpoint.kinds.fold_over",
             "    first = extents.below(start) if is_full else extents.named\n",
@@ -44,7 +44,7 @@ AGED: Final[tuple[Mutant, ...]] = (
     _aged(
         "crowded",
         "relink-passes-over-what-overflows",
-        "the shape of FASTER's recovery, whose FindOrCreateTag may need an overflow bucket",
+        "FASTER's recovery: its FindOrCreateTag may need an overflow bucket",
         (
             "powercut.engine.kernels.probe",
             "                return address, slot & w.WHY_MASK\n",
@@ -56,7 +56,7 @@ AGED: Final[tuple[Mutant, ...]] = (
     _aged(
         "full",
         "overflow-bucket-past-the-last",
-        "the shape of oxifaster's overflow pool, which has a capacity",
+        "oxifaster's overflow pool: it has a capacity",
         (
             "powercut.engine.kernels.probe",
             "    if fresh >= control[w.OVERFLOW_END]:\n",
@@ -68,7 +68,7 @@ AGED: Final[tuple[Mutant, ...]] = (
     _aged(
         "high",
         "address-of-too-few-bits",
-        "the shape of FASTER's Address, 48 bits of a word",
+        "FASTER's Address: 48 bits of a word",
         (
             "powercut.engine.kernels.words",
             "ADDRESS_MASK: Final = (1 << 48) - 1\n",

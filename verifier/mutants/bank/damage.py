@@ -85,8 +85,8 @@ def decode_root(data: bytes, file: str) -> Root | str:
         """    for file in ROOT_FILES:
         if file not in names:
             device.create(file)
-    if not segments""",
-        "    if not segments",
+    if is_unmade:""",
+        "    if is_unmade:",
         DAMAGE,
         "REFUSED",
         DAMAGE,

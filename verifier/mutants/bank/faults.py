@@ -142,7 +142,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "creation-taken-up-where-it-failed",
         "powercut's own: a root whose sync had failed read well, and a segment was made beside it",
         "powercut.engine.checkpoint.recovery",
-        "    if not (read_only or segments) and root.head == NO_BLOCK:\n",
+        "    if is_unmade and not read_only:\n",
         "    if reading.newest is None:\n",
         "openable",
         "UNOPENABLE",

@@ -46,7 +46,7 @@ def hunt_answers(request: Answer) -> Answer:
     others: dict[str, int] = {}
     coverage = Coverage()
     answer: Answer = {"tape": "", "operations": 0, "others": others}
-    for tape in islice(_order(request["seed"], tuple(request["around"])), request["programs_max"] * 3):
+    for tape in islice(_order(request["seed"], tuple(request["around"])), request["programs_max"]):
         seen, finding = search_answers(tape)
         coverage.merge(seen)
         if finding is None:

@@ -1,0 +1,64 @@
+"""Planted bugs in the moves of a checkpoint and of the log's boundaries, of two preemptions each.
+
+The first stops an operation, or lets the checkpoint go first; the second stops the checkpoint between two of
+its steps, or the session that came in between. With one preemption none of them shows.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..planted import SCHEDULES, Mutant
+
+__all__ = ["MOVING"]
+
+
+def _planted(
+    name: str,
+    ancestor: str,
+    module: str,
+    old: str,
+    new: str,
+    oracle: str,
+    breach: str,
+    around: tuple[str, ...],
+) -> Mutant:
+    return Mutant(name, ancestor, module, old, new, oracle, breach, SCHEDULES, 2, around)
+
+
+MOVING: Final = (
+    _planted(
+        "log-folded-before-sessions-shift",
+        "CPR, SIGMOD 2019: the log of version v ends when no session works in v any more",
+        "powercut.engine.checkpoint.kinds.fold_over",
+        "    parts.sessions.shift_all()\n"
+        "    running.marks = parts.sessions.marks(running.version)\n"
+        "    running.final = log.ring.fold_over()\n",
+        "    running.final = log.ring.fold_over()\n"
+        "    parts.sessions.shift_all()\n"
+        "    running.marks = parts.sessions.marks(running.version)\n",
+        "prefix",
+        "WRONG_VALUE",
+        ("absent", "checkpoint"),
+    ),
+    _planted(
+        "tail-rounded-up-without-cas",
+        "constructed: a record allocated while the tail was rounded up lies above it",
+        "powercut.engine.log.ring",
+        "                if self._mode.cas(control, w.TAIL, tail, final):\n                    break\n",
+        "                store(control, w.TAIL, final)\n                break\n",
+        "structure",
+        "BROKEN_INVARIANT",
+        ("frozen", "checkpoint"),
+    ),
+    _planted(
+        "session-shifted-without-a-claim",
+        "CPR, SIGMOD 2019: a session in the middle of a batch crosses the version's edge only behind it",
+        "powercut.engine.sessions.registry",
+        "            is_claimed = self._claim(state)\n            version = self._system.version\n",
+        "            version = self._system.version\n",
+        "prefix",
+        "WRONG_VALUE",
+        ("absent", "checkpoint"),
+    ),
+)
