@@ -3,14 +3,15 @@
     told by the gate  <=>  a chunk that passes without the mutant is red with it: a violation, a stage that
                            breaks, more work than any chunk takes
 
-The chunks stand in three rungs. In the first is one of each kind, in the second an eighth of all, in the
-third the rest, by what a stage costs. The unchanged store may be asked once, before, which lines each chunk
-runs: those that do not run what is changed need not be asked then. Processes of the store's own, and compiled
-code, are not seen so: chunks of these are always asked.
+The chunks stand in three rungs. In the first is one of each stage, in the second one of each other kind and
+an eighth of all, in the third the rest, by what a stage costs. The unchanged store may be asked once, before,
+which lines each chunk runs: those that do not run what is changed need not be asked then. Processes of the
+store's own, and compiled code, are not seen so: chunks of these are always asked.
 
 Invariants
-  1  a mutant that ended no question by a clock's word is neither told nor a survivor
+  1  a mutant whose question a clock ended is neither told nor a survivor
   2  the order is a function of the profile alone
+  3  a chunk tells nothing before the unchanged store has passed it, in such a process
 
 Threads: one caller.
 """
@@ -97,6 +98,7 @@ class Hunter:
         pieces = self._ask(self._server, {"task": "pieces", "bug": ""})
         self.pieces: list[Piece] = [tuple(piece) for piece in pieces]
         self._reached: dict[tuple[str, int], dict[str, set[int]]] | None = None
+        self._passed: set[tuple[str, int]] = set()
         self.survey_seconds = 0.0
 
     def close(self) -> None:
@@ -131,8 +133,19 @@ class Hunter:
             found.chunks += answer["chunks"]
             if answer["told"]:
                 found.told, found.stage, found.chunk = answer["told"], answer["stage"], answer["chunk"]
+                self._check(found.stage, found.chunk)
                 return found
         return found
+
+    def _check(self, stage: str, number: int) -> None:
+        """Raise HarnessError where the unchanged store does not pass the chunk; asked once."""
+        if (stage, number) in self._passed:
+            return
+        request = {"task": "hunt", "bug": "", "deadline": self._by(), "chunks": [(stage, number)]}
+        told = self._ask(self._server, request)["told"]
+        if told:
+            raise HarnessError(f"the unchanged store fails too, in chunk {number} of {stage}: {told}")
+        self._passed.add((stage, number))
 
     def _by(self) -> float | None:
         return None if self.deadline == inf else self.deadline
@@ -218,12 +231,18 @@ def rungs_of(pieces: Iterable[Piece]) -> list[list[Piece]]:
     by_kind: dict[tuple[str, str], list[Piece]] = {}
     for piece in pieces:
         by_kind.setdefault((piece[0], piece[2]), []).append(piece)
-    first, second, third = [], [], []
+    first: list[Piece] = []
+    second: list[Piece] = []
+    third: list[Piece] = []
+    begun: set[str] = set()
     for (stage, _), every in by_kind.items():
-        cheap = stage not in _UNSEEN
-        first += every[:1] if cheap else []
-        second += every[4::8] if cheap else []
-        third += [piece for at, piece in enumerate(every) if not (cheap and (at == 0 or at % 8 == 4))]
+        if stage in _UNSEEN:
+            third += every
+            continue
+        (second if stage in begun else first).append(every[0])
+        begun.add(stage)
+        second += every[4::8]
+        third += [piece for at, piece in enumerate(every) if at and at % 8 != 4]
     for rung in (first, second, third):
         rung.sort(key=lambda piece: (_ORDER.index(piece[0]), piece[1]))
     return [first, second, third]

@@ -7,7 +7,9 @@ from time import monotonic
 import msgspec
 import pytest
 
+from powercut.verifier.errors import HarnessError
 from powercut.verifier.gate.hunted import WORK_MAX, answer
+from powercut.verifier.mutants.client import Answer, Server
 from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.power.generic import Generic, generate_all
 from powercut.verifier.power.hunt import Hunter, rungs_of, sources_digest
@@ -15,6 +17,7 @@ from powercut.verifier.power.region import region
 from powercut.verifier.reach.monitor import IS_WATCHING
 
 PIECES = [("crash", number, "SmallPrograms") for number in range(20)] + [
+    ("crash", 20, "RandomTapes"),
     ("model", 0, "Examples"),
     ("model", 1, "Examples"),
     ("kill", 0, "Killed"),
@@ -38,11 +41,11 @@ def named(mutants: list[Generic], function: str, old: str, new: str) -> Generic:
     return next(each for each in found if each.spans[0].new == new)
 
 
-def test_every_chunk_stands_in_one_rung_and_each_cheap_kind_in_the_first() -> None:
+def test_every_chunk_stands_in_one_rung_and_each_cheap_stage_in_the_first() -> None:
     first, second, third = rungs_of(PIECES)
     assert Counter([*first, *second, *third]) == Counter(PIECES)
     assert first == [("model", 0, "Examples"), ("crash", 0, "SmallPrograms")]
-    assert [number for _, number, _ in second] == [4, 12]
+    assert [number for _, number, _ in second] == [4, 12, 20]
     assert third[0][0] == "model"
     assert third[-1][0] == "kill"
 
@@ -86,6 +89,25 @@ def test_a_mutant_that_goes_round_for_ever_is_told_by_its_work(hunter: Hunter, r
     bug = named(ring, "Ring.flush", "start += self._flush_extent(start, until)", "pass")
     found = hunter.hunt(bug)
     assert found.told == f"hang: loops went round more than {WORK_MAX:,} times in one operation"
+
+
+def test_a_chunk_that_the_unchanged_store_does_not_pass_tells_nothing() -> None:
+    broken = Hunter(rungs=1)
+    try:
+        asked: list[Answer] = []
+
+        def ask(server: Server, request: Answer) -> Answer:
+            asked.append(request)
+            return {"told": "model: wrong value" if request["chunks"] == [("model", 0)] else ""}
+
+        broken._ask = ask  # type: ignore[method-assign]
+        broken._check("crash", 1)
+        broken._check("crash", 1)
+        assert [request["bug"] for request in asked] == [""]
+        with pytest.raises(HarnessError, match="the unchanged store fails too, in chunk 0 of model"):
+            broken._check("model", 0)
+    finally:
+        broken.close()
 
 
 def test_a_mutant_that_a_clock_ends_is_not_decided(ring: list[Generic]) -> None:

@@ -34,7 +34,7 @@ __all__ = ["STAGE", "PowerPlan", "SomeMutants", "cut_power"]
 class PowerPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A sample of generic mutants.
 
-    rungs  of the hunt: with 1 a part of each kind, with 3 all of `gate`
+    rungs  of the hunt: with 1 a part of each stage, with 3 all of `gate`
     chunk  mutants a chunk; each chunk has processes of its own
     """
 
