@@ -50,8 +50,9 @@ def test_every_chunk_stands_in_one_rung_and_each_cheap_stage_in_the_first() -> N
     assert third[-1][0] == "kill"
 
 
-def test_a_lost_flush_is_told_with_the_stage_and_the_kind(hunter: Hunter, ring: list[Generic]) -> None:
-    bug = named(ring, "Ring.open_page", "self.flush(load(control, w.SAFE_READ_ONLY))", "pass")
+def test_a_value_that_is_not_written_is_told_with_the_stage_and_the_kind(hunter: Hunter) -> None:
+    copied = "copy(batch, batch[w.OP_VALUE], log, at + w.RECORD_HEADER_WORDS + key_words, value_words)"
+    bug = named(generate_all("engine", "kernels.records"), "append", copied, "pass")
     found = hunter.hunt(bug)
     assert (found.is_born, found.unknown) == (True, "")
     assert found.told
