@@ -25,12 +25,13 @@ _ROOT: Final = Path(__file__).parents[2]  # The package that has ours.
 
 
 class Compiled(MetaPathFinder):
-    """Finds the modules of these folders of the package, with their code at hand."""
+    """Finds the modules of these folders and files of the package, with their code at hand."""
 
-    def __init__(self, folders: Iterable[str]) -> None:
+    def __init__(self, places: Iterable[str]) -> None:
         self.codes: dict[str, CodeType] = {}
-        for folder in folders:
-            for path in sorted((_ROOT / folder).rglob("*.py")):
+        for place in places:
+            single = (_ROOT / place).with_suffix(".py")
+            for path in [single] if single.is_file() else sorted((_ROOT / place).rglob("*.py")):
                 name = _name_of(path)
                 code = SourceFileLoader(name, str(path)).get_code(name)
                 if code is not None:

@@ -59,12 +59,16 @@ WARM: Final = (
 # And of our own what brings no engine: once for all stems.
 OURS: Final = (
     *("powercut.faultfs", "powercut.verifier.finders.crashes", "powercut.verifier.finders.damage"),
-    *("powercut.verifier.finders.faults", "powercut.verifier.oracles.linear"),
+    *("powercut.verifier.finders.faults", "powercut.verifier.finders.shared"),
+    "powercut.verifier.oracles.linear",
     *("powercut.verifier.reach.monitor", "powercut.verifier.reach.pairs"),
     *("powercut.verifier.reducing.shrink", "powercut.verifier.tapes.families"),
 )
-# What is left for a stem to import, by folder.
-LEFT: Final = ("engine", "verifier/answers", "verifier/concurrency", "verifier/faster", "verifier/mutants")
+# What is left for a stem to import, by folder or file.
+LEFT: Final = (
+    *("engine", "verifier/answers", "verifier/concurrency", "verifier/faster", "verifier/finders/answers"),
+    "verifier/mutants",
+)
 _ENGINE: Final = "powercut.engine"
 _HUNTS: Final = "powercut.verifier.mutants.hunts.crash"
 _CLIENT: Final = 0  # The descriptor on which the server is asked.
