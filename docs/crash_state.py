@@ -31,7 +31,7 @@ def draw() -> str:
     crash = tape.eras[0].crash
     assert crash is not None
     index = crash_index(segment.trace, crash)
-    opened = segment.passages[0].opened
+    opened = segment.lives[0].opened
     assert opened is not None
     # What the opening acknowledged is an empty store, and drawn nowhere.
     acks = [(at, bound) for at, bound in segment.acks if at > opened]

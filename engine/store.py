@@ -307,7 +307,7 @@ class FasterKv:
                 elif self._parts.disk.poison.reason is None:
                     self._parts.roots.settle()
                 else:
-                    self._parts.roots.await_owed()  # It must not reach the device's next owner.
+                    self._parts.roots.await_third()  # It must not reach the device's next owner.
             finally:
                 self._is_closed = True
                 self._checkpointer.abandon()

@@ -78,7 +78,7 @@ def put(control: Space, batch: Space, number: int) -> None:
 
 
 def work_off(
-    control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, cut: int
+    control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, shifted: int
 ) -> int:
     """Run operations B_START to B_COUNT - 1, in order; why it stopped, at B_START."""
     number = batch[w.B_START]
@@ -89,7 +89,7 @@ def work_off(
         warm(control, index, log, batch, number, stop)
         while number < stop:
             take(batch, number)
-            why = run_one(control, index, log, batch, version, fuzzy, cut)
+            why = run_one(control, index, log, batch, version, fuzzy, shifted)
             if why != w.DONE:
                 batch[w.B_START] = number
                 return why
@@ -115,8 +115,8 @@ def run_entered(control: Space, index: Space, log: Space, epochs: Space, batch: 
     batch[w.B_ISSUE] = 0
     fuzzy = load(control, w.FUZZY_START)
     phase = system & w.PHASE_MASK
-    cut = fuzzy if phase >= w.PHASE_SHIFTED else 0
-    why = work_off(control, index, log, batch, version, fuzzy, cut)
+    shifted = fuzzy if phase >= w.PHASE_SHIFTED else 0
+    why = work_off(control, index, log, batch, version, fuzzy, shifted)
     if batch[w.B_APPLY] != 0 and batch[w.B_KIND] != w.PEEK and batch[w.B_START] > 0:
         store(epochs, row + w.ROW_APPLIED, batch[w.B_FIRST] + batch[w.B_START])
     if why == w.ON_DEVICE and batch[w.B_PEND] != 0 and phase == 0:

@@ -4,7 +4,7 @@ A kernel sees spaces (`control`, `index`, `log`, `batch`, laid out in `words`) a
 allocates nothing, raises nothing, and does not spin: what it cannot do, it returns as `why`.
 
 An operation belongs to one version. `fuzzy` is the running checkpoint's L_s (0: none runs), from
-which up version bits mean something; `cut` is the same address for a session that has shifted (0
+which up version bits mean something; `shifted` is the same address for a session that has shifted (0
 for one that has not), below which it writes nothing in place.
 
 Invariants
@@ -118,7 +118,7 @@ def change(
     entry: int,
     version: int,
     fuzzy: int,
-    cut: int,
+    shifted: int,
 ) -> int:
     """Give the key its new value or tombstone: in place where allowed, else by a new record.
 
@@ -139,7 +139,7 @@ def change(
         return w.SHIFT
     if kind != w.UPSERT and (link & w.TOMBSTONE != 0) != (batch[w.OP_RESULT] == w.ABSENT):
         return w.RETRY  # Deleted, or written again, since it was found.
-    old = is_old(address, link, version, fuzzy, cut)
+    old = is_old(address, link, version, fuzzy, shifted)
     if kind == w.DELETE and not old:
         if not cas(log, at + w.LINK, link, link | w.TOMBSTONE):
             return w.RETRY
@@ -175,12 +175,12 @@ def change(
 # -- finding -----------------------------------------------------------------------------------------
 
 
-def is_beyond(control: Space, address: int, version: int, fuzzy: int, cut: int) -> bool:
+def is_beyond(control: Space, address: int, version: int, fuzzy: int, shifted: int) -> bool:
     """True if the chain goes on below head, where records of the next version may stand by now.
 
     Version bits of what was evicted are not read: a session that has not shifted asks the system.
     """
-    if fuzzy == 0 or cut != 0 or address < fuzzy:
+    if fuzzy == 0 or shifted != 0 or address < fuzzy:
         return False
     return load(control, w.SYSTEM) >> w.PHASE_BITS != version
 
@@ -193,7 +193,7 @@ def locate(
     entry: int,
     version: int,
     fuzzy: int,
-    cut: int,
+    shifted: int,
 ) -> int:
     """Find the operation's key: DONE with OP_ADDRESS, OP_PLACE and OP_RESULT set, else why it stopped.
 
@@ -209,7 +209,7 @@ def locate(
             return w.DONE
         if address < load(control, w.BEGIN):
             return w.RETRY
-        if is_beyond(control, address, version, fuzzy, cut):
+        if is_beyond(control, address, version, fuzzy, shifted):
             return w.SHIFT
         batch[w.OP_PLACE] = w.COLD
         if batch[w.B_COLD_STATE] == w.COLD_UNKNOWN or batch[w.B_COLD_ADDRESS] != address:
@@ -230,7 +230,9 @@ def locate(
 # -- operations ----------------------------------------------------------------------------------
 
 
-def read(control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, cut: int) -> int:
+def read(
+    control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, shifted: int
+) -> int:
     """The value, or that there is none, or the address from which the device has to be asked."""
     slot = find_slot(control, index, batch[w.OP_HASH])
     if slot >= w.REFUSED:
@@ -238,7 +240,7 @@ def read(control: Space, index: Space, log: Space, batch: Space, version: int, f
         batch[w.OP_PLACE] = w.NOWHERE
         return w.DONE
     begin = load(control, w.BEGIN)
-    why = locate(control, log, batch, begin, load(index, slot), version, fuzzy, cut)
+    why = locate(control, log, batch, begin, load(index, slot), version, fuzzy, shifted)
     if why == w.ON_DEVICE and batch[w.B_LEAVE] != 0 and batch[w.OP_KIND] == w.READ:
         batch[w.OP_RESULT] = w.LEFT
         return w.DONE
@@ -248,7 +250,7 @@ def read(control: Space, index: Space, log: Space, batch: Space, version: int, f
 
 
 def upsert(
-    control: Space, index: Space, log: Space, batch: Space, slot: int, version: int, fuzzy: int, cut: int
+    control: Space, index: Space, log: Space, batch: Space, slot: int, version: int, fuzzy: int, shifted: int
 ) -> int:
     """Set the key's value; below the mutable region the old one is not needed, so the device is not asked."""
     entry = load(index, slot)
@@ -257,18 +259,18 @@ def upsert(
     batch[w.OP_ADDRESS] = address
     batch[w.OP_RESULT] = w.DONE
     batch[w.OP_PLACE] = w.WARM if address >= floor else w.COLD if address > w.PENDING_ADDRESS else w.NOWHERE
-    if address < floor and is_beyond(control, address, version, fuzzy, cut):
+    if address < floor and is_beyond(control, address, version, fuzzy, shifted):
         return w.SHIFT
-    return change(control, index, log, batch, slot, entry, version, fuzzy, cut)
+    return change(control, index, log, batch, slot, entry, version, fuzzy, shifted)
 
 
 def run_one(
-    control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, cut: int
+    control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, shifted: int
 ) -> int:
     """Run the operation in the batch's frame; why it stopped."""
     kind = batch[w.OP_KIND]
     if kind == w.READ or kind == w.PEEK:
-        return read(control, index, log, batch, version, fuzzy, cut)
+        return read(control, index, log, batch, version, fuzzy, shifted)
     if kind == w.DELETE:
         slot = find_slot(control, index, batch[w.OP_HASH])
         if slot >= w.REFUSED:
@@ -280,13 +282,13 @@ def run_one(
         if slot >= w.REFUSED:
             return slot & w.WHY_MASK
     if kind == w.UPSERT:
-        return upsert(control, index, log, batch, slot, version, fuzzy, cut)
+        return upsert(control, index, log, batch, slot, version, fuzzy, shifted)
     begin = load(control, w.BEGIN)
     entry = load(index, slot)
-    why = locate(control, log, batch, begin, entry, version, fuzzy, cut)
+    why = locate(control, log, batch, begin, entry, version, fuzzy, shifted)
     if why != w.DONE:
         return why
     found = batch[w.OP_RESULT] == w.FOUND
     if (kind == w.DELETE and not found) or (kind == w.INSERT and found):
         return w.DONE
-    return change(control, index, log, batch, slot, entry, version, fuzzy, cut)
+    return change(control, index, log, batch, slot, entry, version, fuzzy, shifted)

@@ -122,9 +122,9 @@ def write_locked(log: Space, batch: Space, at: int, link: int) -> int:
     return w.DONE
 
 
-def is_old(address: int, link: int, version: int, fuzzy: int, cut: int) -> bool:
+def is_old(address: int, link: int, version: int, fuzzy: int, shifted: int) -> bool:
     """True if a shifted session meets a record of the version before its own."""
-    if cut == 0:
+    if shifted == 0:
         return False
     return address < fuzzy or (link >> w.VERSION_SHIFT) & w.VERSION_BITS != version & w.VERSION_BITS
 

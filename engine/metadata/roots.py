@@ -1,7 +1,7 @@
 """Roots: three copies of the record that names the newest checkpoint.
 
 A commit writes the stalest copy and syncs it, then the next, and is acknowledged; the third copy
-is owed, and paid before any other root write begins. At no moment are two copies in flight.
+follows, before any other root write begins. At no moment are two copies in flight.
 
 Invariants
   1  every root write has a sequence above all before it, in this life or an earlier one, those of
@@ -92,7 +92,7 @@ class Roots:
         self._lock = runtime.lock()
         self._sequences = dict(sequences)
         self._last = max(sequences.values())
-        self._owed: Ticket | None = None
+        self._third: Ticket | None = None
 
     def take_over(self, root: Root) -> None:
         """Begin the life of `root`: `commit` it, after nothing of an earlier process is in flight any more.
@@ -122,23 +122,23 @@ class Roots:
             self._write(first, root, self._last + 1)
             self._write(second, root, self._last + 1)
             sequence = self._last + 1
-            self._owed = self._runtime.submit(lambda: self._write(third, root, sequence))
+            self._third = self._runtime.submit(lambda: self._write(third, root, sequence))
 
     def settle(self) -> None:
         """Wait for the third copy. Raises PoisonedError if it could not be written."""
         with self._lock:
-            owed = self.await_owed()
-            if owed is not None:
-                owed.result()
+            ticket = self.await_third()
+            if ticket is not None:
+                ticket.result()
             self._poison.check()
 
-    def await_owed(self) -> Ticket | None:
-        """Wait for the third copy's ticket to end one way or the other; nothing is owed any more."""
+    def await_third(self) -> Ticket | None:
+        """Wait for the third copy's ticket to end one way or the other; afterwards there is none."""
         with self._lock:
-            owed, self._owed = self._owed, None
-            if owed is not None:
-                self._runtime.wait([owed])
-            return owed
+            ticket, self._third = self._third, None
+            if ticket is not None:
+                self._runtime.wait([ticket])
+            return ticket
 
     def _write(self, file: str, root: Root, sequence: int) -> None:
         if sequence <= self._last:

@@ -167,7 +167,7 @@ class _Search:
         if start_step is not None:
             return segment.step_starts[start_step - len(era.program)]
         # What stands before the first operation is every program's, and the empty program searches it.
-        return (segment.passages[0].opened or 0) if era.program else 0
+        return (segment.lives[0].opened or 0) if era.program else 0
 
     # -- one segment -------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ class Endings:
         if self._is_explained(key, world):
             return True
         is_fine = world.open() and world.inspect() and world.probe()
-        is_open, recovered = world.subject is not None, world.segment.passages[-1].recovered
+        is_open, recovered = world.subject is not None, world.segment.lives[-1].recovered
         content = dict(world.model.content)
         is_fine = is_fine and world.close()
         if is_fine and is_open and isinstance(recovered, Mapping):
@@ -40,8 +40,8 @@ class Endings:
 
     def _is_explained(self, key: int, world: World) -> bool:
         known = self._known.get(key)
-        passages = world.segment.passages
-        if known is None or (passages and passages[-1].opened is None):  # Invariant 2.
+        lives = world.segment.lives
+        if known is None or (lives and lives[-1].opened is None):  # Invariant 2.
             return False
         recovered, content = known
         acked = world.segment.acked_by(world.fault_oracle.owed_at(world.device.trace))

@@ -40,8 +40,8 @@ class Judgements:
         self._known: dict[tuple[int, int, object], Verdict] = {}
         self._issued: dict[int, list[Issued]] = {}  # By how many of _issues have passed.
         self._kept: list[Outcome] = []  # What _known names by id stays alive.
-        turns = [at for passage in segment.passages for at in (passage.start, *passage.issued_at)]
-        self._issues = sorted(turns + [p.opened for p in segment.passages if p.opened is not None])
+        turns = [at for life in segment.lives for at in (life.start, *life.issued_at)]
+        self._issues = sorted(turns + [p.opened for p in segment.lives if p.opened is not None])
         self._acks = [index for index, _ in segment.acks]
         self._owed: dict[int, object] = {}
 

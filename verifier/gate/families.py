@@ -21,7 +21,14 @@ from ..tapes.tape import Tape
 from .chunks import Chunk, Deadline, Result, in_parts, search_each, until
 from .plans import Names, Positive, check_geometries, check_names
 
-__all__ = ["FamiliesPlan", "FamilyTapes", "SprinkledPlan", "SprinkledTapes", "check_families", "cut_families"]
+__all__ = [
+    "FamiliesPlan",
+    "FamilyTapes",
+    "SprinkledPlan",
+    "SprinkledTapes",
+    "check_families",
+    "families_chunks",
+]
 
 
 class FamiliesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,7 +83,7 @@ class SprinkledTapes:
         return search_each(until(tapes, deadline), Searches(self.limit, depth=self.depth).search)
 
 
-def cut_families(
+def families_chunks(
     families: FamiliesPlan | None, large: SprinkledPlan | None, law: str, seed: int, limit: int, depth: int
 ) -> Iterator[Chunk]:
     """The families of a plan, then random tapes; nothing of what it does not ask for."""

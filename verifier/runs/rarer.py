@@ -46,9 +46,9 @@ class RarerSteps(Bench):
         if told.gone:
             self.segment.count("truncated away")
         issued = truncation(told.begin, told.gone)
-        passage = self.segment.passages[-1]
-        passage.history.append(issued)
-        passage.issued_at.append(len(self.device.trace))
+        life = self.segment.lives[-1]
+        life.history.append(issued)
+        life.issued_at.append(len(self.device.trace))
         self.model.apply(issued)
         return True
 

@@ -21,7 +21,7 @@ from ..errors import SubjectError
 from ..oracles.faults import settle
 from ..oracles.prefix import judge_report
 from ..oracles.structure import audit, compare_probe, recovered_bound
-from ..spec.history import Passage, Segment
+from ..spec.history import Life, Segment
 from ..spec.model import Issued, Result, longest_cut, session_name
 from ..spec.subject import Bound, Subject, mount
 from ..tapes.tape import Era, Kind, Operation
@@ -51,8 +51,8 @@ class World(RarerSteps):
 
     def open(self, make_store: Callable[[FaultDevice], Subject] | None = None) -> bool:
         """Open the store on the device as it is, as usual or by `make_store`; False if an oracle objects."""
-        passage = Passage(len(self.device.trace), list(self.model.history))
-        self.segment.passages.append(passage)
+        life = Life(len(self.device.trace), list(self.model.history))
+        self.segment.lives.append(life)
         self.fault_oracle.reopen(self.device.trace)
         try:
             subject = (make_store or self.make_store)(self.device)
@@ -80,10 +80,10 @@ class World(RarerSteps):
             return self._object(verdict)
         self.fault_oracle.unresolved = None
         self._rebase(recovered, content)
-        passage.opened = index
-        passage.recovered = recovered
-        passage.history = list(self.model.history)
-        passage.base = len(passage.history)
+        life.opened = index
+        life.recovered = recovered
+        life.history = list(self.model.history)
+        life.base = len(life.history)
         self.segment.acks.append((index, self._named(recovered)))
         return True
 
@@ -178,9 +178,9 @@ class World(RarerSteps):
     def _apply(self, operation: Operation) -> bool:
         assert self.mounted is not None
         issued = self.model.next(operation)
-        passage = self.segment.passages[-1]
-        passage.history.append(issued)
-        passage.issued_at.append(len(self.device.trace))
+        life = self.segment.lives[-1]
+        life.history.append(issued)
+        life.issued_at.append(len(self.device.trace))
         try:
             returned: Result = self.mounted.subject.apply(issued)
         except Exception as error:  # noqa: BLE001
@@ -228,10 +228,10 @@ class World(RarerSteps):
     def _settle(self, issued: Issued) -> bool:
         """Settle an operation that raised: whether it took its serial, and whether it had its effect."""
         assert self.mounted is not None
-        passage = self.segment.passages[-1]
+        life = self.segment.lives[-1]
         counts = self.mounted.counts
         if counts is not None and counts.serials().get(issued.session, 0) < issued.serial:
-            del passage.history[-1], passage.issued_at[-1]
+            del life.history[-1], life.issued_at[-1]
             return True
         if self.fault_oracle.is_poisoned:
             self.fault_oracle.unresolved = issued
@@ -246,7 +246,7 @@ class World(RarerSteps):
         if settled is None:
             what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
             return self._object(Violation("model", Breach.WRONG_VALUE, f"{what} raised and is half done"))
-        passage.history[-1] = settled
+        life.history[-1] = settled
         self.model.apply(settled)
         return True
 

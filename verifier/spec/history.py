@@ -1,6 +1,6 @@
 """The history of a run: the operations issued, acknowledged and seen, laid along the device's trace.
 
-A segment is the stretch between two power cuts: one device trace, and in it one `Passage` for each
+A segment is the stretch between two power cuts: one device trace, and in it one `Life` for each
 opening of the store. Everything carries the index into the trace at which it happened, so for any
 crash index one can ask what had been issued, and what had been acknowledged, by then.
 
@@ -22,7 +22,7 @@ from ..tapes.tape import Crash
 from .model import Issued
 from .subject import Bound
 
-__all__ = ["Observation", "Passage", "Segment", "crash_at", "crash_index"]
+__all__ = ["Life", "Observation", "Segment", "crash_at", "crash_index"]
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Observation:
 
 
 @dataclass(slots=True)
-class Passage:
+class Life:
     """An opening of the store, up to its close or the power cut.
 
     `before` is the history in effect when the opening began; `base` what it came back to.
@@ -64,7 +64,7 @@ class Segment:
 
     trace: Trace
     floor: Bound  # Acknowledged in earlier segments.
-    passages: list[Passage] = field(default_factory=list)
+    lives: list[Life] = field(default_factory=list)
     acks: list[tuple[int, Bound]] = field(default_factory=list)
     checkpointed: float = inf  # Index at which the first checkpoint was acknowledged.
     observations: list[Observation] = field(default_factory=list)
@@ -75,14 +75,14 @@ class Segment:
         """Take in that a step came to this."""
         self.reached[what] = self.reached.get(what, 0) + 1
 
-    def passage_at(self, index: int) -> Passage:
+    def life_at(self, index: int) -> Life:
         """The opening in whose time a crash at `index` falls."""
-        starts = [passage.start for passage in self.passages]
-        return self.passages[max(0, bisect_right(starts, index) - 1)]
+        starts = [life.start for life in self.lives]
+        return self.lives[max(0, bisect_right(starts, index) - 1)]
 
     def issued_by(self, index: int) -> list[Issued]:
         """The operations that a state first legal at `index` may hold, in order. Invariant 1."""
-        return self.passage_at(index).issued_by(index)
+        return self.life_at(index).issued_by(index)
 
     def acked_by(self, index: int) -> Bound:
         """The bound that a state still legal at `index` must hold. Invariant 2."""

@@ -26,22 +26,22 @@ WIDTH: Final = 100
 def compare(tape: Tape, run: Run, make_store: MakeStore) -> list[str]:
     """The expected content beside the recovered one, where the verdict is about an opening."""
     segment = run.segments[-1]
-    if not segment.passages or segment.passages[-1].opened is not None:
+    if not segment.lives or segment.lives[-1].opened is not None:
         return []
-    passage = segment.passages[-1]
+    life = segment.lives[-1]
     lines = [rule("expected against recovered")]
     acked = segment.acked_by(len(segment.trace))
     try:
-        device = FaultDevice(survivor_image(segment.trace, passage.start, (), tape.law))
+        device = FaultDevice(survivor_image(segment.trace, life.start, (), tape.law))
         mounted = StoreMaker.of(make_store).mount(device)
         recovered, content = recovered_bound(mounted), mounted.subject.read_all()
     except Exception as error:  # noqa: BLE001 (whatever a subject raises is what came of it)
         lines.append(f"  expected   a store; acknowledged: {tell_bound(acked)}")
         return [*lines, f"  recovered  none: {type(error).__name__}: {error}"]
-    lines += _sessions(passage.before, acked, recovered)
+    lines += _sessions(life.before, acked, recovered)
     is_named = recovered is not None and meets(recovered, acked)
     cut = recovered if is_named and recovered is not None else acked
-    expected = replay(*_prefix(passage.before, cut))
+    expected = replay(*_prefix(life.before, cut))
     which = "the recovered cut" if is_named else "what was acknowledged"
     lines += ["", f"  {'key':<10}{f'expected by {which}':<40}recovered"]
     for key in sorted(expected.keys() | content.keys()):

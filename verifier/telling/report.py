@@ -27,7 +27,7 @@ from ..oracles.prefix import show
 from ..registry import maker_of
 from ..runs.play import play
 from ..runs.run import Run
-from ..spec.history import Observation, Passage, Segment, crash_index
+from ..spec.history import Life, Observation, Segment, crash_index
 from ..spec.model import TRUNCATIONS, Issued, issue, session_name
 from ..spec.subject import MakeStore
 from ..tapes.operations import KEYED, OPERATIONS
@@ -151,7 +151,7 @@ class _Story:
         losses = [] if crash is None or cut is None else self._losses(segment, cut, crash)
         yield rule(self._title())
         yield self._heads()
-        yield from self._opening(segment, segment.passages[0] if segment.passages else None, end)
+        yield from self._opening(segment, segment.lives[0] if segment.lives else None, end)
         yield from self._steps(segment, end)
         yield from self._device(segment, end)
         if cut is not None:
@@ -169,11 +169,11 @@ class _Story:
 
     # -- between the operations --------------------------------------------------------------------
 
-    def _opening(self, segment: Segment, passage: Passage | None, end: int) -> Iterator[str]:
+    def _opening(self, segment: Segment, life: Life | None, end: int) -> Iterator[str]:
         """Tell the opening: in short if it went well and the power stayed on; call by call otherwise."""
-        if passage is None:
+        if life is None:
             return
-        opened = passage.opened
+        opened = life.opened
         if opened is None:
             yield f"{'':{_NUMBER}}  the store is opened"
             yield from self._device(segment, end, has_reads=True)
@@ -216,9 +216,9 @@ class _Story:
         """Tell each step, the calls it made, and what it acknowledged."""
         starts = segment.step_starts
         results = iter([seen for seen in segment.observations if seen.session >= 0])
-        own = [each for passage in segment.passages for each in passage.history[passage.base :]]
+        own = [each for life in segment.lives for each in life.history[life.base :]]
         history = iter([each for each in own if each.session != TRUNCATIONS])  # The others are truncations.
-        passages = iter(segment.passages[1:])
+        lives = iter(segment.lives[1:])
         for number, (operation, start) in enumerate(zip(self._group.program, starts, strict=False)):
             if start > end:
                 return
@@ -231,13 +231,13 @@ class _Story:
             if seen is not None and not is_cut and seen.returned != seen.expected:
                 yield f"{'':{_NUMBER}}  ** expected {seen.expected}, got {seen.returned}"
             if operation.kind == Kind.REOPEN:
-                passage = next(passages, None)
-                yield from self._device(segment, min(end, passage.start if passage else stop))
-                yield from self._opening(segment, passage, end)
+                life = next(lives, None)
+                yield from self._device(segment, min(end, life.start if life else stop))
+                yield from self._opening(segment, life, end)
             yield from self._device(segment, min(stop, end))
             if operation.kind not in KEYED:
                 yield from self._acknowledged(segment, min(stop, end))
-        if self._is_last and starts and segment.passages[-1].opened is not None:
+        if self._is_last and starts and segment.lives[-1].opened is not None:
             yield from self._device(segment, end)
             yield f"{'':{_NUMBER}}  {self._objection()}"
 

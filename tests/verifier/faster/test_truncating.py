@@ -44,7 +44,7 @@ def _at(key: int, size: int) -> Operation:
 def test_place_is_where_key_and_size_say(where: Operation, begin: int, gone: set[bytes]) -> None:
     run = play(_tape(*PAGED, where, CHECKPOINT))
     assert run.verdict == OK
-    history = run.segments[0].passages[0].history
+    history = run.segments[0].lives[0].history
     found = [(each.serial, set(each.gone)) for each in history if each.session == TRUNCATIONS]
     assert found == ([(begin, gone)] if begin > GEOMETRIES["slim"].page_bytes // 8 else [])
     assert run.segments[0].acks[-1][1] == ({0: 4, TRUNCATIONS: begin} if found else {0: 4})

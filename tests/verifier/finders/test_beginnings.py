@@ -164,6 +164,6 @@ def test_an_ending_is_played_where_the_store_before_failed_to_open() -> None:
     ended.rewind()
     saved.device.lock_owner = object()
     assert endings.play(saved)  # It is known, and closed in order.
-    saved.segment.passages[-1].opened = None
+    saved.segment.lives[-1].opened = None
     assert not endings.play(saved)
     assert isinstance(saved.verdict, Violation)

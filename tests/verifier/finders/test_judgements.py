@@ -5,7 +5,7 @@ from __future__ import annotations
 from powercut.faultfs import Trace
 from powercut.verifier.finders.judgements import Judgements
 from powercut.verifier.finders.recoveries import Nested, Outcome
-from powercut.verifier.spec.history import Passage, Segment
+from powercut.verifier.spec.history import Life, Segment
 from powercut.verifier.spec.model import Issued, replay
 from powercut.verifier.spec.subject import Bound
 from powercut.verifier.tapes.tape import Kind
@@ -16,8 +16,8 @@ HISTORY = [Issued(Kind.UPSERT, 0, serial, b"key-0", b"0.%d;" % serial, b"") for 
 
 def segment() -> Segment:
     """Three operations at 10, 20 and 30; the first acknowledged at 15, the second at 25."""
-    passage = Passage(0, [], opened=5, recovered={}, history=HISTORY, issued_at=[10, 20, 30])
-    return Segment(Trace(), {}, [passage], [(5, {}), (15, {0: 1}), (25, {0: 2})])
+    life = Life(0, [], opened=5, recovered={}, history=HISTORY, issued_at=[10, 20, 30])
+    return Segment(Trace(), {}, [life], [(5, {}), (15, {0: 1}), (25, {0: 2})])
 
 
 def outcome(count: int, *nested: Nested) -> Outcome:

@@ -7,8 +7,8 @@ import pytest
 from powercut.faultfs import Law
 from powercut.verifier.gate.families import FamilyTapes
 from powercut.verifier.gate.profile import load_profile
-from powercut.verifier.gate.stages.crash import RandomTapes, SmallPrograms, cut_crash
-from powercut.verifier.gate.stages.model import FamilyPart, cut_model
+from powercut.verifier.gate.stages.crash import RandomTapes, SmallPrograms, crash_chunks
+from powercut.verifier.gate.stages.model import FamilyPart, model_chunks
 from powercut.verifier.tapes.programs import small_programs
 
 
@@ -16,7 +16,7 @@ from powercut.verifier.tapes.programs import small_programs
 def test_slices_hold_every_small_program_once(name: str) -> None:
     plan = load_profile(name).crash
     assert plan is not None
-    cut = [chunk for chunk in cut_crash(plan, "posix", 0) if isinstance(chunk, SmallPrograms)]
+    cut = [chunk for chunk in crash_chunks(plan, "posix", 0) if isinstance(chunk, SmallPrograms)]
     others = plan.others
     assert others is not None
     assert set(others.laws) | {plan.law} == set(Law)
@@ -37,7 +37,10 @@ def test_random_chunks_draw_from_generators_of_their_own() -> None:
     plan = load_profile("ci").crash
     assert plan is not None
     cut = [
-        chunk for seed in (0, 1) for chunk in cut_crash(plan, "posix", seed) if isinstance(chunk, RandomTapes)
+        chunk
+        for seed in (0, 1)
+        for chunk in crash_chunks(plan, "posix", seed)
+        if isinstance(chunk, RandomTapes)
     ]
     draws = [draw for chunk in cut for draw in chunk.draws]
     assert len({seed for seed, _ in draws}) == len(draws)
@@ -52,7 +55,10 @@ def test_no_two_chunks_are_equal_in_one_gate_or_under_the_next_seed(name: str) -
     pieces = [
         piece
         for seed in (0, 1)
-        for piece in (*cut_model(profile.model, "posix", seed), *cut_crash(profile.crash, "posix", seed))
+        for piece in (
+            *model_chunks(profile.model, "posix", seed),
+            *crash_chunks(profile.crash, "posix", seed),
+        )
         if not isinstance(piece, SmallPrograms | FamilyPart | FamilyTapes)  # All of them, whatever the seed.
     ]
     assert len(set(pieces)) == len(pieces) > 0

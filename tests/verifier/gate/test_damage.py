@@ -13,7 +13,7 @@ from powercut.verifier.finders.crashes import Coverage
 from powercut.verifier.finders.damage import Sweep
 from powercut.verifier.finders.sites import MEDIA, bits
 from powercut.verifier.gate.chunks import Chunk, Deadline
-from powercut.verifier.gate.stages.damage import DamagePlan, Pieces, SomeBits, bound_formula, cut_damage
+from powercut.verifier.gate.stages.damage import DamagePlan, Pieces, SomeBits, bound_formula, damage_chunks
 from powercut.verifier.mutants.bank.damage import DAMAGED
 from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.hunts.damage import hunt_damage, small_media
@@ -30,7 +30,7 @@ _BITS = _plan(bits=("one checkpoint",))
 
 def _cut(plan: DamagePlan, seed: int = 0) -> Iterator[Chunk]:
     """Chunks as they come out of another process."""
-    for chunk in cut_damage(plan, "posix", seed):
+    for chunk in damage_chunks(plan, "posix", seed):
         yield pickle.loads(pickle.dumps(chunk))
 
 

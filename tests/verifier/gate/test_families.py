@@ -14,7 +14,7 @@ from powercut.verifier.gate.families import (
     SprinkledPlan,
     SprinkledTapes,
     check_families,
-    cut_families,
+    families_chunks,
 )
 from powercut.verifier.gate.profile import load_profile
 from powercut.verifier.gate.stages.crash import STAGE, CrashPlan
@@ -39,7 +39,7 @@ def test_profile_that_does_not_name_them_has_the_chunks_of_before() -> None:
 
 def test_every_run_of_a_family_is_in_one_chunk() -> None:
     chunks = [
-        chunk for chunk in cut_families(FAMILY, None, "posix", 0, 64, 1) if isinstance(chunk, FamilyTapes)
+        chunk for chunk in families_chunks(FAMILY, None, "posix", 0, 64, 1) if isinstance(chunk, FamilyTapes)
     ]
     ends = [0, *(chunk.stop for chunk in chunks)]
     assert [chunk.start for chunk in chunks] == ends[:-1]
@@ -47,7 +47,7 @@ def test_every_run_of_a_family_is_in_one_chunk() -> None:
 
 
 def test_chunk_counts_its_runs_and_what_they_came_to() -> None:
-    first, *_ = cut_families(FAMILY, None, "posix", 0, 64, 1)
+    first, *_ = families_chunks(FAMILY, None, "posix", 0, 64, 1)
     assert isinstance(first, FamilyTapes)
     result = replace(first, stop=20).run(Deadline())
     assert result.finding is None
@@ -58,7 +58,7 @@ def test_chunk_counts_its_runs_and_what_they_came_to() -> None:
 
 def test_random_tapes_with_letters_take_turns_in_chunks_of_their_own_seed() -> None:
     chunks = [
-        each for each in cut_families(None, LARGE, "posix", 7, 64, 1) if isinstance(each, SprinkledTapes)
+        each for each in families_chunks(None, LARGE, "posix", 7, 64, 1) if isinstance(each, SprinkledTapes)
     ]
     assert [chunk.count for chunk in chunks] == [2, 2, 1]
     assert len({chunk.seed for chunk in chunks}) == 3

@@ -11,7 +11,7 @@ from powercut.verifier.gate.stages.faults import (
     RandomFaultsPlan,
     RandomStrikes,
     StruckCalls,
-    cut_faults,
+    faults_chunks,
 )
 
 PLAN = FaultsPlan(
@@ -27,7 +27,7 @@ PLAN = FaultsPlan(
 
 
 def test_every_fault_of_every_program_is_in_exactly_one_chunk() -> None:
-    every = [chunk for chunk in cut_faults(PLAN, "posix", 1) if isinstance(chunk, StruckCalls)]
+    every = [chunk for chunk in faults_chunks(PLAN, "posix", 1) if isinstance(chunk, StruckCalls)]
     after_cuts = [(chunk.geometry, chunk.torn) for chunk in every if chunk.torn is not None]
     assert after_cuts == [(geometry, sync) for geometry in PLAN.geometries for sync in PLAN.torn]
     chunks = [chunk for chunk in every if chunk.torn is None]
@@ -43,14 +43,14 @@ def test_every_fault_of_every_program_is_in_exactly_one_chunk() -> None:
 
 def test_random_chunks_hold_all_tapes_and_depend_on_the_seed() -> None:
     def drawn(seed: int) -> list[RandomStrikes]:
-        return [chunk for chunk in cut_faults(PLAN, "posix", seed) if isinstance(chunk, RandomStrikes)]
+        return [chunk for chunk in faults_chunks(PLAN, "posix", seed) if isinstance(chunk, RandomStrikes)]
 
     assert [chunk.count for chunk in drawn(1)] == [10, 10, 5]
     assert not {chunk.seed for chunk in drawn(1)} & {chunk.seed for chunk in drawn(2)}
 
 
 def test_chunks_cross_to_another_process_and_give_the_same_there() -> None:
-    chunks = list(cut_faults(PLAN, "strict", 1))
+    chunks = list(faults_chunks(PLAN, "strict", 1))
     for chunk in (chunks[0], chunks[-2]):
         result = chunk.run(Deadline())
         again = pickle.loads(pickle.dumps(chunk)).run(Deadline())

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from powercut.verifier.finders.kill import Tally
 from powercut.verifier.gate.chunks import Deadline
-from powercut.verifier.gate.stages.kill import LAW, Killed, KillPlan, cut_kill, result_of
+from powercut.verifier.gate.stages.kill import LAW, Killed, KillPlan, kill_chunks, result_of
 from powercut.verifier.tapes.programs import count_programs
 from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
 from powercut.verifier.verdict import Breach, Violation
@@ -30,7 +30,7 @@ _PLAN = KillPlan(
 
 
 def _chunks(plan: KillPlan, seed: int = 0) -> list[Killed]:
-    chunks = list(cut_kill(plan, LAW, seed))
+    chunks = list(kill_chunks(plan, LAW, seed))
     assert all(isinstance(chunk, Killed) for chunk in chunks)
     return [chunk for chunk in chunks if isinstance(chunk, Killed)]
 

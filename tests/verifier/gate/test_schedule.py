@@ -21,7 +21,7 @@ from powercut.verifier.gate.stages.schedule import (
     SmallLanes,
     bound_name,
     count_lanes,
-    cut_schedule,
+    schedule_chunks,
 )
 from powercut.verifier.verdict import Breach, Verdict, Violation
 
@@ -53,7 +53,7 @@ def profile(**changes: str) -> Profile:
 def test_chunks_hold_every_small_program_once() -> None:
     plan = profile().schedule
     assert plan is not None
-    chunks = list(cut_schedule(plan, "", 3))
+    chunks = list(schedule_chunks(plan, "", 3))
     small = [chunk for chunk in chunks if isinstance(chunk, SmallLanes)]
     assert (small[0].start, small[0].stop) == (0, 400)
     assert sum(chunk.stop - chunk.start for chunk in small) == count_lanes()
@@ -73,9 +73,9 @@ def test_a_chunk_counts_programs_orders_and_schedules() -> None:
 def test_moves_beside_a_session_are_searched_where_the_profile_names_them() -> None:
     plan = profile().schedule
     assert plan is not None
-    without = list(cut_schedule(plan, "", 3))
+    without = list(schedule_chunks(plan, "", 3))
     moving = LanesPlan(("narrow",), 2, 6)
-    added = list(cut_schedule(msgspec.structs.replace(plan, moving=moving), "", 3))
+    added = list(schedule_chunks(msgspec.structs.replace(plan, moving=moving), "", 3))
     chunks = [each for each in added if each not in without]
     assert [each for each in added if each in without] == without
     assert {each.bound for each in chunks if isinstance(each, SmallLanes)} == {
@@ -163,8 +163,8 @@ def test_halves_are_searched_where_a_profile_names_them_and_each_is_in_one_chunk
     bare = profile().schedule
     assert plan is not None
     assert bare is not None
-    assert not any(isinstance(chunk, HalvesLanes) for chunk in cut_schedule(bare, "", 0))
-    parts = [chunk for chunk in cut_schedule(plan, "", 0) if isinstance(chunk, HalvesLanes)]
+    assert not any(isinstance(chunk, HalvesLanes) for chunk in schedule_chunks(bare, "", 0))
+    parts = [chunk for chunk in schedule_chunks(plan, "", 0) if isinstance(chunk, HalvesLanes)]
     assert [(part.start, part.stop) for part in parts] == [(0, 20), (20, 40), (40, 42)]
     seen = parts[0].run(Deadline())
     assert seen.finding is None

@@ -172,7 +172,7 @@ def test_an_operation_that_raised_without_effect_keeps_its_serial() -> None:
     large = tuple(Operation(Kind.UPSERT, 0, key, 2) for key in range(6))
     fault = Fault(Effect.ERROR, EventKind.WRITE, 6)
     world = world_of(fault, *large, CHECKPOINT)
-    history = world.segment.passages[-1].history
+    history = world.segment.lives[-1].history
     assert [each.serial for each in history] == [1, 2, 3, 4, 5, 6]
     assert [each.kind for each in history].count(Kind.READ) == 1
     assert world.segment.acks[-1][1] == {0: 6}
@@ -184,8 +184,8 @@ def test_what_a_poisoned_store_refused_was_not_issued() -> None:
         Fault(Effect.KEPT, EventKind.SYNC, SYNC_OF_A_SEGMENT), UPSERT, CHECKPOINT, UPSERT, UPSERT
     )
     assert world.fault_oracle.is_poisoned
-    assert [each.serial for each in world.segment.passages[-1].history] == [1]
-    assert len(world.segment.passages[-1].issued_at) == 1
+    assert [each.serial for each in world.segment.lives[-1].history] == [1]
+    assert len(world.segment.lives[-1].issued_at) == 1
 
 
 def test_a_lying_sync_and_a_power_cut_may_leave_less_but_never_something_else() -> None:
@@ -198,8 +198,8 @@ def test_a_lying_sync_and_a_power_cut_may_leave_less_but_never_something_else() 
         crash = crash_at(trace, len(trace), digits)
         run = play(Tape((Era((UPSERT, CHECKPOINT, UPSERT, CHECKPOINT), crash, faults=fault.digits), Era())))
         assert run.verdict == OK
-        passage = run.segments[-1].passages[-1]
-        outcomes.add("refused" if passage.recovered is None else str(passage.recovered))
+        life = run.segments[-1].lives[-1]
+        outcomes.add("refused" if life.recovered is None else str(life.recovered))
     assert outcomes >= {"refused", "{}", "{0: 2}"}
 
 
@@ -217,7 +217,7 @@ def test_a_store_that_cannot_be_opened_may_say_so_and_its_program_is_skipped() -
     fault = Fault(Effect.ERROR, EventKind.LIST, sticky=True)
     run = play(Tape((Era((UPSERT, CHECKPOINT), faults=fault.digits), Era((UPSERT,)))))
     assert run.verdict == OK
-    assert [len(passage.history) for passage in run.segments[0].passages] == [0, 1]
+    assert [len(life.history) for life in run.segments[0].lives] == [0, 1]
 
 
 def test_power_cuts_carry_damage_on() -> None:
@@ -225,7 +225,7 @@ def test_power_cuts_carry_damage_on() -> None:
     eras = (Era((UPSERT, CHECKPOINT), Crash(), faults=rot.digits), Era((), Crash()), Era())
     run = play(Tape(eras))
     assert run.verdict == OK
-    assert [segment.passages[-1].recovered for segment in run.segments] == [{}, None, None]
+    assert [segment.lives[-1].recovered for segment in run.segments] == [{}, None, None]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def seen(world: World) -> tuple[object, ...]:
         segment.observations,
         segment.acks,
         segment.step_starts,
-        segment.passages,
+        segment.lives,
         segment.checkpointed,
         world.device.image().key(),
         world.model.content,

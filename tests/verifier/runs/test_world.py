@@ -48,7 +48,7 @@ def test_digest_tells_runs_apart() -> None:
 def test_unsaved_operations_are_gone_after_a_clean_close() -> None:
     run = play(Tape((Era((_UPSERT, _CHECKPOINT, _UPSERT, _REOPEN)),)))
     assert run.verdict == OK
-    assert run.segments[0].passages[1].recovered == {0: 1}
+    assert run.segments[0].lives[1].recovered == {0: 1}
 
 
 def test_crash_coordinates_go_there_and_back() -> None:

@@ -33,8 +33,8 @@ def test_most_truncations_of_the_family_take_keys_away_and_no_two_geometries_agr
         assert run.verdict == OK, tape
         for segment in run.segments:
             taking += segment.reached.get("truncated away", 0) > 0
-            for passage in segment.passages:
-                found = (each.serial for each in passage.history if each.session == TRUNCATIONS)
+            for life in segment.lives:
+                found = (each.serial for each in life.history if each.session == TRUNCATIONS)
                 begins.setdefault(tape.geometry, set()).update(found)
     assert taking > 250
     assert any(begin % 1024 for begin in begins["slim"])  # Inside a segment.

@@ -23,7 +23,7 @@ from ...tapes.programs import count_programs, random_tapes, small_programs
 from ...tapes.tape import Operation
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..document import Bound
-from ..families import FamiliesPlan, SprinkledPlan, check_families, cut_families
+from ..families import FamiliesPlan, SprinkledPlan, check_families, families_chunks
 from ..plans import Count, Floor, Names, Positive, check_geometries
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "RandomTapes",
     "SmallPrograms",
     "bound_name",
-    "cut_crash",
+    "crash_chunks",
 ]
 
 _DRAWS: Final = 10  # Drawn one by one, and searched together: they share what they open.
@@ -129,7 +129,7 @@ def bound_name(steps: int, geometry: str, law: str | None = None) -> str:
     return f"<= {steps} steps in {geometry}" + (f" under {law}" if law else "")
 
 
-def cut_crash(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
+def crash_chunks(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
     """Slices of the small programs in each geometry and under each other law, random tapes, and families."""
     small, large, others = plan.exhaustive, plan.random, plan.others
     for geometry in small.geometries:
@@ -146,7 +146,7 @@ def cut_crash(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
         yield RandomTapes(
             tuple(draws[start:stop]), large.steps, large.geometries, law, plan.limit, plan.depth
         )
-    yield from cut_families(plan.families, plan.sprinkled, law, seed, plan.limit, plan.depth)
+    yield from families_chunks(plan.families, plan.sprinkled, law, seed, plan.limit, plan.depth)
 
 
 def _bounds(plan: CrashPlan, law: str) -> list[Bound]:
@@ -192,7 +192,7 @@ def _check(plan: CrashPlan) -> None:
 STAGE: Final[Definition[CrashPlan]] = Definition(
     "crash",
     law=lambda plan, law: law or plan.law,
-    chunks=cut_crash,
+    chunks=crash_chunks,
     bounds=_bounds,
     check=_check,
     watched=True,

@@ -26,7 +26,7 @@ from ..chunks import Chunk, Deadline, Definition, Result, until
 from ..document import Bound, Stage
 from ..plans import Count, Floor, Names, Positive, check_names
 
-__all__ = ["EVERY_BIT", "STAGE", "DamagePlan", "Pieces", "SomeBits", "bound_formula", "cut_damage"]
+__all__ = ["EVERY_BIT", "STAGE", "DamagePlan", "Pieces", "SomeBits", "bound_formula", "damage_chunks"]
 
 EVERY_BIT: Final = "every bit of roots and tables"
 
@@ -105,7 +105,7 @@ def bound_formula(plan: DamagePlan) -> str:
     )
 
 
-def cut_damage(plan: DamagePlan, law: str, seed: int) -> Iterator[Chunk]:
+def damage_chunks(plan: DamagePlan, law: str, seed: int) -> Iterator[Chunk]:
     """Bits first, for they take longest; then a chunk for each medium."""
     for medium in plan.bits:
         yield from (SomeBits(medium, law, part, plan.parts) for part in range(plan.parts))
@@ -132,7 +132,7 @@ def _check(plan: DamagePlan) -> None:
 STAGE: Final[Definition[DamagePlan]] = Definition(
     "damage",
     law=lambda plan, law: law or plan.law,
-    chunks=cut_damage,
+    chunks=damage_chunks,
     bounds=_bounds,
     describe=_describe,
     check=_check,

@@ -24,7 +24,7 @@ from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each,
 from ..document import Stage
 from ..plans import Count, Floor, Names, Positive, check_geometries, check_names
 
-__all__ = ["STAGE", "FaultsPlan", "RandomFaultsPlan", "RandomStrikes", "StruckCalls", "cut_faults"]
+__all__ = ["STAGE", "FaultsPlan", "RandomFaultsPlan", "RandomStrikes", "StruckCalls", "faults_chunks"]
 
 
 class RandomFaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,7 +101,7 @@ class RandomStrikes:
         )
 
 
-def cut_faults(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
+def faults_chunks(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
     """The sweeps of each program in each geometry, and of openings after power cuts; then random tapes."""
     for geometry in plan.geometries:
         for program in plan.programs:
@@ -132,7 +132,7 @@ def _check(plan: FaultsPlan) -> None:
 STAGE: Final[Definition[FaultsPlan]] = Definition(
     "faults",
     law=lambda plan, law: law or plan.law,
-    chunks=cut_faults,
+    chunks=faults_chunks,
     describe=_describe,
     check=_check,
     watched=True,

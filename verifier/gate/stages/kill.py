@@ -29,7 +29,7 @@ from ..chunks import Chunk, Deadline, Definition, Result
 from ..document import Stage
 from ..plans import Count, Floor, Names, Positive, check_geometries
 
-__all__ = ["LAW", "STAGE", "KillPlan", "Killed", "cut_kill"]
+__all__ = ["LAW", "STAGE", "KillPlan", "Killed", "kill_chunks"]
 
 LAW: Final = "pagecache"
 
@@ -99,7 +99,7 @@ def result_of(tally: Tally) -> Result:
     return result
 
 
-def cut_kill(plan: KillPlan, law: str, seed: int) -> Iterator[Chunk]:
+def kill_chunks(plan: KillPlan, law: str, seed: int) -> Iterator[Chunk]:
     """Small programs in each geometry, then random tapes, long writes and crash states."""
     small = [(program, len(program)) for program in small_programs(plan.steps)]
     for geometry in plan.geometries:
@@ -176,5 +176,5 @@ def _check(plan: KillPlan) -> None:
 
 
 STAGE: Final[Definition[KillPlan]] = Definition(
-    "kill", law=lambda plan, law: LAW, chunks=cut_kill, describe=_describe, check=_check, watched=True
+    "kill", law=lambda plan, law: LAW, chunks=kill_chunks, describe=_describe, check=_check, watched=True
 )

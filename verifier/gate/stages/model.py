@@ -34,7 +34,7 @@ __all__ = [
     "FamilyPart",
     "ModelPlan",
     "RandomAnswersPlan",
-    "cut_model",
+    "model_chunks",
 ]
 
 
@@ -139,7 +139,7 @@ class AnswersTapes:
         return search_each(until(tapes, deadline), search_answers)
 
 
-def _cut_answers(plan: AnswersPlan, kernels: tuple[str, ...], seed: int) -> Iterator[Chunk]:
+def _answers_chunks(plan: AnswersPlan, kernels: tuple[str, ...], seed: int) -> Iterator[Chunk]:
     turns = cycle(kernels)
     for geometry in plan.geometries:
         for name in plan.families:
@@ -151,7 +151,7 @@ def _cut_answers(plan: AnswersPlan, kernels: tuple[str, ...], seed: int) -> Iter
         yield AnswersTapes(f"{seed}:{start}", stop - start, large.steps, large.geometries, next(turns))
 
 
-def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
+def model_chunks(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
     """Examples in each geometry, `plan.chunk` at a time; the same ones with each kind of kernels."""
     for kernels in plan.kernels:
         for place, geometry in enumerate(plan.geometries):
@@ -159,7 +159,7 @@ def cut_model(plan: ModelPlan, law: str, seed: int) -> Iterator[Chunk]:
                 own = seed * SEEDS + place * plan.examples + start
                 yield Examples(own, geometry, law, stop - start, plan.steps, plan.limit, kernels)
     if plan.answers is not None:
-        yield from _cut_answers(plan.answers, plan.kernels, seed)
+        yield from _answers_chunks(plan.answers, plan.kernels, seed)
     if (wide := plan.wide) is not None:
         for place, geometry in enumerate(wide.geometries):
             own = seed * SEEDS + place
@@ -179,5 +179,5 @@ def _check(plan: ModelPlan) -> None:
 
 
 STAGE: Final[Definition[ModelPlan]] = Definition(
-    "model", law=lambda plan, law: law or plan.law, chunks=cut_model, check=_check, watched=True
+    "model", law=lambda plan, law: law or plan.law, chunks=model_chunks, check=_check, watched=True
 )

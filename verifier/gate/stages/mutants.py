@@ -19,7 +19,7 @@ from ..chunks import Chunk, Deadline, Definition, Result
 from ..document import Hunted, Stage
 from ..plans import Floor, check_names
 
-__all__ = ["STAGE", "MutantsPlan", "PlantedBug", "cut_mutants"]
+__all__ = ["STAGE", "MutantsPlan", "PlantedBug", "mutants_chunks"]
 
 LAW: Final = "posix"
 
@@ -70,7 +70,7 @@ class PlantedBug:
         )
 
 
-def cut_mutants(plan: MutantsPlan, law: str, seed: int) -> Iterator[Chunk]:
+def mutants_chunks(plan: MutantsPlan, law: str, seed: int) -> Iterator[Chunk]:
     """One planted bug a chunk, in the order of the bank."""
     for mutant in BANK:
         if not plan.only or mutant.name in plan.only:
@@ -86,5 +86,5 @@ def _check(plan: MutantsPlan) -> None:
 
 
 STAGE: Final[Definition[MutantsPlan]] = Definition(
-    "mutants", law=lambda plan, law: LAW, chunks=cut_mutants, describe=_describe, check=_check
+    "mutants", law=lambda plan, law: LAW, chunks=mutants_chunks, describe=_describe, check=_check
 )

@@ -28,7 +28,7 @@ from ..chunks import Chunk, Deadline, Definition, Result, in_parts, until
 from ..document import NO_LAW, Stage
 from ..plans import Floor, Positive
 
-__all__ = ["STAGE", "PowerPlan", "SomeMutants", "cut_power"]
+__all__ = ["STAGE", "PowerPlan", "SomeMutants", "power_chunks"]
 
 
 class PowerPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,7 +94,7 @@ def _count(result: Result, what: str) -> None:
     coverage.reached[what] = coverage.reached.get(what, 0) + 1
 
 
-def cut_power(plan: PowerPlan, law: str, seed: int) -> Iterator[Chunk]:
+def power_chunks(plan: PowerPlan, law: str, seed: int) -> Iterator[Chunk]:
     """Slices of the sample, in the order of its names."""
     for start, stop in in_parts(plan.sample, plan.chunk):
         yield SomeMutants(start, stop, plan.sample, seed, plan.rungs, plan.gate)
@@ -106,5 +106,5 @@ def _describe(stage: Stage) -> str:
 
 
 STAGE: Final[Definition[PowerPlan]] = Definition(
-    "power", law=lambda plan, law: NO_LAW, chunks=cut_power, describe=_describe
+    "power", law=lambda plan, law: NO_LAW, chunks=power_chunks, describe=_describe
 )

@@ -39,7 +39,7 @@ __all__ = [
     "SmallLanes",
     "bound_name",
     "count_lanes",
-    "cut_schedule",
+    "schedule_chunks",
 ]
 
 
@@ -203,7 +203,7 @@ def count_lanes(*, is_moving: bool = False) -> int:
     return len(_moving("narrow") if is_moving else _tapes("narrow"))
 
 
-def cut_schedule(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
+def schedule_chunks(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
     """Slices of the small programs in each geometry, of those in halves, then random ones."""
     large = plan.random
     for small in _searches(plan):
@@ -275,7 +275,7 @@ def _check(plan: SchedulePlan) -> None:
 STAGE: Final[Definition[SchedulePlan]] = Definition(
     "schedule",
     law=lambda plan, law: NO_LAW,
-    chunks=cut_schedule,
+    chunks=schedule_chunks,
     bounds=_bounds,
     describe=_describe,
     check=_check,

@@ -28,7 +28,7 @@ from ..chunks import Chunk, Deadline, Definition, Result
 from ..document import NO_LAW, Hunted, Stage
 from ..plans import Floor, Positive, check_names
 
-__all__ = ["STAGE", "StressPlan", "Stressed", "cut_stress"]
+__all__ = ["STAGE", "StressPlan", "Stressed", "stress_chunks"]
 
 _TOLD_MAX: Final = 3  # Figures that are left.
 # Where the document counts a figure of the campaign as a number of its own.
@@ -129,7 +129,7 @@ def _amounts(plan: StressPlan) -> dict[str, int]:
     return amounts
 
 
-def cut_stress(plan: StressPlan, law: str, seed: int) -> Iterator[Chunk]:
+def stress_chunks(plan: StressPlan, law: str, seed: int) -> Iterator[Chunk]:
     """One chunk."""
     amounts = tuple(_amounts(plan).items())
     yield Stressed(seed, plan.sessions, amounts, plan.cap_seconds, plan.kernels, plan.planted)
@@ -151,5 +151,5 @@ def _check(plan: StressPlan) -> None:
 
 
 STAGE: Final[Definition[StressPlan]] = Definition(
-    "stress", law=lambda plan, law: NO_LAW, chunks=cut_stress, describe=_describe, check=_check
+    "stress", law=lambda plan, law: NO_LAW, chunks=stress_chunks, describe=_describe, check=_check
 )

@@ -48,15 +48,15 @@ def _write(parts: Parts, running: Running) -> None:
             self._write(first, root, self._last + 1)
             self._write(second, root, self._last + 1)
             sequence = self._last + 1
-            self._owed = self._runtime.submit(lambda: self._write(third, root, sequence))
+            self._third = self._runtime.submit(lambda: self._write(third, root, sequence))
 """,
-        """            owed = self._owed
+        """            before = self._third
             first, second, third = sorted(ROOT_FILES, key=lambda file: (self._sequences[file], file))
             self._write(first, root, self._last + 1)
             self._write(second, root, self._last + 1)
-            if owed is not None:
-                self._runtime.wait([owed])
-            self._owed = self._runtime.submit(lambda: self._write(third, root, self._last + 1))
+            if before is not None:
+                self._runtime.wait([before])
+            self._third = self._runtime.submit(lambda: self._write(third, root, self._last + 1))
 """,
         "prefix",
         "LOST_ACK",
@@ -126,10 +126,10 @@ def _write(parts: Parts, running: Running) -> None:
         """            self._write(first, root, self._last + 1)
             self._write(second, root, self._last + 1)
             sequence = self._last + 1
-            self._owed = self._runtime.submit(lambda: self._write(third, root, sequence))
+            self._third = self._runtime.submit(lambda: self._write(third, root, sequence))
 """,
         """            writes = (first, second, third)
-            self._owed = self._runtime.submit(
+            self._third = self._runtime.submit(
                 lambda: [self._write(file, root, self._last + 1) for file in writes]
             )
 """,

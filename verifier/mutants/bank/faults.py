@@ -63,8 +63,8 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "owed-root-failed-and-nobody-asks",
         "constructed: the write that is owed is waited for, and its error is dropped",
         "powercut.engine.metadata.roots",
-        """            if owed is not None:
-                owed.result()
+        """            if ticket is not None:
+                ticket.result()
             self._poison.check()
 """,
         "",

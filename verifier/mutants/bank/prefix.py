@@ -42,7 +42,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "old-record-updated-in-place",
         "FASTER e987115f: a record of version v was overwritten in place during the checkpoint of v",
         "powercut.engine.kernels.records",
-        "    if cut == 0:\n        return False\n",
+        "    if shifted == 0:\n        return False\n",
         "    if cut >= 0:\n        return False\n",
         "prefix",
         "PHANTOM",
