@@ -136,6 +136,9 @@ class SessionsProgram:
         kind = Kind(operation.kind)
         if kind in (Kind.CHECKPOINT, Kind.START):
             self._acked = self._subject.checkpoint()
+        elif kind is Kind.STEP:
+            begin = self._subject.step if self._subject.is_checkpointing else self._subject.start
+            begin()  # A phase on: a lane takes it to its end.
         elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE:
             if kind not in KEYED:
                 self._subject.ran(kind)

@@ -15,7 +15,7 @@ from powercut.verifier.gate.chunks import Deadline, Result
 from powercut.verifier.gate.profile import Profile, ProfileError, load_profile, parse_profile
 from powercut.verifier.gate.stages import schedule as stage
 from powercut.verifier.gate.stages.schedule import (
-    HalvesLanes,
+    FamilyLanes,
     LanesPlan,
     RandomLanes,
     SmallLanes,
@@ -163,8 +163,8 @@ def test_halves_are_searched_where_a_profile_names_them_and_each_is_in_one_chunk
     bare = profile().schedule
     assert plan is not None
     assert bare is not None
-    assert not any(isinstance(chunk, HalvesLanes) for chunk in schedule_chunks(bare, "", 0))
-    parts = [chunk for chunk in schedule_chunks(plan, "", 0) if isinstance(chunk, HalvesLanes)]
+    assert not any(isinstance(chunk, FamilyLanes) for chunk in schedule_chunks(bare, "", 0))
+    parts = [chunk for chunk in schedule_chunks(plan, "", 0) if isinstance(chunk, FamilyLanes)]
     assert [(part.start, part.stop) for part in parts] == [(0, 20), (20, 40), (40, 42)]
     seen = parts[0].run(Deadline())
     assert seen.finding is None

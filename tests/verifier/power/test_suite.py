@@ -9,6 +9,7 @@ from powercut.verifier.mutants.planted import Span
 from powercut.verifier.power import suite
 from powercut.verifier.power.generic import ENGINE, Generic
 from powercut.verifier.power.suite import Suite, order
+from powercut.verifier.reach.monitor import IS_WATCHING
 
 TOY = "def size():\n    return 3\n"
 TESTS = {
@@ -60,7 +61,8 @@ def test_the_nearest_sound_file_that_fails_with_the_mutant_alone_tells(
     finally:
         asked.close()
     assert (found.told, found.unknown) == (told, "")
-    assert found.files == files
+    # Without a monitor nobody knows which files run the line, and all are asked.
+    assert found.files == files or (not IS_WATCHING and found.files > files)
     assert found.cpu_seconds > 0
     assert again.told == ""
     assert (checkout / "powercut/engine/toy.py").read_text() == TOY

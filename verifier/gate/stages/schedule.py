@@ -8,7 +8,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -22,6 +22,7 @@ from ...concurrency.moving import moving_tapes
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.schedule import Bounded
 from ...concurrency.schedule.strategies import Replay
+from ...concurrency.skewed import skewed_tapes
 from ...finders.crashes import Coverage, Finding
 from ...tapes.tape import Tape
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, until
@@ -30,8 +31,8 @@ from ..plans import Floor, Names, Positive, check_geometries
 
 __all__ = [
     "STAGE",
-    "HalvesLanes",
-    "HalvesPlan",
+    "FamilyLanes",
+    "FamilyPlan",
     "LanesPlan",
     "RandomLanes",
     "RandomLanesPlan",
@@ -45,6 +46,7 @@ __all__ = [
 
 _RUN: Final = "schedules run"
 ASIDE: Final = "their own, truncations aside"
+_FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {"halves": halves, "skewed": skewed_tapes}
 
 
 class LanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,10 +73,11 @@ class RandomLanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive  # Programs a chunk.
 
 
-class HalvesPlan(LanesPlan, frozen=True, forbid_unknown_fields=True):
-    """Programs in which something comes between the two halves of an operation; every so many-th of them."""
+class FamilyPlan(LanesPlan, frozen=True, forbid_unknown_fields=True):
+    """Every so many-th program of a family; `limit` of its own for the schedules of one of them."""
 
     every: Positive = 1
+    limit: Positive | None = None
 
 
 class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,7 +88,8 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Positive  # Schedules of one small program.
     floor: Floor
     moving: LanesPlan | None = None  # The smallest in which a boundary or a phase moves beside a session.
-    halves: HalvesPlan | None = None
+    halves: FamilyPlan | None = None  # Something between the two halves of an operation.
+    skewed: FamilyPlan | None = None  # A checkpoint that has begun before the sessions part.
     aside: AsidePlan | None = None
 
 
@@ -126,9 +130,10 @@ class SmallLanes:
 
 
 @dataclass(frozen=True, slots=True)
-class HalvesLanes:
-    """Programs start to stop of those with something between two halves of an operation; every `every`-th."""
+class FamilyLanes:
+    """Programs start to stop of a family, of which every `every`-th is there."""
 
+    family: str
     start: int
     stop: int
     geometry: str
@@ -137,10 +142,10 @@ class HalvesLanes:
     every: int
 
     def run(self, deadline: Deadline) -> Result:
-        tapes = list(halves(self.geometry))[:: self.every][self.start : self.stop]
+        tapes = list(_FAMILIES[self.family](self.geometry))[:: self.every][self.start : self.stop]
         result = _search_all(tapes, self.preemptions, self.limit, deadline)
         seen = result.coverage
-        seen.reached = {"halves": seen.programs, **seen.reached}
+        seen.reached = {self.family: seen.programs, **seen.reached}
         return result
 
 
@@ -204,18 +209,21 @@ def count_lanes(*, is_moving: bool = False) -> int:
 
 
 def schedule_chunks(plan: SchedulePlan, law: str, seed: int) -> Iterator[Chunk]:
-    """Slices of the small programs in each geometry, of those in halves, then random ones."""
+    """Slices of the small programs in each geometry, of families, then random ones."""
     large = plan.random
     for small in _searches(plan):
         is_moving = small is plan.moving
         for geometry in small.geometries:
             for start, stop in in_parts(count_lanes(is_moving=is_moving), small.chunk):
                 yield SmallLanes(start, stop, geometry, small.preemptions, plan.limit, is_moving)
-    if (more := plan.halves) is not None:
-        for geometry in more.geometries:
-            count = len(range(0, sum(1 for _ in halves(geometry)), more.every))
+    for family in _FAMILIES:
+        more: FamilyPlan | None = getattr(plan, family)
+        for geometry in () if more is None else more.geometries:
+            assert more is not None
+            count = len(range(0, sum(1 for _ in _FAMILIES[family](geometry)), more.every))
+            limit = more.limit or plan.limit
             for start, stop in in_parts(count, more.chunk):
-                yield HalvesLanes(start, stop, geometry, more.preemptions, plan.limit, more.every)
+                yield FamilyLanes(family, start, stop, geometry, more.preemptions, limit, more.every)
     for start, stop in in_parts(large.programs, large.chunk):
         yield RandomLanes(f"{seed}:{start}", stop - start, large.schedules, large.geometries)
     if plan.aside is not None:

@@ -43,7 +43,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "FASTER e987115f: a record of version v was overwritten in place during the checkpoint of v",
         "powercut.engine.kernels.records",
         "    if shifted == 0:\n        return False\n",
-        "    if cut >= 0:\n        return False\n",
+        "    if shifted >= 0:\n        return False\n",
         "prefix",
         "PHANTOM",
         around=("colliding", "phases"),
