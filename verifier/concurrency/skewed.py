@@ -1,8 +1,8 @@
 """Skewed: programs whose checkpoint has begun before the sessions part, so that one is a version behind.
 
 The checkpoint stands at WAIT_PENDING when the lanes begin. A session that enters its operation then is still
-in v while the checkpoint goes on; whoever enters afterwards is in v+1, and the first meets records of the next
-version. That takes two preemptions; where the checkpoint begins inside a lane it takes one or two more.
+in v while the checkpoint goes on; whoever enters afterwards is in v+1, and the first meets records of the
+next version. That takes two preemptions; where the checkpoint begins inside a lane it takes one or two more.
 """
 
 from __future__ import annotations

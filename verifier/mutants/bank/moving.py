@@ -61,4 +61,14 @@ MOVING: Final = (
         "WRONG_VALUE",
         ("absent", "checkpoint"),
     ),
+    _planted(
+        "record-of-the-next-version-taken-for-one-of-its-own",
+        "CPR, SIGMOD 2019: an operation of v that meets a record of v+1 is done again in v+1",
+        "powercut.engine.kernels.records",
+        "    return (link >> w.VERSION_SHIFT) & w.VERSION_BITS == (version + 1) & w.VERSION_BITS\n",
+        "    return False\n",
+        "prefix",
+        "WRONG_VALUE",
+        ("mutable", "phases"),
+    ),
 )

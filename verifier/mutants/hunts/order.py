@@ -3,7 +3,7 @@
     feature   a word for what is in a tape, or for where it is played: a geometry, a setting of sessions
               side by side, a kind of operation, or one of
                   lives    it goes on after a power cut
-                  phases   a checkpoint is taken apart into its steps
+                  phases   a checkpoint is taken apart into its steps, or begun before the sessions part
                   pages    values so large that pages turn
                   growth   values that outgrow their place
 
@@ -40,7 +40,9 @@ def features(tape: Tape) -> set[str]:
     found = {tape.geometry}
     if tape.subject == SESSIONS:
         before, operations = split(tape.eras[-1].program)
-        found.add(_SETTING_OF.get(tuple(before), ""))
+        setting = tuple(operation for operation in before if operation.kind != Kind.STEP)
+        found.add(_SETTING_OF.get(setting, ""))
+        found.update([PHASES] * (len(setting) < len(before)))
     else:
         operations = [operation for era in tape.eras for operation in era.program]
     if len(tape.eras) > 1:

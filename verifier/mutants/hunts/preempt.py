@@ -2,17 +2,20 @@
 
     0   every small program, one session alone first, under its default schedule
     1   every one with two sessions, where pages turn first, under schedules of one preemption
-    2   two sessions where a page turns, or a checkpoint runs, under schedules of two
+    2   two sessions where a page turns, or a checkpoint runs or has begun, under schedules of two
 
 The bank says whether 1 or 2 are tried after 0, `interleavings` which programs those are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
-from ...concurrency.aside import programs
+from ...concurrency import aside
 from ...concurrency.lanes import FAR_LANE, lanes_of, split
+from ...concurrency.skewed import skewed_tapes
 from ...tapes.tape import Tape
 
 __all__ = ["SCHEDULES_MAX", "count_beside", "programs"]
@@ -24,3 +27,8 @@ def count_beside(tape: Tape) -> tuple[int, int]:
     """(operations side by side, sessions that issue them)."""
     _, beside = split(tape.eras[-1].program)
     return len(beside), sum(lane < FAR_LANE for lane in lanes_of(beside))
+
+
+def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
+    """The tapes searched with at most so many preemptions for a planted bug of that oracle."""
+    return chain(aside.programs(preemptions, oracle), skewed_tapes("narrow") if preemptions == 2 else ())
