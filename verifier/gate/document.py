@@ -14,10 +14,11 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
+from ..schemas import schema_of
 from .plans import Floor
 
 __all__ = [
@@ -225,8 +226,4 @@ class GateReport(msgspec.Struct):
 
 def json_schema() -> bytes:
     """The JSON Schema of the document, as it is shipped. A report is written with all its fields."""
-    schema = msgspec.json.schema(GateReport)
-    definitions: dict[str, dict[str, Any]] = schema["$defs"]
-    for definition in definitions.values():
-        definition["required"] = list(definition["properties"])
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+    return schema_of(GateReport)

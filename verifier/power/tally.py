@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from math import sqrt
 from statistics import median
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
+from ..schemas import schema_of
 from .generic import ENGINE
 
 __all__ = ["SCHEMA", "Fate", "Group", "PowerReport", "Share", "json_schema", "wilson"]
@@ -131,8 +132,4 @@ class PowerReport(msgspec.Struct):
 
 def json_schema() -> bytes:
     """The JSON Schema of the document, as it ships. A report is written with all its fields."""
-    schema = msgspec.json.schema(PowerReport)
-    definitions: dict[str, dict[str, Any]] = schema["$defs"]
-    for definition in definitions.values():
-        definition["required"] = list(definition["properties"])
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+    return schema_of(PowerReport)
