@@ -18,4 +18,16 @@ def schema_of(document: type) -> bytes:
         definition["required"] = list(definition["properties"])
         # Python 3.13 takes the indentation off docstrings, and those before leave it.
         definition["description"] = cleandoc(definition["description"])
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(_ordered(schema)), indent=2) + b"\n"
+
+
+def _ordered(node: Any) -> Any:
+    """The schema with alternatives in one order: releases of msgspec differ in it."""
+    if isinstance(node, list):
+        return [_ordered(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    ordered = {name: _ordered(each) for name, each in node.items()}
+    if "anyOf" in ordered:
+        ordered["anyOf"].sort(key=str)
+    return ordered
