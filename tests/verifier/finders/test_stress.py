@@ -19,7 +19,7 @@ from powercut.verifier.finders.stress import Campaign, campaign, life, run_stres
 from powercut.verifier.finders.stress.writer import Writer
 from powercut.verifier.gate import run_gate
 from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile
-from powercut.verifier.gate.stages.stress import Stressed, stress_chunks
+from powercut.verifier.gate.stages.stress import Planted, Stressed, stress_chunks
 from powercut.verifier.verdict import OK, Breach, Unknown, Verdict, Violation
 
 needs_compiled = pytest.mark.skipif(not available(), reason="compiled kernels need numba")
@@ -224,8 +224,10 @@ def test_shipped_floors_are_amounts_of_work() -> None:
     for name in names():
         plan = load_profile(name).stress
         assert plan is not None
-        (chunk,) = stress_chunks(plan, "", 0)
+        chunk, hunts = stress_chunks(plan, "", 0)
         assert isinstance(chunk, Stressed)
+        assert isinstance(hunts, Planted)
+        assert len(hunts.names) == plan.floor["killed"] == 3
         assert dict(chunk.amounts).keys() > {"lives", "judged", "device reads", "checkpoints"}
 
 

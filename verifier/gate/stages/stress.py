@@ -51,14 +51,13 @@ class StressPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Stressed:
-    """A whole campaign, which `amounts` of each figure end, and the hunts for the bugs that are planted."""
+    """A whole campaign, which `amounts` of each figure end."""
 
     seed: int
     sessions: int
     amounts: tuple[tuple[str, int], ...]
     cap_seconds: int
     kernels: str
-    planted: tuple[str, ...] = ()
 
     def run(self, deadline: Deadline) -> Result:
         amounts = dict(self.amounts)
@@ -83,15 +82,23 @@ class Stressed:
                 result.unknown = f"its cap of {self.cap_seconds} s was reached with {left}"
             elif deadline.is_over():
                 result.how_far = left
-        elif self.planted:
-            self._hunt(result, min(deadline.at, cap))
-            if result.unknown and monotonic() >= deadline.at and deadline.is_over():
-                result.how_far, result.unknown = result.unknown, ""
         return result
 
-    def _hunt(self, result: Result, deadline: float) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """The hunts for bugs that are planted in compiled kernels, in a process of their own."""
+
+    names: tuple[str, ...]
+    seed: int
+    sessions: int
+    cap_seconds: int
+
+    def run(self, deadline: Deadline) -> Result:
         """Hunt the planted bugs; those that have not ended by then are unknown."""
-        hunted = stress_planted(self.planted, seed=self.seed, sessions=self.sessions, deadline=deadline)
+        end = min(deadline.at, monotonic() + self.cap_seconds)
+        hunted = stress_planted(self.names, seed=self.seed, sessions=self.sessions, deadline=end)
+        result = Result()
         result.planted = tuple(
             Hunted(
                 *(each.mutant.name, each.mutant.ancestor, each.mutant.oracle, each.found.kind),
@@ -104,8 +111,11 @@ class Stressed:
         )
         why = {each.mutant.name: each.found.unknown for each in hunted if each.found.unknown}
         decided = {each.name for each in result.planted}
-        if open_ := [name for name in self.planted if name not in decided]:
+        if open_ := [name for name in self.names if name not in decided]:
             result.unknown = f"{open_[0]}: {why.get(open_[0], 'the time was over')}"
+            if monotonic() >= deadline.at and deadline.is_over():
+                result.how_far, result.unknown = result.unknown, ""
+        return result
 
 
 def _left(campaign: Campaign, amounts: dict[str, int]) -> str:
@@ -121,7 +131,7 @@ def _amounts(plan: StressPlan) -> dict[str, int]:
     amounts: dict[str, int] = {}
     for name, least in plan.floor.items():
         if name == "killed":
-            continue  # Bugs that are planted when all else is done.
+            continue  # Of the bugs that are planted.
         if isinstance(least, int):
             amounts[_NUMBERS.get(name, name)] = least
         else:
@@ -130,9 +140,11 @@ def _amounts(plan: StressPlan) -> dict[str, int]:
 
 
 def stress_chunks(plan: StressPlan, law: str, seed: int) -> Iterator[Chunk]:
-    """One chunk."""
+    """The campaign, and beside it the planted bugs: threads of one process leave a part of two cores."""
     amounts = tuple(_amounts(plan).items())
-    yield Stressed(seed, plan.sessions, amounts, plan.cap_seconds, plan.kernels, plan.planted)
+    yield Stressed(seed, plan.sessions, amounts, plan.cap_seconds, plan.kernels)
+    if plan.planted:
+        yield Planted(plan.planted, seed, plan.sessions, plan.cap_seconds)
 
 
 def _describe(stage: Stage) -> str:
