@@ -38,8 +38,8 @@ from .stages.stress import Stressed
 
 __all__ = ["WORK_MAX", "answer"]
 
-# Rounds of the engine's loops in one operation of a store. The most that one takes in the gate are 2.1 million:
-# a walk over the index of a store that was opened with more memory.
+# Rounds of the engine's loops in one operation of a store. The most that one takes in the gate are 2.1
+# million: a walk over the index of a store that was opened with more memory.
 WORK_MAX: Final = 10_000_000
 MEMORY_MAX: Final = 8 << 30  # Bytes of addresses, against a bug that takes all there is.
 _PLANTING: Final = ("mutants", "power")  # Stages that plant bugs of their own.
