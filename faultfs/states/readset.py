@@ -26,7 +26,8 @@ Invariants
   3  no leaf is lost or changed by `add`
 
 Soundness ends where a recovery knows what it did not ask: it looks into `trace.initial`, at a clock, at
-chance, at what an earlier recovery left in memory. Such a one is not a function of the disk, and no search
+chance, at what an earlier recovery left in memory; or it hands the list of names to code in C that reads a
+list's memory and calls none of its methods (`heapq`). Such a one is not a function of the disk, and no search
 over disk contents, pruned or not, speaks for it.
 
 Threads: one recovery at a time on a device; a tree belongs to one search.

@@ -2,7 +2,7 @@
 
 The checkpoint stands at WAIT_PENDING when the lanes begin. A session that enters its operation then is still
 in v while the checkpoint goes on; whoever enters afterwards is in v+1, and the first meets records of the
-next version. That takes two preemptions; where the checkpoint begins inside a lane it takes one or two more.
+next version. With one preemption nobody does in these programs; with two they do.
 """
 
 from __future__ import annotations

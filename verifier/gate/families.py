@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
-from typing import Annotated
 
 import msgspec
 
@@ -19,7 +18,7 @@ from ..finders.shared import Searches
 from ..tapes.families import FAMILIES, LETTERS, family_tapes, sprinkled
 from ..tapes.tape import Tape
 from .chunks import Chunk, Deadline, Result, in_parts, search_each, until
-from .plans import Names, Positive, check_geometries, check_names
+from .plans import Names, Positive, RandomPlan, check_geometries, check_names
 
 __all__ = [
     "FamiliesPlan",
@@ -38,14 +37,10 @@ class FamiliesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive  # Runs a chunk.
 
 
-class SprinkledPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Random tapes with a few operations of these letters in them; geometries take turns."""
+class SprinkledPlan(RandomPlan, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Random tapes with a few operations of these letters in them."""
 
     letters: Names
-    geometries: Names
-    tapes: Positive
-    steps: Annotated[int, msgspec.Meta(ge=2)]
-    chunk: Positive  # Tapes a chunk.
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from .chunks import Chunk, Deadline, Result
 from .profile import load_profile
 from .stages import STAGES
 from .stages.kill import Killed, result_of
-from .stages.stress import Stressed
+from .stages.stress import Planted, Stressed
 
 __all__ = ["WORK_MAX", "answer"]
 
@@ -118,7 +118,7 @@ def _survey(request: Request) -> list[Request]:
 
 @cache
 def _chunks(profile: str, seed: int | None) -> dict[str, list[Chunk]]:
-    """The chunks of every stage in which nothing is planted."""
+    """The chunks in which nothing is planted, by stage."""
     return dict(_stages(profile, seed))
 
 
@@ -129,7 +129,8 @@ def _stages(name: str, seed: int | None) -> Iterator[tuple[str, list[Chunk]]]:
         if plan is not None and definition.name not in _PLANTING:
             law = definition.law(plan, None)
             own = profile.seed if seed is None else seed
-            yield definition.name, list(definition.chunks(plan, law, own))
+            chunks = definition.chunks(plan, law, own)
+            yield definition.name, [chunk for chunk in chunks if not isinstance(chunk, Planted)]
 
 
 _TASKS: Final = {"pieces": _pieces, "hunt": _hunt, "survey": _survey}

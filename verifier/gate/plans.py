@@ -22,6 +22,7 @@ __all__ = [
     "Names",
     "Plan",
     "Positive",
+    "RandomPlan",
     "check_floor",
     "check_geometries",
     "check_names",
@@ -45,6 +46,15 @@ class Plan(Protocol):
 
     @property
     def floor(self) -> Floor: ...
+
+
+class RandomPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Random tapes of at most so many steps an era; geometries take turns."""
+
+    geometries: Names
+    tapes: Positive
+    steps: Annotated[int, msgspec.Meta(ge=2)]
+    chunk: Positive  # Tapes a chunk.
 
 
 def check_floor(floor: Floor) -> None:

@@ -22,7 +22,7 @@ def test_the_checkpoint_has_begun_where_the_lanes_begin() -> None:
 
 
 def test_the_store_stands_them() -> None:
-    """Far enough for every planted twin in these programs: the gate has more of each."""
+    """Some schedules of a few of them: the gate has more of each, and of more."""
     for tape in list(skewed_tapes("narrow"))[::30]:
         searched = search_lanes(tape, [Bounded(2, 200)], 200)
         assert searched.verdict is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import pytest
@@ -42,9 +42,8 @@ def _sweeps() -> Iterator[Coverage]:
         yield coverage
 
 
-def test_a_sweep_along_a_walk_with_known_endings_is_the_sweep_that_plays_all(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def counted_openings(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], Callable[[int], None]]:
+    """Two counts of openings, and what says which of them goes on from now."""
     opened = [0, 0]
     store = make_faster("tiny")
 
@@ -55,6 +54,13 @@ def test_a_sweep_along_a_walk_with_known_endings_is_the_sweep_that_plays_all(
 
         monkeypatch.setattr(faults, "maker_of", lambda *_: StoreMaker(open_one, store.spec))
 
+    return opened, counting
+
+
+def test_a_sweep_along_a_walk_with_known_endings_is_the_sweep_that_plays_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened, counting = counted_openings(monkeypatch)
     counting(0)
     short = list(_sweeps())
     counting(1)
@@ -123,15 +129,7 @@ def test_sweeps_of_one_template_that_keep_what_they_found_out_count_as_those_tha
     """Runs without a power cut serve other templates; what is opened behind one is opened for each."""
     once = Fault(Effect.ERROR, EventKind.SYNC)
     templates = [once, Fault(Effect.KEPT, EventKind.SYNC), replace(once, sticky=True)]
-    opened = [0, 0]
-    store = make_faster("tiny")
-
-    def counting(place: int) -> None:
-        def open_one(device: FaultDevice) -> Subject:
-            opened[place] += 1
-            return store(device)
-
-        monkeypatch.setattr(faults, "maker_of", lambda *_: StoreMaker(open_one, store.spec))
+    opened, counting = counted_openings(monkeypatch)
 
     def sweeps(kept: Kept | None) -> list[Coverage]:
         found = []

@@ -21,7 +21,7 @@ from powercut.verifier.gate.stages.crash import STAGE, CrashPlan
 from powercut.verifier.tapes.families import FAMILIES, family_tapes
 
 FAMILY = FamiliesPlan(("truncated",), chunk=100)
-LARGE = SprinkledPlan(("truncate_at",), ("tiny", "slim"), tapes=5, steps=6, chunk=2)
+LARGE = SprinkledPlan(("tiny", "slim"), tapes=5, steps=6, chunk=2, letters=("truncate_at",))
 
 
 def _plan() -> CrashPlan:

@@ -6,9 +6,9 @@ import pickle
 
 from powercut.verifier.finders.templates import PROGRAMS, TEMPLATES
 from powercut.verifier.gate.chunks import Deadline
+from powercut.verifier.gate.plans import RandomPlan
 from powercut.verifier.gate.stages.faults import (
     FaultsPlan,
-    RandomFaultsPlan,
     RandomStrikes,
     StruckCalls,
     faults_chunks,
@@ -21,7 +21,7 @@ PLAN = FaultsPlan(
     torn=(0, 2),
     limit=4,
     parts=3,
-    random=RandomFaultsPlan(("tiny", "paired"), tapes=25, steps=8, chunk=10),
+    random=RandomPlan(("tiny", "paired"), tapes=25, steps=8, chunk=10),
     floor={"programs": 1},
 )
 

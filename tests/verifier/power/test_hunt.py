@@ -144,3 +144,9 @@ def test_a_region_is_the_statement_and_nothing_where_it_runs_at_import(ring: lis
 def test_sources_have_one_digest() -> None:
     assert sources_digest() == sources_digest()
     assert len(sources_digest()) == 32
+
+
+def test_no_piece_plants_a_bug_of_its_own(hunter: Hunter) -> None:
+    """Of stress it is the campaign alone: its planted bugs run over an engine of their own."""
+    assert [kind for stage, _, kind in hunter.pieces if stage == "stress"] == ["Stressed"]
+    assert not {stage for stage, _, _ in hunter.pieces} & {"mutants", "power"}

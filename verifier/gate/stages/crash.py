@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from random import Random
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
@@ -24,14 +24,13 @@ from ...tapes.tape import Operation
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..document import Bound
 from ..families import FamiliesPlan, SprinkledPlan, check_families, families_chunks
-from ..plans import Count, Floor, Names, Positive, check_geometries
+from ..plans import Count, Floor, Names, Positive, RandomPlan, check_geometries
 
 __all__ = [
     "STAGE",
     "CrashPlan",
     "ExhaustivePlan",
     "LawsPlan",
-    "RandomPlan",
     "RandomTapes",
     "SmallPrograms",
     "bound_name",
@@ -47,15 +46,6 @@ class ExhaustivePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     geometries: Names
     steps: Count
     chunk: Positive  # Programs a chunk.
-
-
-class RandomPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Random tapes of at most so many steps an era; geometries take turns."""
-
-    geometries: Names
-    tapes: Positive
-    steps: Annotated[int, msgspec.Meta(ge=2)]
-    chunk: Positive  # Tapes a chunk.
 
 
 class LawsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
@@ -22,18 +22,9 @@ from ...registry import maker_of
 from ...tapes.tape import Tape
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..document import Stage
-from ..plans import Count, Floor, Names, Positive, check_geometries, check_names
+from ..plans import Count, Floor, Names, Positive, RandomPlan, check_geometries, check_names
 
-__all__ = ["STAGE", "FaultsPlan", "RandomFaultsPlan", "RandomStrikes", "StruckCalls", "faults_chunks"]
-
-
-class RandomFaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Random programs with random faults in them; geometries take turns."""
-
-    geometries: Names
-    tapes: Positive
-    steps: Annotated[int, msgspec.Meta(ge=2)]
-    chunk: Positive  # Tapes a chunk.
+__all__ = ["STAGE", "FaultsPlan", "RandomStrikes", "StruckCalls", "faults_chunks"]
 
 
 class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +43,7 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     torn: tuple[Count, ...]
     limit: Positive
     parts: Positive
-    random: RandomFaultsPlan
+    random: RandomPlan
     floor: Floor
     law: str = "posix"
 

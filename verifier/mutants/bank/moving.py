@@ -6,26 +6,14 @@ its steps, or the session that came in between. With one preemption none of them
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from ..planted import SCHEDULES, Mutant
 
 __all__ = ["MOVING"]
 
-
-def _planted(
-    name: str,
-    ancestor: str,
-    module: str,
-    old: str,
-    new: str,
-    oracle: str,
-    breach: str,
-    around: tuple[str, ...],
-) -> Mutant:
-    return Mutant(name, ancestor, module, old, new, oracle, breach, SCHEDULES, 2, around)
-
-
+_planted: Final = partial(Mutant, search=SCHEDULES, preemptions=2)
 MOVING: Final = (
     _planted(
         "log-folded-before-sessions-shift",
@@ -39,7 +27,7 @@ MOVING: Final = (
         "    running.marks = parts.sessions.marks(running.version)\n",
         "prefix",
         "WRONG_VALUE",
-        ("absent", "checkpoint"),
+        around=("absent", "checkpoint"),
     ),
     _planted(
         "tail-rounded-up-without-cas",
@@ -49,7 +37,7 @@ MOVING: Final = (
         "                store(control, w.TAIL, final)\n                break\n",
         "structure",
         "BROKEN_INVARIANT",
-        ("frozen", "checkpoint"),
+        around=("frozen", "checkpoint"),
     ),
     _planted(
         "session-shifted-without-a-claim",
@@ -59,7 +47,7 @@ MOVING: Final = (
         "            version = self._system.version\n",
         "prefix",
         "WRONG_VALUE",
-        ("absent", "checkpoint"),
+        around=("absent", "checkpoint"),
     ),
     _planted(
         "record-of-the-next-version-taken-for-one-of-its-own",
@@ -69,6 +57,6 @@ MOVING: Final = (
         "    return False\n",
         "prefix",
         "WRONG_VALUE",
-        ("mutable", "phases"),
+        around=("mutable", "phases"),
     ),
 )

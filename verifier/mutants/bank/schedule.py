@@ -7,27 +7,14 @@ said to take, and fewer.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from ..planted import SCHEDULES, Mutant
 
 __all__ = ["CONCURRENCY"]
 
-
-def _planted(
-    name: str,
-    ancestor: str,
-    module: str,
-    old: str,
-    new: str,
-    oracle: str,
-    breach: str,
-    preemptions: int = 1,
-    around: tuple[str, ...] = (),
-) -> Mutant:
-    return Mutant(name, ancestor, module, old, new, oracle, breach, SCHEDULES, preemptions, around)
-
-
+_planted: Final = partial(Mutant, search=SCHEDULES, preemptions=1)
 _INDEX: Final = (
     _planted(
         "tentative-entry-not-looked-at-again",
