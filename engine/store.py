@@ -252,6 +252,7 @@ class FasterKv:
             version=parts.shared.system.version,
             phase=parts.shared.system.phase.name,
             kernels=parts.shared.mode.name,
+            huge_pages=parts.log.spaces.huge_pages,
         )
 
     def counters(self) -> dict[str, int]:
