@@ -9,7 +9,8 @@ Invariants, with `a` = flushed before a piece and `b` = after it
       that mean nothing there
   F3  b - a <= piece_bytes, and [a, b) lies in one segment: one write of whole extents
   F4  the device is called under the claim, and under no lock
-  F5  a piece that fails moves nothing, and the next one, whoever's it is, begins at the same `a`
+  F5  no piece, so no extent, crosses the end of the last fold: what a checkpoint names ends where it says
+  F6  a piece that fails moves nothing, and the next one, whoever's it is, begins at the same `a`
 
 Threads: any.
 """
@@ -38,23 +39,29 @@ class Flushing:
         self._guard = runtime.lock()  # Of the claim, never while the device is asked.
         self._claimed_by: int | None = None
         self._copy = bytearray()
+        self._fold = 0
 
     @property
     def flushed(self) -> int:
         """The address below which the device has everything."""
         return load(self._spaces.control, w.FLUSHED)
 
+    def cut_at(self, fold: int) -> None:
+        """Let an extent end at `fold` (F5). Before anything above it is frozen."""
+        self._fold = fold
+
     def flush(self, until: int, needed: int | None = None, budget: int | None = None) -> bool:
         """Write what is frozen below `until`, as far as whole units go; whether all of it is written.
 
         Where another thread is at it, what it writes is waited for, but only up to `needed` (None: `until`).
-        `budget` is the number of bytes after which to stop. Raises OSError; then nothing has moved (F5).
+        `budget` is the number of bytes after which to stop. Raises OSError; then nothing has moved (F6).
         """
         until -= until % self._unit  # Only the null region of page 0 is not whole.
         needed = until if needed is None else needed
-        start = self.flushed
+        extents = self._segments.extents
+        start = extents.end
         while (flushed := self.flushed) < until:
-            if budget is not None and flushed - start >= budget:
+            if budget is not None and extents.end - start >= budget:
                 return False
             if not self._write_piece(until):
                 if flushed >= needed:
@@ -76,6 +83,7 @@ class Flushing:
             start = segments.extents.end  # 0 in a fresh log, whose lowest address is FIRST_ADDRESS.
             if start < until:
                 end = min(until, (start // self._piece_bytes + 1) * self._piece_bytes)
+                end = self._fold if start < self._fold < end else end
                 segments.write(start, self._copied(start, end - start))
                 start = end
             store(control, w.FLUSHED, max(start, load(control, w.FLUSHED)))  # Also after an interrupted call.

@@ -150,6 +150,7 @@ class Ring:
                 final = (tail + unit - 1) // unit * unit
                 if self._mode.cas(control, w.TAIL, tail, final):
                     break
+            self._flushing.cut_at(final)
             self.shift_read_only(final)
             self._epochs.until(
                 "batches that may still write below the fold",

@@ -83,11 +83,11 @@ def _wait_flush(parts: Parts, running: Running) -> bool:
         parts.sessions.shift_all()
         running.marks = parts.sessions.marks(running.version)
         running.final = log.ring.fold_over()
-    before = log.flushing.flushed
+    before = log.extents.end
     if not log.flushing.flush(running.final, budget=STEP_BYTES):
         return False
     # A step ends behind the sync that fills it.
-    return log.segments.sync(STEP_BYTES - (log.flushing.flushed - before))
+    return log.segments.sync(STEP_BYTES - (log.extents.end - before))
 
 
 def _persist(parts: Parts, running: Running) -> None:

@@ -13,7 +13,7 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "data-never-synced",
         "oxifaster 27f927e: flush_until wrote pages and never called device.flush()",
         "powercut.engine.checkpoint.kinds.fold_over",
-        "    return log.segments.sync(STEP_BYTES - (log.flushing.flushed - before))\n",
+        "    return log.segments.sync(STEP_BYTES - (log.extents.end - before))\n",
         "    return True\n",
         "openable",
         "UNOPENABLE",
@@ -22,7 +22,7 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "root-before-data",
         "FASTER C++ faster.h: checkpoint metadata was written before the flush that it counts on had ended",
         "powercut.engine.checkpoint.kinds.fold_over",
-        """    return log.segments.sync(STEP_BYTES - (log.flushing.flushed - before))
+        """    return log.segments.sync(STEP_BYTES - (log.extents.end - before))
 
 
 def _persist(parts: Parts, running: Running) -> None:
