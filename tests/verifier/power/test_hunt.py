@@ -71,7 +71,7 @@ def test_a_mutant_that_changes_nothing_is_not_told(hunter: Hunter, ring: list[Ge
 
 
 def harmless(ring: list[Generic]) -> Generic:
-    old = "self.flush(load(control, w.SAFE_READ_ONLY))"
+    old = "self._flushing.flush(load(control, w.SAFE_READ_ONLY), head)"
     bug = named(ring, "Ring.open_page", old, "pass")
     span = bug.spans[0]._replace(new=f"({old})")
     return msgspec.structs.replace(bug, name="harmless", spans=(span,))
@@ -86,8 +86,13 @@ def test_a_mutant_with_which_nothing_can_be_imported_is_not_born(hunter: Hunter,
 
 
 @pytest.mark.skipif(not IS_WATCHING, reason="there is no monitor before Python 3.12")
-def test_a_mutant_that_goes_round_for_ever_is_told_by_its_work(hunter: Hunter, ring: list[Generic]) -> None:
-    bug = named(ring, "Ring.flush", "start += self._flush_extent(start, until)", "pass")
+def test_a_mutant_that_goes_round_for_ever_is_told_by_its_work(hunter: Hunter) -> None:
+    bug = named(
+        generate_all("engine", "log.flushing"),
+        "Flushing._write_piece",
+        "store(control, w.FLUSHED, max(start, load(control, w.FLUSHED)))",
+        "pass",
+    )
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(hunter._gate, "work_max", WORK_MAX // 1000)
         found = hunter.hunt(bug)
@@ -134,7 +139,7 @@ def test_the_unchanged_store_works_far_below_the_limit_of_an_operation() -> None
 
 
 def test_a_region_is_the_statement_and_nothing_where_it_runs_at_import(ring: list[Generic]) -> None:
-    bug = named(ring, "Ring.open_page", "self.flush(load(control, w.SAFE_READ_ONLY))", "pass")
+    bug = named(ring, "Ring.open_page", "self._flushing.flush(load(control, w.SAFE_READ_ONLY), head)", "pass")
     text = read_source(bug.edit())
     assert region(bug.edit(), text) == frozenset({bug.line})
     head = named(ring, "Ring.open_page", "tail + needed <= start", "True")
