@@ -52,6 +52,9 @@ class Stats:
     sessions, live_sessions    names known; handles open
     version, phase  of the next checkpoint, and where a running one stands
     kernels         compiled or interpreted
+    flusher, pressure    state of the flush worker; NORMAL, ELEVATED, HIGH or CRITICAL
+    flush_failures  flushes of the worker that failed
+    held_seconds    for which writers were slowed or held back
     """
 
     operations: int
@@ -83,6 +86,10 @@ class Stats:
     version: int
     phase: str
     kernels: str
+    flusher: str
+    pressure: str
+    flush_failures: int
+    held_seconds: float
 
     @property
     def log_bytes(self) -> int:
