@@ -54,6 +54,9 @@ class Stats:
     kernels         compiled or interpreted
     huge_pages      of ring and index: asked (the system gives them as it can), off (it is set to give none),
                     absent (it knows none), small (neither is as long as one)
+    flusher, pressure    state of the flush worker; NORMAL, ELEVATED, HIGH or CRITICAL
+    flush_failures  flushes of the worker that failed
+    held_seconds    for which writers were slowed or held back
     """
 
     operations: int
@@ -86,6 +89,10 @@ class Stats:
     phase: str
     kernels: str
     huge_pages: str
+    flusher: str
+    pressure: str
+    flush_failures: int
+    held_seconds: float
 
     @property
     def log_bytes(self) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from types import TracebackType
 from typing import Self
+from weakref import finalize
 
 from .arguments import AnyPath, check_flag, check_opening, seconds_of
 from .audit import check_log
@@ -21,8 +22,9 @@ from .checkpoint.driver import Checkpointer, CheckpointTicket
 from .checkpoint.parts import Parts
 from .checkpoint.recovery import recover
 from .checkpoint.running import CheckpointPoint
-from .device import Device, Lease, telling
-from .errors import ClosedError, ReadOnlyError
+from .device import Device, FileDevice, Lease, telling
+from .errors import ClosedError, ReadOnlyError, SettingsError
+from .flush import Flusher, FlushSettings, ToReadOnly
 from .metadata.layout import Version
 from .metadata.roots import Finding
 from .runtime import Runtime, ThreadRuntime
@@ -44,7 +46,9 @@ PENDING_SECONDS = 30.0
 class FasterKv:
     """A hash key-value store over a hybrid log; made by `open`."""
 
-    def __init__(self, lease: Lease, runtime: Runtime, parts: Parts, read_only: bool) -> None:
+    def __init__(
+        self, lease: Lease, runtime: Runtime, parts: Parts, read_only: bool, flush: FlushSettings
+    ) -> None:
         self._lease = lease
         self._runtime = runtime
         self._parts = parts
@@ -55,6 +59,13 @@ class FasterKv:
         self._past = [0] * len(COUNTERS)
         self._checkpointer = Checkpointer(parts)
         shared = parts.shared
+        self._flusher = Flusher(parts.log, shared.epochs, parts.disk, flush)
+        if flush.enabled:
+            parts.log.ring.background = self._flusher
+            # Its thread knows nothing of this object, so it can end with it.
+            finalize(self, self._flusher.forsake).atexit = False
+            if not isinstance(flush.target, ToReadOnly):
+                self._flusher.start()  # Else it starts with the first page that is frozen.
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
         block = parts.block
         if block is not None:
@@ -73,6 +84,7 @@ class FasterKv:
         runtime: Runtime | None = None,
         version: Version | None = None,
         kernels: str | None = None,
+        flush: FlushSettings | None = None,
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
@@ -84,6 +96,7 @@ class FasterKv:
         settings  geometry for a new store; for an old one None, or the very same
         version   an older checkpoint from `checkpoints()`; only with `read_only`
         kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
+        flush     settings of the flush worker; None: the usual ones over a folder, over another Device none
 
         Raises SettingsError (an argument), MissingStoreError, NotAStoreError, StoreLockedError,
         CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
@@ -92,6 +105,8 @@ class FasterKv:
         check_opening(
             where, create=create, read_only=read_only, settings=settings, runtime=runtime, version=version
         )
+        if flush is not None and not isinstance(flush, FlushSettings):
+            raise SettingsError(f"flush is {type(flush).__name__}: expected FlushSettings, or None")
         runtime = ThreadRuntime() if runtime is None else runtime
         mode = choose_mode(runtime, kernels)
         lease = Lease(where, create=create and not read_only, read_only=read_only)
@@ -110,7 +125,10 @@ class FasterKv:
         except BaseException:
             lease.undo()
             raise
-        return cls(lease, runtime, parts, read_only)
+        if flush is None or read_only:
+            is_real = isinstance(lease.device, FileDevice)
+            flush = FlushSettings(enabled=is_real and runtime.is_parallel and not read_only)
+        return cls(lease, runtime, parts, read_only, flush)
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -215,6 +233,11 @@ class FasterKv:
         return self._parts.shared.mode.name
 
     @property
+    def flusher(self) -> Flusher:
+        """The flush worker: its state, its level of pressure, its metrics, and how to stop and start it."""
+        return self._flusher
+
+    @property
     def is_read_only(self) -> bool:
         """True if opening wrote nothing, and nothing will be written."""
         return self._read_only
@@ -253,6 +276,10 @@ class FasterKv:
             phase=parts.shared.system.phase.name,
             kernels=parts.shared.mode.name,
             huge_pages=parts.log.spaces.huge_pages,
+            flusher=(flushed := self._flusher.metrics()).state,
+            pressure=flushed.level,
+            flush_failures=flushed.failures,
+            held_seconds=flushed.held_seconds + flushed.slowed_seconds,
         )
 
     def counters(self) -> dict[str, int]:
@@ -316,6 +343,8 @@ class FasterKv:
                 if checkpoint:
                     self._checkpointer.finish()
                     self.checkpoint()
+                if not self._parts.disk.poison.is_forked:  # There its thread is not.
+                    self._flusher.stop()
                 if self._parts.disk.poison.is_forked:
                     pass  # What is owed is the parent's to write, and so are its threads to wait for.
                 elif self._parts.disk.poison.reason is None:
@@ -324,6 +353,8 @@ class FasterKv:
                     self._parts.roots.await_third()  # It must not reach the device's next owner.
             finally:
                 self._is_closed = True
+                if not self._parts.disk.poison.is_forked:
+                    self._flusher.stop()  # Also where something failed: nothing may touch a closed device.
                 self._checkpointer.abandon()
                 for session in self._live.values():
                     session.close()

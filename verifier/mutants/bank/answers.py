@@ -180,7 +180,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "read-only-stays-at-head",
         "constructed: nothing is frozen before its frame is needed, so every page waits for the device",
         "powercut.engine.log.ring",
-        "                self.shift_read_only(max(head, start - self._mutable_bytes))\n",
+        "                self.shift_read_only(max(head, start - self.mutable_bytes))\n",
         "                self.shift_read_only(head)\n",
         "figures",
         "WRONG_RESULT",
