@@ -12,23 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from .arguments import AnyPath, check_flag, check_opening, seconds_of
 from .audit import check_log
 from .checkpoint.driver import Checkpointer, CheckpointTicket
 from .checkpoint.parts import Parts
 from .checkpoint.recovery import recover
-from .checkpoint.running import CheckpointPoint
+from .checkpoint.running import CheckpointPoint, point_of
 from .device import Device, Lease, telling
 from .errors import ClosedError, ReadOnlyError
 from .metadata.layout import Version
 from .metadata.roots import Finding
 from .runtime import Runtime, ThreadRuntime
+from .sessions.arrays import dtype_of
 from .sessions.driver import Driver
-from .sessions.reader import LogRecord, Readers, guarded
+from .sessions.reader import LogRecord
 from .sessions.registry import SessionState
 from .sessions.session import Session
+from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
 from .shared.modes import choose_mode
 from .shared.phases import CheckpointKind, Phase
@@ -55,10 +57,6 @@ class FasterKv:
         self._checkpointer = Checkpointer(parts)
         shared = parts.shared
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
-        block = parts.block
-        if block is not None:
-            serials = {mark.name: mark.serial for mark in block.sessions}
-            self._checkpointer.newest = CheckpointPoint(block.version, serials)
 
     @classmethod
     def open(
@@ -170,8 +168,8 @@ class FasterKv:
         self._check_open()
         tables = self._parts.tables
         with telling("reading the tables"):
-            blocks = list(tables.chain(tables.head, []))
-        return [CheckpointPoint(each.version, {m.name: m.serial for m in each.sessions}) for each in blocks]
+            # Block by block: the extents of all of them would take more memory than the log.
+            return [point_of(block) for block in tables.chain(tables.head, [])]
 
     @property
     def newest(self) -> CheckpointPoint | None:
@@ -256,6 +254,20 @@ class FasterKv:
         """
         self._check_open()
         return guarded(self._readers.items(), self._check_open)
+
+    def items_many(self, key_dtype: Any = "<u8", dtype: Any = "<u8") -> Generator[Arrays, None, None]:
+        """`items` as pairs of arrays, keys and values, shape (n,) each, n >= 1, in the order of `items`.
+
+        key_dtype, dtype   of a fixed width, of the keys and of the values, as in `read_many`
+
+        Raises OperationError for what is no such dtype, at once; the iterator for a key or a value of another
+        width, and what `items` does.
+        """
+        self._check_open()
+        most = self._parts.log.record_bytes_max
+        return guarded(
+            self._readers.arrays(dtype_of(key_dtype, most), dtype_of(dtype, most)), self._check_open
+        )
 
     def scan(self, begin: int | None = None, end: int | None = None) -> Generator[LogRecord, None, None]:
         """The log's records in [begin, end), oldest first, beside running sessions. O(end - begin).
