@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from weakref import finalize
 
 from .arguments import AnyPath, check_flag, check_opening, seconds_of
@@ -21,17 +21,19 @@ from .checkpoint.backup import copy_checkpoints
 from .checkpoint.driver import Checkpointer, CheckpointTicket
 from .checkpoint.parts import Parts
 from .checkpoint.recovery import recover
-from .checkpoint.running import CheckpointPoint
+from .checkpoint.running import CheckpointPoint, point_of
 from .device import Device, FileDevice, Lease, telling
 from .errors import ClosedError, ReadOnlyError, SettingsError
 from .flush import Flusher, FlushSettings, ToReadOnly
 from .metadata.layout import Version
 from .metadata.roots import Finding
 from .runtime import Runtime, ThreadRuntime
+from .sessions.arrays import dtype_of
 from .sessions.driver import Driver
-from .sessions.reader import LogRecord, Readers, guarded
+from .sessions.reader import LogRecord
 from .sessions.registry import SessionState
 from .sessions.session import Session
+from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
 from .shared.modes import choose_mode
 from .shared.phases import CheckpointKind, Phase
@@ -67,10 +69,6 @@ class FasterKv:
             if not isinstance(flush.target, ToReadOnly):
                 self._flusher.start()  # Else it starts with the first page that is frozen.
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
-        block = parts.block
-        if block is not None:
-            serials = {mark.name: mark.serial for mark in block.sessions}
-            self._checkpointer.newest = CheckpointPoint(block.version, serials)
 
     @classmethod
     def open(
@@ -189,8 +187,8 @@ class FasterKv:
         self._check_open()
         tables = self._parts.tables
         with telling("reading the tables"):
-            blocks = list(tables.chain(tables.head, []))
-        return [CheckpointPoint(each.version, {m.name: m.serial for m in each.sessions}) for each in blocks]
+            # Block by block: the extents of all of them would take more memory than the log.
+            return [point_of(block) for block in tables.chain(tables.head, [])]
 
     def backup(self, where: AnyPath | Device) -> CheckpointPoint:
         """Copy the durable checkpoints, beside sessions, to a folder or Device without a store; the newest.
@@ -296,6 +294,20 @@ class FasterKv:
         """
         self._check_open()
         return guarded(self._readers.items(), self._check_open)
+
+    def items_many(self, key_dtype: Any = "<u8", dtype: Any = "<u8") -> Generator[Arrays, None, None]:
+        """`items` as pairs of arrays, keys and values, shape (n,) each, n >= 1, in the order of `items`.
+
+        key_dtype, dtype   of a fixed width, of the keys and of the values, as in `read_many`
+
+        Raises OperationError for what is no such dtype, at once; the iterator for a key or a value of another
+        width, and what `items` does.
+        """
+        self._check_open()
+        most = self._parts.log.record_bytes_max
+        return guarded(
+            self._readers.arrays(dtype_of(key_dtype, most), dtype_of(dtype, most)), self._check_open
+        )
 
     def scan(self, begin: int | None = None, end: int | None = None) -> Generator[LogRecord, None, None]:
         """The log's records in [begin, end), oldest first, beside running sessions. O(end - begin).
