@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from .kernels import words as w
 from .kernels.atomics import load
@@ -110,7 +110,7 @@ def add_counters(each: Iterable[list[int]]) -> list[int]:
     return [sum(counters) for counters in zip([0] * len(COUNTERS), *each, strict=True)]
 
 
-def of_spaces(spaces: Spaces) -> dict[str, int]:
+def of_spaces(spaces: Spaces) -> dict[str, Any]:
     """Begin to tail, read in that order: each only grows, so what is told is in order too (A1). And the bytes
     of the ring, and of the main buckets and the overflow buckets that are linked."""
     control = spaces.control

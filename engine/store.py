@@ -15,29 +15,26 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
 
-from .arguments import AnyPath, check_flag, check_opening, seconds_of
+from .arguments import AnyPath, check_flag, seconds_of
 from .audit import check_log
 from .checkpoint.backup import copy_checkpoints
 from .checkpoint.driver import Checkpointer, CheckpointTicket
-from .checkpoint.parts import Parts
-from .checkpoint.recovery import recover
 from .checkpoint.running import CheckpointPoint, point_of
-from .device import Device, FileDevice, Lease, telling
-from .errors import ClosedError, ReadOnlyError, SettingsError
-from .flush import Flusher, FlushSettings, ToReadOnly
+from .device import Device, telling
+from .errors import ClosedError, ReadOnlyError
+from .flush import Flusher, FlushSettings
 from .metadata.layout import Version
 from .metadata.roots import Finding
-from .runtime import Runtime, ThreadRuntime
+from .opening import Opened, open_parts
+from .runtime import Runtime
 from .sessions.arrays import dtype_of
-from .sessions.driver import Driver
+from .sessions.handles import Handles
 from .sessions.reader import LogRecord
-from .sessions.registry import SessionState
 from .sessions.session import Session
 from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
-from .shared.modes import choose_mode
 from .shared.phases import CheckpointKind, Phase
-from .stats import COUNTERS, Stats, add_counters, of_spaces
+from .stats import COUNTERS, Stats, of_spaces
 
 __all__ = ["FasterKv"]
 
@@ -48,26 +45,19 @@ PENDING_SECONDS = 30.0
 class FasterKv:
     """A hash key-value store over a hybrid log; made by `open`."""
 
-    def __init__(
-        self, lease: Lease, runtime: Runtime, parts: Parts, read_only: bool, flush: FlushSettings
-    ) -> None:
-        self._lease = lease
-        self._runtime = runtime
-        self._parts = parts
-        self._read_only = read_only
-        self._lock = runtime.lock()
+    def __init__(self, opened: Opened) -> None:
+        self._lease, runtime, parts, self._read_only, flush = opened
+        self._runtime, self._parts, self._lock = runtime, parts, runtime.lock()
         self._is_closed = False
-        self._live: dict[str, Session] = {}
-        self._past = [0] * len(COUNTERS)
         self._checkpointer = Checkpointer(parts)
         shared = parts.shared
+        self._handles = Handles(parts.sessions, parts.log, parts.index, shared, parts.disk, self._read_only)
         self._flusher = Flusher(parts.log, shared.epochs, parts.disk, flush)
         if flush.enabled:
             parts.log.ring.background = self._flusher
-            # Its thread knows nothing of this object, so it can end with it.
-            finalize(self, self._flusher.forsake).atexit = False
-            if not isinstance(flush.target, ToReadOnly):
-                self._flusher.start()  # Else it starts with the first page that is frozen.
+            finalize(self, self._flusher.forsake).atexit = False  # Its thread does not know this object.
+            if not flush.is_lazy:
+                self._flusher.start()
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
 
     @classmethod
@@ -100,33 +90,19 @@ class FasterKv:
         CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
         and no folder that it made is left. O(log).
         """
-        check_opening(
-            where, create=create, read_only=read_only, settings=settings, runtime=runtime, version=version
+        return cls(
+            open_parts(
+                where,
+                create=create,
+                read_only=read_only,
+                memory=memory,
+                settings=settings,
+                runtime=runtime,
+                version=version,
+                kernels=kernels,
+                flush=flush,
+            )
         )
-        if flush is not None and not isinstance(flush, FlushSettings):
-            raise SettingsError(f"flush is {type(flush).__name__}: expected FlushSettings, or None")
-        runtime = ThreadRuntime() if runtime is None else runtime
-        mode = choose_mode(runtime, kernels)
-        lease = Lease(where, create=create and not read_only, read_only=read_only)
-        try:
-            with telling("opening"):
-                parts = recover(
-                    lease.device,
-                    runtime,
-                    create=create,
-                    read_only=read_only,
-                    memory=memory,
-                    settings=settings,
-                    version=version,
-                    mode=mode,
-                )
-        except BaseException:
-            lease.undo()
-            raise
-        if flush is None or read_only:
-            is_real = isinstance(lease.device, FileDevice)
-            flush = FlushSettings(enabled=is_real and runtime.is_parallel and not read_only)
-        return cls(lease, runtime, parts, read_only, flush)
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -134,29 +110,19 @@ class FasterKv:
         """A new session, or a closed or recovered one taken up again. Raises SessionError if live."""
         with self._lock:
             self._check_open()
-            return self._handle(self._parts.sessions.open(name))
+            return self._handles.open(self._parts.sessions.open(name))
 
     def resume_session(self, name: str) -> Session:
         """A session that was recovered or closed here. Raises UnknownSessionError, SessionError."""
         with self._lock:
             self._check_open()
-            return self._handle(self._parts.sessions.resume(name))
+            return self._handles.open(self._parts.sessions.resume(name))
 
     def forget_session(self, name: str) -> None:
         """Drop a session that is not live; durable with the next checkpoint."""
         self._check_writable()
         with self._lock:
             self._parts.sessions.forget(name)
-
-    def _handle(self, state: SessionState) -> Session:
-        parts = self._parts
-        for closed in [each for each in self._live.values() if each.is_closed]:
-            self._past = add_counters((self._past, closed.counters()))
-            del self._live[closed.name]  # With its stages, which are large.
-        driver = Driver(state, parts.sessions, parts.log, parts.index, parts.shared.epochs, self._runtime)
-        session = Session(driver, parts.shared.mode, parts.disk.poison, self._read_only)
-        self._live[state.name] = session
-        return session
 
     # -- checkpoints -------------------------------------------------------------------------------
 
@@ -197,10 +163,9 @@ class FasterKv:
         CheckpointError (none yet), StoreExistsError, StoreLockedError, CorruptionError, DeviceError. O(log).
         """
         self._check_open()
-        parts = self._parts
-        with parts.log.pins.hold_all():  # Before the newest checkpoint is looked for.
-            root = parts.root._replace(head=parts.tables.head)
-            return copy_checkpoints(parts.disk.device, root, where, self._runtime)
+        with self._parts.log.pins.hold_all():  # Before the newest checkpoint is looked for.
+            root = self._parts.root._replace(head=self._parts.tables.head)
+            return copy_checkpoints(self._parts.disk.device, root, where, self._runtime)
 
     @property
     def newest(self) -> CheckpointPoint | None:
@@ -258,12 +223,10 @@ class FasterKv:
         """Counters and boundaries of the store at this moment. O(sessions); sessions may run meanwhile."""
         self._check_open()
         parts = self._parts
-        with self._lock:
-            handles = list(self._live.values())
         return Stats(
             operations=sum((serials := parts.sessions.serials()).values()),
             **self.counters(),
-            pending=sum(each.pending for each in handles),
+            pending=self._handles.pending,
             epoch=parts.shared.epochs.current,
             deferred=parts.shared.epochs.waiting,
             **of_spaces(parts.log.spaces),
@@ -274,17 +237,14 @@ class FasterKv:
             phase=parts.shared.system.phase.name,
             kernels=parts.shared.mode.name,
             huge_pages=parts.log.spaces.huge_pages,
-            flusher=(flushed := self._flusher.metrics()).state,
-            pressure=flushed.level,
-            flush_failures=flushed.failures,
-            held_seconds=flushed.held_seconds + flushed.slowed_seconds,
+            **self._flusher.metrics().figures(),
         )
 
-    def counters(self) -> dict[str, int]:
+    def counters(self) -> dict[str, Any]:
         """Those numbers of `stats` that sessions and epochs count, in less time."""
         with self._lock:
-            each = [self._past, *(handle.counters() for handle in self._live.values())]
-        return dict(zip(COUNTERS, add_counters(each), strict=True), drains=self._parts.shared.epochs.drained)
+            counters = self._handles.counters()
+        return dict(zip(COUNTERS, counters, strict=True), drains=self._parts.shared.epochs.drained)
 
     def items(self) -> Generator[tuple[bytes, bytes], None, None]:
         """Live keys and values, beside running sessions; takes no serial. O(log).
@@ -304,10 +264,8 @@ class FasterKv:
         width, and what `items` does.
         """
         self._check_open()
-        most = self._parts.log.record_bytes_max
-        return guarded(
-            self._readers.arrays(dtype_of(key_dtype, most), dtype_of(dtype, most)), self._check_open
-        )
+        keys, values = (dtype_of(each, self._parts.log.record_bytes_max) for each in (key_dtype, dtype))
+        return guarded(self._readers.arrays(keys, values), self._check_open)
 
     def scan(self, begin: int | None = None, end: int | None = None) -> Generator[LogRecord, None, None]:
         """The log's records in [begin, end), oldest first, beside running sessions. O(end - begin).
@@ -349,27 +307,26 @@ class FasterKv:
         with self._lock:
             if self._is_closed:
                 return {}
-            for session in self._live.values() if not self._parts.disk.poison.is_forked else ():
-                session.check_at_rest()
+            poison = self._parts.disk.poison
+            if not poison.is_forked:
+                self._handles.check_at_rest()
             try:
                 if checkpoint:
                     self._checkpointer.finish()
                     self.checkpoint()
-                if not self._parts.disk.poison.is_forked:  # There its thread is not.
-                    self._flusher.stop()
-                if self._parts.disk.poison.is_forked:
+                if poison.is_forked:
                     pass  # What is owed is the parent's to write, and so are its threads to wait for.
-                elif self._parts.disk.poison.reason is None:
+                elif poison.reason is None:
+                    self._flusher.stop()
                     self._parts.roots.settle()
                 else:
                     self._parts.roots.await_third()  # It must not reach the device's next owner.
             finally:
                 self._is_closed = True
-                if not self._parts.disk.poison.is_forked:
+                if not poison.is_forked:
                     self._flusher.stop()  # Also where something failed: nothing may touch a closed device.
                 self._checkpointer.abandon()
-                for session in self._live.values():
-                    session.close()
+                self._handles.close()
                 self._lease.close()
             return self._parts.sessions.unsaved()
 

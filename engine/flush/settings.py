@@ -12,7 +12,7 @@ from numbers import Real
 
 from ..errors import SettingsError
 
-__all__ = ["BehindTail", "FlushSettings", "OlderThan", "Target", "ToReadOnly"]
+__all__ = ["BehindTail", "FlushSettings", "OlderThan", "Target", "ToReadOnly", "check_flush"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ class FlushSettings:
     retry_least: float = 0.05
     retry_most: float = 5.0
 
+    @property
+    def is_lazy(self) -> bool:
+        """True if there is nothing to do before the first page is frozen."""
+        return isinstance(self.target, ToReadOnly)
+
     def __post_init__(self) -> None:
         if type(self.enabled) is not bool:
             raise SettingsError(f"enabled is {self.enabled!r}: expected True or False")
@@ -98,6 +103,12 @@ class FlushSettings:
             raise SettingsError(
                 f"retry_least {self.retry_least}, retry_most {self.retry_most}: expected at most the second"
             )
+
+
+def check_flush(given: object) -> None:
+    """Raises SettingsError for what is neither FlushSettings nor None."""
+    if given is not None and not isinstance(given, FlushSettings):
+        raise SettingsError(f"flush is {type(given).__name__}: expected FlushSettings, or None")
 
 
 def _check_number(name: str, value: object, *, is_zero_fine: bool = False) -> None:

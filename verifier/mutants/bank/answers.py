@@ -90,7 +90,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "counts-of-closed-handles-forgotten",
         "constructed: counters went with the handle that counted",
-        "powercut.engine.store",
+        "powercut.engine.sessions.handles",
         "            self._past = add_counters((self._past, closed.counters()))\n",
         "",
         "figures",
