@@ -164,9 +164,8 @@ def _agree(root: Root, settings: Settings | None) -> Settings:
     if settings is not None and settings.persisted() == root.geometry:
         return settings
     page, segment, unit, extent, hash_mask = root.geometry
-    ring = settings.ring_pages if settings else None
-    buckets = settings.index_buckets if settings else None
-    stored = Settings(page, segment, unit, extent, hash_mask, ring, buckets)
+    own = () if settings is None else (settings.ring_pages, settings.index_buckets, settings.write_bytes)
+    stored = Settings(page, segment, unit, extent, hash_mask, *own)
     if settings is not None:
         names = ("page_bytes", "segment_bytes", "write_unit", "extent_bytes", "hash_mask")
         wrong = [

@@ -27,6 +27,7 @@ _TINY: Final = {
     "extent_bytes": 512,
     "ring_pages": 2,
     "index_buckets": 2,
+    "write_bytes": 512,  # An extent a write: more places for a power cut, and for a fault.
 }
 # Small enough that a page turns, a segment begins and a frame is evicted within a few operations.
 GEOMETRIES: Final = {
