@@ -83,10 +83,10 @@ def check_refusals(device: FaultDevice, settings: Settings) -> None:
         raise TrespassError(f"an opening with {given} was not refused")
     with FasterKv.open(device, read_only=True, runtime=SteppedRuntime(), kernels="interpreted") as store:
         dict(store.items())
-    if told := folders.objection(device, settings):
-        raise TrespassError(told)
     if any(event.kind not in READING for event in device.trace.events[before:]):
         raise TrespassError("an opening that was refused, or only read, has written")
+    if told := folders.objection(device, settings):
+        raise TrespassError(told)
 
 
 class Guarded:

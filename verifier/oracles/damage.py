@@ -151,7 +151,7 @@ class DamageOracle:
             return
         if not foreseen.damaged:
             self._object_to_look("sound, and an opening is refused")
-        elif file_of is not None and file_of(error) not in foreseen.damaged:
+        elif file_of is not None and file_of(error) not in foreseen.damaged | foreseen.mended:
             self._object_to_look(f"it names {sorted(foreseen.damaged)}, and an opening {file_of(error)}")
 
     # -- oracles -----------------------------------------------------------------------------------
