@@ -31,6 +31,7 @@ from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import STORE, Kind, Operation
+from .foresight import foresee
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
 
@@ -61,6 +62,7 @@ FASTER: Final = Spec(
         is_limit=_is_limit,
     ),
     copies=("root-",),
+    foresee=foresee,
 )
 
 

@@ -72,6 +72,8 @@ class World(RarerSteps):
         if not self._has_returned(is_entry=False):
             return False
         recovered = recovered_bound(self.mounted)
+        if (verdict := self.damage_oracle.judge_opening(recovered)) != OK:
+            return self._object(verdict)
         index = len(self.device.trace)
         verdict, self.model.history = self.fault_oracle.judge_recovery(
             self.model.history, self._acked(), recovered, content
