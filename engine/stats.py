@@ -52,6 +52,8 @@ class Stats:
     sessions, live_sessions    names known; handles open
     version, phase  of the next checkpoint, and where a running one stands
     kernels         compiled or interpreted
+    huge_pages      of ring and index: asked (the system gives them as it can), off (it is set to give none),
+                    absent (it knows none), small (neither is as long as one)
     """
 
     operations: int
@@ -83,6 +85,7 @@ class Stats:
     version: int
     phase: str
     kernels: str
+    huge_pages: str
 
     @property
     def log_bytes(self) -> int:

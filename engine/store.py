@@ -16,6 +16,7 @@ from typing import Self
 
 from .arguments import AnyPath, check_flag, check_opening, seconds_of
 from .audit import check_log
+from .checkpoint.backup import copy_checkpoints
 from .checkpoint.driver import Checkpointer, CheckpointTicket
 from .checkpoint.parts import Parts
 from .checkpoint.recovery import recover
@@ -173,6 +174,18 @@ class FasterKv:
             blocks = list(tables.chain(tables.head, []))
         return [CheckpointPoint(each.version, {m.name: m.serial for m in each.sessions}) for each in blocks]
 
+    def backup(self, where: AnyPath | Device) -> CheckpointPoint:
+        """Copy the durable checkpoints, beside sessions, to a folder or Device without a store; the newest.
+
+        Broken off anywhere it leaves no store there, or the whole copy. Raises SettingsError (`where`),
+        CheckpointError (none yet), StoreExistsError, StoreLockedError, CorruptionError, DeviceError. O(log).
+        """
+        self._check_open()
+        parts = self._parts
+        with parts.log.pins.hold_all():  # Before the newest checkpoint is looked for.
+            root = parts.root._replace(head=parts.tables.head)
+            return copy_checkpoints(parts.disk.device, root, where, self._runtime)
+
     @property
     def newest(self) -> CheckpointPoint | None:
         """The newest durable checkpoint; None before the first."""
@@ -239,6 +252,7 @@ class FasterKv:
             version=parts.shared.system.version,
             phase=parts.shared.system.phase.name,
             kernels=parts.shared.mode.name,
+            huge_pages=parts.log.spaces.huge_pages,
         )
 
     def counters(self) -> dict[str, int]:

@@ -97,7 +97,7 @@ def read_exactly(device: Device, name: str, offset: int, length: int) -> bytes:
     return bytes(data) if at == length else bytes(data[:at])
 
 
-def write_fully(device: Device, name: str, offset: int, data: bytes) -> None:
+def write_fully(device: Device, name: str, offset: int, data: Buffer) -> None:
     """All of `data`, continuing short writes. Raises OSError(EIO) if a write makes no progress."""
     at = device.write(name, offset, data)
     while at < len(data):

@@ -29,6 +29,7 @@ from ..finders.kill.client import Task, scratch
 from ..finders.kill.sweep import Sweeper
 from ..finders.kill.worker import do_task
 from ..mutants.meter import Meter, SpentError
+from ..power.hunt import COMPILED
 from .chunks import Chunk, Deadline, Result
 from .profile import load_profile
 from .stages import STAGES
@@ -56,12 +57,16 @@ def answer(request: Request) -> bytes:
 
 
 def _pieces(request: Request) -> list[tuple[str, int, str]]:
-    """(stage, number, kind) of every chunk."""
+    """(stage, number, kind) of every chunk; a kind of its own is what runs compiled kernels."""
     return [
-        (stage, number, type(chunk).__name__)
+        (stage, number, type(chunk).__name__ + (COMPILED if _is_compiled(chunk) else ""))
         for stage, chunks in _chunks(request["profile"], request["seed"]).items()
         for number, chunk in enumerate(chunks)
     ]
+
+
+def _is_compiled(chunk: Chunk) -> bool:
+    return getattr(chunk, "kernels", "") == "compiled"
 
 
 def _hunt(request: Request) -> Request:

@@ -4,8 +4,9 @@
                            breaks, more work than any chunk takes
 
 The chunks stand in three rungs. In the first is one of each stage, in the second one of each other kind and
-an eighth of all, in the third the rest, by what a stage costs. The first is climbed by each mutant alone. Few
-are left then, and they go on together (`sieve`).
+an eighth of all, in the third the rest, by what a stage costs. The first is climbed by each mutant alone, and
+who is left goes on together with the others (`sieve`). Where a mutant is in the kernels or in their
+translator, machine code is made for each group anew: so chunks of compiled kernels come late.
 
 Invariants
   1  a mutant whose question a clock ended is neither told nor a survivor
@@ -29,18 +30,20 @@ from ..errors import HarnessError
 from ..mutants.client import Answer, Server
 from ..mutants.hook import read_source
 from ..mutants.planted import Edit
-from .generic import COMPILED, Generic
+from .generic import COMPILED as IN_KERNELS
+from .generic import Generic
 from .region import regions
 from .sieve import Told, UndecidedError, groups, sift, together
 
-__all__ = ["RUNGS", "Hunted", "Hunter", "rungs_of"]
+__all__ = ["COMPILED", "RUNGS", "Hunted", "Hunter", "rungs_of"]
 
 RUNGS: Final = 3
 LIMIT_SECONDS: Final = 900  # Of processor time, for one question: a cap, and told as inconclusive.
 AT_ONCE: Final = 16  # Chunks of one question to a group.
 # Of the third rung. What a stage finds for its price was measured; who has processes of its own comes last.
 _ORDER: Final = ("model", "schedule", "crash", "faults", "damage", "kill", "stress")
-_LAST: Final = ("kill", "stress")  # Of the third rung alone.
+_LAST: Final = ("kill", "stress")  # Of the third rung alone, as all that is compiled.
+COMPILED: Final = ", compiled"  # At the end of a kind.
 _ANSWERS: Final = "powercut.verifier.gate.hunted"
 _WARM: Final = (
     "hypothesis",
@@ -233,7 +236,7 @@ class _Together:
 
 
 def _is_compiled(mutant: Generic) -> bool:
-    return mutant.module.removeprefix("powercut.").startswith(COMPILED)
+    return mutant.module.removeprefix("powercut.").startswith(IN_KERNELS)
 
 
 def _digest(mutants: Sequence[Generic]) -> str:
@@ -252,6 +255,11 @@ def _regions(mutants: Sequence[Generic], edits: Sequence[Edit]) -> list[tuple[st
     return found
 
 
+def _price(piece: Piece) -> tuple[bool, bool, int, int]:
+    stage, number, kind = piece
+    return stage in _LAST, kind.endswith(COMPILED), _ORDER.index(stage), number
+
+
 def rungs_of(pieces: Iterable[Piece]) -> list[list[Piece]]:
     """The chunks in their rungs; each stands in one."""
     by_kind: dict[tuple[str, str], list[Piece]] = {}
@@ -261,8 +269,8 @@ def rungs_of(pieces: Iterable[Piece]) -> list[list[Piece]]:
     second: list[Piece] = []
     third: list[Piece] = []
     begun: set[str] = set()
-    for (stage, _), every in by_kind.items():
-        if stage in _LAST:
+    for (stage, kind), every in by_kind.items():
+        if stage in _LAST or kind.endswith(COMPILED):
             third += every
             continue
         (second if stage in begun else first).append(every[0])
@@ -270,5 +278,5 @@ def rungs_of(pieces: Iterable[Piece]) -> list[list[Piece]]:
         second += every[4::8]
         third += [piece for at, piece in enumerate(every) if at and at % 8 != 4]
     for rung in (first, second, third):
-        rung.sort(key=lambda piece: (_ORDER.index(piece[0]), piece[1]))
+        rung.sort(key=_price)
     return [first, second, third]
