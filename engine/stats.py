@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from .flush.metrics import FlushMetrics
 from .kernels import words as w
 from .kernels.atomics import load
 from .shared.spaces import Spaces
@@ -52,9 +53,7 @@ class Stats:
     sessions, live_sessions    names known; handles open
     version, phase  of the next checkpoint, and where a running one stands
     kernels         compiled or interpreted
-    flusher, pressure    state of the flush worker; NORMAL, ELEVATED, HIGH or CRITICAL
-    flush_failures  flushes of the worker that failed
-    held_seconds    for which writers were slowed or held back
+    flusher         the flush worker: its state, the pressure, what it did and whom it held back
     """
 
     operations: int
@@ -86,10 +85,7 @@ class Stats:
     version: int
     phase: str
     kernels: str
-    flusher: str
-    pressure: str
-    flush_failures: int
-    held_seconds: float
+    flusher: FlushMetrics
 
     @property
     def log_bytes(self) -> int:

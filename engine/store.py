@@ -21,9 +21,9 @@ from .checkpoint.driver import Checkpointer, CheckpointTicket
 from .checkpoint.parts import Parts
 from .checkpoint.recovery import recover
 from .checkpoint.running import CheckpointPoint
-from .device import Device, FileDevice, Lease, telling
-from .errors import ClosedError, ReadOnlyError, SettingsError
-from .flush import Flusher, FlushSettings, ToReadOnly
+from .device import Device, Lease, telling
+from .errors import ClosedError, ReadOnlyError
+from .flush import Flusher, FlushSettings, check_flush
 from .metadata.layout import Version
 from .metadata.roots import Finding
 from .runtime import Runtime, ThreadRuntime
@@ -45,11 +45,9 @@ PENDING_SECONDS = 30.0
 class FasterKv:
     """A hash key-value store over a hybrid log; made by `open`."""
 
-    def __init__(
-        self, lease: Lease, runtime: Runtime, parts: Parts, read_only: bool, flush: FlushSettings
-    ) -> None:
+    def __init__(self, lease: Lease, parts: Parts, read_only: bool, flush: FlushSettings | None) -> None:
         self._lease = lease
-        self._runtime = runtime
+        self._runtime = runtime = parts.disk.runtime
         self._parts = parts
         self._read_only = read_only
         self._lock = runtime.lock()
@@ -58,13 +56,9 @@ class FasterKv:
         self._past = [0] * len(COUNTERS)
         self._checkpointer = Checkpointer(parts)
         shared = parts.shared
-        self._flusher = Flusher(parts.log, shared.epochs, parts.disk, flush)
-        if flush.enabled:
-            parts.log.ring.background = self._flusher
-            # Its thread knows nothing of this object, so it can end with it.
+        self._flusher = Flusher.over(parts.log, shared.epochs, parts.disk, flush, read_only)
+        if self._flusher.settings.enabled:  # Its thread does not know this object, so it can end with it.
             finalize(self, self._flusher.forsake).atexit = False
-            if not isinstance(flush.target, ToReadOnly):
-                self._flusher.start()  # Else it starts with the first page that is frozen.
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
         block = parts.block
         if block is not None:
@@ -104,8 +98,7 @@ class FasterKv:
         check_opening(
             where, create=create, read_only=read_only, settings=settings, runtime=runtime, version=version
         )
-        if flush is not None and not isinstance(flush, FlushSettings):
-            raise SettingsError(f"flush is {type(flush).__name__}: expected FlushSettings, or None")
+        check_flush(flush)
         runtime = ThreadRuntime() if runtime is None else runtime
         mode = choose_mode(runtime, kernels)
         lease = Lease(where, create=create and not read_only, read_only=read_only)
@@ -124,10 +117,7 @@ class FasterKv:
         except BaseException:
             lease.undo()
             raise
-        if flush is None or read_only:
-            is_real = isinstance(lease.device, FileDevice)
-            flush = FlushSettings(enabled=is_real and runtime.is_parallel and not read_only)
-        return cls(lease, runtime, parts, read_only, flush)
+        return cls(lease, parts, read_only, flush)
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -221,7 +211,7 @@ class FasterKv:
 
     @property
     def flusher(self) -> Flusher:
-        """The flush worker: its state, its level of pressure, its metrics, and how to stop and start it."""
+        """The flush worker: its state and metrics, and how to stop and start it."""
         return self._flusher
 
     @property
@@ -262,10 +252,7 @@ class FasterKv:
             version=parts.shared.system.version,
             phase=parts.shared.system.phase.name,
             kernels=parts.shared.mode.name,
-            flusher=(flushed := self._flusher.metrics()).state,
-            pressure=flushed.level,
-            flush_failures=flushed.failures,
-            held_seconds=flushed.held_seconds + flushed.slowed_seconds,
+            flusher=self._flusher.metrics(),
         )
 
     def counters(self) -> dict[str, int]:
@@ -329,8 +316,6 @@ class FasterKv:
                 if checkpoint:
                     self._checkpointer.finish()
                     self.checkpoint()
-                if not self._parts.disk.poison.is_forked:  # There its thread is not.
-                    self._flusher.stop()
                 if self._parts.disk.poison.is_forked:
                     pass  # What is owed is the parent's to write, and so are its threads to wait for.
                 elif self._parts.disk.poison.reason is None:
@@ -339,8 +324,7 @@ class FasterKv:
                     self._parts.roots.await_third()  # It must not reach the device's next owner.
             finally:
                 self._is_closed = True
-                if not self._parts.disk.poison.is_forked:
-                    self._flusher.stop()  # Also where something failed: nothing may touch a closed device.
+                self._flusher.stop()
                 self._checkpointer.abandon()
                 for session in self._live.values():
                     session.close()

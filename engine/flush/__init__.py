@@ -2,7 +2,7 @@
 
 from .metrics import BOUNDS, FlushMetrics
 from .pressure import Level
-from .settings import BehindTail, FlushSettings, OlderThan, ToReadOnly
+from .settings import BehindTail, FlushSettings, OlderThan, ToReadOnly, check_flush
 from .worker import Flusher
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "Level",
     "OlderThan",
     "ToReadOnly",
+    "check_flush",
 ]

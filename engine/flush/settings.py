@@ -12,7 +12,7 @@ from numbers import Real
 
 from ..errors import SettingsError
 
-__all__ = ["BehindTail", "FlushSettings", "OlderThan", "Target", "ToReadOnly"]
+__all__ = ["BehindTail", "FlushSettings", "OlderThan", "Target", "ToReadOnly", "check_flush"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,12 @@ class FlushSettings:
             raise SettingsError(
                 f"retry_least {self.retry_least}, retry_most {self.retry_most}: expected at most the second"
             )
+
+
+def check_flush(given: object) -> None:
+    """Raises SettingsError for what is neither FlushSettings nor None."""
+    if given is not None and not isinstance(given, FlushSettings):
+        raise SettingsError(f"flush is {type(given).__name__}: expected FlushSettings, or None")
 
 
 def _check_number(name: str, value: object, *, is_zero_fine: bool = False) -> None:
