@@ -58,7 +58,7 @@ def recover(
     findings: list[Finding] = []
     reading = read_roots(device, names, findings)
     if reading.newest is None:
-        _refuse_to_create(names, reading, create=create and not read_only)
+        refuse_without_root(names, reading, create=create and not read_only)
         _refuse_longer_roots(device, names)
         persisted = (settings or Settings()).persisted()
         root = Root(runtime.entropy(16), 0, 0, persisted, Pointer(0, 0, 0))
@@ -99,7 +99,7 @@ def recover(
 # -- nothing there yet -----------------------------------------------------------------------------
 
 
-def _refuse_to_create(names: list[str], reading: RootReading, *, create: bool) -> None:
+def refuse_without_root(names: list[str], reading: RootReading, *, create: bool) -> None:
     """Raise unless no file here is the store's, or they are those of a creation that was interrupted.
 
     Roots, tables and segments are the store's, by their whole names; others are nobody's business.

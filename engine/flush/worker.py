@@ -195,8 +195,8 @@ class Flusher:
     def stop(self, *, final: bool = True) -> None:
         """End the worker, wait for it, and write what is frozen (`final`). Idempotent; raises no OSError.
 
-        Raises OperationError where `final` is no flag. In a process forked from the one that opened the store it
-        does nothing: the thread is not there.
+        Raises OperationError where `final` is no flag. In a process forked from the one that opened the store
+        it does nothing: the thread is not there.
         """
         check_flag("final", final)
         if self._disk.poison.is_forked:
