@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .arguments import AnyPath, check_opening
 from .checkpoint.parts import Parts
 from .checkpoint.recovery import recover
-from .device import Device, FileDevice, Lease, telling
+from .device import Device, Lease, telling
 from .flush import FlushSettings, check_flush
 from .metadata.layout import Version
 from .runtime import Runtime, ThreadRuntime
@@ -27,7 +27,7 @@ class Opened(NamedTuple):
     runtime: Runtime
     parts: Parts
     read_only: bool
-    flush: FlushSettings
+    flush: FlushSettings | None
 
 
 def open_parts(
@@ -65,7 +65,4 @@ def open_parts(
     except BaseException:
         lease.undo()
         raise
-    if flush is None or read_only:
-        is_real = isinstance(lease.device, FileDevice)
-        flush = FlushSettings(enabled=is_real and runtime.is_parallel and not read_only)
     return Opened(lease, runtime, parts, read_only, flush)

@@ -34,7 +34,7 @@ from .sessions.session import Session
 from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
 from .shared.phases import CheckpointKind, Phase
-from .stats import COUNTERS, Stats, of_spaces
+from .stats import COUNTERS, Stats, stats_of
 
 __all__ = ["FasterKv"]
 
@@ -52,12 +52,9 @@ class FasterKv:
         self._checkpointer = Checkpointer(parts)
         shared = parts.shared
         self._handles = Handles(parts.sessions, parts.log, parts.index, shared, parts.disk, self._read_only)
-        self._flusher = Flusher(parts.log, shared.epochs, parts.disk, flush)
-        if flush.enabled:
-            parts.log.ring.background = self._flusher
-            finalize(self, self._flusher.forsake).atexit = False  # Its thread does not know this object.
-            if not flush.is_lazy:
-                self._flusher.start()
+        self._flusher = Flusher.over(parts.log, shared.epochs, parts.disk, flush, self._read_only)
+        if self._flusher.settings.enabled:  # Its thread does not know this object, so it can end with it.
+            finalize(self, self._flusher.forsake).atexit = False
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
 
     @classmethod
@@ -197,7 +194,7 @@ class FasterKv:
 
     @property
     def flusher(self) -> Flusher:
-        """The flush worker: its state, its level of pressure, its metrics, and how to stop and start it."""
+        """The flush worker: its state and metrics, and how to stop and start it."""
         return self._flusher
 
     @property
@@ -222,25 +219,9 @@ class FasterKv:
     def stats(self) -> Stats:
         """Counters and boundaries of the store at this moment. O(sessions); sessions may run meanwhile."""
         self._check_open()
-        parts = self._parts
-        return Stats(
-            operations=sum((serials := parts.sessions.serials()).values()),
-            **self.counters(),
-            pending=self._handles.pending,
-            epoch=parts.shared.epochs.current,
-            deferred=parts.shared.epochs.waiting,
-            **of_spaces(parts.log.spaces),
-            page_bytes=parts.settings.page_bytes,
-            sessions=len(serials),
-            live_sessions=parts.sessions.live,
-            version=parts.shared.system.version,
-            phase=parts.shared.system.phase.name,
-            kernels=parts.shared.mode.name,
-            huge_pages=parts.log.spaces.huge_pages,
-            **self._flusher.metrics().figures(),
-        )
+        return stats_of(self._parts, self.counters(), self._handles.pending, self._flusher.metrics())
 
-    def counters(self) -> dict[str, Any]:
+    def counters(self) -> dict[str, int]:
         """Those numbers of `stats` that sessions and epochs count, in less time."""
         with self._lock:
             counters = self._handles.counters()
@@ -317,14 +298,12 @@ class FasterKv:
                 if poison.is_forked:
                     pass  # What is owed is the parent's to write, and so are its threads to wait for.
                 elif poison.reason is None:
-                    self._flusher.stop()
                     self._parts.roots.settle()
                 else:
                     self._parts.roots.await_third()  # It must not reach the device's next owner.
             finally:
                 self._is_closed = True
-                if not poison.is_forked:
-                    self._flusher.stop()  # Also where something failed: nothing may touch a closed device.
+                self._flusher.stop()
                 self._checkpointer.abandon()
                 self._handles.close()
                 self._lease.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from ..runtime import Runtime
 
@@ -51,15 +51,6 @@ class FlushMetrics:
     slowed_seconds: float
     held: int
     held_seconds: float
-
-    def figures(self) -> dict[str, Any]:
-        """Those that `Stats` has too."""
-        return {
-            "flusher": self.state,
-            "pressure": self.level,
-            "flush_failures": self.failures,
-            "held_seconds": self.held_seconds + self.slowed_seconds,
-        }
 
     @property
     def mean_bytes(self) -> float:

@@ -23,7 +23,7 @@ __all__ = ["Level", "Pressure"]
 
 
 class Level(IntEnum):
-    """What is done about it, each on top of the one before.
+    """A level, and the reaction to it, on top of that to the one before.
 
     NORMAL      flush what a threshold asks for
     ELEVATED    flush all that is frozen, at once

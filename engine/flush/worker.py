@@ -25,19 +25,21 @@ from __future__ import annotations
 import atexit
 import errno
 import logging
-from collections.abc import Callable
 from typing import Final
 from weakref import ref
 
-from ..device import Disk
+from ..arguments import check_flag
+from ..device import Disk, FileDevice
 from ..kernels import words as w
 from ..kernels.atomics import load
 from ..log import HybridLog
-from ..runtime import Event, Spawning, Ticket
+from ..runtime import Spawning, Ticket
 from ..shared.epoch import Epochs
+from .aims import Aims
+from .bell import Bell
 from .metrics import FlushMetrics, Recorder
 from .pressure import Level, Pressure
-from .settings import BehindTail, FlushSettings, OlderThan, ToReadOnly
+from .settings import FlushSettings, ToReadOnly
 
 __all__ = ["Flusher"]
 
@@ -85,12 +87,24 @@ class Flusher:
         self._ticket: Ticket | None = None
         self._driver: int | None = None  # The thread or task that drives.
         self._is_stopping = False
-        self._is_woken = False
-        self._event: Event | None = None
+        self._bell = Bell(disk.runtime)
         self._retry_at: float | None = None  # While it waits after a failure.
-        self._wanted = 0  # A writer waits for everything below.
-        self._waiting_since: float | None = None  # Since then something frozen is not flushed.
-        self._tails: list[tuple[float, int]] = []  # Where the tail was, for OlderThan.
+        self._aims = Aims(log, disk.runtime, settings, self._pressure)
+
+    @classmethod
+    def over(
+        cls, log: HybridLog, epochs: Epochs, disk: Disk, settings: FlushSettings | None, read_only: bool
+    ) -> Flusher:
+        """The worker of a store that was opened: by default on over a folder, off over another Device."""
+        if settings is None or read_only:
+            is_real = isinstance(disk.device, FileDevice) and disk.runtime.is_parallel
+            settings = FlushSettings(enabled=is_real and not read_only)
+        flusher = cls(log, epochs, disk, settings)
+        if settings.enabled:
+            log.ring.background = flusher
+            if not isinstance(settings.target, ToReadOnly):
+                flusher.start()  # Else with the first page that is frozen.
+        return flusher
 
     # -- what others see ---------------------------------------------------------------------------
 
@@ -105,7 +119,7 @@ class Flusher:
         return self._pressure.level
 
     def metrics(self) -> FlushMetrics:
-        """What it did so far. O(1)."""
+        """A snapshot of all that it did so far. O(1)."""
         used = self._pressure.used(load(self._control, w.PAGE_END), self._log.flushing.flushed)
         return self._recorder.snapshot(self._state, self.level.name, used)
 
@@ -121,9 +135,9 @@ class Flusher:
         if is_needless or not self._is_able():
             return False
         level = self._pressure.measure(load(self._control, w.PAGE_END) + page, flushing.flushed)
-        self._wake()
+        self._bell.ring()
         if flushing.flushed < head:
-            self._wanted = max(self._wanted, head)
+            self._aims.wanted = max(self._aims.wanted, head)
             self._hold(head, None)
             return flushing.flushed >= head
         if level is Level.CRITICAL and self.settings.slow_seconds:
@@ -168,7 +182,7 @@ class Flusher:
         with self._guard:
             if self._state != "idle" or self._is_stopping or self._is_left_alone():
                 return
-            self._event = runtime.event()
+            self._bell.hang(runtime.event())
             self._state = "running"
             try:
                 self._ticket = runtime.spawn("powercut-flush", self.drive)
@@ -179,9 +193,16 @@ class Flusher:
         _running.add(ref(self, _running.discard))
 
     def stop(self, *, final: bool = True) -> None:
-        """End the worker, wait for it, and write what is frozen (`final`). Idempotent; raises no OSError."""
+        """End the worker, wait for it, and write what is frozen (`final`). Idempotent; raises no OSError.
+
+        Raises OperationError where `final` is no flag. In a process forked from the one that opened the store
+        it does nothing: the thread is not there.
+        """
+        check_flag("final", final)
+        if self._disk.poison.is_forked:
+            return
         self._is_stopping = True
-        self._wake()
+        self._bell.ring()
         if self._driver == self._runtime.current():
             return  # It ends behind the round that it is in.
         if self._ticket is not None:
@@ -200,7 +221,7 @@ class Flusher:
     def forsake(self) -> None:
         """Tell the worker to end, and wait for nothing: its store is garbage, or its process is ending."""
         self._is_stopping = True
-        self._wake()
+        self._bell.ring()
 
     def _is_over(self) -> bool:
         return self._is_stopping or self._is_left_alone()
@@ -212,7 +233,7 @@ class Flusher:
         """Write whole frozen pages, as far as the device goes along."""
         self._epochs.poll()
         try:
-            while self._write(self._frozen()):
+            while self._write(self._aims.frozen()):
                 pass
         except OSError as error:
             self._failed(error)
@@ -233,7 +254,7 @@ class Flusher:
         is_failed = False
         try:
             while rounds != 0 and not self._is_over():
-                self._is_woken = False  # Before it looks: who comes later wakes it again.
+                self._bell.hush()  # Before it looks: who comes later wakes it again.
                 is_more = self._try_round()
                 rounds = None if rounds is None else rounds - 1
                 if not is_more and rounds != 0:
@@ -281,50 +302,11 @@ class Flusher:
             logger.log(
                 logging.WARNING if level is Level.CRITICAL else logging.DEBUG, "pressure is %s", level.name
             )
-        goal = self._goal(load(control, w.TAIL), level)
+        goal = self._aims.goal(load(control, w.TAIL), level)
         if goal > load(control, w.READ_ONLY):
             self._log.ring.shift_read_only(goal)
-        until = self._frozen()
-        return self._is_due(until, level) and self._write(until)
-
-    def _goal(self, tail: int, level: Level) -> int:
-        """The page start up to which to freeze."""
-        target, mutable = self.settings.target, self._log.ring.mutable_bytes
-        goal = 0
-        if isinstance(target, BehindTail):
-            goal = tail - min(target.lag_bytes, mutable)
-        elif isinstance(target, OlderThan):
-            now = self._runtime.now()
-            if not self._tails or self._tails[-1][1] != tail:
-                self._tails.append((now, tail))
-            while self._tails and self._tails[0][0] <= now - target.seconds:
-                goal = self._tails.pop(0)[1]
-        if level >= Level.HIGH:
-            goal = max(goal, tail - self._pressure.lag_bytes(level))
-        return max(0, goal) // self._page * self._page
-
-    def _frozen(self) -> int:
-        """The page start up to which everything is frozen, or what a writer waits for if that is more."""
-        safe = load(self._control, w.SAFE_READ_ONLY)
-        return max(safe // self._page * self._page, min(safe, self._wanted))
-
-    def _is_due(self, until: int, level: Level) -> bool:
-        flushed = self._log.flushing.flushed
-        waiting = until - flushed
-        if waiting <= 0:
-            self._waiting_since = None
-            return False
-        now = self._runtime.now()
-        if self._waiting_since is None:
-            self._waiting_since = now
-        settings = self.settings
-        return (
-            level >= Level.ELEVATED
-            or flushed < self._wanted
-            or waiting >= settings.threshold_bytes
-            or waiting >= settings.threshold_pages * self._page
-            or now - self._waiting_since >= settings.threshold_seconds
-        )
+        until = self._aims.frozen()
+        return self._aims.is_due(until, level) and self._write(until)
 
     def _write(self, until: int) -> bool:
         """Flush up to `until`, or a part of it; whether something is left. Raises OSError."""
@@ -338,7 +320,7 @@ class Flusher:
         if written:
             now = self._runtime.now()
             self._recorder.flushed(written, now - began, now)
-            self._waiting_since = None
+            self._aims.waiting_since = None
             logger.debug("%d bytes up to %d in %.6f s", written, flushing.flushed, now - began)
         return flushing.flushed < until
 
@@ -347,29 +329,13 @@ class Flusher:
     def _sleep(self) -> None:
         """Wait until woken, the interval has passed, or a failure is to be tried again."""
         if self._retry_at is not None:
-            self._pause(self._retry_at, lambda: self._is_stopping)
+            self._bell.wait(self._retry_at, lambda: self._is_stopping)
             self._retry_at = None
             return
         pause: float | None = self.settings.interval / (2 if self.level >= Level.HIGH else 1)
         if load(self._control, w.SAFE_READ_ONLY) < load(self._control, w.READ_ONLY):
             pause = min(self.settings.interval, FREEZING_SECONDS)
-        elif self._waiting_since is None and isinstance(self.settings.target, ToReadOnly):
+        elif self._aims.waiting_since is None and isinstance(self.settings.target, ToReadOnly):
             pause = None  # Nothing becomes due by waiting.
         deadline = None if pause is None else self._runtime.now() + pause
-        self._pause(deadline, lambda: self._is_woken or self._is_stopping)
-
-    def _pause(self, deadline: float | None, is_over: Callable[[], bool]) -> None:
-        if self._event is None:
-            self._runtime.until("work for the flush worker", is_over, deadline)
-            return
-        while not is_over():
-            seconds = None if deadline is None else deadline - self._runtime.now()
-            if seconds is not None and seconds <= 0:
-                return
-            self._event.wait(seconds)
-
-    def _wake(self) -> None:
-        self._is_woken = True
-        event = self._event
-        if event is not None:
-            event.set()
+        self._bell.wait(deadline, lambda: self._bell.is_rung or self._is_stopping)

@@ -5,16 +5,24 @@ Threads: any, under the store's lock.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 from ..device import Disk
 from ..log import HybridLog
 from ..log.index import HashIndex
 from ..shared.shared import Shared
-from ..stats import COUNTERS, add_counters
 from .driver import Driver
 from .registry import SessionRegistry, SessionState
 from .session import Session
 
-__all__ = ["Handles"]
+__all__ = ["COUNTERS", "Handles"]
+
+# In the order of `words`, N_IN_PLACE to N_ABSENT, and one that the driver keeps.
+COUNTERS: Final = (
+    *("in_place", "copied", "appended", "left", "retries"),
+    *("hits_mutable", "hits_frozen", "hits_cold", "absent", "device_reads"),
+)
 
 
 class Handles:
@@ -41,7 +49,7 @@ class Handles:
     def open(self, state: SessionState) -> Session:
         """A handle of that session."""
         for closed in [each for each in self.live.values() if each.is_closed]:
-            self._past = add_counters((self._past, closed.counters()))
+            self._past = _sums((self._past, closed.counters()))
             del self.live[closed.name]  # With its stages, which are large.
         shared, disk = self._shared, self._disk
         driver = Driver(state, self._registry, self._log, self._index, shared.epochs, disk.runtime)
@@ -55,7 +63,7 @@ class Handles:
 
     def counters(self) -> list[int]:
         """The sums of what all of them have counted, in the order of COUNTERS."""
-        return add_counters([self._past, *(each.counters() for each in self.live.values())])
+        return _sums([self._past, *(each.counters() for each in self.live.values())])
 
     def check_at_rest(self) -> None:
         """Raises SessionError while a call of one is under way."""
@@ -66,3 +74,7 @@ class Handles:
         """Close them all."""
         for session in self.live.values():
             session.close()
+
+
+def _sums(each: Iterable[list[int]]) -> list[int]:
+    return [sum(counters) for counters in zip(*each, strict=True)]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from powercut.engine import CheckpointError, DeviceError, FasterKv, PoisonedError
+from powercut.engine import CheckpointError, DeviceError, FasterKv, OperationError, PoisonedError
 
 from .conftest import NEVER, PAGE, RING, SMALL, SOON, Gate, Watched, fill, opened, threads, wait_for
 
@@ -60,6 +60,14 @@ def test_a_store_goes_on_without_its_stopped_worker_and_with_it_again(device: Wa
         fill(store, "c", 2 * RING)
         wait_for(store, lambda: store.flusher.metrics().flushes > flushes)
         assert len(dict(store.items())) == 3 * 8 * RING
+
+
+def test_what_is_no_flag_stops_nothing(device: Watched) -> None:
+    with opened(device) as store:
+        for wrong in (None, 1, "yes"):
+            with pytest.raises(OperationError):
+                store.flusher.stop(final=wrong)  # type: ignore[arg-type]
+        assert store.flusher.state == "idle"
 
 
 def test_stopping_waits_for_the_write_under_way(device: Watched) -> None:
@@ -141,7 +149,7 @@ def test_an_error_in_the_worker_ends_it_and_nothing_else(
     device: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(device) as store:
-        monkeypatch.setattr(store.flusher, "_goal", lambda tail, level: 1 // 0)
+        monkeypatch.setattr(store.flusher._aims, "goal", lambda tail, level: 1 // 0)
         fill(store, "s", 2 * RING)
         wait_for(store, lambda: store.flusher.state == "failed")
         assert "ZeroDivisionError" in store.flusher.metrics().last_error
@@ -183,7 +191,7 @@ def test_a_flush_that_fails_moves_nothing_is_told_and_tried_again(device: Watche
         store.flusher.start()
         store._parts.log.ring.shift_read_only(4 * PAGE)
         fill(store, "more", 1)
-        wait_for(store, lambda: store.stats().flush_failures > 0)
+        wait_for(store, lambda: store.stats().flusher.failures > 0)
         metrics = store.flusher.metrics()
         assert "Input/output error" in metrics.last_error
         wait_for(store, lambda: store.stats().flushed == 4 * PAGE > flushed)
@@ -238,7 +246,7 @@ def test_a_poisoned_store_is_left_alone(device: Watched, monkeypatch: pytest.Mon
         with pytest.raises(PoisonedError):
             store.checkpoint()
         writes = device.writes
-        store._flusher._wake()
+        store.flusher._bell.ring()
         store.flusher.stop()
         assert device.writes == writes
 

@@ -93,7 +93,7 @@ def test_pressure_falls_with_what_is_flushed(device: Watched) -> None:
         wait_for(store, lambda: store.stats().flushed >= frozen_pages(store) * PAGE)
         assert store.flusher.metrics().used < 0.7
         fill(store, "more", 1)
-        wait_for(store, lambda: store.stats().pressure == "NORMAL")
+        wait_for(store, lambda: store.stats().flusher.level == "NORMAL")
 
 
 def test_a_writer_is_held_back_while_the_ring_is_full_and_nothing_is_lost(device: Watched) -> None:
@@ -116,7 +116,7 @@ def test_a_writer_is_held_back_while_the_ring_is_full_and_nothing_is_lost(device
         metrics = store.flusher.metrics()
         assert metrics.held > 0
         assert metrics.held_seconds > 0
-        assert store.stats().held_seconds >= metrics.held_seconds
+        assert store.stats().flusher.held_seconds >= metrics.held_seconds
         assert metrics.failures == 0
         store.check()
 
@@ -149,7 +149,7 @@ def test_without_a_worker_who_opens_pages_flushes(device: Watched) -> None:
     for flush in (None, FlushSettings(enabled=False)):
         with opened(device, flush) as store:
             fill(store, "s", 2 * RING)
-            assert store.flusher.state == store.stats().flusher == "off"
+            assert store.flusher.state == store.stats().flusher.state == "off"
             assert store.stats().flushed > RING * PAGE
             store.flusher.start()
             assert store.flusher.state == "off"

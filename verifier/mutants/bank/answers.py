@@ -91,7 +91,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "counts-of-closed-handles-forgotten",
         "constructed: counters went with the handle that counted",
         "powercut.engine.sessions.handles",
-        "            self._past = add_counters((self._past, closed.counters()))\n",
+        "            self._past = _sums((self._past, closed.counters()))\n",
         "",
         "figures",
         "WRONG_RESULT",

@@ -196,10 +196,10 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "powercut's own promise: inspection is the stricter, for it reads the blocks of older checkpoints",
         "powercut.engine.inspection",
         """            newer = block
-    except""",
+""",
         """            newer = block
             break
-    except""",
+""",
         "inspection",
         "WRONG_RESULT",
         DAMAGE,
