@@ -17,6 +17,7 @@ from .boundaries import BOUNDARIES
 from .damage import DAMAGED
 from .durability import DURABILITY
 from .faults import FAULTED
+from .memory import MEMORY
 from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
@@ -30,7 +31,7 @@ __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
     *(*FAULTED, *DAMAGED, *CONCURRENCY, *MOVING, *AGAIN, *PENDING, *TRUNCATED, *DROPPED, *AGED, *REOPENED),
-    *ANSWERED,
+    *(*ANSWERED, *MEMORY),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.
