@@ -198,7 +198,7 @@ def _counts(coverage: Coverage) -> dict[str, int]:
 
 def _replay(request: Answer) -> Answer:
     if (judge := _DEVICES.get(request["search"])) is not None:
-        violation, _ = judge()
+        violation, _ = judge(request["calls"])
         return _told(violation, violation.detail if violation is not None else "ok")
     run = play(decode_tape(request["tape"].encode()))
     return _told(run.verdict, run.digest())
@@ -212,7 +212,7 @@ def _told(verdict: object, digest: str) -> Answer:
 
 def _hold_device(request: Answer) -> Answer:
     """Judge the device itself: it acts always the same, and there is no tape."""
-    violation, count = _DEVICES[request["search"]]()
+    violation, count = _DEVICES[request["search"]](None)
     wanted = (request["oracle"], request["breach"])
     found = None if violation is None else (violation.oracle, violation.breach.name)
     return {
@@ -225,13 +225,14 @@ def _hold_device(request: Answer) -> Answer:
     }
 
 
-def _judge_files() -> tuple[Violation | None, int]:
+def _judge_files(lives: int | None) -> tuple[Violation | None, int]:
     from ...finders.kill import judge_files  # Asked for two bugs of a hundred, and long to import.
 
-    return judge_files()
+    return judge_files(lives)
 
 
-_DEVICES: Final[dict[str, Callable[[], tuple[Violation | None, int]]]] = {
+# Each takes how far it goes at most: to where a violation was found, or to its end.
+_DEVICES: Final[dict[str, Callable[[int | None], tuple[Violation | None, int]]]] = {
     CONTRACT: judge_device,
     KILLS: _judge_files,
 }
