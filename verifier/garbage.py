@@ -1,7 +1,7 @@
 """Garbage: the collector of rings, asked seldom where much is made and little of it is kept.
 
 A search makes worlds, traces and openings by the thousand, and nearly all of them go when nobody refers to
-them any more. Asked as often as Python does by itself, the collector looks again and again through what stays.
+them any more. Asked as often as Python does by itself, the collector looks through what stays, over and over.
 
 Invariant: nothing that is searched or told depends on when rings are collected.
 """

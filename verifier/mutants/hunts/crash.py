@@ -31,7 +31,7 @@ from msgspec.structs import replace
 from ...finders.crashes import Coverage, Finding
 from ...finders.shared import Searches
 from ...reducing.passes import count_operations
-from ...reducing.shrink import shrink
+from ...reducing.shrink import descend
 from ...runs.play import play
 from ...tapes.families import FAMILIES, family_tapes
 from ...tapes.programs import random_tapes, small_programs
@@ -89,7 +89,7 @@ def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, 
     likely = [tape for tape in families if around and around <= features(tape)]
     given = chain(_in_all_geometries(short), _in_all_geometries(middle), _in_all_geometries(long), likely)
     closed = {programs[0] for programs in small}
-    for tape, is_likely in likely_first(given, around):
+    for tape, is_likely in likely_first(given, around, features):
         is_continued = len(tape.eras) == 1 and tape.eras[0].program in closed
         yield tape, is_continued and not is_likely
     random = Random(seed)
@@ -172,14 +172,21 @@ def _hunt(request: Answer) -> Answer:
         if finding is None:
             continue
         if (finding.verdict.oracle, finding.verdict.breach) == (oracle, wanted):
-            return _shrunk(request["bug"], finding, coverage, others)
+            return _shrunk(request["bug"], finding, searches, coverage, others)
         kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
         others[kind] = others.get(kind, 0) + 1
     return {"tape": "", "operations": 0, "others": others, **_counts(coverage)}
 
 
-def _shrunk(bug: str, finding: Finding, coverage: Coverage, others: dict[str, int]) -> Answer:
-    tape = shrink(finding.tape, verdict=finding.verdict, budget=SHRINK_RUNS)
+def _shrunk(
+    bug: str, finding: Finding, searches: Searches, coverage: Coverage, others: dict[str, int]
+) -> Answer:
+    def search(tape: Tape) -> tuple[Tape | None, int]:
+        """The programs' crash states; what the hunt and the candidates before have opened is known."""
+        seen, found = searches.search(tape)
+        return (None if found is None else found.tape), 1 + seen.checked
+
+    tape = descend(finding.tape, finding.verdict, play, search, SHRINK_RUNS)
     return {
         "tape": encode_tape(replace(tape, bug=bug)).decode(),
         "operations": count_operations(tape),
