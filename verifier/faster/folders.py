@@ -2,7 +2,7 @@
 
     empty, strangers    nothing, or files of other names alone
     beside              the store, and a file of another name
-    begun               roots that hold nothing: a creation that was cut short
+    begun               roots that hold nothing: a creation that was broken off
     longer              roots that are no record and longer than one: somebody else's
     headless            the store without its roots, or with each of them damaged
 
@@ -89,7 +89,7 @@ def _disagreement(folder: _Folder, settings: Settings) -> str:
 
 
 def _told(folder: _Folder, look: Any) -> object:
-    """What a look says, or the name of the error that it refuses with; it has written nothing."""
+    """The word of a look, or the name of the error that it refuses with; it has written nothing."""
     device = _device(folder)
     try:
         found: object = look(device)

@@ -183,6 +183,14 @@ class FasterSubject:
         newest = self.store.newest
         return None if newest is None or newest is before else self._bound(newest.serials, self._started)
 
+    def abandon(self) -> Bound | None:
+        """Give the running checkpoint up, if there is one; its bound where it was durable already."""
+        ticket, self._ticket = self._ticket, None
+        if ticket is None:
+            return None
+        ticket.abandon()
+        return self._bound(ticket.result().serials, self._started)
+
     def recovered(self) -> Mapping[int, int]:
         """The serials at opening."""
         return self._at_opening
@@ -200,8 +208,8 @@ class FasterSubject:
 
     def probe(self, keys: list[bytes]) -> dict[bytes, bytes]:
         """The values that operations read under these keys, by the kernels; `read_all` reads as audits do."""
-        session = self.store.session("probe")
-        found = {key: session.read(key) for key in keys}
+        with self.store.session("probe") as session:
+            found = {key: session.read(key) for key in keys}
         return {key: value for key, value in found.items() if value is not None}
 
     def truncate(self) -> None:
@@ -229,21 +237,22 @@ class FasterSubject:
     def read_older(self, device: FaultDevice, newest: int = 1) -> Iterator[Older]:
         """After `close`: every checkpoint but so many of the newest, with its serials and what it holds."""
 
-        def opened(version: Version | None = None) -> FasterKv:
-            return FasterKv.open(
-                device,
-                read_only=True,
-                settings=self.store.settings,
-                runtime=self._runtime,
-                version=version,
-                kernels=self.store.kernels,
-            )
-
-        with opened() as store:
+        with self.open_to_read(device) as store:
             older = store.checkpoints()[newest:]
         for point in older:
-            with opened(point.version) as store:
+            with self.open_to_read(device, point.version) as store:
                 yield point.version, self._bound(point.serials, _begin(store)), dict(store.items())
+
+    def open_to_read(self, device: FaultDevice, version: tuple[int, int] | None = None) -> FasterKv:
+        """After `close`: the store opened only to read, at its newest checkpoint or at an older one."""
+        return FasterKv.open(
+            device,
+            read_only=True,
+            settings=self.store.settings,
+            runtime=self._runtime,
+            version=None if version is None else Version(*version),
+            kernels=self.store.kernels,
+        )
 
     def reading(self) -> tuple[object, ...]:
         """The reads of the opening, in order: (file role, offset, length, verdict) of each."""
