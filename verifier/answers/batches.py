@@ -158,7 +158,7 @@ def add_many(asker: Asker, operation: Operation) -> Answers:
 
 
 def _deltas(batch: Batch) -> tuple[list[int], Any]:
-    """The numbers that are added, and the form in which it is handed over: one number for all, a list, or an array."""
+    """The numbers to add, and the form in which they come: one number for all, a list, or an array."""
     count = len(batch.keys)
     if batch.form == "views":
         deltas = [3 * place - 4 for place in range(count)]
