@@ -32,9 +32,10 @@ from ..faster.inspection import inspect_store
 from ..faster.seams import CheckpointError
 from ..faster.stepped import LateRuntime
 from ..faster.subject import FasterSubject
+from ..reach.collector import anew
 from ..spec.history import crash_index
 from ..spec.model import session_name
-from ..tapes.tape import ANSWERS, Crash, Kind, Operation, Tape, clamp
+from ..tapes.tape import ANSWERS, ASKED, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
 from .asking import Answered, Answers, Asker, Raised, RefusingDevice, named, shorten, told_by
 from .back import look_back
@@ -245,6 +246,8 @@ class _Player:
         operation = clamp(given)
         kind = Kind(operation.kind)
         self._run.asked = named(operation)
+        if kind in ASKED:
+            anew(kind.name)
         points = self._reference.points[:1]
         if kind in self._calls or kind in (Kind.REOPEN, Kind.SAVE):
             self._subject.ran(kind)

@@ -26,6 +26,7 @@ from powercut.engine.kernels import words as w
 from powercut.engine.shared.phases import Phase
 from powercut.faultfs import FaultDevice
 
+from ..reach.collector import anew
 from ..reach.pairs import Life
 from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
@@ -88,6 +89,7 @@ class FasterSubject:
         self._base = base
         self._settings = settings
         self._device = device
+        anew(geometry if reopening is None else f"reopened {reopening.key} {reopening.size}")
         where: FaultDevice | Guarded = device
         own: Settings | None = settings
         memory = MEMORY
@@ -100,6 +102,8 @@ class FasterSubject:
         self.store = FasterKv.open(
             where, create=True, settings=own, memory=memory, runtime=runtime, kernels=kernels
         )
+        if self.store.spaces[0][w.VOID_COUNT]:
+            anew("voids")
         device.label = _labels(self.store)
         self._runtime = runtime
         self._sessions: dict[int, Session] = {}
@@ -245,6 +249,7 @@ class FasterSubject:
 
     def open_to_read(self, device: FaultDevice, version: tuple[int, int] | None = None) -> FasterKv:
         """After `close`: the store opened only to read, at its newest checkpoint or at an older one."""
+        anew("opened to read")
         return FasterKv.open(
             device,
             read_only=True,
