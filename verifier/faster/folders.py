@@ -29,6 +29,7 @@ from powercut.engine.inspection import inspect_store
 from powercut.engine.metadata.roots import ROOT_FILES
 from powercut.faultfs import FaultDevice, Image
 
+from ..reach.collector import anew
 from .foresight import READING
 from .stepped import SteppedRuntime
 
@@ -89,7 +90,8 @@ def _disagreement(folder: _Folder, settings: Settings) -> str:
 
 
 def _told(folder: _Folder, look: Any) -> object:
-    """The answer of a look, or the name of the error that it refuses with; it has written nothing."""
+    """The word of a look, or the name of the error that it refuses with; it has written nothing."""
+    anew(folder.name)
     device = _device(folder)
     try:
         found: object = look(device)

@@ -13,6 +13,7 @@ from powercut.engine import MissingStoreError, NotAStoreError
 from powercut.engine.inspection import inspect_store
 from powercut.faultfs import EventKind, FaultDevice
 
+from ..reach.collector import anew
 from ..spec.spec import Foreseen
 
 __all__ = ["READING", "foresee"]
@@ -22,6 +23,7 @@ READING: Final = frozenset({EventKind.READ, EventKind.LIST, EventKind.SIZE})
 
 def foresee(device: FaultDevice) -> Foreseen:
     """Inspect what is on the device. Raises what inspecting must not."""
+    anew("inspected")
     copy = FaultDevice(device.image())
     try:
         found = inspect_store(copy)

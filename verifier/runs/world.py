@@ -21,6 +21,7 @@ from ..errors import SubjectError
 from ..oracles.faults import settle
 from ..oracles.prefix import judge_report
 from ..oracles.structure import audit, compare_probe, recovered_bound
+from ..reach.collector import anew
 from ..spec.history import Life, Segment
 from ..spec.model import Issued, Result, longest_cut, session_name
 from ..spec.subject import Bound, Subject, mount
@@ -154,6 +155,8 @@ class World(RarerSteps):
         """Carry one operation out; False if an oracle objects."""
         self.segment.step_starts.append(len(self.device.trace))
         kind = Kind(operation.kind)
+        if self.fault_oracle.is_poisoned:
+            anew("poisoned")
         if kind is Kind.REOPEN:
             return self.close() and self.open()
         if kind is Kind.REOPEN_AS:

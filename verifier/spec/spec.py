@@ -42,7 +42,7 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """The word of a look at the files of a closed store says of its next opening.
+    """The word of a look at the files of a closed store on its next opening.
 
     absent    there is no store, by this name of an error; "": there is one
     damaged   files that are not as they were written; none: it is sound, and opens
