@@ -38,6 +38,7 @@ __all__ = [
     "Audits",
     "Bound",
     "CountsSerials",
+    "Flushes",
     "LooksOn",
     "MakeStore",
     "Mounted",
@@ -144,6 +145,13 @@ class LooksOn(Protocol):
         """The bounds of the checkpoints that it tells, newest first. Raise where another owner was let in."""
 
 
+class Flushes(Protocol):
+    """Brings to the device beforehand what it would bring there later."""
+
+    def drive_flushes(self, operation: Operation) -> None:
+        """Do as the operation says; nothing that is asked of it may tell."""
+
+
 class CountsSerials(Protocol):
     """Counts the operations of each session, those that raised and took a serial among them."""
 
@@ -178,6 +186,7 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         CountsSerials,
         ReadsOlder,
         TellsReading,
+        Flushes,
     ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
@@ -199,6 +208,7 @@ class Mounted:
     counts: CountsSerials | None
     older: ReadsOlder | None
     tells: TellsReading | None
+    flushes: Flushes | None
 
 
 def mount(subject: Subject) -> Mounted:
@@ -223,6 +233,7 @@ def mount(subject: Subject) -> Mounted:
         of(CountsSerials),
         of(ReadsOlder),
         of(TellsReading),
+        of(Flushes),
     )
 
 

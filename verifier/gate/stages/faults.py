@@ -17,7 +17,7 @@ import msgspec
 from powercut.faultfs import Fault, Law
 
 from ...finders.faults import Known, search_strike, sweep
-from ...finders.templates import PROGRAMS, TEMPLATES, random_strikes, torn
+from ...finders.templates import OF_GEOMETRY, PROGRAMS, TEMPLATES, random_strikes, torn
 from ...registry import maker_of
 from ...tapes.tape import Tape
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
@@ -70,7 +70,8 @@ class StruckCalls:
         templates = until(self.templates, deadline)
         before = () if self.torn is None else torn(self.torn)
         program, law = PROGRAMS[self.program], self.law
-        return Result(*sweep(program, self.geometry, law, templates, limit=self.limit, before=before))
+        geometry = OF_GEOMETRY.get(self.program, self.geometry)
+        return Result(*sweep(program, geometry, law, templates, limit=self.limit, before=before))
 
 
 @dataclass(frozen=True, slots=True)

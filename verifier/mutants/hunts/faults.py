@@ -5,7 +5,7 @@ Source: the sweep that the stage `faults` makes, over fewer programs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ...finders.beginnings import Kept
 from ...finders.crashes import Coverage, Finding
 from ...finders.faults import search_again, sweep
-from ...finders.templates import PROGRAMS, TEMPLATES, torn
+from ...finders.templates import OF_GEOMETRY, PROGRAMS, TEMPLATES, torn
 from ...reducing.passes import count_operations
 from ...reducing.shrink import descend
 from ...runs.play import play
@@ -30,8 +30,15 @@ SHRINK_RUNS: Final = 3_000
 Answer = dict[str, Any]
 
 
-def programs() -> Iterator[tuple[tuple[Operation, ...], int, tuple[Era, ...]]]:
-    """The programs to strike, the depth of the power cuts behind them, and the eras before; by cost."""
+def programs(around: Iterable[str] = ()) -> Iterator[tuple[tuple[Operation, ...], int, tuple[Era, ...]]]:
+    """The programs to strike, the depth of the power cuts behind them, and the eras before; by cost.
+
+    Those of `finders.templates` whose letters are in `around` come first.
+    """
+    letters = {letter.upper() for letter in around}
+    for program in PROGRAMS.values():
+        if letters & {Kind(each.kind).name for each in program}:
+            yield program, 0, ()
     for several in (_small(), [*_paged(), *sorted(PROGRAMS.values(), key=len)]):
         for limit in (0, LIMIT):
             yield from ((program, limit, ()) for program in several)
@@ -53,7 +60,7 @@ def hunt_faults(request: Answer) -> Answer:
     """Look for the wanted kind of violation; the place where it was found, and other finds."""
     wanted = Violation(request["oracle"], Breach[request["breach"]], "")
     coverage, others = Coverage(), dict[str, int]()
-    found = _search(wanted, coverage, others)
+    found = _search(wanted, coverage, others, request["around"])
     answer: Answer = {"tape": "", "operations": 0, "others": others}
     answer |= {"programs": coverage.programs, "distinct": coverage.distinct, "checked": coverage.checked}
     if found is not None:
@@ -63,11 +70,15 @@ def hunt_faults(request: Answer) -> Answer:
     return answer
 
 
-def _search(wanted: Violation, coverage: Coverage, others: dict[str, int]) -> Finding | None:
-    kept = Kept()
-    for program, limit, before in programs():
+def _search(
+    wanted: Violation, coverage: Coverage, others: dict[str, int], around: Iterable[str]
+) -> Finding | None:
+    kept = {geometry: Kept() for geometry in (GEOMETRY, *OF_GEOMETRY.values())}
+    others_by = {PROGRAMS[name]: geometry for name, geometry in OF_GEOMETRY.items()}
+    for program, limit, before in programs(around):
+        own = others_by.get(program, GEOMETRY)
         for template in TEMPLATES:
-            seen, finding = sweep(program, GEOMETRY, LAW, [template], limit=limit, before=before, kept=kept)
+            seen, finding = sweep(program, own, LAW, [template], limit=limit, before=before, kept=kept[own])
             coverage.merge(seen)
             if finding is None:
                 continue
