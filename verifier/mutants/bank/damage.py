@@ -22,6 +22,7 @@ DAMAGED: Final[tuple[Mutant, ...]] = (
         DAMAGE,
         "REFUSED",
         DAMAGE,
+        around=("root", "bit"),
     ),
     Mutant(
         "root-checksum-leaves-out-the-sequence",
@@ -54,6 +55,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
         DAMAGE,
         "SILENT",
         DAMAGE,
+        around=("root", "bit"),
     ),
     Mutant(
         "older-root-where-one-is-damaged",
@@ -102,6 +104,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
         DAMAGE,
         "SILENT",
         DAMAGE,
+        around=("tables", "bit"),
     ),
     Mutant(
         "damaged-table-read-as-no-checkpoint",
@@ -178,6 +181,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
         DAMAGE,
         "SILENT",
         DAMAGE,
+        around=("segment", "open"),
     ),
     Mutant(
         "inspection-passes-a-damaged-extent",
