@@ -146,7 +146,8 @@ def _lettered(geometry: str) -> Iterator[Run]:
         Operation(Kind.TRUNCATE),
         Operation(Kind.TRUNCATE_AT, 0, 1, 1),
     )
-    yield ((*letters, *letters, _REOPEN, *letters[:3]),)
+    otherwise = Operation(Kind.REOPEN_AS, 0, 7)  # As before.
+    yield ((*letters, *letters, _REOPEN, *letters[:3], otherwise, *letters[:3]),)
 
 
 _EVERYWHERE: Final = (
