@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from .arguments import AnyPath, check_flag, check_opening, seconds_of
 from .audit import check_log
+from .checkpoint.backup import copy_checkpoints
 from .checkpoint.driver import Checkpointer, CheckpointTicket
 from .checkpoint.parts import Parts
 from .checkpoint.recovery import recover
@@ -34,7 +35,7 @@ from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
 from .shared.modes import choose_mode
 from .shared.phases import CheckpointKind, Phase
-from .stats import COUNTERS, Stats, add_counters, of_spaces
+from .stats import COUNTERS, Stats, add_counters
 
 __all__ = ["FasterKv"]
 
@@ -171,6 +172,18 @@ class FasterKv:
             # Block by block: the extents of all of them would take more memory than the log.
             return [point_of(block) for block in tables.chain(tables.head, [])]
 
+    def backup(self, where: AnyPath | Device) -> CheckpointPoint:
+        """Copy the durable checkpoints, beside sessions, to a folder or Device without a store; the newest.
+
+        Broken off anywhere it leaves no store there, or the whole copy. Raises SettingsError (`where`),
+        CheckpointError (none yet), StoreExistsError, StoreLockedError, CorruptionError, DeviceError. O(log).
+        """
+        self._check_open()
+        parts = self._parts
+        with parts.log.pins.hold_all():  # Before the newest checkpoint is looked for.
+            root = parts.root._replace(head=parts.tables.head)
+            return copy_checkpoints(parts.disk.device, root, where, self._runtime)
+
     @property
     def newest(self) -> CheckpointPoint | None:
         """The newest durable checkpoint; None before the first."""
@@ -221,24 +234,9 @@ class FasterKv:
     def stats(self) -> Stats:
         """Counters and boundaries of the store at this moment. O(sessions); sessions may run meanwhile."""
         self._check_open()
-        parts = self._parts
         with self._lock:
             handles = list(self._live.values())
-        return Stats(
-            operations=sum((serials := parts.sessions.serials()).values()),
-            **self.counters(),
-            pending=sum(each.pending for each in handles),
-            epoch=parts.shared.epochs.current,
-            deferred=parts.shared.epochs.waiting,
-            **of_spaces(parts.log.spaces),
-            page_bytes=parts.settings.page_bytes,
-            sessions=len(serials),
-            live_sessions=parts.sessions.live,
-            version=parts.shared.system.version,
-            phase=parts.shared.system.phase.name,
-            kernels=parts.shared.mode.name,
-            huge_pages=parts.log.spaces.huge_pages,
-        )
+        return self._parts.stats(self.counters, sum(each.pending for each in handles))
 
     def counters(self) -> dict[str, int]:
         """Those numbers of `stats` that sessions and epochs count, in less time."""

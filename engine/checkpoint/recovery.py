@@ -59,7 +59,7 @@ def recover(
     findings: list[Finding] = []
     reading = read_roots(device, names, findings)
     if reading.newest is None:
-        _refuse_to_create(names, reading, create=create and not read_only)
+        refuse_without_root(names, reading, create=create and not read_only)
         _refuse_longer_roots(device, names)
         persisted = (settings or Settings()).persisted()
         root = Root(runtime.entropy(16), 0, 0, persisted, Pointer(0, 0, 0))
@@ -101,7 +101,7 @@ def recover(
 # -- nothing there yet -----------------------------------------------------------------------------
 
 
-def _refuse_to_create(names: list[str], reading: RootReading, *, create: bool) -> None:
+def refuse_without_root(names: list[str], reading: RootReading, *, create: bool) -> None:
     """Raise unless no file here is the store's, or they are those of a creation that was interrupted.
 
     Roots, tables and segments are the store's, by their whole names; others are nobody's business.
@@ -166,9 +166,8 @@ def _agree(root: Root, settings: Settings | None) -> Settings:
     if settings is not None and settings.persisted() == root.geometry:
         return settings
     page, segment, unit, extent, hash_mask = root.geometry
-    ring = settings.ring_pages if settings else None
-    buckets = settings.index_buckets if settings else None
-    stored = Settings(page, segment, unit, extent, hash_mask, ring, buckets)
+    own = () if settings is None else (settings.ring_pages, settings.index_buckets, settings.write_bytes)
+    stored = Settings(page, segment, unit, extent, hash_mask, *own)
     if settings is not None:
         names = ("page_bytes", "segment_bytes", "write_unit", "extent_bytes", "hash_mask")
         wrong = [

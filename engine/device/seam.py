@@ -104,7 +104,7 @@ def read_fully(device: Device, name: str, offset: int, buffer: bytearray | memor
     return at
 
 
-def write_fully(device: Device, name: str, offset: int, data: bytes) -> None:
+def write_fully(device: Device, name: str, offset: int, data: Buffer) -> None:
     """All of `data`, continuing short writes. Raises OSError(EIO) if a write makes no progress."""
     at = device.write(name, offset, data)
     while at < len(data):

@@ -90,6 +90,7 @@ STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {
     "scan": (OperationError, {"begin": ADDRESSES, "end": ADDRESSES}),
     "truncate_before": (OperationError, {"address": (None, *ADDRESSES)}),
     "close": (OperationError, {"checkpoint": FLAGS}),
+    "backup": (SettingsError, {"where": PATHS}),
 }
 CHECKPOINTS: dict[str, tuple[type[EngineError], Bad]] = {
     "kind": (CheckpointError, KINDS),

@@ -25,7 +25,7 @@ FILE: dict[str, dict[str, Bad]] = {
     "truncate": {"name": FILES, "size": OFFSETS},
 }
 SETTINGS: dict[str, Bad] = {
-    **dict.fromkeys(("page_bytes", "segment_bytes", "write_unit", "extent_bytes"), SIZES),
+    **dict.fromkeys(("page_bytes", "segment_bytes", "write_unit", "extent_bytes", "write_bytes"), SIZES),
     "hash_mask": ("x", None, -1, 1 << 64, 1.5, True),
     **dict.fromkeys(("ring_pages", "index_buckets"), ("x", 0, 3, -2, 1.5, True)),
 }

@@ -101,6 +101,16 @@ def phases(cold: Program) -> Iterator[tuple[Program, ...]]:
         yield ((*program, Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN), last),)
         yield ((*program, Operation(Kind.SAVE), last),)
         yield (program, (last,))
+    asked = (
+        (Kind.ADD_MANY, 1),
+        (Kind.GET_MANY, 1),
+        (Kind.RMW_ODD, 7),
+        (Kind.START_ODD, 7),
+        (Kind.SCAN_FROM, 0),
+    )
+    for steps, (kind, size) in product(range(6), asked):
+        program = (*befores[-1], Operation(Kind.START), *[Operation(Kind.STEP)] * steps)
+        yield ((*program, Operation(kind, 0, key, size), Operation(Kind.CHECKPOINT), last), (last,))
 
 
 def batches(cold: Program) -> Iterator[tuple[Program, ...]]:

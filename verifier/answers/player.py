@@ -171,6 +171,8 @@ class _Player:
 
     def _close(self, *, saves: bool) -> Answers:
         reference = self._reference
+        if len(reference.points) > 1:
+            self._look_at_copy()
         expected: object = None
         if saves:
             is_fine = reference.phase == "REST" or reference.checkpoint() is not None
@@ -188,12 +190,19 @@ class _Player:
 
     def _look_at_older(self) -> None:
         """Each checkpoint before the newest, opened: its serials and its content."""
-        older = self._reference.points[1:]
-        if older:
-            expected = [(point.version, point.bound, self._reference.content_at(point)) for point in older]
-            found = told_by(lambda: list(self._subject.read_older(self._device)))
-            self._compare("older checkpoints", expected, found, "prefix", Breach.WRONG_VALUE)
-            self._run.reached.add("older checkpoints")
+        if self._reference.points[1:]:
+            self._look_at_checkpoints("older checkpoints", 1, lambda: self._device)
+
+    def _look_at_copy(self) -> None:
+        """A copy of the store while it is open: every checkpoint is in it."""
+        self._look_at_checkpoints("checkpoints of a copy", 0, self._subject.copy)
+
+    def _look_at_checkpoints(self, what: str, newest: int, where: Callable[[], FaultDevice]) -> None:
+        points = self._reference.points[newest:]
+        expected = [(point.version, point.bound, self._reference.content_at(point)) for point in points]
+        found = told_by(lambda: list(self._subject.read_older(where(), newest)))
+        self._compare(what, expected, found, "prefix", Breach.WRONG_VALUE)
+        self._run.reached.add(what)
 
     def _cut(self, crash: Crash) -> None:
         """Cut the power, and open what is left."""

@@ -218,8 +218,14 @@ class FasterSubject:
         knock(self._device, self._settings, "an open store")
         return [self._bound(point.serials, 0) for point in self.store.checkpoints()]
 
-    def read_older(self, device: FaultDevice) -> Iterator[Older]:
-        """After `close`: every checkpoint but the newest, with its serials and what it holds."""
+    def copy(self) -> FaultDevice:
+        """A copy of the durable checkpoints, on a device of its own."""
+        device = FaultDevice(record_reads=False)
+        self.store.backup(device)
+        return device
+
+    def read_older(self, device: FaultDevice, newest: int = 1) -> Iterator[Older]:
+        """After `close`: every checkpoint but so many of the newest, with its serials and what it holds."""
 
         def opened(version: Version | None = None) -> FasterKv:
             return FasterKv.open(
@@ -232,7 +238,7 @@ class FasterSubject:
             )
 
         with opened() as store:
-            older = store.checkpoints()[1:]
+            older = store.checkpoints()[newest:]
         for point in older:
             with opened(point.version) as store:
                 yield point.version, self._bound(point.serials, _begin(store)), dict(store.items())

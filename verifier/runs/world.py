@@ -125,6 +125,7 @@ class World(RarerSteps):
         """Give up a store that may refuse and has refused: nothing more is asked of it."""
         mounted, self.mounted = self.mounted, None
         if mounted is not None:
+            self.device.label = "CLOSE"
             with suppress(*self.spec.errors.refusals), self.fault_oracle.unharmed():
                 mounted.subject.close()
             self.device.acquire(self)
@@ -154,9 +155,10 @@ class World(RarerSteps):
         if kind is Kind.REOPEN:
             return self.close() and self.open()
         if kind is Kind.REOPEN_AS:
-            reopen = self.make_store.reopen
             self.segment.count("reopened otherwise")
-            return self.close() and self.open(None if reopen is None else reopen(operation))
+            reopen = self.make_store.reopen
+            make_store = None if reopen is None else reopen(operation, self.subject)
+            return self.close() and self.open(make_store)
         if kind not in self.spec.kinds:
             return True  # It means nothing to this kind of store.
         if self.mounted is None and self.fault_oracle.has_faults:

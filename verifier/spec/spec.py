@@ -67,8 +67,8 @@ class StoreMaker:
     make: MakeStore
     spec: Spec = PLAIN
     image: Image | None = None  # What stands on the device at first: a store that holds nothing.
-    # Opens it otherwise, as the operation says.
-    reopen: Callable[[Operation], Callable[[FaultDevice], Subject]] | None = None
+    # Opens it otherwise, as the operation says; called before the subject that is open now is closed.
+    reopen: Callable[[Operation, Subject | None], Callable[[FaultDevice], Subject]] | None = None
 
     @classmethod
     def of(cls, make_store: MakeStore) -> StoreMaker:

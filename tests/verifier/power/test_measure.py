@@ -44,8 +44,8 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "Hunter", Gate)
 
 
-def test_who_nobody_tells_is_a_survivor_with_its_diff() -> None:
-    report = measure(Asked(only=(PREFETCH,), rungs=1), reasons=Reasons())
+def test_who_nobody_tells_is_a_survivor_with_its_diff(small: str) -> None:
+    report = measure(Asked(only=(PREFETCH,), profile=small, rungs=1), reasons=Reasons())
     (fate,) = report.mutants
     assert (fate.fate, report.exit) == ("survived", 3)
     assert "prefetch(" in fate.diff

@@ -22,6 +22,17 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         around=("rmw_odd",),
     ),
     Mutant(
+        "copied-block-as-long-as-the-one-before",
+        "constructed: the length of the wrong one of two pointers",
+        "powercut.engine.checkpoint.backup",
+        "            write_fully(self._target, TABLE_FILE, pointer.offset, data)\n",
+        "            write_fully(self._target, TABLE_FILE, pointer.offset, data[: block.previous.length])\n",
+        "prefix",
+        "WRONG_VALUE",
+        MODEL,
+        around=("checkpoint",),
+    ),
+    Mutant(
         "longest-record-refused",
         "constructed: the edge of a comparison of sizes",
         "powercut.engine.sessions.single",

@@ -112,7 +112,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "flushed-at-head-after-recovery",
         "FASTER 8e9e449e: FlushedUntil was set to head instead of the tail on recovery",
         "powercut.engine.log.ring",
-        "        flushed = max(w.FIRST_ADDRESS, self._segments.extents.end)\n",
+        "        flushed = max(w.FIRST_ADDRESS, self._extents.end)\n",
         "        flushed = head\n",
         "prefix",
         "HOLE",
