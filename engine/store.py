@@ -313,6 +313,8 @@ class FasterKv:
                 if checkpoint:
                     self._checkpointer.finish()
                     self.checkpoint()
+                if not self._parts.disk.poison.is_forked:
+                    self._checkpointer.abandon()  # A step that was left to go on may owe a root.
                 if self._parts.disk.poison.is_forked:
                     pass  # What is owed is the parent's to write, and so are its threads to wait for.
                 elif self._parts.disk.poison.reason is None:
@@ -321,7 +323,6 @@ class FasterKv:
                     self._parts.roots.await_third()  # It must not reach the device's next owner.
             finally:
                 self._is_closed = True
-                self._checkpointer.abandon()
                 for session in self._live.values():
                     session.close()
                 self._lease.close()
