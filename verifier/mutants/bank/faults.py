@@ -20,6 +20,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         FAULTS,
         "UNPOISONED",
         FAULTS,
+        around=("sync", "error"),
     ),
     Mutant(
         "failed-sync-tried-again",
@@ -39,6 +40,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         FAULTS,
         "SWALLOWED",
         FAULTS,
+        around=("sync", "error"),
     ),
     Mutant(
         "failed-sync-of-a-root-not-told",
@@ -81,52 +83,51 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("write", "short"),
     ),
     Mutant(
         "short-read-taken-for-whole",
         "constructed: the count that a read returns is taken for the end of the file",
         "powercut.engine.device.seam",
-        "    while 0 < at < length:\n        count = device.read_into(",
+        "    while 0 < at < len(buffer):\n        count = device.read_into(",
         "    while False:\n        count = device.read_into(",
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("read", "short"),
     ),
     Mutant(
         "full-disk-taken-for-done",
         "constructed: a flush that the next one is trusted to make good",
         "powercut.engine.log.segments",
-        "        write_fully(self._device, name, offset, data)\n        if name not in self.unsynced:\n",
+        "        write_fully(self._device, name, offset, data)\n",
         """        try:
             write_fully(self._device, name, offset, data)
         except OSError as error:
             if error.errno != 28:
                 raise
-        if name not in self.unsynced:
 """,
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("write", "full"),
     ),
     Mutant(
         "extent-listed-before-it-is-written",
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
         "powercut.engine.log.segments",
         """        write_fully(self._device, name, offset, data)
-        if name not in self.unsynced:
-            self.unsynced.append(name)
-        crc = checksum(data, self._store_id, name, offset, self.life)
-        self.extents.append(Extent(start, len(data), crc, self.life))
+        self._written[name] = self._written.get(name, 0) + len(data)
+        self._list(start, name, offset, data)
 """,
-        """        crc = checksum(data, self._store_id, name, offset, self.life)
-        self.extents.append(Extent(start, len(data), crc, self.life))
+        """        self._list(start, name, offset, data)
         write_fully(self._device, name, offset, data)
-        if name not in self.unsynced:
-            self.unsynced.append(name)
+        self._written[name] = self._written.get(name, 0) + len(data)
 """,
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("write", "error"),
     ),
     Mutant(
         "failed-checkpoint-keeps-its-place",
@@ -137,6 +138,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "model",
         "ERROR",
         FAULTS,
+        around=("write", "error"),
     ),
     Mutant(
         "creation-taken-up-where-it-failed",
@@ -147,6 +149,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("sync", "error", "cut"),
     ),
     Mutant(
         "error-of-the-device-as-it-came",
@@ -175,6 +178,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         FAULTS,
         "SWALLOWED",
         FAULTS,
+        around=("sync", "error", "torn"),
     ),
     # The run itself goes well: what is wrong shows in a power cut behind the fault alone.
     Mutant(
@@ -194,5 +198,6 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "prefix",
         "LOST_ACK",
         FAULTS,
+        around=("write", "short", "cut"),
     ),
 )
