@@ -3,11 +3,11 @@
 #
 # Guess:   A database that locks its file against a second process refuses a forked child as well; or
 #          both write, and what was committed is there afterwards.
-# Seen:    The child's commits return, were synced, and it reads them. duckdb and ZODB append the
-#          parent's next commits over them, as each process keeps the end of the log to itself: after
-#          close() the child's twenty are gone, without an error. The lock does not hold the child
-#          off, since it has the same open file. lmdb, which looks for the last commit in the shared
-#          map, has all forty.
+# Seen:    The child's commits return, were synced, and it reads them. ZODB writes the parent's next
+#          transaction over them, at the end of the file that the parent knows. duckdb appends both
+#          to its WAL; close() then makes the file of what the parent has seen, and drops the WAL. The
+#          child's twenty are gone, without an error; the lock does not hold a child off, since it has
+#          the same open file. lmdb, which looks for the last commit in the shared map, has all forty.
 # Version: duckdb 2.0.1, ZODB 6.4, lmdb 3.0.0, CPython 3.11 to 3.13 (where fork is the default of
 #          multiprocessing), Linux
 # Source:  fork(2): parent and child share open files; ZODB/FileStorage/FileStorage.py: the next
