@@ -178,7 +178,7 @@ def test_broken_off_at_any_call_it_leaves_nothing(filled: Any, error: BaseExcept
 
 
 class Late(Counting):
-    """Likewise, but what the call was to do is done."""
+    """Raises behind a call that made a file."""
 
     def create(self, name: str) -> None:
         MemoryDevice.create(self, name)
