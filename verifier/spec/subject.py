@@ -8,7 +8,7 @@ power away, and makes another one from what is left.
 
 `checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
 session; a number counts operations in the order in which they were given, whoever gave them, reads
-included; None stands for all of them.
+included; None stands for all of them; what else it may return is an error.
 
 All else is a capability: a protocol that a subject has as a whole or lacks. A subject that lacks one
 is tested less and never otherwise: where it does not say what it `recovered`, the bench looks for any
@@ -26,7 +26,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from numbers import Integral
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from powercut.faultfs import FaultDevice
 
@@ -51,6 +52,7 @@ __all__ = [
     "Truncates",
     "TruncatesAt",
     "Truncation",
+    "bound_of",
     "members",
     "mount",
 ]
@@ -246,6 +248,17 @@ def _capabilities(subject: object) -> frozenset[type]:
             if len(meant) >= _SHORT and is_alike and _is_misspelt(name, meant):
                 raise SubjectError(f"{_named(subject)} has {name}: is {meant} meant? Else name it otherwise")
     return frozenset(has)
+
+
+def bound_of(told: object, method: str) -> Bound:
+    """The bound that a method of a subject told. Raises SubjectError for True, a text and the like.
+
+    Many a store tells by its result that it has saved; True as a number would be one operation.
+    """
+    if isinstance(told, bool) or not isinstance(told, Integral | Mapping):
+        expected = "None, a number of operations or a mapping of serials"
+        raise SubjectError(f"{method} returned {told!r}: {expected} is expected")
+    return cast("Bound", told)
 
 
 def members() -> frozenset[str]:
