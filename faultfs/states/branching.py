@@ -123,11 +123,13 @@ def explore(
     tree: ReadTree[Outcome],
     open_content: Callable[[Image], Outcome],
     limit: int,
+    is_new: Callable[[Outcome], bool] | None = None,
 ) -> Exploration[Outcome]:
     """Follows everything legal at `index` through the tree; gives up past `limit` openings, or eight times as
     many regions.
 
-    `open_content` recovers a content that the tree does not find and adds it to the tree.
+    open_content   recovers a content that the tree does not find and adds it to the tree
+    is_new         says of an outcome that is met whether it counts as an opening; None: those opened here do
     """
     point = _Point(history, index)
     found = Exploration[Outcome](index, point.legal)
@@ -140,17 +142,22 @@ def explore(
         branches, key, region = stack.pop()
         node = branches.get(key)
         if node is None:
-            if opened == limit:
-                return found
-            opened += 1
+            if is_new is None:
+                if opened == limit:
+                    return found
+                opened += 1
             open_content(point.witness(region).image)
             node = branches[key]
         if type(node) is Leaf:
-            found.regions += 1
-            found.covered += point.count(region)
             if id(node) not in known:
+                if is_new is not None and is_new(node.outcome):
+                    opened += 1
+                    if opened > limit:
+                        return found
                 known.add(id(node))
                 found.outcomes.append((node.outcome, point.witness(region)))
+            found.regions += 1
+            found.covered += point.count(region)
         elif node.question[0] == Ask.ALL:
             return found
         else:

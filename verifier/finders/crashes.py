@@ -224,7 +224,12 @@ class _Search:
             return Exploration(index, -1)  # Not closed.
         tree = recoveries.tree(depth)
         return explore(
-            states.history, index, tree, lambda image: recoveries.of_image(image, depth), self._bounds.limit
+            states.history,
+            index,
+            tree,
+            lambda image: recoveries.of_image(image, depth),
+            self._bounds.limit,
+            recoveries.meet,
         )
 
     def _sample(self, index: int, stretch: _Stretch) -> Finding | None:

@@ -44,7 +44,7 @@ STRUCK_FEATURES: Final = frozenset((*(each.name.lower() for each in (*Effect, *C
 
 
 class Struck(NamedTuple):
-    """One kind of fault, at every call of a program; the states behind one cut, and the eras before."""
+    """One kind of fault, at every call of a program; states of one crash point, and the eras before."""
 
     template: Fault
     program: tuple[Operation, ...]
