@@ -40,6 +40,7 @@ Bindings: TypeAlias = tuple[tuple[str, int], ...]
 Versions: TypeAlias = tuple[int, ...]
 
 _NO_END = 1 << 62
+_PARTS = 5  # Chains are taken together in so many parts, where a few contents of a region are listed.
 _REGIONS = 8  # For each opening allowed: a region that shares an outcome costs a fraction of an opening.
 
 
@@ -103,7 +104,7 @@ class Witness:
 
 @dataclass(slots=True)
 class Exploration(Generic[Outcome]):
-    """The outcomes found at one index, each with a witness; closed if there are no others."""
+    """The outcomes found at one index, each with its witnesses; closed if there are no others."""
 
     index: int
     legal: int
@@ -155,7 +156,7 @@ def explore(
                     if opened > limit:
                         return found
                 known.add(id(node))
-                found.outcomes.append((node.outcome, point.witness(region)))
+                found.outcomes.extend((node.outcome, each) for each in point.witnesses(region))
             found.regions += 1
             found.covered += point.count(region)
         elif node.question[0] == Ask.ALL:
@@ -213,10 +214,23 @@ class _Point:
                 count = count // self._choices[chain] * len(left)
         return count * sum(names.legal for names in region.names)
 
-    def witness(self, region: Region) -> Witness:
-        """The content of a region in which as much survives as can."""
+    def witnesses(self, region: Region) -> Iterator[Witness]:
+        """A few contents of a region: as much survives as can; then every set of some parts of the chains
+        loses as much as it can.
+
+        What no recovery looks at makes millions of contents alike: one alone would stand for all of it.
+        """
+        yield self.witness(region)
+        oldest = {chain: (region.versions.get(chain) or self._all(chain))[0] for chain in self._choices}
+        for parts in range(1, 1 << min(len(oldest), _PARTS)):
+            lost = (chain for place, chain in enumerate(oldest) if parts >> place % _PARTS & 1)
+            yield self.witness(region, {chain: oldest[chain] for chain in lost})
+
+    def witness(self, region: Region, lost: dict[AnyChain, int] | None = None) -> Witness:
+        """The content of a region in which as much survives as can, but for what chains lose."""
         names = region.names[0]
         choice = names.choice | {chain: versions[-1] for chain, versions in region.versions.items()}
+        choice.update(lost or {})
         files = {inode: self._file(inode, choice) for inode in groups_of(list(names.bindings))}
         digits = []
         for chain in self.history.pending(self.index):
