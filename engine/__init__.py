@@ -23,10 +23,12 @@ from .errors import (
     SerialError,
     SessionError,
     SettingsError,
+    StoreExistsError,
     StoreLockedError,
     UnknownSessionError,
     UnsupportedVersionError,
 )
+from .flush import BehindTail, Flusher, FlushMetrics, FlushSettings, OlderThan, ToReadOnly
 from .metadata.layout import Version
 from .runtime import Runtime, ThreadRuntime
 from .sessions.pending import Ticket
@@ -38,6 +40,7 @@ from .stats import Stats
 from .store import FasterKv
 
 __all__ = [
+    "BehindTail",
     "CheckpointError",
     "CheckpointKind",
     "CheckpointPoint",
@@ -49,12 +52,16 @@ __all__ = [
     "EngineError",
     "FasterKv",
     "FileDevice",
+    "FlushMetrics",
+    "FlushSettings",
+    "Flusher",
     "IndexFullError",
     "InvariantError",
     "LogRecord",
     "MemoryDevice",
     "MissingStoreError",
     "NotAStoreError",
+    "OlderThan",
     "OperationError",
     "Phase",
     "PoisonedError",
@@ -66,9 +73,11 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Stats",
+    "StoreExistsError",
     "StoreLockedError",
     "ThreadRuntime",
     "Ticket",
+    "ToReadOnly",
     "UnknownSessionError",
     "UnsupportedVersionError",
     "Version",

@@ -24,6 +24,7 @@ __all__ = [
     "SerialError",
     "SessionError",
     "SettingsError",
+    "StoreExistsError",
     "StoreLockedError",
     "UnknownSessionError",
     "UnsupportedVersionError",
@@ -98,6 +99,10 @@ class MissingStoreError(EngineError, FileNotFoundError):
 
 class NotAStoreError(EngineError):
     """The folder holds files, and none of ours; or a file of a root's name that is no root."""
+
+
+class StoreExistsError(EngineError, FileExistsError):
+    """There are files of a store where a new one is to be put; choose another place. Nothing happened."""
 
 
 class StoreLockedError(EngineError):

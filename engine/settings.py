@@ -1,7 +1,7 @@
 """Settings: the geometry of a store.
 
 The first five are written into the root record when the store is created and hold for its life;
-opening it with others is an error. The last two only size the memory of this process.
+opening it with others is an error. The last three are of this process: its memory, and its writes.
 
 Invariants
   1  every size is a power of two
@@ -40,6 +40,8 @@ class Settings:
     ring_pages      pages of log in memory (power of two, at least 2); None: from `memory`
     index_buckets   main hash buckets (power of two); None: from `memory`; never fewer than an earlier
                     opening for writing had, whatever is said here
+    write_bytes     what one write to the log's files has at most (power of two), an extent or more of them;
+                    never beyond a segment
 
     Raises SettingsError where a value breaks an invariant of this module.
     """
@@ -51,9 +53,10 @@ class Settings:
     hash_mask: int = MASK64
     ring_pages: int | None = None
     index_buckets: int | None = None
+    write_bytes: int = 1 << 20
 
     def __post_init__(self) -> None:
-        for name in ("page_bytes", "segment_bytes", "write_unit", "extent_bytes"):
+        for name in ("page_bytes", "segment_bytes", "write_unit", "extent_bytes", "write_bytes"):
             value = getattr(self, name)
             if _is_no_power(value, SECTOR_BYTES):
                 raise SettingsError(
@@ -71,6 +74,8 @@ class Settings:
             raise SettingsError(
                 f"segment_bytes is {self.segment_bytes}: expected at most {SEGMENT_BYTES_MAX}"
             )
+        if self.write_bytes > SEGMENT_BYTES_MAX:
+            raise SettingsError(f"write_bytes is {self.write_bytes}: expected at most {SEGMENT_BYTES_MAX}")
         if _is_no_mask(self.hash_mask):
             raise SettingsError(f"hash_mask is {self.hash_mask!r}: expected 64 bits")
         for name, least in (("ring_pages", RING_PAGES_MIN), ("index_buckets", 1)):
@@ -79,6 +84,11 @@ class Settings:
                 raise SettingsError(
                     f"{name} is {value!r}: expected a power of two of at least {least}, or None"
                 )
+
+    @property
+    def piece_bytes(self) -> int:
+        """The most bytes that one write has: whole extents of one segment."""
+        return min(max(self.write_bytes, self.extent_bytes), self.segment_bytes)
 
     def persisted(self) -> tuple[int, int, int, int, int]:
         """The part that the root record keeps."""

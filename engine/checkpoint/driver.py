@@ -2,9 +2,9 @@
 
 A kind of checkpoint says which phase follows which, and does what is done on entering one (`kinds`); here
 is what all have in common: who may start one, one step at a time, and what becomes of one that fails.
-`advance` takes one step, `result` of a ticket all of them. A step that fails before the metadata is written
-takes the machine back to REST with the version it has reached: a version number is never used for
-two different prefixes.
+`advance` takes one step, which does a bounded amount of the work of one phase; `result` of a ticket takes all
+of them. A step that fails before the metadata is written takes the machine back to REST with the version it
+has reached: a version number is never used for two different prefixes.
 
 Invariants
   1  one checkpoint at a time; a phase is set after it was entered, and by nobody else
@@ -23,7 +23,7 @@ from ..kernels.atomics import load
 from ..shared.phases import SHIFTED, CheckpointKind, Phase
 from .kinds import KINDS
 from .parts import Parts
-from .running import CheckpointPoint, Running
+from .running import CheckpointPoint, Running, point_of
 
 __all__ = ["CheckpointTicket", "Checkpointer"]
 
@@ -40,7 +40,7 @@ class Checkpointer:
         self._lock = parts.disk.runtime.lock()
         self._running: Running | None = None
         self.entering: Phase | None = None  # The phase whose entry work is being done.
-        self.newest: CheckpointPoint | None = None
+        self.newest = point_of(parts.block) if parts.block is not None else None
 
     def start(self, kind: CheckpointKind, timeout: float | None) -> CheckpointTicket:
         """Enter PREPARE. Raises CheckpointError if one runs already, or for what is no kind."""
@@ -76,7 +76,8 @@ class Checkpointer:
         return ticket
 
     def advance(self, running: object = None) -> Phase:
-        """Take one step, of `running` if that is given and still under way; the phase reached.
+        """Take one step, of `running` if that is given and still under way; the phase that is reached: the
+        one before where more is to be done on entering the next.
 
         Raises CheckpointError (back at REST, a retry may succeed) or PoisonedError.
         """
@@ -94,7 +95,7 @@ class Checkpointer:
         phase = kind.next[self._system.phase]
         self.entering = phase
         try:
-            kind.enter(phase, self._parts, running)
+            is_entered = kind.enter(phase, self._parts, running)
         except CheckpointError:
             self._rest()
             raise
@@ -112,6 +113,8 @@ class Checkpointer:
             self.entering = None
             if running.point is not None:
                 self.newest = running.point
+        if not is_entered:
+            return self._system.phase
         if phase is Phase.REST:
             self._rest()
             # Not before two roots name a checkpoint that does without them.

@@ -1,8 +1,9 @@
-"""The log: pages in memory and their boundaries (`ring`), files (`segments`), records below head (`cold`).
+"""The log: pages in memory and their boundaries (`ring`), their way to the device (`flushing`), files
+(`segments`), records below head (`cold`).
 
-    a batch that finds no room  ->  ring.open_page  ->  segments.write
+    a batch that finds no room  ->  ring.open_page  ->  flushing.flush  ->  segments.write
     a batch that leaves memory  ->  cold.find       ->  segments.read
-    a checkpoint                ->  ring.fold_over, ring.flush  ->  segments.sync
+    a checkpoint                ->  ring.fold_over, flushing.flush      ->  segments.sync
 
 The hash `index` over it has the chains' heads.
 """
@@ -19,6 +20,7 @@ from ..shared.pins import Pins
 from ..shared.shared import Shared
 from ..shared.spaces import Spaces
 from .cold import ColdLog
+from .flushing import Flushing
 from .ring import Ring
 from .segments import Segments
 
@@ -35,6 +37,7 @@ class HybridLog:
     pins: Pins
     segments: Segments
     cold: ColdLog
+    flushing: Flushing
     ring: Ring
 
     @classmethod
@@ -45,8 +48,9 @@ class HybridLog:
         pins = Pins(shared.spaces.control)
         segments = Segments(disk, settings, store_id, life, extents, pins)
         cold = ColdLog(segments, shared.spaces.control, pins)
-        ring = Ring(settings, shared, segments, disk.runtime)
-        return cls(settings, shared.spaces, extents, pins, segments, cold, ring)
+        flushing = Flushing(settings, shared.spaces, segments, disk.runtime)
+        ring = Ring(settings, shared, segments.extents, flushing, disk.runtime)
+        return cls(settings, shared.spaces, extents, pins, segments, cold, flushing, ring)
 
     @property
     def record_bytes_max(self) -> int:

@@ -18,41 +18,56 @@ that is a checkpoint's `sync`.
 `safe_read_only` and `safe_head` follow `read_only` and `head` once every batch that may not have seen
 those move has left: only then are bytes frozen, and a frame nobody's.
 
-Threads: kernels append and read; pages and boundaries move under one lock, bytes go to the device under
-another. No boundary waits for the device: who holds the first lock never asks it.
+Threads: kernels append and read; pages and boundaries move under one lock, and who holds it never asks the
+device: `flushing` does, under no lock. Who opens a page while another flushes waits only if the ring is full
+of bytes that the device has not got yet.
 Source: HybridLog of FASTER (Chandramouli et al., SIGMOD 2018, sections 4 and 5).
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from ..errors import OperationError
 from ..kernels import words as w
 from ..kernels.atomics import load, store
+from ..metadata.extents import ExtentTable
 from ..runtime import Runtime
 from ..settings import Settings
 from ..shared.shared import Shared
-from .segments import Segments
+from .flushing import Flushing
 
 __all__ = ["Ring"]
 
 MUTABLE_TENTHS: Final = 9  # Of the ring, in tenths: how far read-only trails the tail.
 
 
-class Ring:
-    """Pages, boundaries and flushes."""
+class Background(Protocol):
+    """A worker that flushes what is frozen."""
 
-    def __init__(self, settings: Settings, shared: Shared, segments: Segments, runtime: Runtime) -> None:
+    def takes_over(self, head: int) -> bool:
+        """Wait until all below `head` is flushed; False where whoever asks has to see to it."""
+
+
+class Ring:
+    """Pages and boundaries.
+
+    background   the worker that flushes in place of whoever opens a page; None: there is none
+    """
+
+    def __init__(
+        self, settings: Settings, shared: Shared, extents: ExtentTable, flushing: Flushing, runtime: Runtime
+    ) -> None:
         self.settings = settings
         self.spaces = shared.spaces
-        self._segments = segments
+        self._extents = extents
         self._mode = shared.mode
         self._epochs = shared.epochs
+        self.background: Background | None = None
         self._lock = runtime.lock()  # Of pages and boundaries.
-        self._flushing = runtime.lock()  # One flush at a time.
+        self._flushing = flushing
         ring_pages = self.spaces.ring_bytes // settings.page_bytes
-        self._mutable_bytes = max(1, ring_pages * MUTABLE_TENTHS // 10) * settings.page_bytes
+        self.mutable_bytes: Final = max(1, ring_pages * MUTABLE_TENTHS // 10) * settings.page_bytes
 
     def adopt(self, begin: int, head: int, tail: int) -> None:
         """Set every boundary as recovery (or creation) found it."""
@@ -60,7 +75,7 @@ class Ring:
         page = self.settings.page_bytes
         control[w.BEGIN] = begin
         control[w.HEAD] = control[w.SAFE_HEAD] = head
-        flushed = max(w.FIRST_ADDRESS, self._segments.extents.end)
+        flushed = max(w.FIRST_ADDRESS, self._extents.end)
         control[w.FLUSHED] = control[w.SAFE_READ_ONLY] = control[w.READ_ONLY] = flushed
         control[w.TAIL] = tail
         control[w.PAGE_END] = (tail + page - 1) // page * page
@@ -85,10 +100,11 @@ class Ring:
                         f"the log ends at address {start}: copy the live records to a new store"
                     )
                 head = max(load(control, w.HEAD), start + page - self.spaces.ring_bytes)
-                self.shift_read_only(max(head, start - self._mutable_bytes))
+                self.shift_read_only(max(head, start - self.mutable_bytes))
             if load(control, w.FLUSHED) < head:
                 self._await_frozen(head)
-            self.flush(load(control, w.SAFE_READ_ONLY))
+            if self.background is None or not self.background.takes_over(head):
+                self._flushing.flush(load(control, w.SAFE_READ_ONLY), head)
             with self._lock:
                 if load(control, w.PAGE_END) != start:
                     continue  # Another session opened it meanwhile; whether the bytes fit is asked again.
@@ -146,6 +162,7 @@ class Ring:
                 final = (tail + unit - 1) // unit * unit
                 if self._mode.cas(control, w.TAIL, tail, final):
                     break
+            self._flushing.cut_at(final)
             self.shift_read_only(final)
             self._epochs.until(
                 "batches that may still write below the fold",
@@ -168,23 +185,3 @@ class Ring:
             if begin > load(control, w.BEGIN):
                 store(control, w.BEGIN, begin)
             return load(control, w.BEGIN)
-
-    # -- to the device ---------------------------------------------------------------------------
-
-    def flush(self, until: int) -> None:
-        """Write every whole unit below `until` that is not on the device yet (A2). Raises OSError."""
-        control = self.spaces.control
-        until -= until % self.settings.write_unit  # Only the null region of page 0 is not whole.
-        with self._flushing:
-            start = self._segments.extents.end  # 0 in a fresh log, whose lowest address is FIRST_ADDRESS.
-            store(control, w.FLUSHED, max(start, load(control, w.FLUSHED)))  # Where a call was interrupted.
-            while start < until:
-                start += self._flush_extent(start, until)
-                store(control, w.FLUSHED, start)
-
-    def _flush_extent(self, start: int, until: int) -> int:
-        length = min(until, (start // self.settings.extent_bytes + 1) * self.settings.extent_bytes) - start
-        frame = start & (self.spaces.ring_bytes - 1)
-        # One copy: checksum, write and any retry see the same bytes, whatever a session does meanwhile.
-        self._segments.write(start, bytes(self.spaces.log_bytes[frame : frame + length]))
-        return length

@@ -3,13 +3,14 @@
 Invariants
   A4  an extent is written once: it starts at a write unit that no earlier one touched
   A7  a segment goes only when it lies wholly below what any listed checkpoint names, and below every pin
-  G1  a file written to stands in `unsynced` until a sync that began after that write has returned
+  G1  a file written to stands in `unsynced` until a sync that began after that write has returned:
+      synced <= written; the writer alone adds to written, who syncs alone sets synced
   G2  a name made is told by `has_new_names` until a sync of the names that began after it has returned
 
 What was written can be read at once; that it survives a power cut is what `sync` and `sync_names` are for.
 
-Threads: one writes at a time (the ring sees to that); anybody reads, syncs and removes beside it. No lock is
-held while the device is asked.
+Threads: one writes at a time (`flushing` sees to that), one syncs; anybody reads and removes beside them. No
+lock is held while the device is asked.
 """
 
 from __future__ import annotations
@@ -35,13 +36,15 @@ class Segments:
     ) -> None:
         self.extents = extents
         self.life = life
-        self.unsynced: list[str] = []  # Segments written to since their last sync, in order (G1).
         self.has_new_names = False
         self._device = disk.device
         self._poison = disk.poison
         self._segment_bytes = settings.segment_bytes
+        self._extent_bytes = settings.extent_bytes
         self._store_id = store_id
         self._pins = pins
+        self._written: dict[str, int] = {}  # Bytes that were written to each file, in their order,
+        self._synced: dict[str, int] = {}  # and how many of them before its last sync (G1).
         self._lock = disk.runtime.lock()  # Of the names.
         self._found: Sequence[str] = ()
         self._changed: dict[str, bool] = {}  # What was made since, or used: true; what was removed: false.
@@ -61,17 +64,25 @@ class Segments:
             self._changed[name] = True
         self.has_new_names = True
 
-    def write(self, start: int, data: bytes) -> None:
-        """Write the extent that starts at `start`. Raises OSError; then there is no such extent."""
+    def write(self, start: int, data: memoryview) -> None:
+        """Write the extents from `start` on, all of one segment. Raises OSError; then none of them is."""
         number, offset = divmod(start, self._segment_bytes)
         name = segment_name(number)
         if not self._is_there(name):
             self.create(number)
         write_fully(self._device, name, offset, data)
-        if name not in self.unsynced:
-            self.unsynced.append(name)
-        crc = checksum(data, self._store_id, name, offset, self.life)
-        self.extents.append(Extent(start, len(data), crc, self.life))
+        self._written[name] = self._written.get(name, 0) + len(data)
+        self._list(start, name, offset, data)
+
+    def _list(self, start: int, name: str, offset: int, data: memoryview) -> None:
+        """Take in that the extents from `start` on are on the device."""
+        at = 0
+        while at < len(data):
+            length = self._extent_bytes - (offset + at) % self._extent_bytes
+            extent = data[at : at + length]
+            crc = checksum(extent, self._store_id, name, offset + at, self.life)
+            self.extents.append(Extent(start + at, len(extent), crc, self.life))
+            at += length
 
     def _is_there(self, name: str) -> bool:
         """True if the file is there; looked for in the folder once."""
@@ -80,16 +91,29 @@ class Segments:
                 self._changed.setdefault(name, True)
         return self._changed.get(name, False)
 
-    def sync(self) -> None:
-        """Make every extent written so far durable. Raises PoisonedError if a sync fails."""
-        for name in list(self.unsynced):
-            try:
-                self.unsynced.remove(name)  # Before the sync: what is written meanwhile is dirty again (G1).
-                self._sync(name)
-            except BaseException:
-                if name not in self.unsynced:
-                    self.unsynced.insert(0, name)
-                raise
+    def sync(self, budget: int | None = None) -> bool:
+        """Make every extent written so far durable; whether all are. Raises PoisonedError if a sync fails.
+
+        `budget` is the number of written bytes after whose sync to stop.
+        """
+        for name, dirty in self.unsynced.items():
+            if budget is not None and budget <= 0:
+                return False
+            before = self._written[name]  # Before the sync: what is written meanwhile is dirty still (G1).
+            self._sync(name)
+            self._synced[name] = before
+            budget = None if budget is None else budget - dirty
+        return True
+
+    @property
+    def unsynced(self) -> dict[str, int]:
+        """Bytes written to each file since its last sync, for those that have any."""
+        synced = self._synced.get
+        return {
+            name: dirty
+            for name, written in list(self._written.items())
+            if (dirty := written - synced(name, 0))
+        }
 
     def _sync(self, name: str) -> None:
         try:
@@ -132,6 +156,7 @@ class Segments:
                     continue  # Nothing depends on it; the next checkpoint tries again.
                 with self._lock:
                     self._changed[name] = False
+                self._written.pop(name, None)  # Nothing is written to it any more.
 
 
 def read_extent(device: Device, store_id: bytes, segment_bytes: int, extent: Extent) -> bytes:

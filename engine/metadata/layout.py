@@ -143,7 +143,8 @@ _block = partial(tuple.__new__, Block)
 def checksum(data: bytes | bytearray | memoryview, store_id: bytes, file: str, offset: int, life: int) -> int:
     """CRC-32C of the bytes and of the place they belong to."""
     place = _PLACE.pack(store_id, offset, life) + file.encode()
-    return crc32.iscsi(place, crc32.iscsi(bytes(data)))
+    view = memoryview(data)
+    return crc32.iscsi(place, crc32.iscsi(view if view.c_contiguous else bytes(view)))
 
 
 def encode_root(root: Root) -> bytes:

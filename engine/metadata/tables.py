@@ -15,7 +15,7 @@ Threads: appended to under the checkpoint's driver.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..device import Device, read_exactly, write_fully
 from ..errors import CorruptionError, SerialError
@@ -23,11 +23,19 @@ from ..poison import Poison
 from .layout import Block, Extent, Pointer, checksum, decode_block, encode_block
 from .roots import Finding
 
-__all__ = ["CHAIN_BLOCKS_MAX", "TABLE_FILE", "Tables", "check_extents", "check_order"]
+__all__ = ["CHAIN_BLOCKS_MAX", "TABLE_FILE", "Link", "Tables", "check_extents", "check_order"]
 
 TABLE_FILE: Final = "tables"
 CHAIN_BLOCKS_MAX: Final = 64
 NO_BLOCK: Final = Pointer(0, 0, 0)
+
+
+class Link(NamedTuple):
+    """A block of a chain: where it stands, its bytes, and what they say."""
+
+    pointer: Pointer
+    data: bytes
+    block: Block
 
 
 class Tables:
@@ -71,9 +79,14 @@ class Tables:
 
     def chain(self, pointer: Pointer, findings: list[Finding]) -> Iterator[Block]:
         """The blocks from `pointer` back to the first. Raises CorruptionError at a damaged one."""
+        return (link.block for link in self.links(pointer, findings))
+
+    def links(self, pointer: Pointer, findings: list[Finding]) -> Iterator[Link]:
+        """The chain's blocks with their bytes, newest first. Raises CorruptionError at a damaged one."""
         while pointer.length:
-            block = self._load(pointer, findings)
-            yield block
+            data = self._load(pointer, findings)
+            block = decode_block(data, TABLE_FILE, pointer.offset)
+            yield Link(pointer, data, block)
             if block.previous.length and block.previous.offset >= pointer.offset:
                 raise CorruptionError(
                     TABLE_FILE,
@@ -83,7 +96,7 @@ class Tables:
                 )
             pointer = block.previous
 
-    def _load(self, pointer: Pointer, findings: list[Finding]) -> Block:
+    def _load(self, pointer: Pointer, findings: list[Finding]) -> bytes:
         try:
             data = read_exactly(self._device, TABLE_FILE, pointer.offset, pointer.length)
         except FileNotFoundError:
@@ -98,7 +111,7 @@ class Tables:
             raise CorruptionError(TABLE_FILE, pointer.offset, f"{len(data)} bytes", f"{pointer.length} bytes")
         if found != pointer.crc:
             raise CorruptionError(TABLE_FILE, pointer.offset, f"CRC-32C {found:08x}", f"{pointer.crc:08x}")
-        return decode_block(data, TABLE_FILE, pointer.offset)
+        return data
 
 
 def check_order(older: Block, newer: Block) -> None:

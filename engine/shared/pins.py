@@ -5,6 +5,8 @@ A pin is the log's begin at the moment at which a read started: it may look at a
 Invariants
   N1  for every pin, `least` at any moment after the pin's start is at most the begin that the pin gave
 
+Who needs more than what the log still holds, namely what a checkpoint does, pins everything.
+
 Begin only grows, and whoever takes files away raises it first and asks for `least` then. So a pin set
 without a lock, in two steps, is enough: first it holds everything, then from begin up. Asked before the
 first step, `least` does not know of the pin, but then the pin sees the begin that was raised before.
@@ -14,6 +16,8 @@ Threads: any.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from ..kernels import words as w
@@ -32,6 +36,16 @@ class Pins:
     def hold(self) -> _Pin:
         """A context that pins the log from its begin up until it ends, and gives that begin."""
         return _Pin(self._control, self._begins)
+
+    @contextmanager
+    def hold_all(self) -> Iterator[None]:
+        """A context in which no segment goes."""
+        pin = object()
+        self._begins[pin] = 0
+        try:
+            yield
+        finally:
+            del self._begins[pin]
 
     def least(self, address: int) -> int:
         """`address`, or the lowest pin where one is lower."""

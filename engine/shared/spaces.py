@@ -6,8 +6,15 @@
     epochs    one row a live session; shape (8 * SESSIONS_MAX,)
 
 All are uint64. Void ranges are known when the spaces are made and never change: only a recovery
-adds one, and it makes new spaces. Large spaces are mapped: untouched pages cost no memory, and
-the system may back them by huge ones, which is what random access is bound by.
+adds one, and it makes new spaces. Large spaces are mapped: untouched pages cost no memory. They are
+private and anonymous, at a multiple of 2 MiB, so the system may back them by huge pages, without which
+random access waits for the tables of pages more than for the memory itself.
+
+Invariants
+  1  a mapped space is this process' own: what a child writes after a fork, the parent does not see
+  2  a space that is asked for in huge pages starts at a multiple of HUGE_BYTES
+
+Source: transparent huge pages of Linux; shared memory has a switch of its own, off as a rule.
 """
 
 from __future__ import annotations
@@ -16,15 +23,21 @@ import ctypes
 import mmap
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from operator import attrgetter
+from pathlib import Path
+from typing import Final
 
 from ..kernels import words as w
 from ..metadata.layout import VoidRange
 from ..settings import Budget, Settings
 
-__all__ = ["SESSIONS_MAX", "Spaces", "address_of", "put_bytes", "words_of"]
+__all__ = ["HUGE_BYTES", "SESSIONS_MAX", "Spaces", "address_of", "huge_bytes", "put_bytes", "words_of"]
 
 SESSIONS_MAX = 256  # Live at once.
-MAPPED_BYTES = 1 << 20  # From here on a space is mapped.
+MAPPED_BYTES = 1 << 20  # From here on a space is mapped,
+HUGE_BYTES = 1 << 21  # and from here on in huge pages, which are as large on x86-64.
+SWITCH: Final = Path("/sys/kernel/mm/transparent_hugepage/enabled")  # "always [madvise] never": in brackets.
+MAPPINGS: Final = Path("/proc/self/smaps")
 
 
 class Spaces:
@@ -38,6 +51,7 @@ class Spaces:
         self.index = words_of((buckets + overflow) * w.BUCKET_WORDS)
         self.log = words_of(self.ring_bytes // w.WORD_BYTES)
         self.log_bytes = self.log.cast("B")
+        self.huge_pages = _told(max(self.index.nbytes, self.log.nbytes))
         self.epochs = words_of((SESSIONS_MAX + 1) * w.ROW_WORDS)  # The last is where closed sessions write.
         self.rows_used = 0  # Rows from here on were never anybody's.
         self.on_break: Callable[[], None] = lambda: None  # Called where a batch broke off in the middle.
@@ -50,7 +64,7 @@ class Spaces:
         control[w.UNIT_MASK] = settings.write_unit - 1
         control[w.HASH_MASK] = settings.hash_mask
         control[w.VOID_COUNT] = len(voids)
-        for number, void in enumerate(voids):
+        for number, void in enumerate(sorted(voids, key=attrgetter("high"))):  # As `is_void` wants them.
             base = w.CONTROL_WORDS + number * w.VOID_WORDS
             control[base] = void.counter & w.VERSION_BITS
             control[base + 1] = void.low
@@ -59,15 +73,52 @@ class Spaces:
 
 
 def words_of(count: int) -> memoryview:
-    """A zeroed space of `count` words."""
+    """A zeroed space of `count` words. Raises OSError, MemoryError, ValueError, OverflowError."""
     size = count * w.WORD_BYTES
     if size < MAPPED_BYTES:
         return memoryview(bytearray(size)).cast("Q")
-    mapped = mmap.mmap(-1, size)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with suppress(OSError):  # A system without them is slower, not wrong.
-            mapped.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(mapped).cast("Q")
+    if size < HUGE_BYTES or not _has_advice():
+        return memoryview(_mapping(size)).cast("Q")
+    mapped = _mapping(size + HUGE_BYTES)  # What is never touched of it costs addresses, no memory.
+    whole = memoryview(mapped)
+    start = -address_of(whole) % HUGE_BYTES
+    with suppress(OSError):  # A system without them is slower, not wrong; `_told` says so.
+        mapped.madvise(mmap.MADV_HUGEPAGE, start, size)
+    return whole[start : start + size].cast("Q")
+
+
+def _mapping(size: int) -> mmap.mmap:
+    """`size` bytes of zeros that are this process' own (invariant 1)."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def _has_advice() -> bool:
+    return hasattr(mmap, "MADV_HUGEPAGE")
+
+
+def _told(size: int) -> str:
+    """The word for `Stats.huge_pages` of a store whose largest space has `size` bytes."""
+    if size < HUGE_BYTES:
+        return "small"
+    try:
+        switch = SWITCH.read_text(encoding="ascii")
+    except OSError:
+        return "absent"
+    return "absent" if not _has_advice() else "off" if "[never]" in switch else "asked"
+
+
+def huge_bytes(space: memoryview) -> int:
+    """Bytes of a mapped space that stand in huge pages now; 0 where the system does not tell. Linux."""
+    first = address_of(space)
+    found, is_within = 0, False
+    for line in MAPPINGS.read_text(encoding="ascii").splitlines() if MAPPINGS.exists() else []:
+        name, _, rest = line.partition(" ")
+        if not name.endswith(":"):  # The first line of a mapping: its addresses.
+            low, high = (int(part, 16) for part in name.split("-"))
+            is_within = first < high and low < first + space.nbytes
+        elif is_within and name == "AnonHugePages:":
+            found += int(rest.split()[0]) << 10
+    return found
 
 
 def address_of(space: memoryview) -> int:

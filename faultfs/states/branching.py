@@ -104,13 +104,17 @@ class Witness:
 
 @dataclass(slots=True)
 class Exploration(Generic[Outcome]):
-    """The outcomes found at one index, each with its witnesses; closed if there are no others."""
+    """The outcomes found at one index, each with a witness; closed if there are no others.
+
+    listed   a few more contents of the regions, each with the outcome that it shares
+    """
 
     index: int
     legal: int
     covered: int = 0
     regions: int = 0
     outcomes: list[tuple[Outcome, Witness]] = field(default_factory=list)
+    listed: list[tuple[Outcome, Witness]] = field(default_factory=list)
 
     @property
     def is_closed(self) -> bool:
@@ -156,7 +160,8 @@ def explore(
                     if opened > limit:
                         return found
                 known.add(id(node))
-                found.outcomes.extend((node.outcome, each) for each in point.witnesses(region))
+                found.outcomes.append((node.outcome, point.witness(region)))
+                found.listed.extend((node.outcome, each) for each in point.others(region))
             found.regions += 1
             found.covered += point.count(region)
         elif node.question[0] == Ask.ALL:
@@ -214,13 +219,12 @@ class _Point:
                 count = count // self._choices[chain] * len(left)
         return count * sum(names.legal for names in region.names)
 
-    def witnesses(self, region: Region) -> Iterator[Witness]:
-        """A few contents of a region: as much survives as can; then every set of some parts of the chains
-        loses as much as it can.
+    def others(self, region: Region) -> Iterator[Witness]:
+        """A few contents of a region besides its witness: every set of some parts of the chains loses as much
+        as it can.
 
         What no recovery looks at makes millions of contents alike: one alone would stand for all of it.
         """
-        yield self.witness(region)
         oldest = {chain: (region.versions.get(chain) or self._all(chain))[0] for chain in self._choices}
         for parts in range(1, 1 << min(len(oldest), _PARTS)):
             lost = (chain for place, chain in enumerate(oldest) if parts >> place % _PARTS & 1)

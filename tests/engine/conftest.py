@@ -18,7 +18,13 @@ from powercut.engine.kernels.atomics import Space, set_turn
 from powercut.verifier.faster.stepped import SteppedRuntime
 
 TINY = Settings(
-    page_bytes=1024, segment_bytes=2048, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2
+    page_bytes=1024,
+    segment_bytes=2048,
+    write_unit=512,
+    extent_bytes=512,
+    ring_pages=2,
+    index_buckets=2,
+    write_bytes=512,
 )
 # All keys collide: one chain holds everything.
 COLLIDING = Settings(

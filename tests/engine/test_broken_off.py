@@ -41,7 +41,7 @@ def test_a_misfit_on_the_device_leaves_no_answer_for_the_next_operation(store: F
     assert session.read(key) == b"no counter at all"
 
 
-def interrupt() -> bool:
+def interrupt(*_: object) -> bool:
     raise KeyboardInterrupt
 
 

@@ -25,13 +25,13 @@ FILE: dict[str, dict[str, Bad]] = {
     "truncate": {"name": FILES, "size": OFFSETS},
 }
 SETTINGS: dict[str, Bad] = {
-    **dict.fromkeys(("page_bytes", "segment_bytes", "write_unit", "extent_bytes"), SIZES),
+    **dict.fromkeys(("page_bytes", "segment_bytes", "write_unit", "extent_bytes", "write_bytes"), SIZES),
     "hash_mask": ("x", None, -1, 1 << 64, 1.5, True),
     **dict.fromkeys(("ring_pages", "index_buckets"), ("x", 0, 3, -2, 1.5, True)),
 }
 FINE: dict[str, Any] = {"name": "a", "offset": 0, "buffer": bytearray(b"1"), "size": 1}
 # The engine calls these, with what it has made itself.
-SEAMS = {"acquire", "release", "submit", "wait", "until", "turn", "entropy"}
+SEAMS = {"acquire", "release", "submit", "spawn", "wait", "until", "turn", "entropy"}
 
 
 def each(table: dict[str, dict[str, Bad]]) -> list[tuple[str, str, int]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from powercut.faultfs import FaultDevice
+
 from ..faster.seams import ClosedError, FasterKv, Session
 from .asking import Answers, Raised, told_by
 
@@ -23,6 +25,7 @@ def knock(store: FasterKv, sessions: Mapping[int, Session]) -> Answers:
         "items": store.items,
         "scan": store.scan,
         "check": store.check,
+        "backup": partial(store.backup, FaultDevice()),
         "checkpoint": store.checkpoint,
         "truncate_before": partial(store.truncate_before, 0),
         "session": partial(store.session, "another"),

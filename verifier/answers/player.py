@@ -32,13 +32,16 @@ from ..faster.inspection import inspect_store
 from ..faster.seams import CheckpointError
 from ..faster.stepped import LateRuntime
 from ..faster.subject import FasterSubject
+from ..reach.collector import anew
 from ..spec.history import crash_index
 from ..spec.model import session_name
-from ..tapes.tape import ANSWERS, Crash, Kind, Operation, Tape, clamp
+from ..tapes.tape import ANSWERS, ASKED, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
-from .asking import Answered, Answers, Asker, Raised, named, shorten, told_by
+from .asking import Answered, Answers, Asker, Raised, RefusingDevice, named, shorten, told_by
+from .back import look_back
 from .batches import add_many, append_many, get_many, put_many
 from .closed import knock
+from .rarely import abandon, failed, forget, misuse, viewed
 from .reference import Point, Reference
 
 __all__ = ["AnswersRun", "play_answers"]
@@ -72,7 +75,7 @@ class _EndlessError(Exception):
     """An operation writes on and on."""
 
 
-class _Device(FaultDevice):
+class _Device(RefusingDevice):
     """A device on which a life is at most so long."""
 
     def write(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
@@ -129,7 +132,7 @@ class _Player:
             geometry=self._tape.geometry,
             family=ANSWERS,
         )
-        ask = self._asker = Asker(self._subject, self._runtime, self._reference, self._lives)
+        ask = self._asker = Asker(self._subject, self._runtime, self._reference, self._lives, self._device)
         self._lives += 1
         named = (
             *(
@@ -160,6 +163,11 @@ class _Player:
             Kind.APPEND_MANY: partial(append_many, ask),
             Kind.ADD_MANY: partial(add_many, ask),
             Kind.GET_MANY: partial(get_many, ask),
+            Kind.FORGET: partial(forget, ask),
+            Kind.ABANDON: partial(abandon, ask),
+            Kind.MISUSE: partial(misuse, ask),
+            Kind.VIEWED: partial(viewed, ask),
+            Kind.FAILED: partial(failed, ask),
         }
         self._calls = calls
 
@@ -171,6 +179,8 @@ class _Player:
 
     def _close(self, *, saves: bool) -> Answers:
         reference = self._reference
+        if len(reference.points) > 1:
+            self._look_at_copy()
         expected: object = None
         if saves:
             is_fine = reference.phase == "REST" or reference.checkpoint() is not None
@@ -188,12 +198,21 @@ class _Player:
 
     def _look_at_older(self) -> None:
         """Each checkpoint before the newest, opened: its serials and its content."""
-        older = self._reference.points[1:]
-        if older:
-            expected = [(point.version, point.bound, self._reference.content_at(point)) for point in older]
-            found = told_by(lambda: list(self._subject.read_older(self._device)))
-            self._compare("older checkpoints", expected, found, "prefix", Breach.WRONG_VALUE)
-            self._run.reached.add("older checkpoints")
+        if self._reference.points[1:]:
+            self._look_at_checkpoints("older checkpoints", 1, lambda: self._device)
+            opened = partial(self._subject.open_to_read, self._device)
+            self._compare("looking back", *look_back(opened, self._reference, self._device), "prefix")
+
+    def _look_at_copy(self) -> None:
+        """A copy of the store while it is open: every checkpoint is in it."""
+        self._look_at_checkpoints("checkpoints of a copy", 0, self._subject.copy)
+
+    def _look_at_checkpoints(self, what: str, newest: int, where: Callable[[], FaultDevice]) -> None:
+        points = self._reference.points[newest:]
+        expected = [(point.version, point.bound, self._reference.content_at(point)) for point in points]
+        found = told_by(lambda: list(self._subject.read_older(where(), newest)))
+        self._compare(what, expected, found, "prefix", Breach.WRONG_VALUE)
+        self._run.reached.add(what)
 
     def _cut(self, crash: Crash) -> None:
         """Cut the power, and open what is left."""
@@ -227,6 +246,8 @@ class _Player:
         operation = clamp(given)
         kind = Kind(operation.kind)
         self._run.asked = named(operation)
+        if kind in ASKED:
+            anew(kind.name)
         points = self._reference.points[:1]
         if kind in self._calls or kind in (Kind.REOPEN, Kind.SAVE):
             self._subject.ran(kind)
@@ -268,6 +289,7 @@ class _Player:
             self._object(
                 "figures", Breach.WRONG_RESULT, f"{name} is {found[name]}, expected {expected[name]}"
             )
+        self._compare("phase", reference.phase, self._subject.store.phase.name, "figures")
         least = reference.log.counters["device_reads"]
         if not least <= stats.device_reads <= least + reference.log.reads_more:
             self._object(

@@ -4,7 +4,7 @@ Invariants
   1  one line to stderr for an error, never a traceback; the exit codes are those of `errors`
   2  nothing heavy is imported before it is needed: the store only after a tape has said which bug
      is to be planted in it
-  3  no command creates or changes a store
+  3  no command changes a store, and `backup` alone makes one
 """
 
 from __future__ import annotations
@@ -208,9 +208,6 @@ def power(
     tests: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Tests for what survives; those of a checkout.")
     ] = None,
-    reach: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep there what each part of the gate runs.")
-    ] = None,
     is_list: Annotated[bool, typer.Option("--list", help="Hunt nothing: name the mutants.")] = False,
     json: _Json = False,
 ) -> int:
@@ -218,7 +215,7 @@ def power(
     from ..power.measure import Asked
     from .power import sample as measured
 
-    asked = Asked(of, sample, seed, module, tuple(only or ()), profile, rungs, tests, reach)
+    asked = Asked(of, sample, seed, module, tuple(only or ()), profile, rungs, tests)
     return measured(asked, is_json=json, is_list=is_list)
 
 
@@ -240,6 +237,22 @@ def inspect(
     found = inspect_store(folder)
     typer.echo(encode_inspection(found) if json else tell_inspection(found))
     return 0 if found.is_sound else 1
+
+
+@app.command()
+def backup(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store that nobody has open.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="A folder without a store, or none yet.")],
+) -> int:
+    """Copy the checkpoints of a store; where it is broken off, the copy is whole or no store at all."""
+    _check_named(path)
+    _check_named(out)
+    from ..faster.inspection import backup_store
+
+    point = backup_store(path, out)
+    life, counter = point.version
+    typer.echo(f"{out}: checkpoint {counter} of life {life}, sessions {len(point.serials)}")
+    return 0
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 
 from ..rewinding import Snapshot
 from ..tapes.tape import Era, Kind, Operation, Tape
-from .ends import Kept
+from .ends import Kept, forget_recoveries
 from .lanes import SessionsProgram, created, split
 from .schedule import Begun, Repeated, Scheduler
 
-__all__ = ["ground_of", "prepare", "repeated"]
+__all__ = ["forget", "ground_of", "prepare", "repeated"]
 
 _GROUNDS: Final = 32  # Settings times geometries of a search, that are kept.
 _FORK: Final = Operation(Kind.FORK)
@@ -54,9 +54,15 @@ def ground_of(tape: Tape) -> tuple[str, tuple[Operation, ...]]:
 
 def prepare(tape: Tape) -> None:
     """Build anew where the tape's sessions begin, with nothing that was kept from other programs."""
+    forget()
+    _ground(*ground_of(tape))
+
+
+def forget() -> None:
+    """Build and recover anew what is asked for next: where it counts which code a program runs."""
     created.cache_clear()
     _ground.cache_clear()
-    _ground(*ground_of(tape))
+    forget_recoveries()
 
 
 @lru_cache(maxsize=_GROUNDS)

@@ -13,7 +13,7 @@ from powercut.faultfs import FaultDevice
 
 from ..spec.spec import StoreMaker
 from ..spec.subject import Subject
-from ..tapes.tape import INTERPRETED, Operation
+from ..tapes.tape import INTERPRETED, Kind, Operation
 from .ages import Age, image_of
 from .stepped import SteppedRuntime
 from .subject import FASTER, FasterSubject
@@ -27,6 +27,7 @@ _TINY: Final = {
     "extent_bytes": 512,
     "ring_pages": 2,
     "index_buckets": 2,
+    "write_bytes": 512,  # An extent a write: more places for a power cut, and for a fault.
 }
 # Small enough that a page turns, a segment begins and a frame is evicted within a few operations.
 GEOMETRIES: Final = {
@@ -75,7 +76,9 @@ def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:
     settings, age = GEOMETRIES[geometry], AGES.get(geometry)
     base = w.FIRST_ADDRESS if age is None else max(age.start, w.FIRST_ADDRESS)
 
-    def reopen(operation: Operation) -> Callable[[FaultDevice], Subject]:
+    def reopen(operation: Operation, closed: Subject | None) -> Callable[[FaultDevice], Subject]:
+        if isinstance(closed, FasterSubject):
+            closed.ran(Kind.REOPEN_AS)
         return lambda device: FasterSubject(
             device, settings, SteppedRuntime(), kernels, base, geometry, reopening=operation
         )

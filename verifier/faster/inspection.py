@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from powercut.engine.checkpoint.backup import backup_store
 from powercut.engine.inspection import StoreInspection, inspect_store
 
-__all__ = ["encode_inspection", "inspect_store", "tell_inspection"]
+__all__ = ["backup_store", "encode_inspection", "inspect_store", "tell_inspection"]
 
 
 def tell_inspection(found: StoreInspection) -> str:

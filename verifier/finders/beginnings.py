@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from powercut.faultfs import Effect, Fault, Plan
 
+from ..reach.pairs import FAULT, Pair, pair
 from ..runs.play import run_era
 from ..runs.walk import Walk
 from ..runs.world import World
@@ -52,6 +53,12 @@ class Played(NamedTuple):
         count = sum(self.coverage.fired.values())
         fired = {fault.name: count} if count else {}
         return replace(self.coverage, checked=0, fired=fired)
+
+    def pairs_as(self, fault: Fault) -> dict[Pair, int]:
+        """This sticky fault with the steps that the run's own struck."""
+        return {
+            pair(FAULT, fault.name, place): n for plan in self.plans for (_, place), n in plan.struck.items()
+        }
 
     def _makes(self, fault: Fault) -> int:
         """The number of calls of the kind that the run makes."""

@@ -203,7 +203,7 @@ class _Search:
         for index in states.bounded:
             if found is None or states.history.trace.events[index - 1].kind not in LOOKS:
                 found = self._explore(states, index)
-            for outcome, witness in found.outcomes:
+            for outcome, witness in (*found.outcomes, *found.listed):
                 there = replace(witness, index=index)  # What looks on changes neither content nor digits.
                 finding = self._judge(stretch, there, outcome)
                 if finding is not None:

@@ -83,6 +83,7 @@ def sweep(
             once = played.get(replace(fault, sticky=False)) if fault.sticky else None
             if once is not None and once.is_last(fault):
                 coverage.merge(once.told_as(fault))
+                note_pairs(once.pairs_as(fault))
                 continue
             tape = Tape((*before, Era(program, faults=fault.digits), Era()), geometry, law)
             strike = _Strike(tape, known)

@@ -79,7 +79,10 @@ TEMPLATES: Final = tuple(_templates())
 
 
 def torn(sync: int) -> tuple[Era, ...]:
-    """A life and the opening after it, each crashed at its `sync`-th sync from the end."""
+    """A life and the opening after it, each crashed at its `sync`-th sync from the end.
+
+    Where it has no more than so many, at its first: a creation that has come to names and not to content.
+    """
     return Era(PROGRAMS["saved"], Crash(sync)), Era((), Crash(sync))
 
 

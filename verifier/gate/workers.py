@@ -29,6 +29,7 @@ from math import inf
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
+from ..concurrency.grounds import forget
 from ..finders.lasting import Lasting, lasting
 from ..garbage import collected_seldom
 from ..reach.seen import watched
@@ -197,6 +198,7 @@ def _run(chunk: Chunk, deadline: float, is_watched: bool) -> Result:
     own = Deadline(deadline)
     with collected_seldom():
         if is_watched:
+            forget()  # What an earlier chunk has built, this one would not be seen to take.
             with watched() as seen:
                 result = chunk.run(own)
             seen.programs, seen.checked = result.coverage.programs, result.coverage.checked

@@ -56,7 +56,7 @@ TABLES: Final = (PHASE, OPERATION, BESIDE, GEOMETRY, FAULT)
 _OPERATIONS: Final = tuple(
     kind._name_ for kind in Kind if kind is not Kind.FORK
 )  # That one only parts lanes.
-_CLOSING: Final = (Kind.REOPEN.name, Kind.SAVE.name)
+_CLOSING: Final = (Kind.REOPEN.name, Kind.REOPEN_AS.name, Kind.SAVE.name)
 _LANES: Final = tuple(kind._name_ for kind, row in OPERATIONS.items() if row.lane is not Lane.NOWHERE)
 
 _counters: list[Counter[Pair]] = []

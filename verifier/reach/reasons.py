@@ -31,7 +31,7 @@ import msgspec
 
 from ..errors import HarnessError
 from .pairs import Pair, pair
-from .roots import explained, roots
+from .roots import explained, implied, roots
 from .ways import RUN, Source, Way
 
 __all__ = [
@@ -129,6 +129,7 @@ def judge_ways(sources: Sequence[Source], taken: Sequence[int], reasons: Reasons
     left, every, rest = set[_Quote](), set[_Quote](), iter(taken)
     for source in sources:
         spots = {spot for spot, was in [(spot, next(rest)) for spot in source.ways] if was}
+        spots |= implied(source, spots)
         quotes = {spot: _quote(way) for spot, way in source.ways.items()}
         every.update(quotes.values())
         left.update(quote for spot, quote in quotes.items() if spot not in spots)

@@ -4,9 +4,14 @@ A function that was never called is one root, however much stands in it. In one 
 is followed along what was taken: where it comes to a side or to a line that was not, this is a root, and it
 goes no further there.
 
+Along the same graph it is known of a side that it was taken where something was that nothing else leads to.
+So a branch that the collector has given up after it went the other way many times is not taken for one that
+never went this way.
+
 Invariants
   1  what is not taken is a root, or can be come to through a root alone
   2  a way is explained if it can be come to only through roots that are
+  3  a side is implied only if no path without it comes to some line or side that was taken
 
 Threads: one.
 """
@@ -20,9 +25,9 @@ from functools import cache
 from types import CodeType
 from typing import Any, Final
 
-from .ways import Decision, Source, Spot, decisions, entry_of, line_of, nested
+from .ways import Decision, Source, Spot, decisions, entry_of, line_of, lines_of, nested
 
-__all__ = ["explained", "roots"]
+__all__ = ["explained", "implied", "roots"]
 
 _LEAVES: Final = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"})
 _GOES: Final = frozenset({"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"})
@@ -93,6 +98,44 @@ def explained(source: Source, reasons: Set[Spot]) -> set[Spot]:
     """All that can be come to only through these roots, themselves included."""
     passed = _Walk(source, lambda spot: spot not in reasons).walk().passed
     return source.ways.keys() - passed
+
+
+def implied(source: Source, taken: Set[Spot]) -> set[Spot]:
+    """The sides without which some of what was taken could not be come to (invariant 3)."""
+    owners: dict[Spot, int] = {}
+    for code in source.codes:
+        for line in lines_of(code):
+            spot = line_of(source.file, line)
+            owners[spot] = owners.get(spot, 0) + 1
+    found: set[Spot] = set()
+    for code in source.codes:
+        steps = _graph(source.file, code, source)
+        own = {spot for step in steps.values() for spot, _ in step.sides}
+        # A line of two functions is no witness: which of them has run it is not known.
+        witnesses = {step.line for step in steps.values() if step.line and owners.get(step.line) == 1}
+        seen = (own | witnesses) & taken
+        found.update(side for side in own - taken if not seen <= _come_to(steps, side))
+    return found & source.ways.keys()
+
+
+def _come_to(steps: dict[int, _Step], closed: Spot) -> set[Spot]:
+    """The lines and sides that can be come to without one side."""
+    found: set[Spot] = set()
+    passed, rest = set[int](), [0]
+    while rest:
+        at = rest.pop()
+        if at in passed or at not in steps:
+            continue
+        passed.add(at)
+        step = steps[at]
+        if step.line is not None:
+            found.add(step.line)
+        rest += step.next
+        for side, to in step.sides:
+            if side != closed:
+                found.add(side)
+                rest.append(to)
+    return found
 
 
 @cache

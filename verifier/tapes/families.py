@@ -3,6 +3,7 @@
     truncated   the log is truncated at every kind of address, before, between and after the steps of a
                 checkpoint, and what lay there is used again; pages turned before it
     reopened    with more or less of the ring, of buckets, of memory; with others that want to open it too
+    lettered    every letter in every geometry, twice, so that each comes before and behind each other one
     aged        stores late in a long life (`faster.ages`): what comes next is where a counter wraps, a chain
                 ends, a bucket overflows, the index is full, a segment or the address space ends
 
@@ -68,7 +69,10 @@ def _reopened(geometry: str) -> Iterator[Run]:
     paged = _large(0, 1, 2, 3, 4)
     used = Operation(Kind.RMW), Operation(Kind.UPSERT, 1, 2), Operation(Kind.DELETE, 0, 1)
     yield ((look, upsert, look, _CHECKPOINT, look, Operation(Kind.DELETE), _CHECKPOINT, look),)
-    yield ((upsert, Operation(Kind.START), *[Operation(Kind.STEP), look] * 6),)
+    yield ((upsert, Operation(Kind.START), look, *[Operation(Kind.STEP), look] * 6),)
+    for phase in range(_PHASES):  # Closed while a checkpoint is under way.
+        started = (Operation(Kind.START), *[Operation(Kind.STEP)] * phase)
+        yield ((*few, *started, Operation(Kind.REOPEN_AS), *used, _CHECKPOINT),)
     yield ((upsert, _CHECKPOINT), (look, upsert, _CHECKPOINT, look, _REOPEN, look))
     for size in (0, 1, 2):
         for key in (0, 2, 4, 5, 6) if not size else (0, 4):
@@ -107,9 +111,32 @@ def _aged(geometry: str) -> Iterator[Run]:
     yield ((*large, _CHECKPOINT, Operation(Kind.TRUNCATE_AT), _CHECKPOINT, *large[:2], _CHECKPOINT),)
 
 
+def _lettered(geometry: str) -> Iterator[Run]:
+    letters = (
+        Operation(Kind.UPSERT),
+        *_large(1),
+        Operation(Kind.LOOK_ON),
+        Operation(Kind.READ, 1),
+        Operation(Kind.INSERT, 1, 2),
+        Operation(Kind.START),
+        Operation(Kind.STEP),
+        Operation(Kind.RMW, 1),
+        Operation(Kind.DELETE, 0, 1),
+        _CHECKPOINT,
+        Operation(Kind.TRUNCATE),
+        Operation(Kind.TRUNCATE_AT, 0, 1, 1),
+    )
+    yield ((*letters, *letters, _REOPEN, *letters[:3]),)
+
+
+_EVERYWHERE: Final = (
+    *("tiny", "colliding", "narrow", "long", "paired", "parting", "slim", "roomy", "single", "many"),
+    *("whole", "wide", "broad", "wrapping", "chained", "high", "ending", "crowded", "full"),
+)
 FAMILIES: Final[dict[str, Family]] = {
     "truncated": Family(_truncated, ("slim", "paired", "colliding")),
     "reopened": Family(_reopened, ("parting", "tiny")),
+    "lettered": Family(_lettered, _EVERYWHERE),
     "aged": Family(_aged, ("wrapping", "chained", "high", "ending", "crowded", "full")),
 }
 # Kinds that random programs have only where they are asked for, by name.

@@ -20,9 +20,10 @@ class Kind(Protocol):
     def next(self) -> Mapping[Phase, Phase]:
         """The phase after each (M2), from REST round to REST."""
 
-    def enter(self, phase: Phase, parts: Parts, running: Running) -> None:
-        """Do what is done on entering the phase. Raises CheckpointError, OSError (the checkpoint is given up,
-        and may be tried again), PoisonedError. Who calls holds no row of the epoch table.
+    def enter(self, phase: Phase, parts: Parts, running: Running) -> bool:
+        """Do what is done on entering the phase, or a bounded part of it; whether that was the last part.
+        Raises CheckpointError, OSError (the checkpoint is given up, and may be tried again), PoisonedError.
+        Who calls holds no row of the epoch table.
         """
 
 

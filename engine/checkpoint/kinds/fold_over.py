@@ -3,7 +3,7 @@
     PREPARE       L_s = tail, begin = log's begin                     sessions work in v
     WAIT_PENDING  every batch knows L_s; no operation of v with effects waits for the device
     IN_PROGRESS   version v + 1; each session's N is set as it meets it
-    WAIT_FLUSH    idle sessions are claimed; L_f = tail, frozen, written, synced
+    WAIT_FLUSH    idle sessions are claimed; L_f = tail, frozen, written, synced: STEP_BYTES a step
     PERSIST       table block and new names synced; two roots synced: acknowledged
     REST          the extents are named; the third root is owed
 
@@ -32,6 +32,7 @@ from ..running import CheckpointPoint, Running
 
 __all__ = ["FOLD_OVER", "FoldOver"]
 
+STEP_BYTES: Final = 8 << 20  # Of log that one step writes, or syncs.
 _NEXT: Final = {
     Phase.REST: Phase.PREPARE,
     Phase.PREPARE: Phase.WAIT_PENDING,
@@ -47,9 +48,12 @@ class FoldOver:
 
     next: Mapping[Phase, Phase] = _NEXT
 
-    def enter(self, phase: Phase, parts: Parts, running: Running) -> None:
+    def enter(self, phase: Phase, parts: Parts, running: Running) -> bool:
         """As `Kind.enter`."""
+        if phase is Phase.WAIT_FLUSH:
+            return _wait_flush(parts, running)
         _ENTER[phase](parts, running)
+        return True
 
 
 def _prepare(parts: Parts, running: Running) -> None:
@@ -73,13 +77,17 @@ def _in_progress(parts: Parts, running: Running) -> None:
     """The version is set together with the phase (M1)."""
 
 
-def _wait_flush(parts: Parts, running: Running) -> None:
+def _wait_flush(parts: Parts, running: Running) -> bool:
     log = parts.log
-    parts.sessions.shift_all()
-    running.marks = parts.sessions.marks(running.version)
-    running.final = log.ring.fold_over()
-    log.ring.flush(running.final)
-    log.segments.sync()
+    if not running.final:
+        parts.sessions.shift_all()
+        running.marks = parts.sessions.marks(running.version)
+        running.final = log.ring.fold_over()
+    before = log.extents.end
+    if not log.flushing.flush(running.final, budget=STEP_BYTES):
+        return False
+    # A step ends behind the sync that fills it.
+    return log.segments.sync(STEP_BYTES - (log.extents.end - before))
 
 
 def _persist(parts: Parts, running: Running) -> None:
@@ -128,7 +136,6 @@ _ENTER: Final[dict[Phase, Callable[[Parts, Running], None]]] = {
     Phase.PREPARE: _prepare,
     Phase.WAIT_PENDING: _wait_pending,
     Phase.IN_PROGRESS: _in_progress,
-    Phase.WAIT_FLUSH: _wait_flush,
     Phase.PERSIST: _persist,
     Phase.REST: _rest,
 }

@@ -237,13 +237,13 @@ def test_a_fold_over_pads_to_a_unit_and_writes_no_unit_twice(device: MemoryDevic
     ring.open_page(32)
     spaces.control[w.TAIL] = 96
     assert ring.fold_over() == 512
-    ring.flush(512)
-    ring.flush(512)
+    log.flushing.flush(512)
+    log.flushing.flush(512)
     assert [log.extents[number].start for number in range(len(log.extents))] == [0]
     assert ring.fold_over() == 512
     spaces.control[w.TAIL] = 520
     assert ring.fold_over() == 1024
-    ring.flush(1024)
+    log.flushing.flush(1024)
     assert [tuple(log.extents[number])[:2] for number in range(len(log.extents))] == [(0, 512), (512, 512)]
 
 

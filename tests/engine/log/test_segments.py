@@ -79,18 +79,18 @@ def test_a_segment_made_while_the_names_are_synced_has_a_new_name_still(watched:
 
 def test_a_segment_written_while_it_is_synced_is_dirty_still(watched: FasterKv) -> None:
     segments = watched._parts.log.segments
-    segments.write(0, bytes(512))
-    once(device_of(watched), "sync", "segment", lambda: segments.write(512, bytes(512)))
+    segments.write(0, memoryview(bytes(512)))
+    once(device_of(watched), "sync", "segment", lambda: segments.write(512, memoryview(bytes(512))))
     segments.sync()
-    assert segments.unsynced == ["segment-00000000"]
+    assert segments.unsynced == {"segment-00000000": 512}
     segments.sync()
-    assert segments.unsynced == []
+    assert not segments.unsynced
 
 
 def test_what_was_not_synced_is_dirty_still_in_its_order(watched: FasterKv) -> None:
     segments = watched._parts.log.segments
     for start in (0, 2048, 4096):
-        segments.write(start, bytes(512))
+        segments.write(start, memoryview(bytes(512)))
     names = list(segments.unsynced)
     assert names == ["segment-00000000", "segment-00000001", "segment-00000002"]
 
@@ -100,7 +100,7 @@ def test_what_was_not_synced_is_dirty_still_in_its_order(watched: FasterKv) -> N
     once(device_of(watched), "sync", names[1], interrupt)
     with pytest.raises(KeyboardInterrupt):
         segments.sync()
-    assert segments.unsynced == names[1:]
+    assert list(segments.unsynced) == names[1:]
 
     def fail() -> None:
         raise OSError(5, "no")

@@ -107,6 +107,19 @@ def test_sound_store_exits_0_and_a_damaged_one_1(called: Called, store: Path) ->
     assert _files(store) == before
 
 
+def test_a_copy_is_made_once(called: Called, store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    before = _files(store)
+    done = called("backup", str(store), str(out))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{out}: checkpoint 1 of life 1".encode())
+    assert called("inspect", str(out)).returncode == 0
+    copied = _files(out)
+    again = called("backup", str(store), str(out))
+    assert (again.returncode, again.stderr.count(b"\n")) == (2, 1)
+    assert (_files(store), _files(out)) == (before, copied)
+
+
 # -- refusals ------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,11 @@
-"""The command `power`: one document, exit codes, and what it refuses."""
+"""The command `power`: one document, exit codes, and what it refuses.
 
-import subprocess
-import sys
+Mutants are planted in processes of the command's own, so that it runs in the test's.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
 
 import msgspec
 import pytest
@@ -12,13 +16,43 @@ from powercut.verifier.power.tally import json_schema
 PREFETCH = "engine.kernels.probe:warm:statement:2"
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from powercut.verifier.cli import main; main()", "power", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+SMALL = """
+name = "small"
+[crash]
+limit = 64
+depth = 0
+[crash.exhaustive]
+geometries = ["tiny"]
+steps = 1
+chunk = 2
+[crash.random]
+geometries = ["tiny"]
+tapes = 1
+steps = 2
+chunk = 1
+[crash.floor]
+programs = 1
+"""
+
+Called = Callable[..., CompletedProcess[bytes]]
+Run = Callable[..., CompletedProcess[str]]
 
 
-def test_document_is_one_line_of_json_that_fits_its_schema() -> None:
-    done = run("--sample", "1", "--seed", "1", "--module", "log.ring", "--rungs", "1", "--json")
+@pytest.fixture
+def run(called: Called) -> Run:
+    def call(*arguments: str) -> CompletedProcess[str]:
+        done = called("power", *arguments)
+        return CompletedProcess(arguments, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return call
+
+
+def test_document_is_one_line_of_json_that_fits_its_schema(run: Run, tmp_path: Path) -> None:
+    profile = tmp_path / "small.toml"
+    profile.write_text(SMALL, encoding="utf-8")
+    asked = ("--sample", "1", "--seed", "1", "--module", "log.ring", "--rungs", "1")
+    done = run(*asked, "--profile", str(profile), "--json")
+    assert len(done.stdout.splitlines()) == 1
     document = msgspec.json.decode(done.stdout)
     assert list(Draft202012Validator(msgspec.json.decode(json_schema())).iter_errors(document)) == []
     assert (done.returncode, document["exit"]) in ((0, 0), (3, 3))
@@ -26,14 +60,14 @@ def test_document_is_one_line_of_json_that_fits_its_schema() -> None:
     assert done.stderr == ""
 
 
-def test_text_names_the_mutant_and_the_share() -> None:
+def test_text_names_the_mutant_and_the_share(run: Run) -> None:
     done = run("--only", PREFETCH)
     assert done.returncode == 0
     assert "nobody sees it" in done.stdout
     assert "told by the gate            0 of 0" in done.stdout
 
 
-def test_mutants_are_listed_without_a_hunt() -> None:
+def test_mutants_are_listed_without_a_hunt(run: Run) -> None:
     done = run("--list", "--module", "log.ring")
     assert done.returncode == 0
     names = [line.split()[0] for line in done.stdout.splitlines()]
@@ -51,7 +85,7 @@ def test_mutants_are_listed_without_a_hunt() -> None:
         (("--sample", "0"), "sample"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_in_one_line(arguments: tuple[str, ...], why: str) -> None:
+def test_what_cannot_be_asked_is_refused_in_one_line(run: Run, arguments: tuple[str, ...], why: str) -> None:
     done = run(*arguments)
     assert done.returncode == 2
     assert why in done.stderr

@@ -16,6 +16,7 @@ from powercut.verifier.finders.coverage import Coverage
 from powercut.verifier.finders.endings import Endings
 from powercut.verifier.finders.faults import sweep
 from powercut.verifier.finders.templates import PROGRAMS, torn
+from powercut.verifier.reach.pairs import FAULT, counting, pair
 from powercut.verifier.rewinding import Snapshot
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.spec import StoreMaker
@@ -68,6 +69,21 @@ def test_a_sweep_along_a_walk_with_known_endings_is_the_sweep_that_plays_all(
     monkeypatch.setattr(Endings, "_is_explained", lambda *_: False)
     assert short == list(_sweeps())
     assert opened[0] < opened[1]
+
+
+def test_a_fault_that_is_told_of_another_run_has_struck_the_same_steps() -> None:
+    """A sticky fault at the last call of its kind is the one that strikes it once."""
+    once = Fault(Effect.ERROR, EventKind.REMOVE, after=True)
+    sticky = replace(once, sticky=True)
+    with counting() as pairs:
+        coverage, _ = sweep(PROGRAMS["truncated"], "tiny", "posix", (once, sticky), limit=0)
+    assert coverage.fired[sticky.name]
+    steps = {
+        each.partition(f"{once.name}, ")[2] for each in pairs if each.startswith(f"{FAULT}: {once.name}, ")
+    }
+    steps = {step for step in steps if not step.startswith("sticky")}
+    assert steps
+    assert all(pair(FAULT, sticky.name, step) in pairs for step in steps)
 
 
 def test_an_ending_is_held_against_the_history_of_the_run_at_hand() -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from powercut.verifier.reach import collector as collector_module
 from powercut.verifier.reach.collector import PACKAGE, Collector, all_ways, engine_sources, the_collector
 from powercut.verifier.reach.monitor import IS_WATCHING
 from powercut.verifier.reach.reasons import BRANCHES, NO_REASONS, judge_ways, parse_reasons
+from powercut.verifier.reach.roots import implied
 from powercut.verifier.reach.ways import Source, Way, sources_of
 
 SHOP = '''
@@ -185,6 +187,28 @@ def test_a_reason_for_what_is_gone_or_was_taken_is_refused(
 ) -> None:
     (stale,) = judge_ways([shop], found(shop, ("sell", 11)), parse_reasons(reasons_for([quote]))).stale
     assert why in stale
+
+
+@pytest.mark.skipif(not IS_WATCHING, reason="there is no monitor before Python 3.12")
+def test_side_that_was_not_looked_at_any_more_is_known_by_what_stands_behind_it_alone(
+    shop: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector_module, "SAME", 1)
+    taken = found(shop, ("sell", 0), ("sell", 111))
+    spots = {spot for spot, was in zip(shop.ways, taken, strict=True) if was}
+    more = told([shop.ways[spot] for spot in implied(shop, spots)])
+    assert "Till.sell: price > 100 true" in more, "its body was run, and nothing else leads there"
+    assert "Till.sell: price > 10 true" in more
+    assert "Till.sell: discount true" not in more, "what comes next is come to in two ways"
+    judged = told([each.way for each in judge_ways([shop], taken, NO_REASONS).unreached])
+    assert "Till.sell: price > 100 true" not in judged
+
+
+@pytest.mark.skipif(not IS_WATCHING, reason="there is no monitor before Python 3.12")
+def test_side_is_not_implied_by_what_others_lead_to(shop: Source) -> None:
+    taken = found(shop, ("sell", 11))
+    spots = {spot for spot, was in zip(shop.ways, taken, strict=True) if was}
+    assert not implied(shop, spots), "all that was taken was seen"
 
 
 def reasons_for(quotes: Sequence[tuple[str, ...]]) -> str:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import Final
 
 from ..planted import Mutant
+from .again import AGAIN
 from .ages import AGED
 from .answers import ANSWERED
 from .boundaries import BOUNDARIES
 from .damage import DAMAGED
 from .durability import DURABILITY
 from .faults import FAULTED
+from .memory import MEMORY
 from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
@@ -28,8 +30,8 @@ __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *(*FAULTED, *DAMAGED, *CONCURRENCY, *MOVING, *PENDING, *TRUNCATED, *DROPPED, *AGED, *REOPENED),
-    *ANSWERED,
+    *(*FAULTED, *DAMAGED, *CONCURRENCY, *MOVING, *AGAIN, *PENDING, *TRUNCATED, *DROPPED, *AGED, *REOPENED),
+    *(*ANSWERED, *MEMORY),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

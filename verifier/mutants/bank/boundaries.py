@@ -13,7 +13,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "page-cleared-before-flushed",
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
         "powercut.engine.log.ring",
-        """            self.flush(load(control, w.SAFE_READ_ONLY))
+        """            self._flushing.flush(load(control, w.SAFE_READ_ONLY), head)
             with self._lock:
                 if load(control, w.PAGE_END) != start:
                     continue  # Another session opened it meanwhile; whether the bytes fit is asked again.
@@ -23,7 +23,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
 """,
         """            frame = start & (self.spaces.ring_bytes - 1)
             self.spaces.log_bytes[frame : frame + page] = bytes(page)
-            self.flush(load(control, w.SAFE_READ_ONLY))
+            self._flushing.flush(load(control, w.SAFE_READ_ONLY), head)
             with self._lock:
                 if load(control, w.PAGE_END) != start:
                     continue
@@ -71,7 +71,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "idle-session-left-out",
         "FASTER c5d1f52a: commit points were read and cleared by whoever came first",
         "powercut.engine.checkpoint.kinds.fold_over",
-        "    parts.sessions.shift_all()\n",
+        "        parts.sessions.shift_all()\n",
         "",
         "serials",
         "WRONG_SERIAL",
@@ -88,10 +88,11 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "predecessor-lost-on-re-linking",
         "oxifaster recover(): of a chain, the index found the first record only",
-        "powercut.engine.kernels.probe",
-        "            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | address)\n",
-        """            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | address)
-            store(log, at + w.LINK, link & ~(w.TRANSIENT | w.ADDRESS_MASK))
+        "powercut.engine.kernels.walks",
+        "            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | group[number])\n",
+        """            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | group[number])
+            at = (group[number] >> 3) & ring
+            store(log, at + w.LINK, load(log, at + w.LINK) & ~w.ADDRESS_MASK)
 """,
         "structure",
         "BROKEN_INVARIANT",

@@ -138,8 +138,8 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "checksum-of-the-first-sector",
         "FASTER C# Contexts.cs: a checksum over the number of sessions, and not over what they hold",
         "powercut.engine.metadata.layout",
-        "crc32.iscsi(bytes(data)))",
-        "crc32.iscsi(bytes(data)[:512]))",
+        "    view = memoryview(data)\n",
+        "    view = memoryview(data)[:512]\n",
         DAMAGE,
         "SILENT",
         DAMAGE,
@@ -147,13 +147,9 @@ def decode_root(data: bytes, file: str) -> Root | str:
     Mutant(
         "damaged-extent-read-as-padding",
         "oxifaster FasterLog: a zero header inside the committed range ended the scan without an error",
-        "powercut.engine.checkpoint.recovery",
-        """        findings.append(Finding(file, offset, extent.length, "rejected"))
-        raise
-""",
-        """        findings.append(Finding(file, offset, extent.length, "rejected"))
-        return bytes(extent.length)
-""",
+        "powercut.engine.checkpoint.loading",
+        "        raise CorruptionError(file, offset, told, wanted)\n",
+        "        data[:] = bytes(extent.length)\n",
         DAMAGE,
         "SILENT",
         DAMAGE,
@@ -186,5 +182,42 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "SILENT",
         DAMAGE,
         around=("segment", "open"),
+    ),
+    Mutant(
+        "inspection-passes-a-damaged-extent",
+        "powercut's own promise: a store that is called sound opens, older checkpoints included",
+        "powercut.engine.inspection",
+        """            file.first_bad = file.first_bad or extent
+            _report(found, error)
+""",
+        "            file.first_bad = file.first_bad or extent\n",
+        "inspection",
+        "WRONG_RESULT",
+        DAMAGE,
+    ),
+    Mutant(
+        "inspection-stops-at-the-newest-checkpoint",
+        "powercut's own promise: inspection is the stricter, for it reads the blocks of older checkpoints",
+        "powercut.engine.inspection",
+        """            newer = block
+""",
+        """            newer = block
+            break
+""",
+        "inspection",
+        "WRONG_RESULT",
+        DAMAGE,
+    ),
+    Mutant(
+        "inspection-calls-a-lost-root-mended-for-good",
+        "powercut's own promise: what is called mended is what the next opening for writing rewrites",
+        "powercut.engine.inspection",
+        """        found.damage.append(Damage(file, 0, complaint, "a root record", is_mended))
+""",
+        """        found.damage.append(Damage(file, 0, complaint, "a root record", reading.newest is None))
+""",
+        "inspection",
+        "WRONG_RESULT",
+        DAMAGE,
     ),
 )

@@ -13,8 +13,8 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "data-never-synced",
         "oxifaster 27f927e: flush_until wrote pages and never called device.flush()",
         "powercut.engine.checkpoint.kinds.fold_over",
-        "    log.ring.flush(running.final)\n    log.segments.sync()\n",
-        "    log.ring.flush(running.final)\n",
+        "    return log.segments.sync(STEP_BYTES - (log.extents.end - before))\n",
+        "    return True\n",
         "openable",
         "UNOPENABLE",
     ),
@@ -22,12 +22,13 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         "root-before-data",
         "FASTER C++ faster.h: checkpoint metadata was written before the flush that it counts on had ended",
         "powercut.engine.checkpoint.kinds.fold_over",
-        """    log.segments.sync()
+        """    return log.segments.sync(STEP_BYTES - (log.extents.end - before))
 
 
 def _persist(parts: Parts, running: Running) -> None:
     tables""",
-        """
+        """    return True
+
 
 def _persist(parts: Parts, running: Running) -> None:
     _write(parts, running)
@@ -113,8 +114,8 @@ def _write(parts: Parts, running: Running) -> None:
         "segment-dirty-only-at-its-start",
         "oxifaster 2b62a49: the dirty bit was set at page offset 0 only, so a page was flushed once",
         "powercut.engine.log.segments",
-        "        if name not in self.unsynced:\n            self.unsynced.append(name)\n",
-        "        if offset == 0:\n            self.unsynced.append(name)\n",
+        "        self._written[name] = self._written.get(name, 0) + len(data)\n",
+        "        self._written[name] = self._written.get(name, 0) + (0 if offset else len(data))\n",
         "openable",
         "UNOPENABLE",
         around=("lives",),
@@ -179,7 +180,7 @@ def _write(parts: Parts, running: Running) -> None:
         "evicted-before-flushed",
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
         "powercut.engine.log.ring",
-        "            self.flush(load(control, w.SAFE_READ_ONLY))\n",
+        "            self._flushing.flush(load(control, w.SAFE_READ_ONLY), head)\n",
         "            store(control, w.FLUSHED, load(control, w.SAFE_READ_ONLY))\n",
         "model",
         "ERROR",

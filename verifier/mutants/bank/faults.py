@@ -89,7 +89,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "short-read-taken-for-whole",
         "constructed: the count that a read returns is taken for the end of the file",
         "powercut.engine.device.seam",
-        "    while 0 < at < length:\n        count = device.read_into(",
+        "    while 0 < at < len(buffer):\n        count = device.read_into(",
         "    while False:\n        count = device.read_into(",
         "openable",
         "UNOPENABLE",
@@ -100,13 +100,12 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "full-disk-taken-for-done",
         "constructed: a flush that the next one is trusted to make good",
         "powercut.engine.log.segments",
-        "        write_fully(self._device, name, offset, data)\n        if name not in self.unsynced:\n",
+        "        write_fully(self._device, name, offset, data)\n",
         """        try:
             write_fully(self._device, name, offset, data)
         except OSError as error:
             if error.errno != 28:
                 raise
-        if name not in self.unsynced:
 """,
         "openable",
         "UNOPENABLE",
@@ -118,16 +117,12 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
         "powercut.engine.log.segments",
         """        write_fully(self._device, name, offset, data)
-        if name not in self.unsynced:
-            self.unsynced.append(name)
-        crc = checksum(data, self._store_id, name, offset, self.life)
-        self.extents.append(Extent(start, len(data), crc, self.life))
+        self._written[name] = self._written.get(name, 0) + len(data)
+        self._list(start, name, offset, data)
 """,
-        """        crc = checksum(data, self._store_id, name, offset, self.life)
-        self.extents.append(Extent(start, len(data), crc, self.life))
+        """        self._list(start, name, offset, data)
         write_fully(self._device, name, offset, data)
-        if name not in self.unsynced:
-            self.unsynced.append(name)
+        self._written[name] = self._written.get(name, 0) + len(data)
 """,
         "openable",
         "UNOPENABLE",

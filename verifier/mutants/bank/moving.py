@@ -19,12 +19,12 @@ MOVING: Final = (
         "log-folded-before-sessions-shift",
         "CPR, SIGMOD 2019: the log of version v ends when no session works in v any more",
         "powercut.engine.checkpoint.kinds.fold_over",
-        "    parts.sessions.shift_all()\n"
-        "    running.marks = parts.sessions.marks(running.version)\n"
-        "    running.final = log.ring.fold_over()\n",
-        "    running.final = log.ring.fold_over()\n"
-        "    parts.sessions.shift_all()\n"
-        "    running.marks = parts.sessions.marks(running.version)\n",
+        "        parts.sessions.shift_all()\n"
+        "        running.marks = parts.sessions.marks(running.version)\n"
+        "        running.final = log.ring.fold_over()\n",
+        "        running.final = log.ring.fold_over()\n"
+        "        parts.sessions.shift_all()\n"
+        "        running.marks = parts.sessions.marks(running.version)\n",
         "prefix",
         "WRONG_VALUE",
         around=("absent", "checkpoint"),

@@ -1,4 +1,4 @@
-"""The device's contract: the calls that FileDevice must have made to the operating system.
+"""The contract with the operating system: what FileDevice must ask of it, and whose memory is whose.
 
 A page cache hides a dropped sync from everything but a power cut, so the device is run under a
 recording layer in the place of the module `os`, and the calls themselves are judged.
@@ -6,8 +6,15 @@ recording layer in the place of the module `os`, and the calls themselves are ju
     sync(name)     fsync or fdatasync of that very file
     sync_names()   fsync of the folder
 
+No stage forks a process that has a store open. Here one does, and its child ends by a number:
+
+    a mapped space   nothing that the child writes is seen by the parent
+    an open store    refuses the child
+
 It does not look at content, errors or other calls; the tests of the contract do. Needs a system
 on which a descriptor tells its path (Linux).
+
+Threads: one, since it forks.
 """
 
 from __future__ import annotations
@@ -19,15 +26,18 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import powercut.engine.device.file
-from powercut.engine import FileDevice
+from powercut.engine import FasterKv, FileDevice, MemoryDevice, PoisonedError, Settings
 
 from ...verdict import Breach, Violation
 from ..planted import CONTRACT
 
-__all__ = ["judge_device"]
+__all__ = ["judge_contract", "judge_device"]
 
 _SYNCS: Final = ("fsync", "fdatasync")
 _DESCRIPTORS: Final = Path("/proc/self/fd")
+# Ring and index that are mapped, and in huge pages where there are any.
+_LARGE: Final = Settings(page_bytes=1 << 16, ring_pages=64, index_buckets=1 << 15)
+_REFUSED, _WENT_ON = 40, 41  # Numbers that nothing else ends with.
 
 
 class _Recorder:
@@ -46,6 +56,40 @@ class _Recorder:
             genuine(descriptor)
 
         return call
+
+
+def judge_contract(most: int | None = None) -> tuple[Violation | None, int]:
+    """The first thing that is wrong with the device or after a fork, if any; and how many calls it took.
+
+    most   so many are made at most
+    """
+    violation, calls = judge_device(most)
+    if violation is not None or calls == most:
+        return violation, calls
+    with FasterKv.open(MemoryDevice(), create=True, settings=_LARGE, kernels="interpreted") as store:
+        return _judge_child(store), calls + 1
+
+
+def _judge_child(store: FasterKv) -> Violation | None:
+    session = store.session("parent")
+    _, index, log, _ = store.spaces
+    child = os.fork()
+    if child == 0:
+        try:
+            index[-1] = log[-1] = 1  # Words that nothing has come to yet.
+            session.upsert(b"key", b"child")
+        except PoisonedError:
+            os._exit(_REFUSED)
+        finally:
+            os._exit(_WENT_ON)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if index[-1] or log[-1]:
+        return Violation(CONTRACT, Breach.WRONG_VALUE, "the parent's memory has what its child wrote")
+    if ended != _REFUSED:
+        return Violation(
+            CONTRACT, Breach.PHANTOM, f"a child went on with its parent's store, and ended with {ended}"
+        )
+    return None
 
 
 def judge_device(calls: int | None = None) -> tuple[Violation | None, int]:

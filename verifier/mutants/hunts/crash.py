@@ -40,7 +40,7 @@ from ...verdict import Breach, Violation
 from ..bank import BANK
 from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, MODEL, SCHEDULES
 from .answers import hunt_answers
-from .contract import judge_device
+from .contract import judge_contract
 from .damage import hunt_damage
 from .faults import hunt_faults
 from .order import features, likely_first
@@ -240,7 +240,7 @@ def _judge_files(lives: int | None) -> tuple[Violation | None, int]:
 
 # Each takes how far it goes at most: to where a violation was found, or to its end.
 _DEVICES: Final[dict[str, Callable[[int | None], tuple[Violation | None, int]]]] = {
-    CONTRACT: judge_device,
+    CONTRACT: judge_contract,
     KILLS: _judge_files,
 }
 _CHASES: Final[dict[str, Callable[[Answer], Answer]]] = {

@@ -9,7 +9,13 @@ from powercut.verifier.faster.stepped import SteppedRuntime
 
 # One record a page, two pages a segment.
 SMALL = Settings(
-    page_bytes=512, segment_bytes=1024, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2
+    page_bytes=512,
+    segment_bytes=1024,
+    write_unit=512,
+    extent_bytes=512,
+    ring_pages=2,
+    index_buckets=2,
+    write_bytes=512,
 )
 
 

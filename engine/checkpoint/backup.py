@@ -1,0 +1,156 @@
+"""Backup: what a device has durable, copied to another one, where it is a store of its own.
+
+    blocks of the chain, extents of the newest checkpoint  ->  synced  ->  names synced  ->  three roots
+
+The copy holds every checkpoint of the chain and no byte that none of them names: what an older one needs, the
+newest needs too (`kinds`, C4).
+
+Invariants
+  B1  a power cut or an error at any moment leaves of the copy no store at all (opening refuses it), or the
+      whole of it: everything a root names is durable before the first root is written
+  B2  nothing of the source is written, and what is copied was verified: a byte that is not as it was written
+      is a CorruptionError, and no copy
+  B3  whoever copies from a live store pins its log before he looks for the newest checkpoint
+
+Both have one store id and one past. From here on they part: no file of one may be put among the other's.
+
+Threads: any; one copies to one target.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextlib import suppress
+from typing import Final
+
+from ..arguments import AnyPath, check_where
+from ..device import Device, Lease, telling, write_fully
+from ..errors import CheckpointError, DeviceError, PoisonedError, StoreExistsError
+from ..log.segments import read_extent
+from ..metadata.extents import segment_name, segment_number
+from ..metadata.layout import Block, Extent, Root
+from ..metadata.roots import ROOT_FILES, Roots, read_roots
+from ..metadata.tables import TABLE_FILE, Tables, check_extents
+from ..poison import Poison
+from ..runtime import Runtime, ThreadRuntime
+from .recovery import refuse_without_root
+from .running import CheckpointPoint
+
+__all__ = ["backup_store", "copy_checkpoints"]
+
+_OURS: Final = frozenset({*ROOT_FILES, TABLE_FILE})
+
+
+def copy_checkpoints(
+    source: Device, root: Root, where: AnyPath | Device, runtime: Runtime
+) -> CheckpointPoint:
+    """Copy the checkpoints that `root` names to a folder or Device without a store; the newest one.
+
+    Raises SettingsError (`where`), CheckpointError (there is none yet), StoreExistsError, StoreLockedError,
+    CorruptionError, DeviceError; then no file and no folder is left there. O(log).
+    """
+    check_where(where)
+    if not root.head.length:
+        raise CheckpointError("there is no checkpoint to copy: take one first")
+    lease = Lease(where, create=True)
+    try:
+        with telling("copying"):
+            names = [
+                name for name in lease.device.list() if name in _OURS or segment_number(name) is not None
+            ]
+            if names:
+                raise StoreExistsError(f"found {names[:3]}: expected a folder without files of a store")
+            point = _Copy(source, root, lease.device, runtime).make()
+    except BaseException:
+        lease.undo()
+        raise
+    lease.release()
+    return point
+
+
+def backup_store(source: AnyPath | Device, where: AnyPath | Device) -> CheckpointPoint:
+    """Copy the checkpoints of a store that nobody writes to, as `copy_checkpoints` does, without opening it.
+
+    Raises what `copy_checkpoints` and a read-only opening do.
+    """
+    check_where(source)
+    lease = Lease(source, read_only=True)
+    try:
+        with telling("copying"):
+            names = lease.device.list()
+            reading = read_roots(lease.device, names, [])
+        if reading.newest is None:
+            refuse_without_root(names, reading, create=False)
+        assert reading.newest is not None
+        return copy_checkpoints(lease.device, reading.newest, where, ThreadRuntime())
+    finally:
+        lease.release()
+
+
+class _Copy:
+    """One copy under way, and the files that it has made."""
+
+    def __init__(self, source: Device, root: Root, target: Device, runtime: Runtime) -> None:
+        self._source = source
+        self._root = root
+        _, self._segment_bytes, self._unit, *_ = root.geometry
+        self._target = target
+        self._runtime = runtime
+        self._made: list[str] = []
+
+    def make(self) -> CheckpointPoint:
+        try:
+            return self._make()
+        except BaseException as error:
+            # Roots first: while one stands, what it names does.
+            for name in sorted(self._made, key=lambda each: each not in ROOT_FILES):
+                with suppress(OSError):
+                    self._target.remove(name)
+            if isinstance(error, PoisonedError):  # The copy's, which nobody has open.
+                raise DeviceError(errno.EIO, f"copying: {error}") from error
+            raise
+
+    def _make(self) -> CheckpointPoint:
+        newest, extents = self._copy_tables()
+        for extent in extents:
+            self._copy_extent(extent)
+        for name in self._made:
+            self._target.sync(name)
+        for name in ROOT_FILES:
+            self._create(name)
+        self._target.sync_names()
+        roots = Roots(self._target, self._runtime, Poison(), dict.fromkeys(ROOT_FILES, 0))
+        roots.commit(self._root._replace(begin=newest.begin))
+        roots.settle()
+        return CheckpointPoint(newest.version, {mark.name: mark.serial for mark in newest.sessions})
+
+    def _copy_tables(self) -> tuple[Block, list[Extent]]:
+        """Copy every block of the chain to where it stands; the newest, and its extents, oldest first."""
+        root = self._root
+        tables = Tables(self._source, Poison(), root.store_id, self._unit, root.head)
+        newest: Block | None = None
+        runs: list[list[Extent]] = []
+        is_whole = False
+        self._create(TABLE_FILE)
+        for pointer, data, block in tables.links(root.head, []):
+            newest = newest or block
+            if not is_whole:
+                runs.append(list(block.extents))
+            is_whole = is_whole or block.is_full
+            write_fully(self._target, TABLE_FILE, pointer.offset, data)
+        assert newest is not None
+        extents = [extent for run in reversed(runs) for extent in run]
+        check_extents(extents, newest.final, root.head, newest.begin, self._segment_bytes)
+        return newest, extents
+
+    def _copy_extent(self, extent: Extent) -> None:
+        number, offset = divmod(extent.start, self._segment_bytes)
+        name = segment_name(number)
+        if name not in self._made:
+            self._create(name)
+        data = read_extent(self._source, self._root.store_id, self._segment_bytes, extent)
+        write_fully(self._target, name, offset, data)
+
+    def _create(self, name: str) -> None:
+        self._target.create(name)
+        self._made.append(name)

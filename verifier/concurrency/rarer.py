@@ -1,0 +1,67 @@
+"""Rarer: the smallest programs in which operations of the rarer kinds stand beside each other.
+
+    of two sessions   each unordered pair of: an operation begun and completed later, a walk over all keys or
+                      records, a session closed and taken up again, a batch
+    aside             each of these beside a checkpoint, and beside a truncation in a lane of its own
+    begun             each of these before and beside a checkpoint that stands at WAIT_PENDING, or at PERSIST
+
+The key is on the device alone where the sessions begin, so that what is begun is pending.
+
+Invariant: every combination is there once. In geometries other than the first there are the batches and the
+walks alone: what is pending asks nothing of a page or a segment that single operations do not ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations_with_replacement
+from typing import Final
+
+from msgspec.structs import replace
+
+from ..tapes.tape import Kind, Operation, Tape
+from .programs import SETTINGS, tape_of
+
+__all__ = ["rarer_tapes"]
+
+Program = tuple[Operation, ...]
+
+_FORK: Final = Operation(Kind.FORK)
+_CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
+_MANY: Final[tuple[Program, ...]] = tuple(
+    (Operation(kind),) for kind in (Kind.UPSERT_MANY, Kind.READ_MANY, Kind.ITEMS, Kind.SCAN)
+)
+_LATER: Final[tuple[Program, ...]] = (
+    (Operation(Kind.START_READ), Operation(Kind.COMPLETE)),
+    (Operation(Kind.START_RMW), Operation(Kind.COMPLETE)),
+    (Operation(Kind.RMW), Operation(Kind.RESUME)),
+)
+_TRUNCATIONS: Final = (Operation(Kind.TRUNCATE_AT), Operation(Kind.TRUNCATE))
+_STEPS: Final = (2, 5)  # To WAIT_PENDING, and to PERSIST.
+_ON_DEVICE: Final = SETTINGS["on the device"]
+_FIRST: Final = "narrow"
+
+
+def rarer_tapes(geometry: str) -> Iterator[Tape]:
+    """All of them, in this geometry."""
+    lanes = (*_LATER, *_MANY) if geometry == _FIRST else _MANY
+    yield from (tape_of((*_ON_DEVICE, *rest), geometry) for rest in (*_beside(lanes), *_begun(lanes)))
+
+
+def _beside(lanes: tuple[Program, ...]) -> Iterator[Program]:
+    for one, other in combinations_with_replacement(lanes, 2):
+        yield (_FORK, *one, *_of(1, other))
+    for one in lanes:
+        yield (_FORK, *one, _CHECKPOINT)
+        yield (_FORK, *one, _TRUNCATIONS[0])
+    yield (_FORK, *_TRUNCATIONS)
+
+
+def _begun(lanes: tuple[Program, ...]) -> Iterator[Program]:
+    for one in lanes:
+        for steps in _STEPS:
+            yield (*_of(2, one), *[Operation(Kind.STEP)] * steps, _FORK, *one, _CHECKPOINT)
+
+
+def _of(session: int, program: Program) -> Program:
+    return tuple(replace(each, session=session) for each in program)
