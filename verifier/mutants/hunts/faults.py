@@ -46,7 +46,7 @@ STRUCK_FEATURES: Final = frozenset(
 
 
 class Struck(NamedTuple):
-    """One kind of fault, at every call of a program; the states behind one power cut, and the eras before."""
+    """One kind of fault, at every call of a program; states of one crash point, and the eras before."""
 
     template: Fault
     program: tuple[Operation, ...]
