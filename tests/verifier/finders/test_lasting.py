@@ -76,7 +76,8 @@ def test_nothing_lasts_by_default_nor_where_the_engine_is_watched() -> None:
         first = of_before(Opened, "tiny")
         assert of_before(Opened, "tiny") is first
         assert of_before(Opened, "paired") is not first
-        assert of_before(Endings, "tiny") is not first
+        others: object = of_before(Endings, "tiny")
+        assert others is not first
         with watched():
             assert of_before(Opened, "tiny") is not first
         with lasting.lasting({}):

@@ -10,7 +10,7 @@ import pytest
 
 from powercut.verifier.cli.summary import tell_gate
 from powercut.verifier.concurrency.lanes import SessionsProgram
-from powercut.verifier.concurrency.programs import Searched
+from powercut.verifier.concurrency.programs import Searched, search_lanes
 from powercut.verifier.concurrency.schedule import Record
 from powercut.verifier.gate import run_gate
 from powercut.verifier.gate.chunks import Deadline, Result
@@ -57,7 +57,7 @@ def test_random_programs_do_not_depend_on_what_their_schedules_draw(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn: list[list[Tape]] = []
-    genuine = stage.search_lanes
+    genuine = search_lanes
 
     def noted(tape: Tape, *arguments: Any) -> Searched:
         drawn[-1].append(tape)
