@@ -40,6 +40,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
+from ..garbage import collect_seldom
 from .compiled import Compiled
 from .hook import install, plant_all
 from .planted import Edit, Span
@@ -90,6 +91,7 @@ def serve() -> None:
         import_module(name)
     sys.meta_path.insert(0, Compiled((*LEFT, *folders)))
     gc.freeze()  # What is there stays there, and need not be looked through in what descends from it.
+    collect_seldom()
     stems: dict[str, _Stem] = {}
     try:
         with suppress(BrokenPipeError, _ClientGoneError):

@@ -159,7 +159,7 @@ class _Judge:
 
 
 def _note(fate: Fate, hunted: Hunted) -> None:
-    """What came of a part of the hunt, beside what came before."""
+    """Add the outcome of a part of the hunt to what came before."""
     fate.cpu_seconds = round(fate.cpu_seconds + hunted.cpu_seconds, 3)
     fate.is_reached |= hunted.is_reached
     if hunted.told:

@@ -116,5 +116,10 @@ def test_alphabet_numbers_never_change() -> None:
         "SCAN_FROM",
         "SAVE",
         "LEAVE",
+        "FORGET",
+        "ABANDON",
+        "MISUSE",
+        "VIEWED",
+        "FAILED",
     ]
-    assert (Kind.SCAN, Kind.PUT, Kind.LEAVE) == (18, 40, 49)
+    assert (Kind.SCAN, Kind.PUT, Kind.LEAVE, Kind.FAILED) == (18, 40, 49, 54)
