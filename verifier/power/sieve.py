@@ -63,7 +63,8 @@ def sift(mutants: Sequence[Generic], bench: Bench, start: int = 0) -> Iterator[t
     O(pieces + told * log(mutants)) pieces are asked, where mutants do not disturb each other. One that is red
     with others only goes on without these, in a group behind theirs.
     """
-    live, aside, since = list(mutants), [], start
+    live, since = list(mutants), start
+    aside: list[Generic] = []
     while live:
         try:
             told = bench.first(live, start)
