@@ -143,6 +143,8 @@ class SessionsProgram:
         elif kind is Kind.STEP:
             begin = self._subject.step if self._subject.is_checkpointing else self._subject.start
             begin()  # A phase on: a lane takes it to its end.
+        elif kind is Kind.FLUSH:
+            self._subject.drive_flushes(operation)
         elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE:
             if kind not in KEYED:
                 self._subject.ran(kind)
