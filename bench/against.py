@@ -5,11 +5,12 @@ Usage: python bench/against.py [REVISION] [--stages model,crash] [--rounds 3] [-
 
 REVISION is unpacked into a temporary folder and run by this interpreter with the dependencies that it has, so
 that nothing but the sources differs. Both sides run the profile `ci` of REVISION, or the file that is named,
-one stage at a time: a stage there, the same stage here, then the next.
+one stage at a time: a stage there, the same stage here, then the next. Of the planted bugs those are hunted
+that both sides have, or those that the profile names.
 
 Invariants
   1  a figure is user and system time of the stage's process and of all that descends from it
-  2  both sides start with their kernels compiled; what that takes is in no figure
+  2  both sides start with their kernels and their modules compiled; what that takes is in no figure
   3  nothing is asserted: a stage that does not pass is told by its verdict
 
 Source: the folder of a side goes to the front of the path, so an installed powercut is in nobody's way.
@@ -18,6 +19,7 @@ Source: the folder of a side goes to the front of the path, so an installed powe
 from __future__ import annotations
 
 import argparse
+import compileall
 import ctypes
 import io
 import json
@@ -43,7 +45,10 @@ PROFILES: Final = (
     ("verifier.profiles", "verifier/profiles/ci.toml"),
 )
 COUNTS: Final = ("programs", "distinct", "checked", "killed")
-WARM: Final = "kernels"  # In the place of a stage: compile the kernels and do nothing else.
+# In the place of a stage: compile kernels and modules and do nothing else; name the planted bugs.
+WARM: Final = "kernels"
+BANK: Final = "bank"
+PLANTING: Final = "mutants"
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
@@ -77,7 +82,12 @@ class Side:
             command,
             stdout=subprocess.PIPE,
             check=True,
-            env={**os.environ, "PYTHONPATH": str(self.folder), "PYTHONHASHSEED": "0"},
+            env={
+                **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+                "PYTHONPATH": str(self.folder),
+                "PYTHONHASHSEED": "0",
+                "PYTHONPYCACHEPREFIX": str(profile.parent / "compiled"),
+            },
         )
         _wait_for_orphans()
         return _spent() - before, json.loads(done.stdout.splitlines()[-1])
@@ -98,6 +108,10 @@ def main() -> None:
         profile.write_bytes((options.profile or there.profiles[1]).read_bytes())
         for side in (there, here):
             side.run(WARM, profile, 1)
+        if PLANTING in options.stages:
+            bugs = [side.run(BANK, profile, 1)[1]["bugs"] for side in (there, here)]
+            both = [bug for bug in bugs[0] if bug in bugs[1]]
+            profile.write_text(with_bugs(profile.read_text(encoding="utf-8"), both), encoding="utf-8")
         print(f"processor seconds, {options.rounds} rounds of each, {options.jobs} processes")
         print(f"there: {options.revision}; here: {options.here.resolve().name}\n")
         compare(there, here, profile, options)
@@ -136,8 +150,12 @@ def run_stage(prefix: str, loader: str, stage: str, profile: str, *, jobs: int) 
     """Run one stage of the profile with the verifier that is imported under this prefix."""
     if stage == WARM:
         engine = import_module(f"{prefix}engine")
+        for package in ("engine", "faultfs", "verifier"):
+            compileall.compile_dir(str(Path(engine.__path__[0]).parent / package), quiet=2)
         engine.FasterKv.open(engine.MemoryDevice(), create=True, kernels="compiled").close()
         return {}
+    if stage == BANK:
+        return {"bugs": [mutant.name for mutant in import_module(f"{prefix}verifier.mutants.bank").BANK]}
     gate = import_module(f"{prefix}verifier.gate")
     profiles = import_module(f"{prefix}{loader}")
     plan = profiles.load_profile(profile)
@@ -156,6 +174,13 @@ def only(stage: str, profile: str) -> str:
         if is_kept:
             kept.append(line)
     return "\n".join(kept) + "\n"
+
+
+def with_bugs(profile: str, bugs: list[str]) -> str:
+    """The profile with these bugs to be planted, unless it says itself which."""
+    head = f"[{PLANTING}]"
+    is_said = any(line.startswith("only") for line in only(PLANTING, profile).splitlines())
+    return profile if is_said else profile.replace(head, f"{head}\nonly = {json.dumps(bugs)}", 1)
 
 
 def unpack(tree: Path, revision: str, folder: Path) -> Path:

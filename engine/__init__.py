@@ -28,6 +28,7 @@ from .errors import (
     UnknownSessionError,
     UnsupportedVersionError,
 )
+from .flush import BehindTail, Flusher, FlushMetrics, FlushSettings, OlderThan, ToReadOnly
 from .metadata.layout import Version
 from .runtime import Runtime, ThreadRuntime
 from .sessions.pending import Ticket
@@ -39,6 +40,7 @@ from .stats import Stats
 from .store import FasterKv
 
 __all__ = [
+    "BehindTail",
     "CheckpointError",
     "CheckpointKind",
     "CheckpointPoint",
@@ -50,12 +52,16 @@ __all__ = [
     "EngineError",
     "FasterKv",
     "FileDevice",
+    "FlushMetrics",
+    "FlushSettings",
+    "Flusher",
     "IndexFullError",
     "InvariantError",
     "LogRecord",
     "MemoryDevice",
     "MissingStoreError",
     "NotAStoreError",
+    "OlderThan",
     "OperationError",
     "Phase",
     "PoisonedError",
@@ -71,6 +77,7 @@ __all__ = [
     "StoreLockedError",
     "ThreadRuntime",
     "Ticket",
+    "ToReadOnly",
     "UnknownSessionError",
     "UnsupportedVersionError",
     "Version",

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from queue import Empty, SimpleQueue
+from typing import Final, Protocol, runtime_checkable
 
 from .errors import SettingsError
 
-__all__ = ["Runtime", "ThreadRuntime", "Ticket"]
+__all__ = ["Event", "Runtime", "Spawning", "ThreadRuntime", "Ticket"]
 
 _PAUSE_LEAST: Final = 20e-6  # Seconds. A batch takes about as long.
 _PAUSE_MOST: Final = 1e-3
@@ -73,6 +74,45 @@ class Runtime(Protocol):
         """`count` bytes that no other store has."""
 
 
+class Event(Protocol):
+    """A call that one thread waits for and any may make, a finalizer included."""
+
+    def set(self) -> None:
+        """Let the next `wait`, or the one under way, return."""
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait for a `set` since the last `wait` returned, or so long; None: for ever."""
+
+
+@runtime_checkable
+class Spawning(Protocol):
+    """A Runtime that has threads to give for work without an end."""
+
+    def spawn(self, name: str, call: Callable[[], object]) -> Ticket:
+        """Run `call` in a thread of its own, for which the end of the process does not wait."""
+
+    def event(self) -> Event:
+        """A new event."""
+
+
+class _Queued:
+    """An Event; its queue takes a `put` even in the middle of another."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        self._calls.put(None)
+
+    def wait(self, seconds: float | None) -> None:
+        try:
+            self._calls.get(timeout=None if seconds is None else min(seconds, threading.TIMEOUT_MAX))
+            while True:
+                self._calls.get_nowait()
+        except Empty:
+            return
+
+
 class ThreadRuntime:
     """Real threads, the real clock. The pool starts with the first `submit`, not before.
 
@@ -93,6 +133,21 @@ class ThreadRuntime:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="powercut")
             return self._pool.submit(call)
+
+    def spawn(self, name: str, call: Callable[[], object]) -> Future[object]:
+        future: Future[object] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001 (handed to whoever asks for the result)
+                future.set_exception(error)
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+        return future
+
+    def event(self) -> Event:
+        return _Queued()
 
     def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
         futures = [ticket for ticket in tickets if isinstance(ticket, Future)]

@@ -9,21 +9,18 @@ Threads: any.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from .checkpoint.parts import Parts
+from .flush.metrics import FlushMetrics
 from .kernels import words as w
 from .kernels.atomics import load
+from .sessions.handles import COUNTERS
 from .shared.spaces import Spaces
 
-__all__ = ["COUNTERS", "Stats", "add_counters", "of_spaces"]
+__all__ = ["COUNTERS", "Stats", "stats_of"]
 
-# In the order of `words`, N_IN_PLACE to N_ABSENT, and one that the driver keeps.
-COUNTERS = (
-    *("in_place", "copied", "appended", "left", "retries"),
-    *("hits_mutable", "hits_frozen", "hits_cold", "absent", "device_reads"),
-)
 _BOUNDARIES: Final = (
     *(("begin", w.BEGIN), ("head", w.HEAD), ("flushed", w.FLUSHED)),
     *(("safe_read_only", w.SAFE_READ_ONLY), ("read_only", w.READ_ONLY), ("tail", w.TAIL)),
@@ -52,6 +49,7 @@ class Stats:
     sessions, live_sessions    names known; handles open
     version, phase  of the next checkpoint, and where a running one stands
     kernels         compiled or interpreted
+    flusher         the flush worker: its state, the pressure, what it did and whom it held back
     huge_pages      of ring and index: asked (the system gives them as it can), off (it is set to give none),
                     absent (it knows none), small (neither is as long as one)
     """
@@ -85,6 +83,7 @@ class Stats:
     version: int
     phase: str
     kernels: str
+    flusher: FlushMetrics
     huge_pages: str
 
     @property
@@ -98,12 +97,28 @@ class Stats:
         return self.tail - self.head
 
 
-def add_counters(each: Iterable[list[int]]) -> list[int]:
-    """The sums, in the order of COUNTERS."""
-    return [sum(counters) for counters in zip([0] * len(COUNTERS), *each, strict=True)]
+def stats_of(parts: Parts, counters: dict[str, int], pending: int, flusher: FlushMetrics) -> Stats:
+    """The snapshot of a store with these counters, and so many operations pending in its handles."""
+    shared, serials = parts.shared, parts.sessions.serials()
+    return Stats(
+        operations=sum(serials.values()),
+        **counters,
+        pending=pending,
+        epoch=shared.epochs.current,
+        deferred=shared.epochs.waiting,
+        **_of_spaces(shared.spaces),
+        page_bytes=parts.settings.page_bytes,
+        sessions=len(serials),
+        live_sessions=parts.sessions.live,
+        version=shared.system.version,
+        phase=shared.system.phase.name,
+        kernels=shared.mode.name,
+        flusher=flusher,
+        huge_pages=shared.spaces.huge_pages,
+    )
 
 
-def of_spaces(spaces: Spaces) -> dict[str, int]:
+def _of_spaces(spaces: Spaces) -> dict[str, int]:
     """Begin to tail, read in that order: each only grows, so what is told is in order too (A1). And the bytes
     of the ring, and of the main buckets and the overflow buckets that are linked."""
     control = spaces.control

@@ -184,7 +184,7 @@ class Checkpointer:
         """Go back to REST; the caller has the lock."""
         self._running = None
         self._system.set(self._system.version, Phase.REST)
-        self._system.fuzzy_start = 0
+        self._system.set_fuzzy_start(0)
 
 
 class CheckpointTicket:

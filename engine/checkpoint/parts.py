@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..device import Disk
@@ -14,7 +13,6 @@ from ..metadata.tables import Tables
 from ..sessions.registry import SessionRegistry
 from ..settings import Settings
 from ..shared.shared import Shared
-from ..stats import Stats, of_spaces
 
 __all__ = ["Parts"]
 
@@ -41,22 +39,3 @@ class Parts:
     tables: Tables
     roots: Roots
     findings: list[Finding]
-
-    def stats(self, counters: Callable[[], dict[str, int]], pending: int) -> Stats:
-        """All figures at this moment; `counters` gives those that sessions and epochs count."""
-        shared = self.shared
-        return Stats(
-            operations=sum((serials := self.sessions.serials()).values()),
-            **counters(),
-            pending=pending,
-            epoch=shared.epochs.current,
-            deferred=shared.epochs.waiting,
-            **of_spaces(shared.spaces),
-            page_bytes=self.settings.page_bytes,
-            sessions=len(serials),
-            live_sessions=self.sessions.live,
-            version=shared.system.version,
-            phase=shared.system.phase.name,
-            kernels=shared.mode.name,
-            huge_pages=shared.spaces.huge_pages,
-        )

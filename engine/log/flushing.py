@@ -63,31 +63,34 @@ class Flushing:
         while (flushed := self.flushed) < until:
             if budget is not None and extents.end - start >= budget:
                 return False
-            if not self._write_piece(until):
+            if self.write_piece(until) is None:
                 if flushed >= needed:
                     return False
-                self._await(needed)
+                self.wait(needed)
         return True
 
-    def _await(self, needed: int) -> None:
+    def wait(self, needed: int) -> None:
         """Wait until all below `needed` is written, or nobody writes any more."""
         self._runtime.until("a flush", lambda: self.flushed >= needed or self._claimed_by is None)
 
-    def _write_piece(self, until: int) -> bool:
-        """Write the next piece below `until`; False where another thread is writing one."""
+    def write_piece(self, until: int) -> int | None:
+        """Write the next piece below `until`; its bytes, or None where another thread is writing one.
+
+        Raises OSError (F6). `until` is frozen, and the start of a write unit.
+        """
         me = self._runtime.current()
         try:
             if not self._claim(me):
-                return False
+                return None
             control, segments = self._spaces.control, self._segments
-            start = segments.extents.end  # 0 in a fresh log, whose lowest address is FIRST_ADDRESS.
+            before = start = segments.extents.end  # 0 in a fresh log, whose lowest address is FIRST_ADDRESS.
             if start < until:
                 end = min(until, (start // self._piece_bytes + 1) * self._piece_bytes)
                 end = self._fold if start < self._fold < end else end
                 segments.write(start, self._copied(start, end - start))
                 start = end
             store(control, w.FLUSHED, max(start, load(control, w.FLUSHED)))  # Also after an interrupted call.
-            return True
+            return start - before
         finally:
             if self._claimed_by == me:
                 self._claimed_by = None

@@ -26,7 +26,7 @@ Source: HybridLog of FASTER (Chandramouli et al., SIGMOD 2018, sections 4 and 5)
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from ..errors import OperationError
 from ..kernels import words as w
@@ -42,8 +42,18 @@ __all__ = ["Ring"]
 MUTABLE_TENTHS: Final = 9  # Of the ring, in tenths: how far read-only trails the tail.
 
 
+class Background(Protocol):
+    """A worker that flushes what is frozen."""
+
+    def takes_over(self, head: int) -> bool:
+        """Wait until all below `head` is flushed; False where whoever asks has to see to it."""
+
+
 class Ring:
-    """Pages and boundaries."""
+    """Pages and boundaries.
+
+    background   the worker that flushes in place of whoever opens a page; None: there is none
+    """
 
     def __init__(
         self, settings: Settings, shared: Shared, extents: ExtentTable, flushing: Flushing, runtime: Runtime
@@ -53,10 +63,11 @@ class Ring:
         self._extents = extents
         self._mode = shared.mode
         self._epochs = shared.epochs
+        self.background: Background | None = None
         self._lock = runtime.lock()  # Of pages and boundaries.
         self._flushing = flushing
         ring_pages = self.spaces.ring_bytes // settings.page_bytes
-        self._mutable_bytes = max(1, ring_pages * MUTABLE_TENTHS // 10) * settings.page_bytes
+        self.mutable_bytes: Final = max(1, ring_pages * MUTABLE_TENTHS // 10) * settings.page_bytes
 
     def adopt(self, begin: int, head: int, tail: int) -> None:
         """Set every boundary as recovery (or creation) found it."""
@@ -89,10 +100,11 @@ class Ring:
                         f"the log ends at address {start}: copy the live records to a new store"
                     )
                 head = max(load(control, w.HEAD), start + page - self.spaces.ring_bytes)
-                self.shift_read_only(max(head, start - self._mutable_bytes))
+                self.shift_read_only(max(head, start - self.mutable_bytes))
             if load(control, w.FLUSHED) < head:
                 self._await_frozen(head)
-            self._flushing.flush(load(control, w.SAFE_READ_ONLY), head)
+            if self.background is None or not self.background.takes_over(head):
+                self._flushing.flush(load(control, w.SAFE_READ_ONLY), head)
             with self._lock:
                 if load(control, w.PAGE_END) != start:
                     continue  # Another session opened it meanwhile; whether the bytes fit is asked again.

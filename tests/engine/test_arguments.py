@@ -20,6 +20,7 @@ from powercut.engine import (
     EngineError,
     FasterKv,
     FileDevice,
+    FlushSettings,
     MemoryDevice,
     OperationError,
     SessionError,
@@ -80,6 +81,7 @@ OPEN: dict[str, Bad] = {
     "runtime": (0, "", 5, object(), ThreadRuntime),
     "version": (5, "1.1", (1,), (1, 2, 3), Version(1, 1), [1, 1]),
     "kernels": (5, "", "fast", [], b"auto"),
+    "flush": (5, "on", {}, True, FlushSettings),
 }
 KINDS: Bad = (*ODD, "FOLD_OVER", 1, Unhashable())
 STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {
@@ -137,8 +139,11 @@ def left(folder: Path) -> list[str]:
 # What the engine makes itself, values of the user's own, and what test_ground_arguments.py has.
 NOT_THE_USERS = {
     *("FasterKv", "Session", "Ticket.end", "Ticket.ended", "CheckpointTicket", "CheckpointPoint", "Stats"),
+    *("Flusher", "Flusher.takes_over", "Flusher.drive", "Flusher.over", "FlushMetrics"),
 }
 GROUND = {"FileDevice", "MemoryDevice", "ThreadRuntime", "Settings"}
+# And what flush/test_worker.py has.
+GROUND |= {"FlushSettings", "BehindTail", "OlderThan"}
 
 
 def test_every_parameter_of_every_public_call_has_an_entry(surface: dict[str, set[str]]) -> None:
@@ -147,6 +152,7 @@ def test_every_parameter_of_every_public_call_has_an_entry(surface: dict[str, se
         "FasterKv.open": {*OPEN},
         "FasterKv.checkpoint": {*CHECKPOINTS},
         "FasterKv.start_checkpoint": {*CHECKPOINTS},
+        "Flusher.stop": {"final"},
         **{f"FasterKv.{call}": {*of} for call, (_, of) in STORE.items()},
         **{f"Session.{call}": {*of} for call, of in SESSION.items()},
     }
@@ -299,7 +305,7 @@ def test_a_call_of_a_session_that_is_refused_takes_no_serial_and_does_nothing(
 ) -> None:
     bad = SESSION[call][name][number]
     given = {each: FINE[each] for each in SESSION[call] if each in FINE} | {name: bad}
-    s = used._live["s"]
+    s = used._handles.live["s"]
     with pytest.raises(OperationError) as caught:
         getattr(s, call)(**given)
     assert caught.value.done == (0 if call.endswith("_many") else None)
@@ -307,5 +313,5 @@ def test_a_call_of_a_session_that_is_refused_takes_no_serial_and_does_nothing(
 
 @pytest.mark.parametrize("timeout", [0, 0.0, 1, 2.5, math.inf, 1e300, np.float32(3), np.int64(2), None])
 def test_any_number_of_seconds_is_a_timeout(used: FasterKv, timeout: Any) -> None:
-    assert used._live["s"].complete_pending(timeout=timeout) is True
+    assert used._handles.live["s"].complete_pending(timeout=timeout) is True
     assert used.checkpoint(CheckpointKind.FOLD_OVER, timeout=timeout).serials == {"s": 1}

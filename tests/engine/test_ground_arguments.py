@@ -31,7 +31,7 @@ SETTINGS: dict[str, Bad] = {
 }
 FINE: dict[str, Any] = {"name": "a", "offset": 0, "buffer": bytearray(b"1"), "size": 1}
 # The engine calls these, with what it has made itself.
-SEAMS = {"acquire", "release", "submit", "wait", "until", "turn", "entropy"}
+SEAMS = {"acquire", "release", "submit", "spawn", "wait", "until", "turn", "entropy"}
 
 
 def each(table: dict[str, dict[str, Bad]]) -> list[tuple[str, str, int]]:

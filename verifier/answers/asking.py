@@ -9,7 +9,10 @@ Threads: none.
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EIO
 from typing import Any, Final, NamedTuple
+
+from powercut.faultfs import FaultDevice
 
 from ..faster.seams import CheckpointError, EngineError, OperationError, SessionError
 from ..faster.stepped import LateRuntime
@@ -20,7 +23,7 @@ from ..tapes.tape import Kind, Operation
 from .edges import ODD, OddError, filled, key_of, length_of
 from .reference import Begun, Reference
 
-__all__ = ["Answers", "Asker", "Raised", "named", "shorten", "told_by"]
+__all__ = ["Answers", "Asker", "Raised", "RefusingDevice", "named", "shorten", "told_by"]
 
 
 class Raised(NamedTuple):
@@ -45,17 +48,41 @@ def told_by(call: Callable[[], object]) -> object:
         return Raised(type(error).__name__, getattr(error, "done", None))
 
 
+class RefusingDevice(FaultDevice):
+    """A device that can be told to answer no read of the log; `refused` counts those."""
+
+    is_refusing = False
+    refused = 0
+
+    def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
+        if self.is_refusing and name.startswith(SEGMENT):
+            self.refused += 1
+            raise OSError(EIO, "refused", name)
+        return super().read_into(name, offset, buffer)
+
+
 Answered = Answers | None
 _NO_ADDRESS: Final = (4, 5, 7)  # Of a scan's choices: inside a record, above the tail, below begin.
 _TOLD_BYTES: Final = 120
+SEGMENT: Final = "segment-"
+_KEY_BYTES: Final = 5  # Of those that are listed as arrays;
+_VALUE_BYTES: Final = 8  # others are refused.
 _REFUSED: Final = Raised(OperationError.__name__)
 
 
 class Asker:
     """Asks one store, in one life."""
 
-    def __init__(self, subject: FasterSubject, runtime: LateRuntime, reference: Reference, life: int) -> None:
+    def __init__(
+        self,
+        subject: FasterSubject,
+        runtime: LateRuntime,
+        reference: Reference,
+        life: int,
+        device: RefusingDevice,
+    ) -> None:
         self.subject = subject
+        self.device = device
         self.store = subject.store
         self.runtime = runtime
         self.reference = reference
@@ -129,9 +156,13 @@ class Asker:
             if odd == "raises":
                 raise OddError
             if odd == "an operation":
-                try:
-                    session.read(issued.key)
-                except SessionError:
+                inside = (
+                    lambda: session.read(issued.key),
+                    lambda: session.upsert(issued.key, new),
+                    lambda: session.rmw(issued.key, lambda _: new),
+                    session.close,
+                )
+                if all(told_by(call) == Raised(SessionError.__name__) for call in inside):
                     return new
                 return b"an operation inside a function was carried out"
             others: dict[str, object] = {
@@ -271,8 +302,19 @@ class Asker:
         return Answers(expected, told_by(lambda: self.store.truncate_before(address)))
 
     def items(self, _: Operation | None = None) -> Answers:
-        found = told_by(lambda: sorted(self.store.items()))
-        return Answers(sorted(self.reference.content.items()), found)
+        content = sorted(self.reference.content.items())
+        fits = all(len(key) == _KEY_BYTES and len(value) == _VALUE_BYTES for key, value in content)
+        expected = [content, content if fits else _REFUSED]
+        return Answers(expected, [told_by(lambda: sorted(self.store.items())), told_by(self._columns)])
+
+    def _columns(self) -> list[tuple[bytes, bytes]]:
+        """All items as arrays of keys and of values, of the width that most short ones have."""
+        arrays = self.store.items_many(f"V{_KEY_BYTES}", f"V{_VALUE_BYTES}")
+        return sorted(
+            (key.tobytes(), value.tobytes())
+            for keys, values in arrays
+            for key, value in zip(keys, values, strict=True)
+        )
 
     def scan(self, begin: int | None = None, end: int | None = None) -> Answers:
         """All records between two addresses, or from the log's begin to its tail."""

@@ -65,7 +65,10 @@ def split(program: Sequence[Operation]) -> tuple[list[Operation], list[Operation
 
 
 def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
-    """The operations of each task, in the order of the tasks: sessions by number, FAR_LANE, ASIDE_LANE."""
+    """The operations of each task, in the order of the tasks: sessions by number, FAR_LANE, ASIDE_LANE.
+
+    FAR_LANE first where its operation comes first.
+    """
     lanes: dict[int, list[Operation]] = {}
     for operation in beside:
         if operation.kind in OF_SESSIONS:
@@ -74,7 +77,8 @@ def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
             lanes.setdefault(FAR_LANE, []).append(operation)
         elif operation.kind in ASIDE:
             lanes.setdefault(ASIDE_LANE, []).append(operation)
-    return dict(sorted(lanes.items()))
+    is_far_first = bool(beside) and beside[0].kind in FAR
+    return dict(sorted(lanes.items(), key=lambda lane: (not (is_far_first and lane[0] == FAR_LANE), lane[0])))
 
 
 class SessionsProgram:
@@ -102,7 +106,7 @@ class SessionsProgram:
     def open(self, scheduler: Scheduler) -> None:
         """Build the store, and run what comes before."""
         geometry = self._tape.geometry
-        self._device = AnnouncedDevice(created(geometry), scheduler.touch)
+        self._device = AnnouncedDevice(created(geometry), scheduler.touch, scheduler.turn)
         self._subject = FasterSubject(
             self._device, GEOMETRIES[geometry], scheduler, geometry=geometry, family=SESSIONS
         )
@@ -139,6 +143,8 @@ class SessionsProgram:
         elif kind is Kind.STEP:
             begin = self._subject.step if self._subject.is_checkpointing else self._subject.start
             begin()  # A phase on: a lane takes it to its end.
+        elif kind is Kind.FLUSH:
+            self._subject.drive_flushes(operation)
         elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE:
             if kind not in KEYED:
                 self._subject.ran(kind)

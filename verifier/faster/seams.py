@@ -5,12 +5,17 @@ from __future__ import annotations
 from powercut.engine import (
     CheckpointError,
     ClosedError,
+    DeviceError,
     EngineError,
     FasterKv,
     InvariantError,
+    MissingStoreError,
     OperationError,
+    ReadOnlyError,
     Session,
     SessionError,
+    StoreExistsError,
+    UnknownSessionError,
 )
 from powercut.engine import Ticket as PendingTicket
 from powercut.engine.kernels import atomics
@@ -20,14 +25,19 @@ from powercut.engine.runtime import Ticket
 __all__ = [
     "CheckpointError",
     "ClosedError",
+    "DeviceError",
     "EngineError",
     "FasterKv",
     "InvariantError",
+    "MissingStoreError",
     "OperationError",
     "PendingTicket",
+    "ReadOnlyError",
     "Session",
     "SessionError",
+    "StoreExistsError",
     "Ticket",
+    "UnknownSessionError",
     "atomics",
     "hash_of",
 ]

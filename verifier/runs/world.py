@@ -21,9 +21,10 @@ from ..errors import SubjectError
 from ..oracles.faults import settle
 from ..oracles.prefix import judge_report
 from ..oracles.structure import audit, compare_probe, recovered_bound
+from ..reach.collector import anew
 from ..spec.history import Life, Segment
 from ..spec.model import Issued, Result, longest_cut, session_name
-from ..spec.subject import Bound, Subject, mount
+from ..spec.subject import Bound, Subject, bound_of, mount
 from ..tapes.tape import Era, Kind, Operation
 from ..verdict import OK, Breach, Violation
 from .rarer import RarerSteps
@@ -72,6 +73,8 @@ class World(RarerSteps):
         if not self._has_returned(is_entry=False):
             return False
         recovered = recovered_bound(self.mounted)
+        if (verdict := self.damage_oracle.judge_opening(recovered)) != OK:
+            return self._object(verdict)
         index = len(self.device.trace)
         verdict, self.model.history = self.fault_oracle.judge_recovery(
             self.model.history, self._acked(), recovered, content
@@ -152,6 +155,8 @@ class World(RarerSteps):
         """Carry one operation out; False if an oracle objects."""
         self.segment.step_starts.append(len(self.device.trace))
         kind = Kind(operation.kind)
+        if self.fault_oracle.is_poisoned:
+            anew("poisoned")
         if kind is Kind.REOPEN:
             return self.close() and self.open()
         if kind is Kind.REOPEN_AS:
@@ -173,6 +178,10 @@ class World(RarerSteps):
                 return self._truncate(operation)
             if kind is Kind.LOOK_ON:
                 return self._look_on()
+            if kind is Kind.FLUSH:
+                return self._flush(operation)
+        except SubjectError:
+            raise  # The bench cannot judge what it was told.
         except Exception as error:  # noqa: BLE001
             return self._fail("model", Breach.ERROR, error)
         return self._apply(operation)
@@ -252,7 +261,8 @@ class World(RarerSteps):
         self.model.apply(settled)
         return True
 
-    def _acknowledge(self, bound: Bound, at_least: Mapping[int, int]) -> bool:
+    def _acknowledge(self, told: object, at_least: Mapping[int, int]) -> bool:
+        bound = bound_of(told, "checkpoint")
         self._observe("checkpoint", -1, plain(bound), "")
         verdict = judge_report(self.model.history, self._acked(), bound, at_least)
         if verdict != OK:

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from ...concurrency.again import again_tapes
 from ...concurrency.aside import aside_tapes
 from ...concurrency.halves import halves
 from ...concurrency.moving import moving_tapes
@@ -50,6 +51,7 @@ ASIDE: Final = "their own, truncations aside"
 _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "halves": halves,
     "skewed": skewed_tapes,
+    "again": again_tapes,
     "rarer": rarer_tapes,
 }
 
@@ -95,6 +97,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     moving: LanesPlan | None = None  # The smallest in which a boundary or a phase moves beside a session.
     halves: FamilyPlan | None = None  # Something between the two halves of an operation.
     skewed: FamilyPlan | None = None  # A checkpoint that has begun before the sessions part.
+    again: FamilyPlan | None = None  # Two checkpoints, one after the other, beside pages that turn.
     rarer: FamilyPlan | None = None  # Operations of the rarer kinds beside each other.
     aside: AsidePlan | None = None
 
@@ -166,10 +169,11 @@ class RandomLanes:
 
     def run(self, deadline: Deadline) -> Result:
         result = Result()
-        random = Random(self.seed)
+        # Which programs there are is no matter of what their schedules draw.
+        drawn, scheduled = Random(self.seed), Random(f"{self.seed} schedules")
         for number in until(range(self.count), deadline):
-            tape = random_lanes(random, self.geometries[number % len(self.geometries)])
-            _count(result, search_lanes(tape, portfolio(random), self.schedules))
+            tape = random_lanes(drawn, self.geometries[number % len(self.geometries)])
+            _count(result, search_lanes(tape, portfolio(scheduled), self.schedules))
             if result.finding is not None:
                 break
         return result
