@@ -106,7 +106,7 @@ class SessionsProgram:
     def open(self, scheduler: Scheduler) -> None:
         """Build the store, and run what comes before."""
         geometry = self._tape.geometry
-        self._device = AnnouncedDevice(created(geometry), scheduler.touch, scheduler.turn)
+        self._device = AnnouncedDevice(created(geometry), scheduler.touch)
         self._subject = FasterSubject(
             self._device, GEOMETRIES[geometry], scheduler, geometry=geometry, family=SESSIONS
         )
@@ -129,6 +129,8 @@ class SessionsProgram:
         for space, name in zip(spaces, ("control", "index", "log", "epochs"), strict=True):
             scheduler.share(space, name)
         lanes = lanes_of(beside)
+        # Where sessions go first, a checkpoint that they leave at such a point would need a preemption more.
+        self._device.turn = scheduler.turn if next(iter(lanes), None) == FAR_LANE else None
         if is_counting():
             count_beside([{Kind(each.kind) for each in lane} for lane in lanes.values()])
         for lane in lanes:
@@ -143,6 +145,8 @@ class SessionsProgram:
         elif kind is Kind.STEP:
             begin = self._subject.step if self._subject.is_checkpointing else self._subject.start
             begin()  # A phase on: a lane takes it to its end.
+        elif kind is Kind.FLUSH:
+            self._subject.drive_flushes(operation)
         elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE:
             if kind not in KEYED:
                 self._subject.ran(kind)

@@ -32,6 +32,7 @@ from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import STORE, Kind, Operation
+from .flushing import FLUSHES, flush
 from .foresight import foresee
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
@@ -100,7 +101,13 @@ class FasterSubject:
             elif reopening.size:
                 where = Guarded(device, settings)
         self.store = FasterKv.open(
-            where, create=True, settings=own, memory=memory, runtime=runtime, kernels=kernels
+            where,
+            create=True,
+            settings=own,
+            memory=memory,
+            runtime=runtime,
+            kernels=kernels,
+            flush=FLUSHES.get(geometry),
         )
         if self.store.spaces[0][w.VOID_COUNT]:
             anew("voids")
@@ -225,6 +232,11 @@ class FasterSubject:
         """Drop the log below the address that the operation says, and the keys there."""
         self.ran(Kind(operation.kind))
         return truncate(self.store, operation)
+
+    def drive_flushes(self, operation: Operation) -> None:
+        """Drive the flush worker, where there is one."""
+        self.ran(Kind.FLUSH)
+        flush(self.store, self._runtime, operation)
 
     def look_on(self) -> list[Bound]:
         """Knock as a second opener, who is refused; the checkpoints that there are, newest first."""

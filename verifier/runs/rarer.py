@@ -52,6 +52,14 @@ class RarerSteps(Bench):
         self.model.apply(issued)
         return True
 
+    def _flush(self, operation: Operation) -> bool:
+        """Let the store flush beforehand, if it can; a poisoned one does not say so, and does nothing."""
+        assert self.mounted is not None
+        if self.mounted.flushes is not None:
+            self.segment.count("flushed beforehand")
+            self.mounted.flushes.drive_flushes(operation)
+        return self._has_returned(is_entry=False)
+
     def _look_on(self) -> bool:
         """Hold the checkpoints that an open store tells against what was acknowledged."""
         assert self.mounted is not None

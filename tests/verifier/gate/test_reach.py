@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import pytest
@@ -109,9 +111,10 @@ def test_explained_branch_is_not_owed_and_a_stale_reason_is_a_shortfall(
 
 @watching
 def test_figures_do_not_depend_on_where_chunks_run(few: Profile, alone: GateReport) -> None:
-    with pytest.MonkeyPatch.context() as patch:
+    """In one process that starts as the gate's own do: two would take the same time again."""
+    with pytest.MonkeyPatch.context() as patch, ProcessPoolExecutor(1, get_context("spawn")) as executor:
         patch.setattr(reach, "load_reasons", lambda: reasons.NO_REASONS)
-        spread = run_gate(few, jobs=2)
+        spread = run_gate(few, jobs=2, executor=executor)
     one, other = (replace(each.stages["reach"], seconds=0.0) for each in (alone, spread))
     assert one == other
 

@@ -106,6 +106,7 @@ def test_alphabet_numbers_never_change() -> None:
         "TRUNCATE_AT",
         "REOPEN_AS",
         "LOOK_ON",
+        "FLUSH",
         "PUT",
         "PUT_MANY",
         "APPEND_MANY",

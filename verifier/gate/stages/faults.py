@@ -16,10 +16,8 @@ import msgspec
 
 from powercut.faultfs import Fault, Law
 
-from ...finders.faults import Known, search_strike, sweep
-from ...finders.templates import PROGRAMS, TEMPLATES, random_strikes, torn
-from ...registry import maker_of
-from ...tapes.tape import Tape
+from ...finders.faults import known_of, search_strike, sweep
+from ...finders.templates import OF_GEOMETRY, PROGRAMS, TEMPLATES, random_strikes, torn
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..document import Stage
 from ..plans import Count, Floor, Names, Positive, RandomPlan, check_geometries, check_names
@@ -70,7 +68,8 @@ class StruckCalls:
         templates = until(self.templates, deadline)
         before = () if self.torn is None else torn(self.torn)
         program, law = PROGRAMS[self.program], self.law
-        return Result(*sweep(program, self.geometry, law, templates, limit=self.limit, before=before))
+        geometry = OF_GEOMETRY.get(self.program, self.geometry)
+        return Result(*sweep(program, geometry, law, templates, limit=self.limit, before=before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class RandomStrikes:
 
     def run(self, deadline: Deadline) -> Result:
         tapes = random_strikes(Random(self.seed), self.count, self.geometries, self.law, self.steps)
-        known = {name: Known(maker_of(Tape(geometry=name)), self.law, self.limit) for name in self.geometries}
+        known = {name: known_of(name, self.law, self.limit) for name in self.geometries}
         return search_each(
             until(tapes, deadline), lambda tape: search_strike(tape, known=known[tape.geometry])
         )
