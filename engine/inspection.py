@@ -198,20 +198,21 @@ def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> list[
     tables = Tables(device, Poison(), root.store_id, found.settings.write_unit, root.head)
     runs: list[list[Extent]] = []
     newer: Block | None = None
-    is_whole = True
+    is_whole = False  # A full block was seen: what is older serves older checkpoints alone.
     try:
         for pointer, _, block in tables.links(root.head, []):
             if newer is not None:
                 check_order(block, newer)
             else:
                 _take_newest(found, block)
-            if not any(each.is_full for each in found.chain):
+            if not is_whole:
                 runs.append(list(block.extents))
+                is_whole = block.is_full
             found.chain.append(_view(block, pointer))
             newer = block
+        is_whole = True
     except CorruptionError as error:
         _report(found, error)
-        is_whole = any(each.is_full for each in found.chain)
     extents = [extent for run in reversed(runs) for extent in run]
     if runs and is_whole:
         try:

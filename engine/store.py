@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from weakref import finalize
 
 from .arguments import AnyPath, check_flag, check_opening, seconds_of
@@ -21,21 +21,23 @@ from .checkpoint.backup import copy_checkpoints
 from .checkpoint.driver import Checkpointer, CheckpointTicket
 from .checkpoint.parts import Parts
 from .checkpoint.recovery import recover
-from .checkpoint.running import CheckpointPoint
+from .checkpoint.running import CheckpointPoint, point_of
 from .device import Device, Lease, telling
 from .errors import ClosedError, ReadOnlyError
 from .flush import Flusher, FlushSettings, check_flush
 from .metadata.layout import Version
-from .metadata.roots import Finding
 from .runtime import Runtime, ThreadRuntime
+from .sessions.arrays import dtype_of
 from .sessions.driver import Driver
-from .sessions.reader import LogRecord, Readers, guarded
+from .sessions.reader import LogRecord
 from .sessions.registry import SessionState
 from .sessions.session import Session
+from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
 from .shared.modes import choose_mode
-from .shared.phases import CheckpointKind, Phase
+from .shared.phases import CheckpointKind
 from .stats import COUNTERS, Stats, add_counters, stats_of
+from .watching import Watched
 
 __all__ = ["FasterKv"]
 
@@ -43,7 +45,7 @@ MEMORY_DEFAULT = 64 << 20
 PENDING_SECONDS = 30.0
 
 
-class FasterKv:
+class FasterKv(Watched):
     """A hash key-value store over a hybrid log; made by `open`."""
 
     def __init__(self, lease: Lease, parts: Parts, read_only: bool, flush: FlushSettings | None) -> None:
@@ -61,10 +63,6 @@ class FasterKv:
         if self._flusher.settings.enabled:  # Its thread does not know this object, so it can end with it.
             finalize(self, self._flusher.forsake).atexit = False
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
-        block = parts.block
-        if block is not None:
-            serials = {mark.name: mark.serial for mark in block.sessions}
-            self._checkpointer.newest = CheckpointPoint(block.version, serials)
 
     @classmethod
     def open(
@@ -179,8 +177,8 @@ class FasterKv:
         self._check_open()
         tables = self._parts.tables
         with telling("reading the tables"):
-            blocks = list(tables.chain(tables.head, []))
-        return [CheckpointPoint(each.version, {m.name: m.serial for m in each.sessions}) for each in blocks]
+            # Block by block: the extents of all of them would take more memory than the log.
+            return [point_of(block) for block in tables.chain(tables.head, [])]
 
     def backup(self, where: AnyPath | Device) -> CheckpointPoint:
         """Copy the durable checkpoints, beside sessions, to a folder or Device without a store; the newest.
@@ -194,52 +192,7 @@ class FasterKv:
             root = parts.root._replace(head=parts.tables.head)
             return copy_checkpoints(parts.disk.device, root, where, self._runtime)
 
-    @property
-    def newest(self) -> CheckpointPoint | None:
-        """The newest durable checkpoint; None before the first."""
-        return self._checkpointer.newest
-
-    @property
-    def phase(self) -> Phase:
-        """The phase of the running checkpoint; REST if none runs."""
-        return self._parts.shared.system.phase
-
-    @property
-    def entering(self) -> Phase | None:
-        """The phase whose entry work is under way, for those who watch the device."""
-        return self._checkpointer.entering
-
-    @property
-    def spaces(self) -> tuple[memoryview, memoryview, memoryview, memoryview]:
-        """The words that sessions share, for those who watch them: control, index, log, epochs."""
-        spaces = self._parts.log.spaces
-        return spaces.control, spaces.index, spaces.log, spaces.epochs
-
     # -- the whole ---------------------------------------------------------------------------------
-
-    @property
-    def kernels(self) -> str:
-        """The mode of the kernels: `compiled` or `interpreted`."""
-        return self._parts.shared.mode.name
-
-    @property
-    def flusher(self) -> Flusher:
-        """The flush worker: its state and metrics, and how to stop and start it."""
-        return self._flusher
-
-    @property
-    def is_read_only(self) -> bool:
-        """True if opening wrote nothing, and nothing will be written."""
-        return self._read_only
-
-    @property
-    def settings(self) -> Settings:
-        return self._parts.settings
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """The reads of the opening, in order, each with its verdict."""
-        return tuple(self._parts.findings)
 
     def serials(self) -> dict[str, int]:
         """Operations issued by every session known, by name."""
@@ -268,6 +221,20 @@ class FasterKv:
         """
         self._check_open()
         return guarded(self._readers.items(), self._check_open)
+
+    def items_many(self, key_dtype: Any = "<u8", dtype: Any = "<u8") -> Generator[Arrays, None, None]:
+        """`items` as pairs of arrays, keys and values, shape (n,) each, n >= 1, in the order of `items`.
+
+        key_dtype, dtype   of a fixed width, of the keys and of the values, as in `read_many`
+
+        Raises OperationError for what is no such dtype, at once; the iterator for a key or a value of another
+        width, and what `items` does.
+        """
+        self._check_open()
+        most = self._parts.log.record_bytes_max
+        return guarded(
+            self._readers.arrays(dtype_of(key_dtype, most), dtype_of(dtype, most)), self._check_open
+        )
 
     def scan(self, begin: int | None = None, end: int | None = None) -> Generator[LogRecord, None, None]:
         """The log's records in [begin, end), oldest first, beside running sessions. O(end - begin).

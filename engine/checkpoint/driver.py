@@ -23,7 +23,7 @@ from ..kernels.atomics import load
 from ..shared.phases import SHIFTED, CheckpointKind, Phase
 from .kinds import KINDS
 from .parts import Parts
-from .running import CheckpointPoint, Running
+from .running import CheckpointPoint, Running, point_of
 
 __all__ = ["CheckpointTicket", "Checkpointer"]
 
@@ -40,7 +40,7 @@ class Checkpointer:
         self._lock = parts.disk.runtime.lock()
         self._running: Running | None = None
         self.entering: Phase | None = None  # The phase whose entry work is being done.
-        self.newest: CheckpointPoint | None = None
+        self.newest = point_of(parts.block) if parts.block is not None else None
 
     def start(self, kind: CheckpointKind, timeout: float | None) -> CheckpointTicket:
         """Enter PREPARE. Raises CheckpointError if one runs already, or for what is no kind."""

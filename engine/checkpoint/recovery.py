@@ -34,6 +34,7 @@ from ..settings import BUCKET_BYTES, Budget, Settings, plan_memory
 from ..shared.modes import Mode
 from ..shared.shared import Shared
 from ..shared.spaces import Spaces
+from .loading import load_log
 from .parts import Parts
 
 __all__ = ["check_extents", "check_order", "recover"]
@@ -83,7 +84,8 @@ def recover(
     shared = Shared.over(spaces, mode, disk.runtime, block.version.counter + 1 if block else 1)
     log = HybridLog.over(disk, shared, chosen, root.store_id, life, ExtentTable(extents))
     index = HashIndex(spaces, disk.runtime)
-    _load_log(log, index, mode, block, extents, findings)
+    if block is not None:
+        load_log(log, index, mode, disk, root, block, findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     log.ring.adopt(begin, max(begin, _head(log, final)), final)
     log.segments.adopt(names)
@@ -216,68 +218,6 @@ def _voids(block: Block | None) -> list[VoidRange]:
     if block.fuzzy_start < block.final:
         voids.append(VoidRange(block.version.counter + 1, block.fuzzy_start, block.final))
     return voids
-
-
-# -- the log ---------------------------------------------------------------------------------------
-
-
-def _load_log(
-    log: HybridLog,
-    index: HashIndex,
-    mode: Mode,
-    block: Block | None,
-    extents: list[Extent],
-    findings: list[Finding],
-) -> None:
-    """Verify every extent, oldest first, load it into its frame, and re-link page by page.
-
-    The ring ends up holding the newest pages.
-    """
-    if block is None:
-        return
-    page = log.settings.page_bytes
-    ring = log.spaces.ring_bytes
-    log_bytes = log.spaces.log_bytes
-    address = max(block.begin, w.FIRST_ADDRESS)
-    # Below begin's page nothing is needed: a wrong bit there is no reason to refuse.
-    for extent in extents[log.extents.below(block.begin - block.begin % page) :]:
-        frame = extent.start & (ring - 1)
-        if extent.start % page == 0:
-            log_bytes[frame : frame + page] = bytes(page)
-        log_bytes[frame : frame + extent.length] = _verified(log, extent, findings)
-        end = extent.start + extent.length
-        if end % page == 0 or end == block.final:
-            address = _relink(log, index, mode, address, end)
-
-
-def _verified(log: HybridLog, extent: Extent, findings: list[Finding]) -> bytes:
-    segment, offset = divmod(extent.start, log.settings.segment_bytes)
-    file = segment_name(segment)
-    try:
-        data = log.cold.load_extent(extent)
-    except CorruptionError:
-        findings.append(Finding(file, offset, extent.length, "rejected"))
-        raise
-    findings.append(Finding(file, offset, extent.length, "accepted"))
-    return data
-
-
-def _relink(log: HybridLog, index: HashIndex, mode: Mode, address: int, end: int) -> int:
-    spaces = log.spaces
-    while True:
-        address, why = mode.relink(spaces, address, end)
-        if why == w.DONE:
-            return end
-        if why == w.OVERFLOW:
-            key = log_key(spaces, address)
-            index.extend(index.hash_key(key))
-
-
-def log_key(spaces: Spaces, address: int) -> bytes:
-    """The key of the record at `address`, which is in the ring."""
-    at = (address >> 3) & spaces.control[w.RING_MASK]
-    start = (at + w.RECORD_HEADER_WORDS) * w.WORD_BYTES
-    return bytes(spaces.log_bytes[start : start + ((spaces.log[at + w.SIZES] >> w.KEY_SHIFT) & w.KEY_MASK)])
 
 
 def _head(log: HybridLog, tail: int) -> int:

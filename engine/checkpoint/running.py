@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..metadata.layout import SessionMark, Version
+from ..metadata.layout import Block, SessionMark, Version
 from ..shared.phases import CheckpointKind
 
-__all__ = ["CheckpointPoint", "Running"]
+__all__ = ["CheckpointPoint", "Running", "point_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,11 @@ class CheckpointPoint:
     version: Version
     serials: dict[str, int]
     kind: CheckpointKind = CheckpointKind.FOLD_OVER
+
+
+def point_of(block: Block) -> CheckpointPoint:
+    """The checkpoint that a table block says."""
+    return CheckpointPoint(block.version, {mark.name: mark.serial for mark in block.sessions})
 
 
 @dataclass(slots=True)

@@ -35,15 +35,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernels import batch, probe, records, words
+from ..kernels import batch, probe, records, walks, words
 from ..kernels import operations as kernels
 from . import entries, objects
 from .sources import CompilationError, source_of
 
 __all__ = ["CompilationError", "Compiled", "available", "load_compiled", "load_from"]
 
-KERNELS = (probe, records, kernels, batch)
-ENTRIES = ("run", "run_key", "read_key", "run_pair", "relink", "cas", "fetch_add")
+KERNELS = (probe, records, kernels, batch, walks)
+ENTRIES = ("run", "run_key", "read_key", "run_pair", "relink", "run_walk", "cas", "fetch_add")
 CHECKSUM_BYTES = 32
 
 
@@ -51,12 +51,12 @@ CHECKSUM_BYTES = 32
 class Compiled:
     """The entry points. Addresses are of memory that the caller keeps alive; every integer is a word.
 
-    `run`, `run_key` and `run_pair` work a batch off and return why it stopped (`words`); the other spaces
-    are found in the batch's first words. `read_key` runs like `run_key` and returns the value found in
-    memory, else the result, or why << RESULT_BITS. `run_key` and `run_pair` stage one operation before: they
-    write the key (and the value) zero padded to where B_KEYS (B_VALUES) says, and B_KEY_BYTES
-    (B_VALUE_BYTES), B_KIND, B_START, B_COUNT and B_ISSUE. That there is room for them is for the caller to
-    see to.
+    `run`, `run_key` and `run_pair` work a batch off and return why it stopped (`words`), `run_walk` goes on
+    with a walk; the other spaces are found in the first words of either. `read_key` runs like `run_key` and
+    returns the value found in memory, else the result, or why << RESULT_BITS. `run_key` and `run_pair` stage
+    one operation before: they write the key (and the value) zero padded to where B_KEYS (B_VALUES) says, and
+    B_KEY_BYTES (B_VALUE_BYTES), B_KIND, B_START, B_COUNT and B_ISSUE. That there is room for them is for the
+    caller to see to.
 
     A wrong type raises TypeError, an integer that is no word OverflowError; neither has any effect. A wrong
     address is not noticed.
@@ -66,7 +66,8 @@ class Compiled:
     run_key: Callable[[int, int, bytes], int]  # batch, kind, key
     read_key: Callable[[int, int, bytes], bytes | int]  # batch, kind, key; a READ or a PEEK
     run_pair: Callable[[int, int, bytes, bytes], int]  # batch, kind, key, value
-    relink: Callable[[int, int, int, int, int], tuple[int, int]]  # control, index, log, address, end
+    relink: Callable[[int, int, int, int, int, int], tuple[int, int]]  # three spaces, group, address, end
+    run_walk: Callable[[int], int]  # walk
     cas: Callable[[int, int, int], bool]  # address of a word, expected, value
     fetch_add: Callable[[int, int], int]  # address of a word, delta; the value before
 
@@ -87,7 +88,7 @@ def load_compiled() -> Compiled:
 
 
 def load_from(sources: Mapping[str, str], constants: Mapping[str, int], root: Path) -> Compiled:
-    """Kernels of any sources (module: text), which must define `run_batch` and `relink`."""
+    """Kernels of any sources (module: text), which must define `run_batch`, `relink` and `run_walk`."""
     if not available():
         raise CompilationError("compiled kernels need numba: pip install 'powercut[speed]'")
     folder = root / f"kernels-{digest(sources, constants)}"

@@ -75,15 +75,23 @@ ENTRIES = {
     batch[w.B_VALUE_BYTES] = value_bytes
     return c_object(entry_work(batch))
 """,
-    "relink(control: Space, index: Space, log: Space, start: int, end: int)": """
+    "relink(control: Space, index: Space, log: Space, group: Space, start: int, end: int)": """
     state = c_release()
-    address, why = relink(control, index, log, start, end)
+    address, why = relink(control, index, log, group, start, end)
     c_regain(state)
     pair = c_tuple(2)
     if pair != 0:
         c_set_item(pair, 0, c_object(address))
         c_set_item(pair, 1, c_object(why))
     return pair
+""",
+    "run_walk(walk: Space)": """
+    state = c_release()
+    control = c_space(walk[w.B_CONTROL])
+    index = c_space(walk[w.B_INDEX])
+    why = run_walk(control, index, c_space(walk[w.B_LOG]), c_space(walk[w.B_EPOCHS]), walk)
+    c_regain(state)
+    return c_object(why)
 """,
     "cas(place: Space, expected: int, value: int)": """
     return c_truth(1 if cas(place, 0, expected, value) else 0)

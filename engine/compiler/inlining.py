@@ -22,20 +22,21 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..kernels import atomics, batch, operations, probe, records, words
+from ..kernels import atomics, batch, operations, probe, records, walks, words
 from ..kernels.atomics import Space
 from .sources import source_of
 
 __all__ = ["Inlined", "load_inlined"]
 
-KERNELS = (probe, records, operations, batch)  # None calls one of a later module.
+KERNELS = (probe, records, operations, batch, walks)  # None calls one of a later module.
 
 
 class Inlined(NamedTuple):
     """The kernels that Python calls."""
 
     run_batch: Callable[[Space, Space, Space, Space, Space], int]
-    relink: Callable[[Space, Space, Space, int, int], tuple[int, int]]
+    relink: Callable[[Space, Space, Space, Space, int, int], tuple[int, int]]
+    run_walk: Callable[[Space, Space, Space, Space, Space], int]
 
 
 @functools.cache
@@ -44,7 +45,7 @@ def load_inlined() -> Inlined:
     names: dict[str, Any] = {name: getattr(atomics, name) for name in atomics.__all__}
     for module in KERNELS:
         exec(_code(module), names)
-    return Inlined(names["run_batch"], names["relink"])
+    return Inlined(names["run_batch"], names["relink"], names["run_walk"])
 
 
 def _code(module: ModuleType) -> Any:

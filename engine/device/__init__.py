@@ -4,7 +4,7 @@ from .disk import Disk
 from .file import FileDevice
 from .lease import Lease
 from .memory import MemoryDevice
-from .seam import Buffer, Device, read_exactly, telling, write_fully
+from .seam import Buffer, Device, read_exactly, read_fully, telling, write_fully
 
 __all__ = [
     "Buffer",
@@ -14,6 +14,7 @@ __all__ = [
     "Lease",
     "MemoryDevice",
     "read_exactly",
+    "read_fully",
     "telling",
     "write_fully",
 ]

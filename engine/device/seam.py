@@ -33,6 +33,7 @@ __all__ = [
     "check_offset",
     "invalid",
     "read_exactly",
+    "read_fully",
     "telling",
     "write_fully",
 ]
@@ -88,13 +89,19 @@ def telling(what: str) -> Iterator[None]:
 def read_exactly(device: Device, name: str, offset: int, length: int) -> bytes:
     """`length` bytes from `offset`, or fewer where the file ends; short reads are continued."""
     data = bytearray(length)
-    at = device.read_into(name, offset, data) if length else 0
-    while 0 < at < length:
-        count = device.read_into(name, offset + at, memoryview(data)[at:])
+    at = read_fully(device, name, offset, data) if length else 0
+    return bytes(data) if at == length else bytes(data[:at])
+
+
+def read_fully(device: Device, name: str, offset: int, buffer: bytearray | memoryview) -> int:
+    """Fill `buffer` with bytes from `offset`, continuing short reads; how many, fewer where the file ends."""
+    at = device.read_into(name, offset, buffer)
+    while 0 < at < len(buffer):
+        count = device.read_into(name, offset + at, memoryview(buffer)[at:])
         if count == 0:
             break
         at += count
-    return bytes(data) if at == length else bytes(data[:at])
+    return at
 
 
 def write_fully(device: Device, name: str, offset: int, data: Buffer) -> None:

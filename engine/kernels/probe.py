@@ -7,8 +7,8 @@ Invariants
   P4  version bits are looked at only from a checkpoint's L_s up, and in void ranges
   P5  a void record is stepped through, never returned; nothing marks it
 
-Threads: any number, each inside a batch (`kernels`); `relink` alone, in recovery. Nothing here raises or
-spins: a lost race is REFUSED | RETRY. Every number is an unsigned 64-bit word.
+Threads: any number, each inside a batch (`kernels`). Nothing here raises or spins: a lost race is
+REFUSED | RETRY. Every number is an unsigned 64-bit word.
 Source: the index of FASTER (Chandramouli et al., SIGMOD 2018, section 3); void ranges are ours.
 """
 
@@ -71,11 +71,10 @@ def is_tag_elsewhere(control: Space, index: Space, hashed: int, own: int) -> boo
             return False
 
 
-def claim_slot(control: Space, index: Space, hashed: int) -> int:
-    """Word number of the tag's entry, made if need be; REFUSED | OVERFLOW or RETRY where it cannot be.
+def seek_slot(control: Space, index: Space, hashed: int) -> tuple[int, int]:
+    """(word number of the tag's entry, that of the chain's first free word); REFUSED where there is none.
 
-    Two-phase insert: a free word becomes tentative, then the whole chain is read again; whoever
-    finds the tag elsewhere, tentative or not, gives its word back. So no tag has two entries.
+    A free word is looked for up to the entry: where there is an entry nobody needs one.
     """
     tag = hashed >> w.TAG_FROM
     free = w.REFUSED
@@ -88,12 +87,24 @@ def claim_slot(control: Space, index: Space, hashed: int) -> int:
                 if free == w.REFUSED:
                     free = slot
             elif entry >> w.TAG_SHIFT == tag:
-                return slot
+                return slot, free
         bucket = load(index, base + w.BUCKET_ENTRIES)
         if bucket == 0:
-            break
+            return w.REFUSED, free
+
+
+def claim_slot(control: Space, index: Space, hashed: int) -> int:
+    """Word number of the tag's entry, made if need be; REFUSED | OVERFLOW or RETRY where it cannot be.
+
+    Two-phase insert: a free word becomes tentative, then the whole chain is read again; whoever
+    finds the tag elsewhere, tentative or not, gives its word back. So no tag has two entries.
+    """
+    slot, free = seek_slot(control, index, hashed)
+    if slot < w.REFUSED:
+        return slot
     if free == w.REFUSED:
         return w.REFUSED | w.OVERFLOW
+    tag = hashed >> w.TAG_FROM
     if not cas(index, free, 0, w.TENTATIVE | (tag << w.TAG_SHIFT)):
         return w.REFUSED | w.RETRY
     if is_tag_elsewhere(control, index, hashed, free):
@@ -123,15 +134,23 @@ def extend_bucket(control: Space, index: Space, hashed: int) -> bool:
 
 
 def is_void(control: Space, address: int, link: int) -> bool:
-    """True if the record belongs to a version that a recovery left behind (invariant P5)."""
+    """True if the record belongs to a version that a recovery left behind (invariant P5).
+
+    Ranges are disjoint and ascend, so one at most holds the address. O(log ranges).
+    """
     if address >= control[w.VOID_TOP]:
         return False
-    for number in range(control[w.VOID_COUNT]):
-        base = w.CONTROL_WORDS + number * w.VOID_WORDS
-        inside = control[base + 1] <= address < control[base + 2]
-        if inside and (link >> w.VERSION_SHIFT) & w.VERSION_BITS == control[base]:
-            return True
-    return False
+    low = 0
+    high = control[w.VOID_COUNT] - 1  # Its range ends at VOID_TOP, so above the address.
+    while low < high:
+        middle = (low + high) >> 1
+        if control[w.CONTROL_WORDS + middle * w.VOID_WORDS + 2] <= address:
+            low = middle + 1
+        else:
+            high = middle
+    base = w.CONTROL_WORDS + low * w.VOID_WORDS
+    inside = control[base + 1] <= address < control[base + 2]
+    return inside and (link >> w.VERSION_SHIFT) & w.VERSION_BITS == control[base]
 
 
 def find_record(control: Space, log: Space, batch: Space, address: int, floor: int) -> int:
@@ -179,43 +198,3 @@ def warm(control: Space, index: Space, log: Space, batch: Space, start: int, sto
                 address = load(index, slot) & w.ADDRESS_MASK
                 if address >= head:
                     prefetch(log, (address >> 3) & control[w.RING_MASK])
-
-
-# -- scans ---------------------------------------------------------------------------------------
-
-
-def next_record(control: Space, log: Space, address: int, end: int) -> int:
-    """The first record at or after `address`, below `end`; `end` if there is none."""
-    ring = control[w.RING_MASK]
-    unit = control[w.UNIT_MASK]
-    while address < end:
-        if load(log, ((address >> 3) & ring) + w.SIZES) != 0:
-            return address
-        address = (address | unit) + 1
-    return end
-
-
-def relink(control: Space, index: Space, log: Space, address: int, end: int) -> tuple[int, int]:
-    """Make the index name every live record of [address, end), oldest first.
-
-    (address, why): DONE at `end`, else the record at which an overflow bucket is needed.
-    """
-    ring = control[w.RING_MASK]
-    while True:
-        address = next_record(control, log, address, end)
-        if address >= end:
-            return end, w.DONE
-        at = (address >> 3) & ring
-        link = load(log, at + w.LINK)
-        sizes = load(log, at + w.SIZES)
-        if not link & w.INVALID and not is_void(control, address, link):
-            key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
-            hashed = hash_words(log, at + w.RECORD_HEADER_WORDS, key_bytes, control[w.HASH_MASK])
-            slot = claim_slot(control, index, hashed)
-            if slot >= w.REFUSED:
-                return address, slot & w.WHY_MASK
-            if link & w.TRANSIENT:
-                # Sealed for a copy that is void now, or caught under its lock: no one is in it any more.
-                store(log, at + w.LINK, link & ~w.TRANSIENT)
-            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | address)
-        address += (sizes & w.ALLOCATED_MASK) << 3

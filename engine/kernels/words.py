@@ -197,6 +197,30 @@ FOUND: Final = 1
 ABSENT: Final = 2
 LEFT: Final = 3  # A read that has to ask the device, from the address in the result on.
 
+# -- walk: this header, then rows and what they tell of where it says. As a batch up to B_ROW. ---------
+W_BUCKET: Final = 5  # The main bucket that is walked, and the one before which the walk ends.
+W_BUCKETS: Final = 6
+W_PART: Final = 7  # The bucket of its chain that is next, the main one or an overflow bucket,
+W_ENTRY: Final = 8  # and the number of the entry there.
+W_ADDRESS: Final = 9  # The record with which a walk of the log goes on; the entry that one of the index left.
+W_END: Final = 10  # Where a walk of the log ends.
+W_BEGIN: Final = 11  # What lies below is not looked at.
+W_COUNT: Final = 12  # Rows that are filled, and how many there may be.
+W_ROWS: Final = 13
+W_TABLE: Final = 14  # Word number of the first row.
+W_DATA: Final = 15  # Where the next key goes, word number; behind it its value; and where the room ends.
+W_LIMIT: Final = 16
+WALK_WORDS: Final = 32
+
+R_WORDS: Final = 5
+R_ADDRESS: Final = 0
+R_KEY: Final = 1  # Where the key begins and ends, in bytes of the walk's space,
+R_KEY_END: Final = 2
+R_VALUE: Final = 3  # and the value behind it, which begins at a word of its own.
+R_VALUE_END: Final = 4  # 0: a tombstone.
+CHAIN_MOST: Final = 8  # A longer chain is not followed by a walk.
+AHEAD: Final = 4  # Main buckets whose records are fetched before a walk comes to them.
+
 # -- why a batch stopped -------------------------------------------------------------------------
 DONE: Final = 0
 PAGE_FULL: Final = 1

@@ -38,10 +38,14 @@ class HashIndex:
         with self._lock:
             is_extended = extend_bucket(self.spaces.control, self.spaces.index, hashed)
         if not is_extended:
-            buckets = self.spaces.control[w.BUCKET_MASK] + 1
-            raise IndexFullError(
-                f"all overflow buckets of {buckets} main buckets are used; reopen with twice the memory"
-            )
+            raise self.full()
+
+    def full(self) -> IndexFullError:
+        """The error to raise where a chain needs an overflow bucket and none is left."""
+        buckets = self.spaces.control[w.BUCKET_MASK] + 1
+        return IndexFullError(
+            f"all overflow buckets of {buckets} main buckets are used; reopen with twice the memory"
+        )
 
     def hash_key(self, key: bytes) -> int:
         """The key's hash, as the kernels compute it over a record."""

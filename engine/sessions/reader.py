@@ -1,4 +1,4 @@
-"""The reader: single records by address, chains, the log in order, every live key.
+"""The reader: single records by address, chains, the log in order, every live key; a record at a time.
 
 `Reader` is for a store at rest. `SharedReader` does the same beside running sessions: it has a row of
 the epoch table, and enters it for as long as it looks at a frame of the ring; where one task runs at a
@@ -12,25 +12,17 @@ Invariants
   V3  no segment that holds a byte of [begin at the reader's start, tail) goes before the reader ends
   V4  who waits for a record waits outside the row
 
-What a scan lists: the records published below its end, oldest first, the overwritten ones too. It may
-pass over a zero sizes word as padding only because every batch that could have allocated below the end
-has left before it starts.
-
-What `items` lists: an entry never moves and never loses its tag (H1), and a chain that was named once
-holds the newest record of each of its keys at that moment. So a key that is live all the while is
-listed once, with the value of that record, which was its value then or is so now.
-
 Threads: any, a reader each; `Reader` none beside it.
 Source: scans of FASTER (Chandramouli et al., SIGMOD 2018, section 5), there over frozen records only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Final, NamedTuple, Self, TypeVar
+from typing import Final, NamedTuple, Self
 
-from ..errors import DeviceError, InvariantError, OperationError
+from ..errors import InvariantError
 from ..kernels import words as w
 from ..kernels.atomics import copy, is_watched, load, store
 from ..kernels.probe import is_void
@@ -38,17 +30,14 @@ from ..log import HybridLog
 from ..log.cold import ColdRecord
 from ..log.index import HashIndex
 from ..runtime import Runtime
-from ..shared.epoch import Epochs
 from ..shared.modes import Mode
 from ..shared.spaces import words_of
 from .registry import SessionRegistry
 
-__all__ = ["LogRecord", "Reader", "Readers", "SharedReader", "guarded", "live_items"]
+__all__ = ["LogRecord", "Reader", "SharedReader", "chain_items", "live_items"]
 
 NO_SIZES: Final = bytes(w.WORD_BYTES)
 PADDING: Final = ColdRecord(w.NO_ADDRESS, 0, b"", b"", 0)
-
-Item = TypeVar("Item")
 
 
 class LogRecord(NamedTuple):
@@ -106,11 +95,16 @@ class Reader:
 
     def records(self, address: int, end: int) -> Iterator[tuple[int, ColdRecord]]:
         """Every published, non-void record from `address` up to `end`, oldest first."""
-        control = self.log.spaces.control
-        void_top = control[w.VOID_TOP]
         for at, record in self.steps(address, end):
-            if not record.link & w.INVALID and (at >= void_top or not is_void(control, at, record.link)):
+            if self.is_listed(at, record):
                 yield at, record
+
+    def is_listed(self, address: int, record: ColdRecord) -> bool:
+        """True if the record was published, and in a version that counts."""
+        control = self.log.spaces.control
+        if record.link & w.INVALID:
+            return False
+        return address >= control[w.VOID_TOP] or not is_void(control, address, record.link)
 
     def steps(self, address: int, end: int) -> Iterator[tuple[int, ColdRecord]]:
         """Everything allocated from `address` up to `end`, published or not."""
@@ -148,14 +142,14 @@ class SharedReader(Reader):
         self._mode = mode
         self._runtime = runtime
         self._pin = log.pins.hold()
-        self._row = 0
+        self.row = 0
 
     def __enter__(self) -> Self:
-        self._row = self._registry.lease()
+        self.row = self._registry.lease()
         try:
             self.begin = self._pin.__enter__()
         except BaseException:
-            self._registry.release(self._row)
+            self._registry.release(self.row)
             raise
         return self
 
@@ -165,7 +159,7 @@ class SharedReader(Reader):
         try:
             self._pin.__exit__(kind, error, trace)
         finally:
-            self._registry.release(self._row)
+            self._registry.release(self.row)
 
     def record(self, address: int) -> ColdRecord:
         return self._once_fit(address, w.LOCK, "another session to let go of a record")
@@ -188,7 +182,7 @@ class SharedReader(Reader):
     def _try(self, address: int, unfit: int) -> ColdRecord | None:
         """The record; None where it changed meanwhile, or its link has a bit of `unfit`."""
         spaces = self.log.spaces
-        state = self._row + w.ROW_STATE
+        state = self.row + w.ROW_STATE
         is_entered = self._mode.cas(spaces.epochs, state, w.IDLE, load(spaces.control, w.EPOCH))
         assert is_entered, "a leased row is nobody else's"
         try:
@@ -232,84 +226,17 @@ class SharedReader(Reader):
         return bytes(copied.cast("B")[:value_bytes])
 
 
+def chain_items(reader: Reader, index: HashIndex, bucket: int, entry: int) -> Iterator[tuple[bytes, bytes]]:
+    """Every live key that this entry of this main bucket names, with its value."""
+    seen: set[bytes] = set()
+    for _, record in reader.chain(entry & w.ADDRESS_MASK):
+        if record.key not in seen and index.is_home(bucket, entry, record.key):
+            seen.add(record.key)
+            if not record.link & w.TOMBSTONE:
+                yield record.key, record.value
+
+
 def live_items(reader: Reader, index: HashIndex) -> Iterator[tuple[bytes, bytes]]:
     """Every live key with its value, as the index tells it."""
     for bucket, entry in index.entries():
-        seen: set[bytes] = set()
-        for _, record in reader.chain(entry & w.ADDRESS_MASK):
-            if record.key not in seen and index.is_home(bucket, entry, record.key):
-                seen.add(record.key)
-                if not record.link & w.TOMBSTONE:
-                    yield record.key, record.value
-
-
-class Readers:
-    """Makes the iterators of one store; each leases its row when it is first asked for something."""
-
-    def __init__(
-        self,
-        log: HybridLog,
-        index: HashIndex,
-        registry: SessionRegistry,
-        epochs: Epochs,
-        mode: Mode,
-        runtime: Runtime,
-    ) -> None:
-        self._log = log
-        self._index = index
-        self._registry = registry
-        self._epochs = epochs
-        self._mode = mode
-        self._runtime = runtime
-
-    def _reader(self) -> SharedReader:
-        return SharedReader(self._log, self._registry, self._mode, self._runtime)
-
-    def items(self) -> Generator[tuple[bytes, bytes], None, None]:
-        """Every key that is live all the while, once."""
-        with self._reader() as reader:
-            yield from live_items(reader, self._index)
-
-    def scan(self, begin: int | None, end: int | None) -> Generator[LogRecord, None, None]:
-        """The records of [begin, end). Raises OperationError for what are no addresses of the log."""
-        control = self._log.spaces.control
-        least, tail = load(control, w.BEGIN), load(control, w.TAIL)
-        begin = least if begin is None else begin
-        end = tail if end is None else end
-        for name, given, low in (("begin", begin, least), ("end", end, begin)):
-            if type(given) is not int or not low <= given <= tail:
-                raise OperationError(f"{name} is {given!r}: expected an address from {low} to {tail}")
-        # An allocated record whose sizes word is not written yet would pass for padding.
-        self._epochs.drain("batches that may still write below the end of a scan")
-        with self._reader() as reader:
-            if not reader.is_boundary(begin):
-                page = self._log.settings.page_bytes
-                raise OperationError(
-                    f"begin is {begin}, inside a record: expected an address that a scan has given, or the "
-                    f"start of a page, such as {max(begin - begin % page, least)}"
-                )
-        return self._records(begin, end)
-
-    def _records(self, begin: int, end: int) -> Generator[LogRecord, None, None]:
-        with self._reader() as reader:
-            # What was truncated before the first record was asked for is gone.
-            for address, record in reader.records(max(begin, reader.begin), end):
-                is_gone = record.link & w.TOMBSTONE
-                yield LogRecord(address, record.key, None if is_gone else record.value)
-
-
-def guarded(iterator: Generator[Item, None, None], check: Callable[[], None]) -> Generator[Item, None, None]:
-    """The items of `iterator`, asking `check` before each; closed with it. Raises DeviceError for OSError."""
-    try:
-        while True:
-            check()
-            try:
-                item = next(iterator)
-            except StopIteration:
-                return
-            except OSError as error:
-                check()  # A store that was closed meanwhile has closed its device too.
-                raise DeviceError(error.errno, f"reading the log: {error}") from error
-            yield item
-    finally:
-        iterator.close()
+        yield from chain_items(reader, index, bucket, entry)

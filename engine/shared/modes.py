@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Final, Protocol
 
@@ -27,14 +28,14 @@ from ..errors import SettingsError
 from ..kernels import words as w
 from ..kernels.atomics import Space, cas, fetch_add, is_watched, store
 from ..kernels.batch import run_batch
-from ..kernels.probe import relink
+from ..kernels.walks import relink, run_walk
 from ..runtime import Runtime
-from .spaces import Spaces, address_of, put_bytes
+from .spaces import Spaces, address_of, put_bytes, words_of
 
 __all__ = ["MODES", "Bound", "Compiled", "Interpreted", "Mode", "choose_mode"]
 
 MODES: Final = ("auto", "compiled", "interpreted")
-RELINK_LEAST: Final = 1 << 20  # Bytes of log that are worth loading compiled kernels for.
+COMPILED_LEAST: Final = 1 << 20  # Bytes of log for which loading compiled kernels is worth it.
 VARIABLE: Final = "POWERCUT_KERNELS"
 
 
@@ -54,6 +55,10 @@ class Bound(Protocol):
         """Stage one operation with a value, which fits, and run it."""
 
 
+Relink = Callable[[int, int], tuple[int, int]]  # address, end
+Walk = Callable[[], int]
+
+
 class Mode(Protocol):
     """One way to run the kernels."""
 
@@ -62,8 +67,11 @@ class Mode(Protocol):
     def bind(self, spaces: Spaces, batch: Space) -> Bound:
         """The kernels over these spaces; `batch` holds what the other spaces' addresses need."""
 
-    def relink(self, spaces: Spaces, address: int, end: int) -> tuple[int, int]:
-        """`probe.relink`."""
+    def relinker(self, spaces: Spaces, log_bytes: int) -> Relink:
+        """`walks.relink` over these spaces, for a log of so many bytes in all."""
+
+    def walker(self, spaces: Spaces, walk: Space) -> Walk:
+        """`walks.run_walk` over these spaces; `walk` holds what the other spaces' addresses need."""
 
     def cas(self, space: Space, word: int, expected: int, value: int) -> bool:
         """One indivisible compare and swap, beside kernels too."""
@@ -139,11 +147,25 @@ class Interpreted:
             return _BoundInterpreted(spaces, batch)
         return _BoundParallel(spaces, batch, self._lock)
 
-    def relink(self, spaces: Spaces, address: int, end: int) -> tuple[int, int]:
+    def relinker(self, spaces: Spaces, log_bytes: int) -> Relink:
         # The others are worth their loading to who will run them again and again.
         is_plain = is_watched() or self._lock is not None
         work = relink if is_plain else load_inlined().relink
-        return work(spaces.control, spaces.index, spaces.log, address, end)
+        return partial(work, spaces.control, spaces.index, spaces.log, _group())
+
+    def walker(self, spaces: Spaces, walk: Space) -> Walk:
+        inlined = load_inlined().run_walk
+
+        def run() -> int:
+            work = run_walk if is_watched() else inlined
+            try:
+                with self._lock or nullcontext():
+                    return work(spaces.control, spaces.index, spaces.log, spaces.epochs, walk)
+            except BaseException:
+                store(spaces.epochs, walk[w.B_ROW] + w.ROW_STATE, w.IDLE)  # A walk changes nothing else.
+                raise
+
+        return run
 
     def cas(self, space: Space, word: int, expected: int, value: int) -> bool:
         if self._lock is None:
@@ -165,7 +187,10 @@ class Code(Protocol):
     def run_key(self, batch: int, kind: int, key: bytes) -> int: ...
     def read_key(self, batch: int, kind: int, key: bytes) -> bytes | int: ...
     def run_pair(self, batch: int, kind: int, key: bytes, value: bytes) -> int: ...
-    def relink(self, control: int, index: int, log: int, address: int, end: int) -> tuple[int, int]: ...
+    def relink(
+        self, control: int, index: int, log: int, group: int, address: int, end: int
+    ) -> tuple[int, int]: ...
+    def run_walk(self, walk: int) -> int: ...
     def cas(self, address: int, expected: int, value: int) -> bool: ...
     def fetch_add(self, address: int, delta: int) -> int: ...
 
@@ -181,7 +206,7 @@ class _BoundCompiled:
 
 
 class Compiled:
-    """Machine code, loaded when a session first binds to it or there is much to relink."""
+    """Machine code, loaded when a session first binds to it or there is much to go over."""
 
     name = "compiled"
 
@@ -198,22 +223,27 @@ class Compiled:
         return self._loaded
 
     def bind(self, spaces: Spaces, batch: Space) -> Bound:
-        for word, space in (
-            (w.B_CONTROL, spaces.control),
-            (w.B_INDEX, spaces.index),
-            (w.B_LOG, spaces.log),
-            (w.B_EPOCHS, spaces.epochs),
-        ):
-            batch[word] = address_of(space)
+        _place(spaces, batch)
         return _BoundCompiled(self._code(), batch)
 
-    def relink(self, spaces: Spaces, address: int, end: int) -> tuple[int, int]:
-        if end - address < RELINK_LEAST and self._loaded is None:
-            return self._before.relink(spaces, address, end)
-        reached, why = self._code().relink(
-            address_of(spaces.control), address_of(spaces.index), address_of(spaces.log), address, end
-        )
-        return int(reached), int(why)
+    def relinker(self, spaces: Spaces, log_bytes: int) -> Relink:
+        if log_bytes < COMPILED_LEAST and self._loaded is None:
+            return self._before.relinker(spaces, log_bytes)
+        code, group = self._code(), _group()
+        control, index, log = (address_of(each) for each in (spaces.control, spaces.index, spaces.log))
+        scratch = address_of(group)
+
+        def work(address: int, end: int, _kept: Space = group) -> tuple[int, int]:
+            reached, why = code.relink(control, index, log, scratch, address, end)
+            return int(reached), int(why)
+
+        return work
+
+    def walker(self, spaces: Spaces, walk: Space) -> Walk:
+        if spaces.control[w.TAIL] < COMPILED_LEAST and self._loaded is None:
+            return self._before.walker(spaces, walk)
+        _place(spaces, walk)
+        return partial(self._code().run_walk, address_of(walk))
 
     def cas(self, space: Space, word: int, expected: int, value: int) -> bool:
         if self._loaded is None:
@@ -224,6 +254,22 @@ class Compiled:
         if self._loaded is None:
             return self._before.fetch_add(space, word, delta)
         return int(self._loaded.fetch_add(address_of(space) + word * w.WORD_BYTES, delta))
+
+
+def _place(spaces: Spaces, batch: Space) -> None:
+    """Write where the other spaces are into the first words of a batch or a walk."""
+    for word, space in (
+        (w.B_CONTROL, spaces.control),
+        (w.B_INDEX, spaces.index),
+        (w.B_LOG, spaces.log),
+        (w.B_EPOCHS, spaces.epochs),
+    ):
+        batch[word] = address_of(space)
+
+
+def _group() -> Space:
+    """Room for what `relink` knows of the records of one group."""
+    return words_of(2 * w.GROUP)
 
 
 _warned = False

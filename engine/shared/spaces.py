@@ -23,6 +23,7 @@ import ctypes
 import mmap
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -63,7 +64,7 @@ class Spaces:
         control[w.UNIT_MASK] = settings.write_unit - 1
         control[w.HASH_MASK] = settings.hash_mask
         control[w.VOID_COUNT] = len(voids)
-        for number, void in enumerate(voids):
+        for number, void in enumerate(sorted(voids, key=attrgetter("high"))):  # As `is_void` wants them.
             base = w.CONTROL_WORDS + number * w.VOID_WORDS
             control[base] = void.counter & w.VERSION_BITS
             control[base + 1] = void.low

@@ -88,6 +88,7 @@ STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {
     "session": (SessionError, {"name": NAMES}),
     "resume_session": (SessionError, {"name": NAMES}),
     "forget_session": (SessionError, {"name": NAMES}),
+    "items_many": (OperationError, {"key_dtype": DTYPES, "dtype": DTYPES}),
     "scan": (OperationError, {"begin": ADDRESSES, "end": ADDRESSES}),
     "truncate_before": (OperationError, {"address": (None, *ADDRESSES)}),
     "close": (OperationError, {"checkpoint": FLAGS}),

@@ -18,7 +18,7 @@ import pytest
 from powercut.engine.compiler import compilation
 from powercut.engine.compiler.compilation import Compiled
 from powercut.engine.compiler.sources import source_of
-from powercut.engine.kernels import probe, words
+from powercut.engine.kernels import probe, records, walks, words
 
 pytestmark = pytest.mark.skipif(not compilation.available(), reason="needs powercut[speed]")
 
@@ -31,7 +31,8 @@ from .atomics import Space, cas, copy, fetch_add, load, prefetch, same, store
 SAMPLE = (
     HEAD
     + '''
-from .probe import claim_slot, find_slot, hash_words, next_record, relink
+from .probe import claim_slot, find_slot, hash_words
+from .walks import next_record, relink, run_walk
 
 MASK64 = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15
@@ -104,7 +105,12 @@ def wait(control: Space) -> int:
     return 0
 '''
 )
-SOURCES = {"probe": source_of(probe), "sample": SAMPLE}
+SOURCES = {
+    "probe": source_of(probe),
+    "records": source_of(records),
+    "walks": source_of(walks),
+    "sample": SAMPLE,
+}
 
 
 class World:
@@ -210,11 +216,13 @@ def test_relink_does_what_the_interpreted_one_does(compiled: Compiled) -> None:
                 world.log[at + 1] = (number % 3 == 0) * words.INVALID | (number % 2) * words.LOCK
                 # A scan goes on behind padding at the next unit.
                 at = at + allocated if allocated else (at | 7) + 1
-        addresses = [address_of(space) for space in machine.spaces[:3]]
-        views = [memoryview(space) for space in plain.spaces[:3]]
+        groups = [array("Q", bytes(16 * words.GROUP)) for _ in range(2)]
+        addresses = [address_of(space) for space in (*machine.spaces[:3], groups[0])]
+        views = [memoryview(space) for space in (*plain.spaces[:3], groups[1])]
         end = 8 * chosen.randrange(8, 100)
-        found = compiled.relink(addresses[0], addresses[1], addresses[2], 0, end)
-        assert found == probe.relink(views[0], views[1], views[2], 0, end)
+        a, b, c, d = addresses
+        found = compiled.relink(a, b, c, d, 0, end)
+        assert found == walks.relink(views[0], views[1], views[2], views[3], 0, end)
         assert machine.content() == plain.content()
         reached.add(found[1])
     assert words.DONE in reached
@@ -266,7 +274,7 @@ def test_key_and_value_are_staged_zero_padded(compiled: Compiled, world: World, 
         (lambda k, a: k.run_pair(a, 40, b"key", None), TypeError),
         (lambda k, a: k.run_pair(a, 1.5, b"key", b""), TypeError),
         (lambda k, a: k.cas(a, 0, -1), OverflowError),
-        (lambda k, a: k.relink(a, a, a, 0, None), TypeError),
+        (lambda k, a: k.relink(a, a, a, a, 0, None), TypeError),
     ],
 )
 def test_argument_of_the_wrong_type_is_refused_before_any_effect(
@@ -308,7 +316,7 @@ def test_calls_keep_no_references(compiled: Compiled, world: World) -> None:
         compiled.cas(place, big, big)
         compiled.fetch_add(place, big)
     assert [sys.getrefcount(item) for item in objects] == before
-    found = compiled.relink(place, place, place, big, big)
+    found = compiled.relink(place, place, place, place, big, big)
     assert found == (big, words.DONE)
     assert sys.getrefcount(found) == 2
 

@@ -14,7 +14,7 @@ import pytest
 from powercut.engine import FasterKv, MemoryDevice, Settings
 from powercut.engine.compiler import inlining
 from powercut.engine.compiler.inlining import KERNELS, load_inlined
-from powercut.engine.kernels import probe
+from powercut.engine.kernels import walks
 from powercut.engine.kernels import words as w
 from powercut.engine.kernels.atomics import Space, set_turn
 from powercut.engine.shared.spaces import words_of
@@ -108,8 +108,8 @@ def test_the_source_is_what_the_loader_gives(monkeypatch: pytest.MonkeyPatch) ->
             return source.replace("return end, w.DONE", "return end, w.RETRY")
 
     control, index, log = words_of(w.CONTROL_WORDS), words_of(8), words_of(8)
-    assert load_inlined().relink(control, index, log, 64, 64) == (64, w.DONE)
-    assert probe.__file__ is not None
-    edited = Edited(probe.__name__, probe.__file__)
-    monkeypatch.setattr(probe, "__spec__", SimpleNamespace(loader=edited))
-    assert inlining.load_inlined.__wrapped__().relink(control, index, log, 64, 64) == (64, w.RETRY)
+    assert load_inlined().relink(control, index, log, index, 64, 64) == (64, w.DONE)
+    assert walks.__file__ is not None
+    edited = Edited(walks.__name__, walks.__file__)
+    monkeypatch.setattr(walks, "__spec__", SimpleNamespace(loader=edited))
+    assert inlining.load_inlined.__wrapped__().relink(control, index, log, index, 64, 64) == (64, w.RETRY)

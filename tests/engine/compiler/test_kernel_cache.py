@@ -25,8 +25,10 @@ def run_batch(control: Space, index: Space, log: Space, epochs: Space, batch: Sp
     return helper(batch[w.B_KIND])
 def helper(kind: int) -> int:
     return kind + 1
-def relink(control: Space, index: Space, log: Space, address: int, end: int) -> tuple[int, int]:
+def relink(control: Space, index: Space, log: Space, group: Space, address: int, end: int) -> tuple[int, int]:
     return address, end
+def run_walk(control: Space, index: Space, log: Space, epochs: Space, walk: Space) -> int:
+    return 0
 """
 
 

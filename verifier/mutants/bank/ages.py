@@ -46,9 +46,9 @@ AGED: Final[tuple[Mutant, ...]] = (
         "relink-passes-over-what-overflows",
         "FASTER's recovery: its FindOrCreateTag may need an overflow bucket",
         (
-            "powercut.engine.kernels.probe",
-            "                return address, slot & w.WHY_MASK\n",
-            "                return address + ((sizes & w.ALLOCATED_MASK) << 3), slot & w.WHY_MASK\n",
+            "powercut.engine.kernels.walks",
+            "                    slot, free = seek_slot(control, index, hashed)\n",
+            "                    continue\n",
         ),
         "structure",
         "BROKEN_INVARIANT",

@@ -88,10 +88,11 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "predecessor-lost-on-re-linking",
         "oxifaster recover(): of a chain, the index found the first record only",
-        "powercut.engine.kernels.probe",
-        "            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | address)\n",
-        """            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | address)
-            store(log, at + w.LINK, link & ~(w.TRANSIENT | w.ADDRESS_MASK))
+        "powercut.engine.kernels.walks",
+        "            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | group[number])\n",
+        """            store(index, slot, (hashed >> w.TAG_FROM) << w.TAG_SHIFT | group[number])
+            at = (group[number] >> 3) & ring
+            store(log, at + w.LINK, load(log, at + w.LINK) & ~w.ADDRESS_MASK)
 """,
         "structure",
         "BROKEN_INVARIANT",

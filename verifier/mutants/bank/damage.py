@@ -144,13 +144,9 @@ def decode_root(data: bytes, file: str) -> Root | str:
     Mutant(
         "damaged-extent-read-as-padding",
         "oxifaster FasterLog: a zero header inside the committed range ended the scan without an error",
-        "powercut.engine.checkpoint.recovery",
-        """        findings.append(Finding(file, offset, extent.length, "rejected"))
-        raise
-""",
-        """        findings.append(Finding(file, offset, extent.length, "rejected"))
-        return bytes(extent.length)
-""",
+        "powercut.engine.checkpoint.loading",
+        "        raise CorruptionError(file, offset, told, wanted)\n",
+        "        data[:] = bytes(extent.length)\n",
         DAMAGE,
         "SILENT",
         DAMAGE,

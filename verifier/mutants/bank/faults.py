@@ -86,7 +86,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "short-read-taken-for-whole",
         "constructed: the count that a read returns is taken for the end of the file",
         "powercut.engine.device.seam",
-        "    while 0 < at < length:\n        count = device.read_into(",
+        "    while 0 < at < len(buffer):\n        count = device.read_into(",
         "    while False:\n        count = device.read_into(",
         "openable",
         "UNOPENABLE",

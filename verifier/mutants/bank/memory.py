@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..planted import CONTRACT, Mutant
+from ..planted import CONTRACT, MODEL, SCHEDULES, Mutant
 
 __all__ = ["MEMORY"]
 
 _SPACES: Final = "powercut.engine.shared.spaces"
+_LOADING: Final = "powercut.engine.checkpoint.loading"
+_LISTED: Final = "powercut.engine.kernels.walks"
+_WALKS: Final = "powercut.engine.sessions.walks"
 
 MEMORY: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -30,5 +33,58 @@ MEMORY: Final[tuple[Mutant, ...]] = (
         CONTRACT,
         "PHANTOM",
         CONTRACT,
+    ),
+    Mutant(
+        "relink-stops-a-page-early",
+        "FASTER e874a180: the recovery scan stopped before the end",
+        _LOADING,
+        "            address, why = link(address, end)\n",
+        "            address, why = link(address, max(address, end - log.settings.page_bytes))\n",
+        "structure",
+        "BROKEN_INVARIANT",
+        around=("lives",),
+    ),
+    Mutant(
+        "walk-passes-over-what-had-no-room",
+        "constructed: a batch that is full goes on behind the entry that did not fit",
+        _LISTED,
+        "number if why == w.ROOM else number + 1\n",
+        "number + 1\n",
+        "model",
+        "WRONG_VALUE",
+        MODEL,
+    ),
+    Mutant(
+        "walk-skips-at-a-page-edge",
+        "constructed: a scan goes on at the wrong place where memory begins",
+        _WALKS,
+        "                words[w.W_ADDRESS] = max(address, stop)\n",
+        "                words[w.W_ADDRESS] = max(address, stop) + reader.log.settings.page_bytes\n",
+        "log",
+        "WRONG_RESULT",
+        MODEL,
+        around=("scan_from",),
+    ),
+    Mutant(
+        "walk-takes-a-shadowed-record-for-live",
+        "constructed: of a chain's records of one key more than the newest is listed",
+        _LISTED,
+        "            and (address == first or not is_shadowed(control, log, first, address))\n",
+        "",
+        "model",
+        "WRONG_VALUE",
+        MODEL,
+    ),
+    Mutant(
+        "walk-does-not-look-at-the-link-again",
+        "FASTER issue 823: readers under concurrency saw values that nobody wrote",
+        _LISTED,
+        "    if address >= frozen and load(log, at + w.LINK) != link:\n        return w.RETRY\n",
+        "",
+        "linearizable",
+        "WRONG_RESULT",
+        SCHEDULES,
+        preemptions=1,
+        around=("items",),
     ),
 )

@@ -40,9 +40,9 @@ REOPENED: Final[tuple[Mutant, ...]] = (
         "walk-lists-what-moved-to-another-bucket",
         "FASTER's index growth: it splits chains by a bit more of the hash",
         (
-            "powercut.engine.sessions.reader",
-            "            if record.key not in seen and index.is_home(bucket, entry, record.key):\n",
-            "            if record.key not in seen:\n",
+            "powercut.engine.kernels.walks",
+            "            and is_home(control, log, at, bucket, entry)\n",
+            "",
         ),
         "model",
         "WRONG_VALUE",

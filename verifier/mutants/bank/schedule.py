@@ -219,7 +219,7 @@ _REGIONS: Final = (
     _planted(
         "scan-does-not-wait-for-batches",
         "constructed: an allocated record whose sizes are not written yet passes for padding",
-        "powercut.engine.sessions.reader",
+        "powercut.engine.sessions.walks",
         '        self._epochs.drain("batches that may still write below the end of a scan")\n',
         "",
         "linearizable",

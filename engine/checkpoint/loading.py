@@ -1,0 +1,142 @@
+"""Loading: the log of a checkpoint, from its segments into the ring, verified and re-linked.
+
+    chunk k + 1   read into its frames, every extent verified; by a thread of the Runtime, if it is parallel
+    chunk k       re-linked by one kernel call; by the caller
+
+Invariants
+  R6  bytes are re-linked only after their extent was verified, and oldest first
+  R7  two chunks in a row never share a frame: a chunk is half the ring at most
+  R8  extents are read and judged in order; the first that is wrong ends it, and what was read is told
+
+The bytes are read straight into the ring, as many at a time as a chunk has in one file.
+
+Threads: one, and one that reads for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Final
+
+from ..device import Device, Disk, read_fully
+from ..errors import CorruptionError
+from ..kernels import words as w
+from ..log import HybridLog
+from ..log.index import HashIndex
+from ..metadata.extents import segment_name
+from ..metadata.layout import Block, Extent, Root, checksum
+from ..metadata.roots import Finding
+from ..runtime import Ticket
+from ..shared.modes import Mode
+
+__all__ = ["CHUNK_BYTES", "load_log"]
+
+CHUNK_BYTES: Final = 1 << 23  # At most: what is read while the chunk before is re-linked.
+
+Chunk = Sequence[Extent]
+
+
+def load_log(
+    log: HybridLog,
+    index: HashIndex,
+    mode: Mode,
+    disk: Disk,
+    root: Root,
+    block: Block,
+    findings: list[Finding],
+) -> None:
+    """Load what the ring has room for, having re-linked everything from begin on.
+
+    Raises CorruptionError, OSError, IndexFullError.
+    """
+    loader = _Loader(log, disk.device, root.store_id, findings)
+    # Below begin's page nothing is needed: a wrong bit there is no reason to refuse.
+    first = log.extents.below(block.begin - block.begin % log.settings.page_bytes)
+    extents = [log.extents[number] for number in range(first, len(log.extents))]
+    chunks = list(_chunks(extents, loader.chunk_bytes))
+    link = mode.relinker(log.spaces, block.final - block.begin)
+    address = max(block.begin, w.FIRST_ADDRESS)
+    is_beside = disk.runtime.is_parallel and len(chunks) > 1
+    ticket: Ticket | None = None
+    try:
+        for number, chunk in enumerate(chunks):
+            if ticket is None:
+                loader.load(chunk)
+            else:
+                disk.runtime.wait([ticket])
+                ticket.result()
+            ticket = None
+            if is_beside and number + 1 < len(chunks):
+                ticket = disk.runtime.submit(partial(loader.load, chunks[number + 1]))
+            end = chunk[-1].start + chunk[-1].length
+            address, why = link(address, end)
+            if why == w.OVERFLOW:
+                raise index.full()
+    finally:
+        if ticket is not None:
+            disk.runtime.wait([ticket])  # It writes into the ring.
+    _clear_behind(log, block.final)
+
+
+def _chunks(extents: list[Extent], chunk_bytes: int) -> Iterator[Chunk]:
+    for _, each in groupby(extents, key=lambda extent: extent.start // chunk_bytes):
+        yield list(each)
+
+
+def _clear_behind(log: HybridLog, final: int) -> None:
+    """Zeros from the log's end to its page's: an older page may have stood in the frame."""
+    page, ring = log.settings.page_bytes, log.spaces.ring_bytes
+    if behind := -final % page:
+        frame = final & (ring - 1)
+        log.spaces.log_bytes[frame : frame + behind] = bytes(behind)
+
+
+class _Loader:
+    """Reads chunks into their frames."""
+
+    def __init__(self, log: HybridLog, device: Device, store_id: bytes, findings: list[Finding]) -> None:
+        self._log = log
+        self._device = device
+        self._store_id = store_id
+        self._findings = findings
+        self.chunk_bytes = max(log.settings.page_bytes, min(CHUNK_BYTES, log.spaces.ring_bytes // 2))
+
+    def load(self, chunk: Chunk) -> None:
+        """Read the extents and verify them (R8)."""
+        segment_bytes = self._log.settings.segment_bytes
+        for segment, extents in groupby(chunk, key=lambda extent: extent.start // segment_bytes):
+            self._load_run(segment_name(segment), list(extents))
+
+    def _load_run(self, file: str, extents: Chunk) -> None:
+        """Read extents that follow one another in one file, at once."""
+        start = extents[0].start
+        offset = start % self._log.settings.segment_bytes
+        frame = start & (self._log.spaces.ring_bytes - 1)
+        length = extents[-1].start + extents[-1].length - start
+        room = self._log.spaces.log_bytes[frame : frame + length]
+        try:
+            count = read_fully(self._device, file, offset, room)
+        except FileNotFoundError:
+            count = -1
+        for extent in extents:
+            at = extent.start - start
+            self._verify(file, offset + at, extent, room[at : at + extent.length], count - at)
+
+    def _verify(self, file: str, offset: int, extent: Extent, data: memoryview, read: int) -> None:
+        """Judge the extent, of which the device gave `read` bytes or more; -1: there is no file.
+
+        Raises CorruptionError.
+        """
+        if read >= extent.length:
+            found = checksum(data, self._store_id, file, offset, extent.life)
+            if found == extent.crc:
+                self._findings.append(Finding(file, offset, extent.length, "accepted"))
+                return
+            told, wanted = f"CRC-32C {found:08x}", f"{extent.crc:08x}"
+        else:
+            told = "no file" if read < 0 else f"{read} bytes"
+            wanted = f"{extent.length} bytes"
+        self._findings.append(Finding(file, offset, extent.length, "rejected"))
+        raise CorruptionError(file, offset, told, wanted)
