@@ -15,6 +15,7 @@ from ..spec.spec import StoreMaker
 from ..spec.subject import Subject
 from ..tapes.tape import INTERPRETED, Kind, Operation
 from .ages import Age, image_of
+from .flushers import FLUSHED
 from .stepped import SteppedRuntime
 from .subject import FASTER, FasterSubject
 
@@ -54,6 +55,7 @@ GEOMETRIES: Final = {
     "broad": Settings(
         **(_TINY | {"page_bytes": 16384, "segment_bytes": 32768, "extent_bytes": 16384}),
     ),
+    **{name: settings for name, (settings, _) in FLUSHED.items()},
 }
 
 

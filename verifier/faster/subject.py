@@ -31,6 +31,7 @@ from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import STORE, Kind, Operation
+from .flushers import check_stopped, flusher_of
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
 
@@ -96,7 +97,13 @@ class FasterSubject:
             elif reopening.size:
                 where = Guarded(device, settings)
         self.store = FasterKv.open(
-            where, create=True, settings=own, memory=memory, runtime=runtime, kernels=kernels
+            where,
+            create=True,
+            settings=own,
+            memory=memory,
+            runtime=runtime,
+            kernels=kernels,
+            flush=flusher_of(settings),
         )
         device.label = _labels(self.store)
         self._runtime = runtime
@@ -212,6 +219,11 @@ class FasterSubject:
         self.ran(Kind(operation.kind))
         return truncate(self.store, operation)
 
+    def flush(self, rounds: int) -> None:
+        """Let the flush worker do so many rounds, where there is one."""
+        self.ran(Kind.FLUSH)
+        self.store.flusher.drive(rounds)
+
     def look_on(self) -> list[Bound]:
         """Knock as a second opener, who is refused; the checkpoints that there are, newest first."""
         self.ran(Kind.LOOK_ON)
@@ -257,6 +269,7 @@ class FasterSubject:
     def close(self) -> None:
         self.ran(Kind.REOPEN)
         self.store.close()
+        check_stopped(self.store)
 
 
 def _begin(store: FasterKv) -> int:

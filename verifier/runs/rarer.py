@@ -22,7 +22,7 @@ CHANGES: Final = frozenset(EventKind) - {EventKind.READ, EventKind.LIST, EventKi
 
 
 class RarerSteps(Bench):
-    """Truncations at any address; looks from outside."""
+    """Truncations at any address; rounds of a flush worker; looks from outside."""
 
     def _truncate(self, operation: Operation) -> bool:
         """Truncate the log, if the subject can: below what is live, or where the operation says."""
@@ -51,6 +51,16 @@ class RarerSteps(Bench):
         life.issued_at.append(len(self.device.trace))
         self.model.apply(issued)
         return True
+
+    def _flush(self, operation: Operation) -> bool:
+        """Let the subject's background work, if it has one."""
+        assert self.mounted is not None
+        if self.mounted.flushes is not None:
+            before = len(self.device.trace)
+            self.mounted.flushes.flush(1 + operation.size)
+            if len(self.device.trace) > before:
+                self.segment.count("flushed behind")
+        return self._has_returned(is_entry=False)
 
     def _look_on(self) -> bool:
         """Hold the checkpoints that an open store tells against what was acknowledged."""

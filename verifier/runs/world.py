@@ -173,6 +173,8 @@ class World(RarerSteps):
                 return self._truncate(operation)
             if kind is Kind.LOOK_ON:
                 return self._look_on()
+            if kind is Kind.FLUSH:
+                return self._flush(operation)
         except Exception as error:  # noqa: BLE001
             return self._fail("model", Breach.ERROR, error)
         return self._apply(operation)

@@ -38,6 +38,7 @@ __all__ = [
     "Audits",
     "Bound",
     "CountsSerials",
+    "Flushes",
     "LooksOn",
     "MakeStore",
     "Mounted",
@@ -137,6 +138,13 @@ class TruncatesAt(Protocol):
         """Truncate where the operation's key and size say."""
 
 
+class Flushes(Protocol):
+    """Writes ahead of need, in the background."""
+
+    def flush(self, rounds: int) -> None:
+        """Let the background do so many rounds; nothing that anybody reads changes."""
+
+
 class LooksOn(Protocol):
     """Is looked at from outside while it is open."""
 
@@ -174,6 +182,7 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         Probes,
         Truncates,
         TruncatesAt,
+        Flushes,
         LooksOn,
         CountsSerials,
         ReadsOlder,
@@ -195,6 +204,7 @@ class Mounted:
     probes: Probes | None
     truncates: Truncates | None
     truncates_at: TruncatesAt | None
+    flushes: Flushes | None
     looks_on: LooksOn | None
     counts: CountsSerials | None
     older: ReadsOlder | None
@@ -219,6 +229,7 @@ def mount(subject: Subject) -> Mounted:
         of(Probes),
         of(Truncates),
         of(TruncatesAt),
+        of(Flushes),
         of(LooksOn),
         of(CountsSerials),
         of(ReadsOlder),

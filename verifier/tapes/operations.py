@@ -56,6 +56,7 @@ class Kind(IntEnum):
     TRUNCATE_AT = 19  # Drop the log below an address that key and size choose, and the keys there.
     REOPEN_AS = 20  # As REOPEN, with other memory, or beside others that want to open it.
     LOOK_ON = 21  # Try to open what is open, and list its checkpoints.
+    FLUSH = 22  # Rounds of the flush worker, one more than the size, where the geometry has one.
     # Only in a tape for `answers`, where the size says which length, batch or function; elsewhere they are
     # nothing.
     PUT = 40  # An upsert of a value of an exact length.
@@ -118,6 +119,7 @@ class Lane(Enum):
     SESSION = "its session's"
     FAR = "its own"
     ASIDE = "its own, beside that of checkpoints"
+    BEHIND = "its own, beside both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.TRUNCATE_AT: Row("truncate at", lane=Lane.ASIDE),
     Kind.REOPEN_AS: Row("close, and open otherwise", lane=Lane.NOWHERE),
     Kind.LOOK_ON: Row("look on", lane=Lane.NOWHERE),
+    Kind.FLUSH: Row("flush worker", lane=Lane.BEHIND),
     Kind.PUT: _asked("put", 16),
     Kind.PUT_MANY: _asked("put_many", 49),
     Kind.APPEND_MANY: _asked("append_many", 49),

@@ -35,6 +35,7 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit      and legal states of one crash point that are all searched
     torn       an opening is struck after power cuts at each of these syncs, counted from the end of a life
     parts      chunks that the faults of one program are cut into
+    flushed    geometries with a flush worker, in which the program `flushed` is struck
     """
 
     geometries: Names
@@ -46,6 +47,7 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     random: RandomPlan
     floor: Floor
     law: str = "posix"
+    flushed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,9 @@ def faults_chunks(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
             parts = plan.parts if limit else 1
             for part in range(parts):
                 yield StruckCalls(program, geometry, law, limit, part, parts)
+    for geometry in plan.flushed:
+        for part in range(plan.parts):
+            yield StruckCalls("flushed", geometry, law, plan.limit, part, plan.parts)
     for geometry in plan.geometries:
         for sync in plan.torn:
             yield StruckCalls("opened", geometry, law, plan.limit, 0, 1, sync)
@@ -115,7 +120,7 @@ def _describe(stage: Stage) -> str:
 
 def _check(plan: FaultsPlan) -> None:
     Law.of(plan.law)
-    check_geometries(plan.geometries)
+    check_geometries((*plan.geometries, *plan.flushed))
     check_geometries(plan.random.geometries)
     check_names("program", (*plan.programs, *plan.cut), tuple(PROGRAMS))
 

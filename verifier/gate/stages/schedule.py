@@ -17,6 +17,7 @@ from typing import Annotated, Final
 import msgspec
 
 from ...concurrency.aside import aside_tapes
+from ...concurrency.flushed import flushed_tapes
 from ...concurrency.halves import halves
 from ...concurrency.moving import moving_tapes
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
@@ -51,6 +52,7 @@ _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "halves": halves,
     "skewed": skewed_tapes,
     "rarer": rarer_tapes,
+    "flushed": flushed_tapes,
 }
 
 
@@ -96,6 +98,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     halves: FamilyPlan | None = None  # Something between the two halves of an operation.
     skewed: FamilyPlan | None = None  # A checkpoint that has begun before the sessions part.
     rarer: FamilyPlan | None = None  # Operations of the rarer kinds beside each other.
+    flushed: FamilyPlan | None = None  # The flush worker beside sessions, checkpoints and truncations.
     aside: AsidePlan | None = None
 
 

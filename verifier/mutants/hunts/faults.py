@@ -6,6 +6,7 @@ Source: the sweep that the stage `faults` makes, over fewer programs.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -23,6 +24,8 @@ from ...verdict import Breach, Violation
 __all__ = ["hunt_faults", "programs"]
 
 GEOMETRY: Final = "tiny"
+FLUSHED_PROGRAM: Final = "flushed"
+_WITH_WORKER: Final = "lagging"
 LAW: Final = "posix"
 LIMIT: Final = 64
 SHRINK_RUNS: Final = 3_000
@@ -32,7 +35,8 @@ Answer = dict[str, Any]
 
 def programs() -> Iterator[tuple[tuple[Operation, ...], int, tuple[Era, ...]]]:
     """The programs to strike, the depth of the power cuts behind them, and the eras before; by cost."""
-    for several in (_small(), [*_paged(), *sorted(PROGRAMS.values(), key=len)]):
+    usual = [program for name, program in PROGRAMS.items() if name != FLUSHED_PROGRAM]
+    for several in (_small(), [*_paged(), *sorted(usual, key=len)]):
         for limit in (0, LIMIT):
             yield from ((program, limit, ()) for program in several)
             yield from (((), limit, torn(sync)) for sync in range(4))
@@ -64,10 +68,14 @@ def hunt_faults(request: Answer) -> Answer:
 
 
 def _search(wanted: Violation, coverage: Coverage, others: dict[str, int]) -> Finding | None:
-    kept = Kept()
-    for program, limit, before in programs():
+    kept = {GEOMETRY: Kept(), _WITH_WORKER: Kept()}
+    usual = ((GEOMETRY, *each) for each in programs())
+    flushed = ((_WITH_WORKER, PROGRAMS[FLUSHED_PROGRAM], limit, ()) for limit in (0, LIMIT))
+    for geometry, program, limit, before in chain(usual, flushed):
         for template in TEMPLATES:
-            seen, finding = sweep(program, GEOMETRY, LAW, [template], limit=limit, before=before, kept=kept)
+            seen, finding = sweep(
+                program, geometry, LAW, [template], limit=limit, before=before, kept=kept[geometry]
+            )
             coverage.merge(seen)
             if finding is None:
                 continue
