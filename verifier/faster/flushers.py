@@ -1,11 +1,13 @@
 """Flushers: the stores of the bench that have a flush worker; it works where a program says FLUSH.
 
-behind    a write has a whole segment of extents; the worker flushes what is read-only
-lagging   four pages of one large value; it makes read-only, and flushes, all but the page being filled
+behind    a page is one extent of two write units, a write has two pages; what is read-only is flushed
+lagging   four pages of one large value; all but the page being filled is made read-only, and flushed as
+          soon as it is two pages
 """
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from typing import Final
 
@@ -32,12 +34,12 @@ def flusher_of(settings: Settings) -> FlushSettings:
 
 
 def check_stopped(store: FasterKv) -> None:
-    """Check that a closed store's worker has flushed every frozen page, and none after the device was closed (W5).
+    """Check that a closed store's worker has flushed every frozen page, and before the device closed (W5).
 
     What the device refused is not objected to. Raises InvariantError.
     """
     told = store.flusher.metrics()
-    if told.state == "off" or (told.failures and "closed" not in told.last_error):
+    if told.state == "off" or (told.failures and f"[Errno {errno.EBADF}]" not in told.last_error):
         return
     control, page = store.spaces[0], store.settings.page_bytes
     frozen = control[w.SAFE_READ_ONLY] // page * page

@@ -18,10 +18,10 @@ FLUSHED: Final = (
         "powercut.engine.flush.aims",
         "        safe = load(self._control, w.SAFE_READ_ONLY)\n",
         "        safe = load(self._control, w.READ_ONLY)\n",
-        "linearizable",
-        "WRONG_VALUE",
+        "structure",
+        "BROKEN_INVARIANT",
         preemptions=1,
-        around=("lagging", "flush"),
+        around=("lagging", "on the device", "flush"),
     ),
     _among_schedules(
         "pieces-written-without-a-claim",
@@ -29,21 +29,10 @@ FLUSHED: Final = (
         "powercut.engine.log.flushing",
         "            return self._claimed_by == me\n",
         "            return True\n",
-        "prefix",
-        "UNOPENABLE",
-        preemptions=1,
-        around=("checkpoint", "flush"),
-    ),
-    _among_schedules(
-        "extent-across-the-end-of-a-checkpoint",
-        "powercut's own: what others flush goes past the end of the checkpoint under way",
-        "powercut.engine.log.flushing",
-        "                end = self._fold if start < self._fold < end else end\n",
-        "",
         "openable",
         "UNOPENABLE",
         preemptions=1,
-        around=("behind", "checkpoint", "flush"),
+        around=("checkpoint", "flush"),
     ),
     _among_schedules(
         "writer-held-back-under-the-lock-of-the-ring",
@@ -83,8 +72,16 @@ FLUSHED: Final = (
         "worker-stopped-after-the-device-is-closed",
         "oxifaster AutoFlush: a raw pointer outlived the store that it flushed",
         "powercut.engine.store",
+        "                self._flusher.stop()\n"
+        "                self._checkpointer.abandon()\n"
+        "                for session in self._live.values():\n"
+        "                    session.close()\n"
         "                self._lease.close()\n",
-        "                self._lease.close()\n                self._flusher.stop()\n",
+        "                self._checkpointer.abandon()\n"
+        "                for session in self._live.values():\n"
+        "                    session.close()\n"
+        "                self._lease.close()\n"
+        "                self._flusher.stop()\n",
         "structure",
         "BROKEN_INVARIANT",
         around=("lagging", "flush", "reopen"),
