@@ -5,7 +5,8 @@ Usage: python bench/against.py [REVISION] [--stages model,crash] [--rounds 3] [-
 
 REVISION is unpacked into a temporary folder and run by this interpreter with the dependencies that it has, so
 that nothing but the sources differs. Both sides run the profile `ci` of REVISION, or the file that is named,
-one stage at a time: a stage there, the same stage here, then the next.
+one stage at a time: a stage there, the same stage here, then the next. Of the planted bugs those are hunted
+that both sides have, or those that the profile names.
 
 Invariants
   1  a figure is user and system time of the stage's process and of all that descends from it
@@ -43,7 +44,10 @@ PROFILES: Final = (
     ("verifier.profiles", "verifier/profiles/ci.toml"),
 )
 COUNTS: Final = ("programs", "distinct", "checked", "killed")
-WARM: Final = "kernels"  # In the place of a stage: compile the kernels and do nothing else.
+# In the place of a stage: compile the kernels and do nothing else; name the planted bugs.
+WARM: Final = "kernels"
+BANK: Final = "bank"
+PLANTING: Final = "mutants"
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
@@ -98,6 +102,10 @@ def main() -> None:
         profile.write_bytes((options.profile or there.profiles[1]).read_bytes())
         for side in (there, here):
             side.run(WARM, profile, 1)
+        if PLANTING in options.stages:
+            bugs = [side.run(BANK, profile, 1)[1]["bugs"] for side in (there, here)]
+            both = [bug for bug in bugs[0] if bug in bugs[1]]
+            profile.write_text(with_bugs(profile.read_text(encoding="utf-8"), both), encoding="utf-8")
         print(f"processor seconds, {options.rounds} rounds of each, {options.jobs} processes")
         print(f"there: {options.revision}; here: {options.here.resolve().name}\n")
         compare(there, here, profile, options)
@@ -138,6 +146,8 @@ def run_stage(prefix: str, loader: str, stage: str, profile: str, *, jobs: int) 
         engine = import_module(f"{prefix}engine")
         engine.FasterKv.open(engine.MemoryDevice(), create=True, kernels="compiled").close()
         return {}
+    if stage == BANK:
+        return {"bugs": [mutant.name for mutant in import_module(f"{prefix}verifier.mutants.bank").BANK]}
     gate = import_module(f"{prefix}verifier.gate")
     profiles = import_module(f"{prefix}{loader}")
     plan = profiles.load_profile(profile)
@@ -156,6 +166,13 @@ def only(stage: str, profile: str) -> str:
         if is_kept:
             kept.append(line)
     return "\n".join(kept) + "\n"
+
+
+def with_bugs(profile: str, bugs: list[str]) -> str:
+    """The profile with these bugs to be planted, unless it says itself which."""
+    head = f"[{PLANTING}]"
+    is_said = any(line.startswith("only") for line in only(PLANTING, profile).splitlines())
+    return profile if is_said else profile.replace(head, f"{head}\nonly = {json.dumps(bugs)}", 1)
 
 
 def unpack(tree: Path, revision: str, folder: Path) -> Path:

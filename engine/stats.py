@@ -9,7 +9,6 @@ Threads: any.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,15 +16,11 @@ from .checkpoint.parts import Parts
 from .flush.metrics import FlushMetrics
 from .kernels import words as w
 from .kernels.atomics import load
+from .sessions.handles import COUNTERS
 from .shared.spaces import Spaces
 
-__all__ = ["COUNTERS", "Stats", "add_counters", "stats_of"]
+__all__ = ["COUNTERS", "Stats", "stats_of"]
 
-# In the order of `words`, N_IN_PLACE to N_ABSENT, and one that the driver keeps.
-COUNTERS = (
-    *("in_place", "copied", "appended", "left", "retries"),
-    *("hits_mutable", "hits_frozen", "hits_cold", "absent", "device_reads"),
-)
 _BOUNDARIES: Final = (
     *(("begin", w.BEGIN), ("head", w.HEAD), ("flushed", w.FLUSHED)),
     *(("safe_read_only", w.SAFE_READ_ONLY), ("read_only", w.READ_ONLY), ("tail", w.TAIL)),
@@ -100,11 +95,6 @@ class Stats:
     def memory_bytes(self) -> int:
         """Log in memory: head to tail."""
         return self.tail - self.head
-
-
-def add_counters(each: Iterable[list[int]]) -> list[int]:
-    """The sums, in the order of COUNTERS."""
-    return [sum(counters) for counters in zip([0] * len(COUNTERS), *each, strict=True)]
 
 
 def stats_of(parts: Parts, counters: dict[str, int], pending: int, flusher: FlushMetrics) -> Stats:

@@ -15,29 +15,26 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
 
-from .arguments import AnyPath, check_flag, check_opening, seconds_of
+from .arguments import AnyPath, check_flag, seconds_of
 from .audit import check_log
 from .checkpoint.backup import copy_checkpoints
 from .checkpoint.driver import Checkpointer, CheckpointTicket
-from .checkpoint.parts import Parts
-from .checkpoint.recovery import recover
 from .checkpoint.running import CheckpointPoint, point_of
-from .device import Device, Lease, telling
+from .device import Device, telling
 from .errors import ClosedError, ReadOnlyError
-from .flush import Flusher, FlushSettings, check_flush
+from .flush import Flusher, FlushSettings
 from .metadata.layout import Version
-from .runtime import Runtime, ThreadRuntime
+from .metadata.roots import Finding
+from .opening import Opened, open_parts
+from .runtime import Runtime
 from .sessions.arrays import dtype_of
-from .sessions.driver import Driver
+from .sessions.handles import Handles
 from .sessions.reader import LogRecord
-from .sessions.registry import SessionState
 from .sessions.session import Session
 from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
-from .shared.modes import choose_mode
-from .shared.phases import CheckpointKind
-from .stats import COUNTERS, Stats, add_counters, stats_of
-from .watching import Watched
+from .shared.phases import CheckpointKind, Phase
+from .stats import COUNTERS, Stats, stats_of
 
 __all__ = ["FasterKv"]
 
@@ -45,21 +42,17 @@ MEMORY_DEFAULT = 64 << 20
 PENDING_SECONDS = 30.0
 
 
-class FasterKv(Watched):
+class FasterKv:
     """A hash key-value store over a hybrid log; made by `open`."""
 
-    def __init__(self, lease: Lease, parts: Parts, read_only: bool, flush: FlushSettings | None) -> None:
-        self._lease = lease
-        self._runtime = runtime = parts.disk.runtime
-        self._parts = parts
-        self._read_only = read_only
-        self._lock = runtime.lock()
+    def __init__(self, opened: Opened) -> None:
+        self._lease, runtime, parts, self._read_only, flush = opened
+        self._runtime, self._parts, self._lock = runtime, parts, runtime.lock()
         self._is_closed = False
-        self._live: dict[str, Session] = {}
-        self._past = [0] * len(COUNTERS)
         self._checkpointer = Checkpointer(parts)
         shared = parts.shared
-        self._flusher = Flusher.over(parts.log, shared.epochs, parts.disk, flush, read_only)
+        self._handles = Handles(parts.sessions, parts.log, parts.index, shared, parts.disk, self._read_only)
+        self._flusher = Flusher.over(parts.log, shared.epochs, parts.disk, flush, self._read_only)
         if self._flusher.settings.enabled:  # Its thread does not know this object, so it can end with it.
             finalize(self, self._flusher.forsake).atexit = False
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
@@ -94,29 +87,19 @@ class FasterKv(Watched):
         CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
         and no folder that it made is left. O(log).
         """
-        check_opening(
-            where, create=create, read_only=read_only, settings=settings, runtime=runtime, version=version
+        return cls(
+            open_parts(
+                where,
+                create=create,
+                read_only=read_only,
+                memory=memory,
+                settings=settings,
+                runtime=runtime,
+                version=version,
+                kernels=kernels,
+                flush=flush,
+            )
         )
-        check_flush(flush)
-        runtime = ThreadRuntime() if runtime is None else runtime
-        mode = choose_mode(runtime, kernels)
-        lease = Lease(where, create=create and not read_only, read_only=read_only)
-        try:
-            with telling("opening"):
-                parts = recover(
-                    lease.device,
-                    runtime,
-                    create=create,
-                    read_only=read_only,
-                    memory=memory,
-                    settings=settings,
-                    version=version,
-                    mode=mode,
-                )
-        except BaseException:
-            lease.undo()
-            raise
-        return cls(lease, parts, read_only, flush)
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -124,29 +107,19 @@ class FasterKv(Watched):
         """A new session, or a closed or recovered one taken up again. Raises SessionError if live."""
         with self._lock:
             self._check_open()
-            return self._handle(self._parts.sessions.open(name))
+            return self._handles.open(self._parts.sessions.open(name))
 
     def resume_session(self, name: str) -> Session:
         """A session that was recovered or closed here. Raises UnknownSessionError, SessionError."""
         with self._lock:
             self._check_open()
-            return self._handle(self._parts.sessions.resume(name))
+            return self._handles.open(self._parts.sessions.resume(name))
 
     def forget_session(self, name: str) -> None:
         """Drop a session that is not live; durable with the next checkpoint."""
         self._check_writable()
         with self._lock:
             self._parts.sessions.forget(name)
-
-    def _handle(self, state: SessionState) -> Session:
-        parts = self._parts
-        for closed in [each for each in self._live.values() if each.is_closed]:
-            self._past = add_counters((self._past, closed.counters()))
-            del self._live[closed.name]  # With its stages, which are large.
-        driver = Driver(state, parts.sessions, parts.log, parts.index, parts.shared.epochs, self._runtime)
-        session = Session(driver, parts.shared.mode, parts.disk.poison, self._read_only)
-        self._live[state.name] = session
-        return session
 
     # -- checkpoints -------------------------------------------------------------------------------
 
@@ -187,12 +160,56 @@ class FasterKv(Watched):
         CheckpointError (none yet), StoreExistsError, StoreLockedError, CorruptionError, DeviceError. O(log).
         """
         self._check_open()
-        parts = self._parts
-        with parts.log.pins.hold_all():  # Before the newest checkpoint is looked for.
-            root = parts.root._replace(head=parts.tables.head)
-            return copy_checkpoints(parts.disk.device, root, where, self._runtime)
+        with self._parts.log.pins.hold_all():  # Before the newest checkpoint is looked for.
+            root = self._parts.root._replace(head=self._parts.tables.head)
+            return copy_checkpoints(self._parts.disk.device, root, where, self._runtime)
+
+    @property
+    def newest(self) -> CheckpointPoint | None:
+        """The newest durable checkpoint; None before the first."""
+        return self._checkpointer.newest
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the running checkpoint; REST if none runs."""
+        return self._parts.shared.system.phase
+
+    @property
+    def entering(self) -> Phase | None:
+        """The phase whose entry work is under way, for those who watch the device."""
+        return self._checkpointer.entering
+
+    @property
+    def spaces(self) -> tuple[memoryview, memoryview, memoryview, memoryview]:
+        """The words that sessions share, for those who watch them: control, index, log, epochs."""
+        spaces = self._parts.log.spaces
+        return spaces.control, spaces.index, spaces.log, spaces.epochs
 
     # -- the whole ---------------------------------------------------------------------------------
+
+    @property
+    def kernels(self) -> str:
+        """The mode of the kernels: `compiled` or `interpreted`."""
+        return self._parts.shared.mode.name
+
+    @property
+    def flusher(self) -> Flusher:
+        """The flush worker: its state and metrics, and how to stop and start it."""
+        return self._flusher
+
+    @property
+    def is_read_only(self) -> bool:
+        """True if opening wrote nothing, and nothing will be written."""
+        return self._read_only
+
+    @property
+    def settings(self) -> Settings:
+        return self._parts.settings
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The reads of the opening, in order, each with its verdict."""
+        return tuple(self._parts.findings)
 
     def serials(self) -> dict[str, int]:
         """Operations issued by every session known, by name."""
@@ -202,16 +219,13 @@ class FasterKv(Watched):
     def stats(self) -> Stats:
         """Counters and boundaries of the store at this moment. O(sessions); sessions may run meanwhile."""
         self._check_open()
-        with self._lock:
-            handles = list(self._live.values())
-        pending = sum(each.pending for each in handles)
-        return stats_of(self._parts, self.counters(), pending, self._flusher.metrics())
+        return stats_of(self._parts, self.counters(), self._handles.pending, self._flusher.metrics())
 
     def counters(self) -> dict[str, int]:
         """Those numbers of `stats` that sessions and epochs count, in less time."""
         with self._lock:
-            each = [self._past, *(handle.counters() for handle in self._live.values())]
-        return dict(zip(COUNTERS, add_counters(each), strict=True), drains=self._parts.shared.epochs.drained)
+            counters = self._handles.counters()
+        return dict(zip(COUNTERS, counters, strict=True), drains=self._parts.shared.epochs.drained)
 
     def items(self) -> Generator[tuple[bytes, bytes], None, None]:
         """Live keys and values, beside running sessions; takes no serial. O(log).
@@ -231,10 +245,8 @@ class FasterKv(Watched):
         width, and what `items` does.
         """
         self._check_open()
-        most = self._parts.log.record_bytes_max
-        return guarded(
-            self._readers.arrays(dtype_of(key_dtype, most), dtype_of(dtype, most)), self._check_open
-        )
+        keys, values = (dtype_of(each, self._parts.log.record_bytes_max) for each in (key_dtype, dtype))
+        return guarded(self._readers.arrays(keys, values), self._check_open)
 
     def scan(self, begin: int | None = None, end: int | None = None) -> Generator[LogRecord, None, None]:
         """The log's records in [begin, end), oldest first, beside running sessions. O(end - begin).
@@ -276,15 +288,16 @@ class FasterKv(Watched):
         with self._lock:
             if self._is_closed:
                 return {}
-            for session in self._live.values() if not self._parts.disk.poison.is_forked else ():
-                session.check_at_rest()
+            poison = self._parts.disk.poison
+            if not poison.is_forked:
+                self._handles.check_at_rest()
             try:
                 if checkpoint:
                     self._checkpointer.finish()
                     self.checkpoint()
-                if self._parts.disk.poison.is_forked:
+                if poison.is_forked:
                     pass  # What is owed is the parent's to write, and so are its threads to wait for.
-                elif self._parts.disk.poison.reason is None:
+                elif poison.reason is None:
                     self._parts.roots.settle()
                 else:
                     self._parts.roots.await_third()  # It must not reach the device's next owner.
@@ -292,8 +305,7 @@ class FasterKv(Watched):
                 self._is_closed = True
                 self._flusher.stop()
                 self._checkpointer.abandon()
-                for session in self._live.values():
-                    session.close()
+                self._handles.close()
                 self._lease.close()
             return self._parts.sessions.unsaved()
 

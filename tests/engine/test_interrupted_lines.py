@@ -80,7 +80,7 @@ def every_line(
 
 
 def session_of(store: FasterKv) -> Session:
-    return store._live["s"]
+    return store._handles.live["s"]
 
 
 @needs_compiled

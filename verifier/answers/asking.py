@@ -9,7 +9,10 @@ Threads: none.
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EIO
 from typing import Any, Final, NamedTuple
+
+from powercut.faultfs import FaultDevice
 
 from ..faster.seams import CheckpointError, EngineError, OperationError, SessionError
 from ..faster.stepped import LateRuntime
@@ -20,7 +23,7 @@ from ..tapes.tape import Kind, Operation
 from .edges import ODD, OddError, filled, key_of, length_of
 from .reference import Begun, Reference
 
-__all__ = ["Answers", "Asker", "Raised", "named", "shorten", "told_by"]
+__all__ = ["Answers", "Asker", "Raised", "RefusingDevice", "named", "shorten", "told_by"]
 
 
 class Raised(NamedTuple):
@@ -45,17 +48,39 @@ def told_by(call: Callable[[], object]) -> object:
         return Raised(type(error).__name__, getattr(error, "done", None))
 
 
+class RefusingDevice(FaultDevice):
+    """A device that can be told to answer no read of the log; `refused` counts those."""
+
+    is_refusing = False
+    refused = 0
+
+    def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
+        if self.is_refusing and name.startswith(SEGMENT):
+            self.refused += 1
+            raise OSError(EIO, "refused", name)
+        return super().read_into(name, offset, buffer)
+
+
 Answered = Answers | None
 _NO_ADDRESS: Final = (4, 5, 7)  # Of a scan's choices: inside a record, above the tail, below begin.
 _TOLD_BYTES: Final = 120
+SEGMENT: Final = "segment-"
 _REFUSED: Final = Raised(OperationError.__name__)
 
 
 class Asker:
     """Asks one store, in one life."""
 
-    def __init__(self, subject: FasterSubject, runtime: LateRuntime, reference: Reference, life: int) -> None:
+    def __init__(
+        self,
+        subject: FasterSubject,
+        runtime: LateRuntime,
+        reference: Reference,
+        life: int,
+        device: RefusingDevice,
+    ) -> None:
         self.subject = subject
+        self.device = device
         self.store = subject.store
         self.runtime = runtime
         self.reference = reference
@@ -129,9 +154,13 @@ class Asker:
             if odd == "raises":
                 raise OddError
             if odd == "an operation":
-                try:
-                    session.read(issued.key)
-                except SessionError:
+                inside = (
+                    lambda: session.read(issued.key),
+                    lambda: session.upsert(issued.key, new),
+                    lambda: session.rmw(issued.key, lambda _: new),
+                    session.close,
+                )
+                if all(told_by(call) == Raised(SessionError.__name__) for call in inside):
                     return new
                 return b"an operation inside a function was carried out"
             others: dict[str, object] = {

@@ -45,11 +45,22 @@ def _taken(asker: Asker, operation: Operation, *, width: int) -> tuple[Any, Batc
 
 
 def _given(items: list[bytes], batch: Batch, width: int) -> Any:
+    if batch.form == "views":
+        return [memoryview(item) if number % 2 else bytearray(item) for number, item in enumerate(items)]
     if not batch.is_array:
         return items
     import numpy as np
 
-    return np.frombuffer(b"".join(items), f"S{width}" if items else "S1").copy()
+    if not items:
+        return np.zeros(0, "S1")
+    plain = np.frombuffer(b"".join(items), f"S{width}").copy()
+    if batch.form == "rows":
+        return plain.view(np.uint8).reshape(len(items), width)
+    if batch.form == "big" and width == WORD:
+        return plain.view("<u8").astype(">u8")
+    if batch.form == "padded":
+        return plain.astype(f"S{width + 1}")  # Each with a NUL behind it, which may be padding or its own.
+    return plain.view(f"V{width}") if batch.form == "void" else plain
 
 
 def _rows_of_keys(batch: Batch) -> Any:
@@ -66,6 +77,9 @@ def put_many(asker: Asker, operation: Operation) -> Answers:
     """An `upsert_many`; where it is bad, with a value that is too long."""
     session, batch, values = _taken(asker, operation, width=WORD)
     log, number = asker.reference.log, operation.session
+    if batch.form == "padded" and values:
+        rows = _rows_of_keys(batch)
+        return Answers(_refused(0), told_by(lambda: session.upsert_many(rows, rows)))
     if batch.is_bad and values:
         values = _spoil(values, bytes(log.page))
         return Answers(_refused(0), told_by(lambda: session.upsert_many(batch.keys, values)))
@@ -104,6 +118,9 @@ def append_many(asker: Asker, operation: Operation) -> Answers:
     """An `append_many` of odd lengths; where it is bad, of so much that values grow too long."""
     session, batch, values = _taken(asker, operation, width=ODD_BYTES)
     log = asker.reference.log
+    if batch.form == "padded" and values:
+        given = _rows_of_keys(batch)
+        return Answers(_refused(0), told_by(lambda: session.append_many(given, given)))
     if batch.is_bad:
         values = [value + bytes(log.record_max // 3) for value in values]
 
@@ -125,23 +142,36 @@ def add_many(asker: Asker, operation: Operation) -> Answers:
     """An `add_many`, over values that need not be counters; where it is bad, with a key that is none."""
     session, batch, _ = _taken(asker, operation, width=WORD)
     if batch.is_bad and batch.keys:
-        bad = _spoil(batch.keys, b"")
+        bad = _rows_of_keys(batch) if batch.form else _spoil(batch.keys, b"")
         return Answers(_refused(0), told_by(lambda: session.add_many(bad, 1)))
-    deltas = [(1 << 63) + 2 * place + 1 for place in range(len(batch.keys))] if batch.is_array else None
+    deltas, given = _deltas(batch)
 
     def more(place: int, old: bytes | None) -> bytes:
         if old is not None and len(old) != WORD:
             raise MisfitError
-        total = int.from_bytes(old or b"", "little") + (7 if deltas is None else deltas[place])
+        total = int.from_bytes(old or b"", "little") + deltas[place]
         return (total % (1 << 64)).to_bytes(WORD, "little")
 
     expected = _one_by_one(asker, operation, batch.keys, more)
     keys = _rows_of_keys(batch)
-    if deltas is None:
-        return Answers(expected, told_by(lambda: session.add_many(keys, 7)))
+    return Answers(expected, told_by(lambda: session.add_many(keys, given)))
+
+
+def _deltas(batch: Batch) -> tuple[list[int], Any]:
+    """The numbers to add, and the form in which they come: one number for all, a list, or an array."""
+    count = len(batch.keys)
+    if batch.form == "views":
+        deltas = [3 * place - 4 for place in range(count)]
+        return deltas, deltas
+    if not batch.is_array or batch.form == "void":
+        return [7] * count, 7
     import numpy as np
 
-    return Answers(expected, told_by(lambda: session.add_many(keys, np.array(deltas, np.uint64))))
+    if batch.form == "rows":
+        deltas = [-1 - place for place in range(count)]
+        return deltas, np.array(deltas, np.int64)
+    deltas = [(1 << 63) + 2 * place + 1 for place in range(count)]
+    return deltas, np.array(deltas, ">u8" if batch.form == "big" else np.uint64)
 
 
 def get_many(asker: Asker, operation: Operation) -> Answers:
@@ -149,13 +179,13 @@ def get_many(asker: Asker, operation: Operation) -> Answers:
     session, batch, _ = _taken(asker, operation, width=WORD)
     log, reference = asker.reference.log, asker.reference
     if batch.is_bad and batch.keys:
-        bad = _spoil(batch.keys, b"")
+        bad = _rows_of_keys(batch) if batch.form else _spoil(batch.keys, b"")
         return Answers(_refused(0), told_by(lambda: session.read_many(bad)))
-    if not batch.is_array:
+    keys: Any = batch.keys if batch.form == "big" else _rows_of_keys(batch)
+    if not batch.is_array or batch.form == "rows":
         reference.issue(operation.session, len(batch.keys))
         values = [log.read(key)[1] for key in batch.keys]
-        return Answers(values, told_by(lambda: session.read_many(batch.keys)))
-    keys = _rows_of_keys(batch)
+        return Answers(values, told_by(lambda: session.read_many(keys)))
     done, is_misfit = _counters_read(asker, batch.keys)
     reference.issue(operation.session, done)
 

@@ -17,6 +17,7 @@ from .hybrid import FIRST_ADDRESS, HybridLog
 
 __all__ = [
     "COUNTS",
+    "FORMS",
     "KEYS",
     "LENGTHS",
     "LONG",
@@ -31,6 +32,9 @@ __all__ = [
 
 COUNTS: Final = (0, 1, 2, 15, 16, 17, 33, 1023, 1024, 1025)
 LONG: Final = 4  # The pattern of which each value fills a page.
+# The patterns after it: in what form the operations are handed over. As rows of bytes, as big-endian
+# integers, in items longer than they are, as `bytearray` and `memoryview`, as items without a type.
+FORMS: Final = {5: "rows", 6: "big", 7: "padded", 8: "views", 9: "void"}
 KEYS: Final = 8
 LENGTHS: Final = 17
 LEAD: Final = 48  # Bytes of the longest key's record that are left to header and value.
@@ -65,6 +69,7 @@ class Batch(NamedTuple):
 
     keys      in order
     is_array  they are handed over as an array; else one by one
+    form      of the array, or of each: a name of FORMS; "": the plain one
     is_bad    one of them, or its value, cannot be taken
     is_long   its values are the longest that there are: each fills a page, under a key of its own
     """
@@ -73,6 +78,7 @@ class Batch(NamedTuple):
     is_array: bool
     is_bad: bool
     is_long: bool
+    form: str = ""
 
 
 def batch_of(first: int, size: int, log: HybridLog) -> Batch:
@@ -80,6 +86,9 @@ def batch_of(first: int, size: int, log: HybridLog) -> Batch:
     count, pattern = COUNTS[size % len(COUNTS)], size // len(COUNTS)
     if pattern == LONG:  # Under keys of their own: one that was there would be written in place.
         return Batch([b"page-%04d" % place for place in range(count)], False, False, True)
+    if form := FORMS.get(pattern, ""):
+        keys = [key_of(2 if form == "big" else first % 2, log)] * count
+        return Batch(keys, form != "views", form == "padded" and count > 0, False, form)
     if pattern == 0:
         numbers = [first % 2] * count
     elif pattern == 1:  # The last one is of another key: where it stops there, all others are done.

@@ -4,6 +4,9 @@
                cold, and after a power cut
     states     a value as it stands, frozen, cold or taken away, then each operation on it
     batches    each kind of batch of each size and pattern, on nothing, on several lengths, on cold values
+    forms      each kind of batch in each form in which it can be handed over
+    rarely     sessions forgotten, checkpoints given up, misuse, views of bytes, reads that fail: where keys
+               stand, in each phase, and what comes next
     pending    an operation begun on a cold key, each thing in between, and each way in which it ends
     phases     an operation, a checkpoint taken so many steps on, another operation, and each way on
     lives      all short programs of changes, checkpoints and ends of a life
@@ -25,7 +28,7 @@ from msgspec.structs import replace
 from ..faster.geometries import GEOMETRIES
 from ..tapes.operations import OPERATIONS
 from ..tapes.tape import ANSWERS, INTERPRETED, KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
-from .edges import COUNTS, KEYS, LENGTHS, LONG
+from .edges import COUNTS, FORMS, KEYS, LENGTHS, LONG
 
 __all__ = ["FAMILIES", "family", "random_answers"]
 
@@ -131,6 +134,45 @@ def batches(cold: Program) -> Iterator[tuple[Program, ...]]:
             yield ((*first, Operation(kind, 0, 1, pattern * len(COUNTS) + count)),)
 
 
+def forms(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `forms`."""
+    kinds = (Kind.PUT_MANY, Kind.APPEND_MANY, Kind.ADD_MANY, Kind.GET_MANY)
+    before: tuple[Program, ...] = (
+        (),
+        (put(0, 4), put(2, 4)),
+        (put(0, 4), put(2, 4), *cold),
+        (put(0, 9), put(2, 7)),
+    )
+    few = [place for place, count in enumerate(COUNTS) if count in (0, 1, 17)]
+    for first, kind, pattern, count in product(before, kinds, FORMS, few):
+        size = pattern * len(COUNTS) + count
+        yield ((*first, Operation(kind, 0, 0, size), Operation(Kind.READ), Operation(Kind.READ, 0, 2)),)
+    # A record that is changed in place so often that it has to be copied.
+    many = Operation(Kind.PUT_MANY, 0, 0, 2 * len(COUNTS) + COUNTS.index(1024))
+    yield ((many, many, Operation(Kind.READ)),)
+
+
+def rarely(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `rarely`; a second one comes after a power cut."""
+    key, read, again = 1, Operation(Kind.READ, 0, 1), Operation(Kind.RMW, 0, 1)
+    checkpoint, start = Operation(Kind.CHECKPOINT), Operation(Kind.START)
+    befores: tuple[Program, ...] = ((), (put(key, 3),), (put(key, 3), checkpoint), (put(key, 3), *cold))
+    rare = [
+        Operation(kind, 0, key, size)
+        for kind in (Kind.FORGET, Kind.ABANDON, Kind.MISUSE, Kind.VIEWED, Kind.FAILED)
+        for size in range(OPERATIONS[kind].size_max + 1)
+    ]
+    for before, one in product(befores, rare):
+        yield ((*before, one, again, read, checkpoint), (read, again))
+    dropped = (Operation(Kind.FORGET), Operation(Kind.FORGET, 1), Operation(Kind.ABANDON))
+    for steps, one, other in product(range(6), (*dropped, *rare[3:7]), dropped):
+        started = (put(key, 3), put(0, 3, 1), start, *[Operation(Kind.STEP)] * steps)
+        yield ((*started, one, again, other, checkpoint), (read, again, checkpoint, Operation(Kind.REOPEN)))
+        yield ((*started, again, one, Operation(Kind.SAVE), other, again, checkpoint), (again, checkpoint))
+        if one is not other and one in dropped:
+            yield ((*started, one, again, checkpoint, Operation(Kind.REOPEN), read),)
+
+
 def between(cold: Program) -> tuple[Program, ...]:
     """Things that come between the beginning of an operation on key 1 and its end."""
     return (
@@ -208,6 +250,8 @@ FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] =
     "sizes": sizes,
     "states": states,
     "batches": batches,
+    "forms": forms,
+    "rarely": rarely,
     "pending": pending,
     "phases": phases,
     "lives": lives,
@@ -231,6 +275,7 @@ _WEIGHTS: Final[dict[Kind, int]] = {
     ),
     **dict.fromkeys((Kind.PUT_MANY, Kind.APPEND_MANY, Kind.ADD_MANY, Kind.GET_MANY), 1),
     **dict.fromkeys((Kind.RMW_ODD, Kind.START_ODD), 1),
+    **dict.fromkeys((Kind.FORGET, Kind.ABANDON, Kind.MISUSE, Kind.VIEWED, Kind.FAILED), 1),
     Kind.PUT: 7,
     Kind.STEP: 4,
     Kind.COMPLETE: 4,

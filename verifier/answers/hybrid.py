@@ -160,7 +160,7 @@ class HybridLog:
     def _append(self, key: bytes, value: bytes | None) -> bool:
         needed = words_of(key, value) * WORD
         if self.tail + needed > self._page_end:
-            self._open_page()
+            self.open_page()
             return False
         self.chains.add(self.tail, key, value, self.version)
         self.tail += needed
@@ -168,7 +168,8 @@ class HybridLog:
 
     # -- boundaries --------------------------------------------------------------------------------
 
-    def _open_page(self) -> None:
+    def open_page(self) -> None:
+        """Begin the next page, of which the ring has room where the oldest goes."""
         start = self._page_end
         head = max(self.head, start + self.page - self.ring)
         self.read_only = max(self.read_only, head, start - self._mutable)

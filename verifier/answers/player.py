@@ -32,13 +32,16 @@ from ..faster.inspection import inspect_store
 from ..faster.seams import CheckpointError
 from ..faster.stepped import LateRuntime
 from ..faster.subject import FasterSubject
+from ..reach.collector import anew
 from ..spec.history import crash_index
 from ..spec.model import session_name
-from ..tapes.tape import ANSWERS, Crash, Kind, Operation, Tape, clamp
+from ..tapes.tape import ANSWERS, ASKED, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
-from .asking import Answered, Answers, Asker, Raised, named, shorten, told_by
+from .asking import Answered, Answers, Asker, Raised, RefusingDevice, named, shorten, told_by
+from .back import look_back
 from .batches import add_many, append_many, get_many, put_many
 from .closed import knock
+from .rarely import abandon, failed, forget, misuse, viewed
 from .reference import Point, Reference
 
 __all__ = ["AnswersRun", "play_answers"]
@@ -72,7 +75,7 @@ class _EndlessError(Exception):
     """An operation writes on and on."""
 
 
-class _Device(FaultDevice):
+class _Device(RefusingDevice):
     """A device on which a life is at most so long."""
 
     def write(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
@@ -129,7 +132,7 @@ class _Player:
             geometry=self._tape.geometry,
             family=ANSWERS,
         )
-        ask = self._asker = Asker(self._subject, self._runtime, self._reference, self._lives)
+        ask = self._asker = Asker(self._subject, self._runtime, self._reference, self._lives, self._device)
         self._lives += 1
         named = (
             *(
@@ -160,6 +163,11 @@ class _Player:
             Kind.APPEND_MANY: partial(append_many, ask),
             Kind.ADD_MANY: partial(add_many, ask),
             Kind.GET_MANY: partial(get_many, ask),
+            Kind.FORGET: partial(forget, ask),
+            Kind.ABANDON: partial(abandon, ask),
+            Kind.MISUSE: partial(misuse, ask),
+            Kind.VIEWED: partial(viewed, ask),
+            Kind.FAILED: partial(failed, ask),
         }
         self._calls = calls
 
@@ -192,6 +200,8 @@ class _Player:
         """Each checkpoint before the newest, opened: its serials and its content."""
         if self._reference.points[1:]:
             self._look_at_checkpoints("older checkpoints", 1, lambda: self._device)
+            opened = partial(self._subject.open_to_read, self._device)
+            self._compare("looking back", *look_back(opened, self._reference, self._device), "prefix")
 
     def _look_at_copy(self) -> None:
         """A copy of the store while it is open: every checkpoint is in it."""
@@ -236,6 +246,8 @@ class _Player:
         operation = clamp(given)
         kind = Kind(operation.kind)
         self._run.asked = named(operation)
+        if kind in ASKED:
+            anew(kind.name)
         points = self._reference.points[:1]
         if kind in self._calls or kind in (Kind.REOPEN, Kind.SAVE):
             self._subject.ran(kind)
@@ -277,6 +289,7 @@ class _Player:
             self._object(
                 "figures", Breach.WRONG_RESULT, f"{name} is {found[name]}, expected {expected[name]}"
             )
+        self._compare("phase", reference.phase, self._subject.store.phase.name, "figures")
         least = reference.log.counters["device_reads"]
         if not least <= stats.device_reads <= least + reference.log.reads_more:
             self._object(

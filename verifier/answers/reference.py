@@ -1,6 +1,7 @@
 """The reference of a whole store: its content, its sessions, its checkpoints, and what it says of itself.
 
     effect    what one operation wrote; those up to N(s) of each session are the content after a recovery
+    owner     a session from its first opening until it is forgotten: a name that comes back is another one
     point     a checkpoint, from the moment at which its prefix is fixed
     begun     an operation that waits for the device
 
@@ -28,7 +29,7 @@ Make = Callable[[bytes | None], bytes | None]
 class Effect(NamedTuple):
     """A key's value, None where it was taken away, by one operation."""
 
-    session: int
+    owner: int
     serial: int
     key: bytes
     value: bytes | None
@@ -43,6 +44,8 @@ class Point:
     begin: int
     low: int  # L_s: what is of the next version from here on is void.
     final: int
+    held: dict[int, int] = field(default_factory=dict)  # Serials by owner, of those forgotten since too.
+    owners: dict[int, int] = field(default_factory=dict)  # Of the sessions then.
     chain: tuple[Point, ...] = ()  # Those before it that can be opened.
 
     @property
@@ -61,7 +64,9 @@ class _Running:
     begin: int
     low: int
     phase: str = "PREPARE"
-    ends: dict[int, int] = field(default_factory=dict)  # Of each session, as the version ends.
+    ends: dict[int, int] = field(default_factory=dict)  # Of each session, as the version ends,
+    held: dict[int, int] = field(default_factory=dict)  # of each owner,
+    owners: dict[int, int] = field(default_factory=dict)  # and who these were.
     point: Point | None = None
 
 
@@ -89,6 +94,9 @@ class Reference:
         self.kernels = tape.kernels
         self.content: dict[bytes, bytes] = {}
         self.issued: dict[int, int] = {}  # By the sessions known.
+        self._owners: dict[int, int] = {}
+        self._owned = 0  # So many owners there were.
+        self._forgotten: dict[int, int] = {}  # Serials by owner.
         self.live: set[int] = set()
         self.begun: list[Begun] = []
         self.points: tuple[Point, ...] = ()  # That can be opened, newest first.
@@ -103,8 +111,19 @@ class Reference:
 
     def open(self, session: int) -> None:
         """Its session is asked for something."""
-        self.issued.setdefault(session, 0)
+        if session not in self.issued:
+            self.issued[session] = 0
+            self._owned += 1
+            self._owners[session] = self._owned
         self.live.add(session)
+
+    def forget(self, session: int) -> None:
+        """A closed session is dropped; what it did stays."""
+        self._forgotten[self._owners.pop(session)] = self.issued.pop(session)
+        self._saved.pop(session, None)
+
+    def _held(self) -> dict[int, int]:
+        return self._forgotten | {self._owners[number]: serial for number, serial in self.issued.items()}
 
     def issue(self, session: int, count: int = 1) -> int:
         """Take serials; the first of them."""
@@ -113,7 +132,7 @@ class Reference:
 
     def wrote(self, session: int, serial: int, key: bytes, value: bytes | None) -> None:
         """Take an effect in."""
-        self._effects.append(Effect(session, serial, key, value))
+        self._effects.append(Effect(self._owners[session], serial, key, value))
         _take(self.content, self._effects[-1])
 
     def swap(
@@ -184,12 +203,14 @@ class Reference:
             self._running = None
             return False
         if running.phase == "IN_PROGRESS":
-            running.ends = dict(self.issued)
+            running.ends, running.held, running.owners = dict(self.issued), self._held(), dict(self._owners)
             self.log.version += 1
             self.log.shifted_at = running.low
         elif running.phase == "WAIT_FLUSH":
             version = self.life, self.log.version - 1
-            running.point = Point(version, running.ends, running.begin, running.low, self.log.fold())
+            serials = self._still(running.ends, running.owners)
+            bounds = running.begin, running.low, self.log.fold()
+            running.point = Point(version, serials, *bounds, running.held, running.owners)
             self.fixed[version] = running.point
         elif running.phase == "PERSIST":
             self._persist(running)
@@ -204,7 +225,20 @@ class Reference:
         point.chain = () if start > self._removed else self.points
         self._removed = max(self._removed, start)
         self.points = (point, *point.chain)
-        self._saved.update(point.serials)
+        self._saved.update(self._still(point.serials, point.owners))
+
+    def _still(self, serials: dict[int, int], owners: dict[int, int]) -> dict[int, int]:
+        """Those of sessions that were not forgotten since they had these owners."""
+        return {
+            number: serial for number, serial in serials.items() if self._owners.get(number) == owners[number]
+        }
+
+    def abandon(self) -> Point | None:
+        """Give up what runs, if anything does; what is durable of it stays."""
+        running = self._running
+        point = running.point if running is not None and running.phase == "PERSIST" else None
+        self._rest()
+        return point
 
     def _rest(self) -> None:
         self._running = None
@@ -229,7 +263,10 @@ class Reference:
         """A new life, from a checkpoint on."""
         self._rest()
         serials = {} if point is None else point.serials
-        self._effects = [each for each in self._effects if each.serial <= serials.get(each.session, 0)]
+        held = {} if point is None else point.held
+        self._effects = [each for each in self._effects if each.serial <= held.get(each.owner, 0)]
+        self._owners = {number: point.owners[number] for number in serials} if point is not None else {}
+        self._forgotten = {owner: held[owner] for owner in held.keys() - set(self._owners.values())}
         self.content = {}
         for each in self._effects:
             _take(self.content, each)
@@ -250,7 +287,7 @@ class Reference:
         """The content of a checkpoint."""
         content: dict[bytes, bytes] = {}
         for each in self._effects:
-            if each.serial <= point.serials.get(each.session, 0):
+            if each.serial <= point.held.get(each.owner, 0):
                 _take(content, each)
         return content
 

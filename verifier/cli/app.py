@@ -208,9 +208,6 @@ def power(
     tests: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Tests for what survives; those of a checkout.")
     ] = None,
-    reach: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep there what each part of the gate runs.")
-    ] = None,
     is_list: Annotated[bool, typer.Option("--list", help="Hunt nothing: name the mutants.")] = False,
     json: _Json = False,
 ) -> int:
@@ -218,7 +215,7 @@ def power(
     from ..power.measure import Asked
     from .power import sample as measured
 
-    asked = Asked(of, sample, seed, module, tuple(only or ()), profile, rungs, tests, reach)
+    asked = Asked(of, sample, seed, module, tuple(only or ()), profile, rungs, tests)
     return measured(asked, is_json=json, is_list=is_list)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 import typer
 
-from ..power.generic import HARNESS, generate_all
+from ..power.generic import ENGINE, HARNESS, generate_all
 from ..power.measure import Asked, measure
 from ..power.tally import Fate
 from ..power.telling import tell_fate, tell_report
@@ -37,7 +37,8 @@ def sample(asked: Asked, *, is_json: bool, is_list: bool) -> int:
 
     def tell(fate: Fate) -> None:
         if not is_json:
-            typer.echo(tell_fate(fate, is_tested=asked.tests is not None))
+            is_tested, is_hunted = asked.tests is not None, asked.of == ENGINE
+            typer.echo(tell_fate(fate, is_tested=is_tested, is_hunted=is_hunted))
 
     report = measure(asked, tell)
     if is_json:

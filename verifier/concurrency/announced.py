@@ -1,7 +1,8 @@
 """The disk of sessions side by side: it tells their scheduler which file a call is about.
 
 A call is no point, for what stands before it is: a turn that is named, a task's start, a lock. That it was
-made, and to which file, says which orders of tasks are one.
+made, and to which file, says which orders of tasks are one. The return of a sync is a point of its own: what
+others wrote meanwhile is not durable, and whoever has synced is yet to take in that something is.
 
     names       of all files: to list them reads, to make or take away one and to sync them writes
     a file      its size and a read of it read; all else writes
@@ -21,13 +22,24 @@ _LOOKS: Final = frozenset((EventKind.LIST, EventKind.READ, EventKind.SIZE))
 
 
 class AnnouncedDevice(FaultDevice):
-    """A FaultDevice that calls `touch` with (file or names, writes) at each call."""
+    """A FaultDevice that calls `touch` with (file or names, writes) at each call, `turn` as syncs return."""
 
-    __slots__ = ("_touch",)
+    __slots__ = ("_touch", "_turn")
 
-    def __init__(self, image: Image | None, touch: Callable[[str, bool], None]) -> None:
+    def __init__(
+        self, image: Image | None, touch: Callable[[str, bool], None], turn: Callable[[str], None]
+    ) -> None:
         self._touch = touch
+        self._turn = turn
         super().__init__(image)
+
+    def sync(self, name: str) -> None:
+        super().sync(name)
+        self._turn("a sync returns")
+
+    def sync_names(self) -> None:
+        super().sync_names()
+        self._turn("a sync returns")
 
     def _event(
         self,

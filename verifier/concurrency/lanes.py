@@ -66,7 +66,10 @@ def split(program: Sequence[Operation]) -> tuple[list[Operation], list[Operation
 
 
 def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
-    """The operations of each task, in the order of the tasks: sessions by number, then FAR_LANE and so on."""
+    """The operations of each task, in the order of the tasks: sessions by number, then FAR_LANE and so on.
+
+    FAR_LANE first where its operation comes first.
+    """
     lanes: dict[int, list[Operation]] = {}
     for operation in beside:
         if operation.kind in OF_SESSIONS:
@@ -77,7 +80,8 @@ def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
             lanes.setdefault(ASIDE_LANE, []).append(operation)
         elif operation.kind in BEHIND:
             lanes.setdefault(BEHIND_LANE, []).append(operation)
-    return dict(sorted(lanes.items()))
+    is_far_first = bool(beside) and beside[0].kind in FAR
+    return dict(sorted(lanes.items(), key=lambda lane: (not (is_far_first and lane[0] == FAR_LANE), lane[0])))
 
 
 class SessionsProgram:
@@ -105,7 +109,7 @@ class SessionsProgram:
     def open(self, scheduler: Scheduler) -> None:
         """Build the store, and run what comes before."""
         geometry = self._tape.geometry
-        self._device = AnnouncedDevice(created(geometry), scheduler.touch)
+        self._device = AnnouncedDevice(created(geometry), scheduler.touch, scheduler.turn)
         self._subject = FasterSubject(
             self._device, GEOMETRIES[geometry], scheduler, geometry=geometry, family=SESSIONS
         )

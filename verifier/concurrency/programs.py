@@ -33,7 +33,7 @@ from ..verdict import Violation
 from .calls import OF_SESSIONS
 from .ends import Kept
 from .grounds import repeated
-from .schedule import Bounded, Exploration, Pct, RandomWalk, Strategy, explore, shrink_switches
+from .schedule import Bounded, Exploration, Pos, Strategy, explore, shrink_switches
 
 __all__ = [
     "SETTINGS",
@@ -281,7 +281,7 @@ def hunted_tapes(preemptions: int, oracle: str) -> Iterator[Tape]:
 
 def random_lanes(random: Random, geometry: str) -> Tape:
     """Two or three sessions of one to three operations each, in a random setting, half of them beside a
-    checkpoint; now and then an operation of the rarer kinds, or a truncation."""
+    checkpoint or two; now and then an operation of the rarer kinds, or a truncation."""
     setting = random.choice(list(SETTINGS.values()))
     beside: list[Operation] = []
     for session in range(random.choice((2, 2, 3))):
@@ -291,8 +291,7 @@ def random_lanes(random: Random, geometry: str) -> Tape:
             beside.append(Operation(kind, session, random.choice((0, 0, 1)), _LARGE if large else size))
     if random.random() < 0.1:
         beside.append(_TRUNCATE)
-    if random.random() < 0.5:
-        beside.append(_CHECKPOINT)
+    beside += [_CHECKPOINT] * random.choice((0, 0, 0, 1, 1, 2))
     return tape_of((*setting, _FORK, *beside), geometry)
 
 
@@ -306,8 +305,8 @@ def _operation(what: tuple[Kind, int], session: int) -> Operation:
 
 
 def portfolio(random: Random) -> list[Strategy]:
-    """Strategies that take turns where not everything can be tried."""
-    return [RandomWalk(random, 0.05), RandomWalk(random, 0.3), Pct(random, 2), Pct(random, 3)]
+    """The strategies that take turns where not everything can be tried."""
+    return [Pos(random)]
 
 
 @dataclass(slots=True)

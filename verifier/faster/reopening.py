@@ -2,7 +2,8 @@
 
 key of REOPEN_AS   which memory: a larger ring, more or fewer buckets, or all of it from `memory`
 size               0  nothing else
-                   1  first come openings that are refused, and one that only reads: none writes
+                   1  first come openings that are refused, and one that only reads: none writes; and what
+                      else may lie where a store is looked for (`folders`)
                    2  at every call of the store to its device, from this opening to its close, others
                       try to open the device too, and are refused
 """
@@ -15,14 +16,15 @@ from typing import Any, Final
 
 from powercut.engine import FasterKv, Settings, SettingsError, StoreLockedError
 from powercut.engine.inspection import inspect_store
-from powercut.faultfs import EventKind, FaultDevice
+from powercut.faultfs import FaultDevice
 
+from . import folders
+from .foresight import READING
 from .stepped import SteppedRuntime
 
 __all__ = ["MEMORY", "Guarded", "TrespassError", "check_refusals", "knock", "variant"]
 
 MEMORY: Final = 1 << 20
-_READING: Final = frozenset({EventKind.READ, EventKind.LIST, EventKind.SIZE})
 _CALLS: Final = frozenset(
     {"list", "create", "remove", "size", "read_into", "write", "truncate", "sync", "sync_names", "close"}
 )
@@ -69,7 +71,11 @@ def check_refusals(device: FaultDevice, settings: Settings) -> None:
     before = len(device.trace)
     other = settings.page_bytes * 2
     wrong = replace(settings, page_bytes=other, segment_bytes=max(other, settings.segment_bytes))
-    for given in ({"settings": wrong}, {"memory": 1}, {"read_only": True, "version": (1 << 40, 1)}):
+    refused: tuple[dict[str, Any], ...] = (
+        *({"settings": wrong}, {"memory": 1}, {"version": (1, 1)}),
+        {"read_only": True, "version": (1 << 40, 1)},
+    )
+    for given in refused:
         try:
             FasterKv.open(device, runtime=SteppedRuntime(), kernels="interpreted", **given).close()
         except SettingsError:
@@ -77,8 +83,10 @@ def check_refusals(device: FaultDevice, settings: Settings) -> None:
         raise TrespassError(f"an opening with {given} was not refused")
     with FasterKv.open(device, read_only=True, runtime=SteppedRuntime(), kernels="interpreted") as store:
         dict(store.items())
-    if any(event.kind not in _READING for event in device.trace.events[before:]):
+    if any(event.kind not in READING for event in device.trace.events[before:]):
         raise TrespassError("an opening that was refused, or only read, has written")
+    if told := folders.objection(device, settings):
+        raise TrespassError(told)
 
 
 class Guarded:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from powercut.engine import (
     CheckpointError,
     ClosedError,
+    DeviceError,
     EngineError,
     FasterKv,
     InvariantError,
     OperationError,
+    ReadOnlyError,
     Session,
     SessionError,
+    UnknownSessionError,
 )
 from powercut.engine import Ticket as PendingTicket
 from powercut.engine.kernels import atomics
@@ -20,14 +23,17 @@ from powercut.engine.runtime import Ticket
 __all__ = [
     "CheckpointError",
     "ClosedError",
+    "DeviceError",
     "EngineError",
     "FasterKv",
     "InvariantError",
     "OperationError",
     "PendingTicket",
+    "ReadOnlyError",
     "Session",
     "SessionError",
     "Ticket",
+    "UnknownSessionError",
     "atomics",
     "hash_of",
 ]

@@ -26,12 +26,14 @@ from powercut.engine.kernels import words as w
 from powercut.engine.shared.phases import Phase
 from powercut.faultfs import FaultDevice
 
+from ..reach.collector import anew
 from ..reach.pairs import Life
 from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import STORE, Kind, Operation
 from .flushers import check_stopped, flusher_of
+from .foresight import foresee
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
 
@@ -62,6 +64,7 @@ FASTER: Final = Spec(
         is_limit=_is_limit,
     ),
     copies=("root-",),
+    foresee=foresee,
 )
 
 
@@ -87,6 +90,7 @@ class FasterSubject:
         self._base = base
         self._settings = settings
         self._device = device
+        anew(geometry if reopening is None else f"reopened {reopening.key} {reopening.size}")
         where: FaultDevice | Guarded = device
         own: Settings | None = settings
         memory = MEMORY
@@ -105,6 +109,8 @@ class FasterSubject:
             kernels=kernels,
             flush=flusher_of(settings),
         )
+        if self.store.spaces[0][w.VOID_COUNT]:
+            anew("voids")
         device.label = _labels(self.store)
         self._runtime = runtime
         self._sessions: dict[int, Session] = {}
@@ -188,6 +194,14 @@ class FasterSubject:
         newest = self.store.newest
         return None if newest is None or newest is before else self._bound(newest.serials, self._started)
 
+    def abandon(self) -> Bound | None:
+        """Give the running checkpoint up, if there is one; its bound where it was durable already."""
+        ticket, self._ticket = self._ticket, None
+        if ticket is None:
+            return None
+        ticket.abandon()
+        return self._bound(ticket.result().serials, self._started)
+
     def recovered(self) -> Mapping[int, int]:
         """The serials at opening."""
         return self._at_opening
@@ -205,8 +219,8 @@ class FasterSubject:
 
     def probe(self, keys: list[bytes]) -> dict[bytes, bytes]:
         """The values that operations read under these keys, by the kernels; `read_all` reads as audits do."""
-        session = self.store.session("probe")
-        found = {key: session.read(key) for key in keys}
+        with self.store.session("probe") as session:
+            found = {key: session.read(key) for key in keys}
         return {key: value for key, value in found.items() if value is not None}
 
     def truncate(self) -> None:
@@ -239,21 +253,23 @@ class FasterSubject:
     def read_older(self, device: FaultDevice, newest: int = 1) -> Iterator[Older]:
         """After `close`: every checkpoint but so many of the newest, with its serials and what it holds."""
 
-        def opened(version: Version | None = None) -> FasterKv:
-            return FasterKv.open(
-                device,
-                read_only=True,
-                settings=self.store.settings,
-                runtime=self._runtime,
-                version=version,
-                kernels=self.store.kernels,
-            )
-
-        with opened() as store:
+        with self.open_to_read(device) as store:
             older = store.checkpoints()[newest:]
         for point in older:
-            with opened(point.version) as store:
+            with self.open_to_read(device, point.version) as store:
                 yield point.version, self._bound(point.serials, _begin(store)), dict(store.items())
+
+    def open_to_read(self, device: FaultDevice, version: tuple[int, int] | None = None) -> FasterKv:
+        """After `close`: the store opened only to read, at its newest checkpoint or at an older one."""
+        anew("opened to read")
+        return FasterKv.open(
+            device,
+            read_only=True,
+            settings=self.store.settings,
+            runtime=self._runtime,
+            version=None if version is None else Version(*version),
+            kernels=self.store.kernels,
+        )
 
     def reading(self) -> tuple[object, ...]:
         """The reads of the opening, in order: (file role, offset, length, verdict) of each."""

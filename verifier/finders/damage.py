@@ -114,7 +114,7 @@ class Sweep:
             if self.finding is not None:
                 break
             changed = changes(damage, self.content, self.past)
-            site = self._site(damage)
+            site = self.site(damage)
             seen.reached[site] = seen.reached.get(site, 0) + 1
             if not changed:
                 continue
@@ -181,7 +181,8 @@ class Sweep:
             after.probe()
         return after.verdict
 
-    def _site(self, damage: Damage) -> str:
+    def site(self, damage: Damage) -> str:
+        """The words for a site: the role of its file, the unit, the kind of damage, and when it comes."""
         names = sorted(self.content.keys() | self.past.keys())
         role = names[min(damage.file, len(names) - 1)].partition("-")[0]
         unit = {0: "file", 1: "bit", SECTOR_BYTES: "sector"}.get(damage.size, "extent")

@@ -1,8 +1,7 @@
 """Hunted: the work of a process with a bug in it that no bank has: does a part of the gate tell it?
 
     pieces  the chunks of the gate, by stage and kind, for whoever orders them
-    hunt    run chunks in the order asked for, until one tells
-    survey  run chunks of the unchanged store, and say which lines each of them ran
+    hunt    run chunks in the order asked for, until one tells; and whose lines each of them ran
 
 A chunk tells by what makes a gate red: a violation, a harness that breaks, more work than any chunk takes.
 Nothing is replayed or shrunk: the bug is known to be there, and the same chunk passes without it.
@@ -18,7 +17,7 @@ Threads: one, but for those that `stress` starts.
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -30,6 +29,7 @@ from ..finders.kill.client import Task, scratch
 from ..finders.kill.sweep import Sweeper
 from ..finders.kill.worker import do_task
 from ..mutants.meter import Meter, SpentError
+from ..power.hunt import COMPILED
 from .chunks import Chunk, Deadline, Result
 from .profile import load_profile
 from .stages import STAGES
@@ -57,27 +57,43 @@ def answer(request: Request) -> bytes:
 
 
 def _pieces(request: Request) -> list[tuple[str, int, str]]:
-    """(stage, number, kind) of every chunk."""
+    """(stage, number, kind) of every chunk; a kind of its own is what runs compiled kernels."""
     return [
-        (stage, number, type(chunk).__name__)
+        (stage, number, type(chunk).__name__ + (COMPILED if _is_compiled(chunk) else ""))
         for stage, chunks in _chunks(request["profile"], request["seed"]).items()
         for number, chunk in enumerate(chunks)
     ]
 
 
+def _is_compiled(chunk: Chunk) -> bool:
+    return getattr(chunk, "kernels", "") == "compiled"
+
+
 def _hunt(request: Request) -> Request:
     every = _chunks(request["profile"], request["seed"])
-    for done, (stage, number) in enumerate(request["chunks"]):
-        told = _told(every[stage][number], request.get("work_max", WORK_MAX))
+    reached: list[list[str]] = []
+    for stage, number in request["chunks"]:
+        chunk = every[stage][number]
+        meter = Meter(_ENGINE, _limit(chunk, request.get("work_max", WORK_MAX)), _BEGINS, is_seen=True)
+        told = _told(chunk, meter)
+        reached.append(_reached(request.get("regions", ()), meter))
         if told:
-            return {"told": told, "stage": stage, "chunk": number, "chunks": done + 1}
-    return {"told": "", "stage": "", "chunk": -1, "chunks": len(request["chunks"])}
+            return {"told": told, "reached": reached}
+    return {"told": "", "reached": reached}
 
 
-def _told(chunk: Chunk, work_max: int) -> str:
+def _reached(regions: Sequence[tuple[str, str, list[int] | None]], meter: Meter) -> list[str]:
+    """The names of those of whose lines one was run, or that have none."""
+    seen = {str(Path(file).relative_to(_ENGINE)): lines for file, lines in meter.lines.items()}
+    return [
+        name for name, file, lines in regions if lines is None or not seen.get(file, set()).isdisjoint(lines)
+    ]
+
+
+def _told(chunk: Chunk, meter: Meter) -> str:
     """The chunk's words; "": it tells nothing."""
     try:
-        with Meter(_ENGINE, _limit(chunk, work_max), _BEGINS):
+        with meter:
             result = _run(chunk)
     except SpentError as error:
         return f"hang: {error}"
@@ -102,20 +118,6 @@ def _run(chunk: Chunk) -> Result:
         return result_of(do_task(task, Sweeper(Path(home)), Path(home)))
 
 
-def _survey(request: Request) -> list[Request]:
-    """Of each chunk its work, and the lines of the engine that it ran, by file below the engine's folder."""
-    every = _chunks(request["profile"], request["seed"])
-    found = []
-    for stage, number in request["chunks"]:
-        with Meter(_ENGINE, inf, _BEGINS, is_seen=True) as meter:
-            result = _run(every[stage][number])
-        if result.finding is not None or result.objection is not None:
-            raise RuntimeError(f"the unchanged store fails in chunk {number} of {stage}")
-        lines = {str(Path(file).relative_to(_ENGINE)): sorted(seen) for file, seen in meter.lines.items()}
-        found.append({"stage": stage, "chunk": number, "work": meter.most, "lines": lines})
-    return found
-
-
 @cache
 def _chunks(profile: str, seed: int | None) -> dict[str, list[Chunk]]:
     """The chunks in which nothing is planted, by stage."""
@@ -133,4 +135,4 @@ def _stages(name: str, seed: int | None) -> Iterator[tuple[str, list[Chunk]]]:
             yield definition.name, [chunk for chunk in chunks if not isinstance(chunk, Planted)]
 
 
-_TASKS: Final = {"pieces": _pieces, "hunt": _hunt, "survey": _survey}
+_TASKS: Final = {"pieces": _pieces, "hunt": _hunt}

@@ -29,6 +29,7 @@ from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from ..concurrency.grounds import forget
+from ..garbage import collected_seldom
 from ..reach.seen import watched
 from .chunks import Chunk, Deadline, Result
 
@@ -185,14 +186,15 @@ def _cost(chunk: Chunk) -> int:
 
 def _run(chunk: Chunk, deadline: float, is_watched: bool) -> Result:
     own = Deadline(deadline)
-    if is_watched:
-        forget()  # What an earlier chunk has built, this one would not be seen to take.
-        with watched() as seen:
+    with collected_seldom():
+        if is_watched:
+            forget()  # What an earlier chunk has built, this one would not be seen to take.
+            with watched() as seen:
+                result = chunk.run(own)
+            seen.programs, seen.checked = result.coverage.programs, result.coverage.checked
+            result.seen = seen
+        else:
             result = chunk.run(own)
-        seen.programs, seen.checked = result.coverage.programs, result.coverage.checked
-        result.seen = seen
-    else:
-        result = chunk.run(own)
     result.is_cut = own.has_cut
     return result
 

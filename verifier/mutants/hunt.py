@@ -124,7 +124,7 @@ def _ask_all(
         others = found.get("others", {})
         seen = ", ".join(f"{kind} ({count})" for kind, count in others.items())
         return _row(mutant, found, unknown, f"found {seen or 'nothing'}")
-    replay = {"task": "replay", "tape": found["tape"], **common}
+    replay = {"task": "replay", "tape": found["tape"], "calls": found["operations"], **common}
     plays = [server.ask({**replay, "bug": bug}) for bug in (mutant.name, mutant.name, "")]
     unknown = next((each for each, _ in plays if each), "")
     why = "" if unknown else objection(mutant, found, [result for _, result in plays])

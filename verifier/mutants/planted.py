@@ -89,8 +89,9 @@ class Mutant:
              the schedules of sessions side by side, among programs whose every answer is judged (MODEL), and
              so on
     preemptions  how many it takes there; so many and fewer are tried
-    around   features of the programs that are searched first, words of `order.FEATURES`: what the bug is
-             about. A hint orders and excludes nothing: without one, or with a wrong one, it takes longer
+    around   features of the programs that are searched first: what the bug is about. Words of
+             `order.FEATURES`, of a fault (`hunts.faults`) or of a damaged site (`hunts.damage`). A hint
+             orders and excludes nothing: without one, or with a wrong one, it takes longer
     """
 
     name: str

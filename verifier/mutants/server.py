@@ -6,8 +6,8 @@
 
 Run as a module by `client`, which says who answers and what is imported before. Lines of JSON are exchanged:
 
-    request   {"task": ..., "bug": name or "", "limit_seconds": ..., "deadline": ..., ...}; "edit": the spans
-              of a bug that no bank has, by place
+    request   {"task": ..., "bug": name or "", "limit_seconds": ..., "deadline": ..., ...}; "edits": (name,
+              module, spans) of what no bank has, by place, one a module; "environment": what is added to it
     answer    {"unknown": "" or why there is no result, "result": ..., "cpu_seconds": ...}; "broken": true
               where nothing can be imported with the bug in it
 
@@ -40,8 +40,9 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
+from ..garbage import collect_seldom
 from .compiled import Compiled
-from .hook import install, plant
+from .hook import install, plant_all
 from .planted import Edit, Span
 
 __all__ = ["LEFT", "OURS", "WARM", "serve"]
@@ -90,6 +91,7 @@ def serve() -> None:
         import_module(name)
     sys.meta_path.insert(0, Compiled((*LEFT, *folders)))
     gc.freeze()  # What is there stays there, and need not be looked through in what descends from it.
+    collect_seldom()
     stems: dict[str, _Stem] = {}
     try:
         with suppress(BrokenPipeError, _ClientGoneError):
@@ -201,8 +203,11 @@ def _plant(first: Request, answers_by: str) -> tuple[Task | None, str]:
         imported = sorted(name for name in sys.modules if name.startswith(_ENGINE))
         if imported:
             raise RuntimeError(f"the fork server has imported {imported}")
-        if spans := first.get("edit"):
-            plant(Edit(first["bug"], first["module"], tuple(Span(*span) for span in spans)))
+        os.environ.update(first.get("environment", {}))
+        if edits := first.get("edits"):
+            plant_all(
+                [Edit(name, module, tuple(Span(*span) for span in spans)) for name, module, spans in edits]
+            )
         elif first["bug"]:
             install(first["bug"])
         task: Task = import_module(answers_by).answer

@@ -11,12 +11,19 @@ Each run ends in one of these, or in a violation by the oracle `damage`:
     OVERLOOKED  the damaged bytes were read, no error was raised, and they stand there still
     ERROR       an error of another kind, or one that names another file
 
+Where a store can be looked at without being opened, the look is held against what opening it then says, by
+the oracle `inspection`: of a sound store no opening may refuse anything, older checkpoints included; what is
+refused stands among what it named; it names no file that was not damaged; what it says will be mended is,
+so that a second look finds nothing; and it writes nothing. Of bits it looks at one a byte: their checksum is
+one.
+
 Operations past the newest checkpoint are not lost by damage; they are lost by every ending.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from powercut.faultfs import EventKind, FaultDevice, Trace
@@ -33,9 +40,9 @@ from powercut.faultfs.faults.rot import (
     versions,
 )
 
-from ..spec.model import Issued, replay
-from ..spec.spec import PLAIN, Spec
-from ..spec.subject import Mounted
+from ..spec.model import TRUNCATIONS, Issued, replay
+from ..spec.spec import PLAIN, Foreseen, Spec
+from ..spec.subject import Bound, Mounted
 from ..verdict import OK, Breach, Verdict, Violation
 
 __all__ = ["CORRECTED", "HARMLESS", "REFUSED", "DamageOracle"]
@@ -45,6 +52,8 @@ HARMLESS: Final = "harmless"
 REFUSED: Final = "refused"
 LABEL: Final = "ROT"
 ORACLE: Final = "damage"
+INSPECTION: Final = "inspection"
+_BITS: Final = 8
 
 
 class DamageOracle:
@@ -62,6 +71,8 @@ class DamageOracle:
         self._damage = Damage()
         self._files: frozenset[str] = frozenset()
         self._since = 0
+        self._foreseen: Foreseen | None = None
+        self._objection: Verdict = OK  # Of the look.
 
     @property
     def is_struck(self) -> bool:
@@ -94,12 +105,60 @@ class DamageOracle:
         _put(device, content, changed)
         device.label = before
         self._since = len(device.trace)
+        if damage.moment != OPEN and (damage.size != 1 or damage.position % _BITS == damage.argument):
+            self._foreseen = self._look(device)
+
+    # -- the look from outside -------------------------------------------------------------------------
+
+    def _look(self, device: FaultDevice) -> Foreseen | None:
+        """Look at the files of a closed store."""
+        if self._spec.foresee is None:
+            return None
+        try:
+            found = self._spec.foresee(device)
+        except Exception as error:  # noqa: BLE001 (it says what is wrong, and never raises it)
+            self._object_to_look(f"it raised {type(error).__name__}: {error}")
+            return None
+        if found.has_written:
+            self._object_to_look("it has written")
+        if strange := (found.damaged | found.mended) - self._files:
+            self._object_to_look(f"it names {sorted(strange)}")
+        return found
+
+    def _object_to_look(self, what: str) -> None:
+        if self._objection == OK:
+            self._objection = Violation(INSPECTION, Breach.WRONG_RESULT, f"{what}; {self.told}")
+
+    def judge_opening(self, recovered: Bound | None) -> Verdict:
+        """Judge the look by an opening that came back to this."""
+        foreseen = self._foreseen
+        if foreseen is None or self._objection != OK or not isinstance(recovered, Mapping):
+            return self._objection
+        serials = {number: serial for number, serial in recovered.items() if number != TRUNCATIONS}
+        if foreseen.absent and serials:
+            self._object_to_look(f"{foreseen.absent}, and the store opens with {serials}")
+        elif foreseen.damaged and self.is_of_copies(foreseen.damaged):
+            self._object_to_look(f"it calls {sorted(foreseen.damaged)} damaged for good, and the store opens")
+        elif foreseen.serials is not None and dict(foreseen.serials) != serials:
+            self._object_to_look(f"sound with {dict(foreseen.serials)}, and the store opens with {serials}")
+        self._foreseen = replace(foreseen, absent="", serials=None)  # Of this opening, and no later one.
+        return self._objection
+
+    def _judge_refusal(self, error: Exception) -> None:
+        """Judge the look by an opening that was refused with a corruption."""
+        foreseen, file_of = self._foreseen, self._spec.errors.file_of
+        if foreseen is None:
+            return
+        if not foreseen.damaged:
+            self._object_to_look("sound, and an opening is refused")
+        elif file_of is not None and file_of(error) not in foreseen.damaged | foreseen.mended:
+            self._object_to_look(f"it names {sorted(foreseen.damaged)}, and an opening {file_of(error)}")
 
     # -- oracles -----------------------------------------------------------------------------------
 
     def judge(self, verdict: Verdict) -> Verdict:
         """The ending that an objection of another oracle amounts to."""
-        if not self.is_struck or not isinstance(verdict, Violation) or verdict.oracle == ORACLE:
+        if not self.is_struck or not isinstance(verdict, Violation) or verdict.oracle in (ORACLE, INSPECTION):
             return verdict
         return self._object(Breach.SILENT, f"{verdict.oracle}: {verdict.breach.value}: {verdict.detail}")
 
@@ -118,7 +177,8 @@ class DamageOracle:
         if not isinstance(error, errors.corruption):
             return self._object(Breach.ERROR, what)
         is_named = errors.file_of is None or errors.file_of(error) in files
-        return OK if is_named else self._object(Breach.ERROR, what)
+        self._judge_refusal(error)
+        return self._objection if is_named else self._object(Breach.ERROR, what)
 
     def is_of_copies(self, files: Iterable[str]) -> bool:
         """True if others hold the same as each of these files."""
@@ -136,7 +196,12 @@ class DamageOracle:
             return self._object(Breach.OVERLOOKED, f"{read[0].name} at byte {read[0].start}")
         if len(self.spans) < before:
             self.outcome = CORRECTED
+        if self._foreseen is not None and self._foreseen.mended and not self._foreseen.damaged:
+            self._foreseen = self._look(device)
+            if self._foreseen is not None and self._foreseen.mended:
+                self._object_to_look("what the next opening for writing should have mended it names again")
         verdict = self._judge_older(device, mounted, history)
+        verdict = self._objection if verdict == OK else verdict
         self._since = len(device.trace)  # What an older one reads, it refuses or holds.
         return verdict
 

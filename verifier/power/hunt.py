@@ -1,12 +1,12 @@
-"""The hunt for a generic mutant: through the chunks of a gate, the cheap ones first, until one tells.
+"""The hunt for generic mutants: through the chunks of a gate, the cheap ones first, until one tells.
 
     told by the gate  <=>  a chunk that passes without the mutant is red with it: a violation, a stage that
                            breaks, more work than any chunk takes
 
 The chunks stand in three rungs. In the first is one of each stage, in the second one of each other kind and
-an eighth of all, in the third the rest, by what a stage costs. The unchanged store may be asked once, before,
-which lines each chunk runs: those that do not run what is changed need not be asked then. Processes of the
-store's own, and compiled code, are not seen so: chunks of these are always asked.
+an eighth of all, in the third the rest, by what a stage costs. The first is climbed by each mutant alone, and
+who is left goes on together with the others (`sieve`). Where a mutant is in the kernels or in their
+translator, machine code is made for each group anew: so chunks of compiled kernels come late.
 
 Invariants
   1  a mutant whose question a clock ended is neither told nor a survivor
@@ -18,12 +18,9 @@ Threads: one caller.
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from math import inf
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -32,17 +29,21 @@ import msgspec
 from ..errors import HarnessError
 from ..mutants.client import Answer, Server
 from ..mutants.hook import read_source
-from .generic import COMPILED, Generic
-from .region import region
+from ..mutants.planted import Edit
+from .generic import COMPILED as IN_KERNELS
+from .generic import Generic
+from .region import regions
+from .sieve import Told, UndecidedError, groups, sift, together
 
-__all__ = ["RUNGS", "Hunted", "Hunter", "rungs_of", "sources_digest"]
+__all__ = ["COMPILED", "RUNGS", "Hunted", "Hunter", "rungs_of"]
 
 RUNGS: Final = 3
 LIMIT_SECONDS: Final = 900  # Of processor time, for one question: a cap, and told as inconclusive.
+AT_ONCE: Final = 16  # Chunks of one question to a group.
 # Of the third rung. What a stage finds for its price was measured; who has processes of its own comes last.
 _ORDER: Final = ("model", "schedule", "crash", "faults", "damage", "kill", "stress")
-_UNSEEN: Final = ("kill", "stress")  # Stages that run the store elsewhere.
-_EITHER: Final = "model"  # Some chunks of which have compiled kernels.
+_LAST: Final = ("kill", "stress")  # Of the third rung alone, as all that is compiled.
+COMPILED: Final = ", compiled"  # At the end of a kind.
 _ANSWERS: Final = "powercut.verifier.gate.hunted"
 _WARM: Final = (
     "hypothesis",
@@ -52,9 +53,8 @@ _WARM: Final = (
     "concurrent.futures.process",
 )
 _FOLDERS: Final = ("verifier/gate", "verifier/finders", "verifier/power")
-
 _CACHE: Final = "POWERCUT_CACHE"
-_ROOT: Final = Path(__file__).parents[2]  # The package that has ours.
+_DIED: Final = ("the child died", "the child ended")
 
 Piece = tuple[str, int, str]  # Stage, number, kind.
 
@@ -65,165 +65,199 @@ class Hunted(msgspec.Struct):
     told: str = ""  # By what; "": not at all.
     stage: str = ""
     chunk: int = -1
-    chunks: int = 0  # Asked until then.
     unknown: str = ""  # Why it was not decided.
     is_born: bool = True
+    is_reached: bool = False  # A chunk was seen to run its lines, or nobody can see it.
     cpu_seconds: float = 0.0
 
 
 class Hunter:
-    """Asks one mutant after another.
+    """Asks mutants: each alone first, then those that are left together.
 
     rungs     that are climbed at most; fewer cost less, and find less
     deadline  a moment of the monotonic clock, after which nothing is decided
-    reach     a file that keeps which lines the chunks run, for as long as no source changes; None: no file
     """
 
     def __init__(
-        self,
-        profile: str = "ci",
-        seed: int | None = None,
-        *,
-        rungs: int = RUNGS,
-        reach: Path | None = None,
-        deadline: float = inf,
+        self, profile: str = "ci", seed: int | None = None, *, rungs: int = RUNGS, deadline: float = inf
     ) -> None:
         self._gate: Answer = {"profile": profile, "seed": seed, "limit_seconds": LIMIT_SECONDS}
         self.deadline = deadline
-        self._rungs = rungs
-        self._file = reach
         self._cache = TemporaryDirectory(prefix="powercut-power-")
         self._server = Server(_ANSWERS, _WARM, _FOLDERS)
-        self._compiling: Server | None = None
-        pieces = self._ask(self._server, {"task": "pieces", "bug": ""})
-        self.pieces: list[Piece] = [tuple(piece) for piece in pieces]
-        self._reached: dict[tuple[str, int], dict[str, set[int]]] | None = None
+        self.pieces: list[Piece] = [tuple(piece) for piece in self._ask({"task": "pieces", "bug": ""})]
+        self._first, *others = rungs_of(self.pieces)[:rungs]
+        self._others = [piece for rung in others for piece in rung]
         self._passed: set[tuple[str, int]] = set()
-        self.survey_seconds = 0.0
+        self._reaching: dict[str, list[Piece]] = {}
+        self.chunks = 0  # Asked.
 
     def close(self) -> None:
         """End the processes."""
         self._server.close()
-        if self._compiling is not None:
-            self._compiling.close()
         self._cache.cleanup()
 
+    def survey(self, mutants: Sequence[Generic]) -> None:
+        """Ask the unchanged store which of the first rung run the lines of each, once and for all of them."""
+        edits = [Edit(module, module, ()) for module in sorted({each.module for each in mutants})]
+        keys = [(stage, number) for stage, number, _ in self._first]
+        request = {"task": "hunt", "bug": "", "deadline": self._by(), "chunks": keys}
+        unknown, answer = self._server.ask(self._gate | request | {"regions": _regions(mutants, edits)})
+        if unknown:
+            return  # All is asked of all.
+        if answer["told"]:
+            stage, number = keys[len(answer["reached"]) - 1]
+            raise HarnessError(f"the unchanged store fails, in chunk {number} of {stage}: {answer['told']}")
+        self._passed.update(keys)
+        for mutant in mutants:
+            asked = zip(self._first, answer["reached"], strict=True)
+            self._reaching[mutant.name] = [piece for piece, names in asked if mutant.name in names]
+
     def hunt(self, mutant: Generic) -> Hunted:
-        """Climb the rungs until one tells."""
-        is_compiled = mutant.module.removeprefix("powercut.").startswith(COMPILED)
-        # In the first rung nothing is compiled.
-        server = self._compiler() if is_compiled and self._rungs > 1 else self._server
+        """Climb the first rung; of that only what runs its lines, where that is known."""
         found = Hunted()
-        for pieces in rungs_of(self.pieces)[: self._rungs]:
-            chunks = self._reaching(mutant, pieces, is_compiled)
-            before = server.cpu_seconds
-            request = self._gate | {"task": "hunt", "deadline": self._by()}
-            request |= {"bug": mutant.name, "module": mutant.module, "edit": mutant.spans}
-            request["chunks"] = [(stage, number) for stage, number, _ in chunks]
-            unknown, answer = server.ask(request)
-            found.cpu_seconds += server.cpu_seconds - before
-            if server.is_broken:
-                return Hunted(is_born=False, unknown=unknown)
-            if unknown.startswith(("the child died", "the child ended")):
-                found.told, found.stage = f"crash: {unknown}", chunks[0][0] if chunks else ""
-                return found
-            if unknown:
-                found.unknown = unknown
-                return found
-            found.chunks += answer["chunks"]
-            if answer["told"]:
-                found.told, found.stage, found.chunk = answer["told"], answer["stage"], answer["chunk"]
-                self._check(found.stage, found.chunk)
-                return found
+        pieces = self._reaching.get(mutant.name, self._first)
+        try:
+            told = _Together(self, pieces, {mutant.name: found}).first([mutant], 0)
+        except UndecidedError as error:
+            found.unknown = str(error)
+            found.is_born = not self._server.is_broken
+        else:
+            if told is not None:
+                self._judge(found, told, pieces)
         return found
 
-    def _check(self, stage: str, number: int) -> None:
-        """Raise HarnessError where the unchanged store does not pass the chunk; asked once."""
-        if (stage, number) in self._passed:
+    def sift(self, mutants: Sequence[Generic]) -> Iterator[tuple[Generic, Hunted]]:
+        """Climb the other rungs with those that are left; each with what came of it."""
+        if not self._others:
+            yield from ((mutant, Hunted()) for mutant in mutants)
             return
-        request = {"task": "hunt", "bug": "", "deadline": self._by(), "chunks": [(stage, number)]}
-        told = self._ask(self._server, request)["told"]
-        if told:
-            raise HarnessError(f"the unchanged store fails too, in chunk {number} of {stage}: {told}")
-        self._passed.add((stage, number))
+        for group in groups(mutants):
+            fates = {mutant.name: Hunted() for mutant in group}
+            bench = _Together(self, self._others, fates)
+            decided = set()
+            for mutant, told in sift(group, bench):
+                decided.add(mutant.name)
+                found = fates[mutant.name]
+                if isinstance(told, Told):
+                    self._judge(found, told, self._others)
+                else:
+                    found.unknown = told
+                yield mutant, found
+            for mutant in group:
+                if mutant.name not in decided:
+                    fates[mutant.name].is_reached |= _is_compiled(mutant)  # Machine code is not seen.
+                    yield mutant, fates[mutant.name]
+
+    def _judge(self, found: Hunted, told: Told, pieces: Sequence[Piece]) -> None:
+        """Note who told. Raises HarnessError where the unchanged store does not pass the chunk."""
+        found.told = told.words
+        found.stage, found.chunk, _ = pieces[told.place]
+        found.is_reached = True
+        key = found.stage, found.chunk
+        if key not in self._passed:
+            told_too = self._ask({"task": "hunt", "bug": "", "deadline": self._by(), "chunks": [key]})["told"]
+            if told_too:
+                where = f"chunk {found.chunk} of {found.stage}"
+                raise HarnessError(f"the unchanged store fails too, in {where}: {told_too}")
+            self._passed.add(key)
 
     def _by(self) -> float | None:
         return None if self.deadline == inf else self.deadline
 
-    def _compiler(self) -> Server:
-        """A server with a cache of its own.
-
-        Kernels with a mutant in them are compiled for nobody else, and never taken from a cache that knows
-        nothing of it: the mutant may be in the translator.
-        """
-        if self._compiling is None:
-            before = os.environ.get(_CACHE)
-            os.environ[_CACHE] = self._cache.name
-            try:
-                self._compiling = Server(_ANSWERS, _WARM, _FOLDERS)
-            finally:
-                del os.environ[_CACHE]
-                if before is not None:
-                    os.environ[_CACHE] = before
-        return self._compiling
-
-    def _ask(self, server: Server, request: Answer) -> Any:
-        unknown, answer = server.ask(self._gate | request)
+    def _ask(self, request: Answer) -> Any:
+        unknown, answer = self._server.ask(self._gate | request)
         if unknown:
             raise HarnessError(unknown)
         return answer
 
-    def _reaching(self, mutant: Generic, pieces: list[Piece], is_compiled: bool) -> list[Piece]:
-        """Those that run one of the lines that change, and those of which that is not known."""
-        if self._reached is None or (lines := region(mutant.edit(), read_source(mutant.edit()))) is None:
-            return pieces
-        reached = self._reached
-        file = mutant.module.removeprefix("powercut.engine.").replace(".", "/") + ".py"
-        kept = []
-        for stage, number, kind in pieces:
-            seen = reached.get((stage, number))
-            is_run = seen is None or not lines.isdisjoint(seen.get(file, ()))
-            if is_run or (is_compiled and stage == _EITHER):
-                kept.append((stage, number, kind))
-        return kept
+    def ask_planted(self, mutants: Sequence[Generic], chunks: Sequence[Piece]) -> tuple[Answer, float]:
+        """The chunks, in their order, up to the first that is red with all of these planted; its price.
 
-    def survey(self) -> None:
-        """Ask the unchanged store which lines each chunk runs, or the file. Costs about as much as a gate."""
-        if self._reached is None:
-            before = self._server.cpu_seconds
-            told = self._kept() or self._seen()
-            self._reached = {
-                (each["stage"], each["chunk"]): {file: set(lines) for file, lines in each["lines"].items()}
-                for each in told
-            }
-            self.survey_seconds = self._server.cpu_seconds - before
+        Raises UndecidedError.
+        """
+        edits = together(mutants)
+        request = self._gate | {"task": "hunt", "deadline": self._by()}
+        request |= {"bug": _digest(mutants), "regions": _regions(mutants, edits)}
+        request["edits"] = [(edit.name, edit.module, edit.spans) for edit in edits]
+        request["chunks"] = [(stage, number) for stage, number, _ in chunks]
+        if compiled := [each for each in mutants if _is_compiled(each)]:
+            # Made with a mutant in it, in the code or in the translator, it is for nobody else.
+            request["environment"] = {_CACHE: f"{self._cache.name}/{_digest(compiled)}"}
+        before = self._server.cpu_seconds
+        unknown, answer = self._server.ask(request)
+        spent = self._server.cpu_seconds - before
+        if unknown.startswith(_DIED):
+            # Which chunk it was is not known: the first is as good as any, and one alone is the one.
+            if len(chunks) == 1:
+                return {"told": f"crash: {unknown}", "reached": [[]]}, spent
+            for at, chunk in enumerate(chunks):
+                answer, more = self.ask_planted(mutants, [chunk])
+                spent += more
+                if answer["told"]:
+                    return answer | {"reached": [[]] * at + answer["reached"]}, spent
+        if unknown:
+            raise UndecidedError(unknown)
+        self.chunks += len(answer["reached"])
+        return answer, spent
 
-    def _seen(self) -> Any:
-        chunks = [(stage, number) for stage, number, _ in self.pieces if stage not in _UNSEEN]
-        told = self._ask(self._server, {"task": "survey", "bug": "", "chunks": chunks})
-        if self._file is not None:
-            self._file.write_text(json.dumps({"of": self._of(), "told": told}), encoding="utf-8")
-        return told
 
-    def _kept(self) -> Any:
-        """The file's content, where it is of these sources."""
-        if self._file is None or not self._file.is_file():
+class _Together:
+    """Asks pieces with mutants planted together; each bears its share of the price."""
+
+    def __init__(self, hunter: Hunter, pieces: Sequence[Piece], fates: dict[str, Hunted]) -> None:
+        self._hunter = hunter
+        self._pieces = pieces
+        self._fates = fates
+
+    def first(self, mutants: Sequence[Generic], start: int) -> Told | None:
+        """Ask from this one on, some at once."""
+        # Once even where there is nothing to ask: who cannot be imported is told so.
+        for at in range(start, max(start + 1, len(self._pieces)), AT_ONCE):
+            told = self._asked(mutants, at, self._pieces[at : at + AT_ONCE])
+            if told is not None:
+                return told
+        return None
+
+    def again(self, mutants: Sequence[Generic], told: Told) -> Told | None:
+        """Ask this one."""
+        return self._asked(mutants, told.place, self._pieces[told.place : told.place + 1])
+
+    def _asked(self, mutants: Sequence[Generic], at: int, pieces: Sequence[Piece]) -> Told | None:
+        answer, spent = self._hunter.ask_planted(mutants, pieces)
+        for mutant in mutants:
+            fate = self._fates[mutant.name]
+            fate.cpu_seconds += spent / len(mutants)
+            fate.is_reached |= any(mutant.name in names for names in answer["reached"])
+        if not answer["told"]:
             return None
-        kept = json.loads(self._file.read_text(encoding="utf-8"))
-        return kept["told"] if kept["of"] == self._of() else None
-
-    def _of(self) -> list[object]:
-        return [self._gate["profile"], self._gate["seed"], sources_digest()]
+        reached: list[list[str]] = answer["reached"]
+        return Told(at + len(reached) - 1, answer["told"], suspects=frozenset(reached[-1]))
 
 
-def sources_digest() -> str:
-    """Names the sources of what is run: all of the package but for this folder, and the command."""
-    mixed = blake2b(digest_size=16)
-    for path in sorted([*_ROOT.rglob("*.py"), *_ROOT.rglob("*.toml")]):
-        name = path.relative_to(_ROOT).as_posix()
-        if not name.startswith(("verifier/power/", "verifier/cli/")):
-            mixed.update(f"{name}\0".encode() + path.read_bytes())
-    return mixed.hexdigest()
+def _is_compiled(mutant: Generic) -> bool:
+    return mutant.module.removeprefix("powercut.").startswith(IN_KERNELS)
+
+
+def _digest(mutants: Sequence[Generic]) -> str:
+    names = "\n".join(each.name for each in mutants)
+    return blake2b(names.encode(), digest_size=16).hexdigest()
+
+
+def _regions(mutants: Sequence[Generic], edits: Sequence[Edit]) -> list[tuple[str, str, list[int] | None]]:
+    """(name, file below the engine, lines) of each, in the text with all of them; None: whatever runs."""
+    found = []
+    for edit in edits:
+        own = {each.name: each.spans for each in mutants if each.module == edit.module}
+        file = edit.module.removeprefix("powercut.engine.").replace(".", "/") + ".py"
+        for name, lines in regions(edit, own, read_source(edit)).items():
+            found.append((name, file, None if lines is None else sorted(lines)))
+    return found
+
+
+def _price(piece: Piece) -> tuple[bool, bool, int, int]:
+    stage, number, kind = piece
+    return stage in _LAST, kind.endswith(COMPILED), _ORDER.index(stage), number
 
 
 def rungs_of(pieces: Iterable[Piece]) -> list[list[Piece]]:
@@ -235,8 +269,8 @@ def rungs_of(pieces: Iterable[Piece]) -> list[list[Piece]]:
     second: list[Piece] = []
     third: list[Piece] = []
     begun: set[str] = set()
-    for (stage, _), every in by_kind.items():
-        if stage in _UNSEEN:
+    for (stage, kind), every in by_kind.items():
+        if stage in _LAST or kind.endswith(COMPILED):
             third += every
             continue
         (second if stage in begun else first).append(every[0])
@@ -244,5 +278,5 @@ def rungs_of(pieces: Iterable[Piece]) -> list[list[Piece]]:
         second += every[4::8]
         third += [piece for at, piece in enumerate(every) if at and at % 8 != 4]
     for rung in (first, second, third):
-        rung.sort(key=lambda piece: (_ORDER.index(piece[0]), piece[1]))
+        rung.sort(key=_price)
     return [first, second, third]

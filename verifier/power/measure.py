@@ -9,20 +9,18 @@ Threads: one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from .draw import Drawn, draw
 from .equivalent import Reasons, read_reasons
 from .generic import ENGINE, Generic, generate_all
-from .hunt import RUNGS, Hunter
+from .hunt import RUNGS, Hunted, Hunter
 from .suite import Suite
-from .tally import EQUIVALENT, GATE, TESTS, UNKNOWN, Fate, PowerReport
+from .tally import EQUIVALENT, GATE, SURVIVED, TESTS, UNKNOWN, Fate, PowerReport
 
-__all__ = ["SURVEYED", "Asked", "measure"]
-
-SURVEYED: Final = 12  # From so many mutants on it pays to ask first which chunks run what.
+__all__ = ["Asked", "measure"]
 
 
 class Asked(NamedTuple):
@@ -33,7 +31,6 @@ class Asked(NamedTuple):
     profile  the gate's; None: no gate
     rungs    of the hunt
     tests    the folder of tests; None: survivors of the gate are told as such
-    reach    a file that keeps what each chunk of the gate runs
     """
 
     of: Literal["engine", "harness"] = "engine"
@@ -44,7 +41,6 @@ class Asked(NamedTuple):
     profile: str | None = "ci"
     rungs: int = RUNGS
     tests: Path | None = None
-    reach: Path | None = None
 
 
 def measure(
@@ -66,18 +62,14 @@ def measure(
         drawn = draw(mutants, asked.sample, asked.seed)
     judge = _Judge(asked, reasons, report)
     try:
-        is_worth_it = asked.rungs == RUNGS and len(drawn.chosen) >= SURVEYED
-        if judge.hunter is not None and (asked.reach is not None or is_worth_it):
-            judge.hunter.survey()
-        for mutant in drawn.chosen:
-            fate = judge.judged(mutant, drawn)
-            if fate is not None:
-                report.mutants.append(fate)
-                tell(fate)
+        for fate in judge.judged(drawn):
+            report.mutants.append(fate)
+            tell(fate)
     except KeyboardInterrupt:
         report.interrupted = True
     finally:
         judge.close()
+    report.mutants.sort(key=lambda fate: fate.name)
     report.conclude()
     return report
 
@@ -93,28 +85,51 @@ class _Judge:
         self._reasons = reasons
         self._report = report
         is_hunted = asked.of == ENGINE and asked.profile is not None
-        self.hunter = Hunter(asked.profile or "", rungs=asked.rungs, reach=asked.reach) if is_hunted else None
+        self._hunter = Hunter(asked.profile or "", rungs=asked.rungs) if is_hunted else None
         self._suite = Suite(asked.tests, asked.of) if asked.tests is not None else None
 
     def close(self) -> None:
-        if self.hunter is not None:
-            self._report.survey_cpu_seconds = round(self.hunter.survey_seconds, 3)
-            self.hunter.close()
+        """End the processes, and remove the copy."""
+        if self._hunter is not None:
+            self._hunter.close()
         if self._suite is not None:
             self._suite.close()
 
-    def judged(self, mutant: Generic, drawn: Drawn) -> Fate | None:
-        """The fate of the mutant, or of the first behind it that is born; None: none is."""
+    def judged(self, drawn: Drawn) -> Iterator[Fate]:
+        """The fate of each that is drawn and born, as soon as it is known."""
+        if self._hunter is not None:
+            self._hunter.survey(drawn.chosen)
+        left: dict[str, tuple[Generic, Fate]] = {}
+        for mutant in drawn.chosen:
+            found = self._born(mutant, drawn)
+            if found is not None and found[1].fate in (GATE, EQUIVALENT):
+                yield found[1]
+            elif found is not None:
+                left[found[0].name] = found
+        yield from self._sifted(left)
+        if self._suite is not None:
+            for mutant, tested in self._suite.sift([mutant for mutant, _ in left.values()]):
+                _, fate = left.pop(mutant.name)
+                fate.tests_cpu_seconds = round(tested.cpu_seconds, 3)
+                if tested.told:
+                    fate.fate, fate.told = TESTS, tested.told
+                elif tested.unknown:
+                    fate.fate, fate.told = UNKNOWN, tested.unknown
+                yield fate
+        yield from (fate for _, fate in left.values())
+
+    def _born(self, mutant: Generic, drawn: Drawn) -> tuple[Generic, Fate] | None:
+        """The mutant, or the first behind it that is born, with its fate after the first rung."""
         following: Generic | None = mutant
         while following is not None:
-            fate = self._judged(following)
+            fate = self._begun(following)
             if fate is not None:
-                return fate
+                return following, fate
             self._report.still_born += 1
             following = drawn.next_of(mutant.module)
         return None
 
-    def _judged(self, mutant: Generic) -> Fate | None:
+    def _begun(self, mutant: Generic) -> Fate | None:
         if not mutant.is_born():
             return None
         fate = Fate(
@@ -123,22 +138,31 @@ class _Judge:
         )
         if why := self._reasons.of(mutant):
             fate.fate, fate.told = EQUIVALENT, why
-            return fate
-        if self.hunter is not None:
-            hunted = self.hunter.hunt(mutant)
+        elif self._hunter is not None:
+            hunted = self._hunter.hunt(mutant)
             if not hunted.is_born:
                 return None
-            fate.cpu_seconds = round(hunted.cpu_seconds, 3)
-            if hunted.told:
-                fate.fate, fate.stage, fate.told = GATE, hunted.stage, hunted.told
-                return fate
-            if hunted.unknown:
-                fate.fate, fate.told = UNKNOWN, hunted.unknown
-        if self._suite is not None:
-            tested = self._suite.ask(mutant)
-            fate.tests_cpu_seconds = round(tested.cpu_seconds, 3)
-            if tested.told:
-                fate.fate, fate.told = TESTS, tested.told
-            elif tested.unknown:
-                fate.fate, fate.told = UNKNOWN, tested.unknown
+            _note(fate, hunted)
         return fate
+
+    def _sifted(self, left: dict[str, tuple[Generic, Fate]]) -> Iterator[Fate]:
+        """Those of `left` that the other rungs tell, which are not left then."""
+        if self._hunter is None:
+            return
+        undecided = [mutant for mutant, fate in left.values() if fate.fate == SURVIVED]
+        for mutant, hunted in self._hunter.sift(undecided):
+            _, fate = left[mutant.name]
+            _note(fate, hunted)
+            if fate.fate == GATE:
+                del left[mutant.name]
+                yield fate
+
+
+def _note(fate: Fate, hunted: Hunted) -> None:
+    """Add the outcome of a part of the hunt to what came before."""
+    fate.cpu_seconds = round(fate.cpu_seconds + hunted.cpu_seconds, 3)
+    fate.is_reached |= hunted.is_reached
+    if hunted.told:
+        fate.fate, fate.stage, fate.told = GATE, hunted.stage, hunted.told
+    elif hunted.unknown:
+        fate.fate, fate.told = UNKNOWN, hunted.unknown

@@ -1,23 +1,36 @@
-"""The region of an edit by place: the lines that run wherever what it changes runs."""
+"""The regions of edits by place: the lines that run wherever what they change runs."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from ..mutants.planted import Edit
+from ..mutants.planted import Edit, Span
 from .source import Source
 
-__all__ = ["region"]
+__all__ = ["regions"]
 
 
-def region(edit: Edit, text: str) -> frozenset[int] | None:
-    """The lines of the statements that it touches, of a block only its head; None: it runs at import."""
-    source = Source(edit.module, text)
+def regions(
+    planted: Edit, mutants: Mapping[str, tuple[Span, ...]], text: str
+) -> dict[str, frozenset[int] | None]:
+    """Of each mutant of the module, given by its spans, lines of the text with `planted` in it.
+
+    They are those of the statements that it touches, of a block only its head; None: it runs at import.
+    """
+    source = Source(planted.module, planted.edited(text))
+    return {name: _lines(source, planted, spans) for name, spans in mutants.items()}
+
+
+def _lines(source: Source, planted: Edit, spans: tuple[Span, ...]) -> frozenset[int] | None:
     lines: set[int] = set()
-    for span in edit.spans:
-        first = source.data.count(b"\n", 0, span.start) + 1
-        statement = _innermost(source.tree, first)
+    for span in spans:
+        moved = sum(
+            len(each.new.encode()) - len(each.old.encode())
+            for each in planted.spans
+            if each.start < span.start
+        )
+        statement = _innermost(source.tree, source.data.count(b"\n", 0, span.start + moved) + 1)
         if statement is None:
             return None
         lines.update(_head(statement))

@@ -1,14 +1,14 @@
-"""The suite: the tests of a checkout, run over a copy of it with a mutant in it.
+"""The suite: the tests of a checkout, run over a copy of it with mutants in it.
 
-Test files are asked one after the other, those that are named for the mutant's module first, then those of
-its folder, then the others that import its package; the first that fails tells, and the rest is not asked.
-Each file is run once without a mutant, watched (`seen`): one that does not run the changed lines, in whatever
-process, is not asked. Compiled code is not seen, so where kernels are changed all are asked.
+Each mutant is alone with the test files nearest to its module: named for it, then of its folder. Those that
+these do not tell go through all files together (`sieve`); a test that fails then is asked for each half.
 
 Invariants
-  1  the copy is the checkout but for one file, and is what the tests import, also in processes of theirs
-  2  a file that fails without the mutant tells nothing: it is left out
+  1  the copy is the checkout but for what is planted, and is what the tests and their processes import
+  2  a test that fails without a mutant tells nothing: it is left out
   3  nothing of the checkout is written
+  4  no clock tells: a test in which loops go round too often is ended by its work; what a clock ends is not
+     decided
 
 Threads: one caller.
 """
@@ -16,19 +16,21 @@ Threads: one caller.
 from __future__ import annotations
 
 import ast
-import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from ..errors import HarnessError
-from .generic import COMPILED, ENGINE, HARNESS, Generic
-from .region import region
+from ..mutants.planted import Edit
+from .generic import ENGINE, HARNESS, Generic
+from .sieve import Told, UndecidedError, groups, sift, together
 
 __all__ = ["Suite", "Tested", "order"]
 
@@ -38,17 +40,20 @@ _OF: Final = {
     HARNESS: ("faultfs", "verifier/oracles", "verifier/spec", "verifier/finders", "verifier/concurrency"),
 }
 _LEFT: Final = (".*", "__pycache__", "findings", "bench", "build", "dist", "*.pyc")
+NEAR: Final = 2  # Files that each is alone with.
 FILE_SECONDS: Final = 600  # A cap, of the clock: what it ends is not decided.
-_FAILED, _NOTHING = 1, 5  # Exit codes of pytest.
+# Rounds of the package's loops in one test. The most that one takes without a mutant are 4 million.
+WORK_MAX: Final = 60_000_000
+_PLUGIN: Final = "watching"
+_PASSED: Final = (0, 5)  # Exit codes of pytest: all passed, and nothing to do.
 
 
 class Tested:
-    """The answer of the tests: the file that failed, or ""; and why that is not known."""
+    """The answer of the tests: the test that failed, or ""; and why that is not known."""
 
     def __init__(self) -> None:
         self.told = ""
         self.unknown = ""
-        self.files = 0
         self.cpu_seconds = 0.0
 
 
@@ -63,80 +68,95 @@ class Suite:
         self._home = TemporaryDirectory(prefix="powercut-power-")
         self._root = Path(self._home.name) / "tree"
         shutil.copytree(root, self._root, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT))
-        self._tests = self._root / self._folder.name
-        every = [path for part in _OF[of] for path in sorted((self._tests / part).rglob("test_*.py"))]
-        self._files = every
-        shutil.copy(Path(__file__).with_name("seen.py"), self._root / "sitecustomize.py")
-        self._ran: dict[Path, dict[str, set[int]] | None] = {}
+        shutil.copy(Path(__file__).with_name(f"{_PLUGIN}.py"), self._root)
+        self.tests = self._root / self._folder.name
+        self.files = [path for part in _OF[of] for path in sorted((self.tests / part).rglob("test_*.py"))]
+        self._sound: set[str] = set()  # Tests that pass without a mutant,
+        self._broken: list[str] = []  # and those that do not.
 
     def close(self) -> None:
         """Remove the copy."""
         self._home.cleanup()
 
-    def ask(self, mutant: Generic) -> Tested:
-        """The first file that fails with the mutant, and passes without it."""
-        file = self._root.joinpath(*mutant.module.split(".")).with_suffix(".py").resolve()
-        before = file.read_text(encoding="utf-8")
-        found = Tested()
-        lines = region(mutant.edit(), before)
+    def sift(self, mutants: Sequence[Generic]) -> Iterator[tuple[Generic, Tested]]:
+        """Each with the first test that fails with it, and passes without it."""
+        left = []
+        found = {mutant.name: Tested() for mutant in mutants}
+        for mutant in mutants:
+            near = _Together(self, order(self.files, self.tests, mutant.module)[:NEAR], found)
+            for each, told in sift([mutant], near):
+                _note(found[each.name], told)
+                yield each, found[each.name]
+                break
+            else:
+                left.append(mutant)
+        for group in groups(left, self._read):
+            decided = set()
+            for mutant, told in sift(group, _Together(self, self.files, found)):
+                _note(found[mutant.name], told)
+                decided.add(mutant.name)
+                yield mutant, found[mutant.name]
+            yield from ((each, found[each.name]) for each in group if each.name not in decided)
+
+    def failed(self, test: str, mutants: Sequence[Generic]) -> tuple[str, float]:
+        """(the first test of these that fails with the mutants and not without, or "", processor seconds).
+
+        test  a file below the root of the copy, or one test of it as pytest names it
+        Raises UndecidedError.
+        """
+        spent = 0.0
+        while True:
+            with self._planted(mutants):
+                failed, more = self._run(test)
+            spent += more
+            if not failed or failed in self._sound:
+                return failed, spent
+            fails_too, more = self._run(failed)
+            spent += more
+            if not fails_too:
+                self._sound.add(failed)
+            elif failed == test:
+                return "", spent
+            else:
+                self._broken.append(failed)
+
+    @contextmanager
+    def _planted(self, mutants: Sequence[Generic]) -> Iterator[None]:
+        before = {}
         try:
-            for test in order(self._files, self._tests, mutant.module):
-                if not self._is_run(test, mutant.module, lines):
-                    continue
-                found.files += 1
-                file.write_text(mutant.edit().edited(before), encoding="utf-8")
-                code, spent = self._run(test)
-                found.cpu_seconds += spent
-                if code is None:
-                    found.unknown = f"{test.relative_to(self._tests)}: no answer within {FILE_SECONDS} s"
-                elif code not in (0, _NOTHING):
-                    found.told, found.unknown = str(test.relative_to(self._tests)), ""
-                    return found
-                file.write_text(before, encoding="utf-8")  # What is watched next is watched without it.
-            return found
+            for edit in together(mutants):
+                file = self._file(edit)
+                before[file] = self._read(edit)
+                file.write_text(edit.edited(before[file]), encoding="utf-8")
+            yield
         finally:
-            file.write_text(before, encoding="utf-8")
+            for file, text in before.items():
+                file.write_text(text, encoding="utf-8")
 
-    def _is_run(self, test: Path, module: str, lines: frozenset[int] | None) -> bool:
-        """True if the file stands without a mutant, and runs one of the lines, or may run them unseen."""
-        if test not in self._ran:
-            self._ran[test] = self._watched(test)
-        ran = self._ran[test]
-        if ran is None:
-            return False
-        is_compiled = module.removeprefix("powercut.").startswith(COMPILED)
-        if lines is None or is_compiled or sys.version_info < (3, 12):
-            return True
-        return not lines.isdisjoint(ran.get(module, ()))
+    def _file(self, edit: Edit) -> Path:
+        return self._root.joinpath(*edit.module.split(".")).with_suffix(".py").resolve()
 
-    def _watched(self, test: Path) -> dict[str, set[int]] | None:
-        """The lines that the file runs, by module; None where it fails."""
-        package = self._root / "powercut"
-        with TemporaryDirectory(prefix="powercut-power-") as folder:
-            code, _ = self._run(test, POWERCUT_SEEN=folder, POWERCUT_ROOT=str(package))
-            if code not in (0, _NOTHING):
-                return None
-            ran: dict[str, set[int]] = {}
-            for told in Path(folder).iterdir():
-                for file, numbers in json.loads(told.read_text(encoding="utf-8")).items():
-                    name = ".".join(Path(file).relative_to(self._root).with_suffix("").parts)
-                    ran.setdefault(name, set()).update(numbers)
-            return ran
+    def _read(self, edit: Edit) -> str:
+        return self._file(edit).read_text(encoding="utf-8")
 
-    def _run(self, test: Path, **more: str) -> tuple[int | None, float]:
-        """(exit code of pytest, None where it did not end; processor seconds); `more` of its environment."""
+    def _run(self, test: str) -> tuple[str, float]:
+        """(the first test that fails or "", processor seconds). Raises UndecidedError."""
         before = _children()
+        told = Path(self._home.name) / "told"
+        told.write_text("", encoding="utf-8")
         environment = {
             **os.environ,
             "PYTHONPATH": str(self._root),
             "PYTHONDONTWRITEBYTECODE": "1",  # Two edits of one length within a second would be taken for one.
             "POWERCUT_CACHE": str(Path(self._home.name) / "cache"),
-            **more,
+            "POWERCUT_TOLD": str(told),
+            "POWERCUT_WORK": f"{WORK_MAX} {self._root / 'powercut'}",
         }
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+        command += [f"--deselect={each}" for each in self._broken if each != test]
         try:
             done = subprocess.run(
-                [*command, str(test)],
+                [*command, "-p", _PLUGIN, "--tb=no", test],
                 cwd=self._root,
                 env=environment,
                 stdout=subprocess.DEVNULL,
@@ -145,11 +165,53 @@ class Suite:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return None, _children() - before
-        return done.returncode, _children() - before
+            raise UndecidedError(f"{test}: no answer within {FILE_SECONDS} s") from None
+        spent = _children() - before
+        lines = told.read_text(encoding="utf-8").splitlines()
+        failed = [line.removeprefix("failed ") for line in lines if line.startswith("failed ")]
+        if done.returncode in _PASSED:
+            return "", spent
+        # One that took the process with it is the last that was begun.
+        failed += [line.removeprefix("begun ") for line in reversed(lines) if line.startswith("begun ")]
+        return (failed or [test])[0], spent
 
 
-def order(files: list[Path], tests: Path, module: str) -> list[Path]:
+class _Together:
+    """Asks files with mutants planted together; each bears its share of the price."""
+
+    def __init__(self, suite: Suite, files: Sequence[Path], found: dict[str, Tested]) -> None:
+        self._suite = suite
+        self._files = files
+        self._found = found
+
+    def first(self, mutants: Sequence[Generic], start: int) -> Told | None:
+        """Ask file after file."""
+        for at in range(start, len(self._files)):
+            name = self._files[at].relative_to(self._suite.tests.parent)
+            told = self._asked(mutants, at, name.as_posix())
+            if told is not None:
+                return told
+        return None
+
+    def again(self, mutants: Sequence[Generic], told: Told) -> Told | None:
+        """Ask the one test."""
+        return self._asked(mutants, told.place, told.words)
+
+    def _asked(self, mutants: Sequence[Generic], at: int, test: str) -> Told | None:
+        failed, spent = self._suite.failed(test, mutants)
+        for mutant in mutants:
+            self._found[mutant.name].cpu_seconds += spent / len(mutants)
+        return Told(at, failed) if failed else None
+
+
+def _note(found: Tested, told: Told | str) -> None:
+    if isinstance(told, Told):
+        found.told = told.words
+    else:
+        found.unknown = told
+
+
+def order(files: Sequence[Path], tests: Path, module: str) -> list[Path]:
     """The files that can reach the module, the nearest first: by name, by folder, by what they import."""
     _, package, *folders, name = module.split(".")
     home = tests.joinpath(package, *folders)

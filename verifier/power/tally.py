@@ -60,6 +60,7 @@ class Fate(msgspec.Struct):
 
     fate  gate, tests: who told it; survived: nobody did; equivalent: nobody can; unknown: not decided
     told  by what
+    is_reached  a part of the gate was seen to run its lines; compiled code is not seen
     """
 
     name: str
@@ -71,7 +72,8 @@ class Fate(msgspec.Struct):
     fate: FateName = SURVIVED
     stage: str = ""
     told: str = ""
-    cpu_seconds: float = 0.0  # Of the gate's stages.
+    is_reached: bool = False
+    cpu_seconds: float = 0.0  # Of the gate's stages; of what is asked of several, its share.
     tests_cpu_seconds: float = 0.0
 
 
@@ -101,7 +103,6 @@ class PowerReport(msgspec.Struct):
     by_gate: Share | None = None  # Of those that are not equivalent.
     by_both: Share | None = None
     median_cpu_seconds: float = 0.0  # To kill, by the gate.
-    survey_cpu_seconds: float = 0.0
     schema: Literal[1] = SCHEMA
     exit: Literal[0, 3, 4, 130] = 0
     interrupted: bool = False

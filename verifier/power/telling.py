@@ -11,7 +11,7 @@ __all__ = ["tell_fate", "tell_report"]
 _WORDS = {SURVIVED: "SURVIVED", UNKNOWN: "unknown", EQUIVALENT: "nobody sees it"}
 
 
-def tell_fate(fate: Fate, *, is_tested: bool) -> str:
+def tell_fate(fate: Fate, *, is_tested: bool, is_hunted: bool = True) -> str:
     """One mutant."""
     told = _WORDS.get(fate.fate, f"told by {fate.stage or 'tests'}")
     if fate.fate == SURVIVED and not is_tested:
@@ -19,7 +19,8 @@ def tell_fate(fate: Fate, *, is_tested: bool) -> str:
     spent = fate.cpu_seconds + fate.tests_cpu_seconds
     lines = [f"{fate.name:64} {told:17} {spent:8.2f} s  {fate.told[:160]}".rstrip()]
     if fate.fate == SURVIVED:
-        lines += [f"    line {fate.line}", *(f"    {line}" for line in fate.diff.splitlines())]
+        unrun = "" if fate.is_reached or not is_hunted else ", which no part of the gate that was asked runs"
+        lines += [f"    line {fate.line}{unrun}", *(f"    {line}" for line in fate.diff.splitlines())]
     return "\n".join(lines)
 
 

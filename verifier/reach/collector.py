@@ -1,8 +1,8 @@
 """The collector: what of the engine was taken while chunks of a gate were run.
 
 A place that has been seen is not looked at again until the next chunk, so watching costs little. Up to
-Python 3.13 both sides of a branch are one place: one that goes the same way is given up for the rest of its
-chunk after SAME times.
+Python 3.13 both sides of a branch are one place: one that goes the same way is given up after SAME times,
+until something begins that few programs do (`anew`), or else for the rest of its chunk.
 
 Invariants
   1  what is taken in a chunk is a function of the chunk: at its beginning nothing is seen
@@ -27,7 +27,7 @@ from typing import Any, Final
 from .monitor import IS_WATCHING, Monitor
 from .ways import Source, Spot, Way, decisions, entry_of, line_of, lines_of, sources_of, within
 
-__all__ = ["Collector", "all_ways", "collecting", "engine_sources", "note", "phases", "the_collector"]
+__all__ = ["Collector", "all_ways", "anew", "collecting", "engine_sources", "note", "phases", "the_collector"]
 
 PACKAGE: Final = "powercut.engine"
 # A translator, at work before there is a store: what the machine has in its cache decides what it does.
@@ -54,6 +54,7 @@ class Collector:
         self._entries: dict[int, int] = {}
         self._slots = 0
         self._left: list[int] = []
+        self._begun: set[str] = set()  # What has begun since it watches.
         self.codes: list[CodeType] = []
         of_path = {source.path: source for source in sources}
         for code in _live(sources, more):
@@ -88,8 +89,16 @@ class Collector:
         """Note what is taken while it lasts; nothing is from before."""
         self._taken[:] = bytes(len(self._taken))
         self._left = [SAME] * self._slots
+        self._begun = set[str]()
         with Monitor(line=self._line, branch=self._branch, start=self._start, codes=self.codes):
             yield
+
+    def anew(self, what: str) -> None:
+        """Look at every branch that was given up again, the first time that this begins."""
+        if what not in self._begun:
+            self._begun.add(what)
+            self._left = [SAME] * self._slots
+            sys.monitoring.restart_events()
 
     def taken(self) -> bytes:
         """A byte for each way, 1 where it was taken."""
@@ -195,6 +204,12 @@ def collecting() -> Iterator[Collector | None]:
             yield collector
     finally:
         _collecting.pop()
+
+
+def anew(what: str) -> None:
+    """Something begins that few programs do, under this name: where ways are collected, look at all anew."""
+    if _collecting:
+        _collecting[-1].anew(what)
 
 
 def note(taken: bytes) -> None:

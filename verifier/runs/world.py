@@ -21,6 +21,7 @@ from ..errors import SubjectError
 from ..oracles.faults import settle
 from ..oracles.prefix import judge_report
 from ..oracles.structure import audit, compare_probe, recovered_bound
+from ..reach.collector import anew
 from ..spec.history import Life, Segment
 from ..spec.model import Issued, Result, longest_cut, session_name
 from ..spec.subject import Bound, Subject, mount
@@ -72,6 +73,8 @@ class World(RarerSteps):
         if not self._has_returned(is_entry=False):
             return False
         recovered = recovered_bound(self.mounted)
+        if (verdict := self.damage_oracle.judge_opening(recovered)) != OK:
+            return self._object(verdict)
         index = len(self.device.trace)
         verdict, self.model.history = self.fault_oracle.judge_recovery(
             self.model.history, self._acked(), recovered, content
@@ -152,6 +155,8 @@ class World(RarerSteps):
         """Carry one operation out; False if an oracle objects."""
         self.segment.step_starts.append(len(self.device.trace))
         kind = Kind(operation.kind)
+        if self.fault_oracle.is_poisoned:
+            anew("poisoned")
         if kind is Kind.REOPEN:
             return self.close() and self.open()
         if kind is Kind.REOPEN_AS:

@@ -10,7 +10,7 @@ a device refused, and no other exception that is expected.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
@@ -21,7 +21,7 @@ from .mapping import subject_of
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
 
-__all__ = ["PLAIN", "Errors", "Spec", "StoreMaker"]
+__all__ = ["PLAIN", "Errors", "Foreseen", "Spec", "StoreMaker"]
 
 Types = tuple[type[Exception], ...]
 
@@ -41,6 +41,23 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """The word of a look at the files of a closed store on its next opening.
+
+    absent    there is no store, by this name of an error; "": there is one
+    damaged   files that are not as they were written; none: it is sound, and opens
+    mended    likewise, and the next opening for writing makes them good
+    serials   of the newest checkpoint's sessions, by number; None where it is not sound
+    """
+
+    absent: str = ""
+    damaged: frozenset[str] = frozenset()
+    mended: frozenset[str] = frozenset()
+    serials: Mapping[int, int] | None = None
+    has_written: bool = False  # The look itself.
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """The specification of a kind of store."""
 
@@ -50,6 +67,7 @@ class Spec:
         frozenset(Kind) - BESIDE - ASKED
     )  # What it is given; the others mean nothing to it.
     copies: tuple[str, ...] = ()  # Beginnings of names: of these files one may be lost without a word.
+    foresee: Callable[[FaultDevice], Foreseen] | None = None  # Looks at the files, where a store can do that.
 
 
 PLAIN: Final = Spec()

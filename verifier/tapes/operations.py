@@ -69,6 +69,11 @@ class Kind(IntEnum):
     SCAN_FROM = 47  # From and to addresses that a scan has told.
     SAVE = 48  # Close with a checkpoint, open again.
     LEAVE = 49  # Close the session; who uses it next takes it up again.
+    FORGET = 50  # Close the session and drop it; or drop one that is live, or that there is not.
+    ABANDON = 51  # Give the running checkpoint up; or start one beside it.
+    MISUSE = 52  # A call that must be refused, by its size.
+    VIEWED = 53  # An operation whose key and value are no `bytes`, by its size.
+    FAILED = 54  # An operation while the device answers no read, by its size.
 
     __hash__ = int.__hash__  # That of its name is a function of Python.
 
@@ -168,15 +173,20 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.LOOK_ON: Row("look on", lane=Lane.NOWHERE),
     Kind.FLUSH: Row("flush worker", lane=Lane.BEHIND),
     Kind.PUT: _asked("put", 16),
-    Kind.PUT_MANY: _asked("put_many", 49),
-    Kind.APPEND_MANY: _asked("append_many", 49),
-    Kind.ADD_MANY: _asked("add_many", 49),
-    Kind.GET_MANY: _asked("get_many", 49),
+    Kind.PUT_MANY: _asked("put_many", 99),
+    Kind.APPEND_MANY: _asked("append_many", 99),
+    Kind.ADD_MANY: _asked("add_many", 99),
+    Kind.GET_MANY: _asked("get_many", 99),
     Kind.RMW_ODD: _asked("rmw with an odd function", 7),
     Kind.START_ODD: _asked("start_rmw with an odd function", 7),
     Kind.SCAN_FROM: _asked("scan from an address", 7),
     Kind.SAVE: _asked("close with a checkpoint, and open again", 0),
     Kind.LEAVE: _asked("leave the session", 0),
+    Kind.FORGET: _asked("forget the session", 2),
+    Kind.ABANDON: _asked("give up the checkpoint", 1),
+    Kind.MISUSE: _asked("misuse", 5),
+    Kind.VIEWED: _asked("views of bytes", 3),
+    Kind.FAILED: _asked("no read answered", 8),
 }
 # Operations on a key, with a result that the reference dict tells.
 KEYED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.effect is not None)

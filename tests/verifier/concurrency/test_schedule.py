@@ -15,7 +15,7 @@ from powercut.engine.kernels import atomics
 from powercut.verifier.concurrency.schedule import (
     Bounded,
     Exploration,
-    Pct,
+    Pos,
     Program,
     RandomWalk,
     Record,
@@ -171,20 +171,53 @@ class RegisterLocked(Register):
 
 
 def strategies() -> list[Strategy]:
-    return [Bounded(2), RandomWalk(Random(7), 0.2), Pct(Random(7), 2), Pct(Random(8), 3)]
+    return [Bounded(2), RandomWalk(Random(7), 0.2), Pos(Random(7))]
 
 
 RACES: list[Callable[[], Program]] = [LostUpdate, CheckpointPhase, TwoPhaseInsert, Register]
 RIGHT: list[Callable[[], Program]] = [Counted, TwoPhaseInsertRight, RegisterLocked]
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(3))
 @pytest.mark.parametrize("make", RACES)
 def test_each_strategy_finds_each_race(make: Callable[[], Program], number: int) -> None:
     found = explore(make, [strategies()[number]], 2_000)
     assert found.finding is not None
     assert found.finding.is_exact
     assert found.finding.schedule == found.schedules
+
+
+def test_no_order_of_two_dependent_accesses_is_rare() -> None:
+    """One stands at the end of its task and the other at the beginning: by walks they hardly ever meet."""
+    seen = {True: 0, False: 0}
+
+    class Apart:
+        def setup(self, scheduler: Scheduler) -> Sequence[Callable[[], object]]:
+            space = memoryview(bytearray(8 * 4)).cast("Q")
+            scheduler.share(space, "cells")
+            order: list[str] = []
+
+            def late() -> None:
+                for _ in range(12):
+                    atomics.store(space, 1, 1)
+                atomics.store(space, 0, 1)
+                order.append("late")
+
+            def early() -> None:
+                atomics.store(space, 0, 2)
+                order.append("early")
+                for _ in range(12):
+                    atomics.store(space, 2, 1)
+
+            self.order = order
+            return [late, early]
+
+        def judge(self, record: Record) -> Verdict:
+            seen[self.order == ["late", "early"]] += 1
+            return OK
+
+    assert explore(Apart, [Pos(Random(3))], 300).finding is None
+    assert min(seen.values()) > 20
 
 
 def test_priorities_change_anywhere_in_a_long_run() -> None:
@@ -194,7 +227,7 @@ def test_priorities_change_anywhere_in_a_long_run() -> None:
                 atomics.load(self.space, own)
             super().count(own)
 
-    assert explore(Late, [Pct(Random(1), 2)], 2_000).finding is not None
+    assert explore(Late, [Pos(Random(1))], 2_000).finding is not None
 
 
 @pytest.mark.parametrize("make", RIGHT)
@@ -219,7 +252,7 @@ def test_lost_update_takes_one_preemption_and_not_none() -> None:
 
 
 @pytest.mark.parametrize("make", RACES)
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2])
 def test_shrunk_schedule_has_the_fewest_preemptions(make: Callable[[], Program], number: int) -> None:
     fewest = explore(make, [Bounded(2)], 10_000).finding
     finding = explore(make, [strategies()[number]], 2_000).finding

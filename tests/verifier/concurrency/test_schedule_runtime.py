@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 
@@ -11,9 +11,17 @@ import pytest
 from powercut.engine import InvariantError
 from powercut.engine.kernels import atomics
 from powercut.engine.runtime import Runtime
-from powercut.verifier.concurrency.schedule import Pct, RandomWalk, Record, Replay, Scheduler
+from powercut.verifier.concurrency.schedule import (
+    Bounded,
+    Pos,
+    RandomWalk,
+    Record,
+    Replay,
+    Scheduler,
+    explore,
+)
 from powercut.verifier.concurrency.schedule.lock import Lock
-from powercut.verifier.verdict import OK, Breach, Violation
+from powercut.verifier.verdict import OK, Breach, Verdict, Violation
 
 Call = Callable[[], object]
 
@@ -182,7 +190,7 @@ def test_spinning_on_what_another_must_do_is_no_hang(with_turn: bool) -> None:
 def test_priorities_do_not_starve_who_is_spun_for() -> None:
     for seed in range(40):
         space = words(1)
-        scheduler = Scheduler(Pct(Random(seed), 1).next())
+        scheduler = Scheduler(Pos(Random(seed)).next())
         scheduler.share(space, "cells")
 
         def spin(scheduler: Scheduler = scheduler, space: memoryview = space) -> None:
@@ -191,6 +199,34 @@ def test_priorities_do_not_starve_who_is_spun_for() -> None:
 
         record = scheduler.run([spin, spin, partial(atomics.store, space, 0, 1)])
         assert record.verdict == OK
+
+
+def test_one_who_polls_and_one_who_asks_in_vain_leave_a_turn_to_a_third() -> None:
+    """The third is taken off wherever it can be: neither of the two others is who it waits for."""
+
+    class Polling:
+        def setup(self, scheduler: Scheduler) -> Sequence[Callable[[], object]]:
+            space = words(3)
+            scheduler.share(space, "cells")
+
+            def poll() -> None:
+                while atomics.load(space, 0) == 0:
+                    atomics.store(space, 1, 1)  # A move: whoever asks, asks again.
+                    scheduler.turn("another to let go")
+
+            def ask() -> None:
+                scheduler.until("the third", lambda: atomics.load(space, 0) == 1)
+
+            def third() -> None:
+                atomics.load(space, 2)
+                atomics.store(space, 0, 1)
+
+            return [poll, ask, third]
+
+        def judge(self, record: Record) -> Verdict:
+            return OK
+
+    assert explore(Polling, [Bounded(2)], 2_000).finding is None
 
 
 def test_error_of_a_task_ends_the_run_and_names_it() -> None:
@@ -261,10 +297,10 @@ def test_outside_a_run_there_is_one_task() -> None:
 
 
 def test_priorities_let_who_waits_in_as_soon_as_the_lock_is_free() -> None:
-    """Under PCT the highest that can go on does, also where it was let in by one below it."""
+    """Under POS the highest that can go on does, also where it was let in by one below it."""
     orders = set()
     for seed in range(40):
-        scheduler = Scheduler(Pct(Random(seed), 2).next())
+        scheduler = Scheduler(Pos(Random(seed)).next())
         lock = scheduler.lock()
         order: list[str] = []
 

@@ -1,5 +1,6 @@
 """Stage `power`: what is counted of a sample, what is owed, and what is not decided."""
 
+from collections.abc import Iterator, Sequence
 from time import monotonic
 
 import pytest
@@ -27,8 +28,8 @@ told = {told}
 
 def hunted(mutant: Generic) -> Hunted:
     if mutant.operator in ("dropped", "negated"):
-        return Hunted(told="model: wrong value", chunks=1)
-    return Hunted(chunks=10)
+        return Hunted(told="model: wrong value")
+    return Hunted()
 
 
 @pytest.fixture
@@ -40,8 +41,15 @@ def hunter(monkeypatch: pytest.MonkeyPatch) -> type:
 
         def __init__(self, *_: object, **__: object) -> None: ...
 
+        chunks = 0
+
+        def survey(self, mutants: Sequence[Generic]) -> None: ...
+
         def hunt(self, mutant: Generic) -> Hunted:
             return self.answer(mutant)
+
+        def sift(self, mutants: Sequence[Generic]) -> Iterator[tuple[Generic, Hunted]]:
+            return iter([(mutant, Hunted()) for mutant in mutants])
 
         def close(self) -> None: ...
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from random import Random
@@ -9,17 +10,21 @@ from typing import Any
 
 import pytest
 
+from powercut.faultfs.faults.rot import Damage
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded, Record
+from powercut.verifier.finders.damage import Sweep
 from powercut.verifier.gate.stages.mutants import PlantedBug
 from powercut.verifier.mutants import client, hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.hunt import Row, kill, matrix
 from powercut.verifier.mutants.hunts.crash import search_order
+from powercut.verifier.mutants.hunts.damage import ordered, small_media
+from powercut.verifier.mutants.hunts.faults import Struck, sweeps
 from powercut.verifier.mutants.hunts.order import FEATURES, features, likely_first
 from powercut.verifier.mutants.hunts.preempt import programs
 from powercut.verifier.mutants.hunts.schedule import Scattered
-from powercut.verifier.mutants.planted import CRASHES, SCHEDULES, Mutant
+from powercut.verifier.mutants.planted import CRASHES, DAMAGE, FAULTS, MODEL, SCHEDULES, Mutant
 from powercut.verifier.tapes.families import FAMILIES, family_tapes
 
 OF_FAMILIES = sum(1 for family in FAMILIES for _ in family_tapes(family))
@@ -37,14 +42,28 @@ def never_synced() -> Row:
 # ---- the order of a search
 
 
+def _ordered(around: tuple[str, ...]) -> Iterator[tuple[Sweep, Iterator[Damage]]]:
+    return ordered([Sweep(tape) for tape in small_media()], frozenset(around))
+
+
 @pytest.mark.parametrize("mutant", BANK, ids=lambda mutant: mutant.name)
 def test_hint_names_features_that_some_program_has(mutant: Mutant) -> None:
-    assert set(mutant.around) <= FEATURES
+    if mutant.search in (CRASHES, SCHEDULES, MODEL):
+        assert set(mutant.around) <= FEATURES
     if mutant.around and mutant.search == CRASHES:
         assert set(mutant.around) <= features(next(search_order(1, mutant.around))[0])
     elif mutant.around and mutant.search == SCHEDULES:
         tapes = programs(mutant.preemptions, mutant.oracle)
-        assert set(mutant.around) <= features(next(likely_first(tapes, mutant.around))[0])
+        assert set(mutant.around) <= features(next(likely_first(tapes, mutant.around, features))[0])
+    elif mutant.around and mutant.search == FAULTS:
+        first, is_likely = next(likely_first(sweeps(), mutant.around, Struck.features))
+        assert is_likely
+        assert set(mutant.around) <= first.features()
+    elif mutant.around and mutant.search == DAMAGE:
+        sites = (sweep.site(each) for sweep, damages in _ordered(mutant.around) for each in damages)
+        assert set(mutant.around) <= set(next(sites).split())
+    else:
+        assert not mutant.around or mutant.search == MODEL
 
 
 def test_hint_orders_and_excludes_nothing() -> None:
@@ -57,6 +76,34 @@ def test_hint_orders_and_excludes_nothing() -> None:
     assert len(likely) > 50
     left = [[tape for tape in tapes if tape not in likely] for tapes in (given, families)]
     assert hinted == [*likely, *left[0], *drawn, *left[1]]
+
+
+def test_hint_orders_damages_and_excludes_none() -> None:
+    sweeps = [Sweep(tape) for tape in islice(small_media(), 2)]
+    plain, hinted = (
+        [(place.tape, damage) for place, damages in ordered(sweeps, around) for damage in damages]
+        for around in (frozenset[str](), frozenset({"root", "bit"}))
+    )
+    assert plain != hinted
+    assert len(plain) > 10_000
+    assert sorted(map(repr, plain)) == sorted(map(repr, hinted))
+    of = {sweep.tape: sweep for sweep in sweeps}
+    likely = [{"root", "bit"} <= set(of[tape].site(damage).split()) for tape, damage in hinted]
+    assert likely == sorted(likely, reverse=True)
+    assert 0 < sum(likely) < len(likely)
+
+
+def test_hint_orders_the_sweeps_of_faults_and_excludes_none() -> None:
+    plain, hinted = (
+        list(sweeps()),
+        [sweep for sweep, _ in likely_first(sweeps(), ("write", "short"), Struck.features)],
+    )
+    assert plain != hinted
+    assert len(plain) == len(hinted) > 1_000
+    assert sorted(map(repr, plain)) == sorted(map(repr, hinted))
+    likely = [each for each in plain if {"write", "short"} <= each.features()]
+    assert hinted == [*likely, *(each for each in plain if each not in likely)]
+    assert {each.limit > 0 for each in likely} == {False, True}
 
 
 def test_wrong_hint_costs_time_and_hides_nothing(monkeypatch: pytest.MonkeyPatch, never_synced: Row) -> None:

@@ -37,7 +37,7 @@ def test_every_bug_has_an_ancestor_and_a_kind(mutant: Mutant) -> None:
     assert mutant.ancestor.partition(":")[2].strip()
     of_programs = {"model", "prefix", "serials", "openable", "structure", "contract"}
     assert mutant.oracle in of_programs | {
-        *("linearizable", "progress", "faults", "damage", "pagecache", "figures", "log")
+        *("linearizable", "progress", "faults", "damage", "pagecache", "figures", "log", "inspection")
     }
     assert mutant.search in {*(stage.name for stage in STAGES), CONTRACT}
     assert mutant.breach in Breach.__members__

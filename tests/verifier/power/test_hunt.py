@@ -9,11 +9,12 @@ import pytest
 
 from powercut.verifier.errors import HarnessError
 from powercut.verifier.gate.hunted import WORK_MAX, answer
-from powercut.verifier.mutants.client import Answer, Server
+from powercut.verifier.mutants.client import Answer
 from powercut.verifier.mutants.hook import read_source
+from powercut.verifier.mutants.planted import Edit
 from powercut.verifier.power.generic import Generic, generate_all
-from powercut.verifier.power.hunt import Hunter, rungs_of, sources_digest
-from powercut.verifier.power.region import region
+from powercut.verifier.power.hunt import Hunter, rungs_of
+from powercut.verifier.power.region import regions
 from powercut.verifier.reach.monitor import IS_WATCHING
 
 PIECES = [("crash", number, "SmallPrograms") for number in range(20)] + [
@@ -59,15 +60,13 @@ def test_a_value_that_is_not_written_is_told_with_the_stage_and_the_kind(hunter:
     assert found.stage in ("model", "schedule", "crash")
     assert found.cpu_seconds > 0
     again = hunter.hunt(bug)
-    assert (again.told, again.stage, again.chunk, again.chunks) == (
-        *(found.told, found.stage, found.chunk, found.chunks),
-    )
+    assert (again.told, again.stage, again.chunk) == (found.told, found.stage, found.chunk)
 
 
 def test_a_mutant_that_changes_nothing_is_not_told(hunter: Hunter, ring: list[Generic]) -> None:
     found = hunter.hunt(harmless(ring))
     assert (found.told, found.unknown, found.is_born) == ("", "", True)
-    assert found.chunks == len(rungs_of(hunter.pieces)[0])
+    assert found.is_reached or not IS_WATCHING
 
 
 def harmless(ring: list[Generic]) -> Generic:
@@ -87,35 +86,42 @@ def test_a_mutant_with_which_nothing_can_be_imported_is_not_born(hunter: Hunter,
 
 @pytest.mark.skipif(not IS_WATCHING, reason="there is no monitor before Python 3.12")
 def test_a_mutant_that_goes_round_for_ever_is_told_by_its_work(hunter: Hunter) -> None:
-    bug = named(
-        generate_all("engine", "log.flushing"),
-        "Flushing._write_piece",
-        "store(control, w.FLUSHED, max(start, load(control, w.FLUSHED)))",
-        "pass",
-    )
+    bug = endless()
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(hunter._gate, "work_max", WORK_MAX // 1000)
         found = hunter.hunt(bug)
     assert found.told == f"hang: loops went round more than {WORK_MAX // 1000:,} times in one operation"
 
 
-def test_a_chunk_that_the_unchanged_store_does_not_pass_tells_nothing() -> None:
-    broken = Hunter(rungs=1)
-    try:
-        asked: list[Answer] = []
+def endless() -> Generic:
+    return named(
+        generate_all("engine", "log.flushing"),
+        "Flushing._write_piece",
+        "store(control, w.FLUSHED, max(start, load(control, w.FLUSHED)))",
+        "pass",
+    )
 
-        def ask(server: Server, request: Answer) -> Answer:
-            asked.append(request)
-            return {"told": "model: wrong value" if request["chunks"] == [("model", 0)] else ""}
 
-        broken._ask = ask  # type: ignore[method-assign]
-        broken._check("crash", 1)
-        broken._check("crash", 1)
-        assert [request["bug"] for request in asked] == [""]
-        with pytest.raises(HarnessError, match="the unchanged store fails too, in chunk 0 of model"):
-            broken._check("model", 0)
-    finally:
-        broken.close()
+def test_a_chunk_that_the_unchanged_store_does_not_pass_tells_nothing(
+    hunter: Hunter, ring: list[Generic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers of the unchanged store are put in the place of its own."""
+    fails: list[tuple[str, int]] = []
+
+    def ask(request: Answer) -> Answer:
+        assert request["bug"] == ""
+        return {"told": "model: wrong value" if request["chunks"] == fails else ""}
+
+    monkeypatch.setattr(hunter, "_ask", ask)
+    monkeypatch.setattr(hunter, "_passed", set())
+    monkeypatch.setattr(hunter, "_first", [("model", 0, "Examples")])
+    bug = endless()
+    monkeypatch.setitem(hunter._gate, "work_max", WORK_MAX // 1000)
+    assert hunter.hunt(bug).told
+    monkeypatch.setattr(hunter, "_passed", set())
+    fails.append(("model", 0))
+    with pytest.raises(HarnessError, match="the unchanged store fails too, in chunk 0 of model"):
+        hunter.hunt(bug)
 
 
 def test_a_mutant_that_a_clock_ends_is_not_decided(ring: list[Generic]) -> None:
@@ -129,28 +135,81 @@ def test_a_mutant_that_a_clock_ends_is_not_decided(ring: list[Generic]) -> None:
     assert not found.told
 
 
+@pytest.mark.skipif(not IS_WATCHING, reason="there is no monitor before Python 3.12")
 def test_the_unchanged_store_works_far_below_the_limit_of_an_operation() -> None:
-    request = {"task": "survey", "profile": "ci", "seed": None, "chunks": [("model", 0), ("schedule", 31)]}
-    told = msgspec.json.decode(answer(request))
-    assert [each["chunk"] for each in told] == [0, 31]
-    if IS_WATCHING:
-        assert all(0 < each["work"] * 20 < WORK_MAX for each in told)
-        assert any(line > 1 for line in told[0]["lines"]["log/ring.py"])
+    request = {"task": "hunt", "profile": "ci", "seed": None, "chunks": [("model", 0), ("schedule", 31)]}
+    told = msgspec.json.decode(answer(request | {"work_max": WORK_MAX // 20}))
+    assert told == {"told": "", "reached": [[], []]}
+    assert msgspec.json.decode(answer(request | {"work_max": 10}))["told"].startswith("hang: loops")
 
 
-def test_a_region_is_the_statement_and_nothing_where_it_runs_at_import(ring: list[Generic]) -> None:
+def test_lines_that_a_chunk_runs_are_told_by_the_name_of_their_mutant() -> None:
+    regions = [("run", "log/ring.py", [1, *ring_lines()]), ("not", "log/ring.py", [1]), ("any", "x.py", None)]
+    request = {"task": "hunt", "profile": "ci", "seed": None, "chunks": [("schedule", 0)]}
+    told = msgspec.json.decode(answer(request | {"regions": regions}))
+    assert told["reached"] == [["run", "any"] if IS_WATCHING else ["any"]]
+
+
+def ring_lines() -> list[int]:
+    return [each.line for each in generate_all("engine", "log.ring") if each.function == "Ring.open_page"]
+
+
+@pytest.mark.skipif(not IS_WATCHING, reason="there is no monitor before Python 3.12")
+def test_what_the_unchanged_store_does_not_run_is_not_asked_again(ring: list[Generic]) -> None:
+    own = Hunter(rungs=1)
+    try:
+        common = harmless(ring)
+        aside = next(each for each in generate_all("engine", "compiler.dialect") if each.function)
+        own.survey([common, aside])
+        before = own.chunks
+        assert not own.hunt(aside).is_reached
+        assert own.chunks == before
+        assert own.hunt(common).is_reached
+        assert own.chunks > before
+    finally:
+        own.close()
+
+
+def test_mutants_go_on_together_and_each_has_its_own_fate(ring: list[Generic]) -> None:
+    """The rungs behind the first, one chunk of them: one is told by it, one is not, one goes for ever."""
+    every = generate_all("engine", "kernels.records")
+    lost = named(
+        every,
+        "append",
+        "copy(batch, batch[w.OP_VALUE], log, at + w.RECORD_HEADER_WORDS + key_words, value_words)",
+        "pass",
+    )
+    mutants = [
+        harmless(ring),
+        lost,
+        endless(),
+    ]
+    own = Hunter(rungs=2)
+    own._gate["work_max"] = WORK_MAX // 1000
+    try:
+        own._others = [("model", 0, "Examples")]
+        found = {mutant.name: fate for mutant, fate in own.sift(mutants)}
+    finally:
+        own.close()
+    assert {name: bool(fate.told) for name, fate in found.items()} == {
+        mutant.name: mutant is not mutants[0] for mutant in mutants
+    }
+    assert all(fate.cpu_seconds > 0 for fate in found.values())
+    assert found["harmless"].is_reached or not IS_WATCHING
+
+
+def test_a_region_is_the_statement_wherever_it_comes_to_stand(ring: list[Generic]) -> None:
     bug = named(ring, "Ring.open_page", "self._flushing.flush(load(control, w.SAFE_READ_ONLY), head)", "pass")
     text = read_source(bug.edit())
-    assert region(bug.edit(), text) == frozenset({bug.line})
+    nothing = Edit("", bug.module, ())
+    assert regions(nothing, {"": bug.spans}, text) == {"": frozenset({bug.line})}
     head = named(ring, "Ring.open_page", "tail + needed <= start", "True")
-    assert region(head.edit(), text) == frozenset({head.line})
+    assert regions(nothing, {"": head.spans}, text) == {"": frozenset({head.line})}
     constant = next(each for each in ring if not each.function)
-    assert region(constant.edit(), text) is None
-
-
-def test_sources_have_one_digest() -> None:
-    assert sources_digest() == sources_digest()
-    assert len(sources_digest()) == 32
+    assert regions(nothing, {"": constant.spans}, text) == {"": None}
+    span = constant.spans[0]
+    longer = Edit("", bug.module, (span._replace(new=f"(\n\n{span.old})"),))
+    assert regions(longer, {"": bug.spans}, text) == {"": frozenset({bug.line + 2})}
 
 
 def test_no_piece_plants_a_bug_of_its_own() -> None:

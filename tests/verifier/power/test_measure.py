@@ -1,7 +1,7 @@
 """The measure: who is told, who survives with a diff, and the same sample by the same seed."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -17,15 +17,11 @@ TESTS = Path(__file__).resolve().parents[3] / "tests"
 
 
 class Gate:
-    """Stands for the gate: by the number in the name it tells, tells nothing, does not decide, or breaks."""
-
-    survey_seconds = 0.0
-    surveys: ClassVar[list[int]] = []
+    """Stands for the gate: by its name a mutant is told now, later or never, not decided, not born."""
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
-    def survey(self) -> None:
-        self.surveys.append(1)
+    def survey(self, mutants: Sequence[Generic]) -> None: ...
 
     def close(self) -> None: ...
 
@@ -33,10 +29,15 @@ class Gate:
         number = len(mutant.name) % 4
         return [
             Hunted(told="model: wrong value", stage="model", cpu_seconds=1.0),
-            Hunted(),
+            Hunted(cpu_seconds=2.0),
             Hunted(unknown="no answer"),
             Hunted(is_born=False),
         ][number]
+
+    def sift(self, mutants: Sequence[Generic]) -> Iterator[tuple[Generic, Hunted]]:
+        for mutant in reversed(mutants):
+            is_told = len(mutant.name) % 8 == 1
+            yield mutant, Hunted(told="crash: lost" if is_told else "", is_reached=is_told, cpu_seconds=0.5)
 
 
 @pytest.fixture
@@ -66,10 +67,14 @@ def test_equal_seeds_take_equal_samples_and_the_still_born_are_replaced(gate: No
     again = measure(Asked(sample=40, seed=3), reasons=Reasons())
     other = measure(Asked(sample=40, seed=4), reasons=Reasons())
     assert report == again
-    assert heard == report.mutants != other.mutants
+    assert sorted(heard, key=lambda fate: fate.name) == report.mutants != other.mutants
     assert len(report.mutants) == 40
     assert report.still_born > 0
     assert {each.fate for each in report.mutants} == {"gate", "survived", "unknown"}
+    later = [each for each in report.mutants if each.told == "crash: lost"]
+    assert later
+    assert {(each.cpu_seconds, each.is_reached) for each in later} == {(2.5, True)}
+    assert [each.name for each in report.mutants] == sorted(each.name for each in report.mutants)
     assert sum(group.gate for group in report.modules.values()) == sum(
         each.fate == "gate" for each in report.mutants
     )
@@ -83,18 +88,6 @@ def test_a_reason_that_is_gone_is_an_objection(gate: None, monkeypatch: pytest.M
     assert report.exit == 3
     assert "not there" in report.objections[0]
     assert measure(Asked(sample=1, module="log.ring"), reasons=gone).objections == []
-
-
-@pytest.mark.parametrize(
-    ("sample", "rungs", "reach", "surveys"),
-    [(12, 3, False, 1), (12, 2, False, 0), (1, 3, False, 0), (1, 1, True, 1)],
-)
-def test_what_the_gate_runs_is_asked_where_it_pays(
-    gate: None, tmp_path: Path, sample: int, rungs: int, reach: bool, surveys: int
-) -> None:
-    Gate.surveys.clear()
-    measure(Asked(sample=sample, rungs=rungs, reach=tmp_path / "reach.json" if reach else None))
-    assert len(Gate.surveys) == surveys
 
 
 def test_an_interruption_ends_with_what_is_known(gate: None) -> None:
@@ -112,7 +105,7 @@ def test_a_mutant_of_the_harness_is_told_by_the_tests() -> None:
     report = measure(Asked(of="harness", only=(chosen.name,), tests=TESTS))
     (fate,) = report.mutants
     assert (fate.fate, report.exit) == ("tests", 0)
-    assert fate.told.startswith("faultfs/law/")
+    assert fate.told.startswith("tests/faultfs/law/")
     assert report.by_gate is None
     assert report.by_both is not None
     assert report.by_both.count == 1

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from powercut.verifier.errors import HarnessError
@@ -47,33 +48,64 @@ def mutant(new: str) -> Generic:
     return Generic("toy", "powercut.engine.toy", "size", "off-by-one", 2, (span,))
 
 
-@pytest.mark.parametrize(
-    ("new", "told", "files"),
-    [("5", "engine/test_toy.py", 1), ("4", "engine/test_other.py", 2), ("3", "", 2)],
-)
-def test_the_nearest_sound_file_that_fails_with_the_mutant_alone_tells(
-    checkout: Path, new: str, told: str, files: int
-) -> None:
+def fates(asked: Suite, *mutants: Generic) -> list[suite.Tested]:
+    found = {each.name: tested for each, tested in asked.sift(mutants)}
+    return [found[each.name] for each in mutants]
+
+
+@pytest.mark.parametrize("new", ["5", "4", "3"])
+def test_the_nearest_sound_test_that_fails_with_the_mutant_alone_tells(checkout: Path, new: str) -> None:
+    told = {
+        "5": "tests/engine/test_toy.py::test_size",
+        "4": "tests/engine/test_other.py::test_in_a_process_of_its_own",
+        "3": "",
+    }
     asked = Suite(checkout / "tests", ENGINE)
     try:
-        found = asked.ask(mutant(new))
-        again = asked.ask(mutant("3"))
+        (found,) = fates(asked, mutant(new))
+        (again,) = fates(asked, mutant("3"))
     finally:
         asked.close()
-    assert (found.told, found.unknown) == (told, "")
-    # Without a monitor nobody knows which files run the line, and all are asked.
-    assert found.files == files or (not IS_WATCHING and found.files > files)
+    assert (found.told, found.unknown) == (told[new], "")
     assert found.cpu_seconds > 0
     assert again.told == ""
     assert (checkout / "powercut/engine/toy.py").read_text() == TOY
 
 
+def test_those_whom_no_near_test_tells_are_sifted_together(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of one statement, and one of another module that no test sees."""
+    monkeypatch.setattr(suite, "NEAR", 0)
+    (checkout / "powercut/engine/idle.py").write_text(TOY)
+    idle = msgspec.structs.replace(mutant("5"), name="idle", module="powercut.engine.idle")
+    asked = Suite(checkout / "tests", ENGINE)
+    try:
+        found = fates(asked, mutant("5"), msgspec.structs.replace(mutant("4"), name="other"), idle)
+    finally:
+        asked.close()
+    assert [bool(each.told) for each in found] == [True, True, False]
+
+
+@pytest.mark.skipif(not IS_WATCHING, reason="there is no monitor before Python 3.12")
+def test_a_test_that_goes_round_for_ever_is_told_by_its_work(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite, "WORK_MAX", 1000)
+    asked = Suite(checkout / "tests", ENGINE)
+    try:
+        (found,) = fates(asked, mutant("3 if [x for x in iter(int, 1)] else 3"))
+    finally:
+        asked.close()
+    assert (found.told, found.unknown) == ("tests/engine/test_toy.py::test_size", "")
+
+
 def test_tests_that_do_not_end_decide_nothing(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Suite(checkout / "tests", ENGINE)
     try:
-        assert asked.ask(mutant("3")).unknown == ""
+        assert fates(asked, mutant("3"))[0].unknown == ""
         monkeypatch.setattr(suite, "FILE_SECONDS", 0.01)
-        found = asked.ask(mutant("5"))
+        (found,) = fates(asked, mutant("5"))
     finally:
         asked.close()
     assert found.told == ""

@@ -106,6 +106,7 @@ def test_alphabet_numbers_never_change() -> None:
         "TRUNCATE_AT",
         "REOPEN_AS",
         "LOOK_ON",
+        "FLUSH",
         "PUT",
         "PUT_MANY",
         "APPEND_MANY",
@@ -116,5 +117,10 @@ def test_alphabet_numbers_never_change() -> None:
         "SCAN_FROM",
         "SAVE",
         "LEAVE",
+        "FORGET",
+        "ABANDON",
+        "MISUSE",
+        "VIEWED",
+        "FAILED",
     ]
-    assert (Kind.SCAN, Kind.PUT, Kind.LEAVE) == (18, 40, 49)
+    assert (Kind.SCAN, Kind.PUT, Kind.LEAVE, Kind.FAILED) == (18, 40, 49, 54)

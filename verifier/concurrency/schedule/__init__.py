@@ -2,7 +2,7 @@
 
 codes        numbers for marks, locks and words, and what they stand for
 record       what happened under one schedule; a schedule as ints
-strategies   which schedule to run next: replay, random walk, PCT
+strategies   which schedule to run next: replay, random walk, POS
 sliding      whom a record left out, and of whom it tells that he would have changed nothing
 bounded      every schedule of few preemptions
 task, lock   what the scheduler juggles
@@ -26,7 +26,7 @@ from .exploration import (
     shrink_switches,
 )
 from .record import Record, decode, encode
-from .strategies import Choices, Pct, RandomWalk, Replay, Strategy
+from .strategies import Choices, Pos, RandomWalk, Replay, Strategy
 from .tasks import STEPS_MAX, Scheduler
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "Choices",
     "Exploration",
     "Finding",
-    "Pct",
+    "Pos",
     "Program",
     "RandomWalk",
     "Record",

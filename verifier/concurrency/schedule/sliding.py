@@ -98,6 +98,18 @@ class Sliding:
             return None
         return all(self._record.over.get(each, point + 1) <= point for each in awaited)
 
+    def _awaits(self, waiting: int, task: int, point: int) -> bool:
+        """True if a task that was blocked by then, and did not go on since, waits for `task` among others."""
+        blocked = self._blocked.get(waiting, [])
+        place = bisect_right(blocked, point)
+        if not place:
+            return False
+        at = blocked[place - 1]
+        first, last = bisect_right(self._starts, at), bisect_right(self._starts, point)
+        return not any(self._record.spans[span][1] == waiting for span in range(first, last)) and (
+            task in (self._record.waits[at] or ())
+        )
+
     def _slide(self, task: int) -> frozenset[int]:
         """The points at which it could go on with its last run instead."""
         record = self._record
@@ -112,6 +124,8 @@ class Sliding:
             return _NOWHERE  # Tasks are numbered in the order in which they are submitted.
         touched, written = self._accesses(task, span)
         blocker = self._runner(start - 1)
+        if any(self._awaits(each, task, start - 2) for each in range(len(record.born)) if each != blocker):
+            return _NOWHERE  # Who waits for it all the while would go on earlier, and before others.
         awaited = record.waits.get(start - 1, _NOWHERE)
         if awaited is None:
             return _NOWHERE

@@ -3,8 +3,8 @@
     Replay        one schedule, given by its ints
     Blocks        one schedule, given as runs of points
     RandomWalk    at every point, with a fixed probability, any other task goes on
-    Pct           random priorities, lowered at d - 1 random points; finds a bug of depth d among n tasks
-                  and k points with probability >= 1 / (n * k**(d-1))
+    Pos           a random priority for each access, a new one for those that an access contends with: of all
+                  orders of dependent accesses the likeliest is not much likelier than the others
     (Bounded      every schedule of few preemptions; in a module of its own)
 
 A strategy hands out `Choices`, one for each run, and learns from each run's record. At a point the
@@ -12,7 +12,7 @@ scheduler shows the options, tasks by number, the default first: whoever is runn
 he cannot, the lowest-numbered one that can.
 
 Chance comes only from the generators handed in.
-Source: PCT is from Burckhardt et al., ASPLOS 2010.
+Source: POS, partial order sampling, is from Yuan, Yang and Gu, CAV 2018.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from math import log, log1p
 from random import Random
 from typing import Final, Protocol
 
+from .codes import MARK_END
 from .record import Record, decode
 
-__all__ = ["NEVER", "Blocks", "Choices", "Pct", "RandomWalk", "Replay", "Strategy"]
+__all__ = ["NEVER", "Blocks", "Choices", "Pos", "RandomWalk", "Replay", "Sampled", "Strategy"]
 
 NEVER: Final = 1 << 62
 
@@ -137,44 +138,51 @@ class _Walk:
         """Nothing to do: chance is fair."""
 
 
-class Pct:
-    """Probabilistic concurrency testing with bug depth `depth`."""
+class Pos:
+    """Partial order sampling."""
 
-    def __init__(self, random: Random, depth: int = 3) -> None:
-        assert depth >= 1
-        self.name = f"pct {depth}"
+    def __init__(self, random: Random) -> None:
+        self.name = "pos"
         self._random = random
-        self._changes = depth - 1
-        self._longest = 32  # Points of a run; learned.
 
     def next(self) -> Choices:
-        changes = sorted(self._random.randrange(self._longest) for _ in range(self._changes))
-        return _Priorities(self._random, changes)
+        return Sampled(self._random)
 
     def learn(self, record: Record) -> None:
-        self._longest = max(self._longest, len(record.points))
+        """Learn nothing: the choices are random."""
 
 
-class _Priorities:
-    def __init__(self, random: Random, changes: list[int]) -> None:
-        self._random = random
-        self._changes = changes[::-1]
-        self._lowered = 0.0
+class Sampled:
+    """The choices of one run of `Pos`; it is shown the points as they are recorded."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random.random
+        self._points: Sequence[int] = ()
+        self._went_on = self._spun = -1  # The task that was chosen last; one that has spun.
         self._priority: dict[int, float] = {}
+        self._pending: dict[int, int] = {}  # By task: the code at which it stands.
+
+    def see(self, points: Sequence[int]) -> None:
+        self._points = points
 
     def due(self, at: int) -> int:
-        return max(at, self._changes[-1]) if self._changes else NEVER
+        return at
 
     def pick(self, at: int, options: Sequence[int]) -> int:
+        random, priority, pending = self._random, self._priority, self._pending
+        has_spun, self._spun = self._spun == self._went_on, -1
+        priority[self._went_on], pending[self._went_on] = -has_spun or random(), self._points[at]
         for task in options:
-            if task not in self._priority:
-                self._priority[task] = self._random.random()
-        while self._changes and self._changes[-1] <= at:
-            self._changes.pop()
-            self.gave_way(options[0])
-        best = max(options, key=self._priority.__getitem__)
+            if task not in priority:
+                priority[task] = random()
+        best = max(options, key=priority.__getitem__)
+        code = pending.get(best, 0)
+        if code >= MARK_END:
+            for task, other in pending.items():
+                if task != best and other >> 1 == code >> 1 and (other | code) & 1:
+                    priority[task] = random()
+        self._went_on = best
         return options.index(best)
 
     def gave_way(self, task: int) -> None:
-        self._lowered -= 1.0  # Below all the others, and below those lowered before.
-        self._priority[task] = self._lowered
+        self._spun = task

@@ -13,7 +13,7 @@ Invariants
   4  nobody can go on, no deadline left, some not ended: DEADLOCK; `steps_max` points: HANG
   5  a task that passed `patience` points in a row, or came to the same turn five times with no other
      between, gives way to the next by number: whoever polls for what another must do is no hang,
-     and whoever polls for nothing is
+     and whoever polls for nothing is. Where that one asks in vain, it is the turn of the next behind it
   6  a condition handed to `until` is asked in its own task, with points of its own, and again only
      when others have moved, those first who do not ask; before a deadlock is told, all ask again
 
@@ -36,7 +36,7 @@ from .lock import Lock
 from .news import News
 from .outside import Outside
 from .record import Record
-from .strategies import NEVER, Choices, Replay
+from .strategies import NEVER, Choices, Replay, Sampled
 from .task import Call, Task, all_done, carry_out, failed, idle_workers, next_due, tell_hang, tell_waits, work
 
 __all__ = ["PATIENCE", "STEPS_MAX", "Scheduler"]
@@ -79,7 +79,10 @@ class Scheduler(Outside):
         self._steps_max = steps_max
         self._patience = patience
         self._points = self.record.points
+        if isinstance(self._choices, Sampled):
+            self._choices.see(self._points)
         self._stop = 0  # The point at which the strategy is asked next.
+        self._gave_way = _CALLER  # Who did so, since tasks had to be chosen last.
         self._news = News(self._points)
 
     # -- what a program tells it -------------------------------------------------------------------
@@ -280,12 +283,17 @@ class Scheduler(Outside):
         options = [task.number for task in self._living if task.ready is None or task.ready()]
         if not options:
             return self._revived()
-        if running is None and self._is_fruitless:  # Invariant 6: who does not ask goes first.
-            options.sort(key=lambda number: isinstance(self._tasks[number].ready, partial))
+        if running is None:
+            before, self._gave_way = self._gave_way, _CALLER
+            if self._is_fruitless:  # Invariant 6: who does not ask goes first; invariant 5: or who is next.
+                options.sort(
+                    key=lambda number: (isinstance(self._tasks[number].ready, partial), number <= before)
+                )
         if running is not None and len(options) > 1:
             first = running.number
             if self._gives_way or len(self._points) > self.record.spans[-1][0] + self._patience:
                 self._choices.gave_way(first)
+                self._gave_way = first
                 first = next((number for number in options if number > first), options[0])
             if options[0] != first:
                 options.remove(first)

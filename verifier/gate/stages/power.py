@@ -22,8 +22,8 @@ import msgspec
 from ...finders.crashes import Coverage
 from ...power.draw import draw
 from ...power.equivalent import read_reasons
-from ...power.generic import ENGINE, generate_all
-from ...power.hunt import RUNGS, Hunter
+from ...power.generic import ENGINE, Generic, generate_all
+from ...power.hunt import RUNGS, Hunted, Hunter
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, until
 from ..document import NO_LAW, Stage
 from ..plans import Floor, Positive
@@ -61,31 +61,39 @@ class SomeMutants:
         drawn = draw(generate_all(ENGINE), self.sample, self.seed)
         reasons = read_reasons()
         hunter = Hunter(self.gate, rungs=self.rungs, deadline=deadline.at)
+        left: list[Generic] = []
+        own = drawn.chosen[self.start : self.stop]
         try:
-            if self.rungs == RUNGS:  # It pays where all is asked of what survives.
-                hunter.survey()
-            for mutant in until(drawn.chosen[self.start : self.stop], deadline):
+            hunter.survey(own)
+            for mutant in until(own, deadline):
                 if not mutant.is_born():
                     _count(result, "still-born")
                 elif reasons.of(mutant):
                     _count(result, "equivalent")
                 else:
                     hunted = hunter.hunt(mutant)
-                    if hunted.unknown and hunted.is_born and deadline.is_over():
-                        break
-                    result.coverage.checked += hunted.chunks
-                    if not hunted.is_born:
-                        _count(result, "still-born")
-                    elif hunted.unknown:
-                        result.unknown = result.unknown or f"{mutant.name}: {hunted.unknown}"
-                    elif hunted.told:
-                        _count(result, "told")
+                    if hunted.is_born and not hunted.told and not hunted.unknown:
+                        left.append(mutant)
                     else:
-                        _count(result, "survived")
-                        result.coverage.reached[f"survived: {mutant.name}"] = 1
+                        self._note(result, mutant, hunted, deadline)
+            for mutant, hunted in hunter.sift(left):
+                self._note(result, mutant, hunted, deadline)
         finally:
+            result.coverage.checked = hunter.chunks
             hunter.close()
         return result
+
+    def _note(self, result: Result, mutant: Generic, hunted: Hunted, deadline: Deadline) -> None:
+        if not hunted.is_born:
+            _count(result, "still-born")
+        elif hunted.told:
+            _count(result, "told")
+        elif not hunted.unknown:
+            _count(result, "survived")
+            result.coverage.reached[f"survived: {mutant.name}"] = 1
+        elif not deadline.is_over():
+            _count(result, "unknown")
+            result.unknown = result.unknown or f"{mutant.name}: {hunted.unknown}"
 
 
 def _count(result: Result, what: str) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from ...concurrency.again import again_tapes
 from ...concurrency.aside import aside_tapes
 from ...concurrency.flushed import flushed_tapes
 from ...concurrency.halves import halves
@@ -51,6 +52,7 @@ ASIDE: Final = "their own, truncations aside"
 _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "halves": halves,
     "skewed": skewed_tapes,
+    "again": again_tapes,
     "rarer": rarer_tapes,
     "flushed": flushed_tapes,
 }
@@ -97,6 +99,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     moving: LanesPlan | None = None  # The smallest in which a boundary or a phase moves beside a session.
     halves: FamilyPlan | None = None  # Something between the two halves of an operation.
     skewed: FamilyPlan | None = None  # A checkpoint that has begun before the sessions part.
+    again: FamilyPlan | None = None  # Two checkpoints, one after the other, beside pages that turn.
     rarer: FamilyPlan | None = None  # Operations of the rarer kinds beside each other.
     flushed: FamilyPlan | None = None  # The flush worker beside sessions, checkpoints and truncations.
     aside: AsidePlan | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..planted import Mutant
+from .again import AGAIN
 from .ages import AGED
 from .answers import ANSWERED
 from .boundaries import BOUNDARIES
@@ -30,7 +31,19 @@ __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *(*FAULTED, *DAMAGED, *CONCURRENCY, *MOVING, *PENDING, *TRUNCATED, *DROPPED, *AGED, *REOPENED, *FLUSHED),
+    *(
+        *FAULTED,
+        *DAMAGED,
+        *CONCURRENCY,
+        *MOVING,
+        *AGAIN,
+        *PENDING,
+        *TRUNCATED,
+        *DROPPED,
+        *AGED,
+        *REOPENED,
+        *FLUSHED,
+    ),
     *(*ANSWERED, *MEMORY),
 )
 

@@ -90,8 +90,8 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "counts-of-closed-handles-forgotten",
         "constructed: counters went with the handle that counted",
-        "powercut.engine.store",
-        "            self._past = add_counters((self._past, closed.counters()))\n",
+        "powercut.engine.sessions.handles",
+        "            self._past = _sums((self._past, closed.counters()))\n",
         "",
         "figures",
         "WRONG_RESULT",
@@ -186,5 +186,62 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "WRONG_RESULT",
         MODEL,
         around=("roomy",),
+    ),
+    Mutant(
+        "checkpoint-given-up-leaves-the-version-behind",
+        "constructed: a checkpoint that is given up hands its version to the next one",
+        "powercut.engine.checkpoint.driver",
+        """        self._running = None
+        self._system.set(self._system.version, Phase.REST)
+""",
+        """        version = self._system.version if self._running is None else self._running.version
+        self._running = None
+        self._system.set(version, Phase.REST)
+""",
+        "figures",
+        "WRONG_RESULT",
+        MODEL,
+        around=("abandon",),
+    ),
+    Mutant(
+        "batch-whose-reads-fail-has-ended-nowhere",
+        "constructed: of a batch of reads that the device refuses the error tells none",
+        "powercut.engine.sessions.bulk",
+        """_with_done(DeviceError(error.errno, f"reading a record: {error}"), done)""",
+        """DeviceError(error.errno, f"reading a record: {error}")""",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+        around=("failed",),
+    ),
+    Mutant(
+        "foreign-byte-order-is-taken-as-it-stands",
+        "constructed: an integer key is its bytes in memory, whatever their order",
+        "powercut.engine.sessions.arrays",
+        """        plain = plain.byteswap().view(plain.dtype.newbyteorder("<"))
+""",
+        """        plain = plain.view(plain.dtype.newbyteorder("<"))
+""",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+        around=("get_many",),
+    ),
+    Mutant(
+        "store-opened-to-read-takes-a-session-away",
+        "constructed: a refusal that one call of many lacks",
+        "powercut.engine.store",
+        """        self._check_writable()
+        with self._lock:
+            self._parts.sessions.forget(name)
+""",
+        """        self._check_open()
+        with self._lock:
+            self._parts.sessions.forget(name)
+""",
+        "prefix",
+        "WRONG_RESULT",
+        MODEL,
+        around=("checkpoint",),
     ),
 )

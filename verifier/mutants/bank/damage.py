@@ -22,6 +22,7 @@ DAMAGED: Final[tuple[Mutant, ...]] = (
         DAMAGE,
         "REFUSED",
         DAMAGE,
+        around=("root", "bit"),
     ),
     Mutant(
         "root-checksum-leaves-out-the-sequence",
@@ -54,6 +55,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
         DAMAGE,
         "SILENT",
         DAMAGE,
+        around=("root", "bit"),
     ),
     Mutant(
         "older-root-where-one-is-damaged",
@@ -102,6 +104,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
         DAMAGE,
         "SILENT",
         DAMAGE,
+        around=("tables", "bit"),
     ),
     Mutant(
         "damaged-table-read-as-no-checkpoint",
@@ -177,6 +180,44 @@ def decode_root(data: bytes, file: str) -> Root | str:
             if record.key == key and""",
         DAMAGE,
         "SILENT",
+        DAMAGE,
+        around=("segment", "open"),
+    ),
+    Mutant(
+        "inspection-passes-a-damaged-extent",
+        "powercut's own promise: a store that is called sound opens, older checkpoints included",
+        "powercut.engine.inspection",
+        """            file.first_bad = file.first_bad or extent
+            _report(found, error)
+""",
+        "            file.first_bad = file.first_bad or extent\n",
+        "inspection",
+        "WRONG_RESULT",
+        DAMAGE,
+    ),
+    Mutant(
+        "inspection-stops-at-the-newest-checkpoint",
+        "powercut's own promise: inspection is the stricter, for it reads the blocks of older checkpoints",
+        "powercut.engine.inspection",
+        """            newer = block
+""",
+        """            newer = block
+            break
+""",
+        "inspection",
+        "WRONG_RESULT",
+        DAMAGE,
+    ),
+    Mutant(
+        "inspection-calls-a-lost-root-mended-for-good",
+        "powercut's own promise: what is called mended is what the next opening for writing rewrites",
+        "powercut.engine.inspection",
+        """        found.damage.append(Damage(file, 0, complaint, "a root record", is_mended))
+""",
+        """        found.damage.append(Damage(file, 0, complaint, "a root record", reading.newest is None))
+""",
+        "inspection",
+        "WRONG_RESULT",
         DAMAGE,
     ),
 )

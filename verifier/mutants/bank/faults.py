@@ -20,6 +20,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         FAULTS,
         "UNPOISONED",
         FAULTS,
+        around=("sync", "error"),
     ),
     Mutant(
         "failed-sync-tried-again",
@@ -39,6 +40,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         FAULTS,
         "SWALLOWED",
         FAULTS,
+        around=("sync", "error"),
     ),
     Mutant(
         "failed-sync-of-a-root-not-told",
@@ -81,6 +83,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("write", "short"),
     ),
     Mutant(
         "short-read-taken-for-whole",
@@ -91,6 +94,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("read", "short"),
     ),
     Mutant(
         "full-disk-taken-for-done",
@@ -106,6 +110,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("write", "full"),
     ),
     Mutant(
         "extent-listed-before-it-is-written",
@@ -122,6 +127,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("write", "error"),
     ),
     Mutant(
         "failed-checkpoint-keeps-its-place",
@@ -132,6 +138,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "model",
         "ERROR",
         FAULTS,
+        around=("write", "error"),
     ),
     Mutant(
         "creation-taken-up-where-it-failed",
@@ -142,6 +149,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("sync", "error", "cut"),
     ),
     Mutant(
         "error-of-the-device-as-it-came",
@@ -170,6 +178,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         FAULTS,
         "SWALLOWED",
         FAULTS,
+        around=("sync", "error", "torn"),
     ),
     # The run itself goes well: what is wrong shows in a power cut behind the fault alone.
     Mutant(
@@ -189,5 +198,6 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "prefix",
         "LOST_ACK",
         FAULTS,
+        around=("write", "short", "cut"),
     ),
 )

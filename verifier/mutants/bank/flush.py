@@ -74,12 +74,10 @@ FLUSHED: Final = (
         "powercut.engine.store",
         "                self._flusher.stop()\n"
         "                self._checkpointer.abandon()\n"
-        "                for session in self._live.values():\n"
-        "                    session.close()\n"
+        "                self._handles.close()\n"
         "                self._lease.close()\n",
         "                self._checkpointer.abandon()\n"
-        "                for session in self._live.values():\n"
-        "                    session.close()\n"
+        "                self._handles.close()\n"
         "                self._lease.close()\n"
         "                self._flusher.stop()\n",
         "structure",

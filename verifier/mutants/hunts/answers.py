@@ -19,7 +19,7 @@ from ...reducing.passes import count_operations
 from ...reducing.shrink import shrink
 from ...tapes.tape import Tape, encode_tape
 from ...verdict import Breach, Violation
-from .order import likely_first
+from .order import features, likely_first
 
 __all__ = ["hunt_answers"]
 
@@ -37,7 +37,7 @@ def _order(seed: int, around: tuple[str, ...]) -> Iterator[Tape]:
     longer = chain.from_iterable(
         random_answers(random, RANDOM_TAPES, GEOMETRIES, steps) for steps in RANDOM_STEPS
     )
-    yield from (tape for tape, _ in likely_first(chain(whole, longer), around))
+    yield from (tape for tape, _ in likely_first(chain(whole, longer), around, features))
 
 
 def hunt_answers(request: Answer) -> Answer:

@@ -58,10 +58,13 @@ class _Recorder:
         return call
 
 
-def judge_contract() -> tuple[Violation | None, int]:
-    """The first thing that is wrong with the device or after a fork, if any; and how many calls it took."""
-    violation, calls = judge_device()
-    if violation is not None:
+def judge_contract(most: int | None = None) -> tuple[Violation | None, int]:
+    """The first thing that is wrong with the device or after a fork, if any; and how many calls it took.
+
+    most   so many are made at most
+    """
+    violation, calls = judge_device(most)
+    if violation is not None or calls == most:
         return violation, calls
     with FasterKv.open(MemoryDevice(), create=True, settings=_LARGE, kernels="interpreted") as store:
         return _judge_child(store), calls + 1
@@ -89,19 +92,22 @@ def _judge_child(store: FasterKv) -> Violation | None:
     return None
 
 
-def judge_device() -> tuple[Violation | None, int]:
-    """The first thing that the device did not ask for, if any; and how many of its calls it took."""
+def judge_device(calls: int | None = None) -> tuple[Violation | None, int]:
+    """The first thing that the device did not ask for, if any; and how many of its calls it took.
+
+    calls   so many are made at most
+    """
     recorder = _Recorder()
     seam = vars(powercut.engine.device.file)
     genuine, seam["os"] = seam["os"], recorder
     try:
         with TemporaryDirectory(prefix="powercut-") as folder:
-            return _judge(recorder, Path(folder).resolve())
+            return _judge(recorder, Path(folder).resolve(), calls)
     finally:
         seam["os"] = genuine
 
 
-def _judge(recorder: _Recorder, folder: Path) -> tuple[Violation | None, int]:
+def _judge(recorder: _Recorder, folder: Path, most: int | None) -> tuple[Violation | None, int]:
     device = FileDevice(folder)
     calls = 0
     steps: tuple[tuple[Callable[[], object], Path | None], ...] = (
@@ -111,7 +117,7 @@ def _judge(recorder: _Recorder, folder: Path) -> tuple[Violation | None, int]:
         (device.sync_names, folder),
     )
     try:
-        for step, expected in steps:
+        for step, expected in steps[:most]:
             calls += 1
             recorder.synced.clear()
             step()

@@ -31,7 +31,7 @@ from msgspec.structs import replace
 from ...finders.crashes import Coverage, Finding
 from ...finders.shared import Searches
 from ...reducing.passes import count_operations
-from ...reducing.shrink import shrink
+from ...reducing.shrink import descend
 from ...runs.play import play
 from ...tapes.families import FAMILIES, family_tapes
 from ...tapes.programs import random_tapes, small_programs
@@ -89,7 +89,7 @@ def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, 
     likely = [tape for tape in families if around and around <= features(tape)]
     given = chain(_in_all_geometries(short), _in_all_geometries(middle), _in_all_geometries(long), likely)
     closed = {programs[0] for programs in small}
-    for tape, is_likely in likely_first(given, around):
+    for tape, is_likely in likely_first(given, around, features):
         is_continued = len(tape.eras) == 1 and tape.eras[0].program in closed
         yield tape, is_continued and not is_likely
     random = Random(seed)
@@ -172,14 +172,21 @@ def _hunt(request: Answer) -> Answer:
         if finding is None:
             continue
         if (finding.verdict.oracle, finding.verdict.breach) == (oracle, wanted):
-            return _shrunk(request["bug"], finding, coverage, others)
+            return _shrunk(request["bug"], finding, searches, coverage, others)
         kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
         others[kind] = others.get(kind, 0) + 1
     return {"tape": "", "operations": 0, "others": others, **_counts(coverage)}
 
 
-def _shrunk(bug: str, finding: Finding, coverage: Coverage, others: dict[str, int]) -> Answer:
-    tape = shrink(finding.tape, verdict=finding.verdict, budget=SHRINK_RUNS)
+def _shrunk(
+    bug: str, finding: Finding, searches: Searches, coverage: Coverage, others: dict[str, int]
+) -> Answer:
+    def search(tape: Tape) -> tuple[Tape | None, int]:
+        """The programs' crash states; what the hunt and the candidates before have opened is known."""
+        seen, found = searches.search(tape)
+        return (None if found is None else found.tape), 1 + seen.checked
+
+    tape = descend(finding.tape, finding.verdict, play, search, SHRINK_RUNS)
     return {
         "tape": encode_tape(replace(tape, bug=bug)).decode(),
         "operations": count_operations(tape),
@@ -198,7 +205,7 @@ def _counts(coverage: Coverage) -> dict[str, int]:
 
 def _replay(request: Answer) -> Answer:
     if (judge := _DEVICES.get(request["search"])) is not None:
-        violation, _ = judge()
+        violation, _ = judge(request["calls"])
         return _told(violation, violation.detail if violation is not None else "ok")
     run = play(decode_tape(request["tape"].encode()))
     return _told(run.verdict, run.digest())
@@ -212,7 +219,7 @@ def _told(verdict: object, digest: str) -> Answer:
 
 def _hold_device(request: Answer) -> Answer:
     """Judge the device itself: it acts always the same, and there is no tape."""
-    violation, count = _DEVICES[request["search"]]()
+    violation, count = _DEVICES[request["search"]](None)
     wanted = (request["oracle"], request["breach"])
     found = None if violation is None else (violation.oracle, violation.breach.name)
     return {
@@ -225,13 +232,14 @@ def _hold_device(request: Answer) -> Answer:
     }
 
 
-def _judge_files() -> tuple[Violation | None, int]:
+def _judge_files(lives: int | None) -> tuple[Violation | None, int]:
     from ...finders.kill import judge_files  # Asked for two bugs of a hundred, and long to import.
 
-    return judge_files()
+    return judge_files(lives)
 
 
-_DEVICES: Final[dict[str, Callable[[], tuple[Violation | None, int]]]] = {
+# Each takes how far it goes at most: to where a violation was found, or to its end.
+_DEVICES: Final[dict[str, Callable[[int | None], tuple[Violation | None, int]]]] = {
     CONTRACT: judge_contract,
     KILLS: _judge_files,
 }

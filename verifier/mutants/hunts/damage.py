@@ -1,12 +1,13 @@
 """The hunt among damages: small media in size order, then those of the gate.
 
 Of either, files and pieces come first, closed and open; then a bit of each byte, and every bit of roots and
-tables.
+tables. Sites that have the features which the bank names for the bug, words of `Sweep.site`, come before all
+others, in the same order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -22,7 +23,7 @@ from ...reducing.shrink import shrink
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
 
-__all__ = ["hunt_damage", "small_media"]
+__all__ = ["hunt_damage", "ordered", "small_media"]
 
 SHRINK_RUNS: Final = 2_000
 
@@ -48,14 +49,25 @@ def hunt_damage(request: Answer) -> Answer:
     found = None
     for tapes in (tuple(small_media()), tuple(MEDIA.values())):
         sweeps = [Sweep(tape) for tape in tapes]
-        for damages in (_pieces, _bits_of_bytes, _every_bit):
-            for sweep in sweeps:
-                found = found or _search(sweep, damages(sweep), wanted, others)
+        for sweep, damages in ordered(sweeps, frozenset(request["around"])):
+            found = found or _search(sweep, damages, wanted, others)
         for sweep in sweeps:
             coverage.merge(sweep.coverage)
         if found is not None:
             break
     return _told(request["bug"], found, coverage, others)
+
+
+def ordered(sweeps: list[Sweep], around: frozenset[str]) -> Iterator[tuple[Sweep, Iterator[Damage]]]:
+    """Every damage of each medium, in the order of the hunt; those around these words first."""
+
+    def has_all(sweep: Sweep, *, is_wanted: bool) -> Callable[[Damage], bool]:
+        return lambda damage: around.issubset(sweep.site(damage).split()) is is_wanted
+
+    for is_likely in (True, False) if around else (True,):
+        for damages in (_pieces, _bits_of_bytes, _every_bit):
+            for sweep in sweeps:
+                yield sweep, filter(has_all(sweep, is_wanted=is_likely), damages(sweep))
 
 
 def _told(bug: str, found: Finding | None, coverage: Coverage, others: dict[str, int]) -> Answer:

@@ -1,15 +1,23 @@
 """The hunt among faults: small programs in size order, each with every call struck in every way.
 
+Sweeps that have the features which the bank names for the bug come first, in the same order:
+
+    feature   the effect of a fault, the call that it strikes, or one of
+                  torn   after a life and an opening that a power cut ended
+                  cut    with the power cuts behind it
+
 Source: the sweep that the stage `faults` makes, over fewer programs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
+
+from powercut.faultfs import Effect, Fault
+from powercut.faultfs.faults.plan import CALLS
 
 from ...finders.beginnings import Kept
 from ...finders.crashes import Coverage, Finding
@@ -20,17 +28,34 @@ from ...reducing.shrink import descend
 from ...runs.play import play
 from ...tapes.tape import SIZES, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
+from .order import likely_first
 
-__all__ = ["hunt_faults", "programs"]
+__all__ = ["STRUCK_FEATURES", "Struck", "hunt_faults", "programs", "sweeps"]
 
 GEOMETRY: Final = "tiny"
 FLUSHED_PROGRAM: Final = "flushed"
-_WITH_WORKER: Final = "lagging"
 LAW: Final = "posix"
 LIMIT: Final = 64
 SHRINK_RUNS: Final = 3_000
 
 Answer = dict[str, Any]
+_TORN: Final = "torn"
+_CUT: Final = "cut"
+STRUCK_FEATURES: Final = frozenset((*(each.name.lower() for each in (*Effect, *CALLS)), _TORN, _CUT))
+
+
+class Struck(NamedTuple):
+    """One kind of fault, at every call of a program; the states behind one cut, and the eras before."""
+
+    template: Fault
+    program: tuple[Operation, ...]
+    limit: int
+    before: tuple[Era, ...]
+
+    def features(self) -> set[str]:
+        """The features of the sweep."""
+        found = {self.template.effect.name.lower(), self.template.call.name.lower()}
+        return found | ({_TORN} if self.before else set()) | ({_CUT} if self.limit else set())
 
 
 def programs() -> Iterator[tuple[tuple[Operation, ...], int, tuple[Era, ...]]]:
@@ -40,6 +65,12 @@ def programs() -> Iterator[tuple[tuple[Operation, ...], int, tuple[Era, ...]]]:
         for limit in (0, LIMIT):
             yield from ((program, limit, ()) for program in several)
             yield from (((), limit, torn(sync)) for sync in range(4))
+
+
+def sweeps() -> Iterator[Struck]:
+    """Every sweep, in the order of the programs."""
+    for program, limit, before in programs():
+        yield from (Struck(template, program, limit, before) for template in TEMPLATES)
 
 
 def _small() -> list[tuple[Operation, ...]]:
@@ -57,7 +88,7 @@ def hunt_faults(request: Answer) -> Answer:
     """Look for the wanted kind of violation; the place where it was found, and other finds."""
     wanted = Violation(request["oracle"], Breach[request["breach"]], "")
     coverage, others = Coverage(), dict[str, int]()
-    found = _search(wanted, coverage, others)
+    found = _search(wanted, request["around"], coverage, others)
     answer: Answer = {"tape": "", "operations": 0, "others": others}
     answer |= {"programs": coverage.programs, "distinct": coverage.distinct, "checked": coverage.checked}
     if found is not None:
@@ -67,22 +98,19 @@ def hunt_faults(request: Answer) -> Answer:
     return answer
 
 
-def _search(wanted: Violation, coverage: Coverage, others: dict[str, int]) -> Finding | None:
-    kept = {GEOMETRY: Kept(), _WITH_WORKER: Kept()}
-    usual = ((GEOMETRY, *each) for each in programs())
-    flushed = ((_WITH_WORKER, PROGRAMS[FLUSHED_PROGRAM], limit, ()) for limit in (0, LIMIT))
-    for geometry, program, limit, before in chain(usual, flushed):
-        for template in TEMPLATES:
-            seen, finding = sweep(
-                program, geometry, LAW, [template], limit=limit, before=before, kept=kept[geometry]
-            )
-            coverage.merge(seen)
-            if finding is None:
-                continue
-            if wanted.is_same_kind(finding.verdict):
-                return finding
-            kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
-            others[kind] = others.get(kind, 0) + 1
+def _search(
+    wanted: Violation, around: Iterable[str], coverage: Coverage, others: dict[str, int]
+) -> Finding | None:
+    kept = Kept()
+    for (template, program, limit, before), _ in likely_first(sweeps(), around, Struck.features):
+        seen, finding = sweep(program, GEOMETRY, LAW, [template], limit=limit, before=before, kept=kept)
+        coverage.merge(seen)
+        if finding is None:
+            continue
+        if wanted.is_same_kind(finding.verdict):
+            return finding
+        kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
+        others[kind] = others.get(kind, 0) + 1
     return None
 
 

@@ -16,8 +16,8 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Final, TypeVar
 
 from ...concurrency.lanes import split
 from ...concurrency.programs import SETTINGS
@@ -26,6 +26,7 @@ from ...tapes.tape import KEYED, SESSIONS, SIZES, Kind, Operation, Tape
 
 __all__ = ["FEATURES", "features", "likely_first"]
 
+T = TypeVar("T")
 LIVES: Final = "lives"
 PHASES: Final = "phases"
 PAGES: Final = "pages"
@@ -60,16 +61,18 @@ def _words(operation: Operation) -> Iterator[str]:
         yield PAGES if operation.size == SIZES - 1 else GROWTH
 
 
-def likely_first(tapes: Iterable[Tape], wanted: Iterable[str]) -> Iterator[tuple[Tape, bool]]:
-    """The tapes with whether they have all that is wanted; those that have come first."""
+def likely_first(
+    searched: Iterable[T], wanted: Iterable[str], own: Callable[[T], Collection[str]]
+) -> Iterator[tuple[T, bool]]:
+    """Each with whether it has all that is wanted; those that have come first. `own` says what one has."""
     asked = frozenset(wanted)
     if not asked:
-        yield from ((tape, False) for tape in tapes)
+        yield from ((each, False) for each in searched)
         return
-    rest: list[Tape] = []
-    for tape in tapes:
-        if asked <= features(tape):
-            yield tape, True
+    rest: list[T] = []
+    for each in searched:
+        if asked.issubset(own(each)):
+            yield each, True
         else:
-            rest.append(tape)
-    yield from ((tape, False) for tape in rest)
+            rest.append(each)
+    yield from ((each, False) for each in rest)

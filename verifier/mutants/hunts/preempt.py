@@ -1,7 +1,8 @@
 """Programs for the search among schedules: how many of each, and what counts as a find.
 
     0   every small program, one session alone first, under its default schedule
-    1   every one with two sessions, where pages turn first, under schedules of one preemption
+    1   every one with two sessions, where pages turn first, then two checkpoints beside one, under schedules
+        of one preemption
     2   two sessions where a page turns, or a checkpoint runs or has begun, under schedules of two
 
 The bank says whether 1 or 2 are tried after 0, `interleavings` which programs those are.
@@ -14,6 +15,7 @@ from itertools import chain, islice
 from typing import Final
 
 from ...concurrency import aside
+from ...concurrency.again import again_tapes
 from ...concurrency.flushed import flushed_tapes
 from ...concurrency.lanes import FAR_LANE, lanes_of, split
 from ...concurrency.skewed import skewed_tapes
@@ -33,7 +35,8 @@ def count_beside(tape: Tape) -> tuple[int, int]:
 
 def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
     """The tapes searched with at most so many preemptions for a planted bug of that oracle."""
-    usual = chain(aside.programs(preemptions, oracle), skewed_tapes("narrow") if preemptions == 2 else ())
+    more = {1: again_tapes("many"), 2: skewed_tapes("narrow")}
     flushed = chain(flushed_tapes("lagging"), flushed_tapes("behind"))
     # The worker is at work in these alone, and whoever does not touch it has no use for them.
-    return chain(usual, islice(flushed, 0, None, 1 if preemptions else _FEW))
+    few = islice(flushed, 0, None, 1 if preemptions else _FEW)
+    return chain(aside.programs(preemptions, oracle), more.get(preemptions, ()), few)

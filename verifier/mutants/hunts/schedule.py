@@ -33,7 +33,7 @@ from ...tapes.tape import Tape, encode_tape
 from ...verdict import OK, Breach, Violation
 from ..planted import Mutant
 from ..reach import Watch
-from .order import likely_first
+from .order import features, likely_first
 from .preempt import SCHEDULES_MAX, count_beside, programs
 
 __all__ = ["Scattered", "hunt_schedules", "survey_schedules"]
@@ -190,7 +190,7 @@ class _Hunt:
         return None
 
     def _go_around(self, most: int, around: list[str]) -> Tape | None:
-        for tape, _ in likely_first(programs(most, self._wanted.oracle), around):
+        for tape, _ in likely_first(programs(most, self._wanted.oracle), around, features):
             found = self._search(tape, most)
             if found is not None:
                 return found

@@ -1,0 +1,68 @@
+"""Opening: from the arguments of `FasterKv.open` to a device that is held and the parts of the store on it.
+
+Threads: the caller's.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .arguments import AnyPath, check_opening
+from .checkpoint.parts import Parts
+from .checkpoint.recovery import recover
+from .device import Device, Lease, telling
+from .flush import FlushSettings, check_flush
+from .metadata.layout import Version
+from .runtime import Runtime, ThreadRuntime
+from .settings import Settings
+from .shared.modes import choose_mode
+
+__all__ = ["Opened", "open_parts"]
+
+
+class Opened(NamedTuple):
+    """All that a store starts with."""
+
+    lease: Lease
+    runtime: Runtime
+    parts: Parts
+    read_only: bool
+    flush: FlushSettings | None
+
+
+def open_parts(
+    where: AnyPath | Device,
+    *,
+    create: bool,
+    read_only: bool,
+    memory: int,
+    settings: Settings | None,
+    runtime: Runtime | None,
+    version: Version | None,
+    kernels: str | None,
+    flush: FlushSettings | None,
+) -> Opened:
+    """As `FasterKv.open`: what it takes, and what it raises."""
+    check_opening(
+        where, create=create, read_only=read_only, settings=settings, runtime=runtime, version=version
+    )
+    check_flush(flush)
+    runtime = ThreadRuntime() if runtime is None else runtime
+    mode = choose_mode(runtime, kernels)
+    lease = Lease(where, create=create and not read_only, read_only=read_only)
+    try:
+        with telling("opening"):
+            parts = recover(
+                lease.device,
+                runtime,
+                create=create,
+                read_only=read_only,
+                memory=memory,
+                settings=settings,
+                version=version,
+                mode=mode,
+            )
+    except BaseException:
+        lease.undo()
+        raise
+    return Opened(lease, runtime, parts, read_only, flush)

@@ -1,0 +1,52 @@
+"""Planted bugs between a checkpoint and what a session writes meanwhile, which is the next one's to save.
+
+The checkpoint is stopped once, as a sync returns or between two of its steps, and a session goes on to the
+end; the second checkpoint acknowledges, and a power cut after it shows what was missed.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from ..planted import SCHEDULES, Mutant
+
+__all__ = ["AGAIN"]
+
+_planted: Final = partial(
+    Mutant, oracle="openable", breach="UNOPENABLE", search=SCHEDULES, preemptions=1, around=("many",)
+)
+AGAIN: Final = (
+    _planted(
+        "segment-clean-once-its-sync-returns",
+        "FASTER 1c2a26d6: a flush that ended out of order passed what was still being flushed",
+        "powercut.engine.log.segments",
+        "            before = self._written[name]  "
+        "# Before the sync: what is written meanwhile is dirty still (G1).\n"
+        "            self._sync(name)\n",
+        "            self._sync(name)\n            before = self._written[name]\n",
+    ),
+    _planted(
+        "names-clean-once-their-sync-returns",
+        "constructed: a segment made while names are synced counts as synced with them",
+        "powercut.engine.log.segments",
+        "            self.has_new_names = False  "
+        "# Before the sync: a name that is made meanwhile is a new one (G2).\n"
+        "            self._device.sync_names()\n",
+        "            self._device.sync_names()\n            self.has_new_names = False\n",
+    ),
+    _planted(
+        "extents-counted-when-the-block-is-written",
+        "FASTER 0774c41b: an address captured late holds more than the checkpoint",
+        "powercut.engine.checkpoint.kinds.fold_over",
+        "    count = extents.below(running.final)\n",
+        "    count = len(extents)\n",
+    ),
+    _planted(
+        "extents-past-the-fold-taken-for-named",
+        "constructed: what a session flushed above the fold is in no block",
+        "powercut.engine.checkpoint.kinds.fold_over",
+        "    extents.name_until(count, start)\n",
+        "    extents.name_until(len(extents), start)\n",
+    ),
+)
