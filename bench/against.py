@@ -10,7 +10,7 @@ that both sides have, or those that the profile names.
 
 Invariants
   1  a figure is user and system time of the stage's process and of all that descends from it
-  2  both sides start with their kernels compiled; what that takes is in no figure
+  2  both sides start with their kernels and their modules compiled; what that takes is in no figure
   3  nothing is asserted: a stage that does not pass is told by its verdict
 
 Source: the folder of a side goes to the front of the path, so an installed powercut is in nobody's way.
@@ -19,6 +19,7 @@ Source: the folder of a side goes to the front of the path, so an installed powe
 from __future__ import annotations
 
 import argparse
+import compileall
 import ctypes
 import io
 import json
@@ -44,7 +45,7 @@ PROFILES: Final = (
     ("verifier.profiles", "verifier/profiles/ci.toml"),
 )
 COUNTS: Final = ("programs", "distinct", "checked", "killed")
-# In the place of a stage: compile the kernels and do nothing else; name the planted bugs.
+# In the place of a stage: compile kernels and modules and do nothing else; name the planted bugs.
 WARM: Final = "kernels"
 BANK: Final = "bank"
 PLANTING: Final = "mutants"
@@ -81,7 +82,12 @@ class Side:
             command,
             stdout=subprocess.PIPE,
             check=True,
-            env={**os.environ, "PYTHONPATH": str(self.folder), "PYTHONHASHSEED": "0"},
+            env={
+                **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+                "PYTHONPATH": str(self.folder),
+                "PYTHONHASHSEED": "0",
+                "PYTHONPYCACHEPREFIX": str(profile.parent / "compiled"),
+            },
         )
         _wait_for_orphans()
         return _spent() - before, json.loads(done.stdout.splitlines()[-1])
@@ -144,6 +150,8 @@ def run_stage(prefix: str, loader: str, stage: str, profile: str, *, jobs: int) 
     """Run one stage of the profile with the verifier that is imported under this prefix."""
     if stage == WARM:
         engine = import_module(f"{prefix}engine")
+        for package in ("engine", "faultfs", "verifier"):
+            compileall.compile_dir(str(Path(engine.__path__[0]).parent / package), quiet=2)
         engine.FasterKv.open(engine.MemoryDevice(), create=True, kernels="compiled").close()
         return {}
     if stage == BANK:

@@ -23,12 +23,7 @@ from .log.cold import ColdRecord
 from .log.index import HashIndex
 from .sessions import reader
 
-__all__ = ["check_log", "live_items", "scan_records"]
-
-
-def live_items(log: HybridLog, index: HashIndex) -> Iterator[tuple[bytes, bytes]]:
-    """Every live key with its value, as the index tells it."""
-    return reader.live_items(reader.Reader(log), index)
+__all__ = ["check_log", "scan_records"]
 
 
 def scan_records(log: HybridLog) -> Iterator[tuple[int, ColdRecord]]:

@@ -295,6 +295,8 @@ class FasterKv:
                 if checkpoint:
                     self._checkpointer.finish()
                     self.checkpoint()
+                if not poison.is_forked:
+                    self._checkpointer.abandon()  # A step that was left to go on may owe a root.
                 if poison.is_forked:
                     pass  # What is owed is the parent's to write, and so are its threads to wait for.
                 elif poison.reason is None:
@@ -304,7 +306,6 @@ class FasterKv:
             finally:
                 self._is_closed = True
                 self._flusher.stop()
-                self._checkpointer.abandon()
                 self._handles.close()
                 self._lease.close()
             return self._parts.sessions.unsaved()

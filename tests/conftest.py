@@ -9,6 +9,7 @@ every profile: a test does the same on a developer's machine as in CI. No deadli
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -33,6 +34,13 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("quick")
+
+
+def pytest_collection_finish() -> None:
+    """Five thousand tests are no garbage: what is there for the whole run is not looked through again."""
+    gc.collect()
+    gc.freeze()
+
 
 Forked = Callable[..., "subprocess.CompletedProcess[bytes]"]
 

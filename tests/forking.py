@@ -17,6 +17,7 @@ import json
 import os
 import sys
 import traceback
+from contextlib import redirect_stdout
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -84,6 +85,11 @@ def _warm() -> None:
     # What Hypothesis finds out of the modules that are there it keeps.
     settings = hypothesis.settings(max_examples=1, database=None, deadline=None, derandomize=True)
     hypothesis.find(integers(), lambda drawn: True, settings=settings)
+    # What the command line imports with the first line that it reads.
+    from powercut.verifier.cli.app import app
+
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        app(["--version"], standalone_mode=False)
     assert "powercut.engine" not in sys.modules
 
 

@@ -152,5 +152,5 @@ class _Copy:
         write_fully(self._target, name, offset, data)
 
     def _create(self, name: str) -> None:
+        self._made.append(name)  # First: a call that fails may have made it.
         self._target.create(name)
-        self._made.append(name)

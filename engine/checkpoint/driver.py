@@ -8,7 +8,9 @@ has reached: a version number is never used for two different prefixes.
 
 Invariants
   1  one checkpoint at a time; a phase is set after it was entered, and by nobody else
-  2  a segment is removed only once two roots name a checkpoint in whose chain no block lists an extent of it
+  2  what cannot be taken twice is not broken off: Ctrl-C reaches the thread that waits for such a step, never
+     the one that takes it
+  3  a segment is removed only once two roots name a checkpoint in whose chain no block lists an extent of it
 
 Threads: any thread may take a step, one at a time. A step holds no row of the epoch table, so sessions go
 on while it waits for them.
@@ -16,6 +18,9 @@ Source: CPR (Prasaad et al., SIGMOD 2019).
 """
 
 from __future__ import annotations
+
+from functools import partial
+from typing import Final
 
 from ..errors import CheckpointError
 from ..kernels import words as w
@@ -26,6 +31,9 @@ from .parts import Parts
 from .running import CheckpointPoint, Running, point_of
 
 __all__ = ["CheckpointTicket", "Checkpointer"]
+
+# The metadata once, and what follows from it: in a thread that no Ctrl-C reaches, where there are others.
+UNREPEATABLE: Final = frozenset({Phase.WAIT_FLUSH, Phase.PERSIST, Phase.REST})
 
 
 class Checkpointer:
@@ -44,53 +52,78 @@ class Checkpointer:
 
     def start(self, kind: CheckpointKind, timeout: float | None) -> CheckpointTicket:
         """Enter PREPARE. Raises CheckpointError if one runs already, or for what is no kind."""
-        with self._lock:
-            return self._start(kind, timeout)
-
-    def run(self, kind: CheckpointKind, timeout: float | None) -> CheckpointPoint:
-        """Run a whole checkpoint. Interrupted between two steps it is given up, and blocks no other."""
-        ticket = self.start(kind, timeout)
+        running = Running(kind)
         try:
-            return ticket.result()
+            self._begin(running, timeout)
+            return CheckpointTicket(self, running)
         except BaseException:
-            ticket.abandon()
+            self.abandon(running)
             raise
 
-    def _start(self, kind: CheckpointKind, timeout: float | None) -> CheckpointTicket:
+    def run(self, kind: CheckpointKind, timeout: float | None) -> CheckpointPoint:
+        """Run a whole checkpoint. Interrupted it is given up, durable or not, and blocks no other."""
+        running = Running(kind)
+        ticket = CheckpointTicket(self, running)
+        try:
+            self._begin(running, timeout)
+            return ticket.result()
+        except BaseException:
+            self.abandon(running)
+            raise
+
+    def _begin(self, running: Running, timeout: float | None) -> None:
         self._poison.check()
-        if not isinstance(kind, CheckpointKind):
+        if not isinstance(running.kind, CheckpointKind):
             raise CheckpointError(
-                f"no kind of checkpoint: {kind!r}; expected one of {[each.name for each in CheckpointKind]}"
-            )
-        if self._running is not None:
-            raise CheckpointError(
-                f"a checkpoint of version {self._running.version} is at {self._system.phase.name}; "
-                "take its ticket to the end first"
+                f"no kind of checkpoint: {running.kind!r}; "
+                f"expected one of {[each.name for each in CheckpointKind]}"
             )
         control = self._log.spaces.control
-        deadline = None if timeout is None else self._runtime.now() + timeout
-        begin, tail = load(control, w.BEGIN), load(control, w.TAIL)
-        self._running = Running(kind, self._system.version, begin, tail, deadline)
-        ticket = CheckpointTicket(self, self._running)
-        self.advance()
-        return ticket
+        with self._lock:
+            if self._running is not None:
+                raise CheckpointError(
+                    f"a checkpoint of version {self._running.version} is at {self._system.phase.name}; "
+                    "take its ticket to the end first"
+                )
+            running.deadline = None if timeout is None else self._runtime.now() + timeout
+            running.version = self._system.version
+            running.begin, running.fuzzy_start = load(control, w.BEGIN), load(control, w.TAIL)
+            self._running = running
+            self.advance(running)
 
-    def advance(self, running: object = None) -> Phase:
+    def advance(self, running: Running | None = None) -> Phase:
         """Take one step, of `running` if that is given and still under way; the phase that is reached: the
         one before where more is to be done on entering the next.
 
         Raises CheckpointError (back at REST, a retry may succeed) or PoisonedError.
         """
+        running = running or self._running
+        phase = self._step(running, is_safe=not self._runtime.is_parallel)
+        if phase is not None:
+            return phase
+        # Interrupted while it waits, the caller leaves: the step goes on, and whoever is next waits for it.
+        ticket = self._runtime.submit(partial(self._step, running, is_safe=True))
+        self._runtime.wait([ticket])
+        ended = ticket.result()
+        assert isinstance(ended, Phase)
+        return ended
+
+    def _step(self, running: Running | None, *, is_safe: bool) -> Phase | None:
+        """Take one step, if `running` is still under way; None where it has to be taken elsewhere.
+
+        `is_safe` says that nothing interrupts who calls.
+        """
         with self._lock:
-            if running is not None and self._running is not running:
+            if running is None or self._running is not running:
                 return self._system.phase
+            if not is_safe and KINDS[running.kind].next[self._system.phase] in UNREPEATABLE:
+                return None
             return self._advance()
 
     def _advance(self) -> Phase:
         self._poison.check()
         running = self._running
-        if running is None:
-            return self._system.phase
+        assert running is not None
         kind = KINDS[running.kind]
         phase = kind.next[self._system.phase]
         self.entering = phase
@@ -103,7 +136,7 @@ class Checkpointer:
             self._rest()
             raise CheckpointError(f"version {running.version} at {phase.name}: {error}; try again") from error
         except BaseException as error:
-            # Interrupted: every step up to the metadata can be taken again. A root that was on its way may be
+            # Broken off: every step up to the metadata can be taken again. A root that was on its way may be
             # durable or not, and two answers to that are one too many.
             self._rest()
             if phase is Phase.PERSIST:
@@ -128,8 +161,8 @@ class Checkpointer:
         while self._running is not None:
             self.advance()
 
-    def abandon(self, running: object = None) -> None:
-        """Abort what runs, or only `running`; its ticket says so."""
+    def abandon(self, running: Running | None = None) -> None:
+        """Abort what runs, or only `running`; its ticket says so. A step that is being taken ends first."""
         with self._lock:
             if running is None or self._running is running:
                 self._rest()
@@ -141,7 +174,7 @@ class Checkpointer:
         """Go back to REST; the caller has the lock."""
         self._running = None
         self._system.set(self._system.version, Phase.REST)
-        self._system.fuzzy_start = 0
+        self._system.set_fuzzy_start(0)
 
 
 class CheckpointTicket:

@@ -37,10 +37,10 @@ class Running:
     """
 
     kind: CheckpointKind
-    version: int
-    begin: int
-    fuzzy_start: int
-    deadline: float | None
+    version: int = 0
+    begin: int = 0
+    fuzzy_start: int = 0
+    deadline: float | None = None
     final: int = 0
     point: CheckpointPoint | None = None
     marks: list[SessionMark] = field(default_factory=list)

@@ -89,7 +89,7 @@ def telling(what: str) -> Iterator[None]:
 def read_exactly(device: Device, name: str, offset: int, length: int) -> bytes:
     """`length` bytes from `offset`, or fewer where the file ends; short reads are continued."""
     data = bytearray(length)
-    at = read_fully(device, name, offset, data) if length else 0
+    at = read_fully(device, name, offset, data)
     return bytes(data) if at == length else bytes(data[:at])
 
 

@@ -311,17 +311,19 @@ class Flusher:
     def _write(self, until: int) -> bool:
         """Flush up to `until`, or a part of it; whether something is left. Raises OSError."""
         flushing, began, written = self._log.flushing, self._runtime.now(), 0
-        while (flushed := flushing.flushed) < until and written < ROUND_BYTES:
-            count = flushing.write_piece(until)
-            if count is None:
-                flushing.wait(flushed + 1)  # A checkpoint or a writer is at it.
-            else:
-                written += count
-        if written:
-            now = self._runtime.now()
-            self._recorder.flushed(written, now - began, now)
-            self._aims.waiting_since = None
-            logger.debug("%d bytes up to %d in %.6f s", written, flushing.flushed, now - began)
+        try:
+            while (flushed := flushing.flushed) < until and written < ROUND_BYTES:
+                count = flushing.write_piece(until)
+                if count is None:
+                    flushing.wait(flushed + 1)  # A checkpoint or a writer is at it.
+                else:
+                    written += count
+        finally:  # What a round wrote before it failed is written.
+            if written:
+                now = self._runtime.now()
+                self._recorder.flushed(written, now - began, now)
+                self._aims.waiting_since = None
+                logger.debug("%d bytes up to %d in %.6f s", written, flushing.flushed, now - began)
         return flushing.flushed < until
 
     # -- between rounds ----------------------------------------------------------------------------

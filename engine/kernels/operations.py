@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from . import words as w
 from .atomics import Space, cas, load, store
-from .probe import claim_slot, find_record, find_slot
+from .probe import claim_slot, extend_bucket, find_record, find_slot
 from .records import (
     append,
     copy_out,
@@ -279,6 +279,8 @@ def run_one(
             return w.DONE
     else:
         slot = claim_slot(control, index, batch[w.OP_HASH])
+        if slot == w.REFUSED | w.OVERFLOW and extend_bucket(control, index, batch[w.OP_HASH]):
+            slot = claim_slot(control, index, batch[w.OP_HASH])
         if slot >= w.REFUSED:
             return slot & w.WHY_MASK
     if kind == w.UPSERT:

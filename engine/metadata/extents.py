@@ -83,10 +83,6 @@ class ExtentTable:
         """The number of extents that start below `address`. O(log n)."""
         return bisect_left(self._starts, address)
 
-    def unnamed(self) -> list[Extent]:
-        """The extents that the next checkpoint has to name."""
-        return [self[number] for number in range(self.named, len(self))]
-
     def name_until(self, count: int, start: int = 0) -> None:
         """Mark the first `count` extents, from `start` on, as named by a durable checkpoint."""
         assert self.named <= count <= len(self)

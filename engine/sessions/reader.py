@@ -34,7 +34,7 @@ from ..shared.modes import Mode
 from ..shared.spaces import words_of
 from .registry import SessionRegistry
 
-__all__ = ["LogRecord", "Reader", "SharedReader", "chain_items", "live_items"]
+__all__ = ["LogRecord", "Reader", "SharedReader", "chain_items"]
 
 NO_SIZES: Final = bytes(w.WORD_BYTES)
 PADDING: Final = ColdRecord(w.NO_ADDRESS, 0, b"", b"", 0)
@@ -234,9 +234,3 @@ def chain_items(reader: Reader, index: HashIndex, bucket: int, entry: int) -> It
             seen.add(record.key)
             if not record.link & w.TOMBSTONE:
                 yield record.key, record.value
-
-
-def live_items(reader: Reader, index: HashIndex) -> Iterator[tuple[bytes, bytes]]:
-    """Every live key with its value, as the index tells it."""
-    for bucket, entry in index.entries():
-        yield from chain_items(reader, index, bucket, entry)

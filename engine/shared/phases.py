@@ -69,11 +69,6 @@ class System:
     def phase(self) -> Phase:
         return _PHASES[load(self._control, w.SYSTEM) & w.PHASE_MASK]
 
-    @property
-    def fuzzy_start(self) -> int:
-        """L_s of the running checkpoint; 0 in REST (M3)."""
-        return load(self._control, w.FUZZY_START)
-
-    @fuzzy_start.setter
-    def fuzzy_start(self, address: int) -> None:
+    def set_fuzzy_start(self, address: int) -> None:
+        """Set L_s of the running checkpoint; 0 in REST (M3)."""
         store(self._control, w.FUZZY_START, address)

@@ -261,6 +261,9 @@ class FaultDevice:
 
     # Under the lock.
 
+    def _before(self, kind: EventKind, name: str, target: str) -> None:
+        """Hears of a call that is about to take effect; for devices that watch what is done to them."""
+
     def _event(
         self,
         kind: EventKind,
@@ -272,6 +275,7 @@ class FaultDevice:
         target: str = "",
     ) -> None:
         """Records a call that is about to take effect. Invariant 2."""
+        self._before(kind, name, target)
         label = self.label
         if not isinstance(label, str):
             label = label()

@@ -110,8 +110,9 @@ def size_key(size: int) -> int:
     return _digest(b"size", size.to_bytes(8, "little"))
 
 
+@lru_cache(maxsize=1 << 10)
 def file_key(data: bytes) -> int:
-    """The hash of one file's content."""
+    """The hash of one file's content; kept, for many contents share it."""
     return size_key(len(data)) ^ span_key(0, data)
 
 

@@ -40,6 +40,7 @@ Bindings: TypeAlias = tuple[tuple[str, int], ...]
 Versions: TypeAlias = tuple[int, ...]
 
 _NO_END = 1 << 62
+_PARTS = 5  # Chains are taken together in so many parts, where a few contents of a region are listed.
 _REGIONS = 8  # For each opening allowed: a region that shares an outcome costs a fraction of an opening.
 
 
@@ -103,13 +104,17 @@ class Witness:
 
 @dataclass(slots=True)
 class Exploration(Generic[Outcome]):
-    """The outcomes found at one index, each with a witness; closed if there are no others."""
+    """The outcomes found at one index, each with a witness; closed if there are no others.
+
+    listed   a few more contents of the regions, each with the outcome that it shares
+    """
 
     index: int
     legal: int
     covered: int = 0
     regions: int = 0
     outcomes: list[tuple[Outcome, Witness]] = field(default_factory=list)
+    listed: list[tuple[Outcome, Witness]] = field(default_factory=list)
 
     @property
     def is_closed(self) -> bool:
@@ -123,11 +128,13 @@ def explore(
     tree: ReadTree[Outcome],
     open_content: Callable[[Image], Outcome],
     limit: int,
+    is_new: Callable[[Outcome], bool] | None = None,
 ) -> Exploration[Outcome]:
     """Follows everything legal at `index` through the tree; gives up past `limit` openings, or eight times as
     many regions.
 
-    `open_content` recovers a content that the tree does not find and adds it to the tree.
+    open_content   recovers a content that the tree does not find and adds it to the tree
+    is_new         says of an outcome that is met whether it counts as an opening; None: those opened here do
     """
     point = _Point(history, index)
     found = Exploration[Outcome](index, point.legal)
@@ -140,17 +147,23 @@ def explore(
         branches, key, region = stack.pop()
         node = branches.get(key)
         if node is None:
-            if opened == limit:
-                return found
-            opened += 1
+            if is_new is None:
+                if opened == limit:
+                    return found
+                opened += 1
             open_content(point.witness(region).image)
             node = branches[key]
         if type(node) is Leaf:
-            found.regions += 1
-            found.covered += point.count(region)
             if id(node) not in known:
+                if is_new is not None and is_new(node.outcome):
+                    opened += 1
+                    if opened > limit:
+                        return found
                 known.add(id(node))
                 found.outcomes.append((node.outcome, point.witness(region)))
+                found.listed.extend((node.outcome, each) for each in point.others(region))
+            found.regions += 1
+            found.covered += point.count(region)
         elif node.question[0] == Ask.ALL:
             return found
         else:
@@ -206,10 +219,22 @@ class _Point:
                 count = count // self._choices[chain] * len(left)
         return count * sum(names.legal for names in region.names)
 
-    def witness(self, region: Region) -> Witness:
-        """The content of a region in which as much survives as can."""
+    def others(self, region: Region) -> Iterator[Witness]:
+        """A few contents of a region besides its witness: every set of some parts of the chains loses as much
+        as it can.
+
+        What no recovery looks at makes millions of contents alike: one alone would stand for all of it.
+        """
+        oldest = {chain: (region.versions.get(chain) or self._all(chain))[0] for chain in self._choices}
+        for parts in range(1, 1 << min(len(oldest), _PARTS)):
+            lost = (chain for place, chain in enumerate(oldest) if parts >> place % _PARTS & 1)
+            yield self.witness(region, {chain: oldest[chain] for chain in lost})
+
+    def witness(self, region: Region, lost: dict[AnyChain, int] | None = None) -> Witness:
+        """The content of a region in which as much survives as can, but for what chains lose."""
         names = region.names[0]
         choice = names.choice | {chain: versions[-1] for chain, versions in region.versions.items()}
+        choice.update(lost or {})
         files = {inode: self._file(inode, choice) for inode in groups_of(list(names.bindings))}
         digits = []
         for chain in self.history.pending(self.index):

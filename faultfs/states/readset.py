@@ -147,21 +147,11 @@ class WatchedDevice(FaultDevice):
             self.asked[_NAME, name, 0, 0] = None
         return super()._inode(name, probe)
 
-    def _event(
-        self,
-        kind: EventKind,
-        name: str = "",
-        inode: int = 0,
-        offset: int = 0,
-        data: bytes = b"",
-        size: int = 0,
-        target: str = "",
-    ) -> None:
+    def _before(self, kind: EventKind, name: str, target: str) -> None:
         if kind not in _LOOKS and kind not in _NAMELESS:
             self._ask_change(kind, name)
             if target:
                 self._ask_change(kind, target)
-        super()._event(kind, name, inode, offset, data, size, target)
 
     def _ask_change(self, kind: EventKind, name: str) -> None:
         """Ask whether a change would succeed; it is seen under every name of its file."""

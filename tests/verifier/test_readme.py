@@ -89,7 +89,7 @@ def test_store_of_a_document_loses_what_the_document_says(document: str) -> None
 
 @pytest.mark.parametrize("mended", [_mended_snapshot(_SNAPSHOT), _mended(_MACHINE)], ids=["README", "docs"])
 def test_one_line_mends_it(mended: str) -> None:
-    run_state_machine_as_test(_machine(mended), settings=settings(_SETTINGS, max_examples=20))
+    run_state_machine_as_test(_machine(mended), settings=settings(_SETTINGS, max_examples=10))
 
 
 @pytest.mark.parametrize("edit", [_without_checksum, _without_first_sync])

@@ -65,6 +65,8 @@ Answered = Answers | None
 _NO_ADDRESS: Final = (4, 5, 7)  # Of a scan's choices: inside a record, above the tail, below begin.
 _TOLD_BYTES: Final = 120
 SEGMENT: Final = "segment-"
+_KEY_BYTES: Final = 5  # Of those that are listed as arrays;
+_VALUE_BYTES: Final = 8  # others are refused.
 _REFUSED: Final = Raised(OperationError.__name__)
 
 
@@ -300,8 +302,19 @@ class Asker:
         return Answers(expected, told_by(lambda: self.store.truncate_before(address)))
 
     def items(self, _: Operation | None = None) -> Answers:
-        found = told_by(lambda: sorted(self.store.items()))
-        return Answers(sorted(self.reference.content.items()), found)
+        content = sorted(self.reference.content.items())
+        fits = all(len(key) == _KEY_BYTES and len(value) == _VALUE_BYTES for key, value in content)
+        expected = [content, content if fits else _REFUSED]
+        return Answers(expected, [told_by(lambda: sorted(self.store.items())), told_by(self._columns)])
+
+    def _columns(self) -> list[tuple[bytes, bytes]]:
+        """All items as arrays of keys and of values, of the width that most short ones have."""
+        arrays = self.store.items_many(f"V{_KEY_BYTES}", f"V{_VALUE_BYTES}")
+        return sorted(
+            (key.tobytes(), value.tobytes())
+            for keys, values in arrays
+            for key, value in zip(keys, values, strict=True)
+        )
 
     def scan(self, begin: int | None = None, end: int | None = None) -> Answers:
         """All records between two addresses, or from the log's begin to its tail."""

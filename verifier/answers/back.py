@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from powercut.faultfs import FaultDevice
+from powercut.faultfs import Effect, EventKind, Fault, FaultDevice, Plan, PlannedDevice
 
 from ..faster.foresight import READING
-from ..faster.seams import FasterKv, ReadOnlyError, Session
+from ..faster.inspection import backup_store, inspect_store
+from ..faster.seams import DeviceError, FasterKv, MissingStoreError, ReadOnlyError, Session, StoreExistsError
 from ..spec.model import session_name
 from ..tapes.tape import KEYS_MAX
 from .asking import Answers, Raised, told_by
@@ -33,11 +34,15 @@ def look_back(
 ) -> Answers:
     """Open the newest checkpoint, and each older one by its version; the answers of all of them."""
     before = len(device.trace)
-    expected, found = [], []
+    expected: list[object] = []
+    found: list[object] = []
     for place, point in enumerate(reference.points):
         content = reference.content_at(point)
         expected.append(_expected(point, content, reference))
         found.append(told_by(partial(_found, opened, point.version if place else None, reference)))
+    if before % _EVERY == 0:
+        expected.append(_COPIES)
+        found.append(_copies(device))
     written = sum(event.kind not in READING for event in device.trace.events[before:])
     return Answers([*expected, 0], [*found, written])
 
@@ -87,6 +92,30 @@ def _keys(reference: Reference) -> list[bytes]:
     return [key_of(number, reference.log) for number in range(KEYS_MAX)]
 
 
+def _copies(device: FaultDevice) -> list[object]:
+    """A copy of the closed store; a second one to the same place; and copies to a device that fails.
+
+    Whatever is written to it at the call that fails, no store may be left there.
+    """
+    told: list[object] = []
+    target = FaultDevice()
+    told.append(isinstance(told_by(lambda: backup_store(device, target)), Raised))
+    told.append(told_by(lambda: backup_store(device, target)))
+    for call in (EventKind.CREATE, EventKind.WRITE, EventKind.SYNC):
+        for after in (False, True):
+            failing = PlannedDevice(plan=Plan(Fault(Effect.ERROR, call, 1, after=after)))
+            error = told_by(lambda failing=failing: backup_store(device, failing))  # type: ignore[misc]
+            failing.plan.is_on = False
+            told.append((error, told_by(lambda failing=failing: inspect_store(failing))))  # type: ignore[misc]
+    return told
+
+
+_COPIES: Final = [
+    False,
+    Raised(StoreExistsError.__name__),
+    *[(Raised(DeviceError.__name__), Raised(MissingStoreError.__name__))] * 6,
+]
+_EVERY: Final = 8  # So many stores a copy is made of one.
 _ANY: Any = None  # For the names alone.
 
 

@@ -109,6 +109,8 @@ def phases(cold: Program) -> Iterator[tuple[Program, ...]]:
         (Kind.GET_MANY, 1),
         (Kind.RMW_ODD, 7),
         (Kind.START_ODD, 7),
+        (Kind.VIEWED, 0),
+        (Kind.FAILED, 0),
         (Kind.SCAN_FROM, 0),
     )
     for steps, (kind, size) in product(range(6), asked):

@@ -10,27 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ..tapes.tape import SIZES, Kind, Operation, Tape
-from .programs import SETTINGS, tape_of
+from ..tapes.tape import KEYS_MAX, SIZES, Kind, Operation, Tape
+from .programs import tape_of
 
 __all__ = ["again_tapes"]
 
 _FORK: Final = Operation(Kind.FORK)
 _CHECKPOINTS: Final = (Operation(Kind.CHECKPOINT),) * 2
-_NAMES: Final = ("absent", "on the last mutable page", "page almost full")
-_KEYS: Final = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    1,
-)  # Large values enough for a segment that the next checkpoint writes no more.
+_WRITER: Final = 3  # The session of what stands before is none of those that follow.
+
+
+def _turning(session: int, first: int, count: int) -> tuple[Operation, ...]:
+    """Large values under one key after another, none of which stands on a page that is still mutable."""
+    keys = (1 + number % (KEYS_MAX - 1) for number in range(first, first + count))
+    return tuple(Operation(Kind.UPSERT, session, key, SIZES - 1) for key in keys)
 
 
 def again_tapes(geometry: str) -> Iterator[Tape]:
-    """All of them, in this geometry."""
-    for name in _NAMES:
-        for count in (3, len(_KEYS)):
-            turning = [Operation(Kind.UPSERT, 0, key, SIZES - 1) for key in _KEYS[:count]]
-            yield tape_of((*SETTINGS[name], _FORK, *_CHECKPOINTS, *turning), geometry)
+    """All of them, in this geometry; those after the first stand before or on the next segment."""
+    for before in (0, 4, 7, 8):
+        for count in (2, 4):
+            beside = (*_CHECKPOINTS, *_turning(0, before, count))
+            yield tape_of((*_turning(_WRITER, 0, before), _FORK, *beside), geometry)

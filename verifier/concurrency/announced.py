@@ -41,22 +41,12 @@ class AnnouncedDevice(FaultDevice):
         super().sync_names()
         self._turn("a sync returns")
 
-    def _event(
-        self,
-        kind: EventKind,
-        name: str = "",
-        inode: int = 0,
-        offset: int = 0,
-        data: bytes = b"",
-        size: int = 0,
-        target: str = "",
-    ) -> None:
+    def _before(self, kind: EventKind, name: str, target: str) -> None:
         is_write = kind not in _LOOKS
         if kind is not EventKind.WRITE and kind is not EventKind.SYNC and kind is not EventKind.READ:
             self._touch(_NAMES, is_write)
         if is_write and name:
             self._touch(name, True)
-        super()._event(kind, name, inode, offset, data, size, target)
 
     def _inode(self, name: str, probe: EventKind | None = None) -> int:
         self._touch(name, False)  # A call that fails stands in no trace.

@@ -136,13 +136,10 @@ class Issuer:
         elif kind is Kind.SCAN:
             self._scan(operation.session)
         elif kind in BEHIND:
-            self._subject.flush(1 + operation.size)
+            self._subject.drive_flushes(operation)
             done = self._subject.store.flusher.metrics()
-            self.reached |= {
-                name
-                for name, count in (("flushed behind", done.flushes), ("held back", done.held + done.slowed))
-                if count
-            }
+            counts = (("flushed behind", done.flushes), ("held back", done.held + done.slowed))
+            self.reached |= {name for name, count in counts if count}
         else:
             assert kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT)
             store, tail = self._subject.store, self._tail

@@ -6,7 +6,7 @@
     more       ... and beside a checkpoint, or a truncation in a lane of its own
     pairs      two sessions on the key, and the worker
 
-In the geometries of `faster.flushers`, the only ones in which it does anything.
+In the geometries GATHERING of `faster.flushing`: the fewest pages, so that all of it comes soon.
 
 Invariant: every combination is there once; those of one session come first.
 """

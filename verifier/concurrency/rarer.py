@@ -3,6 +3,7 @@
     of two sessions   each unordered pair of: an operation begun and completed later, a walk over all keys or
                       records, a session closed and taken up again, a batch
     aside             each of these beside a checkpoint, and beside a truncation in a lane of its own
+    flushed           each operation of a session, and a checkpoint, beside the flush worker in its own lane
     begun             each of these before and beside a checkpoint that stands at WAIT_PENDING, or at PERSIST
 
 The key is on the device alone where the sessions begin, so that what is begun is pending.
@@ -19,7 +20,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ..tapes.tape import Kind, Operation, Tape
+from ..tapes.tape import KEYED, KEYS_MAX, SIZES, Kind, Operation, Tape
 from .programs import SETTINGS, tape_of
 
 __all__ = ["rarer_tapes"]
@@ -40,10 +41,16 @@ _TRUNCATIONS: Final = (Operation(Kind.TRUNCATE_AT), Operation(Kind.TRUNCATE))
 _STEPS: Final = (2, 5)  # To WAIT_PENDING, and to PERSIST.
 _ON_DEVICE: Final = SETTINGS["on the device"]
 _FIRST: Final = "narrow"
+_FLUSHED: Final = "lagging"
+_ROUNDS: Final = Operation(Kind.FLUSH, 0, 0, 2)
+_FILLED: Final = tuple(Operation(Kind.UPSERT, 3, key, SIZES - 1) for key in range(KEYS_MAX)) * 2
 
 
 def rarer_tapes(geometry: str) -> Iterator[Tape]:
     """All of them, in this geometry."""
+    if geometry == _FLUSHED:
+        yield from (tape_of((*_FILLED, *rest), geometry) for rest in _flushed())
+        return
     lanes = (*_LATER, *_MANY) if geometry == _FIRST else _MANY
     yield from (tape_of((*_ON_DEVICE, *rest), geometry) for rest in (*_beside(lanes), *_begun(lanes)))
 
@@ -55,6 +62,17 @@ def _beside(lanes: tuple[Program, ...]) -> Iterator[Program]:
         yield (_FORK, *one, _CHECKPOINT)
         yield (_FORK, *one, _TRUNCATIONS[0])
     yield (_FORK, *_TRUNCATIONS)
+
+
+def _flushed() -> Iterator[Program]:
+    singles: Iterator[Program] = (
+        (Operation(kind), Operation(Kind.UPSERT, 0, 1, SIZES - 1)) for kind in sorted(KEYED)
+    )
+    for one in (*_LATER, *_MANY, *singles):
+        yield (*_of(2, one), _ROUNDS, _FORK, *one, _ROUNDS, *_of(2, one))
+    for far in (_CHECKPOINT, Operation(Kind.TRUNCATE)):
+        yield (Operation(Kind.STEP), Operation(Kind.STEP), _FORK, Operation(Kind.RMW), _ROUNDS, far)
+    yield (Operation(Kind.TRUNCATE_AT), _FORK, Operation(Kind.RMW), _ROUNDS, Operation(Kind.TRUNCATE_AT))
 
 
 def _begun(lanes: tuple[Program, ...]) -> Iterator[Program]:

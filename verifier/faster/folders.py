@@ -3,6 +3,7 @@
     empty, strangers    nothing, or files of other names alone
     beside              the store, and a file of another name
     begun               roots that hold nothing: a creation that was broken off
+    unfinished          roots of a store whose first segment is not there yet: it is one all the same
     longer              roots that are no record and longer than one: somebody else's
     headless            the store without its roots, or with each of them damaged
 
@@ -48,12 +49,16 @@ class _Folder(NamedTuple):
     is_made: bool  # By an opening that may create.
 
 
-def _folders(files: dict[str, bytes]) -> Iterator[_Folder]:
+def _folders(files: dict[str, bytes], settings: Settings) -> Iterator[_Folder]:
     others = {name: data for name, data in files.items() if name not in ROOT_FILES}
     damaged = {name: bytes(reversed(data)) for name, data in files.items() if name in ROOT_FILES}
     yield _Folder("empty", {}, MissingStoreError, True)
     yield _Folder("strangers", {_STRANGER: b"mine"}, NotAStoreError, True)
     yield _Folder("begun", dict.fromkeys(ROOT_FILES, b""), MissingStoreError, True)
+    made = FaultDevice()
+    FasterKv.open(made, create=True, settings=settings, **_how()).close()
+    roots = {name: data for name, data in made.image().content().items() if name in ROOT_FILES}
+    yield _Folder("unfinished", roots, None, False)
     yield _Folder("longer", dict.fromkeys(ROOT_FILES, bytes(_LONG)), MissingStoreError, False)
     yield _Folder("beside", files | {_STRANGER: b"mine"}, None, False)
     yield _Folder("headless", others, CorruptionError, False)
@@ -62,7 +67,11 @@ def _folders(files: dict[str, bytes]) -> Iterator[_Folder]:
 
 def objection(device: FaultDevice, settings: Settings) -> str:
     """The first disagreement about a folder made of the store on the device, in words; "": there is none."""
-    for folder in _folders(device.image().content()):
+    plain = FaultDevice()
+    FasterKv.open(plain, create=True, runtime=SteppedRuntime(), kernels="interpreted").close()
+    if inspect_store(FaultDevice(plain.image())).settings != Settings():
+        return "a store that was made without settings has others than the usual ones"
+    for folder in _folders(device.image().content(), settings):
         if found := _disagreement(folder, settings):
             return f"{folder.name}: {found}"
     return ""

@@ -32,7 +32,7 @@ from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import STORE, Kind, Operation
-from .flushers import check_stopped, flusher_of
+from .flushing import FLUSHES, check_stopped, flush
 from .foresight import foresee
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
@@ -107,7 +107,7 @@ class FasterSubject:
             memory=memory,
             runtime=runtime,
             kernels=kernels,
-            flush=flusher_of(settings),
+            flush=FLUSHES.get(geometry),
         )
         if self.store.spaces[0][w.VOID_COUNT]:
             anew("voids")
@@ -233,10 +233,10 @@ class FasterSubject:
         self.ran(Kind(operation.kind))
         return truncate(self.store, operation)
 
-    def flush(self, rounds: int) -> None:
-        """Let the flush worker do so many rounds, where there is one."""
+    def drive_flushes(self, operation: Operation) -> None:
+        """Drive the flush worker, where there is one."""
         self.ran(Kind.FLUSH)
-        self.store.flusher.drive(rounds)
+        flush(self.store, self._runtime, operation)
 
     def look_on(self) -> list[Bound]:
         """Knock as a second opener, who is refused; the checkpoints that there are, newest first."""

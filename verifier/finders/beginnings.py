@@ -7,7 +7,7 @@ other that could not have gone otherwise.
 Invariants
   1  Kept serves sweeps in one geometry under one law
   2  a run is told of another only where both make the same calls and the same of them are struck
-  3  no recoveries are kept from sweep to sweep: what a power cut leaves, each sweep opens for itself
+  3  Kept has no recoveries: what a power cut leaves, each sweep opens for itself, or counts as if it did
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..spec.spec import StoreMaker
 from ..tapes.tape import Era, Tape
 from .coverage import Coverage
 from .endings import Endings
-from .recoveries import Recoveries
+from .recoveries import Opened, Recoveries
 
 __all__ = ["Begun", "Kept", "Known", "Played"]
 
@@ -78,21 +78,28 @@ class Begun:
 class Kept:
     """The results that sweeps in one geometry under one law leave to one another.
 
-    No recoveries are among them: what is opened behind a power cut each sweep opens for itself.
+    No recoveries are among them: what is opened behind a power cut each sweep counts for itself.
     """
 
-    def __init__(self) -> None:
-        self.endings = Endings()
+    def __init__(self, endings: Endings | None = None) -> None:
+        self.endings = Endings() if endings is None else endings
         self.begun: dict[tuple[Era, ...], Begun] = {}  # By the eras before the faults, and the program.
 
 
 class Known:
     """Shared state of the runs of a search: one kind of store, one law, and what is known of earlier runs."""
 
-    def __init__(self, make_store: StoreMaker, law: str, limit: int, endings: Endings | None = None) -> None:
+    def __init__(
+        self,
+        make_store: StoreMaker,
+        law: str,
+        limit: int,
+        endings: Endings | None = None,
+        opened: Opened | None = None,
+    ) -> None:
         self.make_store = make_store
         self.limit = limit
-        self.recoveries = Recoveries(make_store, law, limit)
+        self.recoveries = Recoveries(make_store, law, limit, opened=opened)
         self.endings = Endings() if endings is None else endings
         self.begun = Begun()
 

@@ -203,7 +203,7 @@ class _Search:
         for index in states.bounded:
             if found is None or states.history.trace.events[index - 1].kind not in LOOKS:
                 found = self._explore(states, index)
-            for outcome, witness in found.outcomes:
+            for outcome, witness in (*found.outcomes, *found.listed):
                 there = replace(witness, index=index)  # What looks on changes neither content nor digits.
                 finding = self._judge(stretch, there, outcome)
                 if finding is not None:
@@ -224,7 +224,12 @@ class _Search:
             return Exploration(index, -1)  # Not closed.
         tree = recoveries.tree(depth)
         return explore(
-            states.history, index, tree, lambda image: recoveries.of_image(image, depth), self._bounds.limit
+            states.history,
+            index,
+            tree,
+            lambda image: recoveries.of_image(image, depth),
+            self._bounds.limit,
+            recoveries.meet,
         )
 
     def _sample(self, index: int, stretch: _Stretch) -> Finding | None:

@@ -43,10 +43,12 @@ from ..tapes.tape import Era, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .beginnings import Kept, Known, Played
 from .crashes import Coverage, Finding
-from .recoveries import Outcome
+from .endings import Endings
+from .lasting import of_before
+from .recoveries import Opened, Outcome
 from .templates import series
 
-__all__ = ["LIMIT", "Kept", "Known", "search_again", "search_strike", "sweep"]
+__all__ = ["LIMIT", "Kept", "Known", "known_of", "search_again", "search_strike", "sweep"]
 
 LIMIT: Final = 64  # Legal states of one crash point that are all searched.
 
@@ -68,8 +70,8 @@ def sweep(
     kept     what other sweeps in the same geometry and under the same law found out
     """
     coverage = Coverage()
-    kept = kept or Kept()
-    known = Known(maker_of(Tape(geometry=geometry)), law, limit, kept.endings)
+    kept = kept or Kept(_endings(geometry))
+    known = known_of(geometry, law, limit, kept.endings)
     begun = known.go_on(kept, Tape((*before, Era(program)), geometry, law))
     played = {} if limit else begun.played
     for template in templates:
@@ -96,6 +98,18 @@ def sweep(
             if strike.played.is_past(fault):
                 break
     return coverage, None
+
+
+def known_of(geometry: str, law: str, limit: int, endings: Endings | None = None) -> Known:
+    """The shared state of runs over FasterKv; what lasts of earlier searches is in it."""
+    tape = Tape(geometry=geometry)
+    opened = of_before(Opened, tape.subject, geometry, law, tape.kernels, limit)
+    return Known(maker_of(tape), law, limit, endings or _endings(geometry), opened)
+
+
+def _endings(geometry: str) -> Endings:
+    tape = Tape(geometry=geometry)
+    return of_before(Endings, tape.subject, geometry, tape.kernels)
 
 
 def search_strike(

@@ -20,6 +20,9 @@ questions R(c), and let c' answer them as c does.
 And keys are XORs over files: key(n') = key(n) ^ key(c) ^ key(c'). So every content inside the opening of c'
 is known by its hash without an opening, and is counted.
 
+What was opened may serve other searches (`Opened`). Each counts the openings that it would have run by
+itself: an outcome, and all inside it, when it first meets them.
+
 Invariants
   1  an outcome depends on the content and the depth, never on the history it is judged against
   2  a nested outcome whose content was legal after the opening returned is marked `reported`: what the
@@ -46,7 +49,7 @@ from ..spec.spec import StoreMaker
 from ..spec.subject import Bound, MakeStore, Mounted, mount
 from ..verdict import Breach, Violation
 
-__all__ = ["Nested", "Outcome", "Recoveries"]
+__all__ = ["Nested", "Opened", "Outcome", "Recoveries"]
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class Outcome:
     nested: list[Nested] = field(default_factory=list)
     asked: tuple[Question, ...] = ()  # The read set: all that this outcome depends on.
     vectors: int = 0  # Version vectors of all cuts inside, by formula.
+    bounded: int = 0  # Crash points inside this opening that were not exhausted.
     keys: list[int] = field(default_factory=list)  # Of this content and of all that cuts inside can leave,
     paths: set[int] = field(default_factory=set)  # and the read paths of their openings.
 
@@ -77,37 +81,68 @@ class Nested:
     shift: int  # The key of this content, XOR the key of the one that the outcome was made from.
 
 
+class Opened:
+    """All outcomes of one kind of store under one law and with one limit, by content and by read set."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, int], Outcome] = {}
+        self.trees: dict[int, ReadTree[Outcome]] = {}
+        self.paths: dict[object, int] = {}
+
+
 class Recoveries:
     """Opens crash states and keeps the outcomes; `opened` counts the openings.
 
     Not pruned, every distinct content is opened: what the pruned search is checked against.
+
+    opened   outcomes of others that opened the same kind of store, under the same law and limit, as this does
     """
 
-    def __init__(self, make_store: MakeStore, law: str, limit: int, *, is_pruned: bool = True) -> None:
-        self.opened = 0
-        self.bounded = 0
+    def __init__(
+        self,
+        make_store: MakeStore,
+        law: str,
+        limit: int,
+        *,
+        is_pruned: bool = True,
+        opened: Opened | None = None,
+    ) -> None:
+        self.opened = 0  # By this search, or as it would have by itself;
+        self.bounded = 0  # and crash points in these that were not exhausted.
         self._make_store = StoreMaker.of(make_store)
         self._law = law
         self._limit = limit
         self.is_pruned = is_pruned
-        self._kept: dict[tuple[int, int], Outcome] = {}
-        self._trees: dict[int, ReadTree[Outcome]] = {}
-        self._paths: dict[object, int] = {}
+        self._all = Opened() if opened is None else opened
+        self._kept, self._paths = self._all.kept, self._all.paths
+        self._met: dict[int, Outcome] = {}  # By its id: it stays alive.
 
     def of(self, state: CrashState | Witness, depth: int) -> Outcome:
         """The outcome of opening `state`, with `depth` more power cuts inside. Invariant 3."""
         kept = self._kept.get((state.key, depth))
         if kept is None:
             kept = self._kept[state.key, depth] = self._find(state.key, state.image, depth)
+        self.meet(kept)
         return kept
 
     def of_image(self, image: Image, depth: int) -> Outcome:
-        """The outcome of opening a content that comes from elsewhere."""
+        """The outcome of opening a content that comes from elsewhere; whoever takes it has to meet it."""
         return self._find(image.key(), image, depth)
+
+    def meet(self, outcome: Outcome) -> bool:
+        """Count an outcome, and all inside it, when it is first met; True if it was."""
+        if id(outcome) in self._met:
+            return False
+        self._met[id(outcome)] = outcome
+        self.opened += 1
+        self.bounded += outcome.bounded
+        for nested in outcome.nested:
+            self.meet(nested.outcome)
+        return True
 
     def tree(self, depth: int) -> ReadTree[Outcome]:
         """All read sets of this depth so far."""
-        return self._trees.setdefault(depth, ReadTree())
+        return self._all.trees.setdefault(depth, ReadTree())
 
     def _find(self, key: int, image: Image, depth: int) -> Outcome:
         if not self.is_pruned:
@@ -120,7 +155,6 @@ class Recoveries:
         return outcome
 
     def _open(self, key: int, image: Image, depth: int) -> Outcome:
-        self.opened += 1
         outcome = Outcome(key)
         device = WatchedDevice(image)
         device.label = "OPEN"
@@ -154,7 +188,7 @@ class Recoveries:
 
     def _cut_again(self, outcome: Outcome, device: WatchedDevice, opened: int, depth: int) -> None:
         states = crash_states(device.trace, self._law, stop=opened, limit=self._limit)
-        self.bounded += states.bounded_points
+        outcome.bounded = states.bounded_points
         outcome.vectors = states.legal
         asked = dict.fromkeys(outcome.asked)
         asked.update(dict.fromkeys((int(Ask.FILE), name, 0, 0) for name in device.changed))

@@ -14,7 +14,8 @@ from ..runs.world import World
 from ..tapes.tape import Era, Operation, Tape
 from .crashes import LIMIT, Coverage, Finding, search_tape
 from .enumerated import Enumerations
-from .recoveries import Recoveries
+from .lasting import of_before
+from .recoveries import Opened, Recoveries
 
 __all__ = ["Searches", "exhaust"]
 
@@ -39,7 +40,8 @@ class Searches:
         if own not in self._kept:
             maker = maker_of(tape)
             walk = Walk(World(maker)) if self._is_walked else None
-            recoveries = Recoveries(maker, tape.law, self._limit)
+            opened = of_before(Opened, *own, tape.kernels, self._limit)
+            recoveries = Recoveries(maker, tape.law, self._limit, opened=opened)
             self._kept[own] = recoveries, Enumerations(tape.law, self._limit), walk
         recoveries, enumerations, walk = self._kept[own]
         return search_tape(

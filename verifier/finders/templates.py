@@ -18,7 +18,7 @@ from powercut.faultfs.faults.plan import HALF, calls_of
 from ..tapes.programs import random_program
 from ..tapes.tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 
-__all__ = ["PROGRAMS", "TEMPLATES", "random_strikes", "series", "torn"]
+__all__ = ["OF_GEOMETRY", "PROGRAMS", "TEMPLATES", "random_strikes", "series", "torn"]
 
 BUDGET_STEP: Final = 512
 
@@ -51,7 +51,7 @@ PROGRAMS: Final[dict[str, _Program]] = {
         *(_CHECKPOINT, Operation(Kind.TRUNCATE_AT), _READ, _RMW, _CHECKPOINT, _CHECKPOINT, _REOPEN, _READ),
     ),
     # Where there is a flush worker: it writes ahead of need, beside a checkpoint, and before a closing.
-    "flushed": (
+    "gathered": (
         *(*_upserts(0, 1, 2), _FLUSH, _READ, *_upserts(3, 4), _FLUSH, Operation(Kind.START), _FLUSH),
         *(Operation(Kind.STEP), *_upserts(5), _FLUSH, _CHECKPOINT, *_upserts(0, 1), _FLUSH, _REOPEN, _READ),
     ),
@@ -60,6 +60,13 @@ PROGRAMS: Final[dict[str, _Program]] = {
         *(Operation(Kind.START), Operation(Kind.STEP), _RMW, Operation(Kind.STEP), *_upserts(1, 2)),
         *[Operation(Kind.STEP)] * 5,
         *(_READ, _CHECKPOINT),
+    ),
+    # The flush worker writes, and what it cannot write it tries again.
+    "flushed": (
+        *_upserts(0, 1, 2, 3, 4),
+        *(Operation(Kind.FLUSH), _RMW, *_upserts(5, 6), Operation(Kind.FLUSH, 0, 0, 2)),
+        *(Operation(Kind.FLUSH, 0, 0, 3), Operation(Kind.FLUSH), _CHECKPOINT, _READ, *_upserts(0, 1)),
+        *(Operation(Kind.FLUSH, 0, 0, 1), _REOPEN, _READ),
     ),
 }
 
@@ -82,6 +89,8 @@ def _templates() -> Iterator[Fault]:
 
 
 TEMPLATES: Final = tuple(_templates())
+# What only stores of other sizes come to: the program is played there, whatever the geometry of a sweep.
+OF_GEOMETRY: Final = {"flushed": "lagging"}
 
 
 def torn(sync: int) -> tuple[Era, ...]:

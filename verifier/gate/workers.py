@@ -24,11 +24,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack
 from math import inf
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from ..concurrency.grounds import forget
+from ..finders.lasting import Lasting, lasting
 from ..garbage import collected_seldom
 from ..reach.seen import watched
 from .chunks import Chunk, Deadline, Result
@@ -151,15 +153,22 @@ class Workers:
 
 
 class _Here(Executor):
-    """One worker that is this process."""
+    """One worker that is this process; what it leaves to its chunks ends with it."""
+
+    def __init__(self) -> None:
+        self._kept: Lasting = {}
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            with lasting(self._kept):
+                future.set_result(fn(*args, **kwargs))
         except Exception as error:  # noqa: BLE001 (handed to whoever asks for the result)
             future.set_exception(error)
         return future
+
+
+_KEPT: Final = ExitStack()  # For as long as a worker lives.
 
 
 def _make(jobs: int) -> Executor:
@@ -169,6 +178,7 @@ def _make(jobs: int) -> Executor:
 
 
 def _begin_lane() -> None:
+    _KEPT.enter_context(lasting({}))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -27,12 +27,12 @@ from .bank.stress import STRESSED
 from .hunts.stress import Found, Wanted
 from .planted import Mutant
 
-__all__ = ["NAMES", "Stressed", "stress_planted"]
+__all__ = ["NAMES", "Trial", "stress_planted"]
 
 NAMES: Final = tuple(mutant.name for mutant in STRESSED)
 
 
-class Stressed(NamedTuple):
+class Trial(NamedTuple):
     """One planted bug, and the result of its hunt."""
 
     mutant: Mutant
@@ -56,7 +56,7 @@ def stress_planted(
     seed: int,
     sessions: int,
     deadline: float = inf,
-) -> list[Stressed]:
+) -> list[Trial]:
     """Hunt these bugs, of NAMES; as many of them, in this order, as the deadline lets come to an end.
 
     Raises HarnessError where the process breaks, or finds something while no bug is at work.
@@ -68,9 +68,9 @@ def stress_planted(
     if told and told[0].oracle:
         raise HarnessError(f"with no bug at work {told[0].oracle} found: {told[0].detail}")
     if told and told[0].unknown:
-        return [Stressed(STRESSED[number - 1], told[0]) for number in chosen]
+        return [Trial(STRESSED[number - 1], told[0]) for number in chosen]
     return [
-        Stressed(STRESSED[each.bug - 1], each)
+        Trial(STRESSED[each.bug - 1], each)
         for each in told[1:]
         if each.oracle or each.unknown or each.lives >= wanted.lives
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..spec.spec import Errors
-from ..spec.subject import Bound, Mounted
+from ..spec.subject import Bound, Mounted, bound_of
 from ..tapes.tape import KEYS_MAX
 from ..verdict import Breach, Violation
 from .prefix import show
@@ -25,8 +25,9 @@ def audit(mounted: Mounted) -> None:
 
 
 def recovered_bound(mounted: Mounted) -> Bound | None:
-    """The prefix that the subject says it came back to, if it says."""
-    return None if mounted.recovers is None else mounted.recovers.recovered()
+    """The prefix that the subject says it came back to, if it says. Raises SubjectError."""
+    told: object = None if mounted.recovers is None else mounted.recovers.recovered()
+    return None if told is None else bound_of(told, "recovered")
 
 
 def judge_probe(mounted: Mounted, content: dict[bytes, bytes], errors: Errors) -> Violation | None:

@@ -171,14 +171,17 @@ class Hunter:
             raise HarnessError(unknown)
         return answer
 
-    def ask_planted(self, mutants: Sequence[Generic], chunks: Sequence[Piece]) -> tuple[Answer, float]:
+    def ask_planted(
+        self, mutants: Sequence[Generic], chunks: Sequence[Piece], *, is_seen: bool = True
+    ) -> tuple[Answer, float]:
         """The chunks, in their order, up to the first that is red with all of these planted; its price.
 
+        is_seen  tell too whose lines each runs
         Raises UndecidedError.
         """
         edits = together(mutants)
         request = self._gate | {"task": "hunt", "deadline": self._by()}
-        request |= {"bug": _digest(mutants), "regions": _regions(mutants, edits)}
+        request |= {"bug": _digest(mutants), "regions": _regions(mutants, edits) if is_seen else ()}
         request["edits"] = [(edit.name, edit.module, edit.spans) for edit in edits]
         request["chunks"] = [(stage, number) for stage, number, _ in chunks]
         if compiled := [each for each in mutants if _is_compiled(each)]:
@@ -192,7 +195,7 @@ class Hunter:
             if len(chunks) == 1:
                 return {"told": f"crash: {unknown}", "reached": [[]]}, spent
             for at, chunk in enumerate(chunks):
-                answer, more = self.ask_planted(mutants, [chunk])
+                answer, more = self.ask_planted(mutants, [chunk], is_seen=is_seen)
                 spent += more
                 if answer["told"]:
                     return answer | {"reached": [[]] * at + answer["reached"]}, spent
@@ -221,10 +224,12 @@ class _Together:
 
     def again(self, mutants: Sequence[Generic], told: Told) -> Told | None:
         """Ask this one."""
-        return self._asked(mutants, told.place, self._pieces[told.place : told.place + 1])
+        return self._asked(mutants, told.place, self._pieces[told.place : told.place + 1], is_seen=False)
 
-    def _asked(self, mutants: Sequence[Generic], at: int, pieces: Sequence[Piece]) -> Told | None:
-        answer, spent = self._hunter.ask_planted(mutants, pieces)
+    def _asked(
+        self, mutants: Sequence[Generic], at: int, pieces: Sequence[Piece], *, is_seen: bool = True
+    ) -> Told | None:
+        answer, spent = self._hunter.ask_planted(mutants, pieces, is_seen=is_seen)
         for mutant in mutants:
             fate = self._fates[mutant.name]
             fate.cpu_seconds += spent / len(mutants)

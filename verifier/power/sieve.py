@@ -3,7 +3,7 @@
 A survivor costs all that there is to ask. Most of it passes, so all who are left are planted at once:
 
     a piece that passes with all of them in it tells none of them
-    with one that is red, halves are planted until a single mutant is left: red by it alone, it is told
+    with one that is red, fewer are planted until one mutant is found that makes it so: alone it is told
 
 One mutant may hide another: it counts as a survivor then, so the share that is told is a lower bound.
 
@@ -60,47 +60,50 @@ class Bench(Protocol):
 def sift(mutants: Sequence[Generic], bench: Bench, start: int = 0) -> Iterator[tuple[Generic, Told | str]]:
     """Each who is told, and each who could not be decided, with the reason; all others passed all pieces.
 
-    O(pieces + told * log(mutants)) pieces are asked, where mutants do not disturb each other.
+    O(pieces + told * log(mutants)) pieces are asked, where mutants do not disturb each other. One that is red
+    with others only goes on without these, in a group behind theirs.
     """
-    live = list(mutants)
+    live, since = list(mutants), start
+    aside: list[Generic] = []
     while live:
         try:
             told = bench.first(live, start)
         except UndecidedError as error:
             if len(live) == 1:
                 yield live[0], str(error)
-                return
+            else:
+                middle = len(live) // 2
+                yield from sift(live[:middle], bench, start)
+                yield from sift(live[middle:], bench, start)
             break
         if told is None:
-            return
+            break
         start = told.place
-        found = (live[0], told) if len(live) == 1 else _blame(live, told, bench)
-        if found is None:
-            break
-        yield found
-        live.remove(found[0])
-    else:
-        return
-    # Red by several together only, or too much for a clock.
-    middle = len(live) // 2
-    for half in (live[:middle], live[middle:]):
-        yield from sift(half, bench, start)
+        one = _blamed(live, told, bench)
+        alone = told if len(live) == 1 else _again([one], told, bench)
+        live.remove(one)
+        if alone is not None:
+            yield one, alone
+        else:
+            since = since if aside else start
+            aside.append(one)
+    if aside:
+        yield from sift(aside, bench, since)
 
 
-def _blame(live: Sequence[Generic], told: Told, bench: Bench) -> tuple[Generic, Told] | None:
-    """One by which alone the piece is red; None: found none."""
+def _blamed(live: Sequence[Generic], told: Told, bench: Bench) -> Generic:
+    """The last of the fewest of them, in an order, with which the piece is red; it is with all of them."""
     suspects = [each for each in live if each.name in told.suspects]
-    for group in (suspects, list(live)):
-        found = None
-        while len(group) > 1:
-            middle = len(group) // 2
-            found = _again(group[:middle], told, bench)
-            group = group[:middle] if found is not None else group[middle:]
-        if group and (found := found or _again(group, told, bench)) is not None:
-            return group[0], found
-        if len(suspects) == len(live):
-            break
-    return None
+    order = suspects + [each for each in live if each.name not in told.suspects]
+    passing, red = 0, len(order)  # So many of them.
+    middle = len(suspects) if 0 < len(suspects) < red else red // 2
+    while red - passing > 1:
+        if _again(order[:middle], told, bench) is not None:
+            red = middle
+        else:
+            passing = middle
+        middle = (passing + red) // 2
+    return order[red - 1]
 
 
 def _again(group: Sequence[Generic], told: Told, bench: Bench) -> Told | None:

@@ -42,7 +42,7 @@ _OF: Final = {
 _LEFT: Final = (".*", "__pycache__", "findings", "bench", "build", "dist", "*.pyc")
 NEAR: Final = 2  # Files that each is alone with.
 FILE_SECONDS: Final = 600  # A cap, of the clock: what it ends is not decided.
-# Rounds of the package's loops in one test. The most that one takes without a mutant are 4 million.
+# Rounds of the package's loops in one test. One that takes more without a mutant is left out by invariant 2.
 WORK_MAX: Final = 60_000_000
 _PLUGIN: Final = "watching"
 _PASSED: Final = (0, 5)  # Exit codes of pytest: all passed, and nothing to do.

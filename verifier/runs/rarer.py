@@ -22,7 +22,7 @@ CHANGES: Final = frozenset(EventKind) - {EventKind.READ, EventKind.LIST, EventKi
 
 
 class RarerSteps(Bench):
-    """Truncations at any address; rounds of a flush worker; looks from outside."""
+    """Truncations at any address; looks from outside."""
 
     def _truncate(self, operation: Operation) -> bool:
         """Truncate the log, if the subject can: below what is live, or where the operation says."""
@@ -53,13 +53,11 @@ class RarerSteps(Bench):
         return True
 
     def _flush(self, operation: Operation) -> bool:
-        """Let the subject's background work, if it has one."""
+        """Let the store flush beforehand, if it can; a poisoned one does not say so, and does nothing."""
         assert self.mounted is not None
         if self.mounted.flushes is not None:
-            before = len(self.device.trace)
-            self.mounted.flushes.flush(1 + operation.size)
-            if len(self.device.trace) > before:
-                self.segment.count("flushed behind")
+            self.segment.count("flushed beforehand")
+            self.mounted.flushes.drive_flushes(operation)
         return self._has_returned(is_entry=False)
 
     def _look_on(self) -> bool:

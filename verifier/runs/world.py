@@ -24,7 +24,7 @@ from ..oracles.structure import audit, compare_probe, recovered_bound
 from ..reach.collector import anew
 from ..spec.history import Life, Segment
 from ..spec.model import Issued, Result, longest_cut, session_name
-from ..spec.subject import Bound, Subject, mount
+from ..spec.subject import Bound, Subject, bound_of, mount
 from ..tapes.tape import Era, Kind, Operation
 from ..verdict import OK, Breach, Violation
 from .rarer import RarerSteps
@@ -180,6 +180,8 @@ class World(RarerSteps):
                 return self._look_on()
             if kind is Kind.FLUSH:
                 return self._flush(operation)
+        except SubjectError:
+            raise  # The bench cannot judge what it was told.
         except Exception as error:  # noqa: BLE001
             return self._fail("model", Breach.ERROR, error)
         return self._apply(operation)
@@ -259,7 +261,8 @@ class World(RarerSteps):
         self.model.apply(settled)
         return True
 
-    def _acknowledge(self, bound: Bound, at_least: Mapping[int, int]) -> bool:
+    def _acknowledge(self, told: object, at_least: Mapping[int, int]) -> bool:
+        bound = bound_of(told, "checkpoint")
         self._observe("checkpoint", -1, plain(bound), "")
         verdict = judge_report(self.model.history, self._acked(), bound, at_least)
         if verdict != OK:

@@ -21,7 +21,10 @@ Content = MutableMapping[bytes, bytes]
 
 
 class MappingSubject:
-    """A mapping on the bench. `checkpoint` of it, or else `sync`, makes durable; `close` it may have."""
+    """A mapping on the bench. `checkpoint` of it, or else `sync`, makes durable; `close` it may have.
+
+    What `sync` returns is the store's own affair: it has the name of many an older method.
+    """
 
     def __init__(self, mapping: Content) -> None:
         own: Any = mapping
@@ -29,11 +32,11 @@ class MappingSubject:
         unused = sorted(members().intersection(dir(own)) - {"checkpoint", "close"})
         if unused:
             raise SubjectError(f"{named} has {unused[0]}: it needs apply, for it is a mapping")
-        save = getattr(own, "checkpoint", None) or getattr(own, "sync", None)
-        if not callable(save):
-            raise SubjectError(f"{named} has no checkpoint and no sync: a mapping needs one")
         self.mapping = mapping
-        self._save: Callable[[], Bound | None] = save
+        self._checkpoint: Callable[[], Bound | None] | None = getattr(own, "checkpoint", None)
+        self._sync: Callable[[], object] | None = getattr(own, "sync", None)
+        if not callable(self._checkpoint or self._sync):
+            raise SubjectError(f"{named} has no checkpoint and no sync: a mapping needs one")
 
     def apply(self, issued: Issued) -> Result:
         """Carry the operation out on the mapping."""
@@ -41,7 +44,11 @@ class MappingSubject:
 
     def checkpoint(self) -> Bound | None:
         """Make the mapping durable."""
-        return self._save()
+        if self._checkpoint is not None:
+            return self._checkpoint()
+        assert self._sync is not None
+        self._sync()
+        return None
 
     def read_all(self) -> dict[bytes, bytes]:
         """Every key with its value."""
@@ -56,6 +63,12 @@ class MappingSubject:
 
 def subject_of(made: object) -> Subject:
     """The subject that a maker made: itself, or a mapping on the bench. Raises SubjectError."""
-    if isinstance(made, MutableMapping) and not hasattr(made, "apply"):
+    if hasattr(made, "apply"):
+        return cast("Subject", made)
+    if isinstance(made, MutableMapping):
         return MappingSubject(made)
+    if hasattr(made, "__setitem__"):
+        # Key-value stores mostly: they have the items of a mapping, and not all of its methods.
+        named = type(made).__qualname__
+        raise SubjectError(f"{named} has no apply, and is no MutableMapping of collections.abc: it needs one")
     return cast("Subject", made)

@@ -8,7 +8,7 @@ power away, and makes another one from what is left.
 
 `checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
 session; a number counts operations in the order in which they were given, whoever gave them, reads
-included; None stands for all of them.
+included; None stands for all of them; what else it may return is an error.
 
 All else is a capability: a protocol that a subject has as a whole or lacks. A subject that lacks one
 is tested less and never otherwise: where it does not say what it `recovered`, the bench looks for any
@@ -26,7 +26,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from numbers import Integral
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from powercut.faultfs import FaultDevice
 
@@ -52,6 +53,7 @@ __all__ = [
     "Truncates",
     "TruncatesAt",
     "Truncation",
+    "bound_of",
     "members",
     "mount",
 ]
@@ -138,18 +140,18 @@ class TruncatesAt(Protocol):
         """Truncate where the operation's key and size say."""
 
 
-class Flushes(Protocol):
-    """Writes ahead of need, in the background."""
-
-    def flush(self, rounds: int) -> None:
-        """Let the background do so many rounds; nothing that anybody reads changes."""
-
-
 class LooksOn(Protocol):
     """Is looked at from outside while it is open."""
 
     def look_on(self) -> list[Bound]:
         """The bounds of the checkpoints that it tells, newest first. Raise where another owner was let in."""
+
+
+class Flushes(Protocol):
+    """Brings to the device beforehand what it would bring there later."""
+
+    def drive_flushes(self, operation: Operation) -> None:
+        """Do as the operation says; nothing that is asked of it may tell."""
 
 
 class CountsSerials(Protocol):
@@ -182,11 +184,11 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         Probes,
         Truncates,
         TruncatesAt,
-        Flushes,
         LooksOn,
         CountsSerials,
         ReadsOlder,
         TellsReading,
+        Flushes,
     ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
@@ -204,11 +206,11 @@ class Mounted:
     probes: Probes | None
     truncates: Truncates | None
     truncates_at: TruncatesAt | None
-    flushes: Flushes | None
     looks_on: LooksOn | None
     counts: CountsSerials | None
     older: ReadsOlder | None
     tells: TellsReading | None
+    flushes: Flushes | None
 
 
 def mount(subject: Subject) -> Mounted:
@@ -229,11 +231,11 @@ def mount(subject: Subject) -> Mounted:
         of(Probes),
         of(Truncates),
         of(TruncatesAt),
-        of(Flushes),
         of(LooksOn),
         of(CountsSerials),
         of(ReadsOlder),
         of(TellsReading),
+        of(Flushes),
     )
 
 
@@ -257,6 +259,17 @@ def _capabilities(subject: object) -> frozenset[type]:
             if len(meant) >= _SHORT and is_alike and _is_misspelt(name, meant):
                 raise SubjectError(f"{_named(subject)} has {name}: is {meant} meant? Else name it otherwise")
     return frozenset(has)
+
+
+def bound_of(told: object, method: str) -> Bound:
+    """The bound that a method of a subject told. Raises SubjectError for True, a text and the like.
+
+    Many a store tells by its result that it has saved; True as a number would be one operation.
+    """
+    if isinstance(told, bool) or not isinstance(told, Integral | Mapping):
+        expected = "None, a number of operations or a mapping of serials"
+        raise SubjectError(f"{method} returned {told!r}: {expected} is expected")
+    return cast("Bound", told)
 
 
 def members() -> frozenset[str]:

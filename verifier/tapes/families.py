@@ -3,10 +3,12 @@
     truncated   the log is truncated at every kind of address, before, between and after the steps of a
                 checkpoint, and what lay there is used again; pages turned before it
     reopened    with more or less of the ring, of buckets, of memory; with others that want to open it too
+    flushed     what is frozen goes to the device before it has to: between operations, in every phase, while
+                pages turn, before a truncation, and after the worker was stopped
     lettered    every letter in every geometry, twice, so that each comes before and behind each other one
     aged        stores late in a long life (`faster.ages`): what comes next is where a counter wraps, a chain
                 ends, a bucket overflows, the index is full, a segment or the address space ends
-    flushed     a flush worker works between operations, the steps of a checkpoint, truncations, and lives
+    gathered    the same in writes of many extents, over few pages, beside lives and truncations
 
 A run of a family is one program an era: the power goes at the end of each but the last. In the order in which
 they are thought of, the shortest first where that is easy.
@@ -112,11 +114,29 @@ def _aged(geometry: str) -> Iterator[Run]:
     yield ((*large, _CHECKPOINT, Operation(Kind.TRUNCATE_AT), _CHECKPOINT, *large[:2], _CHECKPOINT),)
 
 
+def _flushed(geometry: str) -> Iterator[Run]:
+    many = tuple(Operation(Kind.UPSERT, 0, key % KEYS_MAX, _LARGE) for key in range(24))
+    flushes = [Operation(Kind.FLUSH, 0, key, size) for key, size in ((0, 0), (0, 1), (0, 2), (0, 3), (1, 3))]
+    used = Operation(Kind.RMW), Operation(Kind.DELETE, 0, 1), Operation(Kind.READ, 1, 2)
+    for flush in flushes:
+        yield ((*many[:6], flush, *many[6:9], flush, _CHECKPOINT), (*used, flush))
+        yield ((*many[:20], flush, *used, flush, *many[20:], flush, _REOPEN, *used),)
+        yield (
+            (*many, flush, Operation(Kind.TRUNCATE_AT), flush, _CHECKPOINT, *many[:4], flush, _CHECKPOINT),
+        )
+    for phase in range(_PHASES):
+        started = (*many[:8], Operation(Kind.START), *[Operation(Kind.STEP)] * phase)
+        yield ((*started, flushes[2], *used, flushes[0], _CHECKPOINT), used)
+    every = [each for one in many for each in (one, flushes[1])]
+    yield ((*every, _CHECKPOINT, *used),)
+
+
 def _lettered(geometry: str) -> Iterator[Run]:
     letters = (
         Operation(Kind.UPSERT),
         *_large(1),
         Operation(Kind.LOOK_ON),
+        Operation(Kind.FLUSH),
         Operation(Kind.READ, 1),
         Operation(Kind.INSERT, 1, 2),
         Operation(Kind.START),
@@ -127,10 +147,11 @@ def _lettered(geometry: str) -> Iterator[Run]:
         Operation(Kind.TRUNCATE),
         Operation(Kind.TRUNCATE_AT, 0, 1, 1),
     )
-    yield ((*letters, *letters, _REOPEN, *letters[:3]),)
+    otherwise = Operation(Kind.REOPEN_AS, 0, 7)  # As before.
+    yield ((*letters, *letters, _REOPEN, *letters[:3], otherwise, *letters[:3]),)
 
 
-def _flushed(geometry: str) -> Iterator[Run]:
+def _gathered(geometry: str) -> Iterator[Run]:
     once, more = Operation(Kind.FLUSH), Operation(Kind.FLUSH, 0, 0, 2)
     for count in (1, 2, 3, 4):
         paged = _large(*range(count))
@@ -152,14 +173,28 @@ def _flushed(geometry: str) -> Iterator[Run]:
 
 _EVERYWHERE: Final = (
     *("tiny", "colliding", "narrow", "long", "paired", "parting", "slim", "roomy", "single", "many"),
-    *("whole", "wide", "broad", "wrapping", "chained", "high", "ending", "crowded", "full"),
+    *(
+        "whole",
+        "wide",
+        "broad",
+        "flushed",
+        "lagging",
+        "ageing",
+        "wrapping",
+        "chained",
+        "high",
+        "ending",
+        "crowded",
+        "full",
+    ),
 )
 FAMILIES: Final[dict[str, Family]] = {
     "truncated": Family(_truncated, ("slim", "paired", "colliding")),
     "reopened": Family(_reopened, ("parting", "tiny")),
+    "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),
     "lettered": Family(_lettered, _EVERYWHERE),
     "aged": Family(_aged, ("wrapping", "chained", "high", "ending", "crowded", "full")),
-    "flushed": Family(_flushed, ("behind", "lagging")),
+    "gathered": Family(_gathered, ("behind", "gathered")),
 }
 # Kinds that random programs have only where they are asked for, by name.
 LETTERS: Final = {kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT, Kind.REOPEN_AS, Kind.LOOK_ON)}

@@ -56,7 +56,7 @@ class Kind(IntEnum):
     TRUNCATE_AT = 19  # Drop the log below an address that key and size choose, and the keys there.
     REOPEN_AS = 20  # As REOPEN, with other memory, or beside others that want to open it.
     LOOK_ON = 21  # Try to open what is open, and list its checkpoints.
-    FLUSH = 22  # Rounds of the flush worker, one more than the size, where the geometry has one.
+    FLUSH = 22  # Rounds of the flush worker, where the geometry has one.
     # Only in a tape for `answers`, where the size says which length, batch or function; elsewhere they are
     # nothing.
     PUT = 40  # An upsert of a value of an exact length.

@@ -58,7 +58,7 @@ class FoldOver:
 
 def _prepare(parts: Parts, running: Running) -> None:
     # L_s before the phase: a batch that sees the phase sees the address too.
-    parts.shared.system.fuzzy_start = running.fuzzy_start
+    parts.shared.system.set_fuzzy_start(running.fuzzy_start)
 
 
 def _wait_pending(parts: Parts, running: Running) -> None:

@@ -177,6 +177,22 @@ def test_broken_off_at_any_call_it_leaves_nothing(filled: Any, error: BaseExcept
     assert filled.store.checkpoint().version.counter == len(filled.held) + 1  # The source goes on.
 
 
+class Late(Counting):
+    """Raises behind a call that made a file."""
+
+    def create(self, name: str) -> None:
+        MemoryDevice.create(self, name)
+        self._count()
+
+
+def test_a_file_that_was_made_before_its_making_failed_goes_too(filled: Any) -> None:
+    for calls in range(8):
+        target = Late(calls, OSError(5, "after all"))
+        with pytest.raises(DeviceError):
+            filled.store.backup(target)
+        assert target.list() == []
+
+
 def test_a_copy_whose_root_could_not_be_written_does_not_poison_the_source(filled: Any) -> None:
     class Full(MemoryDevice):
         def write(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:

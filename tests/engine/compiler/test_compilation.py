@@ -4,13 +4,11 @@ The kernels that are compared are small ones of this file and those of `kernels/
 compared where stores are (`test_modes`, the model tests).
 """
 
-import os
 import random
 import sys
 import threading
 from array import array
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,15 +158,9 @@ def interpreted(source: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache folder for all processes of a run."""
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kernels"
-
-
-@pytest.fixture(scope="session")
-def compiled(root: Path) -> Compiled:
-    return compilation.load_from(SOURCES, CONSTANTS, root)
+def compiled() -> Compiled:
+    """Kept where all kernels are: sources, translator and machine are in the name of its folder."""
+    return compilation.load_from(SOURCES, CONSTANTS, compilation.cache_root())
 
 
 @pytest.fixture

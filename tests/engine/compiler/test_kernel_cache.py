@@ -6,6 +6,7 @@ import sys
 from array import array
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from shutil import copytree
 from types import SimpleNamespace
 
 import pytest
@@ -43,6 +44,20 @@ def folder_of(root: Path, sources: dict[str, str]) -> Path:
     return root / f"kernels-{compilation.digest(sources, CONSTANTS)}"
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with the code of SMALL, compiled once."""
+    folder = tmp_path_factory.mktemp("small")
+    assert answer(compilation.load_from({"small": SMALL}, CONSTANTS, folder)) == 41
+    return folder
+
+
+@pytest.fixture
+def root(small: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(copytree(small, tmp_path / "root"))
+
+
 def test_digest_names_everything_the_code_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
     digests = {compilation.digest({"small": SMALL}, CONSTANTS)}
     digests.add(compilation.digest({"small": SMALL.replace("kind + 1", "kind + 2")}, CONSTANTS))
@@ -63,23 +78,22 @@ def test_digest_names_everything_the_code_depends_on(monkeypatch: pytest.MonkeyP
     assert compilation.digest({"small": SMALL}, CONSTANTS) in digests
 
 
-def test_edited_helper_is_compiled_anew(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_edited_helper_is_compiled_anew(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     edited = {"small": SMALL.replace("kind + 1", "kind + 2")}
     for sources, expected in (({"small": SMALL}, 41), (edited, 42), ({"small": SMALL}, 41)):
-        kernels = compilation.load_from(sources, CONSTANTS, tmp_path)
+        kernels = compilation.load_from(sources, CONSTANTS, root)
         assert answer(kernels) == expected
-    assert capfd.readouterr().err.count("compiling kernels (once per machine)") == 2
+    assert capfd.readouterr().err.count("compiling kernels (once per machine)") == 1
 
 
-def test_damaged_object_is_made_anew(tmp_path: Path) -> None:
-    compilation.load_from({"small": SMALL}, CONSTANTS, tmp_path)
-    kept = folder_of(tmp_path, {"small": SMALL}) / "kernels.o"
+def test_damaged_object_is_made_anew(root: Path) -> None:
+    kept = folder_of(root, {"small": SMALL}) / "kernels.o"
     whole = kept.read_bytes()
     flipped = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in (0, 31, 32, len(whole) - 1)]
     for damaged in (whole[:-1], whole[:16], b"", *flipped):
         kept.write_bytes(damaged)
         assert compilation._read(kept.parent) is None
-    assert answer(compilation.load_from({"small": SMALL}, CONSTANTS, tmp_path)) == 41
+    assert answer(compilation.load_from({"small": SMALL}, CONSTANTS, root)) == 41
     assert compilation._read(kept.parent) is not None
     assert not list(kept.parent.glob("*.[0-9]*"))
 

@@ -47,6 +47,22 @@ def test_bytes_that_are_not_worth_it_wait(device: Watched) -> None:
         assert device.writes == 0
 
 
+def test_round_that_fails_half_way_tells_what_it_wrote(device: Watched) -> None:
+    def fail() -> None:
+        if device.writes == 2:
+            raise OSError(5, "the second piece")
+
+    with opened(device, replace(NEVER, threshold_pages=3)) as store:
+        fill(store, "s", RING // 2)
+        store._parts.log.ring.shift_read_only(4 * PAGE)
+        device.during = fail
+        store.flusher.drive(1)
+        device.during = lambda: None
+        metrics = store.flusher.metrics()
+        assert (metrics.failures, metrics.in_a_row, metrics.flushes) == (1, 1, 1)
+        assert metrics.bytes == store.stats().flushed == PAGE
+
+
 @pytest.mark.parametrize(
     "worth",
     [{"threshold_bytes": 3 * PAGE}, {"threshold_pages": 3}, {"threshold_seconds": 0.001}],

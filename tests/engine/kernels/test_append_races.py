@@ -82,7 +82,7 @@ def test_record_of_the_old_version_is_copied_and_one_of_the_next_is_left(sides: 
     sides.run(sides.one, w.UPSERT, bytes(40))
     sides.run(sides.one, w.UPSERT, b"v")
     old = sides.link_at
-    parts.shared.system.fuzzy_start = control[w.TAIL]
+    parts.shared.system.set_fuzzy_start(control[w.TAIL])
     parts.shared.system.set(1, Phase.PREPARE)
     parts.shared.system.set(2, Phase.IN_PROGRESS)
     parts.sessions.shift_all()

@@ -32,8 +32,8 @@ def test_extents_are_unnamed_until_a_checkpoint_names_them() -> None:
     table = ExtentTable(EXTENTS[:1])
     table.append(EXTENTS[1])
     table.append(EXTENTS[2])
-    assert table.unnamed() == EXTENTS[1:]
+    assert [table[n] for n in range(table.named, len(table))] == EXTENTS[1:]
     table.name_until(2)
-    assert table.unnamed() == EXTENTS[2:]
+    assert [table[n] for n in range(table.named, len(table))] == EXTENTS[2:]
     with pytest.raises(AssertionError):
         table.name_until(1)

@@ -140,7 +140,7 @@ def test_a_batch_of_a_version_that_is_over_does_nothing(side: Side) -> None:
 def test_a_shift_in_the_middle_of_a_batch_leaves_what_is_done_to_the_old_version(side: Side) -> None:
     """The record of the third key is of the next version already, so two operations are of the old one."""
     parts, control = side.parts, side.spaces.control
-    parts.shared.system.fuzzy_start = control[w.TAIL]
+    parts.shared.system.set_fuzzy_start(control[w.TAIL])
     parts.shared.system.set(1, Phase.PREPARE)
     other = Stage(side.spaces, parts.shared.mode, parts.sessions.open("other").row, Rooms(1, 1, 2))
     parts.shared.system.set(2, Phase.IN_PROGRESS)

@@ -11,7 +11,7 @@ from powercut.engine import ClosedError, FasterKv, MemoryDevice, OperationError,
 from powercut.engine.compiler.compilation import available
 from powercut.engine.kernels import words as w
 from powercut.engine.sessions import walks
-from powercut.engine.sessions.reader import LogRecord, Reader, live_items
+from powercut.engine.sessions.reader import LogRecord, Reader, chain_items
 
 MODES = [
     "interpreted",
@@ -67,7 +67,9 @@ def found_by_hand(store: FasterKv) -> tuple[list[tuple[bytes, bytes]], list[LogR
         LogRecord(at, each.key, None if each.link & w.TOMBSTONE else each.value)
         for at, each in reader.records(start, store.stats().tail)
     ]
-    return list(live_items(reader, store._parts.index)), records
+    index = store._parts.index
+    items = [item for entry in index.entries() for item in chain_items(reader, index, *entry)]
+    return items, records
 
 
 @pytest.mark.parametrize("kernels", MODES)

@@ -118,7 +118,7 @@ def test_a_call_that_another_depends_on_is_tried_before_and_after(other: list[St
 
 def test_random_programs_that_submit_calls_keep_every_fate() -> None:
     spared = 0
-    for seed in (*range(60), 118, 210):
+    for seed in (*range(0, 60, 2), 118, 210):
         random = Random(seed)
         jobs = [_steps(random, (*("load", "store", "touch", "touch") * 3, "turn"), 3) for _ in range(3)]
         kinds = (*("load", "store", "store", "touch", "submit", "wait") * 3, "turn")
@@ -127,7 +127,7 @@ def test_random_programs_that_submit_calls_keep_every_fate() -> None:
         fates, bounded = _search(tasks, jobs, bound)
         assert fates == _every_fate(tasks, jobs, bound), (tasks, jobs)
         spared += sum(bounded.spared)
-    assert spared > 120
+    assert spared > 60  # Of every second seed.
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,10 @@ def test_violation_is_shrunk_written_and_told(longer: Profile, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("careless")
-def test_violation_whose_tape_cannot_be_written_is_a_violation(longer: Profile, tmp_path: Path) -> None:
+def test_violation_whose_tape_cannot_be_written_is_a_violation(
+    longer: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "tell", lambda *_, **__: "")  # It takes long, and is not asked for here.
     (tmp_path / "file").touch()
     report = run_gate(longer, seed=5, findings_folder=tmp_path / "file" / "findings")
     (violation,) = report.stages["crash"].violations

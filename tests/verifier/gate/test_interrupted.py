@@ -22,7 +22,7 @@ from powercut.verifier.gate.profile import load_profile
 
 if __name__ == "__main__":
     profile = load_profile("ci")
-    small = replace(profile.crash, exhaustive=replace(profile.crash.exhaustive, chunk=50))
+    small = replace(profile.crash, exhaustive=replace(profile.crash.exhaustive, chunk=10))
     report = run_gate(
         replace(profile, model=None, crash=small),
         jobs=2,
@@ -36,7 +36,7 @@ if __name__ == "__main__":
 def test_interruption_hands_back_what_was_searched() -> None:
     profile = load_profile("ci")
     assert profile.crash is not None
-    small = replace(profile.crash.exhaustive, steps=2, chunk=25)
+    small = replace(profile.crash.exhaustive, steps=2, chunk=10)
 
     def interrupt(progress: Progress) -> None:
         if progress.done == 2:
@@ -47,8 +47,8 @@ def test_interruption_hands_back_what_was_searched() -> None:
     )
     assert (report.exit, report.verdict) == (130, "interrupted")
     assert list(report.stages) == ["crash"]
-    assert report.stages["crash"].programs == 50
-    assert report.summary == "interrupted: 50 programs searched until then, 0 violations"
+    assert report.stages["crash"].programs == 20
+    assert report.summary == "interrupted: 20 programs searched until then, 0 violations"
 
 
 def test_interrupt_from_the_terminal_ends_every_process(tmp_path: Path) -> None:
@@ -63,4 +63,4 @@ def test_interrupt_from_the_terminal_ends_every_process(tmp_path: Path) -> None:
         output, errors = gate.communicate()  # Ends when no process holds the pipes any more.
     assert gate.returncode == 130, errors
     assert errors == b""
-    assert json.loads(output)["stages"]["crash"]["programs"] >= 50
+    assert json.loads(output)["stages"]["crash"]["programs"] >= 10

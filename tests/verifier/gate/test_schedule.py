@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from powercut.verifier.cli.summary import tell_gate
 from powercut.verifier.concurrency.lanes import SessionsProgram
+from powercut.verifier.concurrency.programs import Searched, search_lanes
 from powercut.verifier.concurrency.schedule import Record
 from powercut.verifier.gate import run_gate
 from powercut.verifier.gate.chunks import Deadline, Result
@@ -23,6 +25,7 @@ from powercut.verifier.gate.stages.schedule import (
     count_lanes,
     schedule_chunks,
 )
+from powercut.verifier.tapes.tape import Tape
 from powercut.verifier.verdict import Breach, Verdict, Violation
 
 TEXT = """
@@ -48,6 +51,24 @@ def profile(**changes: str) -> Profile:
     for old, new in changes.items():
         text = text.replace(f"{old} = 0", f"{old} = {new}")
     return parse_profile(text, "schedules")
+
+
+def test_random_programs_do_not_depend_on_what_their_schedules_draw(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[list[Tape]] = []
+    genuine = search_lanes
+
+    def noted(tape: Tape, *arguments: Any) -> Searched:
+        drawn[-1].append(tape)
+        return genuine(tape, *arguments)
+
+    monkeypatch.setattr(stage, "search_lanes", noted)
+    for schedules in (1, 7):
+        drawn.append([])
+        RandomLanes("0:6", 3, schedules, ("narrow", "colliding")).run(Deadline())
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) == 3
 
 
 def test_chunks_hold_every_small_program_once() -> None:
@@ -100,10 +121,10 @@ def test_random_programs_are_a_function_of_the_seed() -> None:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
-    """The number of small programs: every third. The gate's own stage has all of them."""
+    """The number of small programs: every sixth. The gate's own stage has all of them."""
     genuine = stage._tapes
-    monkeypatch.setattr(stage, "_tapes", lambda geometry: genuine(geometry)[::3])
-    return len(genuine("narrow")[::3])
+    monkeypatch.setattr(stage, "_tapes", lambda geometry: genuine(geometry)[::6])
+    return len(genuine("narrow")[::6])
 
 
 def test_a_gate_of_schedules_is_complete_within_its_bound(tmp_path: Path, few: int) -> None:

@@ -166,6 +166,17 @@ def test_stem_imports_nothing_but_our_own() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_device_is_judged_as_far_as_it_is_asked_for() -> None:
+    """The unchanged one plays again what showed a bug, and not all there is."""
+    asks = (
+        "from powercut.verifier.finders.kill import judge_files\n"
+        "from powercut.verifier.mutants.hunts.contract import judge_device\n"
+        "print(judge_device(2), judge_device()[1], judge_files(3))"
+    )
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(None, 2) 4 (None, 3)"
+
+
 def test_server_holds_nothing_of_the_package_in_which_all_bugs_are() -> None:
     """A bug that is planted afterwards would not be in it."""
     asks = (

@@ -104,8 +104,10 @@ def test_device_that_drops_its_syncs_is_killed_by_the_contract() -> None:
     assert row.oracle == "contract"
 
 
-@pytest.mark.parametrize("name", ["mapping-shared-after-fork", "child-goes-on-after-fork"])
-def test_memory_that_a_child_gets_is_killed_by_the_contract(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["mapping-shared-after-fork", "child-goes-on-after-fork", "metadata-written-where-ctrl-c-reaches"]
+)
+def test_what_no_stage_does_is_killed_by_the_contract(name: str) -> None:
     row = kill(name, seed=1)
     assert row.killed, matrix([row])
     assert row.oracle == "contract"

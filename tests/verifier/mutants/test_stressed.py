@@ -21,7 +21,7 @@ from powercut.verifier.mutants.bank.stress import STRESSED, WORD
 from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.hunts.stress import Found, Wanted
 from powercut.verifier.mutants.planted import Mutant
-from powercut.verifier.mutants.stressed import NAMES, Stressed, stress_planted
+from powercut.verifier.mutants.stressed import NAMES, Trial, stress_planted
 
 PROFILE = """
 name = "test"
@@ -124,7 +124,7 @@ def test_stage_owes_every_kill(
     monkeypatch: pytest.MonkeyPatch, rows: list[Found], code: int, summary: str
 ) -> None:
     monkeypatch.setattr(stage, "run_stress", lambda *_, **__: Campaign())
-    hunted = [Stressed(STRESSED[row.bug - 1], row) for row in rows]
+    hunted = [Trial(STRESSED[row.bug - 1], row) for row in rows]
     monkeypatch.setattr(stage, "stress_planted", lambda *_, **__: hunted)
     report = run_gate(parse_profile(PROFILE, "test"))
     assert (report.exit, report.summary) == (code, summary)

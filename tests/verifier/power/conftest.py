@@ -9,7 +9,7 @@ name = "small"
 [model]
 geometries = ["tiny"]
 examples = 8
-steps = 8
+steps = 20
 limit = 64
 chunk = 8
 [model.floor]

@@ -205,6 +205,9 @@ def test_stores_in_a_batch_that_nobody_else_reads_keep_their_order() -> None:
         "def f(batch, control):\n    batch[1] = 2\n    batch[3] = 4\n    control[5] = 6\n    control[7] = 8\n"
     )
     assert edits("exchange", text) == ["control[5] = 6 -> control[7] = 8; control[7] = 8 -> control[5] = 6"]
+    text = "class A:\n    def __init__(self):\n        self.a = 1\n        self.b = 2\n"
+    assert edits("exchange", text) == []
+    assert len(edits("exchange", text.replace("__init__", "reset"))) == 1
 
 
 def test_what_is_tried_again_is_not() -> None:

@@ -46,6 +46,34 @@ class Unsynced(Saved):
             self.device.sync_names = kept  # type: ignore[method-assign]
 
 
+class Answering(Saved):
+    """Tells by what it returns that it has saved."""
+
+    answer: object = True
+
+    def sync(self) -> object:  # type: ignore[override]
+        super().sync()
+        return self.answer
+
+
+class Counting(Answering):
+    def checkpoint(self) -> object:
+        return self.sync()
+
+
+class Keyed:
+    """Has the items of a mapping, and nothing else of one, like many a key-value store."""
+
+    def __getitem__(self, key: bytes) -> bytes:
+        raise KeyError(key)
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        """Forget it."""
+
+    def sync(self) -> None:
+        """Do nothing."""
+
+
 class Telling(Saved):
     def recovered(self) -> int:
         return 0
@@ -66,6 +94,24 @@ def test_a_mapping_that_does_not_is_found_and_its_tape_names_it() -> None:
     assert search_tape(finding.tape, make_store=Saved)[1] is None
 
 
+@pytest.mark.parametrize("answer", [True, False, 4096, "saved"])
+def test_what_sync_returns_says_nothing_of_operations(
+    answer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Answering, "answer", answer)
+    _, finding = run_machine(StoreMachine.of(Answering), seed=0, examples=10, steps=8)
+    assert finding is None
+
+
+@pytest.mark.parametrize("answer", [True, False, "saved"])
+def test_a_checkpoint_that_returns_no_bound_is_refused(
+    answer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Answering, "answer", answer)
+    with pytest.raises(SubjectError, match=f"checkpoint returned {answer!r}: None, a number"):
+        run_machine(StoreMachine.of(Counting), seed=0, examples=10, steps=8)
+
+
 def test_close_is_the_mapping_s_own_if_it_has_one() -> None:
     saved = Saved(FaultDevice())
     subject_of(saved).close()
@@ -77,6 +123,7 @@ def test_close_is_the_mapping_s_own_if_it_has_one() -> None:
     [
         ({}, "dict has no checkpoint and no sync"),
         (Telling(FaultDevice()), "Telling has recovered: it needs apply"),
+        (Keyed(), "Keyed has no apply, and is no MutableMapping"),
     ],
 )
 def test_a_mapping_that_lacks_or_has_too_much_is_refused(made: Any, complaint: str) -> None:

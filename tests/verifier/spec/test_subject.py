@@ -11,6 +11,7 @@ from powercut.faultfs import FaultDevice
 from powercut.verifier.errors import SubjectError
 from powercut.verifier.faster.geometries import make_faster
 from powercut.verifier.faster.subject import FASTER
+from powercut.verifier.oracles.structure import recovered_bound
 from powercut.verifier.spec.model import Issued, Result, apply
 from powercut.verifier.spec.spec import PLAIN, Errors, Spec, StoreMaker
 from powercut.verifier.spec.subject import CAPABILITIES, Bound, Mounted, mount
@@ -129,6 +130,19 @@ def test_other_names_are_the_subjects_own_and_so_is_a_near_one_beside_the_right_
     assert mount(type("Own", (Plain,), {"probed": 1, "stop": 2, "content": 3, "recoverd": 4})()) is not None
     both = type("Both", (Recovering,), {"recovery": lambda self: {}, "recoverd": lambda self: {}})
     assert mount(both()).recovers is not None
+
+
+@pytest.mark.parametrize("told", [True, False, "all", 1.5])
+def test_a_bound_is_a_number_or_a_mapping(told: object) -> None:
+    restored = type("Restored", (Plain,), {"recovered": lambda self: told})
+    with pytest.raises(SubjectError, match=f"recovered returned {told!r}: None, a number"):
+        recovered_bound(mount(restored()))
+
+
+@pytest.mark.parametrize("told", [None, 0, 3, {0: 2}])
+def test_a_bound_is_taken_as_it_is(told: Bound | None) -> None:
+    restored = type("Restored", (Plain,), {"recovered": lambda self: told})
+    assert recovered_bound(mount(restored())) == told
 
 
 # -- specs ---------------------------------------------------------------------------------------------

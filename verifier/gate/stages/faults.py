@@ -16,10 +16,8 @@ import msgspec
 
 from powercut.faultfs import Fault, Law
 
-from ...finders.faults import Known, search_strike, sweep
-from ...finders.templates import PROGRAMS, TEMPLATES, random_strikes, torn
-from ...registry import maker_of
-from ...tapes.tape import Tape
+from ...finders.faults import known_of, search_strike, sweep
+from ...finders.templates import OF_GEOMETRY, PROGRAMS, TEMPLATES, random_strikes, torn
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..document import Stage
 from ..plans import Count, Floor, Names, Positive, RandomPlan, check_geometries, check_names
@@ -35,7 +33,7 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit      and legal states of one crash point that are all searched
     torn       an opening is struck after power cuts at each of these syncs, counted from the end of a life
     parts      chunks that the faults of one program are cut into
-    flushed    geometries with a flush worker, in which the program `flushed` is struck
+    gathered   geometries with a flush worker, in which the program of that name is struck
     """
 
     geometries: Names
@@ -47,7 +45,7 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     random: RandomPlan
     floor: Floor
     law: str = "posix"
-    flushed: tuple[str, ...] = ()
+    gathered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,8 @@ class StruckCalls:
         templates = until(self.templates, deadline)
         before = () if self.torn is None else torn(self.torn)
         program, law = PROGRAMS[self.program], self.law
-        return Result(*sweep(program, self.geometry, law, templates, limit=self.limit, before=before))
+        geometry = OF_GEOMETRY.get(self.program, self.geometry)
+        return Result(*sweep(program, geometry, law, templates, limit=self.limit, before=before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class RandomStrikes:
 
     def run(self, deadline: Deadline) -> Result:
         tapes = random_strikes(Random(self.seed), self.count, self.geometries, self.law, self.steps)
-        known = {name: Known(maker_of(Tape(geometry=name)), self.law, self.limit) for name in self.geometries}
+        known = {name: known_of(name, self.law, self.limit) for name in self.geometries}
         return search_each(
             until(tapes, deadline), lambda tape: search_strike(tape, known=known[tape.geometry])
         )
@@ -102,9 +101,9 @@ def faults_chunks(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
             parts = plan.parts if limit else 1
             for part in range(parts):
                 yield StruckCalls(program, geometry, law, limit, part, parts)
-    for geometry in plan.flushed:
+    for geometry in plan.gathered:
         for part in range(plan.parts):
-            yield StruckCalls("flushed", geometry, law, plan.limit, part, plan.parts)
+            yield StruckCalls("gathered", geometry, law, plan.limit, part, plan.parts)
     for geometry in plan.geometries:
         for sync in plan.torn:
             yield StruckCalls("opened", geometry, law, plan.limit, 0, 1, sync)
@@ -120,7 +119,7 @@ def _describe(stage: Stage) -> str:
 
 def _check(plan: FaultsPlan) -> None:
     Law.of(plan.law)
-    check_geometries((*plan.geometries, *plan.flushed))
+    check_geometries((*plan.geometries, *plan.gathered))
     check_geometries(plan.random.geometries)
     check_names("program", (*plan.programs, *plan.cut), tuple(PROGRAMS))
 

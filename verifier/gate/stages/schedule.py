@@ -172,10 +172,11 @@ class RandomLanes:
 
     def run(self, deadline: Deadline) -> Result:
         result = Result()
-        random = Random(self.seed)
+        # Which programs there are is no matter of what their schedules draw.
+        drawn, scheduled = Random(self.seed), Random(f"{self.seed} schedules")
         for number in until(range(self.count), deadline):
-            tape = random_lanes(random, self.geometries[number % len(self.geometries)])
-            _count(result, search_lanes(tape, portfolio(random), self.schedules))
+            tape = random_lanes(drawn, self.geometries[number % len(self.geometries)])
+            _count(result, search_lanes(tape, portfolio(scheduled), self.schedules))
             if result.finding is not None:
                 break
         return result

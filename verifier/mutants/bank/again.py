@@ -23,8 +23,9 @@ AGAIN: Final = (
         "powercut.engine.log.segments",
         "            before = self._written[name]  "
         "# Before the sync: what is written meanwhile is dirty still (G1).\n"
-        "            self._sync(name)\n",
-        "            self._sync(name)\n            before = self._written[name]\n",
+        "            self._sync(name)\n"
+        "            self._synced[name] = before\n",
+        "            self._sync(name)\n            self._synced[name] = self._written[name]\n",
     ),
     _planted(
         "names-clean-once-their-sync-returns",
@@ -34,19 +35,5 @@ AGAIN: Final = (
         "# Before the sync: a name that is made meanwhile is a new one (G2).\n"
         "            self._device.sync_names()\n",
         "            self._device.sync_names()\n            self.has_new_names = False\n",
-    ),
-    _planted(
-        "extents-counted-when-the-block-is-written",
-        "FASTER 0774c41b: an address captured late holds more than the checkpoint",
-        "powercut.engine.checkpoint.kinds.fold_over",
-        "    count = extents.below(running.final)\n",
-        "    count = len(extents)\n",
-    ),
-    _planted(
-        "extents-past-the-fold-taken-for-named",
-        "constructed: what a session flushed above the fold is in no block",
-        "powercut.engine.checkpoint.kinds.fold_over",
-        "    extents.name_until(count, start)\n",
-        "    extents.name_until(len(extents), start)\n",
     ),
 )

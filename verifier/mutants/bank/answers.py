@@ -244,4 +244,19 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         MODEL,
         around=("checkpoint",),
     ),
+    Mutant(
+        "copy-leaves-the-file-whose-making-failed",
+        "powercut: a copy that failed left a segment behind, whose name had been made before the error came",
+        "powercut.engine.checkpoint.backup",
+        """        self._made.append(name)  # First: a call that fails may have made it.
+        self._target.create(name)
+""",
+        """        self._target.create(name)
+        self._made.append(name)
+""",
+        "prefix",
+        "WRONG_RESULT",
+        MODEL,
+        around=("checkpoint",),
+    ),
 )

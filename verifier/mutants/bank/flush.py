@@ -21,7 +21,7 @@ FLUSHED: Final = (
         "structure",
         "BROKEN_INVARIANT",
         preemptions=1,
-        around=("lagging", "on the device", "flush"),
+        around=("gathered", "on the device", "flush"),
     ),
     _among_schedules(
         "pieces-written-without-a-claim",
@@ -45,7 +45,7 @@ FLUSHED: Final = (
         "progress",
         "DEADLOCK",
         preemptions=1,
-        around=("lagging", "flush", "pages"),
+        around=("gathered", "flush", "pages"),
     ),
     _among_schedules(
         "held-writer-let-go-before-there-is-room",
@@ -66,7 +66,7 @@ FLUSHED: Final = (
         "        if not final and not self._is_left_alone():\n",
         "structure",
         "BROKEN_INVARIANT",
-        around=("lagging", "flush", "reopen"),
+        around=("gathered", "flush", "reopen"),
     ),
     Mutant(
         "worker-stopped-after-the-device-is-closed",
@@ -82,7 +82,7 @@ FLUSHED: Final = (
         "                self._flusher.stop()\n",
         "structure",
         "BROKEN_INVARIANT",
-        around=("lagging", "flush", "reopen"),
+        around=("gathered", "flush", "reopen"),
     ),
     Mutant(
         "last-extent-of-a-long-write-left-out",
@@ -92,7 +92,7 @@ FLUSHED: Final = (
         "        write_fully(self._device, name, offset, data[: max(512, len(data) - self._extent_bytes)])\n",
         "openable",
         "UNOPENABLE",
-        around=("lagging", "flush"),
+        around=("gathered", "flush"),
     ),
     Mutant(
         "flushed-before-the-device-said-so",

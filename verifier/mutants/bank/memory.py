@@ -35,6 +35,17 @@ MEMORY: Final[tuple[Mutant, ...]] = (
         CONTRACT,
     ),
     Mutant(
+        "metadata-written-where-ctrl-c-reaches",
+        "powercut 71c2047: Ctrl-C while the roots were written poisoned the store",
+        "powercut.engine.checkpoint.driver",
+        "            if not is_safe and KINDS[running.kind].next[self._system.phase] in UNREPEATABLE:\n"
+        "                return None\n",
+        "",
+        CONTRACT,
+        "ERROR",
+        CONTRACT,
+    ),
+    Mutant(
         "relink-stops-a-page-early",
         "FASTER e874a180: the recovery scan stopped before the end",
         _LOADING,

@@ -11,6 +11,9 @@ No stage forks a process that has a store open. Here one does, and its child end
     a mapped space   nothing that the child writes is seen by the parent
     an open store    refuses the child
 
+Nor does one send a signal. Here a device raises KeyboardInterrupt in the thread that signals reach, if the
+metadata of a checkpoint comes from there; afterwards the store must go on.
+
 It does not look at content, errors or other calls; the tests of the contract do. Needs a system
 on which a descriptor tells its path (Linux).
 
@@ -20,6 +23,7 @@ Threads: one, since it forks.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +31,7 @@ from typing import Any, Final
 
 import powercut.engine.device.file
 from powercut.engine import FasterKv, FileDevice, MemoryDevice, PoisonedError, Settings
+from powercut.engine.device import Buffer
 
 from ...verdict import Breach, Violation
 from ..planted import CONTRACT
@@ -67,7 +72,8 @@ def judge_contract(most: int | None = None) -> tuple[Violation | None, int]:
     if violation is not None or calls == most:
         return violation, calls
     with FasterKv.open(MemoryDevice(), create=True, settings=_LARGE, kernels="interpreted") as store:
-        return _judge_child(store), calls + 1
+        violation = _judge_child(store)
+    return violation or _judge_interrupted(), calls + 2
 
 
 def _judge_child(store: FasterKv) -> Violation | None:
@@ -89,6 +95,34 @@ def _judge_child(store: FasterKv) -> Violation | None:
         return Violation(
             CONTRACT, Breach.PHANTOM, f"a child went on with its parent's store, and ended with {ended}"
         )
+    return None
+
+
+class _Reached(MemoryDevice):
+    """Ctrl-C in the main thread at each write of a root or a table."""
+
+    is_armed = False
+
+    def write(self, name: str, offset: int, buffer: Buffer) -> int:
+        is_reached = threading.current_thread() is threading.main_thread()
+        if self.is_armed and is_reached and not name.startswith("segment"):
+            raise KeyboardInterrupt
+        return super().write(name, offset, buffer)
+
+
+def _judge_interrupted() -> Violation | None:
+    device = _Reached()
+    with FasterKv.open(device, create=True, kernels="interpreted") as store, store.session("s") as session:
+        session.upsert(b"key", b"value")
+        device.is_armed = True
+        try:
+            store.checkpoint()
+        except KeyboardInterrupt:
+            device.is_armed = False
+        try:
+            store.checkpoint()
+        except PoisonedError as error:
+            return Violation(CONTRACT, Breach.ERROR, f"a checkpoint after Ctrl-C in one: {error}")
     return None
 
 

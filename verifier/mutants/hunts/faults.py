@@ -22,7 +22,7 @@ from powercut.faultfs.faults.plan import CALLS
 from ...finders.beginnings import Kept
 from ...finders.crashes import Coverage, Finding
 from ...finders.faults import search_again, sweep
-from ...finders.templates import PROGRAMS, TEMPLATES, torn
+from ...finders.templates import OF_GEOMETRY, PROGRAMS, TEMPLATES, torn
 from ...reducing.passes import count_operations
 from ...reducing.shrink import descend
 from ...runs.play import play
@@ -33,7 +33,7 @@ from .order import likely_first
 __all__ = ["STRUCK_FEATURES", "Struck", "hunt_faults", "programs", "sweeps"]
 
 GEOMETRY: Final = "tiny"
-FLUSHED_PROGRAM: Final = "flushed"
+WITH_WORKER: Final = ("flushed", "gathered")
 LAW: Final = "posix"
 LIMIT: Final = 64
 SHRINK_RUNS: Final = 3_000
@@ -41,11 +41,13 @@ SHRINK_RUNS: Final = 3_000
 Answer = dict[str, Any]
 _TORN: Final = "torn"
 _CUT: Final = "cut"
-STRUCK_FEATURES: Final = frozenset((*(each.name.lower() for each in (*Effect, *CALLS)), _TORN, _CUT))
+STRUCK_FEATURES: Final = frozenset(
+    (*(each.name.lower() for each in (*Effect, *CALLS)), _TORN, _CUT, *OF_GEOMETRY)
+)
 
 
 class Struck(NamedTuple):
-    """One kind of fault, at every call of a program; the states behind one cut, and the eras before."""
+    """One kind of fault, at every call of a program; states of one crash point, and the eras before."""
 
     template: Fault
     program: tuple[Operation, ...]
@@ -55,12 +57,13 @@ class Struck(NamedTuple):
     def features(self) -> set[str]:
         """The features of the sweep."""
         found = {self.template.effect.name.lower(), self.template.call.name.lower()}
+        found |= {name for name in OF_GEOMETRY if self.program == PROGRAMS[name]}
         return found | ({_TORN} if self.before else set()) | ({_CUT} if self.limit else set())
 
 
 def programs() -> Iterator[tuple[tuple[Operation, ...], int, tuple[Era, ...]]]:
     """The programs to strike, the depth of the power cuts behind them, and the eras before; by cost."""
-    usual = [program for name, program in PROGRAMS.items() if name != FLUSHED_PROGRAM]
+    usual = [program for name, program in PROGRAMS.items() if name not in WITH_WORKER]
     for several in (_small(), [*_paged(), *sorted(usual, key=len)]):
         for limit in (0, LIMIT):
             yield from ((program, limit, ()) for program in several)
@@ -101,9 +104,11 @@ def hunt_faults(request: Answer) -> Answer:
 def _search(
     wanted: Violation, around: Iterable[str], coverage: Coverage, others: dict[str, int]
 ) -> Finding | None:
-    kept = Kept()
+    kept = {geometry: Kept() for geometry in (GEOMETRY, *OF_GEOMETRY.values())}
+    geometries = {PROGRAMS[name]: geometry for name, geometry in OF_GEOMETRY.items()}
     for (template, program, limit, before), _ in likely_first(sweeps(), around, Struck.features):
-        seen, finding = sweep(program, GEOMETRY, LAW, [template], limit=limit, before=before, kept=kept)
+        own = geometries.get(program, GEOMETRY)
+        seen, finding = sweep(program, own, LAW, [template], limit=limit, before=before, kept=kept[own])
         coverage.merge(seen)
         if finding is None:
             continue

@@ -36,7 +36,7 @@ def count_beside(tape: Tape) -> tuple[int, int]:
 def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
     """The tapes searched with at most so many preemptions for a planted bug of that oracle."""
     more = {1: again_tapes("many"), 2: skewed_tapes("narrow")}
-    flushed = chain(flushed_tapes("lagging"), flushed_tapes("behind"))
+    flushed = chain(flushed_tapes("gathered"), flushed_tapes("behind"))
     # The worker is at work in these alone, and whoever does not touch it has no use for them.
     few = islice(flushed, 0, None, 1 if preemptions else _FEW)
     return chain(aside.programs(preemptions, oracle), more.get(preemptions, ()), few)

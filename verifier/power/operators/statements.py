@@ -4,7 +4,8 @@ statement  one is left out: a call for its effect, a store, a raise; named for w
 sync       where that call is one that makes something durable
 drain      where it waits for others, or is deferred until they have gone
 retry      what is tried again is not: a `continue` is gone, a loop runs once, a lost race is told as done
-exchange   two neighbours change places: two stores, two calls; not in a batch, where nobody else looks
+exchange   two neighbours change places: two stores, two calls; not where nobody else looks, in a batch or in
+           an object that is being made
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ def exchanged(source: Source) -> Iterator[Change]:
         for one, other in pairwise(block):
             are_calls = all(isinstance(each, ast.Expr) and called(each.value) for each in (one, other))
             are_stores = all(_is_store(each) and not _is_own(each) for each in (one, other))
+            are_stores &= not source.function_at(one.lineno).endswith("__init__")
             if (are_calls or are_stores) and source.stands_alone(one) and source.stands_alone(other):
                 yield Change(
                     one.lineno,
