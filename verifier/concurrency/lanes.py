@@ -109,7 +109,7 @@ class SessionsProgram:
     def open(self, scheduler: Scheduler) -> None:
         """Build the store, and run what comes before."""
         geometry = self._tape.geometry
-        self._device = AnnouncedDevice(created(geometry), scheduler.touch, scheduler.turn)
+        self._device = AnnouncedDevice(created(geometry), scheduler.touch)
         self._subject = FasterSubject(
             self._device, GEOMETRIES[geometry], scheduler, geometry=geometry, family=SESSIONS
         )
@@ -132,6 +132,8 @@ class SessionsProgram:
         for space, name in zip(spaces, ("control", "index", "log", "epochs"), strict=True):
             scheduler.share(space, name)
         lanes = lanes_of(beside)
+        # Where sessions go first, a checkpoint that they leave at such a point would need a preemption more.
+        self._device.turn = scheduler.turn if next(iter(lanes), None) == FAR_LANE else None
         if is_counting():
             count_beside([{Kind(each.kind) for each in lane} for lane in lanes.values()])
         for lane in lanes:

@@ -17,6 +17,7 @@ Threads: none.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import Final
 
 from powercut.engine import (
@@ -38,12 +39,12 @@ from .stepped import SteppedRuntime
 __all__ = ["FLUSHES", "GATHERING", "FlushError", "check_stopped", "flush"]
 
 _SOON: Final = {"threshold_pages": 1, "elevated": 0.2, "high": 0.4, "critical": 0.6}
-FLUSHES: Final = {
-    "flushed": FlushSettings(threshold_pages=2, threshold_bytes=2048),
-    "lagging": FlushSettings(target=BehindTail(512), **_SOON),  # type: ignore[arg-type]
-    "ageing": FlushSettings(target=OlderThan(0.5), threshold_seconds=0.5),
-    "behind": FlushSettings(threshold_pages=1),
-    "gathered": FlushSettings(target=BehindTail(0), threshold_pages=2),
+FLUSHES: Final[dict[str, Callable[[], FlushSettings]]] = {
+    "flushed": lambda: FlushSettings(threshold_pages=2, threshold_bytes=2048),
+    "lagging": lambda: FlushSettings(target=BehindTail(512), **_SOON),  # type: ignore[arg-type]
+    "ageing": lambda: FlushSettings(target=OlderThan(0.5), threshold_seconds=0.5),
+    "behind": lambda: FlushSettings(threshold_pages=1),
+    "gathered": lambda: FlushSettings(target=BehindTail(0), threshold_pages=2),
 }
 # Few pages, and writes of several: a page is one extent of two write units; a page has one large value.
 _NARROW: Final = {"ring_pages": 4, "index_buckets": 1, "write_bytes": 2048}
@@ -65,6 +66,8 @@ def flush(store: FasterKv, runtime: Runtime, operation: Operation) -> None:
     is_over = operation.size == 3 and operation.key % 2 == 0 and before.state == "idle"
     _carry_out(flusher, runtime, operation)
     after, now, frozen = flusher.metrics(), control[w.FLUSHED], control[w.SAFE_READ_ONLY]
+    if after.state != flusher.state or round(after.mean_bytes * after.flushes) != after.bytes:
+        _object(f"it is {flusher.state} and says {after}")
     if now > frozen:
         _object(f"flushed is {now}, above what is frozen, {frozen}")
     if isinstance(runtime, SteppedRuntime):  # Nobody else flushes meanwhile.

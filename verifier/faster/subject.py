@@ -107,7 +107,7 @@ class FasterSubject:
             memory=memory,
             runtime=runtime,
             kernels=kernels,
-            flush=FLUSHES.get(geometry),
+            flush=FLUSHES[geometry]() if geometry in FLUSHES else None,
         )
         if self.store.spaces[0][w.VOID_COUNT]:
             anew("voids")
