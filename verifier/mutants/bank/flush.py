@@ -18,8 +18,8 @@ FLUSHED: Final = (
         "powercut.engine.flush.aims",
         "        safe = load(self._control, w.SAFE_READ_ONLY)\n",
         "        safe = load(self._control, w.READ_ONLY)\n",
-        "structure",
-        "BROKEN_INVARIANT",
+        "model",
+        "ERROR",
         preemptions=1,
         around=("gathered", "on the device", "flush"),
     ),
@@ -73,10 +73,8 @@ FLUSHED: Final = (
         "oxifaster AutoFlush: a raw pointer outlived the store that it flushed",
         "powercut.engine.store",
         "                self._flusher.stop()\n"
-        "                self._checkpointer.abandon()\n"
         "                self._handles.close()\n"
         "                self._lease.close()\n",
-        "                self._checkpointer.abandon()\n"
         "                self._handles.close()\n"
         "                self._lease.close()\n"
         "                self._flusher.stop()\n",
