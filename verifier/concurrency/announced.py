@@ -1,8 +1,8 @@
 """The disk of sessions side by side: it tells their scheduler which file a call is about.
 
 A call is no point, for what stands before it is: a turn that is named, a task's start, a lock. That it was
-made, and to which file, says which orders of tasks are one. The return of a sync is a point of its own: what
-others wrote meanwhile is not durable, and whoever has synced is yet to take in that something is.
+made, and to which file, says which orders of tasks are one. The return of a sync is a point where that was
+asked for: what others wrote meanwhile is not durable, and whoever has synced is yet to take in what is.
 
     names       of all files: to list them reads, to make or take away one and to sync them writes
     a file      its size and a read of it read; all else writes
@@ -22,24 +22,29 @@ _LOOKS: Final = frozenset((EventKind.LIST, EventKind.READ, EventKind.SIZE))
 
 
 class AnnouncedDevice(FaultDevice):
-    """A FaultDevice that calls `touch` with (file or names, writes) at each call, `turn` as syncs return."""
+    """A FaultDevice that calls `touch` with (file or names, writes) at each call.
 
-    __slots__ = ("_touch", "_turn")
+    turn   called as a sync returns; None: nothing is
+    """
 
-    def __init__(
-        self, image: Image | None, touch: Callable[[str, bool], None], turn: Callable[[str], None]
-    ) -> None:
+    __slots__ = ("_touch", "turn")
+
+    def __init__(self, image: Image | None, touch: Callable[[str, bool], None]) -> None:
         self._touch = touch
-        self._turn = turn
+        self.turn: Callable[[str], None] | None = None
         super().__init__(image)
 
     def sync(self, name: str) -> None:
         super().sync(name)
-        self._turn("a sync returns")
+        self._return()
 
     def sync_names(self) -> None:
         super().sync_names()
-        self._turn("a sync returns")
+        self._return()
+
+    def _return(self) -> None:
+        if self.turn is not None:
+            self.turn("a sync returns")
 
     def _before(self, kind: EventKind, name: str, target: str) -> None:
         is_write = kind not in _LOOKS

@@ -58,6 +58,7 @@ class Row(msgspec.Struct, frozen=True):
     sessions: int = 1  # Side by side, in the program that shows it.
     preemptions: int = 0  # With fewer it was not found.
     stage: str = ""  # Of the gate; whose search found it, or had to.
+    drawn: bool = False  # Found among what the seed draws; else every seed comes to it.
 
 
 def kill(
@@ -88,10 +89,11 @@ def matrix(rows: Iterable[Row]) -> str:
     lines = []
     for row in rows:
         state = "killed" if row.killed else "unknown" if row.unknown else "SURVIVED"
-        tail = row.unknown or row.why
+        tail = ": ".join(filter(None, (row.kind, row.unknown or row.why)))
+        part = "drawn" if row.drawn else "exhaustive" if row.killed else ""
         lines.append(
             f"{row.name:32} {state:8} {row.stage:8} {row.oracle:12} {row.operations} operations"
-            f"  {row.programs:5} programs {row.cpu_seconds:6.2f} s  {row.kind}{': ' if tail else ''}{tail}"
+            f"  {row.programs:5} programs {row.cpu_seconds:6.2f} s  {part:10}  {tail}"
         )
     return "\n".join(lines)
 
@@ -165,6 +167,7 @@ def _row(mutant: Mutant, found: Answer, unknown: str, why: str) -> Row:
         sessions=found.get("sessions", 1),
         preemptions=found.get("preemptions", 0),
         stage=mutant.search,
+        drawn=found.get("drawn", False),
     )
 
 

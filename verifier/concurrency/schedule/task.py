@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import greenlet
 
@@ -65,6 +66,13 @@ class Task:
         if self.error is not None:
             raise self.error
         return self.result_
+
+    def in_line(self, spinner: int) -> tuple[bool, bool]:
+        """Its place where one has asked in vain: who asks comes last, and first who is next behind `spinner`.
+
+        Else a task that spins and one that asks could go on by turns, and nobody else.
+        """
+        return isinstance(self.ready, partial), self.number <= spinner
 
 
 def all_done(tasks: Sequence[Task]) -> Callable[[], bool]:

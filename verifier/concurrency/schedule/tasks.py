@@ -12,8 +12,8 @@ Invariants
   3  the clock stands still while any task can go on, then jumps to the nearest deadline
   4  nobody can go on, no deadline left, some not ended: DEADLOCK; `steps_max` points: HANG
   5  a task that passed `patience` points in a row, or came to the same turn five times with no other
-     between, gives way to the next by number: whoever polls for what another must do is no hang,
-     and whoever polls for nothing is. Where that one asks in vain, it is the turn of the next behind it
+     between, gives way to the next by number, and where that one asks in vain to the next behind it:
+     whoever polls for what another must do is no hang, and whoever polls for nothing is
   6  a condition handed to `until` is asked in its own task, with points of its own, and again only
      when others have moved, those first who do not ask; before a deadlock is told, all ask again
 
@@ -82,7 +82,7 @@ class Scheduler(Outside):
         if isinstance(self._choices, Sampled):
             self._choices.see(self._points)
         self._stop = 0  # The point at which the strategy is asked next.
-        self._gave_way = _CALLER  # Who did so, since tasks had to be chosen last.
+        self._spinner = _CALLER  # Who has spun last.
         self._news = News(self._points)
 
     # -- what a program tells it -------------------------------------------------------------------
@@ -176,7 +176,7 @@ class Scheduler(Outside):
             task.spins = task.spins + 1 if task.turn == code else 0
             task.turn = code
             if task.spins >= _SPINS:  # Invariant 5.
-                task.spins, self._gives_way, self._stop = 0, True, -1
+                task.spins, self._gives_way, self._spinner, self._stop = 0, True, task.number, -1
         self.arrive(code)
 
     def current(self) -> int:
@@ -283,17 +283,12 @@ class Scheduler(Outside):
         options = [task.number for task in self._living if task.ready is None or task.ready()]
         if not options:
             return self._revived()
-        if running is None:
-            before, self._gave_way = self._gave_way, _CALLER
-            if self._is_fruitless:  # Invariant 6: who does not ask goes first; invariant 5: or who is next.
-                options.sort(
-                    key=lambda number: (isinstance(self._tasks[number].ready, partial), number <= before)
-                )
+        if running is None and self._is_fruitless:  # Invariants 5 and 6.
+            options.sort(key=lambda number: self._tasks[number].in_line(self._spinner))
         if running is not None and len(options) > 1:
             first = running.number
             if self._gives_way or len(self._points) > self.record.spans[-1][0] + self._patience:
                 self._choices.gave_way(first)
-                self._gave_way = first
                 first = next((number for number in options if number > first), options[0])
             if options[0] != first:
                 options.remove(first)

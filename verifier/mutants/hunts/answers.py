@@ -33,11 +33,14 @@ Answer = dict[str, Any]
 
 def _order(seed: int, around: tuple[str, ...]) -> Iterator[Tape]:
     whole = chain.from_iterable(family(name, GEOMETRIES[0]) for name in FAMILIES)
+    yield from (tape for tape, _ in likely_first(chain(whole, _drawn(seed)), around, features))
+
+
+def _drawn(seed: int) -> Iterator[Tape]:
+    """The tapes that another seed would not have."""
     random = Random(seed)
-    longer = chain.from_iterable(
-        random_answers(random, RANDOM_TAPES, GEOMETRIES, steps) for steps in RANDOM_STEPS
-    )
-    yield from (tape for tape, _ in likely_first(chain(whole, longer), around, features))
+    for steps in RANDOM_STEPS:
+        yield from random_answers(random, RANDOM_TAPES, GEOMETRIES, steps)
 
 
 def hunt_answers(request: Answer) -> Answer:
@@ -55,6 +58,7 @@ def hunt_answers(request: Answer) -> Answer:
             small = shrink(tape, verdict=finding.verdict, budget=SHRINK_RUNS)
             answer["tape"] = encode_tape(replace(small, bug=request["bug"])).decode()
             answer["operations"] = max(1, count_operations(small))  # None at all is a kill too.
+            answer["drawn"] = tape in _drawn(request["seed"])
             break
         kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
         others[kind] = others.get(kind, 0) + 1

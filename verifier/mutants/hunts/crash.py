@@ -92,11 +92,15 @@ def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, 
     for tape, is_likely in likely_first(given, around, features):
         is_continued = len(tape.eras) == 1 and tape.eras[0].program in closed
         yield tape, is_continued and not is_likely
+    yield from ((tape, False) for tape in _drawn(seed))
+    yield from ((tape, False) for tape in families if tape not in likely)
+
+
+def _drawn(seed: int) -> Iterator[Tape]:
+    """The tapes that another seed would not have."""
     random = Random(seed)
     for steps in RANDOM_STEPS:
-        for tape in random_tapes(random, RANDOM_TAPES, GEOMETRIES, "posix", steps):
-            yield tape, False
-    yield from ((tape, False) for tape in families if tape not in likely)
+        yield from random_tapes(random, RANDOM_TAPES, GEOMETRIES, "posix", steps)
 
 
 def _in_all_geometries(runs: Iterable[tuple[Program, ...]]) -> Iterator[Tape]:
@@ -172,7 +176,8 @@ def _hunt(request: Answer) -> Answer:
         if finding is None:
             continue
         if (finding.verdict.oracle, finding.verdict.breach) == (oracle, wanted):
-            return _shrunk(request["bug"], finding, searches, coverage, others)
+            is_drawn = tape in _drawn(request["seed"])
+            return _shrunk(request["bug"], finding, searches, coverage, others) | {"drawn": is_drawn}
         kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
         others[kind] = others.get(kind, 0) + 1
     return {"tape": "", "operations": 0, "others": others, **_counts(coverage)}

@@ -57,6 +57,11 @@ class Scattered(Bounded):
     def is_complete(self) -> bool:
         return not self._left and super().is_complete
 
+    @property
+    def has_room(self) -> bool:
+        """True if the limit leaves room for all schedules that are known of: then no seed passes one over."""
+        return sum(self.visited) + sum(map(len, self._queues)) + len(self._left) <= self._limit
+
     def next(self) -> Replay | None:
         *shallower, deepest = self._queues
         while True:
@@ -112,6 +117,7 @@ def hunt_schedules(request: Answer) -> Answer:
         "operations": operations,
         "sessions": sessions,
         "preemptions": len(decode(found.eras[-1].switches)),
+        "drawn": hunt.is_drawn,
         **counts,
     }
 
@@ -168,6 +174,7 @@ class _Hunt:
         self._survey = None if survey is None else msgspec.convert(survey, Survey, strict=False)
         self.others: dict[str, int] = {}
         self.programs = self.distinct = self.schedules = 0
+        self.is_drawn = False  # Found where the seed chose which schedules are run.
 
     def go(self, most: int, around: list[str]) -> Tape | None:
         """Search with no preemption, then with at most so many."""
@@ -203,11 +210,13 @@ class _Hunt:
 
     def _search(self, tape: Tape, preemptions: int, ends: set[bytes] | None = None) -> Tape | None:
         limit = SCHEDULES_MAX[preemptions]
-        seen = search_lanes(tape, [Scattered(preemptions, limit, self._random)], limit, ends)
+        scattered = Scattered(preemptions, limit, self._random)
+        seen = search_lanes(tape, [scattered], limit, ends)
         self._count(seen.exploration.schedules, seen.exploration.distinct)
         if seen.verdict is None:
             return None
         if self._wanted.is_same_kind(seen.verdict):
+            self.is_drawn = not scattered.has_room
             return seen.tape
         kind = f"{seen.verdict.oracle}: {seen.verdict.breach.value}"
         self.others[kind] = self.others.get(kind, 0) + 1
