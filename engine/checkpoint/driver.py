@@ -19,7 +19,6 @@ Source: CPR (Prasaad et al., SIGMOD 2019).
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 from ..errors import CheckpointError
@@ -101,12 +100,23 @@ class Checkpointer:
         phase = self._step(running, is_safe=not self._runtime.is_parallel)
         if phase is not None:
             return phase
+        ended: list[Phase | BaseException | None] = []
+
+        def take() -> None:
+            try:
+                ended.append(self._step(running, is_safe=True))
+            except BaseException as error:  # noqa: BLE001 (told to whoever waits)
+                ended.append(error)
+
         # Interrupted while it waits, the caller leaves: the step goes on, and whoever is next waits for it.
-        ticket = self._runtime.submit(partial(self._step, running, is_safe=True))
-        self._runtime.wait([ticket])
-        ended = ticket.result()
-        assert isinstance(ended, Phase)
-        return ended
+        # No lock is waited for that somebody who is interrupted could keep, as those of a future are.
+        self._runtime.submit(take)
+        self._runtime.until("a step of the checkpoint", lambda: bool(ended))
+        (end,) = ended
+        if isinstance(end, BaseException):
+            raise end
+        assert end is not None
+        return end
 
     def _step(self, running: Running | None, *, is_safe: bool) -> Phase | None:
         """Take one step, if `running` is still under way; None where it has to be taken elsewhere.

@@ -29,21 +29,34 @@ SESSIONS = "powercut.engine.sessions"
 
 
 def cleaning(module: str) -> set[int]:
-    """The lines of `finally` and `except` in the source of a module."""
+    """The lines of `finally` and `except` in a module, and of `try:`, where no signal is looked at."""
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     tries = [node for node in ast.walk(tree) if isinstance(node, ast.Try)]
     parts: list[ast.stmt | ast.ExceptHandler] = []
     for node in tries:
         parts += [*node.finalbody, *node.handlers]
-    return {number for part in parts for number in range(part.lineno, (part.end_lineno or 0) + 1)}
+    lines = {number for part in parts for number in range(part.lineno, (part.end_lineno or 0) + 1)}
+    return lines | {node.lineno for node in tries}
+
+
+def withs(module: str) -> set[int]:
+    """The lines of `with` in the source of a module."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.lineno for node in ast.walk(tree) if isinstance(node, ast.With)}
 
 
 @contextmanager
 def interrupting(module: str, functions: set[str], at: int) -> Iterator[list[int]]:
     """Raises before line number `at` of these functions; yields how many lines came."""
-    seen, spared = [0], cleaning(module)
+    seen, spared, leaving = [0], cleaning(module), withs(module)
+    entered: set[tuple[FrameType, int]] = set()
 
     def line(frame: FrameType, event: str, _: object) -> Any:
+        if event == "line" and frame.f_lineno in leaving:
+            # It comes once more when it is left; from there to the end of `__exit__` no signal is looked at.
+            entered.symmetric_difference_update({(frame, frame.f_lineno)})
+            if (frame, frame.f_lineno) not in entered:
+                return line
         if event == "line" and frame.f_lineno not in spared:
             seen[0] += 1
             if seen[0] == at:

@@ -60,7 +60,7 @@ class DamageOracle:
     """The damage to the medium of one run; none at first."""
 
     def __init__(self, past: Past | None = None, spec: Spec = PLAIN) -> None:
-        self.told = ""  # The damage in words.
+        self.described = ""  # The damage in words.
         self.refusal = ""  # The error that the run ended in.
         self.spans: list[Span] = []
         self.outcome = HARMLESS
@@ -77,7 +77,7 @@ class DamageOracle:
     @property
     def is_struck(self) -> bool:
         """True if anything was changed."""
-        return bool(self.told)
+        return bool(self.described)
 
     def cut(self, ended: Trace) -> None:
         """Take in that the power went; the run goes on with another device."""
@@ -100,7 +100,7 @@ class DamageOracle:
         self._damage = damage
         self.spans = spans(content, changed)
         self._files = frozenset(changed)
-        self.told = describe(damage, self.spans)
+        self.described = describe(damage, self.spans)
         before, device.label = device.label, LABEL
         _put(device, content, changed)
         device.label = before
@@ -127,7 +127,7 @@ class DamageOracle:
 
     def _object_to_look(self, what: str) -> None:
         if self._objection == OK:
-            self._objection = Violation(INSPECTION, Breach.WRONG_RESULT, f"{what}; {self.told}")
+            self._objection = Violation(INSPECTION, Breach.WRONG_RESULT, f"{what}; {self.described}")
 
     def judge_opening(self, recovered: Bound | None) -> Verdict:
         """Judge the look by an opening that came back to this."""
@@ -206,7 +206,7 @@ class DamageOracle:
         return verdict
 
     def _object(self, breach: Breach, what: str) -> Violation:
-        return Violation(ORACLE, breach, f"{what}; {self.told}")
+        return Violation(ORACLE, breach, f"{what}; {self.described}")
 
     # -- older checkpoints ---------------------------------------------------------------------------
 

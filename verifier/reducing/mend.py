@@ -230,7 +230,7 @@ class _Rule:
     """An added sync at work: the files, or the names, that it still owes one."""
 
     sync: AddedSync
-    owed: set[str] = field(default_factory=set)
+    unsynced: set[str] = field(default_factory=set)
 
 
 class _SyncingDevice:
@@ -256,7 +256,7 @@ class _SyncingDevice:
             result = call(*(name,) if name else (), *rest)
             for rule in self._rules:
                 if rule.sync.after == place:
-                    rule.owed.add(name)
+                    rule.unsynced.add(name)
             self._settle(lambda rule: rule.sync.before is None)
             return result
 
@@ -264,9 +264,9 @@ class _SyncingDevice:
 
     def _settle(self, is_due: Callable[[_Rule], bool]) -> None:
         for rule in filter(is_due, self._rules):
-            if rule.owed and rule.sync.is_of_names:
+            if rule.unsynced and rule.sync.is_of_names:
                 self._device.sync_names()
-            elif rule.owed:
-                for name in sorted(rule.owed.intersection(self._device.list())):
+            elif rule.unsynced:
+                for name in sorted(rule.unsynced.intersection(self._device.list())):
                     self._device.sync(name)
-            rule.owed.clear()
+            rule.unsynced.clear()

@@ -97,5 +97,5 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
         pass
     run.segments.append(world.segment)
     run.verdict = world.verdict
-    run.damaged = world.damage_oracle.told
+    run.damaged = world.damage_oracle.described
     return run
