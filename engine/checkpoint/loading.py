@@ -21,13 +21,13 @@ from itertools import groupby
 from typing import Final
 
 from ..device import Device, Disk, read_fully
-from ..errors import CorruptionError
 from ..kernels import words as w
 from ..log import HybridLog
 from ..log.index import HashIndex
+from ..log.segments import check_extent
 from ..metadata.extents import segment_name
-from ..metadata.layout import Block, Extent, Root, checksum
-from ..metadata.roots import Finding
+from ..metadata.layout import Block, Extent, Root
+from ..metadata.roots import Finding, Verdict
 from ..runtime import Ticket
 from ..shared.modes import Mode
 
@@ -129,14 +129,9 @@ class _Loader:
 
         Raises CorruptionError.
         """
-        if read >= extent.length:
-            found = checksum(data, self._store_id, file, offset, extent.life)
-            if found == extent.crc:
-                self._findings.append(Finding(file, offset, extent.length, "accepted"))
-                return
-            told, wanted = f"CRC-32C {found:08x}", f"{extent.crc:08x}"
-        else:
-            told = "no file" if read < 0 else f"{read} bytes"
-            wanted = f"{extent.length} bytes"
-        self._findings.append(Finding(file, offset, extent.length, "rejected"))
-        raise CorruptionError(file, offset, told, wanted)
+        verdict: Verdict = "rejected"
+        try:
+            check_extent(self._store_id, (file, offset), extent, data, read)
+            verdict = "accepted"
+        finally:
+            self._findings.append(Finding(file, offset, extent.length, verdict))

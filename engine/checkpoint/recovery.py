@@ -83,7 +83,7 @@ def recover(
     spaces.on_break = lambda: disk.poison.set("a batch of interpreted kernels was interrupted")
     shared = Shared.over(spaces, mode, disk.runtime, block.version.counter + 1 if block else 1)
     log = HybridLog.over(disk, shared, chosen, root.store_id, life, ExtentTable(extents))
-    index = HashIndex(spaces, disk.runtime)
+    index = HashIndex(spaces)
     if block is not None:
         load_log(log, index, mode, disk, root, block, findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)

@@ -258,7 +258,7 @@ class Flusher:
                 is_more = self._try_round()
                 rounds = None if rounds is None else rounds - 1
                 if not is_more and rounds != 0:
-                    self._sleep()
+                    self._sleep(is_endless=rounds is None)
         except BaseException as error:
             is_failed = True
             if not isinstance(error, OSError):
@@ -328,7 +328,7 @@ class Flusher:
 
     # -- between rounds ----------------------------------------------------------------------------
 
-    def _sleep(self) -> None:
+    def _sleep(self, *, is_endless: bool) -> None:
         """Wait until woken, the interval has passed, or a failure is to be tried again."""
         if self._retry_at is not None:
             self._bell.wait(self._retry_at, lambda: self._is_stopping)
@@ -337,7 +337,7 @@ class Flusher:
         pause: float | None = self.settings.interval / (2 if self.level >= Level.HIGH else 1)
         if load(self._control, w.SAFE_READ_ONLY) < load(self._control, w.READ_ONLY):
             pause = min(self.settings.interval, FREEZING_SECONDS)
-        elif self._aims.waiting_since is None and isinstance(self.settings.target, ToReadOnly):
+        elif is_endless and self._aims.waiting_since is None and isinstance(self.settings.target, ToReadOnly):
             pause = None  # Nothing becomes due by waiting.
         deadline = None if pause is None else self._runtime.now() + pause
         self._bell.wait(deadline, lambda: self._bell.is_rung or self._is_stopping)

@@ -20,7 +20,7 @@ from __future__ import annotations
 from . import words as w
 from .atomics import Space, cas, load, store
 from .operations import run_one
-from .probe import warm
+from .probe import fetch_records, hash_keys
 
 __all__ = ["run_batch"]
 
@@ -29,6 +29,7 @@ def take(batch: Space, number: int) -> None:
     """Put operation `number` into the frame."""
     table = batch[w.B_TABLE]
     batch[w.OP_HASH] = batch[batch[w.B_HASHES] + number]
+    batch[w.OP_SLOT] = batch[batch[w.B_SLOTS] + number]
     if table == 0:
         batch[w.OP_KEY] = batch[w.B_KEYS] + number * batch[w.B_KEY_STRIDE]
         batch[w.OP_KEY_BYTES] = batch[w.B_KEY_BYTES]
@@ -84,10 +85,25 @@ def work_off(
     number = batch[w.B_START]
     count = batch[w.B_COUNT]
     batch[w.OP_KIND] = batch[w.B_KIND]
+    # Three groups are under way: of one the buckets are fetched, of the one before it the records, and the
+    # first is worked off. So a line is asked for a whole group before it is needed.
+    stop = number + w.GROUP if number + w.GROUP < count else count
+    behind = stop + w.GROUP if stop + w.GROUP < count else count
+    hash_keys(control, index, batch, number, behind)
+    if stop - number > 1:
+        fetch_records(control, index, log, batch, number, stop)
     while number < count:
-        stop = number + w.GROUP if number + w.GROUP < count else count
-        warm(control, index, log, batch, number, stop)
-        while number < stop:
+        if behind < count:
+            start = behind
+            behind = start + w.GROUP if start + w.GROUP < count else count
+            hash_keys(control, index, batch, start, behind)
+        if stop < count:
+            start = stop
+            stop = start + w.GROUP if start + w.GROUP < count else count
+            fetch_records(control, index, log, batch, start, stop)
+        else:
+            start = count
+        while number < start:
             take(batch, number)
             why = run_one(control, index, log, batch, version, fuzzy, shifted)
             if why != w.DONE:

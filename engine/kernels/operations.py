@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from . import words as w
 from .atomics import Space, cas, load, store
-from .probe import claim_slot, extend_bucket, find_record, find_slot
+from .probe import claim_slot, extend_bucket, find_record, find_slot, noted_slot
 from .records import (
     append,
     copy_out,
@@ -234,7 +234,9 @@ def read(
     control: Space, index: Space, log: Space, batch: Space, version: int, fuzzy: int, shifted: int
 ) -> int:
     """The value, or that there is none, or the address from which the device has to be asked."""
-    slot = find_slot(control, index, batch[w.OP_HASH])
+    slot = noted_slot(index, batch)
+    if slot >= w.REFUSED:
+        slot = find_slot(control, index, batch[w.OP_HASH])
     if slot >= w.REFUSED:
         batch[w.OP_RESULT] = w.ABSENT
         batch[w.OP_PLACE] = w.NOWHERE
@@ -272,13 +274,17 @@ def run_one(
     if kind == w.READ or kind == w.PEEK:
         return read(control, index, log, batch, version, fuzzy, shifted)
     if kind == w.DELETE:
-        slot = find_slot(control, index, batch[w.OP_HASH])
+        slot = noted_slot(index, batch)
+        if slot >= w.REFUSED:
+            slot = find_slot(control, index, batch[w.OP_HASH])
         if slot >= w.REFUSED:
             batch[w.OP_RESULT] = w.ABSENT
             batch[w.OP_PLACE] = w.NOWHERE
             return w.DONE
     else:
-        slot = claim_slot(control, index, batch[w.OP_HASH])
+        slot = noted_slot(index, batch)
+        if slot >= w.REFUSED:
+            slot = claim_slot(control, index, batch[w.OP_HASH])
         if slot == w.REFUSED | w.OVERFLOW and extend_bucket(control, index, batch[w.OP_HASH]):
             slot = claim_slot(control, index, batch[w.OP_HASH])
         if slot >= w.REFUSED:

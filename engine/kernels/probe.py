@@ -117,7 +117,7 @@ def claim_slot(control: Space, index: Space, hashed: int) -> int:
 def extend_bucket(control: Space, index: Space, hashed: int) -> bool:
     """Link one overflow bucket behind the last of the hash's chain; False if none is left.
 
-    Not for a batch: it walks on until it has won.
+    A lost CAS means that another session's bucket is there now: it goes on behind that one.
     """
     fresh = fetch_add(control, w.OVERFLOW_NEXT, 1)
     if fresh >= control[w.OVERFLOW_END]:
@@ -172,12 +172,13 @@ def find_record(control: Space, log: Space, batch: Space, address: int, floor: i
     return address
 
 
-def warm(control: Space, index: Space, log: Space, batch: Space, start: int, stop: int) -> None:
-    """Hash the keys of operations start .. stop - 1, and fetch the cache lines that they will need.
+def hash_keys(control: Space, index: Space, batch: Space, start: int, stop: int) -> None:
+    """Hash the keys of operations start .. stop - 1, and ask for the lines of their buckets.
 
-    A hint alone: what it finds may have moved on by the time the operation looks again.
+    No entry is noted for them yet: one of an earlier batch may be of another bucket.
     """
     table = batch[w.B_TABLE]
+    slots = batch[w.B_SLOTS]
     hashes = batch[w.B_HASHES]
     kept = control[w.HASH_MASK]
     for number in range(start, stop):
@@ -189,12 +190,44 @@ def warm(control: Space, index: Space, log: Space, batch: Space, start: int, sto
             key_bytes = batch[table + number * w.T_WORDS + w.T_KEY_BYTES]
         hashed = hash_words(batch, key, key_bytes, kept)
         batch[hashes + number] = hashed
+        batch[slots + number] = w.REFUSED
         prefetch(index, (hashed & control[w.BUCKET_MASK]) * w.BUCKET_WORDS)
-    if stop - start > 1:
-        head = load(control, w.HEAD)
-        for number in range(start, stop):
-            slot = find_slot(control, index, batch[hashes + number])
-            if slot < w.REFUSED:
-                address = load(index, slot) & w.ADDRESS_MASK
-                if address >= head:
-                    prefetch(log, (address >> 3) & control[w.RING_MASK])
+
+
+def fetch_records(control: Space, index: Space, log: Space, batch: Space, start: int, stop: int) -> None:
+    """Note the entries of operations start .. stop - 1, and ask for the lines of their records.
+
+    Only the main bucket is looked at, and every word of it: where the tag stands is not to be foreseen, and a
+    loop that ends there would be guessed wrongly by the processor. A hint alone: who uses it looks again.
+    """
+    hashes = batch[w.B_HASHES]
+    slots = batch[w.B_SLOTS]
+    head = load(control, w.HEAD)
+    for number in range(start, stop):
+        hashed = batch[hashes + number]
+        tag = hashed >> w.TAG_FROM
+        base = (hashed & control[w.BUCKET_MASK]) * w.BUCKET_WORDS
+        found = w.REFUSED
+        address = 0
+        for slot in range(base, base + w.BUCKET_ENTRIES):
+            entry = index[slot]
+            is_it = entry >> w.TAG_SHIFT == tag
+            found = slot if is_it else found
+            address = entry if is_it else address
+        batch[slots + number] = found
+        address &= w.ADDRESS_MASK
+        if address >= head:
+            prefetch(log, (address >> 3) & control[w.RING_MASK])
+
+
+def noted_slot(index: Space, batch: Space) -> int:
+    """Word number of the entry that was noted for the operation, if it has the tag; else REFUSED.
+
+    An entry that has a tag, and is not tentative, keeps it for ever (H1).
+    """
+    slot = batch[w.OP_SLOT]
+    if slot < w.REFUSED:
+        entry = load(index, slot)
+        if entry != 0 and entry >> w.TAG_SHIFT == batch[w.OP_HASH] >> w.TAG_FROM:
+            return slot
+    return w.REFUSED

@@ -159,6 +159,8 @@ N_MUTABLE: Final = 48  # Keys found in the mutable region,
 N_FROZEN: Final = 49  # in memory below it,
 N_COLD: Final = 50  # below head,
 N_ABSENT: Final = 51  # or nowhere.
+B_SLOTS: Final = 52  # One word an operation: the entry that its key was seen to have; REFUSED: none.
+OP_SLOT: Final = 53
 BATCH_WORDS: Final = 64
 
 T_WORDS: Final = 4

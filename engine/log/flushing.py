@@ -87,6 +87,7 @@ class Flushing:
             if start < until:
                 end = min(until, (start // self._piece_bytes + 1) * self._piece_bytes)
                 end = self._fold if start < self._fold < end else end
+                self._runtime.turn("write a piece")
                 segments.write(start, self._copied(start, end - start))
                 start = end
             store(control, w.FLUSHED, max(start, load(control, w.FLUSHED)))  # Also after an interrupted call.

@@ -1,8 +1,8 @@
 """The hash index: keys to the newest record of their chain.
 
 A table of 64-byte buckets, seven entries and a link each; behind a full bucket come overflow
-buckets from a pool in the same space. The kernels of `probe` find and claim entries; here is what
-is rare: growing a chain, walking all of it, auditing it.
+buckets from a pool in the same space. The kernels of `probe` find and claim entries, and put buckets
+behind a chain; here is what is rare: walking all of it, auditing it.
 
 Invariants (audited by `check`)
   H1  a bucket chain has at most one entry of a tag that is not tentative
@@ -10,7 +10,7 @@ Invariants (audited by `check`)
   H4  at rest no entry is tentative
   H5  overflow buckets are used once: no bucket is in two chains
 
-Threads: `extend` from any session, under a lock, for kernels only read links; `entries` and `check` at rest.
+Threads: any; `entries` and `check` at rest.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from collections.abc import Iterator
 
 from ..errors import IndexFullError, InvariantError
 from ..kernels import words as w
-from ..kernels.probe import extend_bucket, hash_words
-from ..runtime import Runtime
+from ..kernels.probe import hash_words
 from ..shared.spaces import Spaces
 
 __all__ = ["HashIndex"]
@@ -29,16 +28,8 @@ __all__ = ["HashIndex"]
 class HashIndex:
     """The index over the spaces of one store."""
 
-    def __init__(self, spaces: Spaces, runtime: Runtime) -> None:
+    def __init__(self, spaces: Spaces) -> None:
         self.spaces = spaces
-        self._lock = runtime.lock()
-
-    def extend(self, hashed: int) -> None:
-        """One more overflow bucket for the hash's chain. Raises IndexFullError, nothing lost."""
-        with self._lock:
-            is_extended = extend_bucket(self.spaces.control, self.spaces.index, hashed)
-        if not is_extended:
-            raise self.full()
 
     def full(self) -> IndexFullError:
         """The error to raise where a chain needs an overflow bucket and none is left."""

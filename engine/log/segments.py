@@ -18,14 +18,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ..device import Device, Disk, read_exactly, write_fully
+from ..device import Buffer, Device, Disk, read_exactly, write_fully
 from ..errors import CorruptionError
 from ..metadata.extents import ExtentTable, segment_name, segment_number
 from ..metadata.layout import Extent, checksum
 from ..settings import Settings
 from ..shared.pins import Pins
 
-__all__ = ["Segments", "read_extent"]
+__all__ = ["Segments", "check_extent", "read_extent"]
 
 
 class Segments:
@@ -165,11 +165,22 @@ def read_extent(device: Device, store_id: bytes, segment_bytes: int, extent: Ext
     name = segment_name(number)
     try:
         data = read_exactly(device, name, offset, extent.length)
+        count = len(data)
     except FileNotFoundError:
-        raise CorruptionError(name, offset, "no file", f"{extent.length} bytes") from None
-    if len(data) != extent.length:
-        raise CorruptionError(name, offset, f"{len(data)} bytes", f"{extent.length} bytes")
-    found = checksum(data, store_id, name, offset, extent.life)
-    if found != extent.crc:
-        raise CorruptionError(name, offset, f"CRC-32C {found:08x}", f"{extent.crc:08x}")
+        data, count = b"", -1
+    check_extent(store_id, (name, offset), extent, data, count)
     return data
+
+
+def check_extent(store_id: bytes, place: tuple[str, int], extent: Extent, data: Buffer, count: int) -> None:
+    """Verify `data`, read for the extent from this file and offset. Raises CorruptionError.
+
+    count   bytes that the device had from there on, -1: there is no such file
+    """
+    found, expected = f"{count} bytes" if count >= 0 else "no file", f"{extent.length} bytes"
+    if count >= extent.length:
+        crc = checksum(data, store_id, *place, extent.life)
+        if crc == extent.crc:
+            return
+        found, expected = f"CRC-32C {crc:08x}", f"{extent.crc:08x}"
+    raise CorruptionError(*place, found, expected)

@@ -3,7 +3,7 @@
     why          what is done before the kernels go on
     PAGE_FULL    the next page is opened, an old one evicted
     ON_DEVICE    the chain below head is read
-    OVERFLOW     a bucket is put behind the chain's last
+    OVERFLOW     no bucket is left to put behind the chain's last: IndexFullError
     RETRY        others get a turn
     SHIFT        the session follows the system into the next version
     TAKEN        the claim that has the row is waited for; a batch of another thread is an error
@@ -80,7 +80,7 @@ class Driver:
         elif why == w.ON_DEVICE:
             self.ask(stage, expected)
         elif why == w.OVERFLOW:
-            self._index.extend(batch[w.OP_HASH])
+            raise self._index.full()
         elif why == w.RETRY:
             self._epochs.poll()
             self.runtime.turn("another session to let go of a record")

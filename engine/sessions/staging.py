@@ -1,6 +1,6 @@
 """Staging: one session's batch space, with room for keys, values and results, bound to the kernels.
 
-    header | results | hashes | table | keys | values | expected
+    header | results | hashes | slots | table | keys | values | expected
 
 Invariants
   1  what `words` calls B_ROW, B_RESULTS, B_HASHES, B_KEYS and B_VALUES is set once, and every run
@@ -57,7 +57,8 @@ class Stage:
         self.expected_words: Final = expected_words
         results = w.BATCH_WORDS
         hashes = results + count
-        table = hashes + count
+        slots = hashes + count
+        table = slots + count
         keys = table + (count * w.T_WORDS if count > 1 else 0)
         values = keys + count * key_words
         expected = values + count * value_words
@@ -72,6 +73,7 @@ class Stage:
         batch[w.B_ROW] = row
         batch[w.B_RESULTS] = results
         batch[w.B_HASHES] = hashes
+        batch[w.B_SLOTS] = slots
         batch[w.B_KEYS] = keys
         batch[w.B_KEY_STRIDE] = key_words
         batch[w.B_VALUES] = values

@@ -228,13 +228,11 @@ class _Point:
     def witness(self, region: Region, lost: dict[AnyChain, int] | None = None) -> Witness:
         """The content of a region in which as much survives as can, but for what chains lose."""
         names = region.names[0]
-        choice = names.choice | {chain: versions[-1] for chain, versions in region.versions.items()}
-        choice.update(lost or {})
+        kept = {chain: versions[-1] for chain, versions in region.versions.items()}
+        choice = names.choice | kept | (lost or {})
         files = {inode: self._file(inode, choice) for inode in groups_of(list(names.bindings))}
-        digits = []
-        for chain in self.history.pending(self.index):
-            newest = self._all(chain)[-1]
-            digits.append(newest - choice.get(chain, newest))
+        pending = self.history.pending(self.index)
+        digits = [(newest := self._all(chain)[-1]) - choice.get(chain, newest) for chain in pending]
         while digits and not digits[-1]:
             digits.pop()
         return Witness(self.index, tuple(digits), Image(dict(names.bindings), files))
@@ -242,10 +240,9 @@ class _Point:
     def _file(self, inode: int, choice: dict[AnyChain, int]) -> bytes:
         """The bytes of a file, made once for all choices that say the same of it."""
         own = inode, *(choice.get(chain) for chain in self.history.file_chains(inode))
-        known = self._files.get(own)
-        if known is None:
-            known = self._files[own] = file_bytes(self.history, self.index, inode, choice)
-        return known
+        if own not in self._files:
+            self._files[own] = file_bytes(self.history, self.index, inode, choice)
+        return self._files[own]
 
     def split(self, region: Region, question: Question) -> Iterator[tuple[Any, Region]]:
         """The parts of a region, each with its answer; two parts may answer alike."""
@@ -276,12 +273,10 @@ class _Point:
         the chains concerned, and so worked out once for all regions that agree in it.
         """
         chains = self._concerned(inode, low, 0 if is_size else high)
-        shows: Callable[..., Iterator[tuple[Any, dict[AnyChain, Versions]]]]
         asked = inode, low, high, is_size, *(region.versions.get(chain) for chain in chains)
-        known = self._known.get(asked)
-        if known is None:
+        if (known := self._known.get(asked)) is None:
             left = {chain: region.versions.get(chain) or self._all(chain) for chain in chains}
-            shows = self._by_size if is_size else self._by_bytes
+            shows: Any = self._by_size if is_size else self._by_bytes
             known = self._known[asked] = [
                 (shown, {chain: each for chain, each in part.items() if len(each) < len(left[chain])})
                 for shown, part in shows(left, inode, low, high)
@@ -290,8 +285,7 @@ class _Point:
 
     def _concerned(self, inode: int, low: int, high: int) -> list[AnyChain]:
         """The chain of the size, and those of the sectors from low to high that any event touches."""
-        known = self._chains.get((inode, low, high))
-        if known is None:
+        if (known := self._chains.get((inode, low, high))) is None:
             width = self.history.sector_bytes
             sectors = [
                 chain

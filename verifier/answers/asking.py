@@ -9,10 +9,7 @@ Threads: none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from errno import EIO
 from typing import Any, Final, NamedTuple
-
-from powercut.faultfs import FaultDevice
 
 from ..faster.seams import CheckpointError, EngineError, OperationError, SessionError
 from ..faster.stepped import LateRuntime
@@ -22,8 +19,9 @@ from ..tapes.operations import OPERATIONS
 from ..tapes.tape import Kind, Operation
 from .edges import ODD, OddError, filled, key_of, length_of
 from .reference import Begun, Reference
+from .refusing import RefusingDevice
 
-__all__ = ["Answers", "Asker", "Raised", "RefusingDevice", "named", "shorten", "told_by"]
+__all__ = ["Answers", "Asker", "Raised", "named", "shorten", "told_by"]
 
 
 class Raised(NamedTuple):
@@ -48,23 +46,9 @@ def told_by(call: Callable[[], object]) -> object:
         return Raised(type(error).__name__, getattr(error, "done", None))
 
 
-class RefusingDevice(FaultDevice):
-    """A device that can be told to answer no read of the log; `refused` counts those."""
-
-    is_refusing = False
-    refused = 0
-
-    def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
-        if self.is_refusing and name.startswith(SEGMENT):
-            self.refused += 1
-            raise OSError(EIO, "refused", name)
-        return super().read_into(name, offset, buffer)
-
-
 Answered = Answers | None
 _NO_ADDRESS: Final = (4, 5, 7)  # Of a scan's choices: inside a record, above the tail, below begin.
 _TOLD_BYTES: Final = 120
-SEGMENT: Final = "segment-"
 _KEY_BYTES: Final = 5  # Of those that are listed as arrays;
 _VALUE_BYTES: Final = 8  # others are refused.
 _REFUSED: Final = Raised(OperationError.__name__)

@@ -90,7 +90,7 @@ def batch_of(first: int, size: int, log: HybridLog) -> Batch:
         keys = [key_of(2 if form == "big" else first % 2, log)] * count
         return Batch(keys, form != "views", form == "padded" and count > 0, False, form)
     if pattern == 0:
-        numbers = [first % 2] * count
+        numbers = [first % 6] * count  # Keys of another width than those of the batch before, perhaps.
     elif pattern == 1:  # The last one is of another key: where it stops there, all others are done.
         numbers = [(first + (place == count - 1)) % 2 for place in range(count)]
     else:

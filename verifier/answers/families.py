@@ -86,6 +86,9 @@ def states(cold: Program) -> Iterator[tuple[Program, ...]]:
         others += [put(key, 3), put(key, 9)]
         for before, other in product(befores, others):
             yield ((*before, other, Operation(Kind.READ, 0, key)),)
+    more = Operation(Kind.ADD_MANY, 0, 1, 1)
+    for steps in ((), (saved,), cold):  # Past 2**64 in place, and where the counter is copied.
+        yield ((more, *steps, more),)
 
 
 def phases(cold: Program) -> Iterator[tuple[Program, ...]]:
@@ -134,6 +137,8 @@ def batches(cold: Program) -> Iterator[tuple[Program, ...]]:
             yield ((*first, Operation(kind, 0, 1, size), Operation(Kind.GET_MANY, 0, 1, 25)),)
         elif first == before[1] and pattern == 1:  # Those behind a whole batch of the kernels' stop.
             yield ((*first, Operation(kind, 0, 1, pattern * len(COUNTS) + count)),)
+    # And all of them cold: the last is asked for behind a whole batch of the kernels'.
+    yield ((put(1, 3), *cold, Operation(Kind.GET_MANY, 0, 1, len(COUNTS) - 1)),)
 
 
 def forms(cold: Program) -> Iterator[tuple[Program, ...]]:

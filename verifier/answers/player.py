@@ -37,12 +37,13 @@ from ..spec.history import crash_index
 from ..spec.model import session_name
 from ..tapes.tape import ANSWERS, ASKED, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
-from .asking import Answered, Answers, Asker, Raised, RefusingDevice, named, shorten, told_by
+from .asking import Answered, Answers, Asker, Raised, named, shorten, told_by
 from .back import look_back
 from .batches import add_many, append_many, get_many, put_many
 from .closed import knock
 from .rarely import abandon, failed, forget, misuse, viewed
 from .reference import Point, Reference
+from .refusing import RefusingDevice
 
 __all__ = ["AnswersRun", "play_answers"]
 

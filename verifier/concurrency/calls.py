@@ -10,6 +10,7 @@ with the stamps of the batch.
                  that is what the last record of the key says
     TRUNCATE     everything below the tail that there was when the lanes began. It may take a key away,
                  between begin and end, once
+    FLUSH        rounds of the flush worker: no call, and nobody sees it
     TRUNCATE_AT  the same in a lane of its own, so that it meets checkpoints; by its size of that tail, of the
                  middle of the log (no record's), of the last byte of its first page, or of the second page
 
@@ -38,10 +39,11 @@ from ..tapes.tape import KEYS_MAX, Kind, Operation
 from ..verdict import OK, Breach, Unknown, Verdict, Violation
 from .truncations import judge_lanes, nobodys
 
-__all__ = ["ASIDE", "FAR", "OF_SESSIONS", "Call", "Issuer", "Listing"]
+__all__ = ["ASIDE", "BEHIND", "FAR", "OF_SESSIONS", "Call", "Issuer", "Listing"]
 
 FAR: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.FAR)
 ASIDE: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.ASIDE)
+BEHIND: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.BEHIND)
 OF_SESSIONS: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.SESSION)
 _SINGLE: Final = {Kind.START_READ: Kind.READ, Kind.START_RMW: Kind.RMW}
 _MANY: Final = {Kind.UPSERT_MANY: Kind.UPSERT, Kind.READ_MANY: Kind.READ}
@@ -133,6 +135,11 @@ class Issuer:
             self._items(operation.session)
         elif kind is Kind.SCAN:
             self._scan(operation.session)
+        elif kind in BEHIND:
+            self._subject.drive_flushes(operation)
+            done = self._subject.store.flusher.metrics()
+            counts = (("flushed behind", done.flushes), ("held back", done.held + done.slowed))
+            self.reached |= {name for name, count in counts if count}
         else:
             assert kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT)
             store, tail = self._subject.store, self._tail

@@ -1,8 +1,8 @@
 """Sessions side by side: a program whose sessions run as tasks, under a schedule, and its judgement.
 
 The operations before FORK run one after another; those after it run in a task for each session, in
-issue order, checkpoints in a task of their own, truncations there or beside it. What a session has
-pending when its lane ends is completed. `calls` says what calls come of an operation.
+issue order, checkpoints in a task of their own, truncations there or beside it, the flush worker in one. What
+a session has pending when its lane ends is completed. `calls` says what calls come of an operation.
 
     linearizable  each key's calls, what walks listed of it, and its content at the end, have an
                   explanation one by one
@@ -38,12 +38,13 @@ from ..spec.model import TRUNCATIONS, session_name
 from ..tapes.tape import KEYED, SESSIONS, Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .announced import AnnouncedDevice
-from .calls import ASIDE, FAR, OF_SESSIONS, Call, Issuer, Listing
+from .calls import ASIDE, BEHIND, FAR, OF_SESSIONS, Call, Issuer, Listing
 from .ends import End, Kept, State, changes_of, content_of, recover_cut
 from .schedule import Record, Scheduler, replay_schedule
 
 __all__ = [
     "ASIDE_LANE",
+    "BEHIND_LANE",
     "FAR_LANE",
     "SessionsProgram",
     "SessionsRun",
@@ -65,7 +66,7 @@ def split(program: Sequence[Operation]) -> tuple[list[Operation], list[Operation
 
 
 def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
-    """The operations of each task, in the order of the tasks: sessions by number, FAR_LANE, ASIDE_LANE.
+    """The operations of each task, in the order of the tasks: sessions by number, then FAR_LANE and so on.
 
     FAR_LANE first where its operation comes first.
     """
@@ -77,6 +78,8 @@ def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
             lanes.setdefault(FAR_LANE, []).append(operation)
         elif operation.kind in ASIDE:
             lanes.setdefault(ASIDE_LANE, []).append(operation)
+        elif operation.kind in BEHIND:
+            lanes.setdefault(BEHIND_LANE, []).append(operation)
     is_far_first = bool(beside) and beside[0].kind in FAR
     return dict(sorted(lanes.items(), key=lambda lane: (not (is_far_first and lane[0] == FAR_LANE), lane[0])))
 
@@ -145,9 +148,7 @@ class SessionsProgram:
         elif kind is Kind.STEP:
             begin = self._subject.step if self._subject.is_checkpointing else self._subject.start
             begin()  # A phase on: a lane takes it to its end.
-        elif kind is Kind.FLUSH:
-            self._subject.drive_flushes(operation)
-        elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE:
+        elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE or kind in BEHIND:
             if kind not in KEYED:
                 self._subject.ran(kind)
             self._issuer.carry_out(operation)
@@ -234,7 +235,8 @@ def created(geometry: str) -> Image:
 
 
 FAR_LANE: Final = 1 << 30  # After all sessions,
-ASIDE_LANE: Final = FAR_LANE + 1  # and after checkpoints.
+ASIDE_LANE: Final = FAR_LANE + 1  # after checkpoints,
+BEHIND_LANE: Final = FAR_LANE + 2  # and after truncations.
 _TRUNCATIONS: Final = (Kind.TRUNCATE, Kind.TRUNCATE_AT)
 _REACHED: Final = ("in_place", "copied", "retries", "device_reads", "drains")
 

@@ -16,6 +16,8 @@ Threads: none.
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
 from typing import Final
 
 from powercut.engine import (
@@ -23,22 +25,32 @@ from powercut.engine import (
     FasterKv,
     Flusher,
     FlushSettings,
+    InvariantError,
     OlderThan,
     PoisonedError,
     Runtime,
+    Settings,
 )
 from powercut.engine.kernels import words as w
 
 from ..tapes.tape import Operation
 from .stepped import SteppedRuntime
 
-__all__ = ["FLUSHES", "FlushError", "flush"]
+__all__ = ["FLUSHES", "GATHERING", "FlushError", "check_stopped", "flush"]
 
 _SOON: Final = {"threshold_pages": 1, "elevated": 0.2, "high": 0.4, "critical": 0.6}
-FLUSHES: Final = {
-    "flushed": FlushSettings(threshold_pages=2, threshold_bytes=2048),
-    "lagging": FlushSettings(target=BehindTail(512), **_SOON),  # type: ignore[arg-type]
-    "ageing": FlushSettings(target=OlderThan(0.5), threshold_seconds=0.5),
+FLUSHES: Final[dict[str, Callable[[], FlushSettings]]] = {
+    "flushed": lambda: FlushSettings(threshold_pages=2, threshold_bytes=2048),
+    "lagging": lambda: FlushSettings(target=BehindTail(512), **_SOON),  # type: ignore[arg-type]
+    "ageing": lambda: FlushSettings(target=OlderThan(0.5), threshold_seconds=0.5),
+    "behind": lambda: FlushSettings(threshold_pages=1),
+    "gathered": lambda: FlushSettings(target=BehindTail(0), threshold_pages=2),
+}
+# Few pages, and writes of several: a page is one extent of two write units; a page has one large value.
+_NARROW: Final = {"ring_pages": 4, "index_buckets": 1, "write_bytes": 2048}
+GATHERING: Final = {
+    "behind": Settings(1024, 2048, 512, 1024, **(_NARROW | {"ring_pages": 2})),
+    "gathered": Settings(512, 2048, 512, 512, **_NARROW),
 }
 _ROUNDS: Final = 3
 
@@ -54,6 +66,8 @@ def flush(store: FasterKv, runtime: Runtime, operation: Operation) -> None:
     is_over = operation.size == 3 and operation.key % 2 == 0 and before.state == "idle"
     _carry_out(flusher, runtime, operation)
     after, now, frozen = flusher.metrics(), control[w.FLUSHED], control[w.SAFE_READ_ONLY]
+    if after.state != flusher.state or round(after.mean_bytes * after.flushes) != after.bytes:
+        _object(f"it is {flusher.state} and says {after}")
     if now > frozen:
         _object(f"flushed is {now}, above what is frozen, {frozen}")
     if isinstance(runtime, SteppedRuntime):  # Nobody else flushes meanwhile.
@@ -94,3 +108,18 @@ def _is_poisoned(store: FasterKv) -> bool:
 
 def _object(what: str) -> None:
     raise FlushError(f"the flush worker: {what}")
+
+
+def check_stopped(store: FasterKv) -> None:
+    """Check that a closed store's worker has flushed every frozen page, and before the device closed (W5).
+
+    What the device refused is not objected to. Raises InvariantError.
+    """
+    told = store.flusher.metrics()
+    if told.state == "off" or (told.failures and f"[Errno {errno.EBADF}]" not in told.last_error):
+        return
+    control, page = store.spaces[0], store.settings.page_bytes
+    frozen = control[w.SAFE_READ_ONLY] // page * page
+    if told.failures or told.state != "stopped" or control[w.FLUSHED] < frozen:
+        detail = f"{told.state}, flushed {control[w.FLUSHED]} of {frozen} frozen bytes; {told.last_error}"
+        raise InvariantError("W5", detail)

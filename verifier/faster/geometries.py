@@ -15,7 +15,7 @@ from ..spec.spec import StoreMaker
 from ..spec.subject import Subject
 from ..tapes.tape import INTERPRETED, Kind, Operation
 from .ages import Age, image_of
-from .flushing import FLUSHES
+from .flushing import FLUSHES, GATHERING
 from .stepped import SteppedRuntime
 from .subject import FASTER, FasterSubject
 
@@ -61,6 +61,7 @@ GEOMETRIES: Final = {
 # Stores with a flush worker; of many pages, so that what is frozen need not be flushed at once.
 _PAGES: Final = _TINY | {"page_bytes": 512, "ring_pages": 16}
 GEOMETRIES.update({name: Settings(**_PAGES) for name in FLUSHES})
+GEOMETRIES.update(GATHERING)
 _NARROW: Final = _TINY | {"index_buckets": 1}
 _FULL: Final = (1 + plan_memory(Settings(**_NARROW), 1 << 20).overflow_buckets) * w.BUCKET_ENTRIES
 # Stores late in a long life; each is a geometry as well.

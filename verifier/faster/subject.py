@@ -32,7 +32,7 @@ from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import STORE, Kind, Operation
-from .flushing import FLUSHES, flush
+from .flushing import FLUSHES, check_stopped, flush
 from .foresight import foresee
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
@@ -107,7 +107,7 @@ class FasterSubject:
             memory=memory,
             runtime=runtime,
             kernels=kernels,
-            flush=FLUSHES.get(geometry),
+            flush=FLUSHES[geometry]() if geometry in FLUSHES else None,
         )
         if self.store.spaces[0][w.VOID_COUNT]:
             anew("voids")
@@ -285,6 +285,7 @@ class FasterSubject:
     def close(self) -> None:
         self.ran(Kind.REOPEN)
         self.store.close()
+        check_stopped(self.store)
 
 
 def _begin(store: FasterKv) -> int:

@@ -30,6 +30,7 @@ def _upserts(*keys: int, session: int = 0, size: int = SIZES - 1) -> _Program:
 
 
 _CHECKPOINT, _REOPEN = Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
+_FLUSH: Final = Operation(Kind.FLUSH, 0, 0, 1)
 _READ, _RMW, _DELETE, _INSERT = (Operation(kind) for kind in (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT))
 # By name: what it is there for.
 PROGRAMS: Final[dict[str, _Program]] = {
@@ -48,6 +49,11 @@ PROGRAMS: Final[dict[str, _Program]] = {
     "dropped": (
         *_upserts(0, 1, 2, 3, 4, 5),
         *(_CHECKPOINT, Operation(Kind.TRUNCATE_AT), _READ, _RMW, _CHECKPOINT, _CHECKPOINT, _REOPEN, _READ),
+    ),
+    # Where there is a flush worker: it writes ahead of need, beside a checkpoint, and before a closing.
+    "gathered": (
+        *(*_upserts(0, 1, 2), _FLUSH, _READ, *_upserts(3, 4), _FLUSH, Operation(Kind.START), _FLUSH),
+        *(Operation(Kind.STEP), *_upserts(5), _FLUSH, _CHECKPOINT, *_upserts(0, 1), _FLUSH, _REOPEN, _READ),
     ),
     "stepped": (
         *_upserts(0, 1, session=1, size=0),

@@ -8,6 +8,7 @@
     lettered    every letter in every geometry, twice, so that each comes before and behind each other one
     aged        stores late in a long life (`faster.ages`): what comes next is where a counter wraps, a chain
                 ends, a bucket overflows, the index is full, a segment or the address space ends
+    gathered    the same in writes of many extents, over few pages, beside lives and truncations
 
 A run of a family is one program an era: the power goes at the end of each but the last. In the order in which
 they are thought of, the shortest first where that is easy.
@@ -150,6 +151,26 @@ def _lettered(geometry: str) -> Iterator[Run]:
     yield ((*letters, *letters, _REOPEN, *letters[:3], otherwise, *letters[:3]),)
 
 
+def _gathered(geometry: str) -> Iterator[Run]:
+    once, more = Operation(Kind.FLUSH), Operation(Kind.FLUSH, 0, 0, 2)
+    for count in (1, 2, 3, 4):
+        paged = _large(*range(count))
+        for flush in (once, more):
+            yield ((*paged, flush, _CHECKPOINT),)
+            yield (
+                (*paged, flush, Operation(Kind.READ), *_large(0, 1), flush, _CHECKPOINT),
+                (Operation(Kind.RMW),),
+            )
+            yield ((*paged, _CHECKPOINT, *_large(0, 1), flush), (flush, *_large(5, 6), flush, _CHECKPOINT))
+            yield ((*paged, flush, _REOPEN, Operation(Kind.RMW), flush, _CHECKPOINT, _REOPEN),)
+    paged = _large(0, 1, 2)
+    for phase in range(_PHASES):
+        started = (*paged, Operation(Kind.START), *[Operation(Kind.STEP)] * phase)
+        for used in (Operation(Kind.RMW), *_large(3), Operation(Kind.TRUNCATE_AT, 0, 1)):
+            yield ((*started, once, used, _CHECKPOINT),)
+            yield ((*started, used, once, _CHECKPOINT, once), (Operation(Kind.RMW), once, _CHECKPOINT))
+
+
 _EVERYWHERE: Final = (
     *("tiny", "colliding", "narrow", "long", "paired", "parting", "slim", "roomy", "single", "many"),
     *(
@@ -173,6 +194,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),
     "lettered": Family(_lettered, _EVERYWHERE),
     "aged": Family(_aged, ("wrapping", "chained", "high", "ending", "crowded", "full")),
+    "gathered": Family(_gathered, ("behind", "gathered")),
 }
 # Kinds that random programs have only where they are asked for, by name.
 LETTERS: Final = {kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT, Kind.REOPEN_AS, Kind.LOOK_ON)}

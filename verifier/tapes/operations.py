@@ -124,6 +124,7 @@ class Lane(Enum):
     SESSION = "its session's"
     FAR = "its own"
     ASIDE = "its own, beside that of checkpoints"
+    BEHIND = "its own, beside both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.TRUNCATE_AT: Row("truncate at", lane=Lane.ASIDE),
     Kind.REOPEN_AS: Row("close, and open otherwise", lane=Lane.NOWHERE),
     Kind.LOOK_ON: Row("look on", lane=Lane.NOWHERE),
-    Kind.FLUSH: Row("flush", lane=Lane.ASIDE),
+    Kind.FLUSH: Row("flush worker", lane=Lane.BEHIND),
     Kind.PUT: _asked("put", 16),
     Kind.PUT_MANY: _asked("put_many", 99),
     Kind.APPEND_MANY: _asked("append_many", 99),

@@ -14,7 +14,7 @@ from math import inf
 from typing import Final
 
 from ..concurrency.calls import OF_SESSIONS, Call, Listing
-from ..concurrency.lanes import ASIDE_LANE, FAR_LANE, SessionsRun, lanes_of, split
+from ..concurrency.lanes import ASIDE_LANE, BEHIND_LANE, FAR_LANE, SessionsRun, lanes_of, split
 from ..oracles.prefix import show
 from ..spec.model import session_name
 from ..tapes.tape import Kind, Operation
@@ -53,7 +53,7 @@ def tell_beside(run: SessionsRun) -> Iterator[str]:
 
 def _tasks(beside: list[Operation]) -> list[str]:
     """The tasks in their order: sessions by number, then the checkpoints, then truncations beside them."""
-    aside = {FAR_LANE: "checkpoint", ASIDE_LANE: "truncation"}
+    aside = {FAR_LANE: "checkpoint", ASIDE_LANE: "truncation", BEHIND_LANE: "flush worker"}
     return [aside.get(lane) or session_name(lane) for lane in lanes_of(beside)]
 
 

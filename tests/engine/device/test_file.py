@@ -16,7 +16,7 @@ NAMES = "one", "two", "three"
 
 
 def below(folder: Path) -> list[str]:
-    """What this process holds open of the folder and of all in it."""
+    """The files that this process holds open of the folder and of all in it."""
     links = []
     for number in os.listdir(HELD):
         try:

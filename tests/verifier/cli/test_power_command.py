@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from powercut.verifier.power.tally import json_schema
 
-PREFETCH = "engine.kernels.probe:warm:statement:2"
+PREFETCH = "engine.kernels.probe:hash_keys:statement:3"
 
 
 SMALL = """
@@ -47,11 +47,17 @@ def run(called: Called) -> Run:
     return call
 
 
-def test_document_is_one_line_of_json_that_fits_its_schema(run: Run, tmp_path: Path) -> None:
-    profile = tmp_path / "small.toml"
-    profile.write_text(SMALL, encoding="utf-8")
+@pytest.fixture
+def profile(tmp_path: Path) -> str:
+    """The name of a gate of a few programs."""
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL, encoding="utf-8")
+    return str(path)
+
+
+def test_document_is_one_line_of_json_that_fits_its_schema(run: Run, profile: str) -> None:
     asked = ("--sample", "1", "--seed", "1", "--module", "log.ring", "--rungs", "1")
-    done = run(*asked, "--profile", str(profile), "--json")
+    done = run(*asked, "--profile", profile, "--json")
     assert len(done.stdout.splitlines()) == 1
     document = msgspec.json.decode(done.stdout)
     assert list(Draft202012Validator(msgspec.json.decode(json_schema())).iter_errors(document)) == []
@@ -60,8 +66,8 @@ def test_document_is_one_line_of_json_that_fits_its_schema(run: Run, tmp_path: P
     assert done.stderr == ""
 
 
-def test_text_names_the_mutant_and_the_share(run: Run) -> None:
-    done = run("--only", PREFETCH)
+def test_text_names_the_mutant_and_the_share(run: Run, profile: str) -> None:
+    done = run("--only", PREFETCH, "--profile", profile)
     assert done.returncode == 0
     assert "nobody sees it" in done.stdout
     assert "told by the gate            0 of 0" in done.stdout

@@ -99,13 +99,14 @@ def test_stage_says_silent_of_a_store_that_does_not_look_at_its_checksums(
 def test_old_text_stands_once_and_the_edit_compiles(mutant: Mutant) -> None:
     edited = mutant.edited(read_source(mutant))
     compile(edited, mutant.module, "exec")
-    assert (mutant.oracle, mutant.search) == (DAMAGE, DAMAGE)
+    assert mutant.oracle in (DAMAGE, "inspection")
+    assert mutant.search == DAMAGE
     assert mutant.breach in Breach.__members__
 
 
 def test_chase_finds_the_kind_it_is_asked_for_and_tells_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(powercut.engine.log.segments, "checksum", lambda *_: 0)
-    found = hunt_damage({"oracle": "damage", "breach": "SILENT", "bug": "x"})
+    found = hunt_damage({"oracle": "damage", "breach": "SILENT", "bug": "x", "around": ()})
     assert 1 <= found["operations"] <= 6
     assert '"bug":"x"' in found["tape"]
     assert found["checked"] > 0

@@ -68,5 +68,7 @@ def test_programs_have_names_that_say_what_they_are_for() -> None:
         "cold",
         "truncated",
         "dropped",
+        "gathered",
         "stepped",
+        "flushed",
     ]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from powercut.faultfs.faults.rot import Damage
-from powercut.verifier.concurrency.programs import search_lanes
+from powercut.verifier.concurrency.programs import search_lanes, small_tapes
 from powercut.verifier.concurrency.schedule import Bounded, Record
 from powercut.verifier.finders.damage import Sweep
 from powercut.verifier.gate.stages.mutants import PlantedBug
@@ -245,3 +245,11 @@ def test_server_ends_with_its_stems_when_nobody_asks_any_more() -> None:
 def test_hunts_among_schedules_of_two_preemptions_are_the_dearest() -> None:
     costs = {mutant.name: PlantedBug(mutant.name, 1).cost for mutant in BANK}
     assert costs["fuzzy-region-copied"] > costs["copier-does-not-seal"] > costs["data-never-synced"]
+
+
+def test_room_for_all_that_is_known_of_means_that_no_seed_passes_a_schedule_over() -> None:
+    tape = next(islice(small_tapes("narrow"), 300, None))
+    for limit, has_room in ((10_000, True), (20, False)):
+        scattered = Scattered(1, limit, Random(1))
+        search_lanes(tape, [scattered], limit)
+        assert scattered.has_room is has_room

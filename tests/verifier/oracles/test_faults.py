@@ -18,7 +18,7 @@ from powercut.verifier.runs.play import play
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.history import crash_at
 from powercut.verifier.spec.model import Issued, Result, apply, issue
-from powercut.verifier.spec.spec import StoreMaker
+from powercut.verifier.spec.spec import Errors, StoreMaker
 from powercut.verifier.spec.subject import Bound
 from powercut.verifier.tapes.tape import Crash, Era, Kind, Operation, Tape
 from powercut.verifier.verdict import OK, Breach, Violation
@@ -78,6 +78,20 @@ def test_damage_is_an_excuse_for_every_later_call_an_error_is_not() -> None:
         assert fault_oracle.excuses(CORRUPT)
         fault_oracle.begin(fault_oracle._trace)
         assert fault_oracle.excuses(CORRUPT) is stays
+
+
+def test_after_a_failed_sync_a_store_without_an_error_of_its_own_for_that_may_give_any_refusal() -> None:
+    """No fault fires in the later call: it is the sync of the first that is the excuse."""
+
+    class OwnError(OSError): ...
+
+    for errors, is_excused in ((Errors(), True), (Errors(poisoned=(OwnError,)), False)):
+        fault_oracle = FaultOracle(errors, has_faults=True)
+        fault_oracle.reopen(Trace())
+        fault_oracle._trace = fired(Effect.KEPT, call="SYNC")
+        assert fault_oracle.excuses(OwnError(errno.EIO, "planted"))
+        fault_oracle.begin(fault_oracle._trace)
+        assert fault_oracle.excuses(OSError(errno.EIO, "later")) is is_excused
 
 
 def test_once_poisoned_every_entry_says_so_until_the_store_is_opened_again() -> None:

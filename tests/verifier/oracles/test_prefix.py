@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from powercut.verifier.oracles.prefix import judge_recovery, judge_report, show
+from powercut.verifier.oracles.prefix import judge_listed, judge_recovery, judge_report, show
 from powercut.verifier.spec.model import Issued, Model, replay
+from powercut.verifier.spec.subject import Bound
 from powercut.verifier.tapes.tape import Kind, Operation
 from powercut.verifier.verdict import OK, Breach, Verdict, Violation
 
@@ -92,6 +93,39 @@ def test_report_outside_what_was_issued_is_refused(history: list[Issued]) -> Non
     assert judge_report(history, 2, 5, {}) == OK
     assert _breach(judge_report(history, 2, 6, {})) == ("serials", Breach.WRONG_SERIAL)
     assert _breach(judge_report(history, 2, 1, {})) == ("serials", Breach.WRONG_SERIAL)
+
+
+@pytest.mark.parametrize(
+    ("listed", "acked"),
+    [
+        ([{0: 2, 1: 1}, {0: 2}, {}], {0: 2, 1: 1}),
+        ([{0: 2, 1: 0}], {0: 2}),  # A session that has done nothing is in it or not.
+        ([{0: 2, -1: 9}, {0: 1, -1: 12}], {0: 2, -1: 5}),  # Truncations are not looked at.
+        ([{0: 2}], 7),  # A store that counts says nothing of sessions.
+        ([], {}),
+        ([], {0: 0}),
+    ],
+)
+def test_checkpoints_that_are_listed_may_be_these(listed: list[Bound], acked: Bound) -> None:
+    assert judge_listed(listed, acked) == OK
+
+
+@pytest.mark.parametrize(
+    ("listed", "acked"),
+    [
+        ([{0: 1}], {0: 2}),
+        ([{0: 2, 1: 1}], {0: 2}),
+        ([], {0: 1}),
+        ([{0: 1}], {}),
+        ([{0: 2}, {0: 3}], {0: 2}),
+        ([{0: 2}, {0: 1}, {0: 2}], {0: 2}),
+        ([{0: 2}, {1: 1}], {0: 2}),
+    ],
+)
+def test_a_list_that_is_not_of_what_was_acknowledged_or_out_of_order_is_refused(
+    listed: list[Bound], acked: Bound
+) -> None:
+    assert _breach(judge_listed(listed, acked)) == ("serials", Breach.WRONG_SERIAL)
 
 
 def test_values_are_shown_as_stamps_and_padding() -> None:

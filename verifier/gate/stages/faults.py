@@ -33,6 +33,7 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit      and legal states of one crash point that are all searched
     torn       an opening is struck after power cuts at each of these syncs, counted from the end of a life
     parts      chunks that the faults of one program are cut into
+    gathered   geometries with a flush worker, in which the program of that name is struck
     """
 
     geometries: Names
@@ -44,6 +45,7 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     random: RandomPlan
     floor: Floor
     law: str = "posix"
+    gathered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,9 @@ def faults_chunks(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
             parts = plan.parts if limit else 1
             for part in range(parts):
                 yield StruckCalls(program, geometry, law, limit, part, parts)
+    for geometry in plan.gathered:
+        for part in range(plan.parts):
+            yield StruckCalls("gathered", geometry, law, plan.limit, part, plan.parts)
     for geometry in plan.geometries:
         for sync in plan.torn:
             yield StruckCalls("opened", geometry, law, plan.limit, 0, 1, sync)
@@ -114,7 +119,7 @@ def _describe(stage: Stage) -> str:
 
 def _check(plan: FaultsPlan) -> None:
     Law.of(plan.law)
-    check_geometries(plan.geometries)
+    check_geometries((*plan.geometries, *plan.gathered))
     check_geometries(plan.random.geometries)
     check_names("program", (*plan.programs, *plan.cut), tuple(PROGRAMS))
 

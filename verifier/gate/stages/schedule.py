@@ -18,6 +18,7 @@ import msgspec
 
 from ...concurrency.again import again_tapes
 from ...concurrency.aside import aside_tapes
+from ...concurrency.flushed import flushed_tapes
 from ...concurrency.halves import halves
 from ...concurrency.moving import moving_tapes
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
@@ -53,6 +54,7 @@ _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "skewed": skewed_tapes,
     "again": again_tapes,
     "rarer": rarer_tapes,
+    "flushed": flushed_tapes,
 }
 
 
@@ -99,6 +101,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     skewed: FamilyPlan | None = None  # A checkpoint that has begun before the sessions part.
     again: FamilyPlan | None = None  # Two checkpoints, one after the other, beside pages that turn.
     rarer: FamilyPlan | None = None  # Operations of the rarer kinds beside each other.
+    flushed: FamilyPlan | None = None  # The flush worker beside sessions, checkpoints and truncations.
     aside: AsidePlan | None = None
 
 

@@ -17,6 +17,7 @@ from .boundaries import BOUNDARIES
 from .damage import DAMAGED
 from .durability import DURABILITY
 from .faults import FAULTED
+from .flush import FLUSHED
 from .memory import MEMORY
 from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
@@ -30,7 +31,19 @@ __all__ = ["BANK", "CONTROL", "Mutant", "find"]
 
 BANK: Final[tuple[Mutant, ...]] = (
     *(*DURABILITY, *PREFIX, *BOUNDARIES, *OPERATIONS, *DEVICE),
-    *(*FAULTED, *DAMAGED, *CONCURRENCY, *MOVING, *AGAIN, *PENDING, *TRUNCATED, *DROPPED, *AGED, *REOPENED),
+    *(
+        *FAULTED,
+        *DAMAGED,
+        *CONCURRENCY,
+        *MOVING,
+        *AGAIN,
+        *PENDING,
+        *TRUNCATED,
+        *DROPPED,
+        *AGED,
+        *REOPENED,
+        *FLUSHED,
+    ),
     *(*ANSWERED, *MEMORY),
 )
 

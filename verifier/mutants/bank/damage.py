@@ -125,11 +125,10 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "extent-checksum-not-looked-at",
         "FASTER #76: checksums on checkpoint files were asked for, and not on the roadmap",
         "powercut.engine.log.segments",
-        """    if found != extent.crc:
-        raise CorruptionError(name, offset, f"CRC-32C {found:08x}", f"{extent.crc:08x}")
-    return data
+        """        if crc == extent.crc:
+            return
 """,
-        "    return data\n",
+        "        return\n",
         DAMAGE,
         "SILENT",
         DAMAGE,
@@ -148,8 +147,14 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "damaged-extent-read-as-padding",
         "oxifaster FasterLog: a zero header inside the committed range ended the scan without an error",
         "powercut.engine.checkpoint.loading",
-        "        raise CorruptionError(file, offset, told, wanted)\n",
-        "        data[:] = bytes(extent.length)\n",
+        """            verdict = "accepted"
+        finally:
+""",
+        """            verdict = "accepted"
+        except Exception:
+            data[:] = bytes(extent.length)
+        finally:
+""",
         DAMAGE,
         "SILENT",
         DAMAGE,
@@ -158,9 +163,8 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "missing-segment-read-as-empty",
         "garnet #2159: an index that was cut off without a word",
         "powercut.engine.log.segments",
-        """        raise CorruptionError(name, offset, "no file", f"{extent.length} bytes") from None
-""",
-        "        return bytes(extent.length)\n",
+        "    raise CorruptionError(*place, found, expected)\n",
+        "    if count >= 0:\n        raise CorruptionError(*place, found, expected)\n",
         DAMAGE,
         "SILENT",
         DAMAGE,

@@ -33,6 +33,7 @@ from .order import likely_first
 __all__ = ["STRUCK_FEATURES", "Struck", "hunt_faults", "programs", "sweeps"]
 
 GEOMETRY: Final = "tiny"
+WITH_WORKER: Final = ("flushed", "gathered")
 LAW: Final = "posix"
 LIMIT: Final = 64
 SHRINK_RUNS: Final = 3_000
@@ -62,7 +63,8 @@ class Struck(NamedTuple):
 
 def programs() -> Iterator[tuple[tuple[Operation, ...], int, tuple[Era, ...]]]:
     """The programs to strike, the depth of the power cuts behind them, and the eras before; by cost."""
-    for several in (_small(), [*_paged(), *sorted(PROGRAMS.values(), key=len)]):
+    usual = [program for name, program in PROGRAMS.items() if name not in WITH_WORKER]
+    for several in (_small(), [*_paged(), *sorted(usual, key=len)]):
         for limit in (0, LIMIT):
             yield from ((program, limit, ()) for program in several)
             yield from (((), limit, torn(sync)) for sync in range(4))

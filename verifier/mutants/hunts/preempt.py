@@ -11,17 +11,19 @@ The bank says whether 1 or 2 are tried after 0, `interleavings` which programs t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
 from ...concurrency import aside
 from ...concurrency.again import again_tapes
+from ...concurrency.flushed import flushed_tapes
 from ...concurrency.lanes import FAR_LANE, lanes_of, split
 from ...concurrency.skewed import skewed_tapes
 from ...tapes.tape import Tape
 
 __all__ = ["SCHEDULES_MAX", "count_beside", "programs"]
 
+_FEW: Final = 8
 SCHEDULES_MAX: Final = (1, 400, 30_000)  # Of one program, by preemptions.
 
 
@@ -34,4 +36,7 @@ def count_beside(tape: Tape) -> tuple[int, int]:
 def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
     """The tapes searched with at most so many preemptions for a planted bug of that oracle."""
     more = {1: again_tapes("many"), 2: skewed_tapes("narrow")}
-    return chain(aside.programs(preemptions, oracle), more.get(preemptions, ()))
+    flushed = chain(flushed_tapes("gathered"), flushed_tapes("behind"))
+    # The worker is at work in these alone, and whoever does not touch it has no use for them.
+    few = islice(flushed, 0, None, 1 if preemptions else _FEW)
+    return chain(aside.programs(preemptions, oracle), more.get(preemptions, ()), few)

@@ -1,0 +1,28 @@
+"""Refusing: a device whose reads of the log fail while it is told so.
+
+Threads: none.
+"""
+
+from __future__ import annotations
+
+from errno import EIO
+from typing import Final
+
+from powercut.faultfs import FaultDevice
+
+__all__ = ["SEGMENT", "RefusingDevice"]
+
+SEGMENT: Final = "segment-"
+
+
+class RefusingDevice(FaultDevice):
+    """A device that can be told to answer no read of the log; `refused` counts those."""
+
+    is_refusing = False
+    refused = 0
+
+    def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
+        if self.is_refusing and name.startswith(SEGMENT):
+            self.refused += 1
+            raise OSError(EIO, "refused", name)
+        return super().read_into(name, offset, buffer)
