@@ -64,6 +64,8 @@ class Effect(IntEnum):
     STALE = 11
     DELAYED = 12
 
+    __hash__ = int.__hash__  # That of its name is a function of Python.
+
 
 # Invariant 5.
 CALLS: Final = (

@@ -40,7 +40,7 @@ Bindings: TypeAlias = tuple[tuple[str, int], ...]
 Versions: TypeAlias = tuple[int, ...]
 
 _NO_END = 1 << 62
-_PARTS = 5  # Chains are taken together in so many parts, where a few contents of a region are listed.
+_PARTS = 5  # Of the chains, where a few contents of a region are listed.
 _REGIONS = 8  # For each opening allowed: a region that shares an outcome costs a fraction of an opening.
 
 
@@ -106,8 +106,7 @@ class Witness:
 class Exploration(Generic[Outcome]):
     """The outcomes found at one index, each with a witness; closed if there are no others.
 
-    listed   a few more contents of the regions, each with the outcome that it shares
-    """
+    `listed`: a few more contents of the regions, with their outcomes."""
 
     index: int
     legal: int
@@ -133,8 +132,8 @@ def explore(
     """Follows everything legal at `index` through the tree; gives up past `limit` openings, or eight times as
     many regions.
 
-    open_content   recovers a content that the tree does not find and adds it to the tree
-    is_new         says of an outcome that is met whether it counts as an opening; None: those opened here do
+    `open_content` recovers a content that the tree does not find and adds it to the tree; `is_new` says of an
+    outcome that is met whether it counts as an opening (None: those opened here do).
     """
     point = _Point(history, index)
     found = Exploration[Outcome](index, point.legal)
@@ -147,10 +146,9 @@ def explore(
         branches, key, region = stack.pop()
         node = branches.get(key)
         if node is None:
-            if is_new is None:
-                if opened == limit:
-                    return found
-                opened += 1
+            if is_new is None and opened == limit:
+                return found
+            opened += is_new is None
             open_content(point.witness(region).image)
             node = branches[key]
         if type(node) is Leaf:
@@ -220,11 +218,8 @@ class _Point:
         return count * sum(names.legal for names in region.names)
 
     def others(self, region: Region) -> Iterator[Witness]:
-        """A few contents of a region besides its witness: every set of some parts of the chains loses as much
-        as it can.
-
-        What no recovery looks at makes millions of contents alike: one alone would stand for all of it.
-        """
+        """A few contents of a region besides its witness, that it may not stand alone for millions: every set
+        of some parts of the chains loses as much as it can."""
         oldest = {chain: (region.versions.get(chain) or self._all(chain))[0] for chain in self._choices}
         for parts in range(1, 1 << min(len(oldest), _PARTS)):
             lost = (chain for place, chain in enumerate(oldest) if parts >> place % _PARTS & 1)

@@ -4,7 +4,7 @@ The first four make a ladder, each rung what the one before comes down to; pruni
   vectors     version vectors, by formula: the sum over crash points, those inside recoveries too
   contents    equal contents once a segment and once a recovery
   distinct    (durable content x the program that had run when it first arises x acknowledgement)
-  checked     openings run; contents that answer alike share one
+  checked     openings run, or known of an earlier chunk of the process; contents that answer alike share one
   judged      judgements made
   read paths  distinct (what opening read x program x acknowledgement)
   legal       version vectors of the segments alone

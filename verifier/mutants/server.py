@@ -53,7 +53,7 @@ GRACE_SECONDS: Final = 5
 WARM: Final = (
     *("abc", "array", "ast", "bisect", "concurrent.futures.thread", "contextlib", "copyreg", "ctypes"),
     *("dataclasses", "enum", "fcntl", "functools", "hashlib", "heapq", "itertools", "math", "mmap"),
-    *("operator", "pathlib", "platform", "queue", "random", "subprocess"),
+    *("importlib.util", "operator", "pathlib", "pkgutil", "platform", "queue", "random", "subprocess"),
     *("struct", "tempfile", "threading", "types", "typing", "uuid", "warnings"),
     *("fastcrc", "greenlet", "msgspec", "msgspec.json", "msgspec.structs", "typing_extensions"),
 )

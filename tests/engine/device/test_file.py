@@ -16,7 +16,7 @@ NAMES = "one", "two", "three"
 
 
 def below(folder: Path) -> list[str]:
-    """The files that this process holds open of the folder and of all in it."""
+    """The paths of the folder, and below it, that this process holds open."""
     links = []
     for number in os.listdir(HELD):
         try:

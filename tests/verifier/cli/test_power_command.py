@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from powercut.verifier.power.tally import json_schema
 
-PREFETCH = "engine.kernels.probe:warm:statement:2"
+PREFETCH = "engine.kernels.probe:hash_keys:statement:3"
 
 
 SMALL = """

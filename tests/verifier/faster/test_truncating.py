@@ -70,9 +70,13 @@ def test_key_that_is_still_there_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_truncation_that_a_checkpoint_holds_and_a_power_cut_takes_back_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        driver, "Running", lambda kind, version, begin, *rest: Running(kind, version, 64, *rest)
-    )
+    class Forgetful(Running):
+        """Has the begin of a log that nobody has truncated."""
+
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, 64 if name == "begin" else value)
+
+    monkeypatch.setattr(driver, "Running", Forgetful)
     verdict = _objects(_tape(*PAGED, _at(1, 1), CHECKPOINT))
     assert verdict == ("prefix", Breach.LOST_ACK)
 

@@ -12,7 +12,7 @@ from powercut.verifier.power.hunt import Hunted
 from powercut.verifier.power.measure import Asked, measure
 from powercut.verifier.power.tally import Fate
 
-PREFETCH = "engine.kernels.probe:warm:statement:2"  # Nobody can see that it is gone.
+PREFETCH = "engine.kernels.probe:hash_keys:statement:3"  # Nobody can see that it is gone.
 TESTS = Path(__file__).resolve().parents[3] / "tests"
 
 

@@ -82,11 +82,11 @@ def test_exit_code_says_whether_all_were_told(fates: tuple[str, ...], code: int)
 
 def test_survivors_are_told_with_their_diff_and_what_is_not_tested_says_so() -> None:
     lost = fate("edge:1", "survived")
-    assert tell_fate(lost, is_tested=True).splitlines()[1:] == [
-        "    line 3, which no part of the gate that was asked runs",
-        "    - a",
-        "    + b",
-    ]
+    unrun = ["    line 3, which no part of the gate that was asked runs", "    - a", "    + b"]
+    assert tell_fate(lost, is_tested=True).splitlines()[1:] == unrun
+    assert tell_fate(lost, is_tested=True, is_hunted=False).splitlines()[1] == "    line 3"
+    lost.is_reached = True
+    assert tell_fate(lost, is_tested=True).splitlines()[1:] == ["    line 3", *unrun[1:]]
     assert "SURVIVED" in tell_fate(lost, is_tested=True)
     assert "survives the gate" in tell_fate(lost, is_tested=False)
     text = tell_report(report(lost, fate("edge:2", "gate")))
