@@ -313,7 +313,7 @@ class Flusher:
         flushing, began, written = self._log.flushing, self._runtime.now(), 0
         try:
             while (flushed := flushing.flushed) < until and written < ROUND_BYTES:
-                count = flushing.write_piece(until)
+                count = flushing.write_piece(until, is_patient=True)
                 if count is None:
                     flushing.wait(flushed + 1)  # A checkpoint or a writer is at it.
                 else:

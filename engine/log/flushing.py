@@ -73,10 +73,11 @@ class Flushing:
         """Wait until all below `needed` is written, or nobody writes any more."""
         self._runtime.until("a flush", lambda: self.flushed >= needed or self._claimed_by is None)
 
-    def write_piece(self, until: int) -> int | None:
+    def write_piece(self, until: int, *, is_patient: bool = False) -> int | None:
         """Write the next piece below `until`; its bytes, or None where another thread is writing one.
 
-        Raises OSError (F6). `until` is frozen, and the start of a write unit.
+        Raises OSError (F6). `until` is frozen, and the start of a write unit. `is_patient` lets others
+        go on before the device is asked.
         """
         me = self._runtime.current()
         try:
@@ -87,7 +88,8 @@ class Flushing:
             if start < until:
                 end = min(until, (start // self._piece_bytes + 1) * self._piece_bytes)
                 end = self._fold if start < self._fold < end else end
-                self._runtime.turn("write a piece")
+                if is_patient:
+                    self._runtime.turn("write a piece")
                 segments.write(start, self._copied(start, end - start))
                 start = end
             store(control, w.FLUSHED, max(start, load(control, w.FLUSHED)))  # Also after an interrupted call.

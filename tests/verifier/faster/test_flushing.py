@@ -58,7 +58,12 @@ def test_store_without_a_worker_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("owner", "name", "change", "why"),
     [
-        (Flushing, "write_piece", lambda right: lambda *given: right(*given) and 1, "wrote .* bytes"),
+        (
+            Flushing,
+            "write_piece",
+            lambda right: lambda *given, **more: right(*given, **more) and 1,
+            "wrote .* bytes",
+        ),
         (Flusher, "_flush_last", lambda right: lambda worker: None, "stopped with"),
     ],
 )
