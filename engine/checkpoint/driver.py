@@ -32,7 +32,7 @@ from .running import CheckpointPoint, Running, point_of
 __all__ = ["CheckpointTicket", "Checkpointer"]
 
 # The metadata once, and what follows from it: in a thread that no Ctrl-C reaches, where there are others.
-UNREPEATABLE: Final = frozenset({Phase.PERSIST, Phase.REST})
+UNREPEATABLE: Final = frozenset({Phase.WAIT_FLUSH, Phase.PERSIST, Phase.REST})
 
 
 class Checkpointer:
