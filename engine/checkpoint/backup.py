@@ -68,7 +68,9 @@ def copy_checkpoints(
     return point
 
 
-def backup_store(source: AnyPath | Device, where: AnyPath | Device) -> CheckpointPoint:
+def backup_store(
+    source: AnyPath | Device, where: AnyPath | Device, runtime: Runtime | None = None
+) -> CheckpointPoint:
     """Copy the checkpoints of a store that nobody writes to, as `copy_checkpoints` does, without opening it.
 
     Raises what `copy_checkpoints` and a read-only opening do.
@@ -82,7 +84,7 @@ def backup_store(source: AnyPath | Device, where: AnyPath | Device) -> Checkpoin
         if reading.newest is None:
             refuse_without_root(names, reading, create=False)
         assert reading.newest is not None
-        return copy_checkpoints(lease.device, reading.newest, where, ThreadRuntime())
+        return copy_checkpoints(lease.device, reading.newest, where, runtime or ThreadRuntime())
     finally:
         lease.release()
 

@@ -17,6 +17,7 @@ from powercut.faultfs import Effect, EventKind, Fault, FaultDevice, Plan, Planne
 from ..faster.foresight import READING
 from ..faster.inspection import backup_store, inspect_store
 from ..faster.seams import DeviceError, FasterKv, MissingStoreError, ReadOnlyError, Session, StoreExistsError
+from ..faster.stepped import SteppedRuntime
 from ..spec.model import session_name
 from ..tapes.tape import KEYS_MAX
 from .asking import Answers, Raised, told_by
@@ -98,13 +99,13 @@ def _copies(device: FaultDevice) -> list[object]:
     Whatever is written to it at the call that fails, no store may be left there.
     """
     told: list[object] = []
-    target = FaultDevice()
-    told.append(isinstance(told_by(lambda: backup_store(device, target)), Raised))
-    told.append(told_by(lambda: backup_store(device, target)))
+    target, runtime = FaultDevice(), SteppedRuntime()
+    told.append(isinstance(told_by(lambda: backup_store(device, target, runtime)), Raised))
+    told.append(told_by(lambda: backup_store(device, target, runtime)))
     for call in (EventKind.CREATE, EventKind.WRITE, EventKind.SYNC):
         for after in (False, True):
             failing = PlannedDevice(plan=Plan(Fault(Effect.ERROR, call, 1, after=after)))
-            error = told_by(lambda failing=failing: backup_store(device, failing))  # type: ignore[misc]
+            error = told_by(lambda failing=failing: backup_store(device, failing, runtime))  # type: ignore[misc]
             failing.plan.is_on = False
             told.append((error, told_by(lambda failing=failing: inspect_store(failing))))  # type: ignore[misc]
     return told
