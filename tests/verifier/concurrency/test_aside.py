@@ -38,9 +38,13 @@ def test_checkpoint_and_truncation_meet_in_either_order_and_all_stands() -> None
 
 
 def test_begin_that_a_checkpoint_had_and_does_not_hold_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        driver, "Running", lambda kind, version, begin, *rest: Running(kind, version, 64, *rest)
-    )
+    class Forgetful(Running):
+        """Has the begin of a log that nobody has truncated."""
+
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, 64 if name == "begin" else value)
+
+    monkeypatch.setattr(driver, "Running", Forgetful)
     searched = search_lanes(TAPES[0], [Bounded(1)], 2_000)
     assert searched.verdict is not None
     assert searched.verdict.breach is Breach.LOST_ACK

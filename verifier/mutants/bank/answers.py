@@ -120,17 +120,6 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         MODEL,
     ),
     Mutant(
-        "scan-tells-the-record-at-its-end",
-        "constructed: the edge of a range",
-        "powercut.engine.sessions.reader",
-        "        while address < end:\n            record = self.record(address)\n",
-        "        while address <= end:\n            record = self.record(address)\n",
-        "log",
-        "WRONG_RESULT",
-        MODEL,
-        around=("scan_from",),
-    ),
-    Mutant(
         "raising-function-stays-pending",
         "constructed: what is counted under way is taken back only where all goes well",
         "powercut.engine.sessions.pending",

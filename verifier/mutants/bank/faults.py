@@ -200,15 +200,4 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         FAULTS,
         around=("write", "short", "cut"),
     ),
-    Mutant(
-        "flush-that-fails-half-way-tells-no-byte",
-        "powercut: a round of the flush worker that failed behind its first piece said that it wrote nothing",
-        "powercut.engine.flush.worker",
-        "        finally:  # What a round wrote before it failed is written.\n",
-        "        except ZeroDivisionError:\n            pass\n        else:\n",
-        "model",
-        "ERROR",
-        FAULTS,
-        around=("flushed", "write"),
-    ),
 )
