@@ -129,15 +129,15 @@ def test_a_store_that_is_garbage_takes_its_thread_with_it(device: Watched) -> No
 @pytest.mark.parametrize("way", ["", "raise SystemExit(0)", "import os; os.kill(os.getpid(), 2)"])
 def test_an_interpreter_ends_beside_a_worker_at_work(tmp_path: Path, way: str) -> None:
     code = f"""
-from tests.engine.flush.conftest import *
+import sys; sys.path.append({str(Path(__file__).parent)!r})
+from conftest import *
 store = FasterKv.open({str(tmp_path / "s")!r}, create=True, settings=SMALL, flush=SOON, kernels="interpreted")
 fill(store, "s", 3 * RING)
 print(store.flusher.state, flush=True)
 {way}
 """
-    root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout == "running\n"
     assert (done.returncode == 0, "Fatal" in done.stderr) == ("kill" not in way, False)
