@@ -212,12 +212,11 @@ class SessionRegistry:
     def pending(self) -> list[str]:
         """Names of the sessions that have operations with effects waiting for the device."""
         with self._lock:
-            epochs = self._spaces.epochs
-            return [
-                name
-                for name, state in sorted(self._states.items())
-                if state.is_live and load(epochs, state.row + w.ROW_PENDING)
-            ]
+            epochs, found = self._spaces.epochs, []
+            for name, state in sorted(self._states.items()):
+                if state.is_live and load(epochs, state.row + w.ROW_PENDING):
+                    found.append(name)
+            return found
 
     # -- what there is to tell ---------------------------------------------------------------------
 
