@@ -306,6 +306,7 @@ class FasterKv:
             finally:
                 self._is_closed = True
                 self._flusher.stop()
+                self._parts.log.ring.background = None  # Who knows its log: else both wait for the collector.
                 self._handles.close()
                 self._lease.close()
             return self._parts.sessions.unsaved()

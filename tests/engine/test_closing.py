@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from pathlib import Path
+
 import pytest
 
 from powercut.engine import (
@@ -169,3 +173,20 @@ def test_what_is_no_function_is_refused_before_a_serial_is_taken(tiny: Settings)
     with pytest.raises(OperationError):
         session.rmw(b"k", None)  # type: ignore[arg-type]
     assert session.serial == 0
+
+
+def test_memory_of_a_closed_store_goes_with_its_last_name(tmp_path: Path) -> None:
+    """Not when the collector comes by: ring and index are most of what a process has."""
+    gc.disable()
+    try:
+        store = FasterKv.open(tmp_path / "s", create=True, kernels="interpreted")
+        assert store.flusher.settings.enabled
+        store.session("s").upsert(b"k", b"v")
+        store.checkpoint()
+        spaces = weakref.ref(store._parts.log.spaces)
+        store.close()
+        assert spaces() is not None
+        del store
+        assert spaces() is None
+    finally:
+        gc.enable()
