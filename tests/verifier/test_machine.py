@@ -115,7 +115,7 @@ def _search(machine: type[StoreMachine], seed: int = 1) -> object:
 @pytest.mark.parametrize("machine", [FasterMachine, SnapshotMachine])
 def test_store_that_keeps_its_word_passes_with_every_kind_of_era_seen(machine: type[StoreMachine]) -> None:
     """A part of what the stage `model` has of the machine, in every geometry."""
-    coverage, finding = run_machine(machine, seed=1, examples=40, steps=12)
+    coverage, finding = run_machine(machine, seed=1, examples=60, steps=12)
     assert finding is None
     assert coverage.programs > 10
     assert coverage.checked > 20
