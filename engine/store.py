@@ -305,8 +305,8 @@ class FasterKv:
                     self._parts.roots.await_third()  # It must not reach the device's next owner.
             finally:
                 self._is_closed = True
-                self._flusher.stop()
                 self._parts.log.ring.background = None  # Who knows its log: else both wait for the collector.
+                self._flusher.stop()
                 self._handles.close()
                 self._lease.close()
             return self._parts.sessions.unsaved()
