@@ -36,7 +36,7 @@ from .metadata.layout import (
     decode_root,
 )
 from .metadata.roots import ROOT_FILES, read_roots
-from .metadata.tables import TABLE_FILE, Tables
+from .metadata.tables import TABLE_FILE, Runs, Tables
 from .poison import Poison
 from .settings import Settings
 
@@ -196,25 +196,24 @@ def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> list[
     """Walk the whole chain; the newest checkpoint's extents as far as they are known, oldest first."""
     assert found.settings is not None
     tables = Tables(device, Poison(), root.store_id, found.settings.write_unit, root.head)
-    runs: list[list[Extent]] = []
+    runs = Runs()
     newer: Block | None = None
-    is_whole = False  # A full block was seen: what is older serves older checkpoints alone.
+    is_whole = False
     try:
         for pointer, _, block in tables.links(root.head, []):
             if newer is not None:
                 check_order(block, newer)
             else:
                 _take_newest(found, block)
-            if not is_whole:
-                runs.append(list(block.extents))
-                is_whole = block.is_full
+            runs.take(block)
+            is_whole = runs.is_whole
             found.chain.append(_view(block, pointer))
             newer = block
         is_whole = True
     except CorruptionError as error:
         _report(found, error)
-    extents = [extent for run in reversed(runs) for extent in run]
-    if runs and is_whole:
+    extents = runs.extents()
+    if found.chain and is_whole:
         try:
             check_extents(extents, found.tail, root.head, found.begin, found.settings.segment_bytes)
         except CorruptionError as error:

@@ -30,11 +30,11 @@ from ..log.segments import read_extent
 from ..metadata.extents import segment_name, segment_number
 from ..metadata.layout import Block, Extent, Root
 from ..metadata.roots import ROOT_FILES, Roots, read_roots
-from ..metadata.tables import TABLE_FILE, Tables, check_extents
+from ..metadata.tables import TABLE_FILE, Runs, Tables, check_extents
 from ..poison import Poison
 from ..runtime import Runtime, ThreadRuntime
 from .recovery import refuse_without_root
-from .running import CheckpointPoint
+from .running import CheckpointPoint, point_of
 
 __all__ = ["backup_store", "copy_checkpoints"]
 
@@ -124,24 +124,21 @@ class _Copy:
         roots = Roots(self._target, self._runtime, Poison(), dict.fromkeys(ROOT_FILES, 0))
         roots.commit(self._root._replace(begin=newest.begin))
         roots.settle()
-        return CheckpointPoint(newest.version, {mark.name: mark.serial for mark in newest.sessions})
+        return point_of(newest)
 
     def _copy_tables(self) -> tuple[Block, list[Extent]]:
         """Copy every block of the chain to where it stands; the newest, and its extents, oldest first."""
         root = self._root
         tables = Tables(self._source, Poison(), root.store_id, self._unit, root.head)
         newest: Block | None = None
-        runs: list[list[Extent]] = []
-        is_whole = False
+        runs = Runs()
         self._create(TABLE_FILE)
         for pointer, data, block in tables.links(root.head, []):
             newest = newest or block
-            if not is_whole:
-                runs.append(list(block.extents))
-            is_whole = is_whole or block.is_full
+            runs.take(block)
             write_fully(self._target, TABLE_FILE, pointer.offset, data)
         assert newest is not None
-        extents = [extent for run in reversed(runs) for extent in run]
+        extents = runs.extents()
         check_extents(extents, newest.final, root.head, newest.begin, self._segment_bytes)
         return newest, extents
 

@@ -26,7 +26,7 @@ from ..log.index import HashIndex
 from ..metadata.extents import ExtentTable, segment_name, segment_number
 from ..metadata.layout import ROOT_BYTES, Block, Extent, Pointer, Root, Version, VoidRange
 from ..metadata.roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
-from ..metadata.tables import NO_BLOCK, TABLE_FILE, Tables, check_extents, check_order
+from ..metadata.tables import NO_BLOCK, TABLE_FILE, Runs, Tables, check_extents, check_order
 from ..poison import Poison
 from ..runtime import Runtime
 from ..sessions.registry import SessionRegistry
@@ -188,7 +188,7 @@ def _load_tables(
     """The checkpoint to recover and all its extents, oldest first."""
     block: Block | None = None
     newer: Block | None = None
-    runs: list[list[Extent]] = []
+    runs = Runs()
     for each in tables.chain(head, findings):
         if newer is not None:
             check_order(each, newer)
@@ -196,15 +196,15 @@ def _load_tables(
         if block is None and version is not None and each.version != version:
             continue
         block = block or each
-        runs.append(list(each.extents))
+        runs.take(each)
         tables.chain_blocks += 1
-        if each.is_full:
+        if runs.is_whole:
             break
     if block is None and version is not None:
         raise SettingsError(
             f"no such checkpoint: version {tuple(version)}; checkpoints() lists what there is"
         )
-    extents = [extent for run in reversed(runs) for extent in run]
+    extents = runs.extents()
     if block is not None:
         check_extents(extents, block.final, head, block.begin, segment_bytes)
     return block, extents

@@ -79,9 +79,8 @@ class Flusher:
         self._page = log.settings.page_bytes
         self._pressure = Pressure(settings, log.spaces.ring_bytes, log.ring.mutable_bytes)
         self._recorder = Recorder(disk.runtime)
-        self._guard = (
-            disk.runtime.lock()
-        )  # Of state, ticket and whether it drives; never while anybody waits.
+        # Of state, ticket and whether it drives; never while anybody waits.
+        self._guard = disk.runtime.lock()
         self._ending = disk.runtime.lock()  # Of those who stop it.
         self._state = "idle" if settings.enabled else "off"
         self._ticket: Ticket | None = None

@@ -14,7 +14,7 @@ Threads: appended to under the checkpoint's driver.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ..device import Device, read_exactly, write_fully
@@ -23,7 +23,7 @@ from ..poison import Poison
 from .layout import Block, Extent, Pointer, checksum, decode_block, encode_block
 from .roots import Finding
 
-__all__ = ["CHAIN_BLOCKS_MAX", "TABLE_FILE", "Link", "Tables", "check_extents", "check_order"]
+__all__ = ["CHAIN_BLOCKS_MAX", "TABLE_FILE", "Link", "Runs", "Tables", "check_extents", "check_order"]
 
 TABLE_FILE: Final = "tables"
 CHAIN_BLOCKS_MAX: Final = 64
@@ -36,6 +36,27 @@ class Link(NamedTuple):
     pointer: Pointer
     data: bytes
     block: Block
+
+
+class Runs:
+    """The extents that a checkpoint needs, taken in block by block, the newest first.
+
+    is_whole   a full block was taken in: what is older serves older checkpoints alone
+    """
+
+    def __init__(self) -> None:
+        self.is_whole = False
+        self._runs: list[Sequence[Extent]] = []
+
+    def take(self, block: Block) -> None:
+        """Take in the next block of the chain, if it is needed."""
+        if not self.is_whole:
+            self._runs.append(block.extents)
+            self.is_whole = block.is_full
+
+    def extents(self) -> list[Extent]:
+        """All of them, oldest first."""
+        return [extent for run in reversed(self._runs) for extent in run]
 
 
 class Tables:

@@ -64,6 +64,13 @@ def fill(store: FasterKv, name: str, pages: int) -> None:
     session.close()
 
 
+def check_reopened(device: Watched, content: dict[bytes, bytes]) -> None:
+    """The store comes back with this content, and stands its audit."""
+    with opened(device) as store:
+        assert dict(store.items()) == content
+        store.check()
+
+
 def test_a_checkpoint_writes_each_segment_at_once_and_every_extent_is_verified(device: Watched) -> None:
     with opened(device) as store:
         fill(store, "s", 12)
@@ -75,9 +82,7 @@ def test_a_checkpoint_writes_each_segment_at_once_and_every_extent_is_verified(d
         assert len(extents) == tail // 512
         for number in range(len(extents)):
             assert len(store._parts.log.segments.read(extents[number])) == 512
-    with opened(device) as store:
-        assert dict(store.items()) == content
-        store.check()
+    check_reopened(device, content)
 
 
 def test_a_piece_goes_round_the_end_of_the_ring(device: Watched) -> None:
@@ -87,9 +92,7 @@ def test_a_piece_goes_round_the_end_of_the_ring(device: Watched) -> None:
         fill(store, "b", 10)  # From page 12 to page 22 of a ring of 16.
         content = dict(store.items())
         store.checkpoint()
-    with opened(device) as store:
-        assert dict(store.items()) == content
-        store.check()
+    check_reopened(device, content)
 
 
 def test_a_piece_that_fails_moves_nothing_and_the_next_begins_where_it_began(device: Watched) -> None:
