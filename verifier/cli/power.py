@@ -1,6 +1,6 @@
 """The command `power`: a sample of generic mutants, told as it goes, and the shares at the end.
 
-Imports nothing of the store: what is planted is planted in processes of its own.
+Nothing is planted here: that is done in processes of their own.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 import typer
 
+from ..gate.profile import load_profile
 from ..power.generic import ENGINE, HARNESS, generate_all
 from ..power.measure import Asked, measure
 from ..power.tally import Fate
@@ -34,6 +35,8 @@ def sample(asked: Asked, *, is_json: bool, is_list: bool) -> int:
         raise UsageError("--of harness: its mutants are told by tests alone: name them with --tests FOLDER")
     if asked.tests is not None and not asked.tests.is_dir():
         raise UsageError(f"--tests {asked.tests}: no such folder")
+    if asked.of == ENGINE and asked.profile is not None:
+        load_profile(asked.profile)  # Those processes would refuse it too, and in many lines.
 
     def tell(fate: Fate) -> None:
         if not is_json:
