@@ -19,6 +19,7 @@ from powercut.engine import (
 )
 from powercut.engine.device import Buffer, write_fully
 from powercut.faultfs import Effect, EventKind, Fault, FaultDevice, Plan, PlannedDevice, crash_states
+from powercut.verifier.faster.stepped import SteppedRuntime
 
 Push = Callable[[FasterKv], None]
 Call = Callable[..., Any]
@@ -89,16 +90,19 @@ def program(
 
 def test_no_space_at_any_one_write_is_told_and_passes(tiny: Settings, kernels: str) -> None:
     """Goal: a full disk loses nothing and stops nothing once there is space. Method: the same program with
-    every single write of it failing once, reopened at its end."""
+    every single write of it failing once, reopened at its end. Stepped, for writes are told by their number,
+    and the third root follows a checkpoint on a thread of its own."""
     quiet = FullDevice()
-    with FasterKv.open(quiet, create=True, settings=tiny, kernels=kernels) as store:
+    stepped = SteppedRuntime()
+    with FasterKv.open(quiet, create=True, settings=tiny, kernels=kernels, runtime=stepped) as store:
         opened = quiet.writes
         model = program(store, [], {})
         total = quiet.writes
     outcomes = {"DeviceError": 0, "CheckpointError": 0, "PoisonedError": 0}
     for wanted in range(opened + 1, total + 1):
         device = FullDevice()
-        store = FasterKv.open(device, create=True, settings=tiny, kernels=kernels)
+        runtime = SteppedRuntime()
+        store = FasterKv.open(device, create=True, settings=tiny, kernels=kernels, runtime=runtime)
         device.is_full = lambda number, name, wanted=wanted: number == wanted  # type: ignore[misc]
         refusals: list[EngineError] = []
         states: dict[int, Model] = {0: {}}
