@@ -23,10 +23,11 @@ from ..errors import CorruptionError, MissingStoreError, NotAStoreError, Setting
 from ..kernels import words as w
 from ..log import HybridLog
 from ..log.index import HashIndex
+from ..metadata.agreement import check_block, check_newest, check_order, voids_after
 from ..metadata.extents import ExtentTable, segment_name, segment_number
 from ..metadata.layout import ROOT_BYTES, Block, Extent, Pointer, Root, Version, VoidRange
 from ..metadata.roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
-from ..metadata.tables import NO_BLOCK, TABLE_FILE, Runs, Tables, check_extents, check_order
+from ..metadata.tables import NO_BLOCK, TABLE_FILE, Runs, Tables, check_extents
 from ..poison import Poison
 from ..runtime import Runtime
 from ..sessions.registry import SessionRegistry
@@ -34,10 +35,10 @@ from ..settings import BUCKET_BYTES, Budget, Settings, plan_memory
 from ..shared.modes import Mode
 from ..shared.shared import Shared
 from ..shared.spaces import Spaces
-from .loading import load_log
+from .loading import load_log, stamps_of
 from .parts import Parts
 
-__all__ = ["check_extents", "check_order", "recover"]
+__all__ = ["recover"]
 
 
 def recover(
@@ -69,8 +70,8 @@ def recover(
     budget = plan_memory(chosen, memory, root.index_buckets)
     life = root.life if read_only else root.life + 1
     tables = Tables(device, disk.poison, root.store_id, chosen.write_unit, root.head)
-    block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
-    voids = _voids(block)
+    block, older, extents = _load_tables(tables, root, version, findings)
+    voids = voids_after(block) if block is not None else []
     spaces = _allocate(chosen, budget, voids)
     # What refuses has refused: from here on something may be written.
     # The first segment is the last of a new store's files, and it stays until there is a checkpoint.
@@ -85,7 +86,7 @@ def recover(
     log = HybridLog.over(disk, shared, chosen, root.store_id, life, ExtentTable(extents))
     index = HashIndex(spaces)
     if block is not None:
-        load_log(log, index, mode, disk, root, block, findings)
+        load_log(log, index, mode, disk, root, block, stamps_of(block, older), findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     log.ring.adopt(begin, max(begin, _head(log, final)), final)
     log.segments.adopt(names)
@@ -183,15 +184,20 @@ def _agree(root: Root, settings: Settings | None) -> Settings:
 
 
 def _load_tables(
-    tables: Tables, head: Pointer, version: Version | None, segment_bytes: int, findings: list[Finding]
-) -> tuple[Block | None, list[Extent]]:
-    """The checkpoint to recover and all its extents, oldest first."""
+    tables: Tables, root: Root, version: Version | None, findings: list[Finding]
+) -> tuple[Block | None, Block | None, list[Extent]]:
+    """The checkpoint to recover, the one before it if that is read, and all its extents, oldest first."""
     block: Block | None = None
+    older: Block | None = None
     newer: Block | None = None
     runs = Runs()
-    for each in tables.chain(head, findings):
-        if newer is not None:
+    for pointer, _, each in tables.links(root.head, findings):
+        check_block(each, pointer.offset, root.geometry)
+        if newer is None:
+            check_newest(root, each)
+        else:
             check_order(each, newer)
+            older = older or (each if newer is block else None)
         newer = each
         if block is None and version is not None and each.version != version:
             continue
@@ -206,18 +212,8 @@ def _load_tables(
         )
     extents = runs.extents()
     if block is not None:
-        check_extents(extents, block.final, head, block.begin, segment_bytes)
-    return block, extents
-
-
-def _voids(block: Block | None) -> list[VoidRange]:
-    """The void ranges of this recovery and of earlier ones (R3)."""
-    if block is None:
-        return []
-    voids = list(block.voids)
-    if block.fuzzy_start < block.final:
-        voids.append(VoidRange(block.version.counter + 1, block.fuzzy_start, block.final))
-    return voids
+        check_extents(extents, block.final, root.head, block.begin, root.geometry[1])
+    return block, older, extents
 
 
 def _head(log: HybridLog, tail: int) -> int:

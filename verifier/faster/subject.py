@@ -34,6 +34,7 @@ from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import STORE, Kind, Operation
 from .flushing import FLUSHES, check_stopped, flush
 from .foresight import foresee
+from .forging import Forgeries
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
 
@@ -65,6 +66,7 @@ FASTER: Final = Spec(
     ),
     copies=("root-",),
     foresee=foresee,
+    forge=Forgeries,
 )
 
 

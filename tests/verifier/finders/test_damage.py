@@ -220,11 +220,11 @@ def test_store_that_goes_back_to_an_older_state_is_silent(monkeypatch: pytest.Mo
 
     def forgiving(
         tables: powercut.engine.metadata.tables.Tables, *rest: object
-    ) -> tuple[Block | None, list[Extent]]:
+    ) -> tuple[Block | None, Block | None, list[Extent]]:
         try:
             return genuine(tables, *rest)  # type: ignore[arg-type]
         except CorruptionError:
-            return None, []
+            return None, None, []
 
     monkeypatch.setattr(powercut.engine.checkpoint.recovery, "_load_tables", forgiving)
     assert _breach(_SMALL, _all_pieces) is Breach.SILENT
@@ -306,7 +306,7 @@ def test_bare_error_and_one_that_names_another_file_are_violations(
 
     def misled(
         tables: powercut.engine.metadata.tables.Tables, *rest: object
-    ) -> tuple[Block | None, list[Extent]]:
+    ) -> tuple[Block | None, Block | None, list[Extent]]:
         try:
             return genuine(tables, *rest)  # type: ignore[arg-type]
         except CorruptionError:

@@ -18,6 +18,7 @@ from .damage import DAMAGED
 from .durability import DURABILITY
 from .faults import FAULTED
 from .flush import FLUSHED
+from .forged import FORGED
 from .memory import MEMORY
 from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
@@ -34,6 +35,7 @@ BANK: Final[tuple[Mutant, ...]] = (
     *(
         *FAULTED,
         *DAMAGED,
+        *FORGED,
         *CONCURRENCY,
         *MOVING,
         *AGAIN,

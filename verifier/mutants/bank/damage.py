@@ -110,12 +110,12 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "damaged-table-read-as-no-checkpoint",
         "oxifaster FasterLog: a bad metadata page is treated as a missing one",
         "powercut.engine.checkpoint.recovery",
-        """    block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+        """    block, older, extents = _load_tables(tables, root, version, findings)
 """,
         """    try:
-        block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+        block, older, extents = _load_tables(tables, root, version, findings)
     except CorruptionError:
-        block, extents = None, []
+        block, older, extents = None, None, []
 """,
         DAMAGE,
         "SILENT",
