@@ -268,6 +268,10 @@ class World(RarerSteps):
         if verdict != OK:
             return self._object(verdict)
         index = len(self.device.trace)
+        durable = None if self.mounted is None else self.mounted.durable
+        told_at = None if durable is None else durable.told_at()
+        if told_at is not None:
+            index = min(index, told_at)  # Who waits for it may have reported it before the call returned.
         self.segment.acks.append((index, bound))
         self.segment.checkpointed = min(self.segment.checkpointed, index)
         return True
