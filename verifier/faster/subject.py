@@ -32,7 +32,7 @@ from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import STORE, Kind, Operation
-from .flushing import FLUSHES, check_stopped, flush
+from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
@@ -121,6 +121,7 @@ class FasterSubject:
         self.store.watchers.add(_listening(self))
         self._at_opening = self._bound(self.store.serials(), _begin(self.store))
         self._life = Life(family, geometry)
+        self._flushes = FlushBench(self.store, runtime, geometry)
 
     def ran(self, kind: Kind) -> None:
         """Count an operation that begins, where pairs are counted."""
@@ -266,7 +267,7 @@ class FasterSubject:
     def drive_flushes(self, operation: Operation) -> None:
         """Drive the flush worker, where there is one."""
         self.ran(Kind.FLUSH)
-        flush(self.store, self._runtime, operation)
+        self._flushes.flush(operation)
 
     def look_on(self) -> list[Bound]:
         """Knock as a second opener, who is refused; the checkpoints that there are, newest first."""
