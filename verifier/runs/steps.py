@@ -155,6 +155,10 @@ def _acknowledge(world: World, reported: object, at_least: Mapping[int, int]) ->
     if verdict != OK:
         return world.object_to(verdict)
     index = len(world.device.trace)
+    durable = None if world.mounted is None else world.mounted.durable
+    told_at = None if durable is None else durable.told_at()
+    if told_at is not None:
+        index = min(index, told_at)  # Who waits for it may have reported it before the call returned.
     world.segment.acks.append((index, bound))
     world.segment.checkpointed = min(world.segment.checkpointed, index)
     return True
