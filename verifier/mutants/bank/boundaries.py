@@ -106,6 +106,6 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "    if is_spent:\n",
         "structure",
         "BROKEN_INVARIANT",
-        around=("growth",),
+        around=("growth", "full"),
     ),
 )
