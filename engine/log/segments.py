@@ -22,6 +22,7 @@ from ..device import Buffer, Device, Disk, read_exactly, write_fully
 from ..errors import CorruptionError
 from ..metadata.extents import ExtentTable, segment_name, segment_number
 from ..metadata.layout import Extent, checksum
+from ..metadata.places import Places
 from ..settings import Settings
 from ..shared.pins import Pins
 
@@ -32,7 +33,7 @@ class Segments:
     """The log's files on one device."""
 
     def __init__(
-        self, disk: Disk, settings: Settings, store_id: bytes, life: int, extents: ExtentTable, pins: Pins
+        self, disk: Disk, settings: Settings, places: Places, life: int, extents: ExtentTable, pins: Pins
     ) -> None:
         self.extents = extents
         self.life = life
@@ -41,7 +42,7 @@ class Segments:
         self._poison = disk.poison
         self._segment_bytes = settings.segment_bytes
         self._extent_bytes = settings.extent_bytes
-        self._store_id = store_id
+        self._places = places
         self._pins = pins
         self._written: dict[str, int] = {}  # Bytes that were written to each file, in their order,
         self._synced: dict[str, int] = {}  # and how many of them before its last sync (G1).
@@ -80,7 +81,7 @@ class Segments:
         while at < len(data):
             length = self._extent_bytes - (offset + at) % self._extent_bytes
             extent = data[at : at + length]
-            crc = checksum(extent, self._store_id, name, offset + at, self.life)
+            crc = checksum(extent, self._places.store_id, name, offset + at, self.life)
             self.extents.append(Extent(start + at, len(extent), crc, self.life))
             at += length
 
@@ -137,7 +138,7 @@ class Segments:
 
     def read(self, extent: Extent) -> bytes:
         """The extent's bytes, verified. Raises CorruptionError, OSError."""
-        return read_extent(self._device, self._store_id, self._segment_bytes, extent)
+        return read_extent(self._device, self._places, extent)
 
     def remove_below(self, address: int) -> None:
         """Remove the segments wholly below `address`, which no checkpoint needs, and below every pin.
@@ -159,16 +160,15 @@ class Segments:
                 self._written.pop(name, None)  # Nothing is written to it any more.
 
 
-def read_extent(device: Device, store_id: bytes, segment_bytes: int, extent: Extent) -> bytes:
+def read_extent(device: Device, places: Places, extent: Extent) -> bytes:
     """The extent's bytes, verified. Raises CorruptionError, OSError."""
-    number, offset = divmod(extent.start, segment_bytes)
-    name = segment_name(number)
+    name, offset = places.find(extent.start)
     try:
         data = read_exactly(device, name, offset, extent.length)
         count = len(data)
     except FileNotFoundError:
         data, count = b"", -1
-    check_extent(store_id, (name, offset), extent, data, count)
+    check_extent(places.store_id, (name, offset), extent, data, count)
     return data
 
 

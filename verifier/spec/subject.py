@@ -49,6 +49,7 @@ __all__ = [
     "Recovers",
     "Steps",
     "Subject",
+    "TellsDurable",
     "TellsReading",
     "Truncates",
     "TruncatesAt",
@@ -154,6 +155,13 @@ class Flushes(Protocol):
         """Do as the operation says; nothing that is asked of it may tell."""
 
 
+class TellsDurable(Protocol):
+    """Lets others wait until an operation is durable."""
+
+    def told_at(self) -> int | None:
+        """The length of the device's trace when those were first let go that the last checkpoint held."""
+
+
 class CountsSerials(Protocol):
     """Counts the operations of each session, those that raised and took a serial among them."""
 
@@ -189,6 +197,7 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         ReadsOlder,
         TellsReading,
         Flushes,
+        TellsDurable,
     ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
@@ -211,6 +220,7 @@ class Mounted:
     older: ReadsOlder | None
     tells: TellsReading | None
     flushes: Flushes | None
+    durable: TellsDurable | None
 
 
 def mount(subject: Subject) -> Mounted:
@@ -236,6 +246,7 @@ def mount(subject: Subject) -> Mounted:
         of(ReadsOlder),
         of(TellsReading),
         of(Flushes),
+        of(TellsDurable),
     )
 
 

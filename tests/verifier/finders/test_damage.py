@@ -17,6 +17,7 @@ import powercut.engine.metadata.roots
 import powercut.engine.metadata.tables
 from powercut.engine import CorruptionError, FasterKv
 from powercut.engine.metadata.layout import Block, Extent, Pointer, Root, decode_root
+from powercut.engine.metadata.tables import Runs
 from powercut.faultfs import FaultDevice, Image
 from powercut.faultfs.faults.rot import Damage, How
 from powercut.verifier.faster.stepped import SteppedRuntime
@@ -218,13 +219,11 @@ def test_store_that_takes_a_missing_segment_for_an_empty_one_is_silent(
 def test_store_that_goes_back_to_an_older_state_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = powercut.engine.checkpoint.recovery._load_tables
 
-    def forgiving(
-        tables: powercut.engine.metadata.tables.Tables, *rest: object
-    ) -> tuple[Block | None, list[Extent]]:
+    def forgiving(tables: powercut.engine.metadata.tables.Tables, *rest: object) -> tuple[Block | None, Runs]:
         try:
             return genuine(tables, *rest)  # type: ignore[arg-type]
         except CorruptionError:
-            return None, []
+            return None, Runs()
 
     monkeypatch.setattr(powercut.engine.checkpoint.recovery, "_load_tables", forgiving)
     assert _breach(_SMALL, _all_pieces) is Breach.SILENT
@@ -304,9 +303,7 @@ def test_bare_error_and_one_that_names_another_file_are_violations(
 ) -> None:
     genuine = powercut.engine.checkpoint.recovery._load_tables
 
-    def misled(
-        tables: powercut.engine.metadata.tables.Tables, *rest: object
-    ) -> tuple[Block | None, list[Extent]]:
+    def misled(tables: powercut.engine.metadata.tables.Tables, *rest: object) -> tuple[Block | None, Runs]:
         try:
             return genuine(tables, *rest)  # type: ignore[arg-type]
         except CorruptionError:

@@ -110,12 +110,12 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "damaged-table-read-as-no-checkpoint",
         "oxifaster FasterLog: a bad metadata page is treated as a missing one",
         "powercut.engine.checkpoint.recovery",
-        """    block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+        """    block, runs = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
 """,
         """    try:
-        block, extents = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+        block, runs = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
     except CorruptionError:
-        block, extents = None, []
+        block, runs = None, Runs()
 """,
         DAMAGE,
         "SILENT",

@@ -268,7 +268,7 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Edit:
         monkeypatch.setitem(sys.modules, copy.__name__, copy)
         exec(compile(source.replace(old, new), copy.__name__, "exec"), copy.__dict__)
         if hasattr(copy, "Checkpointer"):
-            monkeypatch.setattr("powercut.engine.store.Checkpointer", copy.Checkpointer)
+            monkeypatch.setattr("powercut.engine.checkpoints.Checkpointer", copy.Checkpointer)
         else:
             monkeypatch.setitem(KINDS, CheckpointKind.FOLD_OVER, copy.FOLD_OVER)
 
