@@ -159,7 +159,7 @@ class WorkerReference:
         elif isinstance(self._target, OlderThan):
             self._looks.append((self.seconds, tail))
             stood = self.seconds - self._target.seconds
-            goal = max((seen for moment, seen in self._looks if moment <= stood), default=0)
+            goal = max((seen for at, seen in self._looks if at <= stood), default=0)
         if self._level >= 2:
             goal = max(goal, tail - self._mutable * _LAG_QUARTERS[self._level] // 4)
         return max(goal, 0)
