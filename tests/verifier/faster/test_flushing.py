@@ -135,3 +135,13 @@ def test_pauses_after_failures_double_and_end_at_the_longest(monkeypatch: pytest
 
 def refuse(*_: object) -> int:
     raise OSError(errno.EIO, "refused")
+
+
+def test_failure_is_logged_with_its_number_in_a_row(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    subject = filled("lagging")
+    monkeypatch.setattr(FaultDevice, "write", refuse)
+    drive(subject, 1)
+    told = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert told == [f"flush failed, {number} in a row" for number in (1, 2, 3)]
