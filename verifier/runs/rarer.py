@@ -60,6 +60,11 @@ class RarerSteps(Bench):
             self.mounted.flushes.drive_flushes(operation)
         return self._has_returned(is_entry=False)
 
+    def _choose(self, operation: Operation) -> None:
+        """Choose the kind of the checkpoint that begins, where there are several."""
+        if self.mounted is not None and self.mounted.kinds is not None:
+            self.mounted.kinds.choose_kind(operation.size)
+
     def _look_on(self) -> bool:
         """Hold the checkpoints that an open store tells against what was acknowledged."""
         assert self.mounted is not None

@@ -170,6 +170,8 @@ class World(RarerSteps):
             return True  # It could not be opened, and may say so.
         self.fault_oracle.begin(self.device.trace)
         try:
+            if kind in (Kind.CHECKPOINT, Kind.START):
+                self._choose(operation)
             if kind is Kind.CHECKPOINT:
                 return self._checkpoint()
             if kind in (Kind.START, Kind.STEP):

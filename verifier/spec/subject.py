@@ -38,6 +38,7 @@ from .model import Issued, Result
 __all__ = [
     "Audits",
     "Bound",
+    "ChoosesKinds",
     "CountsSerials",
     "Flushes",
     "LooksOn",
@@ -98,6 +99,13 @@ class Steps(Protocol):
 
     def step(self) -> Bound | None:
         """Take it one phase on; its bound once it is acknowledged."""
+
+
+class ChoosesKinds(Protocol):
+    """Has several kinds of checkpoint."""
+
+    def choose_kind(self, number: int) -> None:
+        """Let the next checkpoint that begins be of that kind (`tapes.operations.CHECKPOINTS`)."""
 
 
 class Audits(Protocol):
@@ -189,6 +197,7 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         ReadsOlder,
         TellsReading,
         Flushes,
+        ChoosesKinds,
     ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
@@ -211,6 +220,7 @@ class Mounted:
     older: ReadsOlder | None
     tells: TellsReading | None
     flushes: Flushes | None
+    kinds: ChoosesKinds | None
 
 
 def mount(subject: Subject) -> Mounted:
@@ -236,6 +246,7 @@ def mount(subject: Subject) -> Mounted:
         of(ReadsOlder),
         of(TellsReading),
         of(Flushes),
+        of(ChoosesKinds),
     )
 
 
