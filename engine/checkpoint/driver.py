@@ -19,6 +19,7 @@ Source: CPR (Prasaad et al., SIGMOD 2019).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from ..errors import CheckpointError
@@ -29,7 +30,7 @@ from .kinds import KINDS
 from .parts import Parts
 from .running import CheckpointPoint, Running, point_of
 
-__all__ = ["CheckpointTicket", "Checkpointer"]
+__all__ = ["CheckpointTicket", "Checkpointer", "check_kind"]
 
 # The metadata once, and what follows from it: in a thread that no Ctrl-C reaches, where there are others.
 UNREPEATABLE: Final = frozenset({Phase.WAIT_FLUSH, Phase.PERSIST, Phase.REST})
@@ -38,8 +39,9 @@ UNREPEATABLE: Final = frozenset({Phase.WAIT_FLUSH, Phase.PERSIST, Phase.REST})
 class Checkpointer:
     """The state machine of one store."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, tell: Callable[[], None] = lambda: None) -> None:
         self._parts = parts
+        self._tell = tell  # Those who want to know of a durable checkpoint; with no lock held.
         self._log = parts.log
         self._system = parts.shared.system
         self._poison = parts.disk.poison
@@ -72,11 +74,7 @@ class Checkpointer:
 
     def _begin(self, running: Running, timeout: float | None) -> None:
         self._poison.check()
-        if not isinstance(running.kind, CheckpointKind):
-            raise CheckpointError(
-                f"no kind of checkpoint: {running.kind!r}; "
-                f"expected one of {[each.name for each in CheckpointKind]}"
-            )
+        check_kind(running.kind)
         control = self._log.spaces.control
         with self._lock:
             if self._running is not None:
@@ -98,8 +96,14 @@ class Checkpointer:
         """
         running = running or self._running
         phase = self._step(running, is_safe=not self._runtime.is_parallel)
-        if phase is not None:
-            return phase
+        if phase is None:
+            phase = self._step_elsewhere(running)
+        if phase is Phase.REST:
+            self._tell()
+        return phase
+
+    def _step_elsewhere(self, running: Running | None) -> Phase:
+        """Take one step in a thread that nothing interrupts."""
         ended: list[Phase | BaseException | None] = []
 
         def take() -> None:
@@ -185,6 +189,15 @@ class Checkpointer:
         self._running = None
         self._system.set(self._system.version, Phase.REST)
         self._system.set_fuzzy_start(0)
+
+
+def check_kind(kind: object) -> CheckpointKind:
+    """The kind of checkpoint. Raises CheckpointError for what is none."""
+    if not isinstance(kind, CheckpointKind):
+        raise CheckpointError(
+            f"no kind of checkpoint: {kind!r}; expected one of {[each.name for each in CheckpointKind]}"
+        )
+    return kind
 
 
 class CheckpointTicket:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..device import Disk
+from ..kernels import words as w
+from ..kernels.atomics import load
 from ..log import HybridLog
 from ..log.index import HashIndex
 from ..metadata.layout import Block, Root, VoidRange
@@ -42,3 +44,9 @@ class Parts:
     tables: Tables
     roots: Roots
     findings: list[Finding]
+
+    @property
+    def has_news(self) -> bool:
+        """True if there is anything that the newest checkpoint does not hold."""
+        begin = load(self.log.spaces.control, w.BEGIN)
+        return begin > max(self.root.begin, w.FIRST_ADDRESS) or self.sessions.has_news

@@ -109,8 +109,9 @@ class Ring:
                 if load(control, w.PAGE_END) != start:
                     continue  # Another session opened it meanwhile; whether the bytes fit is asked again.
                 self._shift_head(head)
-                frame = start & (self.spaces.ring_bytes - 1)
-                self.spaces.log_bytes[frame : frame + page] = bytes(page)
+                if start >= self.spaces.ring_bytes:  # Below, no page has been in the frame.
+                    frame = start & (self.spaces.ring_bytes - 1)
+                    self.spaces.log_bytes[frame : frame + page] = bytes(page)
                 # The tail first: until the end moves too, no allocation fits, so none can straddle the pages.
                 # Whatever a session has allocated since it was read lies below: its end did not move.
                 store(control, w.TAIL, start)

@@ -140,6 +140,12 @@ class Roots:
                 self._runtime.wait([ticket])
             return ticket
 
+    @property
+    def is_owing(self) -> bool:
+        """True if the third copy is not written yet."""
+        ticket = self._third
+        return ticket is not None and not ticket.done()
+
     def _write(self, file: str, root: Root, sequence: int) -> None:
         if sequence <= self._last:
             raise InvariantError("roots 1", f"sequence {sequence} after {self._last}")

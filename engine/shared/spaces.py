@@ -73,7 +73,7 @@ class Spaces:
             control[w.VOID_TOP] = max(control[w.VOID_TOP], void.high)
 
     def copy_log(self, start: int, size: int) -> memoryview:
-        """A copy of `size` bytes of the ring from address `start` on, each word whole: sessions go on in it."""
+        """A copy of `size` bytes of the ring from address `start` on, each word whole; others write on."""
         target = memoryview(bytearray(size)).cast("Q")
         frame, words = (start >> 3) & self.control[w.RING_MASK], len(target)
         first = min(words, len(self.log) - frame)

@@ -8,6 +8,7 @@ store reads differently, so an image changes with the format version, never alon
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def empty(device: MemoryDevice) -> None:
 
 def two_checkpoints(device: MemoryDevice) -> None:
     """Sessions, tombstones, several pages and segments; a recovery in between leaves a void range."""
-    with FasterKv.open(device, create=True, settings=TINY, runtime=FixedRuntime()) as store:
+    with closing(FasterKv.open(device, create=True, settings=TINY, runtime=FixedRuntime())) as store:
         west, east = store.session("west"), store.session("east")
         for number in range(200):
             west.upsert(b"key-%02d" % (number % 25), b"%d" % number * (number % 17))
@@ -49,7 +50,7 @@ def two_checkpoints(device: MemoryDevice) -> None:
         east.upsert("schlüssel".encode(), b"void too")
         assert ticket.result().serials == {"west": 200, "east": 9}
         west.upsert(b"lost", b"after the checkpoint")
-    with FasterKv.open(device, settings=TINY, runtime=FixedRuntime()) as store:
+    with closing(FasterKv.open(device, settings=TINY, runtime=FixedRuntime())) as store:
         north = store.session("nörd")
         north.upsert(b"key-02", b"of the second life")
         north.insert(b"new", b"x" * 700)

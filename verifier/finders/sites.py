@@ -139,7 +139,7 @@ def sampled_bytes(content: Content, past: Past, random: Random, count: int) -> I
 
 def while_open(damages: Iterable[Damage]) -> Iterator[Damage]:
     """The damages of `sites`, under a store that is open."""
-    return (damage._replace(moment=OPEN) for damage in damages)
+    return (damage._replace(is_open=OPEN) for damage in damages)
 
 
 def alike(damage: Damage, content: Content, past: Past) -> Iterator[Damage]:

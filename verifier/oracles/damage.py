@@ -105,7 +105,7 @@ class DamageOracle:
         _put(device, content, changed)
         device.label = before
         self._since = len(device.trace)
-        if damage.moment != OPEN and (damage.size != 1 or damage.position % _BITS == damage.argument):
+        if damage.is_open != OPEN and (damage.size != 1 or damage.position % _BITS == damage.argument):
             self._foreseen = self._look(device)
 
     # -- the look from outside -------------------------------------------------------------------------
@@ -168,7 +168,7 @@ class DamageOracle:
         self.outcome = REFUSED
         files = self._files
         errors = self._spec.errors
-        if self._damage.moment == OPEN and isinstance(error, errors.robbed):
+        if self._damage.is_open == OPEN and isinstance(error, errors.robbed):
             return OK
         if self.is_of_copies(files):
             return self._object(Breach.REFUSED, what)

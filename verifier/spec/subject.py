@@ -50,6 +50,7 @@ __all__ = [
     "Recovers",
     "Steps",
     "Subject",
+    "TellsDurable",
     "TellsReading",
     "Truncates",
     "TruncatesAt",
@@ -162,6 +163,13 @@ class Flushes(Protocol):
         """Do as the operation says; nothing that is asked of it may tell."""
 
 
+class TellsDurable(Protocol):
+    """Lets others wait until an operation is durable."""
+
+    def told_at(self) -> int | None:
+        """The length of the device's trace when those were first let go that the last checkpoint held."""
+
+
 class CountsSerials(Protocol):
     """Counts the operations of each session, those that raised and took a serial among them."""
 
@@ -198,6 +206,7 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         TellsReading,
         Flushes,
         ChoosesKinds,
+        TellsDurable,
     ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
@@ -221,6 +230,7 @@ class Mounted:
     tells: TellsReading | None
     flushes: Flushes | None
     kinds: ChoosesKinds | None
+    durable: TellsDurable | None
 
 
 def mount(subject: Subject) -> Mounted:
@@ -247,6 +257,7 @@ def mount(subject: Subject) -> Mounted:
         of(TellsReading),
         of(Flushes),
         of(ChoosesKinds),
+        of(TellsDurable),
     )
 
 

@@ -133,6 +133,19 @@ def _flushed(geometry: str) -> Iterator[Run]:
         yield ((*started, flushes[2], *used, flushes[0], _CHECKPOINT), used)
     every = [each for one in many for each in (one, flushes[1])]
     yield ((*every, _CHECKPOINT, *used),)
+    # So many pages that half of the room for frozen ones is taken: what was deleted is not written over.
+    for count in (13, 14, 15):
+        pages = [
+            each
+            for key in range(count)
+            for each in (
+                Operation(Kind.UPSERT, 0, key % KEYS_MAX, _LARGE),
+                Operation(Kind.DELETE, 0, key % KEYS_MAX),
+            )
+        ]
+        for flush in (flushes[0], flushes[2]):
+            yield ((*pages, flush, *pages[:4], flush, *used, flush),)
+            yield ((Operation(Kind.UPSERT), _CHECKPOINT, *pages, flush, *pages[:4], flush, flush),)
 
 
 def _lettered(geometry: str) -> Iterator[Run]:

@@ -101,7 +101,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "checkpoints-listed-oldest-first",
         "constructed: a list in the wrong order",
-        "powercut.engine.store",
+        "powercut.engine.checkpoints",
         "for block in tables.chain(tables.head, [])]\n",
         "for block in reversed([*tables.chain(tables.head, [])])]\n",
         "figures",
@@ -112,7 +112,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "closed-store-still-truncates",
         "constructed: of two checks at an entry the first is left out",
-        "powercut.engine.store",
+        "powercut.engine.checkpoints",
         "        self._check_open()\n        if self._read_only:\n",
         "        if self._read_only:\n",
         "model",

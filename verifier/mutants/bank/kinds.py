@@ -35,7 +35,13 @@ KINDS: Final = (
         """    return log.segments.sync(STEP_BYTES - max(0, running.copied - before))
 """,
         """    genuine = parts.roots.commit
-    parts.roots.commit = lambda root: (genuine(root), log.segments.sync(), setattr(parts.roots, "commit", genuine))
+
+    def late(root):
+        parts.roots.commit = genuine
+        genuine(root)
+        log.segments.sync()
+
+    parts.roots.commit = late
     return True
 """,
     ),

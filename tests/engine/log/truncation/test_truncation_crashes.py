@@ -267,7 +267,7 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Edit:
         monkeypatch.setitem(sys.modules, copy.__name__, copy)
         exec(compile(source.replace(old, new), copy.__name__, "exec"), copy.__dict__)
         if hasattr(copy, "Checkpointer"):
-            monkeypatch.setattr("powercut.engine.store.Checkpointer", copy.Checkpointer)
+            monkeypatch.setattr("powercut.engine.checkpoints.Checkpointer", copy.Checkpointer)
         else:
             monkeypatch.setattr(powercut.engine.checkpoint.kinds.cpr, "_ENTER", copy._ENTER)
 
