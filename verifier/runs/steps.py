@@ -53,6 +53,8 @@ def step(world: World, operation: Operation) -> bool:
         return True  # It could not be opened, and may say so.
     world.fault_oracle.begin(world.device.trace)
     try:
+        if kind in (Kind.CHECKPOINT, Kind.START):
+            _choose(world, operation)
         if kind is Kind.CHECKPOINT:
             return _checkpoint(world)
         if kind in (Kind.START, Kind.STEP):
@@ -89,6 +91,12 @@ def _apply(world: World, operation: Operation) -> bool:
         detail = f"{session_name(issued.session)} {what}: expected {text(expected)}, got {text(returned)}"
         return world.object_to(Violation("model", Breach.WRONG_RESULT, detail))
     return True
+
+
+def _choose(world: World, operation: Operation) -> None:
+    """Choose the kind of the checkpoint that begins, where there are several."""
+    if world.mounted is not None and world.mounted.kinds is not None:
+        world.mounted.kinds.choose_kind(operation.size)
 
 
 def _checkpoint(world: World) -> bool:

@@ -38,6 +38,7 @@ from .model import Issued, Result
 __all__ = [
     "Audits",
     "Bound",
+    "ChoosesKinds",
     "CountsSerials",
     "Flushes",
     "LooksOn",
@@ -99,6 +100,13 @@ class Steps(Protocol):
 
     def step(self) -> Bound | None:
         """Take it one phase on; its bound once it is acknowledged."""
+
+
+class ChoosesKinds(Protocol):
+    """Has several kinds of checkpoint."""
+
+    def choose_kind(self, number: int) -> None:
+        """Let the next checkpoint that begins be of that kind (`tapes.operations.CHECKPOINTS`)."""
 
 
 class Audits(Protocol):
@@ -197,6 +205,7 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         ReadsOlder,
         TellsReading,
         Flushes,
+        ChoosesKinds,
         TellsDurable,
     ),
 )
@@ -220,6 +229,7 @@ class Mounted:
     older: ReadsOlder | None
     tells: TellsReading | None
     flushes: Flushes | None
+    kinds: ChoosesKinds | None
     durable: TellsDurable | None
 
 
@@ -246,6 +256,7 @@ def mount(subject: Subject) -> Mounted:
         of(ReadsOlder),
         of(TellsReading),
         of(Flushes),
+        of(ChoosesKinds),
         of(TellsDurable),
     )
 
