@@ -77,13 +77,14 @@ class Segments:
 
     def _list(self, start: int, name: str, offset: int, data: memoryview) -> None:
         """Take in that the extents from `start` on are on the device."""
-        at = 0
+        made, at = list[tuple[int, int, int, int]](), 0
+        longest, store_id, life = self._extent_bytes, self._places.store_id, self.life
         while at < len(data):
-            length = self._extent_bytes - (offset + at) % self._extent_bytes
-            extent = data[at : at + length]
-            crc = checksum(extent, self._places.store_id, name, offset + at, self.life)
-            self.extents.append(Extent(start + at, len(extent), crc, self.life))
-            at += length
+            extent = data[at : at + longest - (offset + at) % longest]
+            crc = checksum(extent, store_id, name, offset + at, life)
+            made.append((start + at, len(extent), crc, life))
+            at += len(extent)
+        self.extents.extend(made)
 
     def _is_there(self, name: str) -> bool:
         """True if the file is there; looked for in the folder once."""
@@ -177,10 +178,10 @@ def check_extent(store_id: bytes, place: tuple[str, int], extent: Extent, data: 
 
     count   bytes that the device had from there on, -1: there is no such file
     """
-    found, expected = f"{count} bytes" if count >= 0 else "no file", f"{extent.length} bytes"
     if count >= extent.length:
         crc = checksum(data, store_id, *place, extent.life)
         if crc == extent.crc:
             return
-        found, expected = f"CRC-32C {crc:08x}", f"{extent.crc:08x}"
-    raise CorruptionError(*place, found, expected)
+        raise CorruptionError(*place, f"CRC-32C {crc:08x}", f"{extent.crc:08x}")
+    found = f"{count} bytes" if count >= 0 else "no file"
+    raise CorruptionError(*place, found, f"{extent.length} bytes")

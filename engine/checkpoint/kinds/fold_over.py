@@ -104,7 +104,7 @@ def _persist(parts: Parts, running: Running) -> None:
         begin=running.begin,
         previous=tables.head if tables.head.length else NO_BLOCK,
         is_full=is_full,
-        extents=[extents[number] for number in range(first, count)],
+        extents=extents.run(first, count),
         voids=[void for void in parts.voids if void.high > running.begin],
         sessions=running.marks,
     )
