@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import partial
+from itertools import starmap
 from typing import Final, NamedTuple
 
 from fastcrc import crc32
@@ -215,7 +216,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
 
 def encode_block(block: Block) -> bytes:
     """The block's bytes, of any length."""
-    parts = [_EXTENT.pack(*extent) for extent in block.extents]
+    parts = list(starmap(_EXTENT.pack, block.extents))
     parts += [_VOID.pack(*void) for void in block.voids]
     parts += [_PLACED.pack(*place.version, *place[1:]) for place in block.places]
     for mark in block.sessions:
