@@ -36,11 +36,13 @@ from ..spec.history import crash_index
 from ..spec.model import session_name
 from ..tapes.tape import ANSWERS, ASKED, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
+from .abandoned import abandon
+from .apart import ground, wrong
 from .asking import Answered, Answers, Asker, Raised, named, shorten, told_by
 from .back import look_back
 from .batches import add_many, append_many, get_many, put_many
 from .closed import knock
-from .rarely import abandon, failed, forget, misuse, viewed
+from .rarely import failed, forget, misuse, viewed
 from .reference import Point, Reference
 from .refusing import RefusingDevice
 
@@ -168,6 +170,8 @@ class _Player:
             Kind.MISUSE: partial(misuse, ask),
             Kind.VIEWED: partial(viewed, ask),
             Kind.FAILED: partial(failed, ask),
+            Kind.WRONG: partial(wrong, ask),
+            Kind.GROUND: ground,
         }
         self._calls = calls
 
@@ -184,9 +188,7 @@ class _Player:
 
         def unsaved() -> object:
             """Asked once what was pending is completed, for which no checkpoint waits then."""
-            if saves:
-                if reference.phase != "REST":
-                    reference.checkpoint()
+            for _ in range(saves * (1 + (reference.phase != "REST"))):
                 reference.checkpoint()
             return reference.unsaved()
 

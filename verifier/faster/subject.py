@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from weakref import ref
 
 from powercut.engine import (
@@ -180,10 +180,16 @@ class FasterSubject:
 
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
+        self.begin()
+
+    def begin(self, timeout: float | None = None) -> CheckpointTicket:
+        """The same, with this timeout; its ticket."""
         self.ran(Kind.START)
         if self._ticket is None:
             self._started = _begin(self.store)
-            self._ticket = self.store.start_checkpoint()
+            how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+            self._ticket = self.store.start_checkpoint(**how)
+        return self._ticket
 
     def step(self) -> Bound | None:
         """Take the checkpoint one phase on; its bound once it is acknowledged."""
