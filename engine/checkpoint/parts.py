@@ -10,6 +10,7 @@ from ..kernels.atomics import load
 from ..log import HybridLog
 from ..log.index import HashIndex
 from ..metadata.layout import Block, Root, VoidRange
+from ..metadata.places import Places
 from ..metadata.roots import Finding, Roots
 from ..metadata.tables import Tables
 from ..sessions.registry import SessionRegistry
@@ -26,6 +27,7 @@ class Parts:
     root       the newest that is durable, or is being written
     block      the checkpoint that was recovered; None: an empty store
     voids      what recoveries have left behind, this one included
+    places     in which files the recovered log stands
     findings   what opening read, in order, and what it thought of each
     """
 
@@ -33,6 +35,7 @@ class Parts:
     settings: Settings
     block: Block | None
     voids: list[VoidRange]
+    places: Places
     disk: Disk
     shared: Shared
     log: HybridLog

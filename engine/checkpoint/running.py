@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..metadata.layout import Block, SessionMark, Version
+from ..metadata.layout import Block, Extent, SessionMark, Version
 from ..shared.phases import CheckpointKind
 
 __all__ = ["CheckpointPoint", "Running", "point_of"]
@@ -21,7 +21,8 @@ class CheckpointPoint:
 
 def point_of(block: Block) -> CheckpointPoint:
     """The checkpoint that a table block says."""
-    return CheckpointPoint(block.version, {mark.name: mark.serial for mark in block.sessions})
+    serials = {mark.name: mark.serial for mark in block.sessions}
+    return CheckpointPoint(block.version, serials, CheckpointKind(block.kind))
 
 
 @dataclass(slots=True)
@@ -32,6 +33,9 @@ class Running:
     begin         the log's begin at PREPARE
     fuzzy_start   L_s, the tail at PREPARE
     final         L_f, the tail at WAIT_FLUSH; 0 before
+    low           the log's own extents serve below, those of `beside` from there up to L_f
+    beside        the extents in the checkpoint's own file, which has that of address a at byte a - `base`
+    copied        the address up to which that file is written
     deadline      on the Runtime's clock, for operations that are pending; None: for ever
     point         what it is, once it is durable; None before
     """
@@ -42,5 +46,9 @@ class Running:
     fuzzy_start: int = 0
     deadline: float | None = None
     final: int = 0
+    low: int = 0
+    base: int = 0
+    copied: int = 0
+    beside: list[Extent] = field(default_factory=list)
     point: CheckpointPoint | None = None
     marks: list[SessionMark] = field(default_factory=list)

@@ -64,8 +64,8 @@ class ExtentTable:
 
     @property
     def start(self) -> int:
-        """The start address of the first extent that a checkpoint lists; 0 for none."""
-        return self._starts[self.first] if self._starts else 0
+        """The start address of the first extent that a checkpoint lists; where the last ends for none."""
+        return self._starts[self.first] if self.first < len(self._starts) else self.end
 
     def append(self, extent: Extent) -> None:
         self._shapes.append(extent.length << 32 | extent.crc)

@@ -71,6 +71,14 @@ class Spaces:
             control[base + 2] = void.high
             control[w.VOID_TOP] = max(control[w.VOID_TOP], void.high)
 
+    def copy_log(self, start: int, target: memoryview) -> None:
+        """Copy the bytes of the ring from address `start` on, as many as `target` has; round its end."""
+        ring = self.log_bytes
+        frame, length = start & (len(ring) - 1), len(target)
+        first = min(length, len(ring) - frame)
+        target[:first] = ring[frame : frame + first]
+        target[first:] = ring[: length - first]
+
 
 def words_of(count: int) -> memoryview:
     """A zeroed space of `count` words. Raises OSError, MemoryError, ValueError, OverflowError."""

@@ -144,6 +144,7 @@ class SessionsProgram:
     def _step(self, operation: Operation) -> None:
         kind = Kind(operation.kind)
         if kind in (Kind.CHECKPOINT, Kind.START):
+            self._subject.choose_kind(operation.size)
             self._acked = self._subject.checkpoint()
         elif kind is Kind.STEP:
             begin = self._subject.step if self._subject.is_checkpointing else self._subject.start

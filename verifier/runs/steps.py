@@ -53,6 +53,8 @@ def step(world: World, operation: Operation) -> bool:
         return True  # It could not be opened, and may say so.
     world.fault_oracle.begin(world.device.trace)
     try:
+        if kind in (Kind.CHECKPOINT, Kind.START):
+            _choose(world, operation)
         if kind is Kind.CHECKPOINT:
             return _checkpoint(world)
         if kind in (Kind.START, Kind.STEP):
@@ -99,6 +101,12 @@ def _checkpoint(world: World) -> bool:
         return False
     # A subject that counts nothing promises everything it was given.
     return _acknowledge(world, dict(world.model.issued) if bound is None else bound, at_least)
+
+
+def _choose(world: World, operation: Operation) -> None:
+    """Choose the kind of the checkpoint that begins, where there are several."""
+    if world.mounted is not None and world.mounted.kinds is not None:
+        world.mounted.kinds.choose_kind(operation.size)
 
 
 def _step_checkpoint(world: World, kind: Kind) -> bool:

@@ -52,7 +52,7 @@ BANK: Final[tuple[Mutant, ...]] = (
 CONTROL: Final = Mutant(
     "control-changes-nothing",
     "none: an edit without a meaning",
-    "powercut.engine.checkpoint.kinds.fold_over",
+    "powercut.engine.checkpoint.kinds.cpr",
     '"""PERSIST acknowledged; nothing is left to do."""',
     '"""Nothing is left to do."""',
     "prefix",

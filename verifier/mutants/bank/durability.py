@@ -25,18 +25,21 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         """    return log.segments.sync(STEP_BYTES - (log.extents.end - before))
 
 
-def _persist(parts: Parts, running: Running) -> None:
-    tables""",
+FOLD_OVER: Final = Cpr(_write)
+""",
         """    return True
 
 
-def _persist(parts: Parts, running: Running) -> None:
-    _write(parts, running)
-    parts.log.segments.sync()
+class _Late(Cpr):
+    def enter(self, phase, parts, running):
+        is_last = Cpr.enter(self, phase, parts, running)
+        if phase.name == "PERSIST":
+            parts.log.segments.sync()
+        return is_last
 
 
-def _write(parts: Parts, running: Running) -> None:
-    tables""",
+FOLD_OVER: Final = _Late(_write)
+""",
         "openable",
         "UNOPENABLE",
     ),
@@ -86,7 +89,7 @@ def _write(parts: Parts, running: Running) -> None:
     Mutant(
         "names-synced-after-root",
         "oxifaster 046cfba: the snapshot was renamed before it was synced",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         """    if tables.has_new_name or segments.has_new_names:
         segments.sync_names()
         tables.has_new_name = False
@@ -103,7 +106,7 @@ def _write(parts: Parts, running: Running) -> None:
     Mutant(
         "segment-name-never-synced",
         "oxifaster 284b129: the background worker wrote and did not make durable",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         "    if tables.has_new_name or segments.has_new_names:\n",
         "    if tables.has_new_name:\n",
         "openable",
