@@ -34,6 +34,7 @@ from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.tape import STORE, Kind, Operation
 from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
+from .listening import Listener
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
 
@@ -115,10 +116,8 @@ class FasterSubject:
         self._runtime = runtime
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
-        self._durable = dict(self.store.serials())  # By session, what the last checkpoint was told to hold.
         self._started = 0  # The begin when the checkpoint under way was started.
-        self._told_at: int | None = None
-        self.store.watchers.add(_listening(self))
+        self._listener = Listener(self.store, device, self._sessions)
         self._at_opening = self._bound(self.store.serials(), _begin(self.store))
         self._life = Life(family, geometry)
         self._flushes = FlushBench(self.store, runtime, geometry)
@@ -214,30 +213,11 @@ class FasterSubject:
 
     def told_at(self) -> int | None:
         """The length of the trace when the last checkpoint let those go who waited for it."""
-        told_at, self._told_at = self._told_at, None
-        return told_at
-
-    def listen(self) -> None:
-        """Ask as one who waits does, and note when the answer is that it is durable."""
-        if self._told_at is None and any(self._is_news(session) for session in self._sessions.values()):
-            self._told_at = len(self._device.trace)
-
-    def _is_news(self, session: Session) -> bool:
-        """True if an operation is durable that was not when the checkpoint before was told."""
-        name = session.name
-        return session.serial > self._durable.get(name, 0) and session.wait_durable(
-            self._durable.get(name, 0) + 1, timeout=0
-        )
+        return self._listener.told_at()
 
     def _told(self, serials: Mapping[str, int]) -> dict[int, int]:
-        """The bound of a checkpoint, and of each open session what one who waits is told."""
-        told = dict(serials)
-        for session in self._sessions.values():
-            more = told.get(session.name, 0) + 1
-            if session.serial >= more and session.wait_durable(more, timeout=0):
-                told[session.name] = more
-        self._durable = told
-        return self._bound(told, self._started)
+        """The bound of a checkpoint."""
+        return self._bound(self._listener.told(serials), self._started)
 
     def recovered(self) -> Mapping[int, int]:
         """The serials at opening."""
@@ -328,18 +308,6 @@ class FasterSubject:
 def _begin(store: FasterKv) -> int:
     """The log's begin."""
     return store.spaces[0][w.BEGIN]
-
-
-def _listening(subject: FasterSubject) -> Callable[[], None]:
-    """Has the subject listen; as `_labels` it holds nothing."""
-    held = ref(subject)
-
-    def listen() -> None:
-        subject = held()
-        if subject is not None:
-            subject.listen()
-
-    return listen
 
 
 def _labels(store: FasterKv) -> Callable[[], str]:

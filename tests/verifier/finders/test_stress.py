@@ -15,7 +15,8 @@ import pytest
 from powercut.engine import FasterKv, MemoryDevice
 from powercut.engine.compiler.compilation import available
 from powercut.verifier.cli.summary import tell_gate
-from powercut.verifier.finders.stress import Campaign, campaign, life, run_stress
+from powercut.verifier.finders.stress import campaign, life
+from powercut.verifier.finders.stress.campaign import Campaign, run_stress
 from powercut.verifier.finders.stress.writer import Writer
 from powercut.verifier.gate import run_gate
 from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile

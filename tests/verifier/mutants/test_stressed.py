@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from powercut.verifier.errors import HarnessError
-from powercut.verifier.finders.stress import Campaign
+from powercut.verifier.finders.stress.campaign import Campaign
 from powercut.verifier.gate import run_gate
 from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile
 from powercut.verifier.gate.stages import stress as stage

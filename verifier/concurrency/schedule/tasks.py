@@ -31,7 +31,7 @@ import greenlet
 
 from ...faster.seams import Ticket, atomics
 from ...verdict import OK, Breach, Verdict, Violation
-from .codes import Codes
+from .codes import MARK_END, Codes
 from .lock import Lock
 from .news import News
 from .outside import Outside
@@ -79,8 +79,10 @@ class Scheduler(Outside):
         self._steps_max = steps_max
         self._patience = patience
         self._points = self.record.points
+        self._asked: frozenset[int] = frozenset()  # The codes at which the strategy is asked, besides.
         if isinstance(self._choices, Sampled):
             self._choices.see(self._points)
+            self._asked = self._choices.asked
         self._stop = 0  # The point at which the strategy is asked next.
         self._spinner = _CALLER  # Who has spun last.
         self._news = News(self._points)
@@ -186,13 +188,14 @@ class Scheduler(Outside):
 
     def _hook(self) -> atomics.Turn:
         points, base_of = self._points, self._codes.bases.get
-        append = points.append
+        append, asked = points.append, self._asked
 
         def arrive(space: memoryview, word: int, is_write: bool) -> None:
             base = base_of(id(space))
             if base is not None:
-                append(base + word + word + is_write)
-                if len(points) > self._stop:
+                code = base + word + word + is_write
+                append(code)
+                if code in asked or len(points) > self._stop:
                     self._ask()
 
         return arrive
@@ -204,14 +207,18 @@ class Scheduler(Outside):
         if self._running is None:
             return
         self._points.append(code)
-        if len(self._points) > self._stop:
+        if len(self._points) > self._stop or (self._asked and (code < MARK_END or code in self._asked)):
             self._ask()
 
     def _ask(self) -> None:
         """Let the strategy choose another task, although the running one could go on."""
+        if len(self._living) == 1 and len(self._points) <= self._stop:
+            return  # Nobody else is there.
         task = self._running
         assert task is not None
-        self._yield_to(self._choose(task), task)
+        chosen = self._choose(task)
+        if chosen is not task:
+            self._yield_to(chosen, task)
 
     def ask_soon(self) -> None:
         """Ask the strategy at the next point: something was let go, and it may prefer who waited for it."""

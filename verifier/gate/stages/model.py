@@ -21,7 +21,6 @@ import msgspec
 from powercut.faultfs import Law
 
 from ...answers.families import FAMILIES, family, random_answers
-from ...examples import FasterMachine, WideMachine, run_machine
 from ...finders.answers import search_answers
 from ..chunks import SEEDS, Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..plans import Floor, Names, Positive, check_geometries, check_names
@@ -95,6 +94,9 @@ class Examples:
     is_wide: bool = False
 
     def run(self, deadline: Deadline) -> Result:
+        # With it comes Hypothesis, which no other stage has a use for.
+        from ...examples import FasterMachine, WideMachine, run_machine
+
         coverage, finding = run_machine(
             WideMachine if self.is_wide else FasterMachine,
             seed=self.seed,

@@ -48,6 +48,7 @@ __all__ = [
 
 
 _RUN: Final = "schedules run"
+_SHARE: Final = 0.1  # A random program of which fewer schedules than that have orders of their own is left.
 ASIDE: Final = "their own, truncations aside"
 _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "halves": halves,
@@ -74,7 +75,8 @@ class AsidePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RandomLanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Random programs of sessions side by side, so many schedules of each; geometries take turns."""
+    """Random programs of sessions side by side, so many schedules of each, fewer where they are much alike;
+    geometries take turns."""
 
     geometries: Names
     programs: Positive
@@ -163,7 +165,7 @@ class FamilyLanes:
 
 @dataclass(frozen=True, slots=True)
 class RandomLanes:
-    """A number of random programs, each under a number of schedules; geometries take turns."""
+    """A number of random programs, each under a number of schedules at most; geometries take turns."""
 
     seed: str
     count: int
@@ -176,7 +178,7 @@ class RandomLanes:
         drawn, scheduled = Random(self.seed), Random(f"{self.seed} schedules")
         for number in until(range(self.count), deadline):
             tape = random_lanes(drawn, self.geometries[number % len(self.geometries)])
-            _count(result, search_lanes(tape, portfolio(scheduled), self.schedules))
+            _count(result, search_lanes(tape, portfolio(scheduled), self.schedules, share=_SHARE))
             if result.finding is not None:
                 break
         return result

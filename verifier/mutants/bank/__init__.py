@@ -18,6 +18,7 @@ from .damage import DAMAGED
 from .durability import DURABILITY
 from .faults import FAULTED
 from .flush import FLUSHED
+from .keeping import KEEPING
 from .memory import MEMORY
 from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
@@ -44,7 +45,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY),
+    *(*ANSWERED, *MEMORY, *KEEPING),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

@@ -18,8 +18,9 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
                 if load(control, w.PAGE_END) != start:
                     continue  # Another session opened it meanwhile; whether the bytes fit is asked again.
                 self._shift_head(head)
-                frame = start & (self.spaces.ring_bytes - 1)
-                self.spaces.log_bytes[frame : frame + page] = bytes(page)
+                if start >= self.spaces.ring_bytes:  # Below, no page has been in the frame.
+                    frame = start & (self.spaces.ring_bytes - 1)
+                    self.spaces.log_bytes[frame : frame + page] = bytes(page)
 """,
         """            frame = start & (self.spaces.ring_bytes - 1)
             self.spaces.log_bytes[frame : frame + page] = bytes(page)
@@ -106,6 +107,6 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "    if is_spent:\n",
         "structure",
         "BROKEN_INVARIANT",
-        around=("growth",),
+        around=("growth", "full"),
     ),
 )
