@@ -14,7 +14,7 @@ KEEPING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "waiters-let-go-before-the-roots",
         _TOLD,
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         "    _commit(parts, head, running.begin)\n",
         "    parts.sessions.save(running.marks)\n    _commit(parts, head, running.begin)\n",
         "prefix",
