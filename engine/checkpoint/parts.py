@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ..device import Disk
 from ..kernels import words as w
@@ -17,7 +18,9 @@ from ..sessions.registry import SessionRegistry
 from ..settings import Settings
 from ..shared.shared import Shared
 
-__all__ = ["Parts"]
+__all__ = ["KEEP_DEFAULT", "Parts"]
+
+KEEP_DEFAULT: Final = 2
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class Parts:
     block      the checkpoint that was recovered; None: an empty store
     voids      what recoveries have left behind, this one included
     places     in which files the recovered log stands
+    keep       so many of the newest checkpoints stay when the tables are rewritten
     findings   what opening read, in order, and what it thought of each
     """
 
@@ -44,6 +48,7 @@ class Parts:
     tables: Tables
     roots: Roots
     findings: list[Finding]
+    keep: int = KEEP_DEFAULT
 
     @property
     def has_news(self) -> bool:

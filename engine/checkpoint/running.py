@@ -12,17 +12,27 @@ __all__ = ["CheckpointPoint", "Running", "point_of"]
 
 @dataclass(frozen=True, slots=True)
 class CheckpointPoint:
-    """A durable checkpoint: its version, and N of every session it has."""
+    """A durable checkpoint: its version, and N of every session it has.
+
+    name    under which it is pinned; "": it is not
+    base    of an INCREMENTAL the checkpoint that it goes on from
+    bytes   of log that it holds, from its begin to its end
+    """
 
     version: Version
     serials: dict[str, int]
     kind: CheckpointKind = CheckpointKind.FOLD_OVER
+    name: str = ""
+    base: Version | None = None
+    bytes: int = 0
 
 
 def point_of(block: Block) -> CheckpointPoint:
     """The checkpoint that a table block says."""
     serials = {mark.name: mark.serial for mark in block.sessions}
-    return CheckpointPoint(block.version, serials, CheckpointKind(block.kind))
+    base = block.base if any(block.base) else None
+    kind, length = CheckpointKind(block.kind), block.final - block.begin
+    return CheckpointPoint(block.version, serials, kind, block.name, base, length)
 
 
 @dataclass(slots=True)

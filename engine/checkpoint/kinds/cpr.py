@@ -11,8 +11,8 @@ Invariants
   C1  everything a root names is durable before the root is written
   C2  N(s) is what the point reports, what the block holds and what a session resumes with
   C3  a checkpoint counts once two roots name it, not before
-  C4  where whole segments are not needed any more, the block is full and the chain ends there: the driver
-      removes segments below what the newest checkpoint lists, and the files of older ones
+  C4  where whole segments are not needed any more, or the chain is long, it is rewritten (`retention`); then
+      the driver removes segments below what the newest checkpoint lists, and the files of those that went
   C5  until REST no session of v + 1 writes a record of v in place, whatever of it is written by then
 
 Threads: the driver's; one step at a time.
@@ -27,11 +27,11 @@ from typing import ClassVar, Final
 
 from ...errors import CheckpointError
 from ...metadata.layout import Block, Place, Pointer, Version
-from ...metadata.places import snapshot_name
 from ...metadata.tables import CHAIN_BLOCKS_MAX, NO_BLOCK
 from ...shared.phases import Phase
 from ..parts import Parts
-from ..running import CheckpointPoint, Running
+from ..retention import Kept, below, files_of, gather
+from ..running import Running, point_of
 
 __all__ = ["STEP_BYTES", "Cpr", "claim_sessions"]
 
@@ -94,9 +94,8 @@ def claim_sessions(parts: Parts, running: Running) -> None:
 
 def _persist(parts: Parts, running: Running) -> None:
     tables, segments, extents = parts.tables, parts.log.segments, parts.log.extents
-    start = running.begin - running.begin % parts.settings.segment_bytes
-    is_cut = start > extents.start  # Whole segments are not needed any more.
-    is_full = is_cut or tables.chain_blocks >= CHAIN_BLOCKS_MAX
+    start, kept = _stays(parts, running)
+    is_full = kept is not None or tables.chain_blocks >= CHAIN_BLOCKS_MAX
     first = extents.below(start) if is_full else extents.named
     count = extents.below(running.low)
     version = Version(parts.root.life, running.version)
@@ -110,16 +109,18 @@ def _persist(parts: Parts, running: Running) -> None:
         begin=running.begin,
         previous=tables.head if tables.head.length else NO_BLOCK,
         is_full=is_full,
-        extents=[*(extents[number] for number in range(first, count)), *running.beside],
+        extents=[*extents.run(first, count), *running.beside],
         voids=[void for void in parts.voids if void.high > running.begin],
         sessions=running.marks,
         kind=running.kind.value,
         places=places,
     )
-    if is_cut:
-        # Older checkpoints need what goes, so from this one on they are not listed.
-        block = block._replace(previous=NO_BLOCK)
-    head = tables.append(block)
+    if kept is None:
+        head = tables.append(block)
+    else:
+        parts.roots.settle()  # No copy may name the chain before the last one, whose bytes may be used.
+        room = 0 if parts.log.pins.holds_all else kept.start
+        head = tables.rewrite([*kept.blocks, block], room)
     if tables.has_new_name or segments.has_new_names:
         segments.sync_names()
         tables.has_new_name = False
@@ -128,11 +129,28 @@ def _persist(parts: Parts, running: Running) -> None:
     extents.name_until(count, start)
     if running.beside:
         segments.accept_beside()
-    if is_cut:
-        segments.doom({snapshot_name(place.version) for place in places})
+    if kept is not None:
+        segments.doom(files_of([*kept.blocks, block]))
     parts.sessions.save(running.marks)
-    serials = {mark.name: mark.serial for mark in running.marks}
-    running.point = CheckpointPoint(version, serials, running.kind)
+    running.point = point_of(block)
+
+
+def _stays(parts: Parts, running: Running) -> tuple[int, Kept | None]:
+    """The address from which on the log is needed; and, where the tables are rewritten, the older checkpoints
+    that stay.
+    """
+    tables, segment_bytes = parts.tables, parts.settings.segment_bytes
+    start, listed = running.begin - running.begin % segment_bytes, parts.log.extents.start
+    is_due = tables.chain_blocks >= CHAIN_BLOCKS_MAX
+    if start <= listed and not is_due:
+        return listed, None
+    kept = gather(tables, parts.keep - 1)
+    if kept is None:
+        return listed, None
+    floor, blocks = below(kept, max(start, listed), segment_bytes)
+    if floor <= listed and not is_due:
+        return listed, None  # The segments are pinned.
+    return floor, kept._replace(blocks=blocks)
 
 
 def _rest(parts: Parts, running: Running) -> None:

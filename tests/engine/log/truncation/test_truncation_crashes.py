@@ -284,15 +284,15 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Edit:
             id="removed-before-the-acknowledgement",
         ),
         pytest.param(
-            "        block = block._replace(previous=NO_BLOCK)\n",
-            "        pass\n",
+            "        head = tables.rewrite([*kept.blocks, block], room)\n",
+            "        head = tables.append(block)\n",
             "cannot be opened: segment-00000000",
             id="older-checkpoints-still-listed",
         ),
         pytest.param(
             "    first = extents.below(start) if is_full else extents.named\n",
-            "    first = extents.below(start + parts.settings.segment_bytes * is_cut) if is_full else "
-            "extents.named\n",
+            "    first = extents.below(start + parts.settings.segment_bytes * (kept is not None))"
+            " if is_full else extents.named\n",
             "cannot be opened: tables",
             id="extents-of-a-needed-segment-dropped",
         ),
