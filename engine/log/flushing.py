@@ -109,6 +109,9 @@ class Flushing:
         does meanwhile with the bits of records that it may still change."""
         if len(self._copy) < length:
             self._copy = bytearray(length)
-        copy = memoryview(self._copy)[:length]
-        self._spaces.copy_log(start, copy)
+        copy, ring = memoryview(self._copy)[:length], self._spaces.log_bytes
+        frame = start & (len(ring) - 1)
+        first = min(length, len(ring) - frame)
+        copy[:first] = ring[frame : frame + first]
+        copy[first:] = ring[: length - first]
         return copy

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Final
 
 from ..kernels import words as w
+from ..kernels.atomics import copy
 from ..metadata.layout import VoidRange
 from ..settings import Budget, Settings
 
@@ -71,13 +72,14 @@ class Spaces:
             control[base + 2] = void.high
             control[w.VOID_TOP] = max(control[w.VOID_TOP], void.high)
 
-    def copy_log(self, start: int, target: memoryview) -> None:
-        """Copy the bytes of the ring from address `start` on, as many as `target` has; round its end."""
-        ring = self.log_bytes
-        frame, length = start & (len(ring) - 1), len(target)
-        first = min(length, len(ring) - frame)
-        target[:first] = ring[frame : frame + first]
-        target[first:] = ring[: length - first]
+    def copy_log(self, start: int, size: int) -> memoryview:
+        """A copy of `size` bytes of the ring from address `start` on, each word whole; others write on."""
+        target = memoryview(bytearray(size)).cast("Q")
+        frame, words = (start >> 3) & self.control[w.RING_MASK], len(target)
+        first = min(words, len(self.log) - frame)
+        copy(self.log, frame, target, 0, first)
+        copy(self.log, 0, target, first, words - first)
+        return target.cast("B")
 
 
 def words_of(count: int) -> memoryview:

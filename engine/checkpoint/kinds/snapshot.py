@@ -55,8 +55,7 @@ def _write_piece(parts: Parts, running: Running) -> None:
     log, start = parts.log, running.copied
     piece = log.settings.piece_bytes
     end = min(running.final, (start // piece + 1) * piece)
-    data = memoryview(bytearray(end - start))
-    log.spaces.copy_log(start, data)
+    data = log.spaces.copy_log(start, end - start)
     if load(log.spaces.control, w.HEAD) > max(start, w.FIRST_ADDRESS):
         _begin_at(running, log.extents.end)
         return

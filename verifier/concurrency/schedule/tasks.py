@@ -281,7 +281,7 @@ class Scheduler(Outside):
             self._news.changed(running, chosen)
             chosen.ready = chosen.deadline = None
             self._running, self.number = chosen, chosen.number
-        due = self._choices.due(at + 1)
+        due = NEVER if self._asked else self._choices.due(at + 1)
         self._stop = min(due, record.spans[-1][0] + self._patience, self._steps_max)
         return chosen
 

@@ -19,6 +19,7 @@ from .durability import DURABILITY
 from .faults import FAULTED
 from .flush import FLUSHED
 from .keeping import KEEPING
+from .kinds import KINDS
 from .memory import MEMORY
 from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
@@ -45,7 +46,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

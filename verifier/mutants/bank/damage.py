@@ -55,7 +55,7 @@ def decode_root(data: bytes, file: str) -> Root | str:
         DAMAGE,
         "SILENT",
         DAMAGE,
-        around=("root", "bit"),
+        around=("root", "bit", "cut"),
     ),
     Mutant(
         "older-root-where-one-is-damaged",

@@ -154,8 +154,12 @@ FOLD_OVER: Final = _Late(_write)
         "table-block-overwritten",
         "FASTER 5bee94bb: an incremental snapshot overwrote where its base lay",
         "powercut.engine.metadata.tables",
-        "        offset = self._rounded(self.head.offset + self.head.length)\n        data = encode_block(block)\n",
-        "        offset = 0\n        data = encode_block(block)\n",
+        """        offset = self._rounded(self.head.offset + self.head.length)
+        data = encode_block(block)
+""",
+        """        offset = 0
+        data = encode_block(block)
+""",
         "openable",
         "UNOPENABLE",
     ),
@@ -172,8 +176,8 @@ FOLD_OVER: Final = _Late(_write)
         "last-unit-never-flushed",
         "oxifaster 93c2274: a partly filled page did not reach the device",
         "powercut.engine.log.ring",
-        "                final = (tail + unit - 1) // unit * unit\n",
-        "                final = tail\n",
+        "            final = (tail + unit - 1) // unit * unit\n",
+        "            final = tail\n",
         "openable",
         "UNOPENABLE",
     ),

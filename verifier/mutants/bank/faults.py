@@ -116,13 +116,13 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "extent-listed-before-it-is-written",
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
         "powercut.engine.log.segments",
-        """        write_fully(self._device, name, offset, data)
-        self._written[name] = self._written.get(name, 0) + len(data)
-        self._list(start, name, offset, data)
+        """        self._write(name, offset, data)
+        for extent in self._extents_of(start, name, offset, data):
+            self.extents.append(extent)
 """,
-        """        self._list(start, name, offset, data)
-        write_fully(self._device, name, offset, data)
-        self._written[name] = self._written.get(name, 0) + len(data)
+        """        for extent in self._extents_of(start, name, offset, data):
+            self.extents.append(extent)
+        self._write(name, offset, data)
 """,
         "openable",
         "UNOPENABLE",

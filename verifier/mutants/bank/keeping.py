@@ -9,7 +9,6 @@ from ..planted import Mutant
 __all__ = ["KEEPING"]
 
 _TOLD: Final = "oxifaster: the callback of a checkpoint has the largest serial, whatever is durable"
-
 _IN_PLACE: Final = "oxifaster: a checkpoint's metadata was written over the one before it"
 _CPR: Final = "powercut.engine.checkpoint.kinds.cpr"
 
