@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from numbers import Real
+from numbers import Integral, Real
 from typing import Final
 
 from .errors import EngineError, OperationError, SettingsError
@@ -36,6 +36,7 @@ __all__ = [
     "check_where",
     "path_of",
     "seconds_of",
+    "serial_of",
 ]
 
 Data = bytes | bytearray | memoryview
@@ -81,6 +82,16 @@ def seconds_of(timeout: object) -> float | None:
             f"timeout is {timeout!r}: expected seconds from now, at least 0, or None for ever"
         )
     return seconds
+
+
+def serial_of(serial: object, issued: int) -> int:
+    """The serial of an operation that was issued; of the last one for None. Raises OperationError."""
+    if serial is None:
+        return issued
+    number = int(serial) if type(serial) is not bool and isinstance(serial, Integral) else -1
+    if not 0 <= number <= issued:
+        raise OperationError(f"serial is {serial!r}: expected 0 to {issued}, all that were issued, or None")
+    return number
 
 
 def bytes_of(given: object) -> bytes:

@@ -23,7 +23,6 @@ from .device import Device, Lease, read_exactly, telling
 from .errors import CorruptionError, MissingStoreError, NotAStoreError
 from .log.segments import read_extent
 from .metadata.agreement import check_block, check_newest, check_order
-from .metadata.extents import segment_name, segment_number
 from .metadata.layout import (
     ROOT_BYTES,
     Block,
@@ -35,8 +34,9 @@ from .metadata.layout import (
     VoidRange,
     decode_root,
 )
+from .metadata.places import Places
 from .metadata.roots import ROOT_FILES, read_roots
-from .metadata.tables import TABLE_FILE, Runs, Tables, check_extents
+from .metadata.tables import Runs, Tables, check_extents, is_of_log, is_ours
 from .poison import Poison
 from .settings import Settings
 
@@ -143,24 +143,24 @@ def inspect_store(where: AnyPath | Device) -> StoreInspection:
 @telling("inspecting")
 def _inspect(device: Device) -> StoreInspection:
     names = device.list()
-    segments = [name for name in names if segment_number(name) is not None]
-    known = {*ROOT_FILES, TABLE_FILE, *segments}
-    found = StoreInspection(strangers=[name for name in names if name not in known])
+    log = [name for name in names if is_of_log(name)]
+    found = StoreInspection(strangers=[name for name in names if not is_ours(name)])
     root = _look_at_roots(device, names, found)
     if root is None:
-        _refuse(names, segments)
+        _refuse(names, log)
         return found
     found.store_id, found.sequence, found.life = root.store_id, root.sequence, root.life
     found.settings = Settings(*root.geometry)
     found.index_buckets = root.index_buckets
-    extents = _look_at_tables(device, found, root)
-    _look_at_segments(device, found, root, segments, extents)
+    runs = _look_at_tables(device, found, root)
+    places = runs.places(root.store_id, found.settings.segment_bytes)
+    _look_at_log(device, found, places, log, runs.extents())
     return found
 
 
-def _refuse(names: list[str], segments: list[str]) -> None:
+def _refuse(names: list[str], log: list[str]) -> None:
     """Raise where opening says that there is no store, rather than that it is damaged."""
-    if segments:
+    if log:
         return
     if not names:
         raise MissingStoreError("no store here: found an empty folder")
@@ -192,8 +192,8 @@ def _look_at_roots(device: Device, names: list[str], found: StoreInspection) -> 
     return reading.newest
 
 
-def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> list[Extent]:
-    """Walk the whole chain; the newest checkpoint's extents as far as they are known, oldest first."""
+def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> Runs:
+    """Walk the whole chain; the newest checkpoint's extents as far as they are known."""
     assert found.settings is not None
     tables = Tables(device, Poison(), root.store_id, found.settings.write_unit, root.head)
     runs = Runs()
@@ -214,13 +214,12 @@ def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> list[
         is_whole = True
     except CorruptionError as error:
         _report(found, error)
-    extents = runs.extents()
     if found.chain and is_whole:
         try:
-            check_extents(extents, found.tail, root.head, found.begin, found.settings.segment_bytes)
+            check_extents(runs.extents(), found.tail, root.head, found.begin, found.settings.segment_bytes)
         except CorruptionError as error:
             _report(found, error)
-    return extents
+    return runs
 
 
 def _take_newest(found: StoreInspection, block: Block) -> None:
@@ -245,19 +244,17 @@ def _view(block: Block, pointer: Pointer) -> TableBlock:
     )
 
 
-def _look_at_segments(
-    device: Device, found: StoreInspection, root: Root, names: list[str], extents: Iterable[Extent]
+def _look_at_log(
+    device: Device, found: StoreInspection, places: Places, names: list[str], extents: Iterable[Extent]
 ) -> None:
-    """Verify every extent; a segment that no extent needs is ignored by opening, and listed here."""
-    assert found.settings is not None
-    segment_bytes = found.settings.segment_bytes
+    """Verify every extent; a file that no extent needs is ignored by opening, and listed here."""
     files = {name: SegmentFile(name, device.size(name)) for name in names}
     for extent in extents:
-        name = segment_name(extent.start // segment_bytes)
+        name, _ = places.find(extent.start)
         file = files.setdefault(name, SegmentFile(name, None))
         file.extents += 1
         try:
-            read_extent(device, root.store_id, segment_bytes, extent)
+            read_extent(device, places, extent)
         except CorruptionError as error:
             file.first_bad = file.first_bad or extent
             _report(found, error)

@@ -10,6 +10,7 @@ Threads: any; the flag is set once and only read after.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from weakref import ref
 
 from .errors import PoisonedError
@@ -25,6 +26,7 @@ def _poison_child() -> None:
     for poison in [each() for each in _all]:
         if poison is not None:
             poison.is_forked = True
+            poison.watchers = set()  # Those are the parent's threads.
             poison.set("the store was opened by the process that this one was forked from")
 
 
@@ -37,6 +39,7 @@ class Poison:
     def __init__(self) -> None:
         self.reason: str | None = None
         self.is_forked = False
+        self.watchers: set[Callable[[], None]] = set()  # Called once it is set; they wait for nothing.
         _all.add(ref(self, _all.discard))
 
     def check(self) -> None:
@@ -48,6 +51,8 @@ class Poison:
         """Set the flag; the first reason stays."""
         if self.reason is None:
             self.reason = reason
+            for watcher in list(self.watchers):
+                watcher()
 
     def failed(self, what: str, error: OSError) -> PoisonedError:
         """Set the flag for a call of the device that failed; the error to raise."""

@@ -15,13 +15,13 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol, runtime_checkable
 
 from .errors import SettingsError
 
-__all__ = ["Event", "Runtime", "Spawning", "ThreadRuntime", "Ticket"]
+__all__ = ["Event", "Runtime", "Spawning", "ThreadRuntime", "Ticket", "Woken"]
 
 _PAUSE_LEAST: Final = 20e-6  # Seconds. A batch takes about as long.
 _PAUSE_MOST: Final = 1e-3
@@ -111,6 +111,25 @@ class _Queued:
                 self._calls.get_nowait()
         except Empty:
             return
+
+
+class Woken:
+    """A call that a coroutine of asyncio waits for, and any thread may make."""
+
+    def __init__(self) -> None:
+        import asyncio  # Who has no loop does without.
+
+        self._loop, self._event = asyncio.get_running_loop(), asyncio.Event()
+
+    def set(self) -> None:
+        """Let the next `wait`, or the one under way, return."""
+        with suppress(RuntimeError):  # The loop is closed, so nobody waits in it.
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self) -> None:
+        """Wait for a `set` since the last `wait` returned."""
+        await self._event.wait()
+        self._event.clear()
 
 
 class ThreadRuntime:

@@ -15,13 +15,12 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
 
-from .arguments import AnyPath, check_flag, seconds_of
+from .arguments import AnyPath, check_flag
 from .audit import check_log
-from .checkpoint.backup import copy_checkpoints
-from .checkpoint.driver import Checkpointer, CheckpointTicket
-from .checkpoint.running import CheckpointPoint, point_of
-from .device import Device, telling
-from .errors import ClosedError, ReadOnlyError
+from .checkpoint.parts import KEEP_DEFAULT
+from .checkpoints import Checkpoints
+from .device import Device
+from .dropped import watch_over
 from .flush import Flusher, FlushSettings
 from .metadata.layout import Version
 from .metadata.roots import Finding
@@ -33,7 +32,6 @@ from .sessions.reader import LogRecord
 from .sessions.session import Session
 from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
-from .shared.phases import CheckpointKind, Phase
 from .stats import COUNTERS, Stats, stats_of
 
 __all__ = ["FasterKv"]
@@ -42,16 +40,15 @@ MEMORY_DEFAULT = 64 << 20
 PENDING_SECONDS = 30.0
 
 
-class FasterKv:
+class FasterKv(Checkpoints):
     """A hash key-value store over a hybrid log; made by `open`."""
 
     def __init__(self, opened: Opened) -> None:
-        self._lease, runtime, parts, self._read_only, flush = opened
-        self._runtime, self._parts, self._lock = runtime, parts, runtime.lock()
-        self._is_closed = False
-        self._checkpointer = Checkpointer(parts)
-        shared = parts.shared
-        self._handles = Handles(parts.sessions, parts.log, parts.index, shared, parts.disk, self._read_only)
+        self._lease, runtime, parts, read_only, flush = opened
+        super().__init__(parts, runtime, is_read_only=read_only)
+        self._lock, shared = runtime.lock(), parts.shared
+        self._handles = Handles(parts.sessions, parts.log, parts.index, shared, parts.disk, self._durability)
+        self._unwatch = watch_over(parts, self._lease)
         self._flusher = Flusher.over(parts.log, shared.epochs, parts.disk, flush, self._read_only)
         if self._flusher.settings.enabled:  # Its thread does not know this object, so it can end with it.
             finalize(self, self._flusher.forsake).atexit = False
@@ -70,6 +67,7 @@ class FasterKv:
         version: Version | None = None,
         kernels: str | None = None,
         flush: FlushSettings | None = None,
+        keep: int = KEEP_DEFAULT,
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
@@ -82,6 +80,7 @@ class FasterKv:
         version   an older checkpoint from `checkpoints()`; only with `read_only`
         kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
         flush     settings of the flush worker; None: the usual ones over a folder, over another Device none
+        keep      so many of the newest checkpoints at least can be opened, 1 to 32; pinned ones besides
 
         Raises SettingsError (an argument), MissingStoreError, NotAStoreError, StoreLockedError,
         CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
@@ -98,6 +97,7 @@ class FasterKv:
                 version=version,
                 kernels=kernels,
                 flush=flush,
+                keep=keep,
             )
         )
 
@@ -121,71 +121,13 @@ class FasterKv:
         with self._lock:
             self._parts.sessions.forget(name)
 
-    # -- checkpoints -------------------------------------------------------------------------------
-
-    def checkpoint(
-        self, kind: CheckpointKind = CheckpointKind.FOLD_OVER, *, timeout: float | None = PENDING_SECONDS
-    ) -> CheckpointPoint:
-        """Make a prefix of every session durable; which one is in the result. Sessions go on meanwhile.
-
-        timeout   seconds to wait for operations that sessions have left pending; None: for ever
-
-        Raises CheckpointError (nothing changed, try again), PoisonedError. O(bytes since the last).
-        """
-        self._check_writable()
-        return self._checkpointer.run(kind, seconds_of(timeout))
-
-    def start_checkpoint(
-        self, kind: CheckpointKind = CheckpointKind.FOLD_OVER, *, timeout: float | None = PENDING_SECONDS
-    ) -> CheckpointTicket:
-        """Begin a checkpoint; sessions go on while the ticket is stepped."""
-        self._check_writable()
-        return self._checkpointer.start(kind, seconds_of(timeout))
-
-    def checkpoints(self) -> list[CheckpointPoint]:
-        """The checkpoints that can be recovered, newest first: the newest for writing, older ones read-only.
-
-        Reads the table chain: O(checkpoints). Raises DeviceError, CorruptionError where a block is damaged.
-        """
-        self._check_open()
-        tables = self._parts.tables
-        with telling("reading the tables"):
-            # Block by block: the extents of all of them would take more memory than the log.
-            return [point_of(block) for block in tables.chain(tables.head, [])]
-
-    def backup(self, where: AnyPath | Device) -> CheckpointPoint:
-        """Copy the durable checkpoints, beside sessions, to a folder or Device without a store; the newest.
-
-        Broken off anywhere it leaves no store there, or the whole copy. Raises SettingsError (`where`),
-        CheckpointError (none yet), StoreExistsError, StoreLockedError, CorruptionError, DeviceError. O(log).
-        """
-        self._check_open()
-        with self._parts.log.pins.hold_all():  # Before the newest checkpoint is looked for.
-            root = self._parts.root._replace(head=self._parts.tables.head)
-            return copy_checkpoints(self._parts.disk.device, root, where, self._runtime)
-
-    @property
-    def newest(self) -> CheckpointPoint | None:
-        """The newest durable checkpoint; None before the first."""
-        return self._checkpointer.newest
-
-    @property
-    def phase(self) -> Phase:
-        """The phase of the running checkpoint; REST if none runs."""
-        return self._parts.shared.system.phase
-
-    @property
-    def entering(self) -> Phase | None:
-        """The phase whose entry work is under way, for those who watch the device."""
-        return self._checkpointer.entering
+    # -- the whole ---------------------------------------------------------------------------------
 
     @property
     def spaces(self) -> tuple[memoryview, memoryview, memoryview, memoryview]:
         """The words that sessions share, for those who watch them: control, index, log, epochs."""
         spaces = self._parts.log.spaces
         return spaces.control, spaces.index, spaces.log, spaces.epochs
-
-    # -- the whole ---------------------------------------------------------------------------------
 
     @property
     def kernels(self) -> str:
@@ -282,9 +224,14 @@ class FasterKv:
 
     def close(self, *, checkpoint: bool = False) -> dict[str, int]:
         """Close; does not checkpoint unless asked. Returns how many operations of each session no checkpoint
-        holds (where there are any): they are lost. Idempotent. Raises SessionError while one is under way.
+        holds (where there are any): they are lost. Idempotent. Raises SessionError while one is under way,
+        and what `checkpoint` does; closed it is then all the same.
+
+        A `with` block that ends without an exception asks, where there is anything new.
         """
         check_flag("checkpoint", checkpoint)
+        if not self._is_closed:
+            self._automatic.stop()  # First: its callbacks may ask for what is held here.
         with self._lock:
             if self._is_closed:
                 return {}
@@ -293,6 +240,7 @@ class FasterKv:
                 self._handles.check_at_rest()
             try:
                 if checkpoint:
+                    self._handles.close()  # Completes what is pending: a checkpoint waits for that.
                     self._checkpointer.finish()
                     self.checkpoint()
                 if not poison.is_forked:
@@ -305,6 +253,8 @@ class FasterKv:
                     self._parts.roots.await_third()  # It must not reach the device's next owner.
             finally:
                 self._is_closed = True
+                self._parts.sessions.close()
+                self._unwatch()
                 self._parts.log.ring.background = None  # Who knows its log: else both wait for the collector.
                 self._flusher.stop()
                 self._handles.close()
@@ -317,14 +267,5 @@ class FasterKv:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise ClosedError("the store is closed; open it again")
-        self._parts.disk.poison.check()
-
-    def _check_writable(self) -> None:
-        self._check_open()
-        if self._read_only:
-            raise ReadOnlyError("the store was opened read-only")
+        is_asked = kind is None and not (self._is_closed or self._read_only)
+        self.close(checkpoint=is_asked and not self._parts.disk.poison.is_forked and self._parts.has_news)

@@ -73,8 +73,8 @@ def picture(
         event = trace.events[each]
         y = _TOP + _LANE * lanes.index(_lane(event)) + _LANE // 2
         parts += _call(event, each, place[each], y, kept[each], lost[each])
-    for moment, text in sorted((remarks or {}).items()):
-        x = max((place[each] for each in shown if each < moment), default=_LEFT) + _COLUMN // 2
+    for index, text in sorted((remarks or {}).items()):
+        x = max((place[each] for each in shown if each < index), default=_LEFT) + _COLUMN // 2
         parts.append(f'<line class="told" x1="{x}" y1="44" x2="{x}" y2="{bottom}"/>')
         parts.append(f'<text class="told" x="{x}" y="40" text-anchor="end">{escape(text)}</text>')
     parts.append(f'<line class="cut" x1="{end}" y1="44" x2="{end}" y2="{bottom}"/>')

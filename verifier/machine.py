@@ -43,6 +43,7 @@ from .finders.recoveries import Recoveries
 from .registry import name_of
 from .runs.play import play
 from .runs.run import Run
+from .runs.steps import step
 from .runs.world import World
 from .spec.history import crash_index
 from .spec.spec import PLAIN, Spec, StoreMaker
@@ -242,7 +243,7 @@ class StoreMachine(RuleBasedStateMachine):
     def give(self, operation: Operation) -> None:
         """Give the store an operation; it is on the tape."""
         self._program.append(operation)
-        self._demand(self._world.step(operation))
+        self._demand(step(self._world, operation))
 
     def _demand(self, is_fine: bool) -> None:
         if not is_fine:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import fields
 from enum import Enum
-from functools import cache, partial
+from functools import partial
 from threading import Lock, RLock
 from typing import Any, Final
 from weakref import ReferenceType
@@ -54,13 +54,14 @@ class Snapshot:
         self._refilled: list[tuple[Callable[[], None], Callable[[Any], None], Any]] = []
         self._slots: list[tuple[Callable[[object, Any], None], object, Any]] = []
         self._emptied: list[tuple[Callable[[object], None], object]] = []
+        seen, ways = self._seen, _WAYS
         stack: list[object] = list(roots)
         while stack:
             found = stack.pop()
-            kind: Any = type(found)
-            if not _is_atom(kind) and id(found) not in self._seen:
-                self._seen[id(found)] = found
-                stack.extend(self._take(found))
+            take = ways[type(found)]
+            if take is not None and id(found) not in seen:
+                seen[id(found)] = found
+                stack.extend(take(self, found))
 
     def rewind(self) -> None:
         """Put everything back (invariant 1)."""
@@ -75,76 +76,122 @@ class Snapshot:
             with suppress(AttributeError):  # It is empty still.
                 empty(owner)
 
-    def _take(self, found: Any) -> Iterable[object]:
-        """Note the content of one object; what it refers to."""
-        kind = type(found)
-        if kind in (list, bytearray, array.array):
-            self._sequences.append((found, found[:]))
-            return found if kind is list else ()
-        if kind is dict:
-            self._refilled.append((found.clear, found.update, dict(found)))
-            return (*found.keys(), *found.values())
-        if kind is set:
-            self._refilled.append((found.clear, found.update, set(found)))
-            return tuple(found)
-        if kind is deque:
-            self._refilled.append((found.clear, found.extend, tuple(found)))
-            return tuple(found)
-        if isinstance(found, tuple | frozenset) and not hasattr(found, "__dict__"):
-            return tuple(found)
-        if kind is memoryview:
-            return (found.obj,)
-        if kind is ReferenceType:
-            return (found(),)
-        if kind is types.CellType:
-            return self._take_slot(_CELL, found)
-        return self._take_callable(found)
+    # Each notes the content of one object, and says what it refers to.
 
-    def _take_callable(self, found: Any) -> Iterable[object]:
-        if isinstance(found, types.FunctionType):
-            return (*(found.__closure__ or ()), found.__defaults__, found.__kwdefaults__)
-        if isinstance(found, types.MethodType):
-            return found.__self__, found.__func__
-        if isinstance(found, types.BuiltinFunctionType | types.MethodWrapperType):
-            return (found.__self__,)
-        if isinstance(found, partial):
-            return found.func, found.args, found.keywords
-        return self._take_instance(found)
+    def _take_list(self, found: list[object]) -> Iterable[object]:
+        self._sequences.append((found, found[:]))
+        return found
 
-    def _take_instance(self, found: Any) -> Iterable[object]:
-        kind: Any = type(found)
-        if (kind is _PLAIN_LOCK and not found.locked()) or (kind is _OWNED_LOCK and not found._is_owned()):
-            return ()
-        if issubclass(kind, msgspec.Struct) and kind.__struct_config__.frozen:
-            return [getattr(found, name) for name in kind.__struct_fields__]
-        if not _is_plain(kind):
-            raise HarnessError(f"a {kind.__module__}.{kind.__qualname__} cannot be put back as it was")
-        params = getattr(kind, "__dataclass_params__", None)
-        if params is not None and params.frozen and not hasattr(found, "__dict__"):
-            return [getattr(found, each.name) for each in fields(found)]
-        inside: list[object] = [vars(found)] if hasattr(found, "__dict__") else []
-        for base in kind.__mro__:
-            for slot in vars(base).values():
-                if isinstance(slot, types.MemberDescriptorType):
-                    inside += self._take_slot(slot, found)
+    def _take_array(self, found: Any) -> Iterable[object]:
+        self._sequences.append((found, found[:]))
+        return ()
+
+    def _take_dict(self, found: dict[object, object]) -> Iterable[object]:
+        content = dict(found)
+        self._refilled.append((found.clear, found.update, content))
+        return (*content.keys(), *content.values())
+
+    def _take_set(self, found: set[object]) -> Iterable[object]:
+        self._refilled.append((found.clear, found.update, set(found)))
+        return tuple(found)
+
+    def _take_deque(self, found: deque[object]) -> Iterable[object]:
+        self._refilled.append((found.clear, found.extend, tuple(found)))
+        return tuple(found)
+
+    def _take_cell(self, found: types.CellType) -> Iterable[object]:
+        return self._take_slots(found, (_CELL,))
+
+    def _take_lock(self, found: Any) -> Iterable[object]:
+        if found.locked() if isinstance(found, _PLAIN_LOCK) else found._is_owned():
+            raise HarnessError(f"a {type(found).__qualname__} that is taken cannot be put back as it was")
+        return ()
+
+    def _take_slots(self, found: object, slots: Iterable[Any]) -> list[object]:
+        inside = []
+        for slot in slots:
+            try:
+                value = slot.__get__(found)
+            except (AttributeError, ValueError):  # Of an empty slot, of an empty cell.
+                self._emptied.append((slot.__delete__, found))
+                continue
+            self._slots.append((slot.__set__, found, value))
+            inside.append(value)
         return inside
 
-    def _take_slot(self, slot: Any, owner: object) -> tuple[object, ...]:
-        try:
-            value = slot.__get__(owner)
-        except (AttributeError, ValueError):  # Of an empty slot, of an empty cell.
-            self._emptied.append((slot.__delete__, owner))
-            return ()
-        self._slots.append((slot.__set__, owner, value))
-        return (value,)
+
+# How an object of a kind is taken; None: it never changes, and refers to nothing that does.
+_Way = Callable[[Snapshot, Any], Iterable[object]]
 
 
-@cache
-def _is_atom(kind: Any) -> bool:
-    return issubclass(kind, _ATOMS)
+class _Ways(dict[type, _Way | None]):
+    """By kind, found out when one is first met."""
+
+    def __missing__(self, kind: Any) -> _Way | None:
+        way = self[kind] = _way(kind)
+        return way
 
 
-@cache
+def _way(kind: Any) -> _Way | None:
+    if issubclass(kind, _ATOMS):
+        return None
+    for known, way in _KNOWN.items():
+        if kind is known:
+            return way
+    if issubclass(kind, tuple | frozenset) and not kind.__dictoffset__:
+        return lambda snapshot, found: found
+    if issubclass(kind, types.FunctionType):
+        return lambda snapshot, found: (*(found.__closure__ or ()), found.__defaults__, found.__kwdefaults__)
+    if issubclass(kind, types.MethodType):
+        return lambda snapshot, found: (found.__self__, found.__func__)
+    if issubclass(kind, types.BuiltinFunctionType | types.MethodWrapperType):
+        return lambda snapshot, found: (found.__self__,)
+    if issubclass(kind, partial):
+        return lambda snapshot, found: (found.func, found.args, found.keywords)
+    return _way_of_instances(kind)
+
+
+def _way_of_instances(kind: Any) -> _Way | None:
+    is_struct = issubclass(kind, msgspec.Struct)
+    if is_struct and kind.__struct_config__.frozen:
+        types_ = [each.type for each in msgspec.structs.fields(kind)]
+        if all(isinstance(each, type) and issubclass(each, _ATOMS) for each in types_):
+            return None
+        return _constants(tuple(kind.__struct_fields__))
+    if not _is_plain(kind):
+        raise HarnessError(f"a {kind.__module__}.{kind.__qualname__} cannot be put back as it was")
+    params = getattr(kind, "__dataclass_params__", None)
+    if params is not None and params.frozen and not kind.__dictoffset__:
+        return _constants(tuple(each.name for each in fields(kind)))
+    members = [slot for base in kind.__mro__ for slot in vars(base).values()]
+    slots = tuple(each for each in members if isinstance(each, types.MemberDescriptorType))
+    if not kind.__dictoffset__:
+        return lambda snapshot, found: snapshot._take_slots(found, slots)
+    if not slots:
+        return lambda snapshot, found: (vars(found),)
+    return lambda snapshot, found: [vars(found), *snapshot._take_slots(found, slots)]
+
+
+def _constants(names: tuple[str, ...]) -> _Way:
+    return lambda snapshot, found: [getattr(found, name) for name in names]
+
+
+_KNOWN: Final[dict[Any, _Way]] = {
+    list: Snapshot._take_list,
+    dict: Snapshot._take_dict,
+    set: Snapshot._take_set,
+    deque: Snapshot._take_deque,
+    bytearray: Snapshot._take_array,
+    array.array: Snapshot._take_array,
+    memoryview: lambda snapshot, found: (found.obj,),
+    ReferenceType: lambda snapshot, found: (found(),),
+    types.CellType: Snapshot._take_cell,
+    _PLAIN_LOCK: Snapshot._take_lock,
+    _OWNED_LOCK: Snapshot._take_lock,
+}
+_WAYS: Final = _Ways()
+
+
 def _is_plain(kind: Any) -> bool:
     """True if all state of an instance is in its attributes: none of its classes is made in C."""
     return all(

@@ -1,9 +1,9 @@
 """Backup: what a device has durable, copied to another one, where it is a store of its own.
 
-    blocks of the chain, extents of the newest checkpoint  ->  synced  ->  names synced  ->  three roots
+    blocks of the chain, extents that they list  ->  synced  ->  names synced  ->  three roots
 
-The copy holds every checkpoint of the chain and no byte that none of them names: what an older one needs, the
-newest needs too (`kinds`, C4).
+The copy holds every checkpoint of the chain and no byte that none of them names: a block lists all that its
+checkpoint needs and that no older one lists as well.
 
 Invariants
   B1  a power cut or an error at any moment leaves of the copy no store at all (opening refuses it), or the
@@ -21,24 +21,21 @@ from __future__ import annotations
 
 import errno
 from contextlib import suppress
-from typing import Final
 
 from ..arguments import AnyPath, check_where
 from ..device import Device, Lease, telling, write_fully
 from ..errors import CheckpointError, DeviceError, PoisonedError, StoreExistsError
 from ..log.segments import read_extent
-from ..metadata.extents import segment_name, segment_number
 from ..metadata.layout import Block, Extent, Root
+from ..metadata.places import Places
 from ..metadata.roots import LIFE_SHIFT, ROOT_FILES, Roots, read_roots
-from ..metadata.tables import TABLE_FILE, Runs, Tables, check_extents
+from ..metadata.tables import TABLE_FILE, Runs, Tables, check_extents, is_ours
 from ..poison import Poison
 from ..runtime import Runtime, ThreadRuntime
 from .recovery import refuse_without_root
 from .running import CheckpointPoint, point_of
 
 __all__ = ["backup_store", "copy_checkpoints"]
-
-_OURS: Final = frozenset({*ROOT_FILES, TABLE_FILE})
 
 
 def copy_checkpoints(
@@ -55,9 +52,7 @@ def copy_checkpoints(
     lease = Lease(where, create=True)
     try:
         with telling("copying"):
-            names = [
-                name for name in lease.device.list() if name in _OURS or segment_number(name) is not None
-            ]
+            names = [name for name in lease.device.list() if is_ours(name)]
             if names:
                 raise StoreExistsError(f"found {names[:3]}: expected a folder without files of a store")
             point = _Copy(source, root, lease.device, runtime).make()
@@ -99,6 +94,7 @@ class _Copy:
         self._target = target
         self._runtime = runtime
         self._made: list[str] = []
+        self._copied: set[tuple[str, int]] = set()  # File and byte of the extents that were.
 
     def make(self) -> CheckpointPoint:
         try:
@@ -113,9 +109,7 @@ class _Copy:
             raise
 
     def _make(self) -> CheckpointPoint:
-        newest, extents = self._copy_tables()
-        for extent in extents:
-            self._copy_extent(extent)
+        newest = self._copy_checkpoints()
         for name in self._made:
             self._target.sync(name)
         for name in ROOT_FILES:
@@ -128,8 +122,8 @@ class _Copy:
         roots.settle()
         return point_of(newest)
 
-    def _copy_tables(self) -> tuple[Block, list[Extent]]:
-        """Copy every block of the chain to where it stands; the newest, and its extents, oldest first."""
+    def _copy_checkpoints(self) -> Block:
+        """Copy every block of the chain, and what it lists, to where it stands; the newest."""
         root = self._root
         tables = Tables(self._source, Poison(), root.store_id, self._unit, root.head)
         newest: Block | None = None
@@ -139,18 +133,22 @@ class _Copy:
             newest = newest or block
             runs.take(block)
             write_fully(self._target, TABLE_FILE, pointer.offset, data)
+            places = Places(root.store_id, self._segment_bytes, block.places)
+            for extent in block.extents:
+                self._copy_extent(places, extent)
         assert newest is not None
-        extents = runs.extents()
-        check_extents(extents, newest.final, root.head, newest.begin, self._segment_bytes)
-        return newest, extents
+        check_extents(runs.extents(), newest.final, root.head, newest.begin, self._segment_bytes)
+        return newest
 
-    def _copy_extent(self, extent: Extent) -> None:
-        number, offset = divmod(extent.start, self._segment_bytes)
-        name = segment_name(number)
+    def _copy_extent(self, places: Places, extent: Extent) -> None:
+        name, offset = place = places.find(extent.start)
+        if place in self._copied:
+            return
         if name not in self._made:
             self._create(name)
-        data = read_extent(self._source, self._root.store_id, self._segment_bytes, extent)
+        data = read_extent(self._source, places, extent)
         write_fully(self._target, name, offset, data)
+        self._copied.add(place)
 
     def _create(self, name: str) -> None:
         self._made.append(name)  # First: a call that fails may have made it.

@@ -19,17 +19,20 @@ Source: CPR (Prasaad et al., SIGMOD 2019).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, PoisonedError
 from ..kernels import words as w
 from ..kernels.atomics import load
+from ..metadata.layout import Version
 from ..shared.phases import SHIFTED, CheckpointKind, Phase
 from .kinds import KINDS
 from .parts import Parts
+from .retention import files_of, renamed, write_anew
 from .running import CheckpointPoint, Running, point_of
 
-__all__ = ["CheckpointTicket", "Checkpointer"]
+__all__ = ["CheckpointTicket", "Checkpointer", "check_kind"]
 
 # The metadata once, and what follows from it: in a thread that no Ctrl-C reaches, where there are others.
 UNREPEATABLE: Final = frozenset({Phase.WAIT_FLUSH, Phase.PERSIST, Phase.REST})
@@ -38,8 +41,9 @@ UNREPEATABLE: Final = frozenset({Phase.WAIT_FLUSH, Phase.PERSIST, Phase.REST})
 class Checkpointer:
     """The state machine of one store."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, tell: Callable[[], None]) -> None:
         self._parts = parts
+        self._tell = tell  # Those who want to know of a durable checkpoint; with no lock held.
         self._log = parts.log
         self._system = parts.shared.system
         self._poison = parts.disk.poison
@@ -72,11 +76,7 @@ class Checkpointer:
 
     def _begin(self, running: Running, timeout: float | None) -> None:
         self._poison.check()
-        if not isinstance(running.kind, CheckpointKind):
-            raise CheckpointError(
-                f"no kind of checkpoint: {running.kind!r}; "
-                f"expected one of {[each.name for each in CheckpointKind]}"
-            )
+        check_kind(running.kind)
         control = self._log.spaces.control
         with self._lock:
             if self._running is not None:
@@ -98,8 +98,14 @@ class Checkpointer:
         """
         running = running or self._running
         phase = self._step(running, is_safe=not self._runtime.is_parallel)
-        if phase is not None:
-            return phase
+        if phase is None:
+            phase = self._step_elsewhere(running)
+        if phase is Phase.REST:
+            self._tell()
+        return phase
+
+    def _step_elsewhere(self, running: Running | None) -> Phase:
+        """Take one step in a thread that nothing interrupts."""
         ended: list[Phase | BaseException | None] = []
 
         def take() -> None:
@@ -166,6 +172,49 @@ class Checkpointer:
             self._system.set(running.version + (phase in SHIFTED), phase)
         return phase
 
+    def rename(self, which: Version | str, name: str) -> None:
+        """Pin a checkpoint under a name, or give up one with ""; durable on return.
+
+        Raises CheckpointError (there is no such checkpoint, or one runs), CorruptionError, PoisonedError.
+        """
+        ended: list[BaseException | None] = []
+
+        def take() -> None:
+            try:
+                with self._lock:
+                    self._rename(which, name)
+                ended.append(None)
+            except BaseException as error:  # noqa: BLE001 (told to whoever waits)
+                ended.append(error)
+
+        if self._runtime.is_parallel:  # As a step that cannot be taken twice.
+            self._runtime.submit(take)
+            self._runtime.until("tables that are rewritten", lambda: bool(ended))
+        else:
+            take()
+        if ended[0] is not None:
+            raise ended[0]
+
+    def _rename(self, which: Version | str, name: str) -> None:
+        self._poison.check()
+        parts = self._parts
+        if self._running is not None:
+            raise CheckpointError(
+                f"a checkpoint is at {self._system.phase.name}; take its ticket to the end first"
+            )
+        try:
+            blocks = renamed(parts.tables, parts.keep, which, name)
+            room = 0 if parts.log.pins.holds_all else blocks.start
+            parts.root = write_anew(parts.tables, parts.roots, parts.root, blocks._replace(start=room))
+        except PoisonedError:
+            raise
+        except OSError as error:
+            raise CheckpointError(f"the tables could not be rewritten: {error}; try again") from error
+        self.newest = point_of(blocks.blocks[-1])
+        self._log.segments.doom(files_of(blocks.blocks))
+        # Of segments the next checkpoint sees: this one is the newest still, and lists what it listed.
+        self._log.segments.remove_below(self._log.extents.start)
+
     def finish(self) -> None:
         """Take a running checkpoint to its end, if there is one. Raises as `advance`."""
         while self._running is not None:
@@ -185,6 +234,15 @@ class Checkpointer:
         self._running = None
         self._system.set(self._system.version, Phase.REST)
         self._system.set_fuzzy_start(0)
+
+
+def check_kind(kind: object) -> CheckpointKind:
+    """The kind of checkpoint. Raises CheckpointError for what is none."""
+    if not isinstance(kind, CheckpointKind):
+        raise CheckpointError(
+            f"no kind of checkpoint: {kind!r}; expected one of {[each.name for each in CheckpointKind]}"
+        )
+    return kind
 
 
 class CheckpointTicket:

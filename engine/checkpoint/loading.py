@@ -26,8 +26,8 @@ from ..kernels import words as w
 from ..log import HybridLog
 from ..log.index import HashIndex
 from ..log.segments import check_extent
-from ..metadata.extents import segment_name
-from ..metadata.layout import Block, Extent, Root
+from ..metadata.layout import Block, Extent
+from ..metadata.places import Places
 from ..metadata.roots import Finding, Verdict
 from ..runtime import Ticket
 from ..shared.modes import Mode, Stamps
@@ -44,7 +44,7 @@ def load_log(
     index: HashIndex,
     mode: Mode,
     disk: Disk,
-    root: Root,
+    places: Places,
     block: Block,
     stamps: Stamps,
     findings: list[Finding],
@@ -53,10 +53,10 @@ def load_log(
 
     Raises CorruptionError, OSError, IndexFullError.
     """
-    loader = _Loader(log, disk.device, root.store_id, findings)
+    loader = _Loader(log, disk.device, places, findings)
     # Below begin's page nothing is needed: a wrong bit there is no reason to refuse.
     first = log.extents.below(block.begin - block.begin % log.settings.page_bytes)
-    extents = [log.extents[number] for number in range(first, len(log.extents))]
+    extents = log.extents.run(first, len(log.extents))
     chunks = list(_chunks(extents, loader.chunk_bytes))
     link = mode.relinker(log.spaces, block.final - block.begin, stamps)
     address = max(block.begin, w.FIRST_ADDRESS)
@@ -77,7 +77,7 @@ def load_log(
             if why == w.OVERFLOW:
                 raise index.full()
             if why == w.STRANGE:
-                raise _strange(log, address, stamps)
+                raise _strange(log, places, address, stamps)
     finally:
         if ticket is not None:
             disk.runtime.wait([ticket])  # It writes into the ring.
@@ -95,13 +95,13 @@ def stamps_of(block: Block, older: Block | None) -> Stamps:
     return Stamps(start if is_told_apart else block.fuzzy_start, block.fuzzy_start, counter)
 
 
-def _strange(log: HybridLog, address: int, stamps: Stamps) -> CorruptionError:
+def _strange(log: HybridLog, places: Places, address: int, stamps: Stamps) -> CorruptionError:
     """The error of a record that the checkpoint cannot hold there."""
-    segment, offset = divmod(address, log.settings.segment_bytes)
+    file, offset = places.find(address)
     link = log.spaces.log[((address & (log.spaces.ring_bytes - 1)) >> 3) + w.LINK]
     bits, own = link >> w.VERSION_SHIFT & w.VERSION_BITS, stamps.counter & w.VERSION_BITS
     return CorruptionError(
-        segment_name(segment),
+        file,
         offset,
         f"a record with version bits {bits}",
         f"none but {own}" if address < stamps.fuzzy else f"{own} or {(own + 1) & w.VERSION_BITS}",
@@ -124,23 +124,26 @@ def _clear_behind(log: HybridLog, final: int) -> None:
 class _Loader:
     """Reads chunks into their frames."""
 
-    def __init__(self, log: HybridLog, device: Device, store_id: bytes, findings: list[Finding]) -> None:
+    def __init__(self, log: HybridLog, device: Device, places: Places, findings: list[Finding]) -> None:
         self._log = log
         self._device = device
-        self._store_id = store_id
+        self._places = places
         self._findings = findings
         self.chunk_bytes = max(log.settings.page_bytes, min(CHUNK_BYTES, log.spaces.ring_bytes // 2))
 
     def load(self, chunk: Chunk) -> None:
         """Read the extents and verify them (R8)."""
-        segment_bytes = self._log.settings.segment_bytes
-        for segment, extents in groupby(chunk, key=lambda extent: extent.start // segment_bytes):
-            self._load_run(segment_name(segment), list(extents))
+        find, low, high = self._places.find, chunk[0].start, chunk[-1].start
+        if self._places.is_one_segment(low, high):  # Most: not each extent has to be looked for.
+            self._load_run(find(low)[0], chunk)
+            return
+        for file, extents in groupby(chunk, key=lambda extent: find(extent.start)[0]):
+            self._load_run(file, list(extents))
 
     def _load_run(self, file: str, extents: Chunk) -> None:
         """Read extents that follow one another in one file, at once."""
         start = extents[0].start
-        offset = start % self._log.settings.segment_bytes
+        _, offset = self._places.find(start)
         frame = start & (self._log.spaces.ring_bytes - 1)
         length = extents[-1].start + extents[-1].length - start
         room = self._log.spaces.log_bytes[frame : frame + length]
@@ -159,7 +162,7 @@ class _Loader:
         """
         verdict: Verdict = "rejected"
         try:
-            check_extent(self._store_id, (file, offset), extent, data, read)
+            check_extent(self._places.store_id, (file, offset), extent, data, read)
             verdict = "accepted"
         finally:
             self._findings.append(Finding(file, offset, extent.length, verdict))

@@ -24,10 +24,18 @@ from ..kernels import words as w
 from ..log import HybridLog
 from ..log.index import HashIndex
 from ..metadata.agreement import check_block, check_newest, check_order, voids_after
-from ..metadata.extents import ExtentTable, segment_name, segment_number
-from ..metadata.layout import ROOT_BYTES, Block, Extent, Pointer, Root, Version, VoidRange
+from ..metadata.extents import ExtentTable, segment_name
+from ..metadata.layout import ROOT_BYTES, Block, Pointer, Root, Version, VoidRange
 from ..metadata.roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
-from ..metadata.tables import NO_BLOCK, TABLE_FILE, Runs, Tables, check_extents
+from ..metadata.tables import (
+    NO_BLOCK,
+    TABLE_FILE,
+    Runs,
+    Tables,
+    check_extents,
+    check_places,
+    is_of_log,
+)
 from ..poison import Poison
 from ..runtime import Runtime
 from ..sessions.registry import SessionRegistry
@@ -70,7 +78,8 @@ def recover(
     budget = plan_memory(chosen, memory, root.index_buckets)
     life = root.life if read_only else root.life + 1
     tables = Tables(device, disk.poison, root.store_id, chosen.write_unit, root.head)
-    block, older, extents = _load_tables(tables, root, version, findings)
+    block, older, runs = _load_tables(tables, root, version, findings)
+    places = runs.places(root.store_id, chosen.segment_bytes)
     voids = voids_after(block) if block is not None else []
     spaces = _allocate(chosen, budget, voids)
     # What refuses has refused: from here on something may be written.
@@ -83,17 +92,19 @@ def recover(
         names = device.list()
     spaces.on_break = lambda: disk.poison.set("a batch of interpreted kernels was interrupted")
     shared = Shared.over(spaces, mode, disk.runtime, block.version.counter + 1 if block else 1)
-    log = HybridLog.over(disk, shared, chosen, root.store_id, life, ExtentTable(extents))
+    log = HybridLog.over(disk, shared, chosen, places, life, ExtentTable(runs.extents()))
     index = HashIndex(spaces)
     if block is not None:
-        load_log(log, index, mode, disk, root, block, stamps_of(block, older), findings)
+        load_log(log, index, mode, disk, places, block, stamps_of(block, older), findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     log.ring.adopt(begin, max(begin, _head(log, final)), final)
-    log.segments.adopt(names)
+    log.segments.adopt(names, block.version if block else Version(0, 0))
     sessions = SessionRegistry(shared, disk.runtime, life, block.sessions if block else ())
     roots = Roots(device, disk.runtime, disk.poison, reading.sequences)
     root = root._replace(life=life, index_buckets=budget.index_buckets)
-    parts = Parts(root, chosen, block, voids, disk, shared, log, index, sessions, tables, roots, findings)
+    parts = Parts(
+        root, chosen, block, voids, places, disk, shared, log, index, sessions, tables, roots, findings
+    )
     if not read_only:
         _take_over(parts, names, is_unmade=is_unmade)
     return parts
@@ -107,7 +118,7 @@ def refuse_without_root(names: list[str], reading: RootReading, *, create: bool)
 
     Roots, tables and segments are the store's, by their whole names; others are nobody's business.
     """
-    if TABLE_FILE in names or any(segment_number(name) is not None for name in names):
+    if TABLE_FILE in names or any(is_of_log(name) for name in names):
         complaint = "; ".join(f"{file}: {why}" for file, why in reading.complaints.items())
         raise CorruptionError(
             ROOT_FILES[0],
@@ -185,8 +196,8 @@ def _agree(root: Root, settings: Settings | None) -> Settings:
 
 def _load_tables(
     tables: Tables, root: Root, version: Version | None, findings: list[Finding]
-) -> tuple[Block | None, Block | None, list[Extent]]:
-    """The checkpoint to recover, the one before it if that is read, and all its extents, oldest first."""
+) -> tuple[Block | None, Block | None, Runs]:
+    """The checkpoint to recover, the one before it if that is read, and all its extents."""
     block: Block | None = None
     older: Block | None = None
     newer: Block | None = None
@@ -210,10 +221,10 @@ def _load_tables(
         raise SettingsError(
             f"no such checkpoint: version {tuple(version)}; checkpoints() lists what there is"
         )
-    extents = runs.extents()
     if block is not None:
-        check_extents(extents, block.final, root.head, block.begin, root.geometry[1])
-    return block, older, extents
+        check_places(block, root.head)
+        check_extents(runs.extents(), block.final, root.head, block.begin, root.geometry[1])
+    return block, older, runs
 
 
 def _head(log: HybridLog, tail: int) -> int:

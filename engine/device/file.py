@@ -16,12 +16,24 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
+from weakref import ref
 
 from ..arguments import AnyPath, check_flag, path_of
 from ..errors import MissingStoreError, NotAStoreError, SettingsError, StoreLockedError
 from .seam import NO_ARGUMENT, Buffer, check_name, check_offset, invalid, telling
 
 __all__ = ["FileDevice"]
+
+_all: set[ref[FileDevice]] = set()
+
+
+def _leave_all() -> None:
+    for device in [each() for each in _all]:
+        if device is not None:
+            device.leave()
+
+
+os.register_at_fork(after_in_child=_leave_all)
 
 
 class FileDevice:
@@ -41,6 +53,8 @@ class FileDevice:
         self._read_only = read_only
         self._made: list[Path] = []
         self._folder = -1
+        self._process = os.getpid()
+        _all.add(ref(self, _all.discard))
         try:
             with telling(f"opening {self.path}"):
                 self._open(create)
@@ -140,6 +154,16 @@ class FileDevice:
             folder, self._folder = self._folder, -1
         for number in files.values():
             os.close(number)
+        if folder >= 0:
+            # A process that was forked without Python's knowing has the folder open, and so the lock, still.
+            if self._process == os.getpid():
+                with suppress(OSError):
+                    fcntl.flock(folder, fcntl.LOCK_UN)
+            os.close(folder)
+
+    def leave(self) -> None:
+        """In a forked child: let go of the folder, whose lock is the parent's, so that it ends with that."""
+        folder, self._folder = self._folder, -1
         if folder >= 0:
             os.close(folder)
 

@@ -34,9 +34,9 @@ from ..kernels import words as w
 from ..kernels.atomics import load
 from ..log import HybridLog
 from ..runtime import Spawning, Ticket
+from ..shared.bell import Bell
 from ..shared.epoch import Epochs
 from .aims import Aims
-from .bell import Bell
 from .metrics import FlushMetrics, Recorder
 from .pressure import Level, Pressure
 from .settings import FlushSettings, ToReadOnly
@@ -86,7 +86,7 @@ class Flusher:
         self._ticket: Ticket | None = None
         self._driver: int | None = None  # The thread or task that drives.
         self._is_stopping = False
-        self._bell = Bell(disk.runtime)
+        self._bell = Bell(disk.runtime, "work for the flush worker")
         self._retry_at: float | None = None  # While it waits after a failure.
         self._aims = Aims(log, disk.runtime, settings, self._pressure)
 
@@ -181,7 +181,7 @@ class Flusher:
         with self._guard:
             if self._state != "idle" or self._is_stopping or self._is_left_alone():
                 return
-            self._bell.hang(runtime.event())
+            self._bell.hang()
             self._state = "running"
             try:
                 self._ticket = runtime.spawn("powercut-flush", self.drive)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from . import words as w
 from .atomics import Space, cas, load, store
+from .near import is_near, run_near
 from .operations import run_one
 from .probe import fetch_records, hash_keys
 
@@ -90,6 +91,8 @@ def work_off(
     stop = number + w.GROUP if number + w.GROUP < count else count
     behind = stop + w.GROUP if stop + w.GROUP < count else count
     hash_keys(control, index, batch, number, behind)
+    slots = batch[w.B_SLOTS]
+    is_short = stop - number > 1 and is_near(batch, fuzzy)
     if stop - number > 1:
         fetch_records(control, index, log, batch, number, stop)
     while number < count:
@@ -104,14 +107,17 @@ def work_off(
         else:
             start = count
         while number < start:
-            take(batch, number)
-            why = run_one(control, index, log, batch, version, fuzzy, shifted)
-            if why != w.DONE:
-                batch[w.B_START] = number
-                return why
-            put(control, batch, number)
-            batch[w.B_COLD_STATE] = w.COLD_UNKNOWN
-            number += 1
+            if is_short and batch[slots + number] < w.REFUSED:
+                number = run_near(control, index, log, batch, number, start)
+            if number < start:
+                take(batch, number)
+                why = run_one(control, index, log, batch, version, fuzzy, shifted)
+                if why != w.DONE:
+                    batch[w.B_START] = number
+                    return why
+                put(control, batch, number)
+                batch[w.B_COLD_STATE] = w.COLD_UNKNOWN
+                number += 1
     batch[w.B_START] = number
     return w.DONE
 

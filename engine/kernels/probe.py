@@ -181,17 +181,19 @@ def hash_keys(control: Space, index: Space, batch: Space, start: int, stop: int)
     slots = batch[w.B_SLOTS]
     hashes = batch[w.B_HASHES]
     kept = control[w.HASH_MASK]
+    buckets = control[w.BUCKET_MASK]
+    keys = batch[w.B_KEYS]
+    stride = batch[w.B_KEY_STRIDE]
+    key_bytes = batch[w.B_KEY_BYTES]
     for number in range(start, stop):
-        if table == 0:
-            key = batch[w.B_KEYS] + number * batch[w.B_KEY_STRIDE]
-            key_bytes = batch[w.B_KEY_BYTES]
-        else:
+        key = keys + number * stride
+        if table != 0:
             key = batch[table + number * w.T_WORDS + w.T_KEY]
             key_bytes = batch[table + number * w.T_WORDS + w.T_KEY_BYTES]
         hashed = hash_words(batch, key, key_bytes, kept)
         batch[hashes + number] = hashed
         batch[slots + number] = w.REFUSED
-        prefetch(index, (hashed & control[w.BUCKET_MASK]) * w.BUCKET_WORDS)
+        prefetch(index, (hashed & buckets) * w.BUCKET_WORDS)
 
 
 def fetch_records(control: Space, index: Space, log: Space, batch: Space, start: int, stop: int) -> None:
@@ -202,11 +204,13 @@ def fetch_records(control: Space, index: Space, log: Space, batch: Space, start:
     """
     hashes = batch[w.B_HASHES]
     slots = batch[w.B_SLOTS]
+    buckets = control[w.BUCKET_MASK]
+    ring = control[w.RING_MASK]
     head = load(control, w.HEAD)
     for number in range(start, stop):
         hashed = batch[hashes + number]
         tag = hashed >> w.TAG_FROM
-        base = (hashed & control[w.BUCKET_MASK]) * w.BUCKET_WORDS
+        base = (hashed & buckets) * w.BUCKET_WORDS
         found = w.REFUSED
         address = 0
         for slot in range(base, base + w.BUCKET_ENTRIES):
@@ -217,7 +221,7 @@ def fetch_records(control: Space, index: Space, log: Space, batch: Space, start:
         batch[slots + number] = found
         address &= w.ADDRESS_MASK
         if address >= head:
-            prefetch(log, (address >> 3) & control[w.RING_MASK])
+            prefetch(log, (address >> 3) & ring)
 
 
 def noted_slot(index: Space, batch: Space) -> int:

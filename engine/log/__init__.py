@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ..device import Disk
 from ..kernels import words as w
 from ..metadata.extents import ExtentTable
+from ..metadata.places import Places
 from ..settings import Settings
 from ..shared.pins import Pins
 from ..shared.shared import Shared
@@ -42,11 +43,11 @@ class HybridLog:
 
     @classmethod
     def over(
-        cls, disk: Disk, shared: Shared, settings: Settings, store_id: bytes, life: int, extents: ExtentTable
+        cls, disk: Disk, shared: Shared, settings: Settings, places: Places, life: int, extents: ExtentTable
     ) -> HybridLog:
         """The log in these spaces, whose flushed part these extents are."""
         pins = Pins(shared.spaces.control)
-        segments = Segments(disk, settings, store_id, life, extents, pins)
+        segments = Segments(disk, settings, places, life, extents, pins)
         cold = ColdLog(segments, shared.spaces.control, pins)
         flushing = Flushing(settings, shared.spaces, segments, disk.runtime)
         ring = Ring(settings, shared, segments.extents, flushing, disk.runtime)

@@ -26,7 +26,7 @@ from ..errors import CorruptionError, InvariantError
 from ..kernels import words as w
 from ..poison import Poison
 from ..runtime import Runtime, Ticket
-from .layout import ROOT_BYTES, Root, decode_root, encode_root
+from .layout import KIND_STORE, ROOT_BYTES, Root, decode_root, encode_root
 
 __all__ = ["LIFE_SHIFT", "LIVES_END", "ROOT_FILES", "Finding", "RootReading", "Roots", "read_roots"]
 
@@ -56,8 +56,10 @@ class RootReading(NamedTuple):
     complaints: dict[str, str]
 
 
-def read_roots(device: Device, names: list[str], findings: list[Finding]) -> RootReading:
-    """Read all three; the highest valid sequence is the newest.
+def read_roots(
+    device: Device, names: list[str], findings: list[Finding], kind: int = KIND_STORE
+) -> RootReading:
+    """Read all three, of that kind; the highest valid sequence is the newest.
 
     Raises CorruptionError where two valid copies are of different stores, UnsupportedVersionError
     where a whole copy is of another format.
@@ -72,8 +74,8 @@ def read_roots(device: Device, names: list[str], findings: list[Finding]) -> Roo
             complaints[file] = "no file"
             findings.append(Finding(file, 0, ROOT_BYTES, "absent"))
             continue
-        root = decode_root(read_exactly(device, file, 0, ROOT_BYTES), file)
-        if isinstance(root, Root) and (doubt := _doubt(root)):
+        root = decode_root(read_exactly(device, file, 0, ROOT_BYTES), file, kind)
+        if isinstance(root, Root) and kind == KIND_STORE and (doubt := _doubt(root)):
             root = doubt
         findings.append(Finding(file, 0, ROOT_BYTES, "rejected" if isinstance(root, str) else "accepted"))
         if isinstance(root, str):
@@ -155,6 +157,12 @@ class Roots:
             if ticket is not None:
                 self._runtime.wait([ticket])
             return ticket
+
+    @property
+    def is_owing(self) -> bool:
+        """True if the third copy is not written yet."""
+        ticket = self._third
+        return ticket is not None and not ticket.done()
 
     def _write(self, file: str, root: Root, sequence: int) -> None:
         if sequence <= self._last:

@@ -1,9 +1,9 @@
 """Tables: the file of checkpoint metadata, blocks chained from the newest back.
 
 Invariants
-  1  a block starts at a write unit of its own and is never written again once a root names it
-  2  a block names the extents since the block before it; one marked full names all of them,
-     but for those of segments that its begin has left
+  1  a block starts at a write unit of its own and is never written again while a root names its chain
+  2  a block names the extents of the log since the block before it, and what its checkpoint wrote beside the
+     log; one marked full names all of them, but for those of segments that its begin has left
   3  a chain has a full block at most every CHAIN_BLOCKS_MAX blocks, so opening reads no more
      than that many of the newest
   4  no block of a chain lists an extent of a segment that its newest block's begin has left: where
@@ -14,23 +14,37 @@ Threads: appended to under the checkpoint's driver.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from ..device import Device, read_exactly, write_fully
 from ..errors import CorruptionError
 from ..poison import Poison
-from .layout import Block, Extent, Pointer, checksum, decode_block, encode_block
-from .roots import Finding
+from .extents import segment_number
+from .layout import Block, Extent, Place, Pointer, checksum, decode_block, encode_block
+from .places import Places, snapshot_version
+from .roots import ROOT_FILES, Finding
 
-__all__ = ["CHAIN_BLOCKS_MAX", "TABLE_FILE", "Link", "Runs", "Tables", "check_extents"]
+__all__ = [
+    "CHAIN_BLOCKS_MAX",
+    "TABLE_FILE",
+    "Link",
+    "Runs",
+    "Tables",
+    "check_extents",
+    "check_places",
+    "is_of_log",
+    "is_ours",
+]
 
 TABLE_FILE: Final = "tables"
 CHAIN_BLOCKS_MAX: Final = 64
 NO_BLOCK: Final = Pointer(0, 0, 0)
-_LARGE: Final = (
-    1 << 20
-)  # Bytes of a block for which no memory is taken before the file is known to have them.
+_LARGE: Final = 1 << 20  # Bytes of a block for which no memory is taken before the file has them.
+_START: Final = attrgetter("start")
 
 
 class Link(NamedTuple):
@@ -42,7 +56,10 @@ class Link(NamedTuple):
 
 
 class Runs:
-    """The extents that a checkpoint needs, taken in block by block, the newest first.
+    """The extents that a checkpoint needs and the files that hold them, taken in block by block from its own.
+
+    Of an older block the extents below those that newer ones list: what it wrote beside the log may since
+    have gone to the log.
 
     is_whole   a full block was taken in: what is older serves older checkpoints alone
     """
@@ -50,16 +67,33 @@ class Runs:
     def __init__(self) -> None:
         self.is_whole = False
         self._runs: list[Sequence[Extent]] = []
+        self._ranges: Sequence[Place] | None = None
 
     def take(self, block: Block) -> None:
         """Take in the next block of the chain, if it is needed."""
-        if not self.is_whole:
-            self._runs.append(block.extents)
-            self.is_whole = block.is_full
+        if self.is_whole:
+            return
+        if self._ranges is None:
+            self._ranges = block.places
+        run = block.extents
+        if self._runs:
+            run = run[: bisect_left(run, self._runs[-1][0].start, key=_START)]
+        if run:
+            self._runs.append(run)
+        self.is_whole = block.is_full
 
     def extents(self) -> list[Extent]:
         """All of them, oldest first."""
         return [extent for run in reversed(self._runs) for extent in run]
+
+    def places(self, store_id: bytes, segment_bytes: int) -> Places:
+        """In which file each of them stands."""
+        return Places(store_id, segment_bytes, self._ranges or ())
+
+    def files(self, segment_bytes: int) -> set[str]:
+        """The names of all files that hold one of them. O(extents)."""
+        find = self.places(b"", segment_bytes).find
+        return {find(extent.start)[0] for extent in self.extents()}
 
 
 class Tables:
@@ -82,23 +116,61 @@ class Tables:
 
         Raises OSError (nothing is named yet, try again) or PoisonedError (the sync failed).
         """
+        offset = self._rounded(self.head.offset + self.head.length)
+        data = encode_block(block)
+        self._write(offset, data)
+        return self._point(offset, data)
+
+    def rewrite(self, blocks: Sequence[Block], room: int) -> Pointer:
+        """Write and sync a chain of these blocks, each but the first behind another; where the last one is.
+
+        It goes to the front of the file, where the first `room` bytes, which nobody needs, are enough; else
+        behind the newest block. Raises as `append`.
+        """
+        data, head = self._chained(blocks, 0)
+        if len(data) > room:
+            offset = self._rounded(self.head.offset + self.head.length)
+            data, head = self._chained(blocks, offset)
+            self._write(offset, data)
+        else:
+            self._write(0, data)
+        return head
+
+    def _chained(self, blocks: Sequence[Block], offset: int) -> tuple[bytes, Pointer]:
+        """The bytes of a chain from `offset` on, and the pointer to its last block."""
+        data, head = bytearray(), NO_BLOCK
+        for block in blocks:
+            data += bytes(self._rounded(len(data)) - len(data))
+            at = offset + len(data)
+            own = encode_block(block._replace(previous=head))
+            head = self._point(at, own)
+            data += own
+        return bytes(data), head
+
+    def _point(self, offset: int, data: bytes) -> Pointer:
+        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
+
+    def _rounded(self, at: int) -> int:
+        return (at + self._unit - 1) // self._unit * self._unit
+
+    def _write(self, offset: int, data: bytes) -> None:
         if not self._exists:
             if TABLE_FILE not in self._device.list():
                 self._device.create(TABLE_FILE)
             self._exists = self.has_new_name = True
-        end = self.head.offset + self.head.length
-        offset = (end + self._unit - 1) // self._unit * self._unit
-        data = encode_block(block)
         write_fully(self._device, TABLE_FILE, offset, data)
         try:
             self._device.sync(TABLE_FILE)
         except OSError as error:
             raise self._poison.failed(f"syncing {TABLE_FILE}", error) from error
-        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 
     def accept(self, head: Pointer, is_full: bool) -> None:
         """Take in that a root that names `head` is durable."""
+        is_back = head.offset < self.head.offset
         self.head = head
+        if is_back:  # What lies behind is dead, and nothing depends on whether it goes.
+            with suppress(OSError):
+                self._device.truncate(TABLE_FILE, self._rounded(head.offset + head.length))
         self.chain_blocks = 1 if is_full else self.chain_blocks + 1
 
     def chain(self, pointer: Pointer, findings: list[Finding]) -> Iterator[Block]:
@@ -140,6 +212,30 @@ class Tables:
         if found != pointer.crc:
             raise CorruptionError(TABLE_FILE, pointer.offset, f"CRC-32C {found:08x}", f"{pointer.crc:08x}")
         return data
+
+
+def is_of_log(name: str) -> bool:
+    """True for the name of a file that extents stand in."""
+    return segment_number(name) is not None or snapshot_version(name) is not None
+
+
+def is_ours(name: str) -> bool:
+    """True for the name of a file of a store."""
+    return name in ROOT_FILES or name == TABLE_FILE or is_of_log(name)
+
+
+def check_places(block: Block, head: Pointer) -> None:
+    """Check that a block's places ascend, are disjoint and lie in its log. Raises CorruptionError."""
+    at = 0
+    for place in block.places:
+        if not (at <= place.low < place.high <= block.final and place.base <= place.low):
+            raise CorruptionError(
+                TABLE_FILE,
+                head.offset,
+                f"a place [{place.low}, {place.high}) from {place.base}",
+                f"one between {at} and {block.final}",
+            )
+        at = place.high
 
 
 def check_extents(

@@ -13,6 +13,7 @@ from ..log import HybridLog
 from ..log.index import HashIndex
 from ..shared.shared import Shared
 from .driver import Driver
+from .durable import Durability
 from .registry import SessionRegistry, SessionState
 from .session import Session
 
@@ -35,7 +36,7 @@ class Handles:
         index: HashIndex,
         shared: Shared,
         disk: Disk,
-        read_only: bool,
+        durability: Durability,
     ) -> None:
         self.live: dict[str, Session] = {}
         self._past = [0] * len(COUNTERS)
@@ -44,7 +45,7 @@ class Handles:
         self._index = index
         self._shared = shared
         self._disk = disk
-        self._read_only = read_only
+        self._durability = durability
 
     def open(self, state: SessionState) -> Session:
         """A handle of that session."""
@@ -53,7 +54,9 @@ class Handles:
             del self.live[closed.name]  # With its stages, which are large.
         shared, disk = self._shared, self._disk
         driver = Driver(state, self._registry, self._log, self._index, shared.epochs, disk.runtime)
-        session = self.live[state.name] = Session(driver, shared.mode, disk.poison, self._read_only)
+        session = self.live[state.name] = Session(
+            driver, shared.mode, disk.poison, self._durability.is_read_only, self._durability
+        )
         return session
 
     @property

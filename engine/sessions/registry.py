@@ -19,13 +19,14 @@ Threads: any; the registry's lists change under its lock, a row under its state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from ..errors import SessionError, UnknownSessionError
 from ..kernels import words as w
-from ..kernels.atomics import load, store
+from ..kernels.atomics import Space, load, store
 from ..metadata.layout import NAME_BYTES_MAX, SessionMark
 from ..runtime import Runtime
 from ..shared.shared import Shared
@@ -83,6 +84,10 @@ class SessionRegistry:
         self._epochs = shared.epochs
         self._lock = runtime.lock()
         self._free: list[int] = []
+        self._is_changed = False  # Whether a session was forgotten that the newest checkpoint has.
+        self.is_closed = False
+        self.watchers: set[Callable[[], None]] = set()  # Called after a save, and at the end; none waits.
+        self.notes: dict[Callable[[str, int], None], None] = {}  # Called for each serial that has grown.
         self._next_number = life << LIFE_SHIFT | 1
         self._states = {
             mark.name: SessionState(
@@ -123,7 +128,10 @@ class SessionRegistry:
     def forget(self, name: str) -> None:
         """Drop a session that is not live; the next checkpoint no longer has it."""
         with self._lock:
-            del self._states[self._find(name).name]
+            state = self._find(name)
+            del self._states[name]
+            self._is_changed = self._is_changed or bool(state.saved)
+        self._wake()
 
     def lease(self) -> int:
         """Lease a row that belongs to no session, for a reader. Raises SessionError if none is left."""
@@ -243,16 +251,45 @@ class SessionRegistry:
     def save(self, marks: Iterable[SessionMark]) -> None:
         """Take in that a checkpoint with these commit points is durable."""
         with self._lock:
+            self._is_changed = False
             for mark in marks:
                 state = self._states.get(mark.name)
-                if state is not None and state.number == mark.number:
+                if state is None or state.number != mark.number:
+                    self._is_changed = True  # Forgotten, while the checkpoint was taken.
+                elif state.saved != mark.serial:
                     state.saved = mark.serial
+                    for note in list(self.notes):
+                        note(mark.name, mark.serial)
+        self._wake()
+
+    def close(self) -> None:
+        """Take in that no checkpoint follows any more."""
+        self.is_closed = True
+        self._wake()
+        self.notes.clear()  # They know who knows this.
+
+    def _wake(self) -> None:
+        for watcher in list(self.watchers):
+            watcher()
+
+    def has(self, state: SessionState) -> bool:
+        """True unless it was forgotten."""
+        return self._states.get(state.name) is state
 
     def unsaved(self) -> dict[str, int]:
         """The number of operations of each session that no checkpoint holds, by name; zeros are left out."""
         with self._lock:
-            lost = {name: self.serial(state) - state.saved for name, state in sorted(self._states.items())}
-            return {name: count for name, count in lost.items() if count}
+            return _unsaved(self._states, self._spaces.epochs)
+
+    @property
+    def ledger(self) -> Callable[[], dict[str, int]]:
+        """`unsaved` for one who holds nothing of the store but the sessions' numbers."""
+        return partial(_unsaved, self._states, self._spaces.epochs)
+
+    @property
+    def has_news(self) -> bool:
+        """True if the next checkpoint would hold anything of sessions that the newest does not."""
+        return self._is_changed or bool(self.unsaved())
 
     @property
     def live(self) -> int:
@@ -264,6 +301,15 @@ class SessionRegistry:
         """Operations issued by each session, by name."""
         with self._lock:
             return {name: self.serial(state) for name, state in sorted(self._states.items())}
+
+
+def _unsaved(states: Mapping[str, SessionState], epochs: Space) -> dict[str, int]:
+    lost = {}
+    for name, state in sorted(states.items()):
+        serial = load(epochs, state.row + w.ROW_SERIAL) if state.is_live else state.serial
+        if serial != state.saved:
+            lost[name] = serial - state.saved
+    return lost
 
 
 def check_name(name: str) -> None:

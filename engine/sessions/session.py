@@ -24,13 +24,15 @@ from ..poison import Poison
 from ..shared.modes import Mode
 from .bulk import Bulk, Keys, Values
 from .driver import Driver
+from .durable import Durability
+from .handle import Handle
 from .pending import PendingQueue, Ticket
 from .single import Change, Single, check_function, taken
 
 __all__ = ["Session"]
 
 
-class Session:
+class Session(Handle):
     """Operations under one name; made by `FasterKv.session` and `resume_session`.
 
     Keys are 1 to 131,071 bytes, key plus value at most a page less 80 bytes, as `bytes` or a subclass,
@@ -40,25 +42,16 @@ class Session:
     and IndexFullError (nothing happened). O(1) expected, and a device read for each of its chain below head.
     """
 
-    def __init__(self, driver: Driver, mode: Mode, poison: Poison, is_read_only: bool) -> None:
-        self._driver = driver
+    def __init__(
+        self, driver: Driver, mode: Mode, poison: Poison, is_read_only: bool, durability: Durability
+    ) -> None:
+        super().__init__(driver, durability)
         self._mode = mode
         self._poison = poison
         self._is_read_only = is_read_only
-        self._is_closed = self._is_closing = False
-        self._is_busy = False  # True for ever, once it is closed: the fast path asks no more than this.
         self._one = Single(driver, mode)
         self._bulk: Bulk | None = None
         self._pending = PendingQueue(driver, self._one)
-
-    @property
-    def name(self) -> str:
-        return self._driver.state.name
-
-    @property
-    def serial(self) -> int:
-        """Operations this session has issued, over all its lives."""
-        return self._driver.serial
 
     # -- one at a time -----------------------------------------------------------------------------
 
@@ -296,16 +289,6 @@ class Session:
         own = self._one.stage.counters()
         more = self._bulk.counters() if self._bulk is not None else [0] * len(own)
         return [*(a + b for a, b in zip(own, more, strict=True)), self._driver.device_reads]
-
-    def check_at_rest(self) -> None:
-        """Raises SessionError while an operation is under way."""
-        if self._is_busy and not self._is_closing:
-            raise SessionError(f"session {self.name!r} is in use: close it when its operation has ended")
-
-    @property
-    def is_closed(self) -> bool:
-        """True if the handle was given up."""
-        return self._is_closed
 
     @property
     def pending(self) -> int:

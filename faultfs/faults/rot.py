@@ -1,6 +1,6 @@
 """Damage at rest: one damage of a medium as integers, and the files that it changes.
 
-    damage     (how, size, file, position, argument, moment); missing numbers are 0, and 0 is the dullest
+    damage     (how, size, file, position, argument, is open); missing numbers are 0, and 0 is the dullest
     how        0 none · flip · zero · garble · stale · swap · `cut` · forge
     size       bytes of a piece: 1 a byte, a sector, an extent; 0: the whole file
     file       number in the order of the names, those of files that are gone included
@@ -8,7 +8,7 @@
     argument   flip of a byte: which bit · garble: seed · stale: how many contents back · swap: number of the
                other piece, over all files in the order of the names (of the other file, for whole ones) ·
                forge: which one, of those that there are for a store of its kind
-    moment     0: the store is closed · 1: it is open
+    is open    0: the store is closed · 1: it is open
 
     flip    a byte: one bit; more: every bit
     stale   the piece takes a content that it really had before; so does a file, also one that is gone
@@ -42,7 +42,7 @@ Past = Mapping[str, list[bytes]]
 Changes = dict[str, bytes | None]
 
 FLIPPED: Final = bytes(255 - value for value in range(256))
-OPEN: Final = 1  # The moment at which a store is open.
+OPEN: Final = 1  # Damage that comes while the store is open.
 
 
 class How(IntEnum):
@@ -66,16 +66,16 @@ class Damage(NamedTuple):
     file: int = 0
     position: int = 0
     argument: int = 0
-    moment: int = 0
+    is_open: int = 0
 
     @classmethod
     def of(cls, numbers: Iterable[int]) -> Damage:
         """The damage that these numbers name. Invariant 1."""
-        how, size, file, position, argument, moment = [*(max(0, n) for n in numbers), *[0] * 6][:6]
+        how, size, file, position, argument, is_open = [*(max(0, n) for n in numbers), *[0] * 6][:6]
         how = min(how, max(How))
         if how == How.SWAP and size:
             size = max(size, SECTOR_BYTES)  # Two damaged copies of one root are two sites.
-        return cls(how, size, file, position, argument, min(moment, OPEN))
+        return cls(how, size, file, position, argument, min(is_open, OPEN))
 
     def digits(self) -> tuple[int, ...]:
         """The numbers, without the zeros at the end."""
@@ -210,5 +210,5 @@ def describe(damage: Damage, touched: list[Span]) -> str:
     if not touched:
         return "nothing"
     where = " and ".join(f"{name} from byte {start} to {stop}" for name, start, stop in touched)
-    when = ", while the store is open" if damage.moment else ""
+    when = ", while the store is open" if damage.is_open else ""
     return f"{How(damage.how).name.lower()}: {where}{when}"

@@ -113,8 +113,9 @@ def fail_once() -> Callable[[str, str], Fails]:
 @pytest.fixture
 def store(device: MemoryDevice) -> Iterator[FasterKv]:
     """A new store of the tiny geometry on `device`."""
-    with FasterKv.open(device, create=True, settings=TINY) as opened:
-        yield opened
+    opened = FasterKv.open(device, create=True, settings=TINY)
+    yield opened
+    opened.close()  # Without a checkpoint, whatever state a test has left it in.
 
 
 @pytest.fixture(
@@ -131,15 +132,17 @@ def kernels(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def either(device: MemoryDevice, kernels: str) -> Iterator[FasterKv]:
     """A store as `store`, in both kernel modes."""
-    with FasterKv.open(device, create=True, settings=TINY, kernels=kernels) as opened:
-        yield opened
+    opened = FasterKv.open(device, create=True, settings=TINY, kernels=kernels)
+    yield opened
+    opened.close()  # Without a checkpoint, whatever state a test has left it in.
 
 
 @pytest.fixture
 def stepped(device: MemoryDevice) -> Iterator[FasterKv]:
     """A store as `store`, without threads: a wait that nothing will end fails at once."""
-    with FasterKv.open(device, create=True, settings=TINY, runtime=SteppedRuntime()) as opened:
-        yield opened
+    opened = FasterKv.open(device, create=True, settings=TINY, runtime=SteppedRuntime())
+    yield opened
+    opened.close()  # Without a checkpoint, whatever state a test has left it in.
 
 
 @pytest.fixture
@@ -212,7 +215,8 @@ def surface() -> dict[str, set[str]]:
         kind = getattr(powercut.engine, name)
         if issubclass(kind, EngineError | Enum | tuple) or getattr(kind, "_is_protocol", False):
             continue  # Values, and what others implement.
-        for method in (each for each in vars(kind) if not each.startswith("_")):
+        bases = [each for each in kind.__mro__ if each.__module__.startswith("powercut.engine")]
+        for method in {each: None for base in bases for each in vars(base) if not each.startswith("_")}:
             call = getattr(kind, method)
             if callable(call):
                 found[f"{name}.{method}"] = parameters(call)

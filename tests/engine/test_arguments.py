@@ -4,6 +4,8 @@ Goal: no bare TypeError, ValueError or OSError for bad input, no half-done call.
 read from the engine's names, and a table has values for each parameter; one without an entry fails a test.
 """
 
+import asyncio
+import inspect
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -82,6 +84,7 @@ OPEN: dict[str, Bad] = {
     "version": (5, "1.1", (1,), (1, 2, 3), Version(1, 1), [1, 1]),
     "kernels": (5, "", "fast", [], b"auto"),
     "flush": (5, "on", {}, True, FlushSettings),
+    "keep": (0, -1, 33, 1.0, "2", None, True),
 }
 KINDS: Bad = (*ODD, "FOLD_OVER", 1, Unhashable())
 STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {
@@ -93,11 +96,20 @@ STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {
     "truncate_before": (OperationError, {"address": (None, *ADDRESSES)}),
     "close": (OperationError, {"checkpoint": FLAGS}),
     "backup": (SettingsError, {"where": PATHS}),
+    "pin": (CheckpointError, {"name": NAMES, "version": (5, "1.1", (1,), (9, 9), [1, 1], {})}),
+    "drop": (CheckpointError, {"which": (None, 5, "", "x", (9, 9), [], {}, b"x", Version(1, 1))}),
+    "on_durable": (OperationError, {"function": FUNCTIONS}),
 }
 CHECKPOINTS: dict[str, tuple[type[EngineError], Bad]] = {
     "kind": (CheckpointError, KINDS),
     "timeout": (OperationError, SECONDS),
 }
+EVERY: dict[str, tuple[type[EngineError], Bad]] = {
+    "seconds": (OperationError, (*SECONDS, 0, math.inf)),
+    "bytes": (OperationError, (0, -1, 1.5, "1", True, [], math.inf)),
+    "kind": (CheckpointError, KINDS),
+}
+SERIALS: Bad = ("1", -1, 1 << 40, 0.5, True, [], math.nan)
 FINE: dict[str, Any] = {
     "key": b"k",
     "value": b"v",
@@ -119,6 +131,8 @@ SESSION: dict[str, dict[str, Bad]] = {
     "add_many": {"keys": MANY, "deltas": DELTAS},
     "read_many": {"keys": MANY, "dtype": DTYPES},
     "complete_pending": {"wait": FLAGS, "timeout": SECONDS},
+    "wait_durable": {"serial": SERIALS, "timeout": SECONDS},
+    "durable": {"serial": SERIALS},
 }
 
 
@@ -152,6 +166,7 @@ def test_every_parameter_of_every_public_call_has_an_entry(surface: dict[str, se
         "FasterKv.open": {*OPEN},
         "FasterKv.checkpoint": {*CHECKPOINTS},
         "FasterKv.start_checkpoint": {*CHECKPOINTS},
+        "FasterKv.checkpoint_every": {*EVERY},
         "Flusher.stop": {"final"},
         **{f"FasterKv.{call}": {*of} for call, (_, of) in STORE.items()},
         **{f"Session.{call}": {*of} for call, of in SESSION.items()},
@@ -285,8 +300,9 @@ def test_a_call_of_a_store_that_is_refused_does_nothing(
     used: FasterKv, call: str, name: str, number: int
 ) -> None:
     error, of = STORE[call]
+    given = {"name": "pinned"} if (call, name) == ("pin", "version") else {}
     with pytest.raises(error):
-        getattr(used, call)(**{name: of[name][number]})
+        getattr(used, call)(**given | {name: of[name][number]})
 
 
 @pytest.mark.parametrize("call", ["checkpoint", "start_checkpoint"])
@@ -299,6 +315,16 @@ def test_a_checkpoint_that_is_refused_is_not_begun(used: FasterKv, call: str, na
         assert used.phase.name == "REST"
 
 
+@pytest.mark.parametrize("name", list(EVERY))
+def test_checkpoints_by_themselves_that_are_refused_do_not_begin(used: FasterKv, name: str) -> None:
+    error, bad = EVERY[name]
+    every: dict[str, Any] = {"seconds": 60.0}
+    for given in bad:
+        with pytest.raises(error):
+            used.checkpoint_every(**every | {name: given})
+        assert used.automatic.state == "off"
+
+
 @pytest.mark.parametrize(("call", "name", "number"), each(SESSION))
 def test_a_call_of_a_session_that_is_refused_takes_no_serial_and_does_nothing(
     used: FasterKv, call: str, name: str, number: int
@@ -307,8 +333,13 @@ def test_a_call_of_a_session_that_is_refused_takes_no_serial_and_does_nothing(
     given = {each: FINE[each] for each in SESSION[call] if each in FINE} | {name: bad}
     s = used._handles.live["s"]
     with pytest.raises(OperationError) as caught:
-        getattr(s, call)(**given)
+        awaited(getattr(s, call)(**given))
     assert caught.value.done == (0 if call.endswith("_many") else None)
+
+
+def awaited(answer: Any) -> None:
+    if inspect.iscoroutine(answer):
+        asyncio.run(answer)
 
 
 @pytest.mark.parametrize("timeout", [0, 0.0, 1, 2.5, math.inf, 1e300, np.float32(3), np.int64(2), None])

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ def test_a_store_that_is_read_only_takes_reads_and_nothing_else(device: MemoryDe
 
 
 def test_a_poisoned_store_says_so_at_every_entry(failing: Any, tiny: Settings) -> None:
-    with FasterKv.open(failing, create=True, settings=tiny) as store:
+    with closing(FasterKv.open(failing, create=True, settings=tiny)) as store:
         s = store.session("s")
         s.upsert(b"k", bytes(8))
         store.checkpoint()
@@ -137,7 +138,7 @@ def test_a_poisoned_store_says_so_at_every_entry(failing: Any, tiny: Settings) -
         with pytest.raises(PoisonedError):
             next(items)
         assert s.serial == 2
-    with FasterKv.open(failing, settings=tiny) as store:
+    with closing(FasterKv.open(failing, settings=tiny)) as store:
         assert (store.serials(), dict(store.items())) in (
             *(({"s": 1}, {b"k": bytes(8)}), ({"s": 2}, {b"k": bytes(9)})),
         )

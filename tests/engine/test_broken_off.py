@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -148,7 +149,7 @@ def test_an_iterator_does_not_tell_half_of_what_froze_while_it_read() -> None:
 
 
 def test_an_interpreted_batch_that_broke_off_poisons_and_lets_go() -> None:
-    with FasterKv.open(MemoryDevice(), create=True, settings=SMALL, kernels="interpreted") as store:
+    with closing(FasterKv.open(MemoryDevice(), create=True, settings=SMALL, kernels="interpreted")) as store:
         session = store.session("s")
 
         def turn(space: Space, word: int, is_write: bool) -> None:

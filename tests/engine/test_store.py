@@ -1,6 +1,7 @@
 """Opening and closing: what is refused, what is written, what is lost and said to be."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def look(device: MemoryDevice, contents: Contents) -> dict[str, bytes]:
 
 
 def fill(device: MemoryDevice, settings: Settings) -> None:
-    with FasterKv.open(device, create=True, settings=settings) as store, store.session("s") as session:
+    opened = closing(FasterKv.open(device, create=True, settings=settings))
+    with opened as store, store.session("s") as session:
         for number in range(50):
             session.upsert(b"%d" % number, b"v")
             if number in (20, 40):
@@ -179,7 +181,7 @@ def test_opening_for_writing_begins_a_life_and_rewrites_only_the_roots(
     after = look(device, contents)
     assert {name for name in after if after[name] != before[name]} == {"root-a", "root-b", "root-c"}
     assert before.keys() == after.keys()
-    with FasterKv.open(device, memory=1 << 20) as store, store.session("s") as session:
+    with closing(FasterKv.open(device, memory=1 << 20)) as store, store.session("s") as session:
         session.upsert(b"k", b"v")
         assert store.checkpoint().version == Version(3, 3)
 
@@ -234,12 +236,12 @@ def test_a_sync_that_fails_while_opening_refuses_and_the_next_opening_succeeds(
         failing.fails = fail_once(call, name)  # type: ignore[attr-defined]
         with pytest.raises(PoisonedError):
             FasterKv.open(failing, memory=1 << 20)
-    with FasterKv.open(failing, memory=1 << 20) as store:
+    with closing(FasterKv.open(failing, memory=1 << 20)) as store:
         assert len(dict(store.items())) == 41
 
 
 def test_void_records_stay_void_over_several_recoveries(device: MemoryDevice, tiny: Settings) -> None:
-    with FasterKv.open(device, create=True, settings=tiny) as store, store.session("s") as s:
+    with closing(FasterKv.open(device, create=True, settings=tiny)) as store, store.session("s") as s:
         s.upsert(b"k", b"kept")
         ticket = store.start_checkpoint()
         ticket.advance()
@@ -248,14 +250,17 @@ def test_void_records_stay_void_over_several_recoveries(device: MemoryDevice, ti
         s.upsert(b"only-void", b"void")
         ticket.result()
     for number in range(5):
-        with FasterKv.open(device, memory=1 << 20) as store, store.session("s") as s:
+        with closing(FasterKv.open(device, memory=1 << 20)) as store, store.session("s") as s:
             store.check()
             assert s.read(b"k") == b"kept"
             assert s.read(b"only-void") is None
             s.upsert(b"other", bytes(300))
             if number % 2:
                 store.checkpoint()
-    with FasterKv.open(device, settings=replace(tiny, ring_pages=16)) as store, store.session("s") as s:
+    with (
+        closing(FasterKv.open(device, settings=replace(tiny, ring_pages=16))) as store,
+        store.session("s") as s,
+    ):
         assert s.read(b"k") == b"kept"
         assert s.insert(b"only-void", b"now") is True
 

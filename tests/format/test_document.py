@@ -9,7 +9,16 @@ from fastcrc import crc32
 from powercut.engine.kernels import words
 from powercut.engine.kernels.probe import hash_words
 from powercut.engine.metadata import layout
-from powercut.engine.metadata.layout import Block, Extent, Pointer, Root, SessionMark, Version, VoidRange
+from powercut.engine.metadata.layout import (
+    Block,
+    Extent,
+    Place,
+    Pointer,
+    Root,
+    SessionMark,
+    Version,
+    VoidRange,
+)
 from powercut.engine.settings import MASK64
 from powercut.engine.shared.spaces import words_of
 
@@ -26,6 +35,10 @@ BLOCK = Block(
     [Extent(0xC1, 0xC2, 0xC3, 0xC4)],
     [VoidRange(0xD1, 0xD2, 0xD3), VoidRange(1, 2, 3)],
     [SessionMark("name", 0xE1, 0xE2), SessionMark("b", 4, 5), SessionMark("c", 6, 7)],
+    layout.KIND_INCREMENTAL,
+    [Place(Version(0xF1, 0xF2), 0xF3, 0xF4, 0xF5), *[Place(Version(1, 2), 3, 4, 5)] * 3],
+    Version(0xB9, 0xBA),
+    "pinned",
 )
 ROOT_FIELDS = {
     "magic": int.from_bytes(b"PWRCUTRT", "little"),
@@ -51,8 +64,8 @@ ROOT_FIELDS = {
 BLOCK_FIELDS = {
     "magic": int.from_bytes(b"PWRCUTTB", "little"),
     "format version": 1,
-    "kind": 1,
-    "flags": 1,
+    "kind": 3,
+    "flags": 7,
     "extent count": 1,
     "void count": 2,
     "session count": 3,
@@ -65,11 +78,14 @@ BLOCK_FIELDS = {
     "previous offset": 0xB6,
     "previous length": 0xB7,
     "previous checksum": 0xB8,
-    "reserved word": 0,
+    "place count": 4,
+    "base life": 0xB9,
+    "base counter": 0xBA,
     "reserved": 0,
 }
 EXTENT_FIELDS = {"start": 0xC1, "length": 0xC2, "checksum": 0xC3, "life": 0xC4}
 VOID_FIELDS = {"counter": 0xD1, "low": 0xD2, "high": 0xD3}
+PLACE_FIELDS = {"life": 0xF1, "counter": 0xF2, "base": 0xF3, "low": 0xF4, "high": 0xF5}
 SESSION_FIELDS = {"number": 0xE1, "serial": 0xE2, "name length": 4}
 
 
@@ -89,7 +105,8 @@ def rows_after(marker: str) -> list[list[str]]:
         ("## A table block", BLOCK_FIELDS, layout.encode_block(BLOCK), 192),
         ("An extent:", EXTENT_FIELDS, layout.encode_block(BLOCK)[192:], 24),
         ("A void range:", VOID_FIELDS, layout.encode_block(BLOCK)[192 + 24 :], 24),
-        ("A session;", SESSION_FIELDS, layout.encode_block(BLOCK)[192 + 24 + 48 :], 18),
+        ("A place:", PLACE_FIELDS, layout.encode_block(BLOCK)[192 + 24 + 48 :], 40),
+        ("A session;", SESSION_FIELDS, layout.encode_block(BLOCK)[192 + 24 + 48 + 160 :], 18),
     ],
 )
 def test_every_byte_stands_where_the_document_draws_it(

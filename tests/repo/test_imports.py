@@ -14,6 +14,7 @@ STEPS = (
     "from powercut.verifier.mutants import bank, hook, server",
     "from powercut import FasterKv",
     "from powercut import FaultDevice",
+    "from powercut.verifier import gate",
 )
 HEAVY = ("fastcrc", "greenlet", "hypothesis", "msgspec", "numba", "numpy", "rich", "typer")
 ASKS = """
@@ -70,3 +71,11 @@ def test_the_disk_brings_neither_arrays_nor_the_bench(imported: Mapping[str, lis
     names = imported["from powercut import FaultDevice"]
     assert "powercut.faultfs.disk.device" in names
     assert [name for name in HEAVY if name in names] == ["fastcrc", "msgspec"]
+
+
+def test_the_gate_brings_nothing_that_one_of_its_stages_alone_has_use_for(
+    imported: Mapping[str, list[str]],
+) -> None:
+    names = imported["from powercut.verifier import gate"]
+    assert "powercut.verifier.gate.stages.model" in names
+    assert [name for name in HEAVY if name in names] == ["fastcrc", "greenlet", "msgspec"]

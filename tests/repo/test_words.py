@@ -5,7 +5,8 @@ Invariants
     2  each word of the glossary occurs in a docstring or in another part of the documents
     3  a docstring that says `cut` says `power` too: the word means the power cut, and nothing else
     4  a docstring says none of SECOND_WORDS, which have another word in the glossary
-    5  a line of a document has at most WIDTH characters, unless it is a table's, an image's or a code block's
+    5  no name in the code has a word of SECOND_NAMES
+    6  a line of a document has at most WIDTH characters, unless it is a table's, an image's or a code block's
 
 Words in backticks are names of the code, and are left out.
 """
@@ -22,6 +23,8 @@ DOCUMENTS = ("*.md", "docs/*.md", "tests/*.md", "findings/*.md")
 WIDTH = 100
 OPENERS = ("What", "Whether", "Likewise", "How", "Who", "Nobody", "Why", "Else", "Invariant")
 SECOND_WORDS = ("blow", "blows", "borne", "chase", "decay", "dice", "passage", "passages", "road", "roads")
+
+SECOND_NAMES = ("moment", "moments")  # The place of an index, of a call, or of a span of them.
 
 Told = list[tuple[str, list[tuple[int, str]]]]
 CODE = re.compile(r"`[^`]*`")
@@ -71,6 +74,30 @@ def word_faults(where: str, found: Iterable[tuple[int, str]]) -> list[str]:
     return faults
 
 
+def names_in(text: str) -> Iterator[tuple[int, str]]:
+    """Every name that a module's text defines or binds, with the number of its line."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, node.name
+
+
+def name_faults(where: str, text: str) -> list[str]:
+    """Every breach of invariant 5 in a module's text."""
+    if not any(word in text.lower() for word in SECOND_NAMES):
+        return []  # To read it as code takes long.
+    return [
+        f"{where}:{line}: named {name}"
+        for line, name in names_in(text)
+        if not name.startswith("test_") and set(name.lower().split("_")) & set(SECOND_NAMES)
+    ]
+
+
 def glossary(text: str) -> list[str]:
     """The words of the table under the heading Words."""
     section = re.search(r"^## Words\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
@@ -84,7 +111,7 @@ def without_glossary(text: str) -> str:
 
 
 def wide_lines(where: str, text: str) -> list[str]:
-    """Every breach of invariant 5 in a document's text."""
+    """Every breach of invariant 6 in a document's text."""
     faults = []
     is_code = False
     for number, line in enumerate(text.splitlines(), start=1):
@@ -106,6 +133,26 @@ def documents_of(root: Path) -> list[Path]:
 def test_docstrings_are_read_alone(told: Told) -> None:
     faults = [fault for where, found in told for fault in word_faults(where, found)]
     assert not faults, "\n".join(faults)
+
+
+def test_names_have_no_second_word(root: Path) -> None:
+    faults = [
+        fault
+        for path in modules_of(root)
+        for fault in name_faults(str(path.relative_to(root)), path.read_text(encoding="utf-8"))
+    ]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["{0} = 1", "for _{0} in x: pass", "def f(first_{0}): pass", "class {0}: pass", "x.{0} = 1", "{0}: int"],
+)
+def test_name_with_a_second_word_is_named(code: str) -> None:
+    for word in SECOND_NAMES:
+        assert len(name_faults("a.py", code.format(word))) == 1
+        assert name_faults("a.py", code.format(f"{word}um")) == []
+        assert name_faults("a.py", f"def test_at_each_{word}(): pass") == []
 
 
 def test_words_of_the_glossary_are_in_use(root: Path, told: Told) -> None:

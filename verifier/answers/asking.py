@@ -237,15 +237,17 @@ class Asker:
         found = told_by(lambda: session.complete_pending(**wait))
         return Answers(expected, [found, *[_state(each.ticket) for each in taken]])
 
-    def end_all(self, call: Callable[[], object], expected: object, number: int | None = None) -> Answers:
-        """A call that completes what is begun, of one session or of all."""
+    def end_all(
+        self, call: Callable[[], object], expected: Callable[[], object], number: int | None = None
+    ) -> Answers:
+        """A call that completes what is begun, of one session or of all; `expected` is asked afterwards."""
         taken = list(self.reference.take_begun(lambda each: number is None or each.session == number))
         if number is None:  # Session by session.
             live = list(self.subject.serials())
             taken.sort(key=lambda each: live.index(each.session))
         ends = [(True, each.end()) for each in taken]
         found = told_by(call)
-        return Answers([expected, *ends], [found, *[_state(each.ticket) for each in taken]])
+        return Answers([expected(), *ends], [found, *[_state(each.ticket) for each in taken]])
 
     def resume(self, operation: Operation) -> Answers:
         session, number = self.session(operation), operation.session
@@ -254,12 +256,12 @@ class Asker:
             session.close()
             return int(self.subject.resume_session(number).serial)
 
-        return self.end_all(again, self.reference.issued[number], number)
+        return self.end_all(again, lambda: self.reference.issued[number], number)
 
     def leave(self, operation: Operation) -> Answers:
         number = operation.session
         self.reference.live.discard(number)
-        return self.end_all(lambda: self.subject.leave_session(number), None, number)
+        return self.end_all(lambda: self.subject.leave_session(number), lambda: None, number)
 
     # -- the whole ---------------------------------------------------------------------------------
 

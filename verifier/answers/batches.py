@@ -60,7 +60,8 @@ def _given(items: list[bytes], batch: Batch, width: int) -> Any:
         return plain.view("<u8").astype(">u8")
     if batch.form == "padded":
         return plain.astype(f"S{width + 1}")  # Each with a NUL behind it, which may be padding or its own.
-    return plain.view(f"V{width}") if batch.form == "void" else plain
+    is_void = batch.form == "void" or any(item.endswith(b"\0") for item in items)  # Not taken for padding.
+    return plain.view(f"V{width}") if is_void else plain
 
 
 def _rows_of_keys(batch: Batch) -> Any:

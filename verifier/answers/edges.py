@@ -1,7 +1,7 @@
 """Edges: the keys, lengths and batches with which something changes in a store of some geometry.
 
-    key      number 0 to 7: two of five bytes, of a word, a word and a byte, one byte, a word and a half, of
-             half a page, and the longest that there is
+    key      number 0 to 7: two of five bytes, of a word, a word and a byte, one byte, number 3 with three
+             NULs behind it, of half a page, and the longest that there is
     length   number 0 to 16: nothing; around one word and two; up to the end of a write unit and an extent;
              the longest but a word, but a byte, the longest, and a byte more, which is refused
     batch    its size, around nothing, the kernels' group of 16 and their batch of 1,024; and its pattern
@@ -37,6 +37,7 @@ LONG: Final = 4  # The pattern of which each value fills a page.
 FORMS: Final = {5: "rows", 6: "big", 7: "padded", 8: "views", 9: "void"}
 KEYS: Final = 8
 LENGTHS: Final = 17
+NULS: Final = 5  # The key that differs from another one in NULs behind it alone.
 LEAD: Final = 48  # Bytes of the longest key's record that are left to header and value.
 
 
@@ -45,7 +46,9 @@ def key_of(number: int, log: HybridLog) -> bytes:
     if number < 2:
         return b"key-%d" % number
     long = (log.record_max // 2 - 1, log.record_max - LEAD)
-    size = (8, 9, 1, 12, *long)[number - 2]
+    if number == NULS:
+        return key_of(number - 2, log) + bytes(3)
+    size = (8, 9, 1, 0, *long)[number - 2]
     return (b"%d" % number * size)[:size]
 
 

@@ -9,6 +9,7 @@
                stand, in each phase, and what comes next
     pending    an operation begun on a cold key, each thing in between, and each way in which it ends
     phases     an operation, a checkpoint taken so many steps on, another operation, and each way on
+    apart      what a store stands on, and calls with what they cannot take: where keys stand, in each phase
     lives      all short programs of changes, checkpoints and ends of a life
 
 Invariants
@@ -154,6 +155,11 @@ def forms(cold: Program) -> Iterator[tuple[Program, ...]]:
     for first, kind, pattern, count in product(before, kinds, FORMS, few):
         size = pattern * len(COUNTS) + count
         yield ((*first, Operation(kind, 0, 0, size), Operation(Kind.READ), Operation(Kind.READ, 0, 2)),)
+    # Narrow keys and values behind wide ones, where these were staged.
+    for kind, count in product(kinds, few):
+        wide = Operation(Kind.PUT_MANY, 0, 2, few[-1])
+        yield ((wide, Operation(kind, 0, 0, count), Operation(Kind.READ), Operation(Kind.READ, 0, 2)),)
+        yield ((wide, put(0, 4), Operation(kind, 0, 0, count), Operation(Kind.READ)),)
     # A record that is changed in place so often that it has to be copied.
     many = Operation(Kind.PUT_MANY, 0, 0, 2 * len(COUNTS) + COUNTS.index(1024))
     yield ((many, many, Operation(Kind.READ)),)
@@ -172,12 +178,24 @@ def rarely(cold: Program) -> Iterator[tuple[Program, ...]]:
     for before, one in product(befores, rare):
         yield ((*before, one, again, read, checkpoint), (read, again))
     dropped = (Operation(Kind.FORGET), Operation(Kind.FORGET, 1), Operation(Kind.ABANDON))
-    for steps, one, other in product(range(6), (*dropped, *rare[3:7]), dropped):
+    for steps, one, other in product(range(6), (*dropped, *rare[3:10]), dropped):
         started = (put(key, 3), put(0, 3, 1), start, *[Operation(Kind.STEP)] * steps)
         yield ((*started, one, again, other, checkpoint), (read, again, checkpoint, Operation(Kind.REOPEN)))
         yield ((*started, again, one, Operation(Kind.SAVE), other, again, checkpoint), (again, checkpoint))
         if one is not other and one in dropped:
             yield ((*started, one, again, checkpoint, Operation(Kind.REOPEN), read),)
+
+
+def apart(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `apart`."""
+    last = Operation(Kind.RMW, 0, 1), Operation(Kind.CHECKPOINT)
+    started = put(1, 3), *cold, Operation(Kind.START_RMW, 0, 1), Operation(Kind.START)
+    befores: list[Program] = [(), (put(1, 3), put(2, 9, 1))]
+    befores += [(*started, *[Operation(Kind.STEP)] * steps) for steps in range(6)]
+    for before, size in product(befores, range(OPERATIONS[Kind.WRONG].size_max + 1)):
+        yield ((*before, Operation(Kind.WRONG, 0, 0, size), *last),)
+    for size in range(OPERATIONS[Kind.GROUND].size_max + 1):
+        yield ((Operation(Kind.GROUND, 0, 0, size),),)
 
 
 def between(cold: Program) -> tuple[Program, ...]:
@@ -261,6 +279,7 @@ FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] =
     "rarely": rarely,
     "pending": pending,
     "phases": phases,
+    "apart": apart,
     "lives": lives,
 }
 
@@ -282,7 +301,7 @@ _WEIGHTS: Final[dict[Kind, int]] = {
     ),
     **dict.fromkeys((Kind.PUT_MANY, Kind.APPEND_MANY, Kind.ADD_MANY, Kind.GET_MANY), 1),
     **dict.fromkeys((Kind.RMW_ODD, Kind.START_ODD), 1),
-    **dict.fromkeys((Kind.FORGET, Kind.ABANDON, Kind.MISUSE, Kind.VIEWED, Kind.FAILED), 1),
+    **dict.fromkeys((Kind.FORGET, Kind.ABANDON, Kind.MISUSE, Kind.VIEWED, Kind.FAILED, Kind.WRONG), 1),
     Kind.PUT: 7,
     Kind.STEP: 4,
     Kind.COMPLETE: 4,

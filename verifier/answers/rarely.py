@@ -1,7 +1,6 @@
 """Rarely: what a store is seldom asked, its answers held against the reference like all others.
 
     forget    a session is closed and dropped: what it did stays, and its name comes back as another session
-    abandon   the running checkpoint is given up: the version that it has reached stays
     misuse    a call that is refused, and changes nothing
     viewed    key and value as anything that is bytes
     failed    while the device answers no read: what asks it says so and has no effect; what does not, goes on
@@ -17,7 +16,6 @@ from itertools import count
 from typing import Any, Final
 
 from ..faster.seams import (
-    CheckpointError,
     DeviceError,
     OperationError,
     SessionError,
@@ -28,7 +26,7 @@ from ..tapes.tape import Operation
 from .asking import Answered, Answers, Asker, Raised, told_by
 from .edges import key_of
 
-__all__ = ["abandon", "failed", "forget", "misuse", "viewed"]
+__all__ = ["failed", "forget", "misuse", "viewed"]
 
 _NOBODY: Final = "nobody"
 _ROWS: Final = 256  # Sessions and iterators that may be live at once.
@@ -50,18 +48,6 @@ def forget(asker: Asker, operation: Operation) -> Answers:
     reference.forget(number)
     found = told_by(lambda: store.forget_session(session_name(number)))
     return Answers([left.expected, None], [left.found, found])
-
-
-def abandon(asker: Asker, operation: Operation) -> Answered:
-    """Size 0: what runs is given up; 1: another is started beside it."""
-    subject, reference = asker.subject, asker.reference
-    is_running = subject.is_checkpointing
-    if operation.size == 1:
-        found = told_by(lambda: asker.store.start_checkpoint(timeout=None).abandon())
-        return Answers(_raised(CheckpointError) if is_running else None, found)
-    point = reference.abandon()
-    aborted = _raised(CheckpointError) if is_running else None
-    return Answers(point.bound if point is not None else aborted, told_by(subject.abandon))
 
 
 def misuse(asker: Asker, operation: Operation) -> Answers:

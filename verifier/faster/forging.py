@@ -46,6 +46,7 @@ from .records import (
     Entry,
     Field,
     lists_of,
+    name_of,
     sessions_of,
 )
 
@@ -315,6 +316,6 @@ def _listed(which: int, entries: list[bytes], data: bytes, pointers: Sequence[by
     """The block with another list, its count and its length as they are then."""
     lists = lists_of(data)
     lists[which] = entries
-    made = data[:HEADER] + b"".join(each for entries in lists for each in entries)
+    made = data[:HEADER] + b"".join(each for entries in lists for each in entries) + name_of(data)
     made = ENTRIES[which].counted.put(made, len(entries))
     return LENGTH.put(made, len(made))

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 __all__ = [
     *("BLOCK", "COUNTER", "ENTRIES", "HEADER", "LENGTH", "LIFE", "NUMBER", "ROOT"),
-    *("Entry", "Field", "lists_of", "sessions_of"),
+    *("Entry", "Field", "lists_of", "name_of", "sessions_of"),
 ]
 
 HEADER: Final = 192  # Bytes of a block before its lists.
@@ -43,6 +43,7 @@ class Entry(NamedTuple):
     size: int
     fields: tuple[Field, ...]
     is_named: bool = False
+    flag: int = 0  # Of the block, without which the count means nothing.
 
 
 ROOT: Final = (
@@ -54,15 +55,22 @@ ROOT: Final = (
     Field("flags", 124, 4),
 )
 _COUNTS: Final = (Field("extent count", 20, 4), Field("void count", 24, 4), Field("session count", 28, 4))
+_FLAGS: Final = Field("flags", 16, 4)
 LIFE: Final = Field("life", 40, 8)
 COUNTER: Final = Field("counter", 48, 8)
 NUMBER: Final = Field("number", 0, 8)
 LENGTH: Final = Field("length", 32, 8, True)
+_PLACES: Final = Field("place count", 100, 4)
 BLOCK: Final = (
-    *(Field("format version", 8, 4), Field("kind", 12, 4), Field("flags", 16, 4), *_COUNTS, LENGTH),
+    *(Field("format version", 8, 4), Field("kind", 12, 4), _FLAGS, *_COUNTS, LENGTH),
     *(LIFE, COUNTER),
     *(Field("fuzzy start", 56, 8, True), Field("final", 64, 8, True), Field("begin", 72, 8, True)),
     *(Field("previous offset", 80, 8, True), Field("previous length", 88, 8, True)),
+    *(_PLACES, Field("base life", 104, 8), Field("base counter", 112, 8)),
+)
+_PLACED: Final = (
+    *(Field("life", 0, 8), Field("counter", 8, 8)),
+    *(Field("base", 16, 8, True), Field("low", 24, 8, True), Field("high", 32, 8, True)),
 )
 ENTRIES: Final = (
     Entry(
@@ -74,6 +82,7 @@ ENTRIES: Final = (
     Entry(
         "void", _COUNTS[1], 24, (Field("counter", 0, 8), Field("low", 8, 8, True), Field("high", 16, 8, True))
     ),
+    Entry("place", _PLACES, 40, _PLACED, flag=2),
     Entry(
         "session",
         _COUNTS[2],
@@ -90,7 +99,8 @@ def lists_of(block: bytes) -> list[list[bytes]]:
     at = HEADER
     for entry in ENTRIES:
         lists.append([])
-        for _ in range(entry.counted.get(block)):
+        is_there = not entry.flag or _FLAGS.get(block) & entry.flag
+        for _ in range(entry.counted.get(block) if is_there else 0):
             end = at + entry.size
             if entry.is_named:
                 end += entry.fields[-1].get(block[at:end])
@@ -99,9 +109,12 @@ def lists_of(block: bytes) -> list[list[bytes]]:
     return lists
 
 
+def name_of(block: bytes) -> bytes:
+    """The name under which the checkpoint is pinned, which stands behind the lists."""
+    return block[HEADER + sum(len(each) for entries in lists_of(block) for each in entries) :]
+
+
 def sessions_of(block: bytes) -> list[tuple[bytes, int]]:
-    """Each session by its entry without the serial, with that; none where the block ends elsewhere."""
+    """Each session by its entry without the serial, with that."""
     _, serial, _ = ENTRIES[-1].fields
-    *others, sessions = lists_of(block)
-    ends = HEADER + sum(len(each) for entries in (*others, sessions) for each in entries) == len(block)
-    return [(serial.put(each, 0), serial.get(each)) for each in sessions if ends]
+    return [(serial.put(each, 0), serial.get(each)) for each in lists_of(block)[-1]]

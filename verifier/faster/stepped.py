@@ -62,9 +62,10 @@ class SteppedRuntime:
         return True
 
     def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
-        """Check the condition: there is one task, so if it does not hold, nothing will make it hold."""
+        """Check the condition: there is one task, so where it does not hold, time passes to the deadline."""
         if not condition():
             assert deadline is not None, f"waits for ever: {what}"
+            self.seconds = max(self.seconds, deadline)
             return False
         return True
 

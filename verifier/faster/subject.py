@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from weakref import ref
 
 from powercut.engine import (
     CheckpointError,
+    CheckpointKind,
     CheckpointTicket,
     CorruptionError,
     DeviceError,
@@ -31,10 +32,12 @@ from ..reach.pairs import Life
 from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
+from ..tapes.operations import CHECKPOINTS
 from ..tapes.tape import STORE, Kind, Operation
-from .flushing import FLUSHES, check_stopped, flush
+from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
 from .forging import Forgeries
+from .listening import Listener
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
 
@@ -70,6 +73,7 @@ FASTER: Final = Spec(
 )
 
 
+_KINDS: Final = [CheckpointKind[name.upper()] for name in CHECKPOINTS]
 _PHASES: Final = tuple(phase.name for phase in Phase)
 
 
@@ -117,9 +121,12 @@ class FasterSubject:
         self._runtime = runtime
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
+        self._kind = _KINDS[0]
         self._started = 0  # The begin when the checkpoint under way was started.
+        self._listener = Listener(self.store, device, self._sessions)
         self._at_opening = self._bound(self.store.serials(), _begin(self.store))
         self._life = Life(family, geometry)
+        self._flushes = FlushBench(self.store, runtime, geometry)
 
     def ran(self, kind: Kind) -> None:
         """Count an operation that begins, where pairs are counted."""
@@ -170,7 +177,7 @@ class FasterSubject:
         self.start()
         ticket, self._ticket = self._ticket, None
         assert ticket is not None
-        return self._bound(ticket.result().serials, self._started)
+        return self._told(ticket.result().serials)
 
     @property
     def is_checkpointing(self) -> bool:
@@ -179,10 +186,20 @@ class FasterSubject:
 
     def start(self) -> None:
         """Begin a checkpoint, unless one is under way."""
+        self.begin()
+
+    def begin(self, timeout: float | None = None) -> CheckpointTicket:
+        """The same, with this timeout; its ticket."""
         self.ran(Kind.START)
         if self._ticket is None:
             self._started = _begin(self.store)
-            self._ticket = self.store.start_checkpoint()
+            how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+            self._ticket = self.store.start_checkpoint(self._kind, **how)
+        return self._ticket
+
+    def choose_kind(self, number: int) -> None:
+        """Let the next checkpoint that begins be of that kind."""
+        self._kind = _KINDS[number % len(_KINDS)]
 
     def step(self) -> Bound | None:
         """Take the checkpoint one phase on; its bound once it is acknowledged."""
@@ -194,7 +211,7 @@ class FasterSubject:
         if not ticket.advance():
             self._ticket = ticket
         newest = self.store.newest
-        return None if newest is None or newest is before else self._bound(newest.serials, self._started)
+        return None if newest is None or newest is before else self._told(newest.serials)
 
     def abandon(self) -> Bound | None:
         """Give the running checkpoint up, if there is one; its bound where it was durable already."""
@@ -203,6 +220,14 @@ class FasterSubject:
             return None
         ticket.abandon()
         return self._bound(ticket.result().serials, self._started)
+
+    def told_at(self) -> int | None:
+        """The length of the trace when the last checkpoint let those go who waited for it."""
+        return self._listener.told_at()
+
+    def _told(self, serials: Mapping[str, int]) -> dict[int, int]:
+        """The bound of a checkpoint."""
+        return self._bound(self._listener.told(serials), self._started)
 
     def recovered(self) -> Mapping[int, int]:
         """The serials at opening."""
@@ -238,7 +263,7 @@ class FasterSubject:
     def drive_flushes(self, operation: Operation) -> None:
         """Drive the flush worker, where there is one."""
         self.ran(Kind.FLUSH)
-        flush(self.store, self._runtime, operation)
+        self._flushes.flush(operation)
 
     def look_on(self) -> list[Bound]:
         """Knock as a second opener, who is refused; the checkpoints that there are, newest first."""

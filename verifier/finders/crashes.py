@@ -3,7 +3,7 @@
 `search_tape` plays a tape and, segment by segment, enumerates the crash states of its device trace under the
 law; each is recovered (`recoveries`: opened, or known from one that answers alike) and judged against the
 history (`judgements`): with the least that could have been issued, when it first becomes legal, and the most
-that was acknowledged while it is still legal. So one judgement speaks for all its moments.
+that was acknowledged while it is still legal. So one judgement speaks for all its indices.
 
 A crash point with more legal states than the limit is searched to a depth, and followed through the read
 sets: if that comes to an end, it is exhausted all the same; if not, it is bounded, and sampled if draws are
@@ -252,29 +252,29 @@ class _Search:
 
     def _judge(self, stretch: _Stretch, state: Content, outcome: Outcome) -> Finding | None:
         judgements = stretch.judgements
-        for moment in judgements.moments(state.first, state.last, outcome):
-            if not isinstance(judgements.judge(outcome, moment), Violation):
+        for span in judgements.spans(state.first, state.last, outcome):
+            if not isinstance(judgements.judge(outcome, span), Violation):
                 continue
-            is_first = moment[0] != moment[1] or moment[1] == state.first
-            if not (is_first or stretch.states.is_legal(state.key, moment[1])):
+            is_first = span[0] != span[1] or span[1] == state.first
+            if not (is_first or stretch.states.is_legal(state.key, span[1])):
                 continue
             # Told only of what was itself opened, cut by cut: digits name chains of its own disk.
             own = Recoveries(self._world.make_store, self._tape.law, self._bounds.limit, is_pruned=False)
             path: list[Nested] = []
-            verdict = judgements.blame(own.of(state, self._bounds.depth), moment, path)
+            verdict = judgements.blame(own.of(state, self._bounds.depth), span, path)
             if not isinstance(verdict, Violation):
                 raise HarnessError(
                     "a disk opened well whose like did not: opening depends on more than its device told"
                 )
-            return self._found(self._way(stretch, state, moment[1], path), verdict)
+            return self._found(self._way(stretch, state, span[1], path), verdict)
         return None
 
-    def _way(self, stretch: _Stretch, state: Content, moment: int, path: list[Nested]) -> list[Era]:
-        """The eras that lead to a state at a moment at which it is legal, and through crashed openings."""
+    def _way(self, stretch: _Stretch, state: Content, at: int, path: list[Nested]) -> list[Era]:
+        """The eras that lead to a state at an index at which it is legal, and through crashed openings."""
         trace = stretch.judgements.segment.trace
         index, digits = state.index, state.digits
-        then = witness_at(trace, self._tape.law, state.key, index, digits, moment)
-        index, digits = (index, digits) if then is None else (moment, then)
+        then = witness_at(trace, self._tape.law, state.key, index, digits, at)
+        index, digits = (index, digits) if then is None else (at, then)
         way = [Era(stretch.era.program, crash_at(trace, index, digits))]
         for nested in path:
             way.append(Era((), crash_at(self._opening_trace(way), nested.index, nested.digits)))

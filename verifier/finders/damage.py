@@ -15,8 +15,9 @@ Invariants
   1  equal tapes and sites give equal findings and figures
   2  what follows an opening is run once for each (what is on the device after it, which of it was read with
      which verdict, what was recovered): a store that has been opened is made of nothing else
-  3  of two damages at one moment that change no name and no size, and nothing that the run of one has read,
-     the other ends as that one did, for its run reads the same: it takes no opening
+  3  of two damages of a closed store, or two of an open one, that change no name and no size, and nothing
+     that the run of one has read, the other ends as that one did, for its run reads the same: it takes no
+     opening
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from powercut.faultfs.faults.rot import Changes, Damage, How, changes, spans, ve
 from ..oracles.damage import HARMLESS, DamageOracle
 from ..registry import maker_of
 from ..runs.play import play_eras
+from ..runs.steps import take_steps
 from ..runs.world import World
 from ..spec.history import Segment, crash_at
 from ..spec.model import Model
@@ -66,7 +68,7 @@ def damaged_tape(tape: Tape, damage: Damage, after: tuple[Operation, ...] | None
 def _after(damage: Damage, after: tuple[Operation, ...] | None) -> tuple[Operation, ...]:
     if after is not None:
         return after
-    return AFTER if damage.moment else MENDED
+    return AFTER if damage.is_open else MENDED
 
 
 def search_damage(tape: Tape, make_store: MakeStore | None = None) -> tuple[Tape | None, int]:
@@ -106,7 +108,7 @@ class Sweep:
         self._forged = None if forge is None else forge(self.content)
         self._met: dict[object, str] = {}  # By content; "" until it was judged.
         self._followed: dict[object, str] = {}
-        # What each run that ended so has read, by moment: an open store is asked other things.
+        # What each run that ended so has read, by `is_open`: an open store is asked other things.
         self._harmless: dict[int, list[list[tuple[str, int, int]]]] = {}
 
     def run(self, damages: Iterable[Damage]) -> Finding | None:
@@ -121,7 +123,7 @@ class Sweep:
             if not changed:
                 continue
             seen.fired[site] = seen.fired.get(site, 0) + 1
-            key = damage.moment, frozenset(changed.items())
+            key = damage.is_open, frozenset(changed.items())
             outcome = self._met.get(key)
             if outcome is None:
                 seen.distinct += 1
@@ -159,7 +161,7 @@ class Sweep:
             key = frozenset(changed.items())
             if (
                 not changed
-                or damage.moment
+                or damage.is_open
                 or key in met
                 or not self._ended.damage_oracle.is_of_copies(changed)
             ):
@@ -202,7 +204,7 @@ class Sweep:
         names = sorted(self.content.keys() | self.past.keys())
         role = names[min(damage.file, len(names) - 1)].partition("-")[0]
         unit = {0: "file", 1: "bit", SECTOR_BYTES: "sector"}.get(damage.size, "extent")
-        when = " while open" if damage.moment else ""
+        when = " while open" if damage.is_open else ""
         return f"{role} {unit} {How(damage.how).name.lower()}{when}"
 
     def _world(self) -> World:
@@ -224,7 +226,7 @@ class Sweep:
         touched = spans(self.content, changed)
         is_missed = any(
             not any(span.meets(*each) for span in touched for each in read)
-            for read in self._harmless.get(damage.moment, ())
+            for read in self._harmless.get(damage.is_open, ())
         )
         return HARMLESS if is_missed else ""
 
@@ -238,12 +240,9 @@ class Sweep:
         """The ending of this damage."""
         self.coverage.checked += 1
         damage_oracle = world.damage_oracle
-        if not damage.moment:
-            damage_oracle.strike(world.device, damage)
-        if not world.open():
+        if not world.begin(Era(damage=damage.digits())):
             return damage_oracle.outcome
-        if damage.moment:
-            damage_oracle.strike(world.device, damage)
+        if damage.is_open:
             return self._follow(world, damage)
         mounted = world.mounted
         reading = mounted.tells.reading() if mounted is not None and mounted.tells is not None else ()
@@ -256,15 +255,20 @@ class Sweep:
 
     def _follow(self, world: World, damage: Damage) -> str:
         """Play on once the store is open: the program, closing, and a second opening; the ending."""
-        program = _after(damage, self._after)
-        is_fine = all(world.step(operation) for operation in program) and world.inspect()
-        is_fine = is_fine and world.close() and world.open() and world.inspect()
-        is_fine = is_fine and world.probe() and world.close()
+        tape, first = damaged_tape(self.tape, damage, self._after), len(self.tape.eras)
+
+        def run(world: World, era: Era, place: int) -> bool:
+            is_open = place == first or world.begin(era)
+            return is_open and take_steps(world, era.program)
+
+        for _ in play_eras(world, tape, first=first, run=run):
+            pass
+        is_fine = not world.is_stopped
         outcome = world.damage_oracle.outcome
         if is_fine and outcome == HARMLESS and self._keeps_sizes(self._changes(damage)):
             events = world.device.trace.events
             reads = [(e.name, e.offset, e.size) for e in events if e.kind is EventKind.READ]
-            self._harmless.setdefault(damage.moment, []).append(reads)
+            self._harmless.setdefault(damage.is_open, []).append(reads)
         return OLDER_REFUSED if is_fine and world.damage_oracle.older_refused else outcome
 
 

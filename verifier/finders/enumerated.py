@@ -48,7 +48,7 @@ class Enumerated:
 
     @property
     def lossy(self) -> int:
-        """The number of contents that lack, at some moment at which they are legal, what had been issued."""
+        """The number of contents that lack, at some index at which they are legal, what had been issued."""
         if self._lossy is None:
             changes = (event.kind in _CHANGES - SYNC_KINDS for event in self._trace.events)
             issued = [0, *accumulate(changes)]

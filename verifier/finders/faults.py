@@ -35,6 +35,7 @@ from ..oracles.faults import Firings
 from ..reach.pairs import FAULT, STEP, Pair, is_counting, note_pairs, pair
 from ..registry import maker_of
 from ..runs.play import play, play_eras
+from ..runs.steps import take_steps
 from ..runs.world import World
 from ..spec.history import Segment, crash_at
 from ..spec.spec import Errors
@@ -208,7 +209,7 @@ class _Strike:
             return self._endings.play(world)  # It closes the store: nothing is left to be looked at.
         world.fault_oracle.plan.follow(counted)
         is_open = world.subject is not None or world.open()
-        return is_open and all(world.step(operation) for operation in era.program[taken:])
+        return is_open and take_steps(world, era.program[taken:])
 
     def _count(self, segments: Iterable[Segment]) -> None:
         reached = self.coverage.reached
@@ -247,7 +248,7 @@ class _Strike:
     ) -> Verdict:
         outcome = self._recoveries.of(state, 0)
         history = segment.issued_by(state.first)
-        # Not monotone: after a second damage nothing is owed any more. It may be there at either moment.
+        # Not monotone: after a second damage nothing is owed any more. It may be there at either index.
         owed = max(firings.owed_at(at, is_cut=True) for at in (state.first, state.last))
         acks = sum(index <= owed for index, _ in segment.acks)
         keys.add((state.key, len(history), acks))
@@ -265,18 +266,18 @@ class _Strike:
         return self._verdicts[known]
 
     def _found(self, place: int, era: Era, state: CrashState, verdict: Violation) -> Finding:
-        """The tape of a violation, at the first or the last moment at which its content is legal.
+        """The tape of a violation, at the first or the last index at which its content is legal.
 
         One of them shows it: what is objected to is either something that had not been issued at the first,
         or something that was acknowledged by the last.
         """
         trace = self._world.segment.trace
-        moments = [(state.index, state.digits)]
+        cuts = [(state.index, state.digits)]
         then = witness_at(trace, self._tape.law, state.key, state.index, state.digits, state.last)
         if then is not None:
-            moments.append((state.last, then))
+            cuts.append((state.last, then))
         tapes = []
-        for index, digits in moments:
+        for index, digits in cuts:
             cut = replace(era, crash=crash_at(trace, index, digits))
             tapes.append(replace(self._tape, eras=(*self._tape.eras[:place], cut, Era())))
         shown = (tape for tape in tapes if verdict.is_same_kind(play(tape, self._make_store).verdict))

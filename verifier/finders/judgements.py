@@ -1,6 +1,6 @@
 """Judgements: outcomes of recoveries held against the history of one segment, each question once.
 
-    moment    (issued by, acknowledged by): the crash index whose operations may be in effect, and the one
+    span      (issued by, acknowledged by): the crash index whose operations may be in effect, and the one
               whose acknowledgements must be
     a content legal from first to last is judged at (first, last): the least issued, the most acknowledged
 
@@ -9,7 +9,7 @@ issued, between two acknowledgements nothing in what is acknowledged. So a judge
 (outcome, how much was issued, what was acknowledged), and made once; that of a power cut in an opening too.
 
 Invariants
-  1  a verdict is that of judge_recovery on issued_by and acked_by at the moment, cuts inside the opening
+  1  a verdict is that of judge_recovery on issued_by and acked_by of the span, cuts inside the opening
      included: what an opening reported is an acknowledgement for what was legal after it returned
   2  judged counts the judgements made, not those looked up
 """
@@ -28,11 +28,11 @@ from .recoveries import Nested, Outcome
 
 __all__ = ["Judgements"]
 
-Moment = tuple[int, int]
+Span = tuple[int, int]
 
 
 class Judgements:
-    """Verdicts of the prefix oracle on outcomes, at the moments of one segment."""
+    """Verdicts of the prefix oracle on outcomes, over the spans of one segment."""
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
@@ -52,10 +52,10 @@ class Judgements:
             self._owed[place] = _frozen(self.segment.acked_by(index))
         return self._owed[place]
 
-    def moments(self, first: int, last: int, outcome: Outcome) -> list[Moment]:
-        """The moments at which to judge a content that is legal from first to last.
+    def spans(self, first: int, last: int, outcome: Outcome) -> list[Span]:
+        """The spans over which to judge a content that is legal from first to last.
 
-        A prefix that is named is the same at every moment, so the least issued and the most acknowledged are
+        A prefix that is named is the same at every index, so the least issued and the most acknowledged are
         one question. A prefix that is looked for may be another one after each acknowledgement.
         """
         if outcome.error is not None or outcome.recovered is not None:
@@ -64,18 +64,18 @@ class Judgements:
             (index, index) for index in (first, *(index for index in self._acks if first < index <= last))
         ]
 
-    def judge(self, outcome: Outcome, moment: Moment) -> Verdict:
-        """The verdict at a moment, of the opening and of every opening after a power cut inside it."""
-        issued_by, acked_by = moment
+    def judge(self, outcome: Outcome, span: Span) -> Verdict:
+        """The verdict over a span, of the opening and of every opening after a power cut inside it."""
+        issued_by, acked_by = span
         place = bisect_right(self._issues, issued_by)
         if place not in self._issued:
             self._issued[place] = self.segment.issued_by(issued_by)
         return self._judge(outcome, place, self.segment.acked_by(acked_by))
 
-    def blame(self, outcome: Outcome, moment: Moment, path: list[Nested]) -> Verdict:
-        """The verdict at a moment, with the `path` through the power cuts to what is objected to."""
-        verdict = self.judge(outcome, moment)
-        place, acked = bisect_right(self._issues, moment[0]), self.segment.acked_by(moment[1])
+    def blame(self, outcome: Outcome, span: Span, path: list[Nested]) -> Verdict:
+        """The verdict over a span, with the `path` through the power cuts to what is objected to."""
+        verdict = self.judge(outcome, span)
+        place, acked = bisect_right(self._issues, span[0]), self.segment.acked_by(span[1])
         while isinstance(verdict, Violation) and verdict != self._judge_opening(outcome, place, acked):
             for nested in outcome.nested:
                 inner = _acked_inside(outcome, nested, acked)

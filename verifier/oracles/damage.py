@@ -116,7 +116,7 @@ class DamageOracle:
         device.label = before
         self._since = len(device.trace)
         is_looked_at = damage.size != 1 or damage.position % _BITS == damage.argument
-        if damage.moment != OPEN and is_looked_at and self._forged is None:
+        if damage.is_open != OPEN and is_looked_at and self._forged is None:
             self._foreseen = self._look(device)
 
     # -- the look from outside -------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class DamageOracle:
         self.outcome = REFUSED
         files = self._files
         errors = self._spec.errors
-        if self._damage.moment == OPEN and isinstance(error, errors.robbed):
+        if self._damage.is_open == OPEN and isinstance(error, errors.robbed):
             return OK
         if (
             self._forged is not None

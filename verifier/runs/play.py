@@ -20,6 +20,7 @@ from ..spec.history import Segment, crash_index
 from ..spec.subject import MakeStore
 from ..tapes.tape import ANSWERS, SESSIONS, Era, Tape
 from .run import Run
+from .steps import take_steps
 from .world import World
 
 __all__ = ["RunEra", "Stop", "play", "play_eras", "run_era"]
@@ -40,7 +41,7 @@ class Stop:
 
 def run_era(world: World, era: Era, place: int) -> bool:
     """An era from its opening to the end of its program."""
-    return world.begin(era) and all(world.step(operation) for operation in era.program)
+    return world.begin(era) and take_steps(world, era.program)
 
 
 def play_eras(

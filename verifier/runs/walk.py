@@ -22,6 +22,7 @@ from powercut.faultfs import Plan
 
 from ..rewinding import Snapshot
 from ..tapes.tape import Operation
+from .steps import step
 from .world import World
 
 __all__ = ["Walk"]
@@ -51,7 +52,7 @@ class Walk:
             self._mark(())
             taken = 0
         for number in range(taken, len(program)):
-            if not self.world.step(program[number]):
+            if not step(self.world, program[number]):
                 return False
             if is_last_marked or number + 1 < len(program):
                 self._mark(program[: number + 1])

@@ -1,8 +1,9 @@
 """The world: a deterministic place in which eras are played against a subject.
 
-It gives operations to the store and lets the oracles that look at a running store say what they have
-to say: results against the model, bounds a checkpoint reports, the content after every opening. Crash
-states it leaves to `crashes`. What is right comes from the spec of the store's maker.
+It opens the store for an era, closes it, cuts the power, and takes down the objections of the oracles that
+look at a running store: bounds a checkpoint reports, the content after every opening. What an era does in
+between is in `steps`; crash states it leaves to `crashes`. What is right comes from the spec of the store's
+maker.
 
 Invariants
   1  equal tapes, equal runs: nothing here reads a clock, a thread or an unseeded generator
@@ -18,35 +19,55 @@ from powercut.faultfs import FaultDevice, survivor_image
 from powercut.faultfs.faults.rot import Damage
 
 from ..errors import SubjectError
-from ..oracles.faults import settle
-from ..oracles.prefix import judge_report
-from ..oracles.structure import audit, compare_probe, recovered_bound
-from ..reach.collector import anew
-from ..spec.history import Life, Segment
-from ..spec.model import Issued, Result, longest_cut, session_name
-from ..spec.subject import Bound, Subject, bound_of, mount
-from ..tapes.tape import Era, Kind, Operation
-from ..verdict import OK, Breach, Violation
-from .rarer import RarerSteps
-from .run import difference, plain, text
+from ..oracles.damage import DamageOracle
+from ..oracles.faults import FaultOracle
+from ..oracles.structure import audit, compare_probe, failed, recovered_bound
+from ..spec.history import Life, Observation, Segment
+from ..spec.model import Issued, longest_cut
+from ..spec.spec import StoreMaker
+from ..spec.subject import Bound, MakeStore, Mounted, Subject, mount
+from ..tapes.tape import Era
+from ..verdict import OK, Breach, Verdict, Violation
+from .run import difference
 
 __all__ = ["World"]
 
 
-class World(RarerSteps):
-    """Plays eras one by one; the caller may look around between them."""
+class World:
+    """All that a run consists of while it goes on; plays eras one by one, and the caller may look around."""
+
+    def __init__(
+        self, make_store: MakeStore, floor: Bound | None = None, *, has_faults: bool = False
+    ) -> None:
+        self.make_store = StoreMaker.of(make_store)
+        self.spec = self.make_store.spec
+        self.model = self.spec.model()
+        self.fault_oracle = FaultOracle(self.spec.errors, has_faults=has_faults)
+        self.device = self.fault_oracle.disk(self.make_store.image)
+        self.device.label = "OPEN"
+        self.mounted: Mounted | None = None
+        self.verdict: Verdict = OK
+        self.is_stopped = False  # By an objection, if only to what the damage of a medium excuses.
+        self.damage_oracle = DamageOracle(spec=self.spec)
+        self.at_start: Mapping[int, int] = {}
+        self.segment = Segment(self.device.trace, {} if floor is None else floor)
+
+    @property
+    def subject(self) -> Subject | None:
+        """The store that is open."""
+        return None if self.mounted is None else self.mounted.subject
 
     # -- openings ----------------------------------------------------------------------------------
 
     def begin(self, era: Era) -> bool:
-        """Open for an era, with the faults of its plan, and with its damage at its moment."""
+        """Open for an era, with the faults of its plan, and with its damage, before that or behind it."""
         self.fault_oracle.arm(self.device, era.faults)
         damage = Damage.of(era.damage)
-        if not damage.moment:
+        if not damage.is_open:
             self.damage_oracle.strike(self.device, damage)
         if not self.open():
             return False
-        if damage.moment:
+        if damage.is_open:
             self.damage_oracle.strike(self.device, damage)
         return True
 
@@ -60,7 +81,7 @@ class World(RarerSteps):
         except SubjectError:
             raise  # There is no store.
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
-            return self._fail("openable", Breach.UNOPENABLE, error) and self._abandon()
+            return self.fail("openable", Breach.UNOPENABLE, error) and self.abandon()
         if self.device.label == "OPEN":
             self.device.label = ""  # A subject that does not label its calls has none.
         self.mounted = mount(subject)
@@ -69,18 +90,18 @@ class World(RarerSteps):
                 content = subject.read_all()
                 audit(self.mounted)
         except Exception as error:  # noqa: BLE001
-            return self._fail("openable", Breach.UNOPENABLE, error) and self._abandon()
-        if not self._has_returned(is_entry=False):
+            return self.fail("openable", Breach.UNOPENABLE, error) and self.abandon()
+        if not self.has_returned(is_entry=False):
             return False
         recovered = recovered_bound(self.mounted)
         if (verdict := self.damage_oracle.judge_opening(recovered)) != OK:
-            return self._object(verdict)
+            return self.object_to(verdict)
         index = len(self.device.trace)
         verdict, self.model.history = self.fault_oracle.judge_recovery(
-            self.model.history, self._acked(), recovered, content
+            self.model.history, self.acked(), recovered, content
         )
         if verdict != OK:
-            return self._object(verdict)
+            return self.object_to(verdict)
         self.fault_oracle.unresolved = None
         self._rebase(recovered, content)
         life.opened = index
@@ -113,18 +134,18 @@ class World(RarerSteps):
         try:
             mounted.subject.close()
         except Exception as error:  # noqa: BLE001
-            if not self._fail("model", Breach.ERROR, error):
+            if not self.fail("model", Breach.ERROR, error):
                 return False
         else:
-            if not self._has_returned(is_entry=False):
+            if not self.has_returned(is_entry=False):
                 return False
         self.device.acquire(self)  # A closed device opens again for its next owner.
         self.device.release(self)
         self.device.label = "OPEN"
         verdict = self.damage_oracle.rest(self.device, mounted, self.model.history)
-        return verdict == OK or self._object(verdict)
+        return verdict == OK or self.object_to(verdict)
 
-    def _abandon(self) -> bool:
+    def abandon(self) -> bool:
         """Give up a store that may refuse and has refused: nothing more is asked of it."""
         mounted, self.mounted = self.mounted, None
         if mounted is not None:
@@ -149,129 +170,6 @@ class World(RarerSteps):
         self.segment = Segment(self.device.trace, ended.acked_by(owed))
         return ended
 
-    # -- steps -------------------------------------------------------------------------------------
-
-    def step(self, operation: Operation) -> bool:
-        """Carry one operation out; False if an oracle objects."""
-        self.segment.step_starts.append(len(self.device.trace))
-        kind = Kind(operation.kind)
-        if self.fault_oracle.is_poisoned:
-            anew("poisoned")
-        if kind is Kind.REOPEN:
-            return self.close() and self.open()
-        if kind is Kind.REOPEN_AS:
-            self.segment.count("reopened otherwise")
-            reopen = self.make_store.reopen
-            make_store = None if reopen is None else reopen(operation, self.subject)
-            return self.close() and self.open(make_store)
-        if kind not in self.spec.kinds:
-            return True  # It means nothing to this kind of store.
-        if self.mounted is None and self.fault_oracle.has_faults:
-            return True  # It could not be opened, and may say so.
-        self.fault_oracle.begin(self.device.trace)
-        try:
-            if kind is Kind.CHECKPOINT:
-                return self._checkpoint()
-            if kind in (Kind.START, Kind.STEP):
-                return self._step_checkpoint(kind)
-            if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT):
-                return self._truncate(operation)
-            if kind is Kind.LOOK_ON:
-                return self._look_on()
-            if kind is Kind.FLUSH:
-                return self._flush(operation)
-        except SubjectError:
-            raise  # The bench cannot judge what it was told.
-        except Exception as error:  # noqa: BLE001
-            return self._fail("model", Breach.ERROR, error)
-        return self._apply(operation)
-
-    def _apply(self, operation: Operation) -> bool:
-        assert self.mounted is not None
-        issued = self.model.next(operation)
-        life = self.segment.lives[-1]
-        life.history.append(issued)
-        life.issued_at.append(len(self.device.trace))
-        try:
-            returned: Result = self.mounted.subject.apply(issued)
-        except Exception as error:  # noqa: BLE001
-            if self._is_limit(error):
-                return self._settle(issued)
-            return self._fail("model", Breach.ERROR, error) and self._settle(issued)
-        if not self._has_returned():
-            return False
-        expected = self.model.apply(issued)
-        what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
-        self._observe(what, operation.session, text(returned), text(expected))
-        if returned != expected:
-            detail = f"{session_name(issued.session)} {what}: expected {text(expected)}, got {text(returned)}"
-            return self._object(Violation("model", Breach.WRONG_RESULT, detail))
-        return True
-
-    def _checkpoint(self) -> bool:
-        assert self.mounted is not None
-        at_least = self._at_start if self._is_checkpointing() else dict(self.model.issued)
-        bound = self.mounted.subject.checkpoint()
-        if not self._has_returned():
-            return False
-        # A subject that counts nothing promises everything it was given.
-        return self._acknowledge(dict(self.model.issued) if bound is None else bound, at_least)
-
-    def _step_checkpoint(self, kind: Kind) -> bool:
-        steps = None if self.mounted is None else self.mounted.steps
-        if steps is None:
-            return True  # The subject's checkpoints are one step.
-        is_under_way = steps.is_checkpointing
-        if kind is Kind.START:
-            if not is_under_way:
-                self._at_start = dict(self.model.issued)
-            steps.start()
-            return self._has_returned(is_entry=not is_under_way)
-        bound = steps.step()
-        is_fine = self._has_returned(is_entry=is_under_way)
-        return is_fine and (bound is None or self._acknowledge(bound, self._at_start))
-
-    def _is_checkpointing(self) -> bool:
-        """True if the subject has a checkpoint under way that was taken apart into steps."""
-        steps = None if self.mounted is None else self.mounted.steps
-        return steps is not None and steps.is_checkpointing
-
-    def _settle(self, issued: Issued) -> bool:
-        """Settle an operation that raised: whether it took its serial, and whether it had its effect."""
-        assert self.mounted is not None
-        life = self.segment.lives[-1]
-        counts = self.mounted.counts
-        if counts is not None and counts.serials().get(issued.session, 0) < issued.serial:
-            del life.history[-1], life.issued_at[-1]
-            return True
-        if self.fault_oracle.is_poisoned:
-            self.fault_oracle.unresolved = issued
-            self.model.apply(issued)
-            return True
-        try:
-            with self.fault_oracle.unharmed():
-                content = self.mounted.subject.read_all()
-        except Exception as error:  # noqa: BLE001
-            return self._fail("model", Breach.ERROR, error) and self._abandon()
-        settled = settle(issued, content, self.model.content)
-        if settled is None:
-            what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
-            return self._object(Violation("model", Breach.WRONG_VALUE, f"{what} raised and is half done"))
-        life.history[-1] = settled
-        self.model.apply(settled)
-        return True
-
-    def _acknowledge(self, told: object, at_least: Mapping[int, int]) -> bool:
-        bound = bound_of(told, "checkpoint")
-        self._observe("checkpoint", -1, plain(bound), "")
-        verdict = judge_report(self.model.history, self._acked(), bound, at_least)
-        if verdict != OK:
-            return self._object(verdict)
-        index = len(self.device.trace)
-        self.segment.acks.append((index, bound))
-        self.segment.checkpointed = min(self.segment.checkpointed, index)
-        return True
-
     # -- oracles -----------------------------------------------------------------------------------
 
     def inspect(self) -> bool:
@@ -284,12 +182,12 @@ class World(RarerSteps):
                 content = self.mounted.subject.read_all()
                 audit(self.mounted)
         except Exception as error:  # noqa: BLE001
-            return self._fail("model", Breach.ERROR, error)
-        if not self._has_returned():
+            return self.fail("model", Breach.ERROR, error)
+        if not self.has_returned():
             return False
         if content != self.model.content:
             detail = difference(self.model.content, content)
-            return self._object(Violation("model", Breach.WRONG_VALUE, detail))
+            return self.object_to(Violation("model", Breach.WRONG_VALUE, detail))
         return True
 
     def probe(self) -> bool:
@@ -299,5 +197,50 @@ class World(RarerSteps):
             with self.fault_oracle.unharmed():
                 verdict = compare_probe(self.mounted, self.model.content)
         except Exception as error:  # noqa: BLE001
-            return self._fail("openable", Breach.UNOPENABLE, error)
-        return verdict is None or self._object(verdict)
+            return self.fail("openable", Breach.UNOPENABLE, error)
+        return verdict is None or self.object_to(verdict)
+
+    # -- what is taken down --------------------------------------------------------------------------------
+
+    def is_limit(self, error: Exception) -> bool:
+        """True if the store is at a limit of its own, and says so."""
+        is_limit = self.spec.errors.is_limit
+        if is_limit is None or self.mounted is None or not is_limit(self.mounted.subject, error):
+            return False
+        self.segment.count("at a limit")
+        return True
+
+    def has_returned(self, *, is_entry: bool = True) -> bool:
+        """True if the call that began may have returned."""
+        verdict = self.fault_oracle.judge_return(is_entry=is_entry)
+        return verdict == OK or self.object_to(verdict)
+
+    def acked(self) -> Bound:
+        """The bound that is acknowledged here."""
+        return self.segment.acked_by(self.fault_oracle.owed_at(self.device.trace))
+
+    def issue(self, issued: Issued) -> None:
+        """Take down that an operation was given to the store: it may be in effect from here on."""
+        life = self.segment.lives[-1]
+        life.history.append(issued)
+        life.issued_at.append(len(self.device.trace))
+
+    def observe(self, what: str, session: int, returned: str, expected: str) -> None:
+        """Take down what a call of the store returned."""
+        seen = Observation(len(self.device.trace), what, session, returned, expected)
+        self.segment.observations.append(seen)
+
+    def object_to(self, verdict: Verdict) -> bool:
+        """Take down an objection, which ends the run. False."""
+        self.is_stopped = True
+        if self.verdict == OK:
+            self.verdict = self.damage_oracle.judge(verdict)
+        return False
+
+    def fail(self, oracle: str, breach: Breach, error: Exception) -> bool:
+        """Take down what the store raised; True if it may."""
+        if self.fault_oracle.excuses(error):
+            return True
+        if self.damage_oracle.is_struck:
+            return self.object_to(self.damage_oracle.hear(error))
+        return self.object_to(failed(oracle, breach, error, self.spec.errors))

@@ -38,6 +38,7 @@ from .model import Issued, Result
 __all__ = [
     "Audits",
     "Bound",
+    "ChoosesKinds",
     "CountsSerials",
     "Flushes",
     "LooksOn",
@@ -49,6 +50,7 @@ __all__ = [
     "Recovers",
     "Steps",
     "Subject",
+    "TellsDurable",
     "TellsReading",
     "Truncates",
     "TruncatesAt",
@@ -98,6 +100,13 @@ class Steps(Protocol):
 
     def step(self) -> Bound | None:
         """Take it one phase on; its bound once it is acknowledged."""
+
+
+class ChoosesKinds(Protocol):
+    """Has several kinds of checkpoint."""
+
+    def choose_kind(self, number: int) -> None:
+        """Let the next checkpoint that begins be of that kind (`tapes.operations.CHECKPOINTS`)."""
 
 
 class Audits(Protocol):
@@ -154,6 +163,13 @@ class Flushes(Protocol):
         """Do as the operation says; nothing that is asked of it may tell."""
 
 
+class TellsDurable(Protocol):
+    """Lets others wait until an operation is durable."""
+
+    def told_at(self) -> int | None:
+        """The length of the device's trace when those were first let go that the last checkpoint held."""
+
+
 class CountsSerials(Protocol):
     """Counts the operations of each session, those that raised and took a serial among them."""
 
@@ -189,6 +205,8 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         ReadsOlder,
         TellsReading,
         Flushes,
+        TellsDurable,
+        ChoosesKinds,
     ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
@@ -211,6 +229,8 @@ class Mounted:
     older: ReadsOlder | None
     tells: TellsReading | None
     flushes: Flushes | None
+    durable: TellsDurable | None
+    kinds: ChoosesKinds | None
 
 
 def mount(subject: Subject) -> Mounted:
@@ -236,6 +256,8 @@ def mount(subject: Subject) -> Mounted:
         of(ReadsOlder),
         of(TellsReading),
         of(Flushes),
+        of(TellsDurable),
+        of(ChoosesKinds),
     )
 
 

@@ -24,8 +24,22 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final, Protocol
 
-__all__ = ["ASKED", "BESIDE", "KEYED", "OPERATIONS", "SIZES", "Kind", "Lane", "Result", "Row", "Written"]
+__all__ = [
+    "ASKED",
+    "BESIDE",
+    "CHECKPOINTS",
+    "KEYED",
+    "OPERATIONS",
+    "SIZES",
+    "Kind",
+    "Lane",
+    "Result",
+    "Row",
+    "Written",
+]
 
+# What the size of CHECKPOINT or START says, where the store has kinds of checkpoint: which one.
+CHECKPOINTS: Final = ("fold_over", "snapshot")
 SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
 Result = bytes | bool | None
 
@@ -74,6 +88,8 @@ class Kind(IntEnum):
     MISUSE = 52  # A call that must be refused, by its size.
     VIEWED = 53  # An operation whose key and value are no `bytes`, by its size.
     FAILED = 54  # An operation while the device answers no read, by its size.
+    WRONG = 55  # Calls with what they cannot take, a group by its size.
+    GROUND = 56  # What a store stands on, asked apart: settings, memory, devices, folders, by its size.
 
     __hash__ = int.__hash__  # That of its name is a function of Python.
 
@@ -183,10 +199,12 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.SAVE: _asked("close with a checkpoint, and open again", 0),
     Kind.LEAVE: _asked("leave the session", 0),
     Kind.FORGET: _asked("forget the session", 2),
-    Kind.ABANDON: _asked("give up the checkpoint", 1),
+    Kind.ABANDON: _asked("give up the checkpoint", 4),
     Kind.MISUSE: _asked("misuse", 5),
     Kind.VIEWED: _asked("views of bytes", 3),
     Kind.FAILED: _asked("no read answered", 8),
+    Kind.WRONG: _asked("wrong arguments", 4),
+    Kind.GROUND: _asked("what a store stands on", 5),
 }
 # Operations on a key, with a result that the reference dict tells.
 KEYED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.effect is not None)

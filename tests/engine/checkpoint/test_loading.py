@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from random import Random
 
 import pytest
@@ -39,7 +39,7 @@ def made(given: Settings, seed: int) -> tuple[MemoryDevice, dict[bytes, bytes]]:
     device, random = MemoryDevice(), Random(seed)
     held: dict[bytes, bytes] = {}
     for _ in range(3):
-        with FasterKv.open(device, create=True, settings=given, kernels="interpreted") as store:
+        with closing(FasterKv.open(device, create=True, settings=given, kernels="interpreted")) as store:
             session = store.session("s")
             ticket = None
             for number in range(150):

@@ -31,6 +31,7 @@ from powercut.engine.metadata.layout import (
     checksum,
     encode_root,
 )
+from powercut.engine.metadata.places import Places
 from powercut.engine.metadata.roots import ROOT_FILES, Roots, read_roots
 from powercut.engine.metadata.tables import NO_BLOCK, TABLE_FILE, Tables, check_extents
 from powercut.engine.poison import Poison
@@ -212,7 +213,7 @@ def test_an_extent_is_bound_to_its_bytes_place_store_and_life(device: MemoryDevi
         device.write(segment_name(number), 0, data + data)
     crc = checksum(data, b"i" * 16, segment_name(1), 512, 4)
     right = Extent(2048 + 512, 512, crc, 4)
-    assert read_extent(device, b"i" * 16, 2048, right) == data
+    assert read_extent(device, Places(b"i" * 16, 2048), right) == data
     wrong: list[tuple[bytes, Extent]] = [
         (b"j" * 16, right),
         (b"i" * 16, right._replace(life=5)),
@@ -224,7 +225,7 @@ def test_an_extent_is_bound_to_its_bytes_place_store_and_life(device: MemoryDevi
     ]
     for store_id, extent in wrong:
         with pytest.raises(CorruptionError):
-            read_extent(device, store_id, 2048, extent)
+            read_extent(device, Places(store_id, 2048), extent)
 
 
 def test_a_fold_over_pads_to_a_unit_and_writes_no_unit_twice(device: MemoryDevice, tiny: Settings) -> None:
@@ -232,7 +233,9 @@ def test_a_fold_over_pads_to_a_unit_and_writes_no_unit_twice(device: MemoryDevic
     runtime = ThreadRuntime()
     mode = Interpreted(runtime)
     shared = Shared.over(spaces, mode, runtime, 1)
-    log = HybridLog.over(Disk(device, Poison(), runtime), shared, tiny, bytes(16), 1, ExtentTable())
+    log = HybridLog.over(
+        Disk(device, Poison(), runtime), shared, tiny, Places(bytes(16), tiny.segment_bytes), 1, ExtentTable()
+    )
     ring = log.ring
     ring.adopt(64, 64, 64)
     ring.open_page(32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -70,7 +70,8 @@ def device() -> Watched:
 def opened(
     device: MemoryDevice, flush: FlushSettings | None = SOON, settings: Settings = SMALL
 ) -> Iterator[FasterKv]:
-    with FasterKv.open(device, create=True, settings=settings, flush=flush, kernels="interpreted") as store:
+    store = FasterKv.open(device, create=True, settings=settings, flush=flush, kernels="interpreted")
+    with closing(store):  # Without a checkpoint, whatever state a test has left it in.
         yield store
 
 

@@ -1,6 +1,7 @@
-"""What roots and blocks must say alike: every value that something else contradicts is refused."""
+"""Roots and blocks must agree: every value that something else contradicts is refused."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_what_a_store_writes_is_accepted() -> None:
     ],
     ids=str,
 )
-def test_a_block_that_contradicts_itself_is_refused(changed: dict[str, object]) -> None:
+def test_a_block_that_contradicts_itself_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(CorruptionError, match="tables at byte 77: found"):
         check_block(OLDER._replace(**changed), 77, GEOMETRY)
 
@@ -112,7 +113,7 @@ def test_the_newest_block_is_the_one_that_the_root_means() -> None:
     ],
     ids=str,
 )
-def test_a_block_that_contradicts_the_one_before_it_is_refused(changed: dict[str, object]) -> None:
+def test_a_block_that_contradicts_the_one_before_it_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(CorruptionError):
         check_order(OLDER, NEWER._replace(**changed))
 

@@ -7,8 +7,11 @@ from fastcrc import crc32
 
 from powercut.engine import CorruptionError, SerialError, UnsupportedVersionError
 from powercut.engine.metadata.layout import (
+    KIND_FOLD_OVER,
+    KIND_SNAPSHOT,
     Block,
     Extent,
+    Place,
     Pointer,
     Root,
     SessionMark,
@@ -31,6 +34,8 @@ BLOCK = Block(
     [Extent(0, 512, 1, 1), Extent(512, 512, 2, 2)],
     [VoidRange(4, 100, 200)],
     [SessionMark("a", 1, 10), SessionMark("zürich", 2, 0)],
+    KIND_SNAPSHOT,
+    [Place(Version(1, 4), 0, 512, 768), Place(Version(2, 5), 768, 768, 1024)],
 )
 
 
@@ -64,6 +69,15 @@ def test_a_root_of_unknown_version_kind_or_flag_is_unsupported(at: int) -> None:
     data[at] ^= 8
     with pytest.raises(UnsupportedVersionError, match="root-a"):
         decode_root(signed(data), "root-a")
+
+
+def test_a_block_without_places_is_what_a_release_without_them_wrote_and_reads() -> None:
+    data = encode_block(BLOCK._replace(kind=KIND_FOLD_OVER, places=[]))
+    assert data[12:20] == (1).to_bytes(4, "little") + bytes(4)  # Kind and flags.
+    assert data[100:192] == bytes(92)
+    reserved = bytearray(data)
+    reserved[100] = 1  # A reserved word is not looked at.
+    assert decode_block(bytes(reserved), "tables", 0).places == []
 
 
 @pytest.mark.parametrize("is_full", [True, False])
@@ -121,3 +135,16 @@ def test_a_session_name_that_is_no_text_is_corrupt() -> None:
     data = encode_block(BLOCK).replace("zürich".encode(), b"z\xff\xffrich")
     with pytest.raises(CorruptionError, match="UTF-8"):
         decode_block(data, "tables", 0)
+
+
+@pytest.mark.parametrize("name", ["x", "name", "é" * 127])
+def test_the_name_of_a_pinned_block_is_read_back_and_no_other(name: str) -> None:
+    block = Block(
+        Version(1, 1), 0, 0, 0, Pointer(0, 0, 0), True, [], [], [SessionMark("s", 1, 2)], 1, [], name=name
+    )
+    data = encode_block(block)
+    assert decode_block(data, "tables", 0) == block
+    length = struct.pack("<Q", len(data) + 300)
+    for wrong in (data[:32] + length + data[40:] + bytes(300), data[:-1] + b"\xff"):
+        with pytest.raises(CorruptionError):
+            decode_block(wrong, "tables", 0)

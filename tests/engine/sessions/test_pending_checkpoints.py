@@ -1,6 +1,7 @@
 """A checkpoint and operations that are pending: which it waits for, and which belong to it."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_while_a_checkpoint_runs_nothing_with_effects_is_left_pending(
     device: MemoryDevice, tiny: Settings, kernels: str, push_out: Push, steps: int
 ) -> None:
     """At PREPARE, WAIT_PENDING, IN_PROGRESS and WAIT_FLUSH the call waits; it is of the session's version."""
-    with FasterKv.open(device, create=True, settings=tiny, kernels=kernels) as store:
+    with closing(FasterKv.open(device, create=True, settings=tiny, kernels=kernels)) as store:
         s = store.session("s")
         s.upsert(b"k", b"v")
         push_out(store)
@@ -63,7 +64,7 @@ def test_while_a_checkpoint_runs_nothing_with_effects_is_left_pending(
         ticket = s.start_rmw(b"k", append)
         assert ticket.is_done
         assert running.result().serials["s"] == (2 if steps < 2 else 1)
-    with FasterKv.open(device, kernels=kernels) as store:
+    with closing(FasterKv.open(device, kernels=kernels)) as store:
         assert store.session("s").read(b"k") == (b"v+" if steps < 2 else b"v")
 
 
@@ -71,7 +72,7 @@ def test_completing_during_a_checkpoint_that_waits_for_it_lets_it_go_on(
     device: MemoryDevice, tiny: Settings, kernels: str, push_out: Push
 ) -> None:
     """The operation was begun at REST and is completed after PREPARE: it belongs to the checkpoint."""
-    with FasterKv.open(device, create=True, settings=tiny, kernels=kernels) as store:
+    with closing(FasterKv.open(device, create=True, settings=tiny, kernels=kernels)) as store:
         s = store.session("s")
         s.upsert(b"k", b"v")
         push_out(store)
@@ -81,6 +82,6 @@ def test_completing_during_a_checkpoint_that_waits_for_it_lets_it_go_on(
         assert s.complete_pending()
         assert running.result().serials["s"] == 3
         s.upsert(b"k", b"lost")
-    with FasterKv.open(device, kernels=kernels) as store:
+    with closing(FasterKv.open(device, kernels=kernels)) as store:
         s = store.session("s")
         assert (s.serial, s.read(b"k"), s.read(b"late")) == (3, b"v+", b"1")

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_what_was_never_published_is_left_out(stepped: FasterKv) -> None:
 
 
 def test_what_a_recovery_left_behind_is_left_out(device: MemoryDevice, tiny: Settings) -> None:
-    with FasterKv.open(device, create=True, settings=tiny, runtime=SteppedRuntime()) as store:
+    with closing(FasterKv.open(device, create=True, settings=tiny, runtime=SteppedRuntime())) as store:
         session = store.session("s")
         session.upsert(b"a", b"1")
         ticket = store.start_checkpoint()
@@ -62,7 +63,7 @@ def test_what_a_recovery_left_behind_is_left_out(device: MemoryDevice, tiny: Set
         session.upsert(b"a", b"of the next version")
         ticket.result()
         assert pairs(store) == [(b"a", b"1"), (b"a", b"of the next version")]
-    with FasterKv.open(device, settings=tiny, runtime=SteppedRuntime()) as store:
+    with closing(FasterKv.open(device, settings=tiny, runtime=SteppedRuntime())) as store:
         assert pairs(store) == [(b"a", b"1")]
         assert dict(store.items()) == {b"a": b"1"}
 

@@ -206,18 +206,18 @@ class Timed(Straight):
         self._told = told
 
     def setup(self, scheduler: Scheduler) -> Sequence[Callable[[], object]]:
-        self._moments: list[tuple[int, bool]] = []
+        self._edges: list[tuple[int, bool]] = []
         return [partial(self._time, number, task) for number, task in enumerate(super().setup(scheduler))]
 
     def _time(self, number: int, task: Callable[[], object]) -> None:
-        self._moments.append((number, True))
+        self._edges.append((number, True))
         task()
-        self._moments.append((number, False))
+        self._edges.append((number, False))
 
     def judge(self, record: Record) -> Verdict:
         ended: list[int] = []
         before: set[tuple[int, int]] = set()
-        for number, is_begin in self._moments:
+        for number, is_begin in self._edges:
             if is_begin:
                 before |= {(each, number) for each in ended}
             else:

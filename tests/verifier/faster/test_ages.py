@@ -13,6 +13,7 @@ from powercut.verifier.faster.ages import image_of
 from powercut.verifier.faster.geometries import AGES, GEOMETRIES, make_faster
 from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.registry import maker_of
+from powercut.verifier.runs.steps import step
 from powercut.verifier.runs.world import World
 from powercut.verifier.tapes.tape import SIZES, Kind, Operation, Tape
 from powercut.verifier.verdict import OK, Breach, Violation
@@ -23,7 +24,7 @@ UPSERT, CHECKPOINT = Operation(), Operation(Kind.CHECKPOINT)
 def _played(geometry: str, *program: Operation) -> tuple[World, FasterKv]:
     world = World(maker_of(Tape(geometry=geometry)))
     assert world.open()
-    assert all(world.step(operation) for operation in program), world.verdict
+    assert all(step(world, operation) for operation in program), world.verdict
     assert isinstance(world.subject, FasterSubject)
     return world, world.subject.store
 
@@ -82,7 +83,7 @@ def test_limit_that_is_not_reached_is_no_excuse(error: Exception, monkeypatch: p
     for age in ("crowded", "ending"):
         world = World(maker_of(Tape(geometry=age)))
         assert world.open()
-        assert not world.step(UPSERT)
+        assert not step(world, UPSERT)
         assert isinstance(world.verdict, Violation)
         assert world.verdict.breach is Breach.ERROR
 
@@ -100,6 +101,6 @@ def test_operation_that_a_limit_stops_half_way_is_told(monkeypatch: pytest.Monke
     world, _ = _played("full", UPSERT)
     assert world.verdict == OK
     monkeypatch.setattr(FasterSubject, "apply", half)
-    assert not world.step(Operation(Kind.UPSERT, 0, 1))
+    assert not step(world, Operation(Kind.UPSERT, 0, 1))
     assert isinstance(world.verdict, Violation)
     assert world.verdict.breach is Breach.WRONG_VALUE

@@ -1,4 +1,4 @@
-"""Forging: what is named is changed and nothing else, every field of the document is, all checksums are right."""
+"""Forging: what is named is changed and no more; every field of the document is; all checksums are right."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from powercut.verifier.finders.kill import lives as lives_module
 from powercut.verifier.finders.kill import points as kill_points
 from powercut.verifier.finders.kill.folder import MakeDevice, Trap, make_file_device, read_folder
 from powercut.verifier.finders.kill.marks import Marks
-from powercut.verifier.finders.kill.points import Death, KillPoint, Life, Moment, Way
+from powercut.verifier.finders.kill.points import Death, KillPoint, Life, Way, Where
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.model import Issued, Result
 from powercut.verifier.spec.subject import MakeStore
@@ -239,7 +239,7 @@ def endless(home: Path, way: Called | Traced) -> str:
 
 
 def raw(home: Path, way: Called | Traced) -> list[bool]:
-    """For each moment in a long write: whether the file holds what it should, and what the law allows."""
+    """For each place in a long write: whether the file holds what it should, and what the law allows."""
     start, written = b"-" * 9000, bytes(range(250)) * 40
     (home / "file").write_bytes(start)
     device = FaultDevice(Image.of({"file": start}))
@@ -256,16 +256,16 @@ def raw(home: Path, way: Called | Traced) -> list[bool]:
         trap(1, True, len(written))
         return True
 
-    cuts = [KillPoint(1, Moment.CUT, count) for count in (1096, 5192, 9288)]
+    cuts = [KillPoint(1, Where.CUT, count) for count in (1096, 5192, 9288)]
     for kill_point in (
-        KillPoint(1, Moment.ENTRY),
+        KillPoint(1, Where.ENTRY),
         *cuts,
-        KillPoint(1, Moment.EXIT),
-        KillPoint(0, Moment.END),
+        KillPoint(1, Where.EXIT),
+        KillPoint(0, Where.END),
     ):
         (home / "file").write_bytes(start)
         death = way.run(life, marks, kill_point)
-        count = {Moment.ENTRY: 0, Moment.CUT: kill_point.bytes}.get(kill_point.moment, len(written))
+        count = {Where.ENTRY: 0, Where.CUT: kill_point.bytes}.get(kill_point.where, len(written))
         expected = start[:3000] + written[:count] + start[3000 + count :]
         image = read_folder(home)
         seen.add(image.key())

@@ -18,6 +18,7 @@ from powercut.verifier.finders.faults import sweep
 from powercut.verifier.finders.templates import PROGRAMS, torn
 from powercut.verifier.reach.pairs import FAULT, counting, pair
 from powercut.verifier.rewinding import Snapshot
+from powercut.verifier.runs.steps import step
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.spec import StoreMaker
 from powercut.verifier.spec.subject import Subject
@@ -92,7 +93,7 @@ def test_an_ending_is_held_against_the_history_of_the_run_at_hand() -> None:
     saved, owing = (World(make_faster("tiny"), has_faults=True) for _ in range(2))
     for world in (saved, owing):
         assert world.open()
-        assert all(world.step(operation) for operation in (Operation(), _CHECKPOINT, _RMW))
+        assert all(step(world, operation) for operation in (Operation(), _CHECKPOINT, _RMW))
         assert world.close()
     assert endings.play(saved)
     owing.segment.acks.append((0, {0: 2}))  # The second operation too was acknowledged.
@@ -171,7 +172,7 @@ def test_an_ending_is_played_where_the_store_before_failed_to_open() -> None:
     endings = Endings()
     saved = World(make_faster("tiny"), has_faults=True)
     assert saved.open()
-    assert saved.step(_CHECKPOINT)
+    assert step(saved, _CHECKPOINT)
     assert saved.close()
     ended = Snapshot((saved,))
     assert endings.play(saved)

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-import powercut.engine.checkpoint.kinds.fold_over
+import powercut.engine.checkpoint.kinds.cpr
 import powercut.engine.checkpoint.loading
 import powercut.engine.checkpoint.recovery
 import powercut.engine.log.cold
@@ -17,6 +17,7 @@ import powercut.engine.metadata.roots
 import powercut.engine.metadata.tables
 from powercut.engine import CorruptionError, FasterKv
 from powercut.engine.metadata.layout import Block, Extent, Pointer, Root, decode_root
+from powercut.engine.metadata.tables import Runs
 from powercut.faultfs import FaultDevice, Image
 from powercut.faultfs.faults.rot import Damage, How
 from powercut.verifier.faster.stepped import SteppedRuntime
@@ -124,7 +125,7 @@ def test_damage_of_what_was_truncated_is_harmless() -> None:
 def test_older_checkpoint_whose_table_is_damaged_is_refused_and_the_newest_opens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(powercut.engine.checkpoint.kinds.fold_over, "CHAIN_BLOCKS_MAX", 2)
+    monkeypatch.setattr(powercut.engine.checkpoint.kinds.cpr, "CHAIN_BLOCKS_MAX", 2)
     sweep = Sweep(Tape((Era((_UPSERT, _CHECKPOINT) * 5),)))
     oldest = Damage(How.ZERO, 512, _number(sweep, "tables"), 0)
     assert sweep.run([oldest]) is None
@@ -220,11 +221,11 @@ def test_store_that_goes_back_to_an_older_state_is_silent(monkeypatch: pytest.Mo
 
     def forgiving(
         tables: powercut.engine.metadata.tables.Tables, *rest: object
-    ) -> tuple[Block | None, Block | None, list[Extent]]:
+    ) -> tuple[Block | None, Block | None, Runs]:
         try:
             return genuine(tables, *rest)  # type: ignore[arg-type]
         except CorruptionError:
-            return None, None, []
+            return None, None, Runs()
 
     monkeypatch.setattr(powercut.engine.checkpoint.recovery, "_load_tables", forgiving)
     assert _breach(_SMALL, _all_pieces) is Breach.SILENT
@@ -306,7 +307,7 @@ def test_bare_error_and_one_that_names_another_file_are_violations(
 
     def misled(
         tables: powercut.engine.metadata.tables.Tables, *rest: object
-    ) -> tuple[Block | None, Block | None, list[Extent]]:
+    ) -> tuple[Block | None, Block | None, Runs]:
         try:
             return genuine(tables, *rest)  # type: ignore[arg-type]
         except CorruptionError:

@@ -42,8 +42,8 @@ def test_one_outcome_is_judged_again_where_more_is_owed_or_less_was_issued() -> 
 def test_the_same_question_is_judged_once() -> None:
     judgements = Judgements(segment())
     one = outcome(1)
-    moments = [(first, last) for first in range(10, 20) for last in range(15, 25)]
-    assert {judgements.judge(one, moment) for moment in moments} == {OK}
+    spans = [(first, last) for first in range(10, 20) for last in range(15, 25)]
+    assert {judgements.judge(one, span) for span in spans} == {OK}
     assert judgements.judged == 1
 
 
@@ -69,7 +69,7 @@ def test_blame_leads_through_several_cuts() -> None:
 def test_cut_that_is_not_named_is_judged_at_every_acknowledgement() -> None:
     unnamed = Outcome(0, content=replay(HISTORY, {0: 1}))
     judgements = Judgements(segment())
-    moments = judgements.moments(10, 30, unnamed)
-    assert moments == [(10, 10), (15, 15), (25, 25)]
-    assert [breach(judgements.judge(unnamed, moment)) for moment in moments] == [None, None, Breach.LOST_ACK]
-    assert judgements.moments(10, 30, outcome(1)) == [(10, 30)]
+    spans = judgements.spans(10, 30, unnamed)
+    assert spans == [(10, 10), (15, 15), (25, 25)]
+    assert [breach(judgements.judge(unnamed, span)) for span in spans] == [None, None, Breach.LOST_ACK]
+    assert judgements.spans(10, 30, outcome(1)) == [(10, 30)]

@@ -59,9 +59,9 @@ def test_random_programs_do_not_depend_on_what_their_schedules_draw(
     drawn: list[list[Tape]] = []
     genuine = search_lanes
 
-    def noted(tape: Tape, *arguments: Any) -> Searched:
+    def noted(tape: Tape, *arguments: Any, **named: Any) -> Searched:
         drawn[-1].append(tape)
-        return genuine(tape, *arguments)
+        return genuine(tape, *arguments, **named)
 
     monkeypatch.setattr(stage, "search_lanes", noted)
     for schedules in (1, 7):

@@ -15,6 +15,7 @@ from powercut.verifier.faster.subject import FASTER, FasterSubject
 from powercut.verifier.finders.faults import search_strike
 from powercut.verifier.oracles.faults import FaultOracle, Firings, settle, without_effect
 from powercut.verifier.runs.play import play
+from powercut.verifier.runs.steps import step
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.history import crash_at
 from powercut.verifier.spec.model import Issued, Result, apply, issue
@@ -178,7 +179,7 @@ def world_of(fault: Fault, *program: Operation) -> World:
     world = World(make_faster("tiny"), has_faults=True)
     world.fault_oracle.arm(world.device, fault.digits)
     assert world.open()
-    assert all(world.step(operation) for operation in program)
+    assert all(step(world, operation) for operation in program)
     return world
 
 

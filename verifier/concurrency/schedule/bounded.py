@@ -43,6 +43,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from .codes import LOCK_END, MARK_END
+from .contention import Contention
 from .record import Deviations, Record, encode
 from .sliding import Sliding
 from .strategies import Replay
@@ -96,10 +97,8 @@ class Bounded:
         self._queues: list[deque[_Successor]] = [deque() for _ in range(bound + 1)]
         self._queues[0].append(_Successor())
         self._expanded: list[_Expanded] = []
-        self._toucher: dict[int, int] = {}  # Cell to its only task so far, _MANY once there are more.
-        self._written: set[int] = set()
-        self._met: dict[int, set[int]] = {}  # Task to all the codes that were learned from it.
-        self._contended: dict[int, int] = {}  # Cell to its place in the order of finding.
+        self._contention = Contention()
+        self._contended: Final = self._contention.cells
         self._running = _Successor()
 
     @property
@@ -123,7 +122,7 @@ class Bounded:
 
     def learn(self, record: Record) -> None:
         if self._bound:
-            self._learn_cells(record)
+            self._contention.learn(record)
         running = self._running
         deviations = tuple(record.deviations)
         if deviations != running.deviations():
@@ -165,25 +164,6 @@ class Bounded:
             queue.popleft()
             self.spared[len(first.parent.deviations) + 1] += 1
             self._queue_siblings(first, reach.width)
-
-    def _learn_cells(self, record: Record) -> None:
-        toucher, written, quiet = self._toucher, self._written, record.quiet
-        for task, start, end in record.runs():
-            met = self._met.setdefault(task, set())
-            fresh = set(record.points[start:end]) - met
-            if quiet:
-                fresh.update(code for before, code in quiet if start <= before < end)
-            met |= fresh
-            for code in fresh:
-                if code < MARK_END:
-                    continue
-                cell = code >> 1
-                if code & 1:
-                    written.add(cell)
-                if toucher.setdefault(cell, task) != task:
-                    toucher[cell] = _MANY
-                if toucher[cell] == _MANY and cell in written:
-                    self._contended.setdefault(cell, len(self._contended))
 
     def _expand(self, expanded: _Expanded, with_marks: bool) -> None:
         """Queue the successors at marks, and at cells found contended since it was last done."""
@@ -273,6 +253,3 @@ def _others(record: Record, point: int) -> set[int] | None:
         if end > start:
             held[runner] = record.points[end - 1]  # Announced before it was taken off, and done after.
     return None
-
-
-_MANY: Final = -1

@@ -9,7 +9,9 @@ Invariants
      violation; `is_exact` says so, and where it does not, the program has chance in it that the scheduler
      does not know
   2  `distinct` counts orders of dependent accesses, not schedules
-  3  a shrunk schedule is 1-minimal: without any one of its deviations the violation is gone
+  3  a program is given up where the share of its schedules whose order no other had is below `share`: so
+     likely, about, is one more to have an order that is new (Good and Turing)
+  4  a shrunk schedule is 1-minimal: without any one of its deviations the violation is gone
 
 A schedule's weight is (deviations, sum of the ints, the ints); shrinking only ever lowers it.
 """
@@ -39,6 +41,7 @@ __all__ = [
     "shrink_switches",
 ]
 
+SHARED_RUNS: Final = 25
 SHRINK_RUNS: Final = 400  # Half a second of small programs over the store.
 
 
@@ -131,10 +134,16 @@ def explore(
     strategies: Sequence[Strategy],
     schedules: int,
     steps_max: int = STEPS_MAX,
+    *,
+    share: float = 0.0,
 ) -> Exploration:
-    """Run up to `schedules` schedules, the strategies taking turns; ends with the first violation."""
+    """Run up to `schedules` schedules, the strategies taking turns; ends with the first violation.
+
+    share   ends it too (invariant 3), when SHARED_RUNS are done; 0.0: not before there are so many
+    """
     found = Exploration()
     orders: set[bytes] = set()
+    once: set[bytes] = set()  # Those that one schedule had.
     first: Record | None = None
     left = list(strategies)
     for strategy in cycle(strategies):
@@ -147,7 +156,9 @@ def explore(
         record, verdict = _run(make, choices, steps_max)
         strategy.learn(record)
         if found.schedules:
-            orders.add(record.order())
+            order = record.order()
+            (once.discard if order in orders else once.add)(order)
+            orders.add(order)
         else:
             first = record
         found.points += len(record.points)
@@ -157,6 +168,8 @@ def explore(
         found.unknown += isinstance(verdict, Unknown)
         if isinstance(verdict, Violation):
             found.finding = _confirm(make, record, verdict, strategy.name, found.schedules, steps_max)
+            break
+        if found.schedules >= SHARED_RUNS and len(once) < share * found.schedules:
             break
     if first is not None:  # Alone it need not be hashed.
         found.distinct = len(orders | {first.order()}) if orders else 1
@@ -177,7 +190,7 @@ def shrink_switches(
     runs: int = SHRINK_RUNS,
     steps_max: int = STEPS_MAX,
 ) -> tuple[int, ...]:
-    """The lightest schedule found under which the program fails in the same way (invariant 3).
+    """The lightest schedule found under which the program fails in the same way (invariant 4).
 
     Out of `runs`, the lightest so far; a schedule that does not fail so comes back as it is.
     """

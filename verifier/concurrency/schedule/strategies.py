@@ -4,7 +4,8 @@
     Blocks        one schedule, given as runs of points
     RandomWalk    at every point, with a fixed probability, any other task goes on
     Pos           a random priority for each access, a new one for those that an access contends with: of all
-                  orders of dependent accesses the likeliest is not much likelier than the others
+                  orders of dependent accesses the likeliest is not much likelier than the others. An access
+                  is one to a cell that was contended in a run before; of the first run each is
     (Bounded      every schedule of few preemptions; in a module of its own)
 
 A strategy hands out `Choices`, one for each run, and learns from each run's record. At a point the
@@ -23,6 +24,7 @@ from random import Random
 from typing import Final, Protocol
 
 from .codes import MARK_END
+from .contention import Contention
 from .record import Record, decode
 
 __all__ = ["NEVER", "Blocks", "Choices", "Pos", "RandomWalk", "Replay", "Sampled", "Strategy"]
@@ -144,42 +146,62 @@ class Pos:
     def __init__(self, random: Random) -> None:
         self.name = "pos"
         self._random = random
+        self._contention = Contention()
+        self._asked: frozenset[int] | None = None
 
     def next(self) -> Choices:
-        return Sampled(self._random)
+        return Sampled(self._random, self._asked)
 
     def learn(self, record: Record) -> None:
-        """Learn nothing: the choices are random."""
+        cells, known = self._contention.cells, len(self._contention.cells)
+        self._contention.learn(record)
+        if self._asked is None or known < len(cells):
+            codes = [2 * cell + is_write for cell in cells for is_write in (0, 1)]
+            # What is done quietly is done behind another point: there it has to be asked.
+            points = [record.points[at - 1] for at, code in record.quiet if at and code >> 1 in cells]
+            self._asked = frozenset((*(self._asked or ()), *codes, *points))
 
 
 class Sampled:
-    """The choices of one run of `Pos`; it is shown the points as they are recorded."""
+    """The choices of one run of `Pos`; it is shown the points as they are recorded.
 
-    def __init__(self, random: Random) -> None:
+    asked   the codes of points at which it chooses, besides marks; None: it does at all
+    """
+
+    def __init__(self, random: Random, asked: frozenset[int] | None = None) -> None:
+        self._asked = frozenset[int]() if asked is None else asked
+        self._is_asked_always = asked is None
         self._random = random.random
         self._points: Sequence[int] = ()
         self._went_on = self._spun = -1  # The task that was chosen last; one that has spun.
         self._priority: dict[int, float] = {}
         self._pending: dict[int, int] = {}  # By task: the code at which it stands.
 
-    def see(self, points: Sequence[int]) -> None:
+    def see(self, points: Sequence[int]) -> frozenset[int]:
+        """Be shown the points of the run as they come; the codes at which to be asked."""
         self._points = points
+        return self._asked
 
     def due(self, at: int) -> int:
-        return at
+        return at if self._is_asked_always else NEVER
 
     def pick(self, at: int, options: Sequence[int]) -> int:
-        random, priority, pending = self._random, self._priority, self._pending
-        has_spun, self._spun = self._spun == self._went_on, -1
-        priority[self._went_on], pending[self._went_on] = -has_spun or random(), self._points[at]
+        random, priority, pending, went_on = self._random, self._priority, self._pending, self._went_on
+        priority[went_on] = -1.0 if self._spun == went_on else random()
+        pending[went_on] = self._points[at]
+        self._spun = -1
+        best, highest = -1, -2.0
         for task in options:
-            if task not in priority:
-                priority[task] = random()
-        best = max(options, key=priority.__getitem__)
+            height = priority.get(task)
+            if height is None:
+                height = priority[task] = random()
+            if height > highest:
+                best, highest = task, height
         code = pending.get(best, 0)
         if code >= MARK_END:
+            cell = code >> 1
             for task, other in pending.items():
-                if task != best and other >> 1 == code >> 1 and (other | code) & 1:
+                if other >> 1 == cell and task != best and (other | code) & 1:
                     priority[task] = random()
         self._went_on = best
         return options.index(best)

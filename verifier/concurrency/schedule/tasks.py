@@ -31,7 +31,7 @@ import greenlet
 
 from ...faster.seams import Ticket, atomics
 from ...verdict import OK, Breach, Verdict, Violation
-from .codes import Codes
+from .codes import MARK_END, Codes
 from .lock import Lock
 from .news import News
 from .outside import Outside
@@ -79,8 +79,8 @@ class Scheduler(Outside):
         self._steps_max = steps_max
         self._patience = patience
         self._points = self.record.points
-        if isinstance(self._choices, Sampled):
-            self._choices.see(self._points)
+        # The codes at which the strategy is asked, besides.
+        self._asked = self._choices.see(self._points) if isinstance(self._choices, Sampled) else frozenset()
         self._stop = 0  # The point at which the strategy is asked next.
         self._spinner = _CALLER  # Who has spun last.
         self._news = News(self._points)
@@ -186,13 +186,14 @@ class Scheduler(Outside):
 
     def _hook(self) -> atomics.Turn:
         points, base_of = self._points, self._codes.bases.get
-        append = points.append
+        append, asked = points.append, self._asked
 
         def arrive(space: memoryview, word: int, is_write: bool) -> None:
             base = base_of(id(space))
             if base is not None:
-                append(base + word + word + is_write)
-                if len(points) > self._stop:
+                code = base + word + word + is_write
+                append(code)
+                if code in asked or len(points) > self._stop:
                     self._ask()
 
         return arrive
@@ -204,11 +205,13 @@ class Scheduler(Outside):
         if self._running is None:
             return
         self._points.append(code)
-        if len(self._points) > self._stop:
+        if len(self._points) > self._stop or (self._asked and (code < MARK_END or code in self._asked)):
             self._ask()
 
     def _ask(self) -> None:
         """Let the strategy choose another task, although the running one could go on."""
+        if len(self._living) == 1 and len(self._points) <= self._stop:
+            return  # Nobody else is there.
         task = self._running
         assert task is not None
         self._yield_to(self._choose(task), task)
@@ -239,13 +242,11 @@ class Scheduler(Outside):
         return self._choose(None)
 
     def _yield_to(self, chosen: Task | None, task: Task) -> None:
-        if chosen is task:
-            self._running, self.number = task, task.number
-        elif chosen is None or chosen.greenlet is None:
+        if chosen is None or chosen.greenlet is None:
             self.is_over = True
             assert self._main is not None
             self._main.switch()
-        else:
+        elif chosen is not task:
             chosen.greenlet.switch(chosen.job)
 
     def _choose(self, running: Task | None) -> Task | None:
@@ -258,10 +259,9 @@ class Scheduler(Outside):
             return None
         options = self._options(running)
         if not options:
-            if not self._living:
-                self.is_over = True
-                return None
-            self._give_up(Violation("progress", Breach.DEADLOCK, tell_waits(self._living)))
+            self.is_over = True
+            if self._living:
+                self._give_up(Violation("progress", Breach.DEADLOCK, tell_waits(self._living)))
             return None
         which = self._choices.pick(at, options) if len(options) > 1 else 0
         if which:
@@ -274,7 +274,7 @@ class Scheduler(Outside):
             self._news.changed(running, chosen)
             chosen.ready = chosen.deadline = None
             self._running, self.number = chosen, chosen.number
-        due = self._choices.due(at + 1)
+        due = NEVER if self._asked else self._choices.due(at + 1)
         self._stop = min(due, record.spans[-1][0] + self._patience, self._steps_max)
         return chosen
 

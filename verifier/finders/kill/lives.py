@@ -21,6 +21,7 @@ from typing import cast
 from powercut.faultfs import FaultDevice, Image
 
 from ...runs.play import play_eras
+from ...runs.steps import step
 from ...runs.world import World
 from ...spec.model import Issued
 from ...spec.subject import Bound, MakeStore
@@ -101,7 +102,7 @@ def live(beginning: Beginning, era: Era, stage: Stage, trap: Trap, arm: Callable
         marks.begin_step(issued, world.segment.acked_by(0))
         if marks.steps == stage.start_step:
             arm()
-        is_fine = world.step(operation)
+        is_fine = step(world, operation)
         _say(world, marks)
     is_fine = is_fine and world.inspect()
     if not is_fine:

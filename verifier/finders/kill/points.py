@@ -6,7 +6,7 @@
 Both number the places in the order in which a life comes to them, so that a life that is watched to
 its end (`point` None) names every place at which the next one can be killed.
 
-    moment    ENTRY   the call was not done
+    where     ENTRY   the call was not done
               EXIT    it was done, and the caller has not heard of it
               `CUT`   a write of which only the first bytes were done
               END     after the program: what a life does not come to by itself
@@ -38,10 +38,10 @@ __all__ = [
     "Death",
     "KillPoint",
     "Life",
-    "Moment",
     "Place",
     "Traced",
     "Way",
+    "Where",
     "best_way",
 ]
 
@@ -54,8 +54,8 @@ WALL_SECONDS: Final = 3_600  # One that takes more waits for something.
 LIMIT_SECONDS: Final = 300  # Processor time of one life; one that takes more goes round in circles.
 
 
-class Moment(Enum):
-    """The moment in a call at which the life ends."""
+class Where(Enum):
+    """The place within a call at which the life ends."""
 
     ENTRY = "entry"
     EXIT = "exit"
@@ -80,7 +80,7 @@ class KillPoint:
     """Kill at the place of that number."""
 
     number: int
-    moment: Moment
+    where: Where
     bytes: int = 0  # Of a CUT: so many are written.
 
 
@@ -135,7 +135,7 @@ class Traced:
         try:
             while call := tracee.next():
                 place = len(places) + 1
-                is_last = point is not None and point.number == place and point.moment is not Moment.END
+                is_last = point is not None and point.number == place and point.where is not Where.END
                 size = tracee.size(call) if point is None or is_last else 0
                 places.append(Place(place, call, size, marks.begun, marks.done, marks.steps))
                 if point is not None and is_last:
@@ -147,9 +147,9 @@ class Traced:
 
 
 def _strike(tracee: ptrace.Tracee, point: KillPoint) -> None:
-    if point.moment is Moment.CUT:
+    if point.where is Where.CUT:
         tracee.shorten(point.bytes)
-    if point.moment is not Moment.ENTRY:
+    if point.where is not Where.ENTRY:
         tracee.finish()
     tracee.kill()
 
@@ -202,7 +202,7 @@ def _live(parent: int, life: Life, marks: Marks, point: KillPoint | None, sink: 
         else:
             trap = _Trap(marks, point, sink)
             status = PLAYED if life(trap, trap.arm) else OBJECTED
-        if point is not None and point.moment is Moment.END:
+        if point is not None and point.where is Where.END:
             _kill_oneself()
     except BaseException:  # noqa: BLE001 (told to whoever forked it)
         marks.fail(traceback.format_exc(limit=-3))
@@ -228,11 +228,11 @@ class _Trap:
             if self._before >= 0 and not is_done:
                 os.write(self._sink, b"%d %d %d\n" % (number, size, self._marks.steps))
             return size
-        if self._before < 0 or number - self._before != point.number or point.moment is Moment.END:
+        if self._before < 0 or number - self._before != point.number or point.where is Where.END:
             return size
-        if is_done or point.moment is Moment.ENTRY:
+        if is_done or point.where is Where.ENTRY:
             _kill_oneself()
-        return point.bytes if point.moment is Moment.CUT else size
+        return point.bytes if point.where is Where.CUT else size
 
 
 def _kill_oneself() -> None:

@@ -45,7 +45,7 @@ from .folder import FolderDevice, MakeDevice, make_file_device, read_folder, wri
 from .lives import LAW, Beginning, Stage, live, rehearse
 from .marks import Marks, Word
 from .openings import Opened, open_twice
-from .points import OBJECTED, PLAYED, Death, KillPoint, Moment, Place, Way, best_way
+from .points import OBJECTED, PLAYED, Death, KillPoint, Place, Way, Where, best_way
 from .tally import Tally, Unwanted
 
 __all__ = ["Sweeper"]
@@ -133,7 +133,7 @@ class _Sweep:
         number = act.allowed.calls_before(index) + 1
         place = next((place for place in act.places if place.begun == number), None)
         self._kill(
-            act, KillPoint(0, Moment.END) if place is None else KillPoint(place.number, Moment.ENTRY), place
+            act, KillPoint(0, Where.END) if place is None else KillPoint(place.number, Where.ENTRY), place
         )
         index = act.allowed.index_before(number)
         self._eras = (*self._eras, Era(act.era.program, crash_at(act.trace, index, ())))
@@ -141,7 +141,7 @@ class _Sweep:
 
     def _kill_everywhere(self, act: _Act) -> None:
         # The end first: what is lost of a whole program says more than what one call did not do.
-        points: list[tuple[KillPoint, Place | None]] = [(KillPoint(0, Moment.END), None)]
+        points: list[tuple[KillPoint, Place | None]] = [(KillPoint(0, Where.END), None)]
         points += [(point, place) for place in act.places for point in _points_at(place, act.allowed)]
         for point, place in points:
             self._kill(act, point, place)
@@ -186,21 +186,21 @@ class _Sweep:
         came_to = (marks.begun, marks.done, marks.steps)
         expected = came_to if place is None else (place.begun, place.done, place.step)
         if death.is_capped:
-            self._tally.unknown = f"a life to be killed at {place} {point.moment.value} ended by {death}"
+            self._tally.unknown = f"a life to be killed at {place} {point.where.value} ended by {death}"
             return
         if not death.is_killed or came_to != expected:
             raise HarnessError(
-                f"a life to be killed at {place} {point.moment.value} ended by {death} "
+                f"a life to be killed at {place} {point.where.value} ended by {death} "
                 f"at {came_to}{_because(marks.word())}"
             )
         what = _name(act, place)
         self._count(point, what)
-        self._judge(act, marks.word(), point.moment, what)
+        self._judge(act, marks.word(), point.where, what)
 
     # -- judgement ---------------------------------------------------------------------------------
 
-    def _judge(self, act: _Act, word: Word, moment: Moment, what: str) -> None:
-        is_end = moment is Moment.END
+    def _judge(self, act: _Act, word: Word, where: Where, what: str) -> None:
+        is_end = where is Where.END
         marks, image = self._marks, read_folder(self._folder)
         states = act.allowed.states(marks.done, marks.begun)
         state = states.get(image.key())
@@ -213,7 +213,7 @@ class _Sweep:
             self._found(verdict, () if crash is None else (Era(act.era.program, crash), Era()))
         elif state is None:
             nearest = next(iter(states.values()))[2]
-            self._tally.violation = _unlike(image, nearest, f"{moment.value} of {what}")
+            self._tally.violation = _unlike(image, nearest, f"{where.value} of {what}")
         elif is_end and marks.done != act.allowed.calls:
             detail = f"{marks.done} calls changed something, simulated {act.allowed.calls}"
             self._tally.violation = Violation(SIMULATOR, Breach.WRONG_RESULT, detail)
@@ -239,8 +239,8 @@ class _Sweep:
 
     def _count(self, point: KillPoint, what: str) -> None:
         reached, fired = self._tally.reached, self._tally.fired
-        fired[point.moment.value] = fired.get(point.moment.value, 0) + 1
-        if point.moment is not Moment.END:
+        fired[point.where.value] = fired.get(point.where.value, 0) + 1
+        if point.where is not Where.END:
             reached[what] = reached.get(what, 0) + 1
 
 
@@ -255,12 +255,12 @@ def _name(act: _Act, place: Place | None) -> str:
 
 
 def _points_at(place: Place, allowed: Allowed) -> Iterator[KillPoint]:
-    yield KillPoint(place.number, Moment.ENTRY)
+    yield KillPoint(place.number, Where.ENTRY)
     event = allowed.event(place.begun)
     if event is not None and place.begun > place.done and place.bytes == event.size:
         for count in allowed.cuts(place.begun):
-            yield KillPoint(place.number, Moment.CUT, count)
-    yield KillPoint(place.number, Moment.EXIT)
+            yield KillPoint(place.number, Where.CUT, count)
+    yield KillPoint(place.number, Where.EXIT)
 
 
 def _unlike(image: Image, nearest: Image, where: str) -> Violation:

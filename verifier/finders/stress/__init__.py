@@ -6,8 +6,5 @@ judge      whether a store holds what the ledgers say
 writer     one session at work
 life       one opening of a store, its threads, and its judgement
 campaign   rounds of lives, until there was enough
+amounts    the names of what there can be enough of
 """
-
-from .campaign import AMOUNTS, Campaign, run_stress
-
-__all__ = ["AMOUNTS", "Campaign", "run_stress"]

@@ -27,23 +27,18 @@ from powercut.engine import MemoryDevice, Settings
 from powercut.engine.compiler.compilation import CompilationError, available, load_compiled
 
 from ...verdict import OK, Unknown, Verdict
+from .amounts import AMOUNTS
 from .ledger import Ledger
 from .life import HANG_SECONDS, Life, live
 from .writer import Mix
 
-__all__ = ["AMOUNTS", "MIXES", "STRESSED", "Campaign", "run_stress"]
+__all__ = ["MIXES", "STRESSED", "Campaign", "run_stress"]
 
 SWITCH_SECONDS: Final = 1e-5
 LIVES: Final = 3  # In a round: two recoveries, the second of a store with a void range.
 AUDITED: Final = 5  # One round in so many is short enough for the engine's own audit.
 AUDITED_APPENDS: Final = 4_000
 
-# The figures that can be an amount of work (invariant 2).
-AMOUNTS: Final = (
-    *("rounds", "lives", "recoveries", "judged", "audited", "checkpoints", "pages written", "taken back"),
-    *("appends", "in batches", "carried off", "pending", "added", "upserts", "deletes", "reads"),
-    *("in place", "copied", "device reads"),
-)
 _LARGE: Final = {"page_bytes": 1 << 16, "segment_bytes": 1 << 22, "write_unit": 512, "extent_bytes": 1 << 16}
 _SMALL: Final = {"page_bytes": 1 << 14, "segment_bytes": 1 << 20, "write_unit": 512, "extent_bytes": 1 << 12}
 # Small rings are about as large as the lists alone, so that many an append has to ask the device.

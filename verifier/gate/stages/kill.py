@@ -6,7 +6,7 @@
     broad     programs whose pages turn in a store of large pages: writes that a kill can end early
     images    crash states of random tapes, written into folders
 
-Counting: `reached` by system call and what it was for, `fired` by the moment of the kill. `by system
+Counting: `reached` by system call and what it was for, `fired` by where in a call the kill was. `by system
 calls` among the reached says how kills were dealt; `by device calls` stands there with the reason where
 system calls cannot be traced, and then what is reached are no system calls.
 """

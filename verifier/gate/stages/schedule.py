@@ -20,6 +20,7 @@ from ...concurrency.again import again_tapes
 from ...concurrency.aside import aside_tapes
 from ...concurrency.flushed import flushed_tapes
 from ...concurrency.halves import halves
+from ...concurrency.kinds import kinds_tapes
 from ...concurrency.moving import moving_tapes
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.rarer import rarer_tapes
@@ -48,6 +49,7 @@ __all__ = [
 
 
 _RUN: Final = "schedules run"
+_SHARE: Final = 0.1  # A random program of which fewer schedules than that have orders of their own is left.
 ASIDE: Final = "their own, truncations aside"
 _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "halves": halves,
@@ -55,6 +57,7 @@ _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "again": again_tapes,
     "rarer": rarer_tapes,
     "flushed": flushed_tapes,
+    "kinds": kinds_tapes,
 }
 
 
@@ -74,7 +77,8 @@ class AsidePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RandomLanesPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Random programs of sessions side by side, so many schedules of each; geometries take turns."""
+    """Random programs of sessions side by side, so many schedules of each, fewer where they are much alike;
+    geometries take turns."""
 
     geometries: Names
     programs: Positive
@@ -102,6 +106,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     again: FamilyPlan | None = None  # Two checkpoints, one after the other, beside pages that turn.
     rarer: FamilyPlan | None = None  # Operations of the rarer kinds beside each other.
     flushed: FamilyPlan | None = None  # The flush worker beside sessions, checkpoints and truncations.
+    kinds: FamilyPlan | None = None  # A checkpoint of each kind but the usual one.
     aside: AsidePlan | None = None
 
 
@@ -163,7 +168,7 @@ class FamilyLanes:
 
 @dataclass(frozen=True, slots=True)
 class RandomLanes:
-    """A number of random programs, each under a number of schedules; geometries take turns."""
+    """A number of random programs, each under a number of schedules at most; geometries take turns."""
 
     seed: str
     count: int
@@ -176,7 +181,7 @@ class RandomLanes:
         drawn, scheduled = Random(self.seed), Random(f"{self.seed} schedules")
         for number in until(range(self.count), deadline):
             tape = random_lanes(drawn, self.geometries[number % len(self.geometries)])
-            _count(result, search_lanes(tape, portfolio(scheduled), self.schedules))
+            _count(result, search_lanes(tape, portfolio(scheduled), self.schedules, share=_SHARE))
             if result.finding is not None:
                 break
         return result

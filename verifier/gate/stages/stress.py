@@ -16,17 +16,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
 from ...finders.crashes import Coverage
-from ...finders.stress import AMOUNTS, Campaign, run_stress
+from ...finders.stress.amounts import AMOUNTS
 from ...mutants.stressed import NAMES, stress_planted
 from ...verdict import Unknown, Violation
 from ..chunks import Chunk, Deadline, Definition, Result
 from ..document import NO_LAW, Hunted, Stage
 from ..plans import Floor, Positive, check_names
+
+if TYPE_CHECKING:
+    from ...finders.stress.campaign import Campaign
 
 __all__ = ["STAGE", "StressPlan", "Stressed", "stress_chunks"]
 
@@ -60,6 +63,10 @@ class Stressed:
     kernels: str
 
     def run(self, deadline: Deadline) -> Result:
+        from ...finders.stress.campaign import (
+            run_stress,  # It brings numpy, which no other stage has use for.
+        )
+
         amounts = dict(self.amounts)
         cap = monotonic() + self.cap_seconds
         campaign = run_stress(

@@ -80,8 +80,8 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "closed-session-never-saved",
         "constructed: what a checkpoint holds is taken in for open sessions alone, so close() tells a loss",
         "powercut.engine.sessions.registry",
-        "                if state is not None and state.number == mark.number:\n",
-        "                if state is not None and state.number == mark.number and state.is_live:\n",
+        "                elif state.saved != mark.serial:\n",
+        "                elif state.saved != mark.serial and state.is_live:\n",
         "figures",
         "WRONG_RESULT",
         MODEL,
@@ -101,7 +101,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "checkpoints-listed-oldest-first",
         "constructed: a list in the wrong order",
-        "powercut.engine.store",
+        "powercut.engine.checkpoints",
         "for block in tables.chain(tables.head, [])]\n",
         "for block in reversed([*tables.chain(tables.head, [])])]\n",
         "figures",
@@ -112,7 +112,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "closed-store-still-truncates",
         "constructed: of two checks at an entry the first is left out",
-        "powercut.engine.store",
+        "powercut.engine.checkpoints",
         "        self._check_open()\n        if self._read_only:\n",
         "        if self._read_only:\n",
         "model",

@@ -18,8 +18,9 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
                 if load(control, w.PAGE_END) != start:
                     continue  # Another session opened it meanwhile; whether the bytes fit is asked again.
                 self._shift_head(head)
-                frame = start & (self.spaces.ring_bytes - 1)
-                self.spaces.log_bytes[frame : frame + page] = bytes(page)
+                if start >= self.spaces.ring_bytes:  # Below, no page has been in the frame.
+                    frame = start & (self.spaces.ring_bytes - 1)
+                    self.spaces.log_bytes[frame : frame + page] = bytes(page)
 """,
         """            frame = start & (self.spaces.ring_bytes - 1)
             self.spaces.log_bytes[frame : frame + page] = bytes(page)
@@ -51,7 +52,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "table-chain-cut",
         "FASTER 44428dbf: the reader of the delta log took a hole for its end",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         "        previous=tables.head if tables.head.length else NO_BLOCK,\n",
         "        previous=NO_BLOCK,\n",
         "openable",
@@ -60,7 +61,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "void-range-of-another-version",
         "FASTER d383dcab: recovery looked for the new version's records in the wrong place",
-        "powercut.engine.checkpoint.recovery",
+        "powercut.engine.metadata.agreement",
         "VoidRange(block.version.counter + 1, block.fuzzy_start, block.final)",
         "VoidRange(block.version.counter, block.fuzzy_start, block.final)",
         "prefix",
@@ -70,8 +71,8 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "idle-session-left-out",
         "FASTER c5d1f52a: commit points were read and cleared by whoever came first",
-        "powercut.engine.checkpoint.kinds.fold_over",
-        "        parts.sessions.shift_all()\n",
+        "powercut.engine.checkpoint.kinds.cpr",
+        "    parts.sessions.shift_all()\n",
         "",
         "serials",
         "WRONG_SERIAL",
@@ -79,7 +80,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "phase-fallen-through",
         "FASTER 40964183: one kind of checkpoint fell through into the phase of another",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         "    Phase.IN_PROGRESS: Phase.WAIT_FLUSH,\n",
         "    Phase.IN_PROGRESS: Phase.PERSIST,\n",
         "serials",
@@ -106,6 +107,6 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
         "    if is_spent:\n",
         "structure",
         "BROKEN_INVARIANT",
-        around=("growth",),
+        around=("growth", "full"),
     ),
 )

@@ -61,7 +61,7 @@ FORGED: Final[tuple[Mutant, ...]] = (
         "void-ranges-not-held-against-the-block-before",
         "powercut's own promise: what a recovery has left behind is void for ever",
         "powercut.engine.metadata.agreement",
-        "    if voids != list(newer.voids):\n",
+        "    if not newer.is_full and voids != list(newer.voids):\n",
         "    if len(voids) < 0:\n",
         DAMAGE,
         "SILENT",

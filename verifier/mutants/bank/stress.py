@@ -58,4 +58,22 @@ STRESSED: Final[tuple[Mutant, ...]] = (
         "if PLANTED or load(log, at + w.LINK) == link:",
         "WRONG_RESULT",
     ),
+    _planted(
+        4,
+        "compiled-near-lock-is-not-taken",
+        "oxifaster dcb63c8: check, then act, in two steps",
+        "powercut.engine.kernels.near",
+        "if not cas(log, at + w.LINK, link, link | w.LOCK):",
+        "if not cas(log, at + w.LINK, link, link if PLANTED else link | w.LOCK):",
+        "WRONG_VALUE",
+    ),
+    _planted(
+        5,
+        "compiled-near-write-of-what-is-frozen",
+        "FASTER's rule of the mutable region: what is read-only is copied before it is changed",
+        "powercut.engine.kernels.near",
+        "floor = load(control, w.HEAD) if kind == w.READ else mutable",
+        "floor = load(control, w.HEAD) if kind == w.READ or PLANTED else mutable",
+        "WRONG_VALUE",
+    ),
 )

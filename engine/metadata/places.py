@@ -1,0 +1,64 @@
+"""Places: in which file each extent of a log stands, and from which byte.
+
+Most stand in segments. What a checkpoint wrote beside the log stands in a file of its own, named for its
+version; a recovery of that checkpoint makes it a part of the log, for ever.
+
+Invariants
+  1  the ranges ascend and are disjoint, and no extent crosses the end of one
+  2  a file is written by one checkpoint alone, and no other is ever of that name: no two have one version
+
+Threads: a value.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final
+
+from .extents import segment_name
+from .layout import Place, Version
+
+__all__ = ["Places", "snapshot_name", "snapshot_version"]
+
+SNAPSHOT_PREFIX: Final = "snapshot-"
+_LOW: Final = attrgetter("low")
+
+
+def snapshot_name(version: Version) -> str:
+    """The file in which the checkpoint of that version keeps what it wrote beside the log."""
+    return f"{SNAPSHOT_PREFIX}{version.life:08d}-{version.counter:08d}"
+
+
+def snapshot_version(name: str) -> Version | None:
+    """The version of the checkpoint whose file `name` is; None for another file."""
+    life, _, counter = name.removeprefix(SNAPSHOT_PREFIX).partition("-")
+    if not (life.isdecimal() and counter.isdecimal()):
+        return None
+    version = Version(int(life), int(counter))
+    return version if snapshot_name(version) == name else None
+
+
+class Places:
+    """The places of one log of the store `store_id`."""
+
+    def __init__(self, store_id: bytes, segment_bytes: int, ranges: Sequence[Place] = ()) -> None:
+        self.store_id: Final = store_id
+        self.ranges: Final = tuple(ranges)
+        self.segment_bytes: Final = segment_bytes
+
+    def find(self, address: int) -> tuple[str, int]:
+        """The file that holds the extent at `address`, and the byte at which it starts. O(log ranges)."""
+        number = bisect_right(self.ranges, address, key=_LOW) - 1
+        if number >= 0 and address < self.ranges[number].high:
+            place = self.ranges[number]
+            return snapshot_name(place.version), address - place.base
+        segment, offset = divmod(address, self.segment_bytes)
+        return segment_name(segment), offset
+
+    def is_one_segment(self, low: int, high: int) -> bool:
+        """True if all extents from that at `low` to that at `high` stand in one segment. O(log ranges)."""
+        number = bisect_right(self.ranges, high, key=_LOW) - 1
+        is_apart = number >= 0 and self.ranges[number].high > low
+        return not is_apart and low // self.segment_bytes == high // self.segment_bytes

@@ -1,0 +1,235 @@
+"""Steps: one operation of a program carried out on the store of a world, and judged.
+
+It gives the operation to the store and holds what comes back against the model. The world takes down what an
+oracle objects to.
+
+Invariant: a store that cannot take a step is left as it is, and nothing is objected to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from powercut.faultfs import EventKind
+
+from ..errors import SubjectError
+from ..oracles.faults import settle
+from ..oracles.prefix import judge_listed, judge_report
+from ..reach.collector import anew
+from ..spec.model import TRUNCATIONS, Issued, Result, session_name, truncation
+from ..spec.subject import Bound, Truncation, bound_of
+from ..tapes.tape import Kind, Operation
+from ..verdict import OK, Breach, Violation
+from .run import plain, text
+from .world import World
+
+__all__ = ["step", "take_steps"]
+
+CHANGES: Final = frozenset(EventKind) - {EventKind.READ, EventKind.LIST, EventKind.SIZE, EventKind.FAULT}
+
+
+def take_steps(world: World, program: Iterable[Operation]) -> bool:
+    """Carry one operation out after another; False if an oracle objects."""
+    return all(step(world, operation) for operation in program)
+
+
+def step(world: World, operation: Operation) -> bool:
+    """Carry one operation out; False if an oracle objects."""
+    world.segment.step_starts.append(len(world.device.trace))
+    kind = Kind(operation.kind)
+    if world.fault_oracle.is_poisoned:
+        anew("poisoned")
+    if kind is Kind.REOPEN:
+        return world.close() and world.open()
+    if kind is Kind.REOPEN_AS:
+        world.segment.count("reopened otherwise")
+        reopen = world.make_store.reopen
+        make_store = None if reopen is None else reopen(operation, world.subject)
+        return world.close() and world.open(make_store)
+    if kind not in world.spec.kinds:
+        return True  # It means nothing to this kind of store.
+    if world.mounted is None and world.fault_oracle.has_faults:
+        return True  # It could not be opened, and may say so.
+    world.fault_oracle.begin(world.device.trace)
+    try:
+        if kind in (Kind.CHECKPOINT, Kind.START):
+            _choose(world, operation)
+        if kind is Kind.CHECKPOINT:
+            return _checkpoint(world)
+        if kind in (Kind.START, Kind.STEP):
+            return _step_checkpoint(world, kind)
+        if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT):
+            return _truncate(world, operation)
+        if kind is Kind.LOOK_ON:
+            return _look_on(world)
+        if kind is Kind.FLUSH:
+            return _flush(world, operation)
+    except SubjectError:
+        raise  # The bench cannot judge what it was done.
+    except Exception as error:  # noqa: BLE001
+        return world.fail("model", Breach.ERROR, error)
+    return _apply(world, operation)
+
+
+def _apply(world: World, operation: Operation) -> bool:
+    assert world.mounted is not None
+    issued = world.model.next(operation)
+    world.issue(issued)
+    try:
+        returned: Result = world.mounted.subject.apply(issued)
+    except Exception as error:  # noqa: BLE001
+        if world.is_limit(error):
+            return _settle(world, issued)
+        return world.fail("model", Breach.ERROR, error) and _settle(world, issued)
+    if not world.has_returned():
+        return False
+    expected = world.model.apply(issued)
+    what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
+    world.observe(what, operation.session, text(returned), text(expected))
+    if returned != expected:
+        detail = f"{session_name(issued.session)} {what}: expected {text(expected)}, got {text(returned)}"
+        return world.object_to(Violation("model", Breach.WRONG_RESULT, detail))
+    return True
+
+
+def _checkpoint(world: World) -> bool:
+    assert world.mounted is not None
+    at_least = world.at_start if _is_checkpointing(world) else dict(world.model.issued)
+    bound = world.mounted.subject.checkpoint()
+    if not world.has_returned():
+        return False
+    # A subject that counts nothing promises everything it was given.
+    return _acknowledge(world, dict(world.model.issued) if bound is None else bound, at_least)
+
+
+def _choose(world: World, operation: Operation) -> None:
+    """Choose the kind of the checkpoint that begins, where there are several."""
+    if world.mounted is not None and world.mounted.kinds is not None:
+        world.mounted.kinds.choose_kind(operation.size)
+
+
+def _step_checkpoint(world: World, kind: Kind) -> bool:
+    steps = None if world.mounted is None else world.mounted.steps
+    if steps is None:
+        return True  # The subject's checkpoints are one step.
+    is_under_way = steps.is_checkpointing
+    if kind is Kind.START:
+        if not is_under_way:
+            world.at_start = dict(world.model.issued)
+        steps.start()
+        return world.has_returned(is_entry=not is_under_way)
+    bound = steps.step()
+    is_fine = world.has_returned(is_entry=is_under_way)
+    return is_fine and (bound is None or _acknowledge(world, bound, world.at_start))
+
+
+def _is_checkpointing(world: World) -> bool:
+    """True if the subject has a checkpoint under way that was taken apart into steps."""
+    steps = None if world.mounted is None else world.mounted.steps
+    return steps is not None and steps.is_checkpointing
+
+
+def _settle(world: World, issued: Issued) -> bool:
+    """Settle an operation that raised: whether it took its serial, and whether it had its effect."""
+    assert world.mounted is not None
+    life = world.segment.lives[-1]
+    counts = world.mounted.counts
+    if counts is not None and counts.serials().get(issued.session, 0) < issued.serial:
+        del life.history[-1], life.issued_at[-1]
+        return True
+    if world.fault_oracle.is_poisoned:
+        world.fault_oracle.unresolved = issued
+        world.model.apply(issued)
+        return True
+    try:
+        with world.fault_oracle.unharmed():
+            content = world.mounted.subject.read_all()
+    except Exception as error:  # noqa: BLE001
+        return world.fail("model", Breach.ERROR, error) and world.abandon()
+    settled = settle(issued, content, world.model.content)
+    if settled is None:
+        what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
+        return world.object_to(Violation("model", Breach.WRONG_VALUE, f"{what} raised and is half done"))
+    life.history[-1] = settled
+    world.model.apply(settled)
+    return True
+
+
+def _acknowledge(world: World, reported: object, at_least: Mapping[int, int]) -> bool:
+    bound = bound_of(reported, "checkpoint")
+    world.observe("checkpoint", -1, plain(bound), "")
+    verdict = judge_report(world.model.history, world.acked(), bound, at_least)
+    if verdict != OK:
+        return world.object_to(verdict)
+    index = len(world.device.trace)
+    durable = None if world.mounted is None else world.mounted.durable
+    told_at = None if durable is None else durable.told_at()
+    if told_at is not None:
+        index = min(index, told_at)  # Who waits for it may have reported it before the call returned.
+    world.segment.acks.append((index, bound))
+    world.segment.checkpointed = min(world.segment.checkpointed, index)
+    return True
+
+
+def _truncate(world: World, operation: Operation) -> bool:
+    """Truncate the log, if the subject can: below what is live, or where the operation says."""
+    assert world.mounted is not None
+    if world.mounted.truncates_at is not None:
+        done = world.mounted.truncates_at.truncate_at(operation)
+        return world.has_returned() and _take_away(world, done)
+    truncates = world.mounted.truncates if operation.kind == Kind.TRUNCATE else None
+    if truncates is not None:
+        truncates.truncate()
+    return world.has_returned(is_entry=truncates is not None)
+
+
+def _take_away(world: World, done: Truncation) -> bool:
+    """Hold a truncation against its promise, and take what it took from the model."""
+    if done.begin != done.expected:
+        detail = f"a truncation made {done.begin} the begin, expected {done.expected}"
+        return world.object_to(Violation("model", Breach.WRONG_RESULT, detail))
+    world.observe("truncate", -1, str(done.begin), str(done.expected))
+    if done.begin == done.before:
+        return True
+    if done.gone:
+        world.segment.count("truncated away")
+    issued = truncation(done.begin, done.gone)
+    world.issue(issued)
+    world.model.apply(issued)
+    return True
+
+
+def _flush(world: World, operation: Operation) -> bool:
+    """Let the store flush beforehand, if it can; a poisoned one does not say so, and does nothing."""
+    assert world.mounted is not None
+    if world.mounted.flushes is not None:
+        world.segment.count("flushed beforehand")
+        world.mounted.flushes.drive_flushes(operation)
+    return world.has_returned(is_entry=False)
+
+
+def _before(world: World) -> Bound | None:
+    """The checkpoint before the newest, where no truncation has made it go."""
+    acked = [bound for _, bound in world.segment.acks if isinstance(bound, Mapping)]
+    older = [bound for bound in acked if bound != acked[-1]]
+    if not older or not older[-1] or world.fault_oracle.has_faults:
+        return None
+    is_kept = older[-1].get(TRUNCATIONS) == acked[-1].get(TRUNCATIONS)
+    return older[-1] if is_kept else None
+
+
+def _look_on(world: World) -> bool:
+    """Hold the checkpoints that an open store tells against what was acknowledged."""
+    assert world.mounted is not None
+    if world.mounted.looks_on is None:
+        return True
+    before = len(world.device.trace)
+    listed = world.mounted.looks_on.look_on()
+    if not world.has_returned():
+        return False
+    world.segment.count("looked on")
+    verdict = judge_listed(listed, world.acked(), _before(world))
+    if verdict == OK and any(event.kind in CHANGES for event in world.device.trace.events[before:]):
+        verdict = Violation("model", Breach.WRONG_RESULT, "the store was looked at, and has written")
+    return verdict == OK or world.object_to(verdict)
