@@ -155,18 +155,30 @@ class Ring:
         while (found := load(control, word)) < address and not self._mode.cas(control, word, found, address):
             pass
 
+    def cut(self) -> int:
+        """Round the tail up to a write unit, and freeze nothing; that address, once all below is complete."""
+        with self._lock:
+            final = self._round_tail()
+        self._epochs.drain("batches that may still append below the cut")
+        return final
+
+    def _round_tail(self) -> int:
+        """Round the tail up to a write unit, where an extent will end; under the lock."""
+        control = self.spaces.control
+        unit = self.settings.write_unit
+        while True:
+            # The padding is zeros, and a sector of it is never shared with a later flush (A4).
+            tail = load(control, w.TAIL)
+            final = (tail + unit - 1) // unit * unit
+            if self._mode.cas(control, w.TAIL, tail, final):
+                self._flushing.cut_at(final)
+                return final
+
     def fold_over(self) -> int:
         """Round the tail up to a write unit and freeze all below it; that address."""
         control = self.spaces.control
-        unit = self.settings.write_unit
         with self._lock:
-            while True:
-                # The padding is zeros, and a sector of it is never shared with a later flush (A4).
-                tail = load(control, w.TAIL)
-                final = (tail + unit - 1) // unit * unit
-                if self._mode.cas(control, w.TAIL, tail, final):
-                    break
-            self._flushing.cut_at(final)
+            final = self._round_tail()
             self.shift_read_only(final)
             self._epochs.until(
                 "batches that may still write below the fold",

@@ -71,8 +71,8 @@ class ExtentTable:
 
     @property
     def start(self) -> int:
-        """The start address of the first extent that a checkpoint lists; 0 for none."""
-        return self._starts[self.first] if self._starts else 0
+        """The start address of the first extent that a checkpoint lists; where the last ends for none."""
+        return self._starts[self.first] if self.first < len(self._starts) else self.end
 
     def extend(self, extents: Iterable[tuple[int, int, int, int]]) -> None:
         """Take in the extents that follow: start, length, CRC and life of each. O(their number)."""

@@ -25,6 +25,7 @@ from ..errors import CorruptionError, SerialError, UnsupportedVersionError
 
 __all__ = [
     "FORMAT_VERSION",
+    "KIND_LOG",
     "ROOT_BYTES",
     "Block",
     "Extent",
@@ -46,12 +47,15 @@ ROOT_BYTES: Final = 512
 ROOT_MAGIC: Final = b"PWRCUTRT"
 BLOCK_MAGIC: Final = b"PWRCUTTB"
 KIND_STORE: Final = 1
+KIND_LOG: Final = 2
 KIND_FOLD_OVER: Final = 1
 KIND_SNAPSHOT: Final = 2
 KIND_INCREMENTAL: Final = 3
 KINDS: Final = (KIND_FOLD_OVER, KIND_SNAPSHOT, KIND_INCREMENTAL)
 FLAG_FULL: Final = 1  # Of a block; a root has none yet. An unknown flag is another format.
 FLAG_PLACED: Final = 2  # There are places: who overlooks them looks for these extents in the wrong file.
+FLAG_NAMED: Final = 4
+FLAGS: Final = FLAG_FULL | FLAG_PLACED | FLAG_NAMED
 NAME_BYTES_MAX: Final = 255
 
 _CRC_AT: Final = ROOT_BYTES - 4
@@ -117,7 +121,10 @@ class SessionMark(NamedTuple):
 
 
 class Root(NamedTuple):
-    """The root record: names the newest checkpoint, and the geometry."""
+    """The root record: names the newest checkpoint, and the geometry.
+
+    That of a log has the same fields, and they mean something else: `fasterlog.recovery`.
+    """
 
     store_id: bytes
     sequence: int
@@ -126,6 +133,7 @@ class Root(NamedTuple):
     head: Pointer
     begin: int = 0
     index_buckets: int = 0  # The most any life had: with fewer, chains on the device would merge.
+    kind: int = KIND_STORE
 
     def numbered(self, sequence: int) -> Root:
         """The root with another sequence."""
@@ -138,6 +146,7 @@ class Block(NamedTuple):
     is_full   its extents are all that there are
     places    all ranges of this checkpoint's log that do not stand in segments, ascending
     base      of an INCREMENTAL the checkpoint that it goes on from
+    name      under which it is pinned; "": it is not
     """
 
     version: Version
@@ -152,6 +161,7 @@ class Block(NamedTuple):
     kind: int = KIND_FOLD_OVER
     places: Sequence[Place] = ()
     base: Version = Version(0, 0)
+    name: str = ""
 
 
 # The class called with the fields does the same in Python, and takes four times as long.
@@ -174,11 +184,11 @@ def checksum(data: bytes | bytearray | memoryview, store_id: bytes, file: str, o
 
 def encode_root(root: Root) -> bytes:
     """Exactly ROOT_BYTES bytes."""
-    store_id, sequence, life, geometry, head, begin, buckets = root
+    store_id, sequence, life, geometry, head, begin, buckets, kind = root
     body = _ROOT.pack(
         ROOT_MAGIC,
         FORMAT_VERSION,
-        KIND_STORE,
+        kind,
         store_id,
         sequence,
         life,
@@ -191,10 +201,10 @@ def encode_root(root: Root) -> bytes:
     return body + crc32.iscsi(body).to_bytes(4, "little")
 
 
-def decode_root(data: bytes, file: str) -> Root | str:
+def decode_root(data: bytes, file: str, wanted: int = KIND_STORE) -> Root | str:
     """The root, or the reason why these bytes are none.
 
-    Raises UnsupportedVersionError for a whole record of another format version.
+    Raises UnsupportedVersionError for a whole record of another format version, or of another kind.
     """
     if len(data) != ROOT_BYTES:
         return f"{len(data)} bytes"
@@ -205,13 +215,13 @@ def decode_root(data: bytes, file: str) -> Root | str:
     if magic != ROOT_MAGIC:
         return "another magic number"
     flags = fields[16]
-    if version != FORMAT_VERSION or kind != KIND_STORE or flags:
+    if version != FORMAT_VERSION or kind != wanted or flags:
         raise UnsupportedVersionError(
             f"{file}: format version {version}, kind {kind}, flags {flags:#x}; "
-            f"this release reads version {FORMAT_VERSION}, kind {KIND_STORE}, no flags"
+            f"read here is version {FORMAT_VERSION}, kind {wanted} (1: a store, 2: a log), no flags"
         )
     buckets, begin = fields[11:13]
-    return _root((store_id, sequence, life, fields[6:11], _pointer(fields[13:16]), begin, buckets))
+    return _root((store_id, sequence, life, fields[6:11], _pointer(fields[13:16]), begin, buckets, kind))
 
 
 def encode_block(block: Block) -> bytes:
@@ -222,12 +232,14 @@ def encode_block(block: Block) -> bytes:
     for mark in block.sessions:
         name = mark.name.encode()
         parts.append(_SESSION.pack(mark.number, mark.serial, len(name)) + name)
+    if block.name:
+        parts.append(block.name.encode())
     body = b"".join(parts)
     header = _BLOCK.pack(
         BLOCK_MAGIC,
         FORMAT_VERSION,
         block.kind,
-        (FLAG_FULL if block.is_full else 0) | (FLAG_PLACED if block.places else 0),
+        FLAG_FULL * block.is_full | FLAG_PLACED * bool(block.places) | FLAG_NAMED * bool(block.name),
         len(block.extents),
         len(block.voids),
         len(block.sessions),
@@ -249,10 +261,10 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
     if len(data) < _BLOCK.size or data[:8] != BLOCK_MAGIC:
         raise CorruptionError(file, offset, "no table block", "a table block")
     f = _BLOCK.unpack_from(data)
-    if f[1] != FORMAT_VERSION or f[2] not in KINDS or f[3] & ~(FLAG_FULL | FLAG_PLACED):
+    if f[1] != FORMAT_VERSION or f[2] not in KINDS or f[3] & ~FLAGS:
         raise UnsupportedVersionError(
             f"{file} at byte {offset}: table block of version {f[1]}, kind {f[2]}, flags {f[3]:#x}; "
-            f"this release reads version {FORMAT_VERSION}, kinds {KINDS}, flags {FLAG_FULL | FLAG_PLACED}"
+            f"this release reads version {FORMAT_VERSION}, kinds {KINDS}, flags {FLAGS}"
         )
     extents_count, voids_count, sessions_count, length = f[4:8]
     # Without the flag the count is a reserved word, which is not looked at.
@@ -266,13 +278,30 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
     voids = list(map(_void, _VOID.iter_unpack(data[ends[1] : ends[2]])))
     placed = _PLACED.iter_unpack(data[ends[2] : ends[3]])
     places = [_place((_version(each[:2]), *each[2:])) for each in placed]
-    sessions = _decode_sessions(data, ends[3], sessions_count, file, offset)
+    sessions, at = _decode_sessions(data, ends[3], sessions_count, file, offset)
+    name = _decode_name(data, at, file, offset) if f[3] & FLAG_NAMED else ""
+    if not name and at != len(data):
+        raise CorruptionError(file, offset, f"{len(data) - at} bytes too many", "the end of the session list")
     is_full = bool(f[3] & FLAG_FULL)
     version, previous, base = _version(f[8:10]), _pointer(f[13:16]), _version(f[17:19])
-    return _block((version, *f[10:13], previous, is_full, extents, voids, sessions, f[2], places, base))
+    return _block((version, *f[10:13], previous, is_full, extents, voids, sessions, f[2], places, base, name))
 
 
-def _decode_sessions(data: bytes, at: int, count: int, file: str, offset: int) -> list[SessionMark]:
+def _decode_name(data: bytes, at: int, file: str, offset: int) -> str:
+    """The name of a checkpoint, which ends its block."""
+    try:
+        name = data[at:].decode()
+    except UnicodeDecodeError:
+        name = ""
+    if not 1 <= len(data) - at <= NAME_BYTES_MAX or not name:
+        raise CorruptionError(file, offset, f"{len(data) - at} bytes for a name", "1 to 255 bytes of UTF-8")
+    return name
+
+
+def _decode_sessions(
+    data: bytes, at: int, count: int, file: str, offset: int
+) -> tuple[list[SessionMark], int]:
+    """The sessions from byte `at` on, and where they end."""
     sessions = []
     names, numbers = set(), set()
     for _ in range(count):
@@ -288,12 +317,12 @@ def _decode_sessions(data: bytes, at: int, count: int, file: str, offset: int) -
         names.add(name)
         numbers.add(number)
         sessions.append(_mark((name, number, serial)))
-    if at != len(data):
-        raise CorruptionError(file, offset, f"{len(data) - at} bytes too many", "the end of the session list")
+    if at > len(data):
+        raise CorruptionError(file, offset, "a cut session list", f"{count} sessions")
     for what in (names, numbers):
         if len(what) != count:
             raise SerialError(file, offset, "one session twice", "each session once")
     for mark in sessions:
         if mark.serial >> 63:
             raise SerialError(file, offset, f"serial {mark.serial} of {mark.name!r}", "a serial below 2**63")
-    return sessions
+    return sessions, at

@@ -47,6 +47,11 @@ class Pins:
         finally:
             del self._begins[pin]
 
+    @property
+    def holds_all(self) -> bool:
+        """True while somebody needs what a checkpoint before the newest has."""
+        return 0 in tuple(self._begins.values())
+
     def least(self, address: int) -> int:
         """`address`, or the lowest pin where one is lower."""
         return min((address, *tuple(self._begins.values())))

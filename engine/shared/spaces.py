@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Final
 
 from ..kernels import words as w
+from ..kernels.atomics import copy
 from ..metadata.layout import VoidRange
 from ..settings import Budget, Settings
 
@@ -81,6 +82,15 @@ class Spaces:
             control[base + 1] = void.low
             control[base + 2] = void.high
             control[w.VOID_TOP] = max(control[w.VOID_TOP], void.high)
+
+    def copy_log(self, start: int, size: int) -> memoryview:
+        """A copy of `size` bytes of the ring from address `start` on, each word whole; others write on."""
+        target = memoryview(bytearray(size)).cast("Q")
+        frame, words = (start >> 3) & self.control[w.RING_MASK], len(target)
+        first = min(words, len(self.log) - frame)
+        copy(self.log, frame, target, 0, first)
+        copy(self.log, 0, target, first, words - first)
+        return target.cast("B")
 
 
 def words_of(count: int) -> memoryview:

@@ -188,9 +188,7 @@ class _Player:
 
         def unsaved() -> object:
             """Asked once what was pending is completed, for which no checkpoint waits then."""
-            if saves:
-                if reference.phase != "REST":
-                    reference.checkpoint()
+            for _ in range(saves * (1 + (reference.phase != "REST"))):
                 reference.checkpoint()
             return reference.unsaved()
 

@@ -38,6 +38,7 @@ from .model import Issued, Result
 __all__ = [
     "Audits",
     "Bound",
+    "ChoosesKinds",
     "CountsSerials",
     "Flushes",
     "LooksOn",
@@ -99,6 +100,13 @@ class Steps(Protocol):
 
     def step(self) -> Bound | None:
         """Take it one phase on; its bound once it is acknowledged."""
+
+
+class ChoosesKinds(Protocol):
+    """Has several kinds of checkpoint."""
+
+    def choose_kind(self, number: int) -> None:
+        """Let the next checkpoint that begins be of that kind (`tapes.operations.CHECKPOINTS`)."""
 
 
 class Audits(Protocol):
@@ -198,6 +206,7 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         TellsReading,
         Flushes,
         TellsDurable,
+        ChoosesKinds,
     ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
@@ -221,6 +230,7 @@ class Mounted:
     tells: TellsReading | None
     flushes: Flushes | None
     durable: TellsDurable | None
+    kinds: ChoosesKinds | None
 
 
 def mount(subject: Subject) -> Mounted:
@@ -247,6 +257,7 @@ def mount(subject: Subject) -> Mounted:
         of(TellsReading),
         of(Flushes),
         of(TellsDurable),
+        of(ChoosesKinds),
     )
 
 

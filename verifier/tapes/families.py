@@ -9,6 +9,8 @@
     aged        stores late in a long life (`faster.ages`): what comes next is where a counter wraps, a chain
                 ends, a bucket overflows, the index is full, a segment or the address space ends
     gathered    the same in writes of many extents, over few pages, beside lives and truncations
+    kinds       checkpoints of every kind behind each other, around reopenings and power cuts, taken
+                apart into their steps, with pages that turn and truncations between
 
 A run of a family is one program an era: the power goes at the end of each but the last. In the order in which
 they are thought of, the shortest first where that is easy.
@@ -19,11 +21,13 @@ Invariant: the same runs for everybody; nothing here is drawn but by the generat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from random import Random
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from .operations import CHECKPOINTS
 from .programs import random_tapes
 from .tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 
@@ -100,6 +104,12 @@ def _aged(geometry: str) -> Iterator[Run]:
         second = Operation(Kind.INSERT, 1, 1)
         yield ((upsert, second, grown, Operation(Kind.READ, 1, 1), _CHECKPOINT),)
         yield ((grown, _CHECKPOINT), (upsert, second, _CHECKPOINT))
+        return
+    if geometry == "rewritten":  # What is long comes to its end at the second checkpoint.
+        look = Operation(Kind.LOOK_ON)
+        for used in (upsert, Operation(Kind.RMW, 1, 0, _LARGE)):
+            yield ((used, _CHECKPOINT, used, _CHECKPOINT, look, used, _CHECKPOINT, look),)
+            yield ((used, _CHECKPOINT, used, _CHECKPOINT), (look, used, _CHECKPOINT, _REOPEN, look))
         return
     for used in (upsert, Operation(Kind.RMW), Operation(Kind.DELETE), Operation(Kind.INSERT, 1, 1)):
         yield ((used, _CHECKPOINT),)
@@ -184,6 +194,36 @@ def _gathered(geometry: str) -> Iterator[Run]:
             yield ((*started, used, once, _CHECKPOINT, once), (Operation(Kind.RMW), once, _CHECKPOINT))
 
 
+def _kinds(geometry: str) -> Iterator[Run]:
+    upsert, grown = Operation(Kind.UPSERT), Operation(Kind.RMW)
+    taken = tuple(Operation(Kind.CHECKPOINT, 0, 0, size) for size in range(len(CHECKPOINTS)))
+    others = taken[1:]
+    few = (*taken, upsert, grown, Operation(Kind.DELETE), _REOPEN)
+    for steps in (1, 2, 3):
+        for program in product(few, repeat=steps):
+            if not set(others).isdisjoint(program):
+                yield ((upsert, *program),)
+    large = _large(*range(KEYS_MAX))
+    for one, other in product(taken, repeat=2):
+        if one not in others and other not in others:
+            continue
+        yield ((upsert, one, grown, other), (grown, other, grown), (upsert, one))
+        for count in (2, 5):
+            yield ((*large[:count], grown, one, grown, *large[count:], other, _REOPEN, grown, other),)
+            yield ((*large[:count], one, *large[:2], other), (*large[1:3], grown, one), (grown, other))
+        for truncate in (Operation(Kind.TRUNCATE), Operation(Kind.TRUNCATE_AT, 0, 0, 1)):
+            yield ((*large, one, truncate, grown, other, *large[:4], one, _REOPEN, grown, truncate, other),)
+            yield ((*large, one), (truncate, other, *large[:3], truncate, one, grown))
+    for size in range(1, len(CHECKPOINTS)):
+        start = Operation(Kind.START, 0, 0, size)
+        for phase in range(_PHASES):
+            started = (start, *[Operation(Kind.STEP)] * phase)
+            for used in (grown, upsert, *large[1:2], Operation(Kind.DELETE), Operation(Kind.INSERT, 1, 1)):
+                yield ((upsert, *started, used, taken[size], grown), (used, taken[0]))
+            yield ((upsert, *large[:3], *started, *large[2:6], grown, taken[size]), (grown, taken[size]))
+            yield ((upsert, taken[0], *started, grown, _REOPEN, grown, taken[size]),)
+
+
 _EVERYWHERE: Final = (
     *("tiny", "colliding", "narrow", "long", "paired", "parting", "slim", "roomy", "single", "many"),
     *(
@@ -195,6 +235,7 @@ _EVERYWHERE: Final = (
         "ageing",
         "wrapping",
         "chained",
+        "rewritten",
         "high",
         "ending",
         "crowded",
@@ -206,11 +247,14 @@ FAMILIES: Final[dict[str, Family]] = {
     "reopened": Family(_reopened, ("parting", "tiny")),
     "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),
     "lettered": Family(_lettered, _EVERYWHERE),
-    "aged": Family(_aged, ("wrapping", "chained", "high", "ending", "crowded", "full")),
+    "aged": Family(_aged, ("wrapping", "chained", "rewritten", "high", "ending", "crowded", "full")),
     "gathered": Family(_gathered, ("behind", "gathered")),
+    "kinds": Family(_kinds, ("tiny",)),
 }
 # Kinds that random programs have only where they are asked for, by name.
-LETTERS: Final = {kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT, Kind.REOPEN_AS, Kind.LOOK_ON)}
+LETTERS: Final = {
+    kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT, Kind.REOPEN_AS, Kind.LOOK_ON, Kind.CHECKPOINT)
+}
 
 
 def family_tapes(family: str, law: str = "posix") -> Iterator[Tape]:

@@ -24,8 +24,22 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final, Protocol
 
-__all__ = ["ASKED", "BESIDE", "KEYED", "OPERATIONS", "SIZES", "Kind", "Lane", "Result", "Row", "Written"]
+__all__ = [
+    "ASKED",
+    "BESIDE",
+    "CHECKPOINTS",
+    "KEYED",
+    "OPERATIONS",
+    "SIZES",
+    "Kind",
+    "Lane",
+    "Result",
+    "Row",
+    "Written",
+]
 
+# What the size of CHECKPOINT or START says, where the store has kinds of checkpoint: which one.
+CHECKPOINTS: Final = ("fold_over", "snapshot")
 SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
 Result = bytes | bool | None
 

@@ -9,6 +9,7 @@ from ...shared.phases import CheckpointKind, Phase
 from ..parts import Parts
 from ..running import Running
 from .fold_over import FOLD_OVER
+from .snapshot import SNAPSHOT
 
 __all__ = ["KINDS", "Kind"]
 
@@ -27,4 +28,7 @@ class Kind(Protocol):
         """
 
 
-KINDS: Final[dict[CheckpointKind, Kind]] = {CheckpointKind.FOLD_OVER: FOLD_OVER}
+KINDS: Final[dict[CheckpointKind, Kind]] = {
+    CheckpointKind.FOLD_OVER: FOLD_OVER,
+    CheckpointKind.SNAPSHOT: SNAPSHOT,
+}

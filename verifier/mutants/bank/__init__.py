@@ -19,6 +19,7 @@ from .durability import DURABILITY
 from .faults import FAULTED
 from .flush import FLUSHED
 from .keeping import KEEPING
+from .kinds import KINDS
 from .memory import MEMORY
 from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
@@ -45,14 +46,14 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.
 CONTROL: Final = Mutant(
     "control-changes-nothing",
     "none: an edit without a meaning",
-    "powercut.engine.checkpoint.kinds.fold_over",
+    "powercut.engine.checkpoint.kinds.cpr",
     '"""PERSIST acknowledged; nothing is left to do."""',
     '"""Nothing is left to do."""',
     "prefix",

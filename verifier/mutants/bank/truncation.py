@@ -57,9 +57,9 @@ DROPPED: Final[tuple[Mutant, ...]] = (
     Mutant(
         "segments-left-by-a-later-begin",
         "FASTER: T1, no byte goes that the checkpoint still names; begin is that of PREPARE",
-        "powercut.engine.checkpoint.kinds.fold_over",
-        "    start = running.begin - running.begin % parts.settings.segment_bytes\n",
-        "    start = parts.log.spaces.control[0] & -parts.settings.segment_bytes\n",
+        "powercut.engine.checkpoint.kinds.cpr",
+        "    start, listed = running.begin - running.begin % segment_bytes, parts.log.extents.start\n",
+        "    start, listed = parts.log.spaces.control[0] & -segment_bytes, parts.log.extents.start\n",
         "openable",
         "UNOPENABLE",
         SCHEDULES,
@@ -70,7 +70,7 @@ DROPPED: Final[tuple[Mutant, ...]] = (
         "begin-of-the-segment-is-persisted",
         "FASTER: T1, a segment goes as a whole; what a checkpoint holds of a truncation is begin",
         (
-            "powercut.engine.checkpoint.kinds.fold_over",
+            "powercut.engine.checkpoint.kinds.cpr",
             "        begin=running.begin,\n        previous",
             "        begin=start,\n        previous",
         ),
