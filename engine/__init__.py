@@ -28,6 +28,7 @@ from .errors import (
     UnknownSessionError,
     UnsupportedVersionError,
 )
+from .fasterlog import Commit, Entry, FasterLog, LogArrays, LogSettings
 from .flush import BehindTail, Flusher, FlushMetrics, FlushSettings, OlderThan, ToReadOnly
 from .metadata.layout import Version
 from .runtime import Runtime, ThreadRuntime
@@ -46,18 +47,23 @@ __all__ = [
     "CheckpointPoint",
     "CheckpointTicket",
     "ClosedError",
+    "Commit",
     "CorruptionError",
     "Device",
     "DeviceError",
     "EngineError",
+    "Entry",
     "FasterKv",
+    "FasterLog",
     "FileDevice",
     "FlushMetrics",
     "FlushSettings",
     "Flusher",
     "IndexFullError",
     "InvariantError",
+    "LogArrays",
     "LogRecord",
+    "LogSettings",
     "MemoryDevice",
     "MissingStoreError",
     "NotAStoreError",

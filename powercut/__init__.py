@@ -16,7 +16,9 @@ if TYPE_CHECKING:
         CheckpointKind,
         Device,
         FasterKv,
+        FasterLog,
         FileDevice,
+        LogSettings,
         MemoryDevice,
         Session,
         Settings,
@@ -29,9 +31,11 @@ __all__ = [
     "CheckpointKind",
     "Device",
     "FasterKv",
+    "FasterLog",
     "FaultDevice",
     "FileDevice",
     "Law",
+    "LogSettings",
     "MemoryDevice",
     "PlannedDevice",
     "Session",
@@ -50,7 +54,7 @@ __all__ = [
 
 _PACKAGES = {
     "engine": (
-        *("CheckpointKind", "Device", "FasterKv", "FileDevice", "MemoryDevice"),
+        *("CheckpointKind", "Device", "FasterKv", "FasterLog", "FileDevice", "LogSettings", "MemoryDevice"),
         *("Session", "Settings", "ThreadRuntime"),
     ),
     "faultfs": ("FaultDevice", "Law", "PlannedDevice", "crash_states"),

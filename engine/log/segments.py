@@ -15,7 +15,7 @@ lock is held while the device is asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from ..device import Buffer, Device, Disk, read_exactly, write_fully
@@ -81,8 +81,7 @@ class Segments:
         if not self._is_there(name):
             self.create(number)
         self._write(name, offset, data)
-        for extent in self._extents_of(start, name, offset, data):
-            self.extents.append(extent)
+        self.extents.extend(self._extents_of(start, name, offset, data))
 
     def write_beside(self, name: str, base: int, start: int, data: memoryview) -> list[Extent]:
         """Write the bytes of the log from `start` on to the file `name` of a checkpoint, whose first byte is
@@ -93,7 +92,7 @@ class Segments:
             self._beside = name
             self._make(name)
         self._write(name, start - base, data)
-        return list(self._extents_of(start, name, start - base, data))
+        return self._extents_of(start, name, start - base, data)
 
     def accept_beside(self) -> None:
         """Take in that the checkpoint is durable whose file was written last, if one was."""
@@ -112,15 +111,16 @@ class Segments:
         write_fully(self._device, name, offset, data)
         self._written[name] = self._written.get(name, 0) + len(data)
 
-    def _extents_of(self, start: int, name: str, offset: int, data: memoryview) -> Iterator[Extent]:
-        """The extents of the bytes from address `start` on, which go to `offset` of the file."""
-        at = 0
+    def _extents_of(self, start: int, name: str, offset: int, data: memoryview) -> list[Extent]:
+        """The extents of the bytes from address `start` on, which went to `offset` of the file."""
+        made, at = list[Extent](), 0
+        longest, store_id, life = self._extent_bytes, self._places.store_id, self.life
         while at < len(data):
-            length = self._extent_bytes - (start + at) % self._extent_bytes
-            extent = data[at : at + length]
-            crc = checksum(extent, self._places.store_id, name, offset + at, self.life)
-            yield Extent(start + at, len(extent), crc, self.life)
-            at += length
+            extent = data[at : at + longest - (start + at) % longest]
+            crc = checksum(extent, store_id, name, offset + at, life)
+            made.append(Extent(start + at, len(extent), crc, life))
+            at += len(extent)
+        return made
 
     def _is_there(self, name: str) -> bool:
         """True if the file is there; looked for in the folder once."""
@@ -226,10 +226,10 @@ def check_extent(store_id: bytes, place: tuple[str, int], extent: Extent, data: 
 
     count   bytes that the device had from there on, -1: there is no such file
     """
-    found, expected = f"{count} bytes" if count >= 0 else "no file", f"{extent.length} bytes"
     if count >= extent.length:
         crc = checksum(data, store_id, *place, extent.life)
         if crc == extent.crc:
             return
-        found, expected = f"CRC-32C {crc:08x}", f"{extent.crc:08x}"
-    raise CorruptionError(*place, found, expected)
+        raise CorruptionError(*place, f"CRC-32C {crc:08x}", f"{extent.crc:08x}")
+    found = f"{count} bytes" if count >= 0 else "no file"
+    raise CorruptionError(*place, found, f"{extent.length} bytes")

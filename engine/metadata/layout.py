@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import partial
+from itertools import starmap
 from typing import Final, NamedTuple
 
 from fastcrc import crc32
@@ -24,6 +25,7 @@ from ..errors import CorruptionError, SerialError, UnsupportedVersionError
 
 __all__ = [
     "FORMAT_VERSION",
+    "KIND_LOG",
     "ROOT_BYTES",
     "Block",
     "Extent",
@@ -45,6 +47,7 @@ ROOT_BYTES: Final = 512
 ROOT_MAGIC: Final = b"PWRCUTRT"
 BLOCK_MAGIC: Final = b"PWRCUTTB"
 KIND_STORE: Final = 1
+KIND_LOG: Final = 2
 KIND_FOLD_OVER: Final = 1
 KIND_SNAPSHOT: Final = 2
 KIND_INCREMENTAL: Final = 3
@@ -118,7 +121,10 @@ class SessionMark(NamedTuple):
 
 
 class Root(NamedTuple):
-    """The root record: names the newest checkpoint, and the geometry."""
+    """The root record: names the newest checkpoint, and the geometry.
+
+    That of a log has the same fields, and they mean something else: `fasterlog.recovery`.
+    """
 
     store_id: bytes
     sequence: int
@@ -127,6 +133,7 @@ class Root(NamedTuple):
     head: Pointer
     begin: int = 0
     index_buckets: int = 0  # The most any life had: with fewer, chains on the device would merge.
+    kind: int = KIND_STORE
 
     def numbered(self, sequence: int) -> Root:
         """The root with another sequence."""
@@ -177,11 +184,11 @@ def checksum(data: bytes | bytearray | memoryview, store_id: bytes, file: str, o
 
 def encode_root(root: Root) -> bytes:
     """Exactly ROOT_BYTES bytes."""
-    store_id, sequence, life, geometry, head, begin, buckets = root
+    store_id, sequence, life, geometry, head, begin, buckets, kind = root
     body = _ROOT.pack(
         ROOT_MAGIC,
         FORMAT_VERSION,
-        KIND_STORE,
+        kind,
         store_id,
         sequence,
         life,
@@ -194,10 +201,10 @@ def encode_root(root: Root) -> bytes:
     return body + crc32.iscsi(body).to_bytes(4, "little")
 
 
-def decode_root(data: bytes, file: str) -> Root | str:
+def decode_root(data: bytes, file: str, wanted: int = KIND_STORE) -> Root | str:
     """The root, or the reason why these bytes are none.
 
-    Raises UnsupportedVersionError for a whole record of another format version.
+    Raises UnsupportedVersionError for a whole record of another format version, or of another kind.
     """
     if len(data) != ROOT_BYTES:
         return f"{len(data)} bytes"
@@ -208,18 +215,18 @@ def decode_root(data: bytes, file: str) -> Root | str:
     if magic != ROOT_MAGIC:
         return "another magic number"
     flags = fields[16]
-    if version != FORMAT_VERSION or kind != KIND_STORE or flags:
+    if version != FORMAT_VERSION or kind != wanted or flags:
         raise UnsupportedVersionError(
             f"{file}: format version {version}, kind {kind}, flags {flags:#x}; "
-            f"this release reads version {FORMAT_VERSION}, kind {KIND_STORE}, no flags"
+            f"read here is version {FORMAT_VERSION}, kind {wanted} (1: a store, 2: a log), no flags"
         )
     buckets, begin = fields[11:13]
-    return _root((store_id, sequence, life, fields[6:11], _pointer(fields[13:16]), begin, buckets))
+    return _root((store_id, sequence, life, fields[6:11], _pointer(fields[13:16]), begin, buckets, kind))
 
 
 def encode_block(block: Block) -> bytes:
     """The block's bytes, of any length."""
-    parts = [_EXTENT.pack(*extent) for extent in block.extents]
+    parts = list(starmap(_EXTENT.pack, block.extents))
     parts += [_VOID.pack(*void) for void in block.voids]
     parts += [_PLACED.pack(*place.version, *place[1:]) for place in block.places]
     for mark in block.sessions:

@@ -56,3 +56,9 @@ class Places:
             return snapshot_name(place.version), address - place.base
         segment, offset = divmod(address, self.segment_bytes)
         return segment_name(segment), offset
+
+    def is_one_segment(self, low: int, high: int) -> bool:
+        """True if all extents from that at `low` to that at `high` stand in one segment. O(log ranges)."""
+        number = bisect_right(self.ranges, high, key=_LOW) - 1
+        is_apart = number >= 0 and self.ranges[number].high > low
+        return not is_apart and low // self.segment_bytes == high // self.segment_bytes

@@ -25,7 +25,7 @@ from ..device import Device, read_exactly, write_fully
 from ..errors import CorruptionError, InvariantError
 from ..poison import Poison
 from ..runtime import Runtime, Ticket
-from .layout import ROOT_BYTES, Root, decode_root, encode_root
+from .layout import KIND_STORE, ROOT_BYTES, Root, decode_root, encode_root
 
 __all__ = ["ROOT_FILES", "Finding", "RootReading", "Roots", "read_roots"]
 
@@ -53,9 +53,11 @@ class RootReading(NamedTuple):
     complaints: dict[str, str]
 
 
-def read_roots(device: Device, names: list[str], findings: list[Finding]) -> RootReading:
-    """Read all three; the highest valid sequence is the newest. Beside a live writer, who may be writing one,
-    it is the newest checkpoint that two copies name: it is durable.
+def read_roots(
+    device: Device, names: list[str], findings: list[Finding], kind: int = KIND_STORE
+) -> RootReading:
+    """Read all three, of that kind; the highest valid sequence is the newest. Beside a live writer, who may be
+    writing one, it is the newest checkpoint that two copies name: it is durable.
 
     Raises CorruptionError where two valid copies are of different stores, UnsupportedVersionError
     where a whole copy is of another format.
@@ -71,7 +73,7 @@ def read_roots(device: Device, names: list[str], findings: list[Finding]) -> Roo
             complaints[file] = "no file"
             findings.append(Finding(file, 0, ROOT_BYTES, "absent"))
             continue
-        root = decode_root(read_exactly(device, file, 0, ROOT_BYTES), file)
+        root = decode_root(read_exactly(device, file, 0, ROOT_BYTES), file, kind)
         findings.append(Finding(file, 0, ROOT_BYTES, "rejected" if isinstance(root, str) else "accepted"))
         if isinstance(root, str):
             complaints[file] = root

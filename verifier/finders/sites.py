@@ -19,16 +19,18 @@ from typing import Final
 from powercut.faultfs import SECTOR_BYTES
 from powercut.faultfs.faults.rot import OPEN, Damage, How, Past
 
+from ..tapes.operations import CHECKPOINTS
 from ..tapes.tape import Crash, Era, Kind, Operation, Tape
 
-__all__ = ["BITS", "MEDIA", "SEGMENT", "alike", "bits", "sampled_bytes", "sites", "while_open"]
+__all__ = ["BITS", "LOG", "MEDIA", "alike", "bits", "sampled_bytes", "sites", "while_open"]
 
 Content = Mapping[str, bytes]
 
 BITS: Final = 8
-SEGMENT: Final = "segment-"  # The files that hold the log; too long to try every bit of.
+LOG: Final = ("segment-", "snapshot-")  # The files that hold the log; too long to try every bit of.
 _SPOIL: Final = (How.FLIP, How.ZERO, How.GARBLE)
 _CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
+_SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot"))
 _SMALL: Final = (
     Operation(Kind.UPSERT),
     Operation(Kind.UPSERT, 1, 1, 1),
@@ -83,6 +85,14 @@ MEDIA: Final[dict[str, Tape]] = {
         (Era((*_SMALL, *_LARGE, _CHECKPOINT, *_LARGE, *_ANEW, Operation(Kind.UPSERT, 0, 7), _CHECKPOINT)),),
         "tiny",
     ),
+    # The newest checkpoint, and what it goes on from, stand beside the log.
+    "snapshots": Tape(
+        (
+            Era((*_SMALL, *_LARGE, _SNAPSHOT, Operation(Kind.RMW)), Crash()),
+            Era((Operation(Kind.RMW), _CHECKPOINT, Operation(Kind.DELETE, 1, 1), _SNAPSHOT)),
+        ),
+        "tiny",
+    ),
     "truncated, cut": Tape(
         (
             Era((*_SMALL, *_LARGE, _CHECKPOINT, *_LARGE, *_ANEW), Crash()),
@@ -121,7 +131,7 @@ def bits(content: Content, past: Past) -> Iterator[Damage]:
     """Every bit of roots and tables."""
     names = sorted(content.keys() | past.keys())
     for name in sorted(content):
-        if not name.startswith(SEGMENT):
+        if not name.startswith(LOG):
             file = names.index(name)
             yield from (
                 Damage(How.FLIP, 1, file, at, bit) for at in range(len(content[name])) for bit in range(BITS)
@@ -132,7 +142,7 @@ def sampled_bytes(content: Content, past: Past, random: Random, count: int) -> I
     """A bit of each of `count` bytes of segments."""
     names = sorted(content.keys() | past.keys())
     places = [(names.index(name), at) for name in sorted(content) for at in range(len(content[name]))]
-    places = [place for place in places if names[place[0]].startswith(SEGMENT)]
+    places = [place for place in places if names[place[0]].startswith(LOG)]
     for file, at in sorted(random.sample(places, min(count, len(places)))):
         yield Damage(How.FLIP, 1, file, at, random.randrange(BITS))
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from powercut.faultfs import Effect, EventKind, Fault, Plan
 from powercut.faultfs.faults.plan import HALF, calls_of
 
+from ..tapes.operations import CHECKPOINTS
 from ..tapes.programs import random_program
 from ..tapes.tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 
@@ -30,6 +31,7 @@ def _upserts(*keys: int, session: int = 0, size: int = SIZES - 1) -> _Program:
 
 
 _CHECKPOINT, _REOPEN = Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
+_SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot"))
 _FLUSH: Final = Operation(Kind.FLUSH, 0, 0, 1)
 _READ, _RMW, _DELETE, _INSERT = (Operation(kind) for kind in (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT))
 # By name: what it is there for.
@@ -54,6 +56,11 @@ PROGRAMS: Final[dict[str, _Program]] = {
     "gathered": (
         *(*_upserts(0, 1, 2), _FLUSH, _READ, *_upserts(3, 4), _FLUSH, Operation(Kind.START), _FLUSH),
         *(Operation(Kind.STEP), *_upserts(5), _FLUSH, _CHECKPOINT, *_upserts(0, 1), _FLUSH, _REOPEN, _READ),
+    ),
+    # Beside the log, before and behind an opening.
+    "snapshot": (
+        *(*_upserts(0, 1, 2), _SNAPSHOT, _RMW, _SNAPSHOT, _REOPEN, _READ, *_upserts(3, 4), _RMW),
+        *(_CHECKPOINT, _SNAPSHOT, _REOPEN, _READ),
     ),
     "stepped": (
         *_upserts(0, 1, session=1, size=0),

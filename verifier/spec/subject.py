@@ -205,8 +205,8 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         ReadsOlder,
         TellsReading,
         Flushes,
-        ChoosesKinds,
         TellsDurable,
+        ChoosesKinds,
     ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
@@ -229,8 +229,8 @@ class Mounted:
     older: ReadsOlder | None
     tells: TellsReading | None
     flushes: Flushes | None
-    kinds: ChoosesKinds | None
     durable: TellsDurable | None
+    kinds: ChoosesKinds | None
 
 
 def mount(subject: Subject) -> Mounted:
@@ -256,8 +256,8 @@ def mount(subject: Subject) -> Mounted:
         of(ReadsOlder),
         of(TellsReading),
         of(Flushes),
-        of(ChoosesKinds),
         of(TellsDurable),
+        of(ChoosesKinds),
     )
 
 

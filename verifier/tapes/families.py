@@ -249,7 +249,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "lettered": Family(_lettered, _EVERYWHERE),
     "aged": Family(_aged, ("wrapping", "chained", "rewritten", "high", "ending", "crowded", "full")),
     "gathered": Family(_gathered, ("behind", "gathered")),
-    "kinds": Family(_kinds, ("tiny", "paired")),
+    "kinds": Family(_kinds, ("tiny",)),
 }
 # Kinds that random programs have only where they are asked for, by name.
 LETTERS: Final = {

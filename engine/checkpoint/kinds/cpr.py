@@ -109,7 +109,7 @@ def _persist(parts: Parts, running: Running) -> None:
         begin=running.begin,
         previous=tables.head if tables.head.length else NO_BLOCK,
         is_full=is_full,
-        extents=[*(extents[number] for number in range(first, count)), *running.beside],
+        extents=[*extents.run(first, count), *running.beside],
         voids=[void for void in parts.voids if void.high > running.begin],
         sessions=running.marks,
         kind=running.kind.value,

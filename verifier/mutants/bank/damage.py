@@ -31,10 +31,10 @@ DAMAGED: Final[tuple[Mutant, ...]] = (
         """    return body + crc32.iscsi(body).to_bytes(4, "little")
 
 
-def decode_root(data: bytes, file: str) -> Root | str:
+def decode_root(data: bytes, file: str, wanted: int = KIND_STORE) -> Root | str:
     \"\"\"The root, or the reason why these bytes are none.
 
-    Raises UnsupportedVersionError for a whole record of another format version.
+    Raises UnsupportedVersionError for a whole record of another format version, or of another kind.
     \"\"\"
     if len(data) != ROOT_BYTES:
         return f"{len(data)} bytes"
@@ -43,10 +43,10 @@ def decode_root(data: bytes, file: str) -> Root | str:
         """    return body + crc32.iscsi(body[:32] + body[40:]).to_bytes(4, "little")
 
 
-def decode_root(data: bytes, file: str) -> Root | str:
+def decode_root(data: bytes, file: str, wanted: int = KIND_STORE) -> Root | str:
     \"\"\"The root, or the reason why these bytes are none.
 
-    Raises UnsupportedVersionError for a whole record of another format version.
+    Raises UnsupportedVersionError for a whole record of another format version, or of another kind.
     \"\"\"
     if len(data) != ROOT_BYTES:
         return f"{len(data)} bytes"
@@ -163,8 +163,8 @@ def decode_root(data: bytes, file: str) -> Root | str:
         "missing-segment-read-as-empty",
         "garnet #2159: an index that was cut off without a word",
         "powercut.engine.log.segments",
-        "    raise CorruptionError(*place, found, expected)\n",
-        "    if count >= 0:\n        raise CorruptionError(*place, found, expected)\n",
+        '    raise CorruptionError(*place, found, f"{extent.length} bytes")\n',
+        '    if count >= 0:\n        raise CorruptionError(*place, found, f"{extent.length} bytes")\n',
         DAMAGE,
         "SILENT",
         DAMAGE,

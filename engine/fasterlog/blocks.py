@@ -1,0 +1,203 @@
+"""A block: a checksummed run of entries, the unit in which a log is written and read.
+
+    header   64 bytes: where the block stands, who wrote it, what it follows
+    data     the entries, one after another, without gaps
+    table    the length of each entry, 4 bytes
+    cookie   what the caller gave the commit that the block ends
+    zeros    up to a multiple of the write unit
+
+An entry's address is that of its block, plus the header, plus the length of each entry before it in the
+block and 4 bytes for its place in the table. So addresses rise, those of empty entries too, and an entry
+and its place in the table take as much of the address space as of the device.
+
+Invariants
+  B1  a block starts at a multiple of the write unit and never crosses a page; the next one starts where its
+      span ends, and every page starts with a block
+  B2  its checksum is over the store and over all bytes of it, address and life included: bytes in the wrong
+      place, of another log, or of a life that a crash ended are wrong bytes
+  B3  `link` is the checksum of the block before it: an older block in the place of a newer one does not fit
+  B4  what the header says is bounded before it is used
+
+Pure. FORMAT.md draws the bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from fastcrc import crc32
+
+from ..errors import UnsupportedVersionError
+
+__all__ = [
+    "ENTRY_BYTES",
+    "FLAG_COMMIT",
+    "HEADER_BYTES",
+    "Block",
+    "Header",
+    "addresses_of",
+    "decode_header",
+    "encode_block",
+    "round_up",
+    "verify",
+]
+
+HEADER_BYTES: Final = 64
+ENTRY_BYTES: Final = 4  # Of the table, for each entry.
+FLAG_COMMIT: Final = 1  # Of the last block of a group. An unknown flag is another format.
+MAGIC: Final = b"PCLB"
+
+_HEADER: Final = struct.Struct("<4sIIIQQQIIIIII")
+_CRC: Final = struct.Struct("<I")
+_CRC_AT: Final = 4
+assert _HEADER.size == HEADER_BYTES
+assert array("I").itemsize == ENTRY_BYTES
+
+
+class Header(NamedTuple):
+    """The header of a block.
+
+    number      of the commit that its group is for
+    confirmed   what is below this address was durable when the block was made
+    link        the checksum of the block before it; 0 for the first of the log
+    turn        how many rollbacks its life had seen
+    span        bytes up to the next block
+    """
+
+    crc: int
+    flags: int
+    life: int
+    address: int
+    number: int
+    confirmed: int
+    link: int
+    turn: int
+    span: int
+    entry_count: int
+    data_bytes: int
+    cookie_bytes: int
+
+    def stored(self, unit: int) -> int:
+        """The bytes on the device, a multiple of `unit`."""
+        body = HEADER_BYTES + self.data_bytes + ENTRY_BYTES * self.entry_count + self.cookie_bytes
+        return round_up(body, unit)
+
+    @property
+    def end(self) -> int:
+        """The address of the next block."""
+        return self.address + self.span
+
+    @property
+    def is_commit(self) -> bool:
+        """True for the last block of a group."""
+        return bool(self.flags & FLAG_COMMIT)
+
+
+class Block(NamedTuple):
+    """A block as it was read and verified."""
+
+    header: Header
+    image: memoryview
+
+    @property
+    def data(self) -> memoryview:
+        """The entries, one after another."""
+        return self.image[HEADER_BYTES : HEADER_BYTES + self.header.data_bytes]
+
+    @property
+    def lengths(self) -> array[int]:
+        """The length of each entry."""
+        start = HEADER_BYTES + self.header.data_bytes
+        lengths = array("I")
+        lengths.frombytes(self.image[start : start + ENTRY_BYTES * self.header.entry_count])
+        return lengths
+
+    @property
+    def cookie(self) -> bytes:
+        """The bytes that the caller gave the commit."""
+        start = HEADER_BYTES + self.header.data_bytes + ENTRY_BYTES * self.header.entry_count
+        return bytes(self.image[start : start + self.header.cookie_bytes])
+
+    def entries(self) -> Iterator[tuple[int, memoryview]]:
+        """The address and the bytes of each entry."""
+        data, at = self.data, 0
+        for address, length in zip(self.addresses(), self.lengths, strict=True):
+            yield address, data[at : at + length]
+            at += length
+
+    def addresses(self) -> list[int]:
+        """The address of each entry."""
+        return addresses_of(self.header.address + HEADER_BYTES, self.lengths)
+
+
+def addresses_of(first: int, lengths: array[int]) -> list[int]:
+    """The addresses of entries of these lengths, the first of them at `first`."""
+    starts = accumulate(lengths, initial=first)
+    return [start + ENTRY_BYTES * place for place, start in zip(range(len(lengths)), starts, strict=False)]
+
+
+def round_up(count: int, unit: int) -> int:
+    """The least multiple of `unit` that is not below `count`; `unit` is a power of two."""
+    return (count + unit - 1) & -unit
+
+
+def encode_block(
+    header: Header, store_id: bytes, image: bytearray, lengths: array[int], cookie: bytes, unit: int
+) -> Header:
+    """Make a block of `image`, room for the header and then the data; the header with its checksum."""
+    stored = header.stored(unit)
+    image += lengths.tobytes()
+    image += cookie
+    image += bytes(stored - len(image))
+    _HEADER.pack_into(image, 0, MAGIC, 0, *header[1:])
+    crc = _checksum(store_id, image)
+    _CRC.pack_into(image, _CRC_AT, crc)
+    return header._replace(crc=crc)
+
+
+def decode_header(data: bytes | bytearray, address: int, settings: tuple[int, int]) -> Header | str:
+    """The header in the first bytes of what was read at `address`, or the reason why there is none (B4).
+
+    settings   bytes of a page, and of the write unit
+    """
+    if len(data) < HEADER_BYTES or data[:4] != MAGIC:
+        return "no block"
+    page, unit = settings
+    header = Header(*_HEADER.unpack_from(data)[1:])
+    if header.address != address:
+        return f"the block of address {header.address}"
+    room = page - address % page
+    body = HEADER_BYTES + header.data_bytes + ENTRY_BYTES * header.entry_count + header.cookie_bytes
+    if header.span > room or header.span % unit or round_up(body, unit) > header.span:
+        return f"a block of {body} bytes in a span of {header.span}"
+    return header
+
+
+def verify(header: Header, store_id: bytes, image: bytearray) -> str:
+    """The reason why these bytes are not the block of that header, or "".
+
+    Raises UnsupportedVersionError for a whole block with flags that this release does not know.
+    """
+    found = _checksum(store_id, image, is_stored=True)
+    if found != header.crc:
+        return f"CRC-32C {found:08x}, in the block itself {header.crc:08x}"
+    if header.flags & ~FLAG_COMMIT:
+        raise UnsupportedVersionError(
+            f"a block at address {header.address} with flags {header.flags:#x}; "
+            f"this release reads flags {FLAG_COMMIT}"
+        )
+    return ""
+
+
+def _checksum(store_id: bytes, image: bytearray, *, is_stored: bool = False) -> int:
+    """CRC-32C of the store and of the block, the checksum's own bytes as zeros."""
+    crc = crc32.iscsi(store_id)
+    if not is_stored:
+        return crc32.iscsi(image, crc)
+    view = memoryview(image)
+    crc = crc32.iscsi(bytes(view[:_CRC_AT]) + bytes(_CRC.size), crc)
+    return crc32.iscsi(view[_CRC_AT + _CRC.size :], crc)

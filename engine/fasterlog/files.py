@@ -1,0 +1,147 @@
+"""The files of a log: blocks written, made durable, and read back verified.
+
+Invariants
+  L1  a file written to is dirty until a sync that began after that write has returned; so are new names
+  L2  what a read returns was verified: checksum, place, bounds
+  L3  a segment goes only when a durable root says that nothing in it is needed
+
+Threads: one writes and syncs at a time, the one whose turn it is; anybody reads beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from ..device import Disk, read_exactly, write_fully
+from ..errors import CorruptionError
+from ..metadata.extents import segment_name, segment_number
+from .blocks import HEADER_BYTES, Block, decode_header, verify
+from .settings import LogSettings
+
+__all__ = ["LogFiles"]
+
+
+class LogFiles:
+    """The segments of one log of the store `store_id`."""
+
+    def __init__(self, disk: Disk, store_id: bytes, settings: LogSettings, names: Iterable[str]) -> None:
+        self.store_id = store_id
+        self.settings = settings
+        self._device = disk.device
+        self._poison = disk.poison
+        self._known = {name for name in names if segment_number(name) is not None}
+        self._dirty: set[str] = set()
+        self._has_new_names = False
+
+    def place(self, address: int) -> tuple[str, int]:
+        """The file that holds `address`, and the byte there."""
+        number, offset = divmod(address, self.settings.segment_bytes)
+        return segment_name(number), offset
+
+    @property
+    def highest(self) -> int:
+        """The number of the last segment that there is; -1 for none."""
+        return max((segment_number(name) or 0 for name in self._known), default=-1)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def create(self, number: int) -> None:
+        """Make the file of a segment, unless it is there. Raises OSError."""
+        name = segment_name(number)
+        if name in self._known:
+            return
+        self._has_new_names = True  # Before the call: one that fails may have made it.
+        with suppress(FileExistsError):
+            self._device.create(name)
+        self._known.add(name)
+
+    def write(self, address: int, image: bytes | bytearray) -> None:
+        """Write a block, or zeros in the place of one. Raises OSError; it may be written again then."""
+        name, offset = self.place(address)
+        self.create(address // self.settings.segment_bytes)
+        self._dirty.add(name)
+        write_fully(self._device, name, offset, image)
+
+    def sync(self) -> None:
+        """Make durable all that was written, names included. Raises PoisonedError if that fails."""
+        try:
+            for name in sorted(self._dirty):
+                self._device.sync(name)
+                self._dirty.discard(name)
+            if self._has_new_names:
+                self._device.sync_names()
+                self._has_new_names = False
+        except OSError as error:
+            raise self._poison.failed("syncing the log", error) from error
+
+    def sync_range(self, start: int, end: int) -> None:
+        """Make durable what an earlier life may have left in the page cache only. Raises PoisonedError."""
+        size = self.settings.segment_bytes
+        names = {segment_name(number) for number in range(start // size, (end + size - 1) // size)}
+        self._dirty |= names & self._known
+        self._has_new_names = True
+        self.sync()
+
+    def remove_below(self, address: int) -> None:
+        """Remove the segments wholly below `address`; those that cannot go now stay for the next time."""
+        for name in sorted(self._known):
+            number = segment_number(name)
+            if number is not None and (number + 1) * self.settings.segment_bytes <= address:
+                with suppress(OSError):
+                    self._device.remove(name)
+                    self._known.discard(name)
+                    self._dirty.discard(name)
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def find(self, address: int) -> Block | str:
+        """The block that starts at `address`, or the reason why none does. Raises OSError, and
+        UnsupportedVersionError for one of another format.
+        """
+        name, offset = self.place(address)
+        unit = self.settings.write_unit
+        try:
+            image = bytearray(read_exactly(self._device, name, offset, unit))
+            header = decode_header(image, address, (self.settings.page_bytes, unit))
+            if isinstance(header, str):
+                return header if len(image) >= HEADER_BYTES else f"{len(image)} bytes"
+            rest = header.stored(unit) - unit
+            if rest > 0:
+                image += read_exactly(self._device, name, offset + unit, rest)
+        except FileNotFoundError:
+            return "no file"
+        if len(image) < header.stored(unit):
+            return f"{len(image)} bytes of {header.stored(unit)}"
+        why = verify(header, self.store_id, image)
+        return why or Block(header, memoryview(image).toreadonly())
+
+    def load(self, address: int) -> Block:
+        """The block that starts at `address`. Raises CorruptionError where none does, OSError."""
+        found = self.find(address)
+        if isinstance(found, str):
+            raise self.corruption(address, found, "a block")
+        return found
+
+    def corruption(self, address: int, found: str, expected: str) -> CorruptionError:
+        """The error for what was found at `address`."""
+        name, offset = self.place(address)
+        return CorruptionError(name, offset, found, f"{expected} of address {address}")
+
+    def later(self, address: int, beyond: int) -> int:
+        """The first address past `address` with a block that was made when more than `beyond` was durable.
+
+        0: there is none. Every unit of the files is looked at. Raises OSError.
+        """
+        unit, segment = self.settings.write_unit, self.settings.segment_bytes
+        for number in range(address // segment, self.highest + 1):
+            name = segment_name(number)
+            if name not in self._known:
+                continue
+            start = max(address + unit, number * segment)
+            size = min(self._device.size(name), segment)
+            for at in range(start, number * segment + size, unit):
+                found = self.find(at)
+                if not isinstance(found, str) and found.header.confirmed > beyond:
+                    return at
+        return 0

@@ -1,0 +1,209 @@
+"""Groups: what commits make durable, one after another; and the two that take something back.
+
+    commit      seal what there is, write it, sync once, and then it is acknowledged: whoever waited for its
+                turn meanwhile finds its entries among them
+    relieve     write sealed blocks so that their memory is free; nothing is promised by that
+    roll back   drop entries that no commit holds, so that no crash brings them back
+    truncate    a new begin, durable before a file goes
+
+Invariants
+  C1  acknowledged  =>  every block up to there was written before a sync that returned
+  C2  a failed write fails the commit and changes nothing: the blocks wait, and are written again
+  C3  a failed sync poisons: what is durable is unknown
+  C4  a block that the device may hold and that is rolled back is overwritten, and that is synced, before
+      anything else is written
+
+Threads: any; `turn` is held by the one who writes, `lock` for as long as the tail is looked at. Whoever has
+both took `turn` first. No device is asked under `lock`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import NamedTuple
+
+from ..device import telling
+from ..errors import EngineError, OperationError, PoisonedError
+from ..metadata.layout import Pointer
+from .blocks import Block
+from .recovery import LogParts, Point
+from .tail import Sealed, Tail
+from .waiting import Waiters
+
+__all__ = ["Commit", "Groups"]
+
+
+class Commit(NamedTuple):
+    """A commit: entries below `address` are durable.
+
+    number   rises with every commit; 0: of a log that has none
+    cookie   what the caller gave it; b"": nothing
+    """
+
+    number: int
+    address: int
+    cookie: bytes = b""
+
+
+class Groups:
+    """The commits of one open log."""
+
+    def __init__(self, parts: LogParts, tail: Tail, lock: AbstractContextManager[object]) -> None:
+        runtime = parts.disk.runtime
+        self.lock = lock
+        self.turn = runtime.lock()
+        self.waiters = Waiters(runtime)
+        self.begin = parts.root.begin
+        self.last = parts.last
+        self.failures = 0  # Commits that failed.
+        self.failure: EngineError | None = None
+        self._parts = parts
+        self._tail = tail
+        self._root = parts.root
+
+    @property
+    def committed(self) -> Commit:
+        """The last commit."""
+        last = self.last
+        return Commit(last.number, last.end, last.cookie)
+
+    # -- commits -----------------------------------------------------------------------------------
+
+    def commit(self, wanted: int, cookie: bytes | None) -> Commit:
+        """Make all that stands below `wanted` durable, and what else there is by then.
+
+        Raises DeviceError where it cannot be written (C2), PoisonedError.
+        """
+        with self.turn:
+            self._parts.disk.poison.check()
+            if cookie is None and self.last.end >= wanted:
+                return self.committed  # The one before had it all.
+            with self.lock:
+                self._tail.seal_commit(cookie)
+                blocks = list(self._tail.sealed)
+            if not blocks:
+                return self.committed
+            try:
+                with telling("committing"):
+                    self._write(blocks)
+                    self._parts.files.sync()
+            except EngineError as error:
+                self.failure, self.failures = error, self.failures + 1
+                self.waiters.tell(self.last.end, error)
+                raise
+            self._publish(blocks[-1], cookie)
+            committed = self.committed
+        self.waiters.tell(committed.address)
+        return committed
+
+    def relieve(self) -> None:
+        """Write what is sealed: its memory is free then. Raises DeviceError, PoisonedError."""
+        with self.turn, self._telling("writing the log"):
+            self._parts.disk.poison.check()
+            with self.lock:
+                blocks = list(self._tail.sealed)
+            self._write(blocks)
+
+    def _write(self, blocks: list[Sealed]) -> None:
+        for block in blocks:
+            if block.image is not None:
+                block.is_tried = True
+                self._parts.files.write(block.header.address, block.image)
+                with self.lock:
+                    self._tail.wrote(block)
+
+    def _publish(self, block: Sealed, cookie: bytes | None) -> None:
+        header = block.header
+        with self.lock:
+            self._tail.commit(block)
+            self.last = Point(header.address, header.end, header.number, header.crc, cookie or b"")
+        segment = self._parts.settings.segment_bytes
+        if self.last.start // segment != self._root.index_buckets // segment:
+            self.confirm()  # So an opening reads one segment at most.
+
+    def confirm(self, begin: int | None = None) -> None:
+        """Let the root say that the last commit is durable. Raises PoisonedError."""
+        last = self.last
+        root = self._root._replace(
+            head=Pointer(last.end, last.number, last.crc),
+            index_buckets=last.start,
+            begin=self.begin if begin is None else begin,
+        )
+        if root != self._root:
+            self._parts.roots.commit(root)
+            self._root = root
+
+    def wait(self, address: int, seconds: float | None, is_closed: Callable[[], bool]) -> bool:
+        """Wait for a commit of the entry at `address`; whether there is one. Raises what a failed one did."""
+        poison, runtime, failures = self._parts.disk.poison, self._parts.disk.runtime, self.failures
+
+        def has_ended() -> bool:
+            has_failed = poison.reason is not None or self.failures != failures
+            return self.last.end > address or has_failed or is_closed()
+
+        runtime.until("a commit", has_ended, None if seconds is None else runtime.now() + seconds)
+        if self.last.end > address:
+            return True
+        if self.failures != failures and self.failure is not None:
+            raise self.failure
+        return False
+
+    # -- taking back -------------------------------------------------------------------------------
+
+    def roll_back(self, address: int) -> None:
+        """Drop the entries from `address` on. Raises OperationError, DeviceError, PoisonedError."""
+        with self.turn, self._telling("rolling back"):
+            self._parts.disk.poison.check()
+            with self.lock:
+                if not self.last.end <= address <= self._tail.at:
+                    raise OperationError(
+                        f"address {address}: expected one from {self.last.end}, where the last commit ends, "
+                        f"to {self._tail.at}"
+                    )
+                sealed = self._tail.sealed_at(address)
+                block = None if sealed is None or sealed.image is None else _block_of(sealed)
+            if sealed is not None and block is None:
+                block = self._parts.files.load(sealed.header.address)
+            with self.lock:
+                if address not in self._tail.boundaries(block):
+                    raise OperationError(
+                        f"address {address} is in an entry, or between two: expected one's own"
+                    )
+                if sealed is not None and block is not None:
+                    self._tail.hold(sealed, block.image)  # Overwriting may fail half way.
+            if sealed is not None and sealed.is_tried:
+                self._overwrite(sealed)
+            with self.lock:
+                self._tail.roll_back(address)
+
+    def _overwrite(self, sealed: Sealed) -> None:
+        """Take the block from the device for good (C4)."""
+        self._parts.files.write(sealed.header.address, bytes(self._parts.settings.write_unit))
+        self._parts.files.sync()
+
+    def truncate(self, address: int) -> int:
+        """Make `address` the begin, unless that is above it; the begin. Raises PoisonedError."""
+        with self.turn, self._telling("truncating"):
+            self._parts.disk.poison.check()
+            if address > self.begin:
+                self.confirm(address)
+                self.begin = address  # After it is durable: who is told of it may count on it.
+                # The last block stays, for the root names it.
+                self._parts.files.remove_below(min(address, self.last.start))
+            return self.begin
+
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """Let who waits hear of a sync that failed."""
+        try:
+            with telling(what):
+                yield
+        except PoisonedError as error:
+            self.waiters.tell(self.last.end, error)
+            raise
+
+
+def _block_of(sealed: Sealed) -> Block:
+    assert sealed.image is not None
+    return Block(sealed.header, memoryview(bytes(sealed.image)))

@@ -1,0 +1,162 @@
+"""Reading a log: the block that holds an address, entries one after another, entries as arrays.
+
+The blocks of a page are found from its start, where one always stands; where they start is kept for the last
+few pages, and the last block that was read.
+
+Threads: any, beside whoever writes; what is read was committed before.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ..errors import CorruptionError, OperationError
+from .blocks import ENTRY_BYTES, HEADER_BYTES, Block
+from .files import LogFiles
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Entry", "LogArrays", "LogReader", "addresses_in", "arrays_of", "check_address"]
+
+_PAGES_KEPT: Final = 16
+
+
+class Entry(NamedTuple):
+    """An entry of a log."""
+
+    address: int
+    data: bytes
+
+
+class LogArrays(NamedTuple):
+    """Entries that stand together: entry i is data[offsets[i]:offsets[i + 1]].
+
+    addresses   shape (n,), n >= 1, int64, rising
+    offsets     shape (n + 1,), int64
+    data        uint8, of all of them, read-only
+    """
+
+    addresses: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    data: NDArray[np.uint8]
+
+
+def check_address(given: Any) -> int:
+    """The address. Raises OperationError for what is none."""
+    if isinstance(given, bool) or not isinstance(given, Integral) or given < 0:
+        raise OperationError(f"address {given!r}: expected an integer of at least 0")
+    return int(given)
+
+
+def addresses_in(runs: list[tuple[int, int]], lengths: array[int]) -> NDArray[np.int64]:
+    """The addresses of entries of these lengths, which stand in runs of (address of the first, count)."""
+    import numpy as np
+
+    sizes = np.frombuffer(lengths, np.uint32).astype(np.int64) + ENTRY_BYTES
+    ends = np.cumsum(sizes)
+    addresses, done = ends - sizes, 0
+    for first, count in runs:
+        addresses[done : done + count] += first - addresses[done]
+        done += count
+    return addresses
+
+
+def arrays_of(blocks: Iterator[Block], begin: int, end: int) -> Iterator[LogArrays]:
+    """The entries of the blocks with addresses in [begin, end), block by block."""
+    import numpy as np
+
+    for block in blocks:
+        lengths = np.frombuffer(block.lengths, np.uint32).astype(np.int64)
+        offsets = np.zeros(len(lengths) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        starts = block.header.address + HEADER_BYTES + offsets[:-1]
+        addresses = starts + ENTRY_BYTES * np.arange(len(lengths))
+        low, high = np.searchsorted(addresses, (begin, end))
+        if low < high:
+            data = np.frombuffer(block.data, np.uint8)[offsets[low] : offsets[high]]
+            yield LogArrays(addresses[low:high], offsets[low : high + 1] - offsets[low], data)
+
+
+class LogReader:
+    """Reads what is committed.
+
+    begin   the log's begin now
+    """
+
+    def __init__(
+        self, files: LogFiles, begin: Callable[[], int], lock: AbstractContextManager[object]
+    ) -> None:
+        self._files = files
+        self._begin = begin
+        self._lock = lock  # Of the pages that are known; no read is made under it.
+        self._pages: dict[
+            int, tuple[list[int], int]
+        ] = {}  # Where blocks start, and up to where that is known.
+        self._last: Block | None = None
+
+    def block_at(self, address: int, end: int) -> Block:
+        """The block in whose span the address is; `end` is where the last commit does."""
+        page = self._files.settings.page_bytes
+        start = address - address % page
+        starts, known = self._pages.get(start, ([], start))
+        if address >= known:
+            starts = list(starts)
+            while known <= address and known < min(end, start + page):
+                block = self._last = self._files.load(known)
+                starts.append(known)
+                known = block.header.end
+            with self._lock:
+                self._pages[start] = (starts, known)
+                while len(self._pages) > _PAGES_KEPT:
+                    del self._pages[next(iter(self._pages))]
+        at = starts[bisect_right(starts, address) - 1]
+        held = self._last
+        if held is None or held.header.address != at:
+            held = self._last = self._files.load(at)
+        return held
+
+    def read(self, address: int, end: int) -> bytes:
+        """The entry at the address. Raises OperationError where none begins."""
+        block = self.block_at(address, end)
+        addresses = block.addresses()
+        place = bisect_left(addresses, address)
+        if place == len(addresses) or addresses[place] != address:
+            raise OperationError(f"address {address} is in an entry, or between two: expected one's own")
+        lengths = block.lengths
+        start = sum(lengths[:place])
+        return bytes(block.data[start : start + lengths[place]])
+
+    def blocks(self, begin: int, end: int) -> Iterator[Block]:
+        """The blocks that have entries in [begin, end). Raises CorruptionError, OSError.
+
+        Where a truncation overtakes it, it goes on at the begin.
+        """
+        at, before = begin, None
+        while at < end:
+            try:
+                block = self.block_at(at, end) if before is None else self._files.load(at)
+            except CorruptionError:
+                if self._begin() <= at:
+                    raise
+                at, before = self._begin(), None
+                continue
+            header = block.header
+            if before is not None and header.link != before:
+                raise self._files.corruption(at, "a block that follows another one", "the next block")
+            at, before = header.end, header.crc
+            if header.entry_count:
+                yield block
+
+    def entries(self, begin: int, end: int) -> Iterator[Entry]:
+        """The entries in [begin, end), oldest first."""
+        for block in self.blocks(begin, end):
+            for address, data in block.entries():
+                if begin <= address < end:
+                    yield Entry(address, bytes(data))

@@ -1,0 +1,260 @@
+"""The tail of a log: the block that takes entries, and the sealed ones that no commit has acknowledged.
+
+    ... committed | sealed blocks, each written or held | open block | room
+                                                        start      at
+
+Invariants
+  T1  a sealed block never changes: who writes it again writes the same bytes
+  T2  the open block starts where the span of the last sealed one ends
+  T3  images held and the open block together stay below `memory`; who would exceed it is told to wait
+  T4  entries of one batch stand between two seals for a commit, so one commit has all of them or none
+
+Threads: under the log's lock.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+from ..errors import OperationError
+from .blocks import (
+    ENTRY_BYTES,
+    FLAG_COMMIT,
+    HEADER_BYTES,
+    Block,
+    Header,
+    addresses_of,
+    encode_block,
+)
+from .settings import LogSettings
+
+__all__ = ["ADDRESS_LIMIT", "FULL", "Sealed", "Tail"]
+
+ADDRESS_LIMIT: Final = 1 << 47
+FULL: Final = -1  # The memory is; nothing was taken.
+
+
+@dataclass(slots=True)
+class Sealed:
+    """A block that takes no more entries; its image goes once it is written."""
+
+    header: Header
+    image: bytearray | None
+    is_tried: bool = False  # A write of it has begun, so the device may hold it.
+
+
+class Tail:
+    """Entries that no commit holds yet.
+
+    store_id, life   whose blocks these are
+    memory           bytes that they may take here
+    """
+
+    def __init__(self, settings: LogSettings, store_id: bytes, life: int, memory: int) -> None:
+        self._settings = settings
+        self._store_id = store_id
+        self._life = life
+        self._memory = memory
+        self.entry_max: Final = settings.page_bytes - HEADER_BYTES - ENTRY_BYTES
+        self.sealed: list[Sealed] = []
+        self.held = 0  # Bytes of images.
+        self.confirmed = 0
+        self._number = self._link = self._turn = 0
+        self._data, self._lengths = bytearray(HEADER_BYTES), array("I")
+        self._open(0)
+
+    def adopt(self, end: int, number: int, link: int) -> None:
+        """Go on behind the block that ends at `end`, of commit `number`, with the checksum `link`."""
+        self.confirmed, self._number, self._link = end, number, link
+        self._open(end)
+
+    def _open(self, start: int) -> None:
+        self.start = start
+        self.at = start + HEADER_BYTES  # The address of the next entry, if it fits.
+        page = self._settings.page_bytes
+        self._room = page - start % page - HEADER_BYTES
+        self._data, self._lengths = bytearray(HEADER_BYTES), array("I")
+
+    # -- entries -----------------------------------------------------------------------------------
+
+    def append(self, entry: bytes) -> int:
+        """The address of the entry, or FULL. Raises OperationError for one that is too long."""
+        need = len(entry) + ENTRY_BYTES
+        if need > self._room and not self._make_room(need):
+            return FULL
+        address = self.at
+        self._data += entry
+        self._lengths.append(need - ENTRY_BYTES)
+        self.at = address + need
+        self._room -= need
+        return address
+
+    def append_many(self, data: bytes, lengths: array[int]) -> list[tuple[int, int]] | None:
+        """Take entries that stand in `data` one after another, or none of them: None for FULL. T4.
+
+        They go into one block or several: for each the address of the first there, and how many there are.
+        Raises OperationError where one is too long, or all of them are more than half of the memory.
+        """
+        total = len(data) + ENTRY_BYTES * len(lengths)
+        if total <= self._room:
+            run = (self.at, len(lengths))
+            self._take(data, lengths)
+            return [run]
+        longest = max(lengths)
+        if longest > self.entry_max:
+            raise self._too_long(longest)
+        if total > self._memory // 2:
+            raise OperationError(
+                f"a batch of {total} bytes: expected at most {self._memory // 2}, half of the memory"
+            )
+        page = self._settings.page_bytes
+        if self.held + total + 2 * page > self._memory:
+            return None
+        self._check_space(2 * total + 2 * page)
+        return self._spread(memoryview(data), lengths)
+
+    def _spread(self, data: memoryview, lengths: array[int]) -> list[tuple[int, int]]:
+        """Take a batch over several blocks."""
+        runs: list[tuple[int, int]] = []
+        ends = list(accumulate(lengths, initial=0))
+        first = 0
+        while first < len(lengths):
+            # So many more as their bytes and their places in the table have room for.
+            limit = ends[first] + ENTRY_BYTES * first + self._room
+            last = bisect_right(
+                range(len(ends)), limit, lo=first, key=lambda place: ends[place] + ENTRY_BYTES * place
+            )
+            if last - 1 == first:
+                self._seal(to_page_end=True)
+                continue
+            runs.append((self.at, last - 1 - first))
+            self._take(data[ends[first] : ends[last - 1]], lengths[first : last - 1])
+            first = last - 1
+        return runs
+
+    def _take(self, data: bytes | memoryview, lengths: array[int]) -> None:
+        need = len(data) + ENTRY_BYTES * len(lengths)
+        self._data += data
+        self._lengths.extend(lengths)
+        self.at += need
+        self._room -= need
+
+    def _make_room(self, need: int) -> bool:
+        """Seal the open block, for the entry begins the next page; False where the memory is full."""
+        page = self._settings.page_bytes
+        if need - ENTRY_BYTES > self.entry_max:
+            raise self._too_long(need - ENTRY_BYTES)
+        if self.held + 2 * page > self._memory:
+            return False
+        self._check_space(2 * page)
+        self._seal(to_page_end=True)
+        return True
+
+    def _too_long(self, size: int) -> OperationError:
+        return OperationError(f"an entry of {size} bytes: expected at most {self.entry_max} (page_bytes)")
+
+    def _check_space(self, count: int) -> None:
+        if self.start + count > ADDRESS_LIMIT:
+            raise OperationError(f"the log ends at address {ADDRESS_LIMIT}: there is no room for the entry")
+
+    # -- blocks ------------------------------------------------------------------------------------
+
+    def seal_commit(self, cookie: bytes | None) -> None:
+        """Seal what there is as a group; nothing where nothing is new and no cookie is given.
+
+        A block that ended a group whose commit failed waits still, and is not ended once more.
+        """
+        is_open = not self._lengths and (not self.sealed or self.sealed[-1].header.is_commit)
+        if is_open and cookie is None:
+            return
+        cookie = cookie or b""
+        if len(cookie) > self._room:
+            self._check_space(2 * self._settings.page_bytes)
+            self._seal(to_page_end=True)
+        self._seal(cookie, FLAG_COMMIT)
+
+    def _seal(self, cookie: bytes = b"", flags: int = 0, *, to_page_end: bool = False) -> None:
+        page, unit = self._settings.page_bytes, self._settings.write_unit
+        header = Header(
+            0,
+            flags,
+            self._life,
+            self.start,
+            self._number + 1,
+            self.confirmed,
+            self._link,
+            self._turn,
+            0,
+            len(self._lengths),
+            len(self._data) - HEADER_BYTES,
+            len(cookie),
+        )
+        # The rest of the page is part of the span: the next block is where every page has one.
+        span = page - self.start % page if to_page_end else header.stored(unit)
+        image = self._data
+        header = encode_block(header._replace(span=span), self._store_id, image, self._lengths, cookie, unit)
+        self.sealed.append(Sealed(header, image))
+        self.held += len(image)
+        self._link = header.crc
+        self._number += bool(flags)
+        self._open(header.end)
+
+    def wrote(self, block: Sealed) -> None:
+        """Take in that a block is on the device: its image goes."""
+        if block.image is not None:
+            self.held -= len(block.image)
+            block.image = None
+
+    def commit(self, last: Sealed) -> None:
+        """Take in that all blocks up to `last` are durable."""
+        self.sealed = self.sealed[self.sealed.index(last) + 1 :]
+        self.confirmed = last.header.end
+
+    # -- going back --------------------------------------------------------------------------------
+
+    def hold(self, block: Sealed, image: memoryview) -> None:
+        """Take the image of a sealed block that was written back into memory: it has to be written again."""
+        if block.image is None:
+            block.image = bytearray(image)
+            self.held += len(block.image)
+
+    def sealed_at(self, address: int) -> Sealed | None:
+        """The sealed block in whose span an uncommitted address is; None: in the open one."""
+        return next((each for each in self.sealed if each.header.address <= address < each.header.end), None)
+
+    def boundaries(self, block: Block | None) -> list[int]:
+        """Where entries of a block begin, and where the next would; None: of the open one."""
+        if block is None:
+            return [self.start, *addresses_of(self.start + HEADER_BYTES, self._lengths), self.at]
+        header = block.header
+        end = header.address + HEADER_BYTES + header.data_bytes + ENTRY_BYTES * header.entry_count
+        return [header.address, *block.addresses(), end, header.end]
+
+    def roll_back(self, address: int) -> None:
+        """Drop all entries from `address` on; the sealed block that it is in, if any, is held."""
+        sealed = self.sealed_at(address)
+        if sealed is None:
+            self._keep(memoryview(self._data)[HEADER_BYTES:], self._lengths, address)
+        else:
+            assert sealed.image is not None
+            block = Block(sealed.header, memoryview(sealed.image))
+            place = self.sealed.index(sealed)
+            for each in self.sealed[place:]:
+                self.wrote(each)
+            del self.sealed[place:]
+            self._link = sealed.header.link
+            self._open(sealed.header.address)
+            self._keep(block.data, block.lengths, address)
+        self._turn += 1  # So no block that is made now is one that was dropped.
+
+    def _keep(self, data: memoryview, lengths: array[int], address: int) -> None:
+        """Leave in the open block those of these entries that stand below `address`."""
+        addresses = addresses_of(self.start + HEADER_BYTES, lengths)
+        kept = lengths[: sum(each < address for each in addresses)]
+        held = bytes(data[: sum(kept)])
+        self._open(self.start)
+        self._take(held, kept)
