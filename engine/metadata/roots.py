@@ -56,8 +56,8 @@ class RootReading(NamedTuple):
 def read_roots(
     device: Device, names: list[str], findings: list[Finding], kind: int = KIND_STORE
 ) -> RootReading:
-    """Read all three, of that kind; the highest valid sequence is the newest. Beside a live writer, who may be
-    writing one, it is the newest checkpoint that two copies name: it is durable.
+    """Read all three, of that kind; the highest valid sequence is the newest. Beside a live writer, who may
+    be writing one, it is the newest checkpoint that two copies name: it is durable.
 
     Raises CorruptionError where two valid copies are of different stores, UnsupportedVersionError
     where a whole copy is of another format.

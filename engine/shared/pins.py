@@ -29,7 +29,7 @@ __all__ = ["Pins"]
 class Pins:
     """All pins of one store."""
 
-    def __init__(self, control: Space, has_readers: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, control: Space, has_readers: Callable[[], bool] = bool) -> None:
         self._control = control
         self._has_readers = has_readers  # In other processes, of any checkpoint.
         self._begins: dict[object, int] = {}
