@@ -109,12 +109,6 @@ def _checkpoint(world: World) -> bool:
     return _acknowledge(world, dict(world.model.issued) if bound is None else bound, at_least)
 
 
-def _choose(world: World, operation: Operation) -> None:
-    """Choose the kind of the checkpoint that begins, where there are several."""
-    if world.mounted is not None and world.mounted.kinds is not None:
-        world.mounted.kinds.choose_kind(operation.size)
-
-
 def _step_checkpoint(world: World, kind: Kind) -> bool:
     steps = None if world.mounted is None else world.mounted.steps
     if steps is None:
