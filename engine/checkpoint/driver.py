@@ -41,7 +41,7 @@ UNREPEATABLE: Final = frozenset({Phase.WAIT_FLUSH, Phase.PERSIST, Phase.REST})
 class Checkpointer:
     """The state machine of one store."""
 
-    def __init__(self, parts: Parts, tell: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, parts: Parts, tell: Callable[[], None]) -> None:
         self._parts = parts
         self._tell = tell  # Those who want to know of a durable checkpoint; with no lock held.
         self._log = parts.log

@@ -36,6 +36,7 @@ from ..runtime import Runtime
 from ..settings import Settings
 from ..shared.shared import Shared
 from .flushing import Flushing
+from .fresh import FreshFrames
 
 __all__ = ["Ring"]
 
@@ -66,6 +67,7 @@ class Ring:
         self.background: Background | None = None
         self._lock = runtime.lock()  # Of pages and boundaries.
         self._flushing = flushing
+        self._fresh = FreshFrames(shared.spaces, runtime)
         ring_pages = self.spaces.ring_bytes // settings.page_bytes
         self.mutable_bytes: Final = max(1, ring_pages * MUTABLE_TENTHS // 10) * settings.page_bytes
 
@@ -116,7 +118,8 @@ class Ring:
                 # Whatever a session has allocated since it was read lies below: its end did not move.
                 store(control, w.TAIL, start)
                 store(control, w.PAGE_END, start + page)
-                return
+            self._fresh.ask(start + page)
+            return
 
     def shift_read_only(self, address: int) -> None:
         """Forbid writes below `address` from now on; it is frozen when all sessions have seen that."""

@@ -147,6 +147,12 @@ class Tables:
             data += own
         return bytes(data), head
 
+    def _point(self, offset: int, data: bytes) -> Pointer:
+        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
+
+    def _rounded(self, at: int) -> int:
+        return (at + self._unit - 1) // self._unit * self._unit
+
     def _write(self, offset: int, data: bytes) -> None:
         if not self._exists:
             if TABLE_FILE not in self._device.list():
@@ -157,12 +163,6 @@ class Tables:
             self._device.sync(TABLE_FILE)
         except OSError as error:
             raise self._poison.failed(f"syncing {TABLE_FILE}", error) from error
-
-    def _point(self, offset: int, data: bytes) -> Pointer:
-        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
-
-    def _rounded(self, at: int) -> int:
-        return (at + self._unit - 1) // self._unit * self._unit
 
     def accept(self, head: Pointer, is_full: bool) -> None:
         """Take in that a root that names `head` is durable."""

@@ -84,9 +84,12 @@ def snapshots(device: MemoryDevice) -> None:
 
 
 def deltas(device: MemoryDevice) -> None:
-    """A chain of deltas, whose extents stand in three files."""
+    """A chain of deltas behind a log, whose extents stand in three files beside it."""
     with FasterKv.open(device, create=True, settings=TINY, runtime=FixedRuntime()) as store:
         west = store.session("west")
+        for number in range(60):
+            west.upsert(b"key-%02d" % (number % 25), b"%d" % number * 8)
+        store.checkpoint()
         for number in range(16):
             west.upsert(b"key-%02d" % number, b"%d" % number * 9)
         store.checkpoint(CheckpointKind.INCREMENTAL)

@@ -106,6 +106,12 @@ def _aged(geometry: str) -> Iterator[Run]:
         yield ((upsert, second, grown, Operation(Kind.READ, 1, 1), _CHECKPOINT),)
         yield ((grown, _CHECKPOINT), (upsert, second, _CHECKPOINT))
         return
+    if geometry == "rewritten":  # What is long comes to its end at the second checkpoint.
+        look = Operation(Kind.LOOK_ON)
+        for used in (upsert, Operation(Kind.RMW, 1, 0, _LARGE)):
+            yield ((used, _CHECKPOINT, used, _CHECKPOINT, look, used, _CHECKPOINT, look),)
+            yield ((used, _CHECKPOINT, used, _CHECKPOINT), (look, used, _CHECKPOINT, _REOPEN, look))
+        return
     for used in (upsert, Operation(Kind.RMW), Operation(Kind.DELETE), Operation(Kind.INSERT, 1, 1)):
         yield ((used, _CHECKPOINT),)
         yield ((upsert, used, _CHECKPOINT, used, _REOPEN, used, _CHECKPOINT, _CHECKPOINT),)
@@ -239,6 +245,7 @@ _EVERYWHERE: Final = (
         "ageing",
         "wrapping",
         "chained",
+        "rewritten",
         "high",
         "ending",
         "crowded",
@@ -250,7 +257,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "reopened": Family(_reopened, ("parting", "tiny")),
     "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),
     "lettered": Family(_lettered, _EVERYWHERE),
-    "aged": Family(_aged, ("wrapping", "chained", "high", "ending", "crowded", "full")),
+    "aged": Family(_aged, ("wrapping", "chained", "rewritten", "high", "ending", "crowded", "full")),
     "gathered": Family(_gathered, ("behind", "gathered")),
     "kinds": Family(_kinds, ("tiny", "long", "roomy")),
 }

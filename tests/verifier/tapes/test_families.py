@@ -65,8 +65,7 @@ def test_letters_are_kinds_that_random_programs_do_not_have() -> None:
         for tape in random_tapes(Random(1), 200, ("tiny",), "posix", 12)
         for each in tape.eras[0].program
     }
-    letters = {
-        (kind, kind is Kind.CHECKPOINT) for kind in LETTERS.values()
-    }  # Of another kind than the usual.
+    # A checkpoint's letter is of another kind than the usual.
+    letters = {(kind, kind is Kind.CHECKPOINT) for kind in LETTERS.values()}
     assert not given & letters
     assert all(kind.name.lower() == name for name, kind in LETTERS.items())

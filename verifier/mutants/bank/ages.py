@@ -36,7 +36,7 @@ AGED: Final[tuple[Mutant, ...]] = (
         (
             "powercut.engine.checkpoint.kinds.cpr",
             "    first = extents.below(start) if is_full else extents.named\n",
-            "    first = extents.below(start) if is_cut else extents.named\n",
+            "    first = extents.below(start) if start > extents.start else extents.named\n",
         ),
         "openable",
         "UNOPENABLE",

@@ -73,13 +73,11 @@ FOLD_OVER: Final = _Late(_write)
             self._device.sync(TABLE_FILE)
         except OSError as error:
             raise self._poison.failed(f"syncing {TABLE_FILE}", error) from error
-        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 
     def accept(self, head: Pointer, is_full: bool) -> None:
         \"\"\"Take in that a root that names `head` is durable.\"\"\"
 """,
-        """        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
-
+        """
     def accept(self, head: Pointer, is_full: bool) -> None:
         self._device.sync(TABLE_FILE)
 """,
@@ -156,8 +154,12 @@ FOLD_OVER: Final = _Late(_write)
         "table-block-overwritten",
         "FASTER 5bee94bb: an incremental snapshot overwrote where its base lay",
         "powercut.engine.metadata.tables",
-        "        offset = (end + self._unit - 1) // self._unit * self._unit\n",
-        "        offset = 0 * end\n",
+        """        offset = self._rounded(self.head.offset + self.head.length)
+        data = encode_block(block)
+""",
+        """        offset = 0
+        data = encode_block(block)
+""",
         "openable",
         "UNOPENABLE",
     ),

@@ -117,11 +117,9 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
         "powercut.engine.log.segments",
         """        self._write(name, offset, data)
-        for extent in self._extents_of(start, name, offset, data):
-            self.extents.append(extent)
+        self.extents.extend(self._extents_of(start, name, offset, data))
 """,
-        """        for extent in self._extents_of(start, name, offset, data):
-            self.extents.append(extent)
+        """        self.extents.extend(self._extents_of(start, name, offset, data))
         self._write(name, offset, data)
 """,
         "openable",

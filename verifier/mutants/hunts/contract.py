@@ -112,8 +112,9 @@ class _Reached(MemoryDevice):
 
 def _judge_interrupted() -> Violation | None:
     device = _Reached()
-    with FasterKv.open(device, create=True, kernels="interpreted") as store, store.session("s") as session:
-        session.upsert(b"key", b"value")
+    store = FasterKv.open(device, create=True, kernels="interpreted")
+    try:
+        store.session("s").upsert(b"key", b"value")
         device.is_armed = True
         try:
             store.checkpoint()
@@ -123,6 +124,8 @@ def _judge_interrupted() -> Violation | None:
             store.checkpoint()
         except PoisonedError as error:
             return Violation(CONTRACT, Breach.ERROR, f"a checkpoint after Ctrl-C in one: {error}")
+    finally:
+        store.close()
     return None
 
 
