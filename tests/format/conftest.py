@@ -93,7 +93,7 @@ def deltas(device: MemoryDevice) -> None:
         for number in range(16):
             west.upsert(b"key-%02d" % number, b"%d" % number * 9)
         store.checkpoint(CheckpointKind.INCREMENTAL)
-        west.upsert(b"key-15", b"changed")
+        west.upsert(b"key-00", b"changed")
         store.checkpoint(CheckpointKind.INCREMENTAL)
         west.upsert(b"more", b"z" * 200)
         store.checkpoint(CheckpointKind.INCREMENTAL)
