@@ -25,7 +25,7 @@ from ..errors import CorruptionError
 from ..poison import Poison
 from .extents import segment_number
 from .layout import Block, Extent, Place, Pointer, checksum, decode_block, encode_block
-from .places import Places, snapshot_version
+from .places import CHAIN_FILES_MAX, Places, snapshot_version
 from .roots import ROOT_FILES, Finding
 
 __all__ = [
@@ -241,6 +241,14 @@ def check_places(block: Block, head: Pointer) -> None:
                 f"one between {at} and {block.final}",
             )
         at = place.high
+    files = {place.version for place in block.places if place.version.life == block.version.life}
+    if len(files) > CHAIN_FILES_MAX or any(version > block.version for version in files):
+        raise CorruptionError(
+            TABLE_FILE,
+            head.offset,
+            f"places in the files of {sorted(map(tuple, files))}",
+            f"at most {CHAIN_FILES_MAX}, none later than {tuple(block.version)}",
+        )
 
 
 def check_extents(
