@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..device import Disk
@@ -17,6 +17,7 @@ from ..metadata.tables import Tables
 from ..sessions.registry import SessionRegistry
 from ..settings import Settings
 from ..shared.shared import Shared
+from .running import Copied
 
 __all__ = ["KEEP_DEFAULT", "Parts"]
 
@@ -33,6 +34,7 @@ class Parts:
     places     in which files the recovered log stands
     keep       so many of the newest checkpoints stay when the tables are rewritten
     findings   what opening read, in order, and what it thought of each
+    copied     what the newest checkpoint has beside the log, if it is an INCREMENTAL of this life
     """
 
     root: Root
@@ -49,6 +51,7 @@ class Parts:
     roots: Roots
     findings: list[Finding]
     keep: int = KEEP_DEFAULT
+    copied: dict[int, Copied] = field(default_factory=dict)
 
     @property
     def has_news(self) -> bool:

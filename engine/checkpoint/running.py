@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from ..metadata.layout import Block, Extent, SessionMark, Version
+from ..metadata.layout import Block, Extent, Place, SessionMark, Version
 from ..shared.phases import CheckpointKind
 
-__all__ = ["CheckpointPoint", "Running", "point_of"]
+__all__ = ["CheckpointPoint", "Copied", "Running", "point_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ def point_of(block: Block) -> CheckpointPoint:
     return CheckpointPoint(block.version, serials, kind, block.name, base, length)
 
 
+class Copied(NamedTuple):
+    """An extent of an INCREMENTAL: in which file, from which base, and the digest of its bytes."""
+
+    extent: Extent
+    version: Version
+    base: int
+    digest: bytes
+
+
 @dataclass(slots=True)
 class Running:
     """State that the steps of one checkpoint hand on.
@@ -44,8 +54,11 @@ class Running:
     fuzzy_start   L_s, the tail at PREPARE
     final         L_f, the tail at WAIT_FLUSH; 0 before
     low           the log's own extents serve below, those of `beside` from there up to L_f
-    beside        the extents in the checkpoint's own file, which has that of address a at byte a - `base`
-    copied        the address up to which that file is written
+    beside        the extents from there on, and `places` in which files they stand: in the checkpoint's own,
+                  which has that of address a at byte a - `base`, or in those of earlier ones
+    copied        the address up to which the log was copied there
+    parent        of an INCREMENTAL the checkpoint that it goes on from; None: it is written in full
+    earlier       what that one has, by address; `digests` the same of this one
     deadline      on the Runtime's clock, for operations that are pending; None: for ever
     point         what it is, once it is durable; None before
     """
@@ -60,5 +73,9 @@ class Running:
     base: int = 0
     copied: int = 0
     beside: list[Extent] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    parent: Version | None = None
+    earlier: dict[int, Copied] = field(default_factory=dict)
+    digests: dict[int, Copied] = field(default_factory=dict)
     point: CheckpointPoint | None = None
     marks: list[SessionMark] = field(default_factory=list)

@@ -94,18 +94,18 @@ class Segments:
         self._write(name, start - base, data)
         return self._extents_of(start, name, start - base, data)
 
-    def accept_beside(self) -> None:
-        """Take in that the checkpoint is durable whose file was written last, if one was."""
-        if self._beside is not None:
-            self._written.pop(self._beside, None)
-            self._synced.pop(self._beside, None)
+    def accept_beside(self, name: str) -> None:
+        """Take in that the checkpoint is durable whose file is `name`, if it wrote one."""
+        if self._beside == name:
+            self._written.pop(name, None)
+            self._synced.pop(name, None)
             self._beside = None
 
     def _give_up_beside(self) -> None:
         """Let the file go that was written last, for a checkpoint that was given up."""
         if self._beside is not None:
             self._doomed.add(self._beside)
-            self.accept_beside()
+            self.accept_beside(self._beside)
 
     def _write(self, name: str, offset: int, data: memoryview) -> None:
         write_fully(self._device, name, offset, data)

@@ -20,9 +20,10 @@ from typing import Final
 from .extents import segment_name
 from .layout import Place, Version
 
-__all__ = ["Places", "snapshot_name", "snapshot_version"]
+__all__ = ["CHAIN_FILES_MAX", "Places", "snapshot_name", "snapshot_version"]
 
 SNAPSHOT_PREFIX: Final = "snapshot-"
+CHAIN_FILES_MAX: Final = 4  # Of one life, in which the extents of one checkpoint stand.
 _LOW: Final = attrgetter("low")
 
 

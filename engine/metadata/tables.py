@@ -25,7 +25,7 @@ from ..errors import CorruptionError, SerialError
 from ..poison import Poison
 from .extents import segment_number
 from .layout import Block, Extent, Place, Pointer, checksum, decode_block, encode_block
-from .places import Places, snapshot_version
+from .places import CHAIN_FILES_MAX, Places, snapshot_version
 from .roots import ROOT_FILES, Finding
 
 __all__ = [
@@ -108,6 +108,7 @@ class Tables:
         self._unit = write_unit
         self.head = head
         self.has_new_name = False
+        self._is_long = False  # Dead blocks lie behind the newest.
         self._exists = bool(head.length)
         self.chain_blocks = 0  # Since the last full block, that one included.
 
@@ -166,12 +167,16 @@ class Tables:
 
     def accept(self, head: Pointer, is_full: bool) -> None:
         """Take in that a root that names `head` is durable."""
-        is_back = head.offset < self.head.offset
+        self._is_long = self._is_long or head.offset < self.head.offset
         self.head = head
-        if is_back:  # What lies behind is dead, and nothing depends on whether it goes.
-            with suppress(OSError):
-                self._device.truncate(TABLE_FILE, self._rounded(head.offset + head.length))
         self.chain_blocks = 1 if is_full else self.chain_blocks + 1
+
+    def shrink(self) -> None:
+        """Shorten the file to the newest block, where dead ones lie behind: nobody reads an older chain."""
+        if self._is_long:
+            with suppress(OSError):  # Nothing depends on it.
+                self._device.truncate(TABLE_FILE, self._rounded(self.head.offset + self.head.length))
+            self._is_long = False
 
     def chain(self, pointer: Pointer, findings: list[Finding]) -> Iterator[Block]:
         """The blocks from `pointer` back to the first. Raises CorruptionError at a damaged one."""
@@ -256,6 +261,14 @@ def check_places(block: Block, head: Pointer) -> None:
                 f"one between {at} and {block.final}",
             )
         at = place.high
+    files = {place.version for place in block.places if place.version.life == block.version.life}
+    if len(files) > CHAIN_FILES_MAX or any(version > block.version for version in files):
+        raise CorruptionError(
+            TABLE_FILE,
+            head.offset,
+            f"places in the files of {sorted(map(tuple, files))}",
+            f"at most {CHAIN_FILES_MAX}, none later than {tuple(block.version)}",
+        )
 
 
 def check_extents(

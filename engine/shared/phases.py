@@ -28,10 +28,12 @@ class CheckpointKind(Enum):
 
     FOLD_OVER   the log up to its tail, which is frozen by that: later updates copy what they change
     SNAPSHOT    what the device has not got of it, to a file of its own: later updates are in place as before
+    INCREMENTAL a SNAPSHOT that writes only what changed since the INCREMENTAL before it
     """
 
     FOLD_OVER = 1
     SNAPSHOT = 2
+    INCREMENTAL = 3
 
 
 class Phase(Enum):

@@ -83,10 +83,29 @@ def snapshots(device: MemoryDevice) -> None:
         store.close(checkpoint=False)
 
 
+def deltas(device: MemoryDevice) -> None:
+    """A chain of deltas behind a log, whose extents stand in three files beside it."""
+    with FasterKv.open(device, create=True, settings=TINY, runtime=FixedRuntime()) as store:
+        west = store.session("west")
+        for number in range(60):
+            west.upsert(b"key-%02d" % (number % 25), b"%d" % number * 8)
+        store.checkpoint()
+        for number in range(16):
+            west.upsert(b"key-%02d" % number, b"%d" % number * 9)
+        store.checkpoint(CheckpointKind.INCREMENTAL)
+        west.upsert(b"key-00", b"changed")
+        store.checkpoint(CheckpointKind.INCREMENTAL)
+        west.upsert(b"more", b"z" * 200)
+        store.checkpoint(CheckpointKind.INCREMENTAL)
+        west.delete(b"key-08")
+        store.close(checkpoint=False)
+
+
 PROGRAMS: dict[str, Callable[[MemoryDevice], None]] = {
     "empty": empty,
     "two-checkpoints": two_checkpoints,
     "snapshots": snapshots,
+    "deltas": deltas,
 }
 
 

@@ -30,6 +30,7 @@ BITS: Final = 8
 LOG: Final = ("segment-", "snapshot-")  # The files that hold the log; too long to try every bit of.
 _SPOIL: Final = (How.FLIP, How.ZERO, How.GARBLE)
 _CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
+_DELTA: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
 _SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot"))
 _SMALL: Final = (
     Operation(Kind.UPSERT),
@@ -89,7 +90,9 @@ MEDIA: Final[dict[str, Tape]] = {
     "snapshots": Tape(
         (
             Era((*_SMALL, *_LARGE, _SNAPSHOT, Operation(Kind.RMW)), Crash()),
-            Era((Operation(Kind.RMW), _CHECKPOINT, Operation(Kind.DELETE, 1, 1), _SNAPSHOT)),
+            Era(
+                (Operation(Kind.RMW), _CHECKPOINT, *_LARGE[:2], _DELTA, Operation(Kind.UPSERT, 1, 1), _DELTA)
+            ),
         ),
         "tiny",
     ),

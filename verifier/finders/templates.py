@@ -32,6 +32,7 @@ def _upserts(*keys: int, session: int = 0, size: int = SIZES - 1) -> _Program:
 
 _CHECKPOINT, _REOPEN = Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
 _SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot"))
+_DELTA: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
 _FLUSH: Final = Operation(Kind.FLUSH, 0, 0, 1)
 _READ, _RMW, _DELETE, _INSERT = (Operation(kind) for kind in (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT))
 # By name: what it is there for.
@@ -59,7 +60,7 @@ PROGRAMS: Final[dict[str, _Program]] = {
     ),
     # Beside the log, before and behind an opening.
     "snapshot": (
-        *(*_upserts(0, 1, 2), _SNAPSHOT, _RMW, _SNAPSHOT, _REOPEN, _READ, *_upserts(3, 4), _RMW),
+        *(*_upserts(0, 1, 2), _DELTA, _RMW, _DELTA, _SNAPSHOT, _REOPEN, _READ, *_upserts(3, 4), _RMW),
         *(_CHECKPOINT, _SNAPSHOT, _REOPEN, _READ),
     ),
     "stepped": (

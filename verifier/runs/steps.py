@@ -93,6 +93,12 @@ def _apply(world: World, operation: Operation) -> bool:
     return True
 
 
+def _choose(world: World, operation: Operation) -> None:
+    """Choose the kind of the checkpoint that begins, where there are several."""
+    if world.mounted is not None and world.mounted.kinds is not None:
+        world.mounted.kinds.choose_kind(operation.size)
+
+
 def _checkpoint(world: World) -> bool:
     assert world.mounted is not None
     at_least = world.at_start if _is_checkpointing(world) else dict(world.model.issued)
@@ -101,12 +107,6 @@ def _checkpoint(world: World) -> bool:
         return False
     # A subject that counts nothing promises everything it was given.
     return _acknowledge(world, dict(world.model.issued) if bound is None else bound, at_least)
-
-
-def _choose(world: World, operation: Operation) -> None:
-    """Choose the kind of the checkpoint that begins, where there are several."""
-    if world.mounted is not None and world.mounted.kinds is not None:
-        world.mounted.kinds.choose_kind(operation.size)
 
 
 def _step_checkpoint(world: World, kind: Kind) -> bool:

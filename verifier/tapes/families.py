@@ -39,6 +39,7 @@ _LARGE: Final = SIZES - 1
 _CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
 _REOPEN: Final = Operation(Kind.REOPEN)
 _PHASES: Final = 6
+_CHAINED: Final = 5  # Deltas behind each other, one more than a chain has.
 _SHORT: Final = ("slim", "paired")  # A page holds one large value.
 
 
@@ -195,14 +196,23 @@ def _gathered(geometry: str) -> Iterator[Run]:
 
 
 def _kinds(geometry: str) -> Iterator[Run]:
+    if geometry == "roomy":  # A value a page, and room for all of them: a chain of deltas comes to its bound.
+        delta = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
+        changes = [each for key in range(_CHAINED) for each in (*_large(key), delta)]
+        for other in (delta, _CHECKPOINT):
+            yield ((*_large(*range(KEYS_MAX)), other, *changes, *changes[:4], _REOPEN, *changes[:4]),)
+        return
     upsert, grown = Operation(Kind.UPSERT), Operation(Kind.RMW)
     taken = tuple(Operation(Kind.CHECKPOINT, 0, 0, size) for size in range(len(CHECKPOINTS)))
     others = taken[1:]
     few = (*taken, upsert, grown, Operation(Kind.DELETE), _REOPEN)
-    for steps in (1, 2, 3):
+    is_short = geometry == "long"  # There is one thing to see: an extent that the log's end cuts off.
+    for steps in (1, 2) if is_short else (1, 2, 3):
         for program in product(few, repeat=steps):
             if not set(others).isdisjoint(program):
                 yield ((upsert, *program),)
+    if is_short:
+        return
     large = _large(*range(KEYS_MAX))
     for one, other in product(taken, repeat=2):
         if one not in others and other not in others:
@@ -249,7 +259,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "lettered": Family(_lettered, _EVERYWHERE),
     "aged": Family(_aged, ("wrapping", "chained", "rewritten", "high", "ending", "crowded", "full")),
     "gathered": Family(_gathered, ("behind", "gathered")),
-    "kinds": Family(_kinds, ("tiny",)),
+    "kinds": Family(_kinds, ("tiny", "long", "roomy")),
 }
 # Kinds that random programs have only where they are asked for, by name.
 LETTERS: Final = {

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 # What the size of CHECKPOINT or START says, where the store has kinds of checkpoint: which one.
-CHECKPOINTS: Final = ("fold_over", "snapshot")
+CHECKPOINTS: Final = ("fold_over", "snapshot", "incremental")
 SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
 Result = bytes | bool | None
 

@@ -9,6 +9,7 @@ from ...shared.phases import CheckpointKind, Phase
 from ..parts import Parts
 from ..running import Running
 from .fold_over import FOLD_OVER
+from .incremental import INCREMENTAL
 from .snapshot import SNAPSHOT
 
 __all__ = ["KINDS", "Kind"]
@@ -31,4 +32,5 @@ class Kind(Protocol):
 KINDS: Final[dict[CheckpointKind, Kind]] = {
     CheckpointKind.FOLD_OVER: FOLD_OVER,
     CheckpointKind.SNAPSHOT: SNAPSHOT,
+    CheckpointKind.INCREMENTAL: INCREMENTAL,
 }

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from ...errors import CheckpointError
-from ...metadata.layout import Block, Place, Pointer, Version
+from ...metadata.layout import Block, Pointer, Version
+from ...metadata.places import snapshot_name
 from ...metadata.tables import CHAIN_BLOCKS_MAX, NO_BLOCK
 from ...shared.phases import Phase
 from ..parts import Parts
@@ -100,8 +101,6 @@ def _persist(parts: Parts, running: Running) -> None:
     count = extents.below(running.low)
     version = Version(parts.root.life, running.version)
     places = [place for place in parts.places.ranges if place.high > start]
-    if running.beside:
-        places.append(Place(version, running.base, running.low, running.final))
     block = Block(
         version=version,
         fuzzy_start=running.fuzzy_start,
@@ -113,7 +112,8 @@ def _persist(parts: Parts, running: Running) -> None:
         voids=[void for void in parts.voids if void.high > running.begin],
         sessions=running.marks,
         kind=running.kind.value,
-        places=places,
+        places=[*places, *running.places],
+        base=running.parent or Version(0, 0),
     )
     if kept is None:
         head = tables.append(block)
@@ -127,8 +127,8 @@ def _persist(parts: Parts, running: Running) -> None:
     _commit(parts, head, running.begin)
     tables.accept(head, is_full)
     extents.name_until(count, start)
-    if running.beside:
-        segments.accept_beside()
+    segments.accept_beside(snapshot_name(version))
+    parts.copied = running.digests
     if kept is not None:
         segments.doom(files_of([*kept.blocks, block]))
     parts.sessions.save(running.marks)

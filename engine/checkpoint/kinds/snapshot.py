@@ -21,20 +21,27 @@ Source: snapshot checkpoints of FASTER; S3 is ours.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from ...kernels import words as w
 from ...kernels.atomics import load
-from ...metadata.layout import Version
+from ...metadata.layout import Extent, Place, Version
 from ...metadata.places import snapshot_name
 from ..parts import Parts
 from ..running import Running
 from .cpr import STEP_BYTES, Cpr, claim_sessions
 
-__all__ = ["SNAPSHOT"]
+__all__ = ["SNAPSHOT", "add", "put", "write_beside"]
+
+Put = Callable[[Parts, Running, int, memoryview], None]
 
 
-def _write(parts: Parts, running: Running) -> bool:
+def write_beside(parts: Parts, running: Running, put: Put) -> bool:
+    """Copy the log that the device has not got, give it to `put` and sync, or a bounded part of it; whether
+    that was the last part. `put` gets an address and the bytes from there on.
+    """
     log = parts.log
     if not running.final:
         claim_sessions(parts, running)
@@ -45,13 +52,13 @@ def _write(parts: Parts, running: Running) -> bool:
     while running.copied < running.final:
         if running.copied - before >= STEP_BYTES:
             return False
-        _write_piece(parts, running)
+        _copy_piece(parts, running, put)
     # A step ends behind the sync that fills it.
     return log.segments.sync(STEP_BYTES - max(0, running.copied - before))
 
 
-def _write_piece(parts: Parts, running: Running) -> None:
-    """Copy the next bytes and write them, or begin again above those that have left memory."""
+def _copy_piece(parts: Parts, running: Running, put: Put) -> None:
+    """Copy the next bytes and put them, or begin again above those that have left memory."""
     log, start = parts.log, running.copied
     piece = log.settings.piece_bytes
     end = min(running.final, (start // piece + 1) * piece)
@@ -59,8 +66,7 @@ def _write_piece(parts: Parts, running: Running) -> None:
     if load(log.spaces.control, w.HEAD) > max(start, w.FIRST_ADDRESS):
         _begin_at(running, log.extents.end)
         return
-    name = snapshot_name(Version(parts.root.life, running.version))
-    running.beside += log.segments.write_beside(name, running.base, start, data)
+    put(parts, running, start, data)
     running.copied = end
 
 
@@ -68,6 +74,25 @@ def _begin_at(running: Running, flushed: int) -> None:
     """Leave all below `flushed` to the log."""
     running.low = running.copied = min(flushed, running.final)
     running.beside.clear()
+    running.places.clear()
+    running.digests.clear()
 
 
-SNAPSHOT: Final = Cpr(_write)
+def put(parts: Parts, running: Running, start: int, data: memoryview) -> None:
+    """Write the bytes from address `start` on to the checkpoint's own file."""
+    version = Version(parts.root.life, running.version)
+    extents = parts.log.segments.write_beside(snapshot_name(version), running.base, start, data)
+    for extent in extents:
+        add(running, extent, version, running.base)
+
+
+def add(running: Running, extent: Extent, version: Version, base: int) -> None:
+    """Let the extent, which is the next one, be of the checkpoint; it stands in the file of that version."""
+    running.beside.append(extent)
+    low, end = extent.start, extent.start + extent.length
+    if running.places and running.places[-1][:2] == (version, base) and running.places[-1].high == low:
+        low = running.places.pop().low
+    running.places.append(Place(version, base, low, end))
+
+
+SNAPSHOT: Final = Cpr(partial(write_beside, put=put))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from ..planted import SCHEDULES, Mutant
+from ..planted import FAULTS, SCHEDULES, Mutant
 
 __all__ = ["KINDS"]
 
@@ -20,7 +20,36 @@ _beside: Final = partial(
 )
 _SNAPSHOT: Final = "powercut.engine.checkpoint.kinds.snapshot"
 
+_delta: Final = partial(Mutant, oracle="openable", breach="UNOPENABLE", around=("incremental",))
+_INCREMENTAL: Final = "powercut.engine.checkpoint.kinds.incremental"
+
 KINDS: Final = (
+    _delta(
+        "delta-leaves-out-what-changed",
+        "oxifaster 93c2274: updates in place did not mark their page as changed",
+        _INCREMENTAL,
+        "(earlier.extent.length, earlier.digest) == (len(piece), digest)",
+        "earlier.extent.length == len(piece)",
+        oracle="prefix",
+        breach="HOLE",
+    ),
+    _delta(
+        "delta-goes-past-the-cut",
+        "oxifaster: an incremental checkpoint wrote pages up to the tail, whatever it said of its end",
+        _SNAPSHOT,
+        "    end = min(running.final, (start // piece + 1) * piece)\n",
+        "    end = min(load(log.spaces.control, w.PAGE_END), (start // piece + 1) * piece)\n",
+        around=("incremental", "long"),
+    ),
+    _delta(
+        "base-of-a-delta-taken-early",
+        "constructed: a checkpoint that failed is the base of the next delta, and its file goes",
+        _INCREMENTAL,
+        "        at += len(piece)\n",
+        "        at += len(piece)\n        parts.copied = running.digests\n",
+        search=FAULTS,
+        around=("write", "error"),
+    ),
     _snapshot(
         "snapshot-never-synced",
         "oxifaster CheckpointDurability::FasterLike: a checkpoint's files are written and not synced",
