@@ -14,6 +14,7 @@ Nothing on the disk contradicts (FORMAT.md says why)
     sessions   missing, where the block behind has them neither, or they can have come after this one
     newest     roots that name an earlier block, or whose sequences make another copy the newest
     counter    of the newest block, higher
+    previous   an earlier block, where nothing of those between is needed
 
 Invariant: a forgery changes what it names, and else nothing but checksums and pointers to what moved.
 
@@ -136,9 +137,11 @@ class Forgeries:
 
     def is_contradicted(self, number: int) -> bool:
         """True if something else on the disk contradicts it."""
-        words, _, block, change, _ = self.every[number]
+        words, way, block, change, _ = self.every[number]
         if block < 0:
             return words not in ("root head", "root sequence")
+        if (words, way) == ("block previous", _names(0)):
+            return False
         own = self._blocks[block]
         forged = change(own, [_NOBODY] * len(self._blocks))
         if words == "block counter":
