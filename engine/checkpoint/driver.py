@@ -166,8 +166,7 @@ class Checkpointer:
             return self._system.phase
         if phase is Phase.REST:
             self._rest()
-            # Not before two roots name a checkpoint that does without them.
-            self._log.segments.remove_below(self._log.extents.start)
+            self._give_back()
         else:
             self._system.set(running.version + (phase in SHIFTED), phase)
         return phase
@@ -212,7 +211,12 @@ class Checkpointer:
             raise CheckpointError(f"the tables could not be rewritten: {error}; try again") from error
         self.newest = point_of(blocks.blocks[-1])
         self._log.segments.doom(files_of(blocks.blocks))
-        # Of segments the next checkpoint sees: this one is the newest still, and lists what it listed.
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Remove what no checkpoint needs: two roots name one that does without it."""
+        if not self._log.pins.holds_all:
+            self._parts.tables.shrink()
         self._log.segments.remove_below(self._log.extents.start)
 
     def finish(self) -> None:

@@ -108,6 +108,7 @@ class Tables:
         self._unit = write_unit
         self.head = head
         self.has_new_name = False
+        self._is_long = False  # Dead blocks lie behind the newest.
         self._exists = bool(head.length)
         self.chain_blocks = 0  # Since the last full block, that one included.
 
@@ -166,12 +167,16 @@ class Tables:
 
     def accept(self, head: Pointer, is_full: bool) -> None:
         """Take in that a root that names `head` is durable."""
-        is_back = head.offset < self.head.offset
+        self._is_long = self._is_long or head.offset < self.head.offset
         self.head = head
-        if is_back:  # What lies behind is dead, and nothing depends on whether it goes.
-            with suppress(OSError):
-                self._device.truncate(TABLE_FILE, self._rounded(head.offset + head.length))
         self.chain_blocks = 1 if is_full else self.chain_blocks + 1
+
+    def shrink(self) -> None:
+        """Shorten the file to the newest block, where dead ones lie behind: nobody reads an older chain."""
+        if self._is_long:
+            with suppress(OSError):  # Nothing depends on it.
+                self._device.truncate(TABLE_FILE, self._rounded(self.head.offset + self.head.length))
+            self._is_long = False
 
     def chain(self, pointer: Pointer, findings: list[Finding]) -> Iterator[Block]:
         """The blocks from `pointer` back to the first. Raises CorruptionError at a damaged one."""

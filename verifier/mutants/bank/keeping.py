@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..planted import Mutant
+from ..planted import CONTRACT, Mutant
 
 __all__ = ["KEEPING"]
 
@@ -61,6 +61,16 @@ KEEPING: Final[tuple[Mutant, ...]] = (
         "serials",
         "WRONG_SERIAL",
         around=("rewritten",),
+    ),
+    Mutant(
+        "lease-of-a-reader-ignored",
+        "FASTER's checkpoint manager: a purge takes tokens that another process is reading",
+        "powercut.engine.shared.pins",
+        "        return 0 if least and self._has_readers() else least\n",
+        "        return least\n",
+        CONTRACT,
+        "UNOPENABLE",
+        CONTRACT,
     ),
     Mutant(
         "dead-tables-go-before-the-roots",

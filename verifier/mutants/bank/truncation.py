@@ -88,4 +88,16 @@ DROPPED: Final[tuple[Mutant, ...]] = (
         "model",
         "WRONG_RESULT",
     ),
+    Mutant(
+        "segment-goes-under-a-read-that-is-pending",
+        "FASTER: T3, a file goes only once no operation can read it any more",
+        "powercut.engine.log.segments",
+        "        least = self._pins.least(address)\n",
+        "        least = address\n",
+        "model",
+        "ERROR",
+        SCHEDULES,
+        1,
+        ("truncate_at", "start_read"),
+    ),
 )

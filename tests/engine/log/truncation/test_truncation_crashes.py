@@ -297,8 +297,8 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Edit:
             id="extents-of-a-needed-segment-dropped",
         ),
         pytest.param(
-            "            self._log.segments.remove_below(self._log.extents.start)\n",
-            "            pass\n",
+            "        self._log.segments.remove_below(self._log.extents.start)\n",
+            "        pass\n",
             "segment-00000000 is still there",
             id="never-removed",
         ),
