@@ -157,34 +157,6 @@ def test_the_table_names_every_counter_that_an_operation_alone_can_move() -> Non
     assert CALLS.keys() == EXPECTED.keys()
 
 
-def test_each_boundary_is_told_from_its_own_word(store: FasterKv) -> None:
-    """Of a store that nobody else uses most of them are one number, so each word is moved by itself."""
-    words = {
-        "begin": w.BEGIN,
-        "head": w.HEAD,
-        "flushed": w.FLUSHED,
-        "safe_read_only": w.SAFE_READ_ONLY,
-        "read_only": w.READ_ONLY,
-        "tail": w.TAIL,
-    }
-    control = store.spaces[0]
-    for name, word in words.items():
-        before = asdict(store.stats())
-        control[word] += 8
-        after = asdict(store.stats())
-        control[word] -= 8
-        assert {each for each in words if after[each] != before[each]} == {name}
-
-
-def test_what_is_read_only_counts_as_frozen_before_everybody_has_seen_that(either: FasterKv) -> None:
-    session = either.session("s")
-    session.upsert(b"key", b"value")
-    control = either.spaces[0]
-    control[w.READ_ONLY] = control[w.TAIL]  # And safe read-only is where it was.
-    assert moved(either, lambda: session.read(b"key")) == {"operations": 1, "hits_frozen": 1}
-    assert moved(either, lambda: session.read_many([b"key"])) == {"operations": 1, "hits_frozen": 1}
-
-
 def test_a_full_page_is_left_for_once(either: FasterKv) -> None:
     with either.session("s") as s:
         s.upsert(b"a", bytes(600))

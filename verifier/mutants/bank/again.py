@@ -39,8 +39,8 @@ AGAIN: Final = (
     _planted(
         "extents-past-the-fold-are-named",
         "constructed: a checkpoint lists what has been written by then, not what it holds",
-        "powercut.engine.checkpoint.kinds.fold_over",
-        "    count = extents.below(running.final)\n",
+        "powercut.engine.checkpoint.kinds.cpr",
+        "    count = extents.below(running.low)\n",
         "    count = len(extents)\n",
     ),
 )

@@ -101,8 +101,8 @@ KINDS: Final = (
         "FASTER e987115f: a session of v + 1 updated a record of v in place",
         _SNAPSHOT,
         "        _begin_at(running, log.extents.end)\n        running.base = running.low\n",
-        "        _begin_at(running, log.extents.end)\n        running.base = running.low\n"
-        "        parts.shared.system.set_fuzzy_start(0)\n",
+        "        _begin_at(running, log.extents.end)\n        parts.shared.system.set_fuzzy_start(0)\n"
+        "        running.base = running.low\n",
     ),
     _beside(
         "snapshot-of-a-frame-that-has-turned",
