@@ -72,7 +72,8 @@ class FasterLog:
                     writes them there first
         settings    geometry for a new log; of another one it must be the same
 
-        Reads what was committed since the root was written last, one segment at most. Raises SettingsError,
+        Reads what was committed since the root was written last, 64 MiB or a segment at most, and where the
+        log was not closed writes it again. Raises SettingsError,
         MissingStoreError, NotAStoreError, StoreLockedError, CorruptionError, UnsupportedVersionError,
         PoisonedError, DeviceError.
         """

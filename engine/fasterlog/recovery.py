@@ -15,7 +15,8 @@ Invariants
   V2  past the confirmed end only blocks of the root's own life count, each linked to the one before
   V3  a block that is wrong is a torn tail unless a later one was made when it was durable: then it is
       CorruptionError, and nothing is given up
-  V4  what recovery reports was synced before, and a root of a new life is durable before anything is written
+  V4  what recovery reports was written again and synced before; a root of a new life is durable before
+      anything else is written
   V5  read-only, nothing is written
 
 Threads: one; nothing else has the device yet.
@@ -217,7 +218,7 @@ def _take_over(parts: LogParts, names: list[str]) -> Root:
             device.create(file)
     if root.life == 0:
         parts.files.create(0)
-    parts.files.sync_range(root.head.offset, last.end)
+    _write_again(parts.files, root.head.offset, last.end)
     root = root._replace(
         life=root.life + 1,
         head=Pointer(last.end, last.number, last.crc),
@@ -225,3 +226,16 @@ def _take_over(parts: LogParts, names: list[str]) -> Root:
     )
     parts.roots.take_over(root)
     return root
+
+
+def _write_again(files: LogFiles, start: int, end: int) -> None:
+    """Make durable the blocks of [start, end), which may stand in the page cache only.
+
+    After a sync that failed a page is clean there and the disk has not got it: to sync it is not enough.
+    """
+    at = start
+    while at < end:
+        block = files.load(at)
+        files.write(at, block.image)
+        at = block.header.end
+    files.sync()

@@ -19,7 +19,7 @@ from typing import Final
 from powercut.faultfs import SECTOR_BYTES
 from powercut.faultfs.faults.rot import OPEN, Damage, How, Past
 
-from ..tapes.tape import Crash, Era, Kind, Operation, Tape
+from ..tapes.tape import LOG, Crash, Era, Kind, Operation, Tape
 
 __all__ = ["BITS", "MEDIA", "SEGMENT", "alike", "bits", "sampled_bytes", "sites", "while_open"]
 
@@ -50,6 +50,14 @@ _ANEW: Final = (
     *_LARGE,
     Operation(Kind.TRUNCATE),
     _CHECKPOINT,
+)
+_LOGGED: Final = (
+    *(Operation(Kind.ENQUEUE), _CHECKPOINT, Operation(Kind.ENQUEUE_MANY, 0, 0, 2), _CHECKPOINT),
+)
+# So much that it is written before it is dropped.
+_TAKEN_BACK: Final = (
+    *[Operation(Kind.ENQUEUE, 0, 0, 2)] * 8,
+    *(Operation(Kind.ROLLBACK), Operation(Kind.ENQUEUE, 0, 0, 2), _CHECKPOINT, *_LOGGED[:2]),
 )
 _ALL_LOST: Final = (1,) * 8  # Whatever was in flight.
 MEDIA: Final[dict[str, Tape]] = {
@@ -90,6 +98,10 @@ MEDIA: Final[dict[str, Tape]] = {
         ),
         "paired",
     ),
+    # Closed, for then all of it is confirmed: blocks of several lives, one where another was dropped,
+    "log": Tape((Era((*_LOGGED, Operation(Kind.REOPEN), *_TAKEN_BACK)),), "many", subject=LOG),
+    # and what is left of a log whose first files are gone.
+    "log, truncated": Tape((Era((*_LOGGED, *_LOGGED, Operation(Kind.TRUNCATE_AT))),), "tiny", subject=LOG),
 }
 
 

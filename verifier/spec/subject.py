@@ -47,12 +47,14 @@ __all__ = [
     "Probes",
     "ReadsOlder",
     "Recovers",
+    "RollsBack",
     "Steps",
     "Subject",
     "TellsDurable",
     "TellsReading",
     "Truncates",
     "TruncatesAt",
+    "TruncatesAtOnce",
     "Truncation",
     "bound_of",
     "members",
@@ -141,6 +143,23 @@ class TruncatesAt(Protocol):
         """Truncate where the operation's key and size say."""
 
 
+class TruncatesAtOnce(Protocol):
+    """The same; the begin is durable as soon as it is made, and with it all that was acknowledged."""
+
+    def plan_truncation(self, operation: Operation) -> Truncation:
+        """The truncation that the operation comes to; nothing is done."""
+
+    def truncate_at_once(self, operation: Operation) -> tuple[int, Bound]:
+        """Truncate where the operation says: the begin, and all that is durable now."""
+
+
+class RollsBack(Protocol):
+    """Drops operations that are not durable, so that no crash brings them back."""
+
+    def roll_back(self, operation: Operation) -> Mapping[int, int]:
+        """Drop some, as the operation says; the serials of those that are left."""
+
+
 class LooksOn(Protocol):
     """Is looked at from outside while it is open."""
 
@@ -192,6 +211,8 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         Probes,
         Truncates,
         TruncatesAt,
+        TruncatesAtOnce,
+        RollsBack,
         LooksOn,
         CountsSerials,
         ReadsOlder,
@@ -215,6 +236,8 @@ class Mounted:
     probes: Probes | None
     truncates: Truncates | None
     truncates_at: TruncatesAt | None
+    truncates_at_once: TruncatesAtOnce | None
+    rolls_back: RollsBack | None
     looks_on: LooksOn | None
     counts: CountsSerials | None
     older: ReadsOlder | None
@@ -241,6 +264,8 @@ def mount(subject: Subject) -> Mounted:
         of(Probes),
         of(Truncates),
         of(TruncatesAt),
+        of(TruncatesAtOnce),
+        of(RollsBack),
         of(LooksOn),
         of(CountsSerials),
         of(ReadsOlder),

@@ -19,6 +19,7 @@ from .durability import DURABILITY
 from .faults import FAULTED
 from .flush import FLUSHED
 from .keeping import KEEPING
+from .logged import LOGGED
 from .memory import MEMORY
 from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
@@ -46,6 +47,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *FLUSHED,
     ),
     *(*ANSWERED, *MEMORY, *KEEPING),
+    *LOGGED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

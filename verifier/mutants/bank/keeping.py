@@ -8,9 +8,7 @@ from ..planted import Mutant
 
 __all__ = ["KEEPING"]
 
-_TOLD: Final = (
-    "oxifaster: the callback of a checkpoint has the largest serial, whatever is durable"
-)
+_TOLD: Final = "oxifaster: the callback of a checkpoint has the largest serial, whatever is durable"
 
 KEEPING: Final[tuple[Mutant, ...]] = (
     Mutant(

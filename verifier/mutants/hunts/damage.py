@@ -39,6 +39,7 @@ def small_media() -> Iterator[Tape]:
     yield Tape((Era((*large[:2], checkpoint)),), "long")
     yield Tape((Era((upsert, checkpoint, upsert, checkpoint), Crash()),))
     yield Tape((Era((*large, checkpoint)),), "paired")
+    yield MEDIA["log"]
 
 
 def hunt_damage(request: Answer) -> Answer:
