@@ -44,6 +44,10 @@ class LogFiles:
         """The number of the last segment that there is; -1 for none."""
         return max((segment_number(name) or 0 for name in self._known), default=-1)
 
+    def has(self, number: int) -> bool:
+        """True if there is a file of that segment."""
+        return segment_name(number) in self._known
+
     # -- writing -----------------------------------------------------------------------------------
 
     def create(self, number: int) -> None:

@@ -123,13 +123,14 @@ class Groups:
         if header.end - self._root.head.offset >= min(self._parts.settings.segment_bytes, CONFIRM_BYTES):
             self.confirm()  # So an opening has no more than this to read and to write again.
 
-    def confirm(self, begin: int | None = None) -> None:
-        """Let the root say that the last commit is durable. Raises PoisonedError."""
+    def confirm(self, begin: int | None = None, *, is_closed: bool = False) -> None:
+        """Let the root say that the last commit is durable, or the log closed. Raises PoisonedError."""
         last = self.last
         root = self._root._replace(
             head=Pointer(last.end, last.number, last.crc),
             index_buckets=last.start,
             begin=self.begin if begin is None else begin,
+            geometry=(*self._root.geometry[:3], int(is_closed), 0),
         )
         if root != self._root:
             self._parts.roots.commit(root)

@@ -302,7 +302,7 @@ class FasterLog:
         poison = self._parts.disk.poison
         try:
             if not self._parts.read_only and poison.reason is None:
-                self._groups.confirm()
+                self._groups.confirm(is_closed=True)
                 self._parts.roots.settle()
         finally:
             self._groups.waiters.tell(0, ClosedError("the log is closed"))

@@ -5,7 +5,7 @@
 
 The root of a log has the fields of a store's; they mean
 
-    geometry        page, segment, write unit, 0, 0
+    geometry        page, segment, write unit, 1 if it was closed and nothing was written since, 0
     head            end address, number and checksum of the last block of a commit that is confirmed
     index_buckets   where that block starts
     begin           no entry below it is needed
@@ -163,6 +163,8 @@ def _agree(root: Root, settings: LogSettings | None) -> LogSettings:
 def _last(files: LogFiles, root: Root) -> Point:
     """The last commit that holds (V1). Raises CorruptionError."""
     last = _confirmed(files, root)
+    if root.geometry[3]:
+        return last  # What stands behind it was dropped before.
     end, link, beyond = root.head.offset, root.head.crc, root.head.offset
     while True:
         found = files.find(end)
@@ -184,7 +186,9 @@ def _confirmed(files: LogFiles, root: Root) -> Point:
     """The commit that the root names, its last block verified."""
     end, _, crc = root.head
     if end == 0:
-        if files.highest < 0:  # Its name was durable before the root of any life was.
+        if not files.has(
+            0
+        ):  # Its name was durable before the root of any life was, and it is not yet removed.
             raise files.corruption(0, "no file", "a segment, that")
         return NOTHING
     block = files.load(root.index_buckets)
@@ -221,6 +225,7 @@ def _take_over(parts: LogParts, names: list[str]) -> Root:
     _write_again(parts.files, root.head.offset, last.end)
     root = root._replace(
         life=root.life + 1,
+        geometry=parts.settings.persisted(),
         head=Pointer(last.end, last.number, last.crc),
         index_buckets=last.start,
     )

@@ -55,10 +55,7 @@ _LOGGED: Final = (
     *(Operation(Kind.ENQUEUE), _CHECKPOINT, Operation(Kind.ENQUEUE_MANY, 0, 0, 2), _CHECKPOINT),
 )
 # So much that it is written before it is dropped.
-_TAKEN_BACK: Final = (
-    *[Operation(Kind.ENQUEUE, 0, 0, 2)] * 8,
-    *(Operation(Kind.ROLLBACK), Operation(Kind.ENQUEUE, 0, 0, 2), _CHECKPOINT, *_LOGGED[:2]),
-)
+_TAKEN_BACK: Final = (*[_LOGGED[2]] * 3, Operation(Kind.ROLLBACK), *_LOGGED[2:])
 _ALL_LOST: Final = (1,) * 8  # Whatever was in flight.
 MEDIA: Final[dict[str, Tape]] = {
     "created": Tape((Era(),), "tiny"),

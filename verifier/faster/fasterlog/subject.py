@@ -11,12 +11,14 @@ Threads: none.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
 
 from powercut.engine import (
+    ClosedError,
     CorruptionError,
     EngineError,
     Entry,
@@ -170,8 +172,40 @@ class LogSubject:
                 "log 7", f"begin {self.log.begin}, {self.log.committed}, tail {self.log.tail}"
             )
 
+        if self.log.wait(self.log.tail, timeout=0) or not all(
+            self.log.wait(entry.address) for entry in entries
+        ):
+            raise InvariantError("log 8", "what is durable is waited for, or what is not is not")
+        self._check_refusals()
+
+    def _check_refusals(self) -> None:
+        """Hold that calls which no log takes are refused, and leave it as it is."""
+        log, page = self.log, self.log.settings.page_bytes
+        end = log.committed.address
+        calls: tuple[Callable[[], object], ...] = (
+            lambda: log.enqueue(bytes(page)),
+            lambda: log.enqueue_many([bytes(page), b""]),
+            lambda: log.enqueue_many([bytes(page // 4)] * 99),
+            lambda: log.commit(bytes(page)),
+            lambda: log.read(end),
+            lambda: log.rollback(end - 1 if end else log.tail + 1),
+            lambda: log.rollback(log.tail - 1),
+            lambda: log.scan(0, end + 1),
+        )
+        before = log.tail, log.committed, log.begin
+        for number, call in enumerate(calls):
+            with suppress(OperationError):
+                call()
+                raise InvariantError("log 9", f"call {number} was not refused")
+        if before != (log.tail, log.committed, log.begin) or len(log.enqueue_many([])):
+            raise InvariantError("log 9", "a refused call has done something")
+
     def close(self) -> None:
         self.log.close()
+        self.log.close()
+        with suppress(ClosedError):
+            self.log.enqueue(b"")
+            raise InvariantError("log 10", "a closed log takes an entry")
 
     def _bound(self, serial: int) -> Mapping[int, int]:
         bound = {0: serial} if serial else {}
