@@ -52,6 +52,14 @@ def _power_above(value: int) -> int:
     return 1 << (value - 1).bit_length()
 
 
+def touch(size: int) -> None:
+    """Have the machine get so much memory from its host, if it has one, and free it again (invariant 3)."""
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    memory[::SMALL_PAGE] = b"1" * len(range(0, size, SMALL_PAGE))
+    memory.close()
+
+
 class Worker:
     """One side: a store, and the steps that it can be told to take; each gives (operations, seconds)."""
 
@@ -76,18 +84,10 @@ class Worker:
         """Take a step. Only the call of the store is timed."""
         work = getattr(self, f"_{step}")()
         if step != "cold":
-            self._touch()
+            touch(self._count * TOUCHED_BYTES)
         before = time.process_time()
         done = work()
         return done, time.process_time() - before
-
-    def _touch(self) -> None:
-        """Have the machine get memory from its host (invariant 3)."""
-        size = self._count * TOUCHED_BYTES
-        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        memory.madvise(mmap.MADV_HUGEPAGE)
-        self._np.frombuffer(memory, self._np.uint8)[::SMALL_PAGE] = 1
-        memory.close()
 
     def _some(self) -> Any:
         return self._keys[self._random.integers(0, self._count, self._count // 2)]

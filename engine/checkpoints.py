@@ -13,9 +13,11 @@ from .checkpoint.automatic import Automatic, every_of
 from .checkpoint.backup import copy_checkpoints
 from .checkpoint.driver import Checkpointer, CheckpointTicket
 from .checkpoint.parts import Parts
+from .checkpoint.retention import check_pin
 from .checkpoint.running import CheckpointPoint, point_of
 from .device import Device, telling
-from .errors import ClosedError, ReadOnlyError
+from .errors import CheckpointError, ClosedError, ReadOnlyError
+from .metadata.layout import Version
 from .runtime import Runtime
 from .sessions.durable import Durability, OnDurable
 from .sessions.single import check_function
@@ -58,13 +60,39 @@ class Checkpoints:
     def checkpoints(self) -> list[CheckpointPoint]:
         """The checkpoints that can be recovered, newest first: the newest for writing, older ones read-only.
 
-        Reads the table chain: O(checkpoints). Raises DeviceError, CorruptionError where a block is damaged.
+        At least so many as `keep` of the opening says, and those that are pinned. Reads the table chain, at
+        most 64 blocks more. Raises DeviceError, CorruptionError where a block is damaged.
         """
         self._check_open()
-        tables = self._parts.tables
-        with telling("reading the tables"):
+        tables, pins = self._parts.tables, self._parts.log.pins
+        with telling("reading the tables"), pins.hold_all():
             # Block by block: the extents of all of them would take more memory than the log.
             return [point_of(block) for block in tables.chain(tables.head, [])]
+
+    def pin(self, name: str, version: Version | None = None) -> CheckpointPoint:
+        """Keep a checkpoint under a name until it is dropped, with all that it needs; durable on return.
+
+        version   of one that `checkpoints()` lists; None: of the newest
+
+        What is beyond `keep` and not pinned goes. Raises CheckpointError (the name, no such checkpoint, one
+        runs), CorruptionError, PoisonedError. O(log).
+        """
+        self._check_writable()
+        check_pin(name)
+        point = self._checkpointer.newest
+        if point is None:
+            raise CheckpointError("there is no checkpoint yet: take one first")
+        wanted = point.version if version is None else version
+        self._checkpointer.rename(wanted, name)
+        return next(each for each in self.checkpoints() if each.name == name)
+
+    def drop(self, which: Version | str) -> None:
+        """Give up a checkpoint by its version, or its pin by its name; not the newest. Durable on return.
+
+        What it alone used goes with the next checkpoint at the latest. Raises as `pin`. O(log).
+        """
+        self._check_writable()
+        self._checkpointer.rename(which, "")
 
     def backup(self, where: AnyPath | Device) -> CheckpointPoint:
         """Copy the durable checkpoints, beside sessions, to a folder or Device without a store; the newest.

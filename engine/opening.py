@@ -5,12 +5,13 @@ Threads: the caller's.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .arguments import AnyPath, check_opening
 from .checkpoint.parts import Parts
 from .checkpoint.recovery import recover
 from .device import Device, Lease, telling
+from .errors import SettingsError
 from .flush import FlushSettings, check_flush
 from .metadata.layout import Version
 from .runtime import Runtime, ThreadRuntime
@@ -18,6 +19,8 @@ from .settings import Settings
 from .shared.modes import choose_mode
 
 __all__ = ["Opened", "open_parts"]
+
+KEEP_MAX: Final = 32
 
 
 class Opened(NamedTuple):
@@ -41,12 +44,15 @@ def open_parts(
     version: Version | None,
     kernels: str | None,
     flush: FlushSettings | None,
+    keep: int,
 ) -> Opened:
     """As `FasterKv.open`: what it takes, and what it raises."""
     check_opening(
         where, create=create, read_only=read_only, settings=settings, runtime=runtime, version=version
     )
     check_flush(flush)
+    if type(keep) is not int or not 1 <= keep <= KEEP_MAX:
+        raise SettingsError(f"keep is {keep!r}: expected 1 to {KEEP_MAX} checkpoints")
     runtime = ThreadRuntime() if runtime is None else runtime
     mode = choose_mode(runtime, kernels)
     lease = Lease(where, create=create and not read_only, read_only=read_only)
@@ -65,4 +71,5 @@ def open_parts(
     except BaseException:
         lease.undo()
         raise
+    parts.keep = keep
     return Opened(lease, runtime, parts, read_only, flush)

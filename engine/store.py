@@ -17,6 +17,7 @@ from weakref import finalize
 
 from .arguments import AnyPath, check_flag
 from .audit import check_log
+from .checkpoint.parts import KEEP_DEFAULT
 from .checkpoints import Checkpoints
 from .device import Device
 from .dropped import watch_over
@@ -66,6 +67,7 @@ class FasterKv(Checkpoints):
         version: Version | None = None,
         kernels: str | None = None,
         flush: FlushSettings | None = None,
+        keep: int = KEEP_DEFAULT,
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
@@ -78,6 +80,7 @@ class FasterKv(Checkpoints):
         version   an older checkpoint from `checkpoints()`; only with `read_only`
         kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
         flush     settings of the flush worker; None: the usual ones over a folder, over another Device none
+        keep      so many of the newest checkpoints at least can be opened, 1 to 32; pinned ones besides
 
         Raises SettingsError (an argument), MissingStoreError, NotAStoreError, StoreLockedError,
         CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
@@ -94,6 +97,7 @@ class FasterKv(Checkpoints):
                 version=version,
                 kernels=kernels,
                 flush=flush,
+                keep=keep,
             )
         )
 

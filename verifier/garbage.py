@@ -15,7 +15,7 @@ from typing import Final
 
 __all__ = ["collect_seldom", "collected_seldom"]
 
-_THRESHOLDS: Final = (20_000, 20, 20)  # Objects more than went, and generations: by default 700, 10, 10.
+_THRESHOLDS: Final = (100_000, 20, 20)  # Objects more than went, and generations: by default 700, 10, 10.
 
 
 def collect_seldom() -> None:

@@ -28,7 +28,7 @@ from .errors import SubjectError
 from .spec.spec import Spec, StoreMaker
 from .spec.subject import MakeStore
 from .tapes.kept import UnsupportedTapeError
-from .tapes.tape import ANSWERS, COMPILED, INTERPRETED, LOG, SESSIONS, STORE, Tape
+from .tapes.tape import ANSWERS, COMPILED, INTERPRETED, LOGS, SESSIONS, STORE, Tape
 
 __all__ = ["load", "maker_of", "name_of"]
 
@@ -114,4 +114,4 @@ def _log(tape: Tape) -> StoreMaker:
     return make_log(tape.geometry)
 
 
-_REGISTRY: Final[dict[str, Callable[[Tape], StoreMaker]]] = {STORE: _faster, LOG: _log}
+_REGISTRY: Final[dict[str, Callable[[Tape], StoreMaker]]] = {STORE: _faster, LOGS: _log}

@@ -43,6 +43,7 @@ RETRY_LEAST, RETRY_MOST = 0.05, 5.0
 PENDING_SECONDS: Final = 30.0  # For operations that sessions have left pending.
 logger: Final = logging.getLogger("powercut.checkpoint")
 
+_NEVER: Final = object()
 _running: set[ref[Automatic]] = set()
 
 
@@ -95,7 +96,7 @@ class Automatic:
         self._driver: int | None = None  # The thread or task that drives.
         self._is_stopping = False
         self._in_a_row = 0
-        self._seen: object = self  # The newest checkpoint when it looked last; none so far.
+        self._seen: object = _NEVER  # The newest checkpoint when it looked last.
         self._since, self._tail = 0.0, 0  # When, and at which tail, the newest was first seen.
         self._retry_at: float | None = None
 
@@ -121,7 +122,7 @@ class Automatic:
         self.stop()  # One that was told to end ends first.
         with self._guard:
             self._every, self._is_stopping, self._state = every, False, "running"
-            self._seen = self
+            self._seen = _NEVER
             self._look_at_newest()
             if not isinstance(self._runtime, Spawning):
                 return

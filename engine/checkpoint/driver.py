@@ -22,12 +22,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, PoisonedError
 from ..kernels import words as w
 from ..kernels.atomics import load
+from ..metadata.layout import Version
 from ..shared.phases import SHIFTED, CheckpointKind, Phase
 from .kinds import KINDS
 from .parts import Parts
+from .retention import files_of, renamed, write_anew
 from .running import CheckpointPoint, Running, point_of
 
 __all__ = ["CheckpointTicket", "Checkpointer", "check_kind"]
@@ -39,7 +41,7 @@ UNREPEATABLE: Final = frozenset({Phase.WAIT_FLUSH, Phase.PERSIST, Phase.REST})
 class Checkpointer:
     """The state machine of one store."""
 
-    def __init__(self, parts: Parts, tell: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, parts: Parts, tell: Callable[[], None]) -> None:
         self._parts = parts
         self._tell = tell  # Those who want to know of a durable checkpoint; with no lock held.
         self._log = parts.log
@@ -164,11 +166,58 @@ class Checkpointer:
             return self._system.phase
         if phase is Phase.REST:
             self._rest()
-            # Not before two roots name a checkpoint that does without them.
-            self._log.segments.remove_below(self._log.extents.start)
+            self._give_back()
         else:
             self._system.set(running.version + (phase in SHIFTED), phase)
         return phase
+
+    def rename(self, which: Version | str, name: str) -> None:
+        """Pin a checkpoint under a name, or give up one with ""; durable on return.
+
+        Raises CheckpointError (there is no such checkpoint, or one runs), CorruptionError, PoisonedError.
+        """
+        ended: list[BaseException | None] = []
+
+        def take() -> None:
+            try:
+                with self._lock:
+                    self._rename(which, name)
+                ended.append(None)
+            except BaseException as error:  # noqa: BLE001 (told to whoever waits)
+                ended.append(error)
+
+        if self._runtime.is_parallel:  # As a step that cannot be taken twice.
+            self._runtime.submit(take)
+            self._runtime.until("tables that are rewritten", lambda: bool(ended))
+        else:
+            take()
+        if ended[0] is not None:
+            raise ended[0]
+
+    def _rename(self, which: Version | str, name: str) -> None:
+        self._poison.check()
+        parts = self._parts
+        if self._running is not None:
+            raise CheckpointError(
+                f"a checkpoint is at {self._system.phase.name}; take its ticket to the end first"
+            )
+        try:
+            blocks = renamed(parts.tables, parts.keep, which, name)
+            room = 0 if parts.log.pins.holds_all else blocks.start
+            parts.root = write_anew(parts.tables, parts.roots, parts.root, blocks._replace(start=room))
+        except PoisonedError:
+            raise
+        except OSError as error:
+            raise CheckpointError(f"the tables could not be rewritten: {error}; try again") from error
+        self.newest = point_of(blocks.blocks[-1])
+        self._log.segments.doom(files_of(blocks.blocks))
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Remove what no checkpoint needs: two roots name one that does without it."""
+        if not self._log.pins.holds_all:
+            self._parts.tables.shrink()
+        self._log.segments.remove_below(self._log.extents.start)
 
     def finish(self) -> None:
         """Take a running checkpoint to its end, if there is one. Raises as `advance`."""

@@ -54,7 +54,7 @@ def load_log(
     loader = _Loader(log, disk.device, places, findings)
     # Below begin's page nothing is needed: a wrong bit there is no reason to refuse.
     first = log.extents.below(block.begin - block.begin % log.settings.page_bytes)
-    extents = [log.extents[number] for number in range(first, len(log.extents))]
+    extents = log.extents.run(first, len(log.extents))
     chunks = list(_chunks(extents, loader.chunk_bytes))
     link = mode.relinker(log.spaces, block.final - block.begin)
     address = max(block.begin, w.FIRST_ADDRESS)
@@ -105,7 +105,10 @@ class _Loader:
 
     def load(self, chunk: Chunk) -> None:
         """Read the extents and verify them (R8)."""
-        find = self._places.find
+        find, low, high = self._places.find, chunk[0].start, chunk[-1].start
+        if self._places.is_one_segment(low, high):  # Most: not each extent has to be looked for.
+            self._load_run(find(low)[0], chunk)
+            return
         for file, extents in groupby(chunk, key=lambda extent: find(extent.start)[0]):
             self._load_run(file, list(extents))
 

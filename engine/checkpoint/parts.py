@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from ..device import Disk
 from ..kernels import words as w
@@ -10,13 +11,17 @@ from ..kernels.atomics import load
 from ..log import HybridLog
 from ..log.index import HashIndex
 from ..metadata.layout import Block, Root, VoidRange
+from ..metadata.places import Places
 from ..metadata.roots import Finding, Roots
 from ..metadata.tables import Tables
 from ..sessions.registry import SessionRegistry
 from ..settings import Settings
 from ..shared.shared import Shared
+from .running import Copied
 
-__all__ = ["Parts"]
+__all__ = ["KEEP_DEFAULT", "Parts"]
+
+KEEP_DEFAULT: Final = 2
 
 
 @dataclass(slots=True)
@@ -26,13 +31,17 @@ class Parts:
     root       the newest that is durable, or is being written
     block      the checkpoint that was recovered; None: an empty store
     voids      what recoveries have left behind, this one included
+    places     in which files the recovered log stands
+    keep       so many of the newest checkpoints stay when the tables are rewritten
     findings   what opening read, in order, and what it thought of each
+    copied     what the newest checkpoint has beside the log, if it is an INCREMENTAL of this life
     """
 
     root: Root
     settings: Settings
     block: Block | None
     voids: list[VoidRange]
+    places: Places
     disk: Disk
     shared: Shared
     log: HybridLog
@@ -41,6 +50,8 @@ class Parts:
     tables: Tables
     roots: Roots
     findings: list[Finding]
+    keep: int = KEEP_DEFAULT
+    copied: dict[int, Copied] = field(default_factory=dict)
 
     @property
     def has_news(self) -> bool:

@@ -98,11 +98,13 @@ def recover(
         load_log(log, index, mode, disk, places, block, findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     log.ring.adopt(begin, max(begin, _head(log, final)), final)
-    log.segments.adopt(names)
+    log.segments.adopt(names, block.version if block else Version(0, 0))
     sessions = SessionRegistry(shared, disk.runtime, life, block.sessions if block else ())
     roots = Roots(device, disk.runtime, disk.poison, reading.sequences)
     root = root._replace(life=life, index_buckets=budget.index_buckets)
-    parts = Parts(root, chosen, block, voids, disk, shared, log, index, sessions, tables, roots, findings)
+    parts = Parts(
+        root, chosen, block, voids, places, disk, shared, log, index, sessions, tables, roots, findings
+    )
     if not read_only:
         _take_over(parts, names, is_unmade=is_unmade)
     return parts

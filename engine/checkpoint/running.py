@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from ..metadata.layout import Block, SessionMark, Version
+from ..metadata.layout import Block, Extent, Place, SessionMark, Version
 from ..shared.phases import CheckpointKind
 
-__all__ = ["CheckpointPoint", "Running", "point_of"]
+__all__ = ["CheckpointPoint", "Copied", "Running", "point_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointPoint:
-    """A durable checkpoint: its version, and N of every session it has."""
+    """A durable checkpoint: its version, and N of every session it has.
+
+    name    under which it is pinned; "": it is not
+    base    of an INCREMENTAL the checkpoint that it goes on from
+    bytes   of log that it holds, from its begin to its end
+    """
 
     version: Version
     serials: dict[str, int]
     kind: CheckpointKind = CheckpointKind.FOLD_OVER
+    name: str = ""
+    base: Version | None = None
+    bytes: int = 0
 
 
 def point_of(block: Block) -> CheckpointPoint:
     """The checkpoint that a table block says."""
-    return CheckpointPoint(block.version, {mark.name: mark.serial for mark in block.sessions})
+    serials = {mark.name: mark.serial for mark in block.sessions}
+    base = block.base if any(block.base) else None
+    kind, length = CheckpointKind(block.kind), block.final - block.begin
+    return CheckpointPoint(block.version, serials, kind, block.name, base, length)
+
+
+class Copied(NamedTuple):
+    """An extent of an INCREMENTAL: in which file, from which base, and the digest of its bytes."""
+
+    extent: Extent
+    version: Version
+    base: int
+    digest: bytes
 
 
 @dataclass(slots=True)
@@ -32,6 +53,12 @@ class Running:
     begin         the log's begin at PREPARE
     fuzzy_start   L_s, the tail at PREPARE
     final         L_f, the tail at WAIT_FLUSH; 0 before
+    low           the log's own extents serve below, those of `beside` from there up to L_f
+    beside        the extents from there on, and `places` in which files they stand: in the checkpoint's own,
+                  which has that of address a at byte a - `base`, or in those of earlier ones
+    copied        the address up to which the log was copied there
+    parent        of an INCREMENTAL the checkpoint that it goes on from; None: it is written in full
+    earlier       what that one has, by address; `digests` the same of this one
     deadline      on the Runtime's clock, for operations that are pending; None: for ever
     point         what it is, once it is durable; None before
     """
@@ -42,5 +69,13 @@ class Running:
     fuzzy_start: int = 0
     deadline: float | None = None
     final: int = 0
+    low: int = 0
+    base: int = 0
+    copied: int = 0
+    beside: list[Extent] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    parent: Version | None = None
+    earlier: dict[int, Copied] = field(default_factory=dict)
+    digests: dict[int, Copied] = field(default_factory=dict)
     point: CheckpointPoint | None = None
     marks: list[SessionMark] = field(default_factory=list)

@@ -16,6 +16,7 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 from weakref import ref
 
 from ..arguments import AnyPath, check_flag, path_of
@@ -23,6 +24,8 @@ from ..errors import MissingStoreError, NotAStoreError, SettingsError, StoreLock
 from .seam import NO_ARGUMENT, Buffer, check_name, check_offset, invalid, telling
 
 __all__ = ["FileDevice"]
+
+LEASE_FILE: Final = "root-a"  # Locked by readers beside a writer; always there, and never another file.
 
 _all: set[ref[FileDevice]] = set()
 
@@ -39,8 +42,11 @@ os.register_at_fork(after_in_child=_leave_all)
 class FileDevice:
     """One folder of a real file system: pread, pwrite, fdatasync, fsync of the folder, flock.
 
-    The constructor takes the folder's lock (shared if `read_only`) and makes the folder if
-    `create`, syncing its parent; where it raises it leaves no folder behind. Raises SettingsError (no path),
+    is_beside   read-only, and somebody else has the store open for writing
+
+    The constructor takes the folder's lock (shared if `read_only`; where a writer has it, a lease beside him,
+    of which `has_readers` tells him, and which ends with the process) and makes the folder if `create`,
+    syncing its parent; where it raises it leaves no folder behind. Raises SettingsError (no path),
     MissingStoreError, NotAStoreError (the path is a file), StoreLockedError, DeviceError.
     """
 
@@ -54,6 +60,7 @@ class FileDevice:
         self._made: list[Path] = []
         self._folder = -1
         self._process = os.getpid()
+        self.is_beside = False
         _all.add(ref(self, _all.discard))
         try:
             with telling(f"opening {self.path}"):
@@ -77,7 +84,26 @@ class FileDevice:
             fcntl.flock(self._folder, (fcntl.LOCK_SH if self._read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             self._made.clear()  # Who was faster has it.
-            raise StoreLockedError(f"{self.path} is open elsewhere; close that store first") from None
+            if not self._read_only or not self._lease():
+                raise StoreLockedError(f"{self.path} is open elsewhere; close that store first") from None
+
+    def _lease(self) -> bool:
+        """Read beside the one who writes; whether there is a file yet to tell him by."""
+        with suppress(FileNotFoundError):
+            # He holds it for a moment only, to see whether somebody reads. It ends with this process.
+            fcntl.flock(self._file_number(LEASE_FILE), fcntl.LOCK_SH)
+            self.is_beside = True
+        return self.is_beside
+
+    def has_readers(self) -> bool:
+        """True while somebody reads beside the one who writes here: nothing that he may need may go."""
+        number = self._file_number(LEASE_FILE)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(number, fcntl.LOCK_UN)
+        return False
 
     def _make_folder(self) -> None:
         missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]

@@ -76,11 +76,6 @@ class FlushSettings:
     retry_least: float = 0.05
     retry_most: float = 5.0
 
-    @property
-    def is_lazy(self) -> bool:
-        """True if there is nothing to do before the first page is frozen."""
-        return isinstance(self.target, ToReadOnly)
-
     def __post_init__(self) -> None:
         if type(self.enabled) is not bool:
             raise SettingsError(f"enabled is {self.enabled!r}: expected True or False")

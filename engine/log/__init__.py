@@ -46,7 +46,8 @@ class HybridLog:
         cls, disk: Disk, shared: Shared, settings: Settings, places: Places, life: int, extents: ExtentTable
     ) -> HybridLog:
         """The log in these spaces, whose flushed part these extents are."""
-        pins = Pins(shared.spaces.control)
+        has_readers = getattr(disk.device, "has_readers", None)
+        pins = Pins(shared.spaces.control, *(() if has_readers is None else (has_readers,)))
         segments = Segments(disk, settings, places, life, extents, pins)
         cold = ColdLog(segments, shared.spaces.control, pins)
         flushing = Flushing(settings, shared.spaces, segments, disk.runtime)

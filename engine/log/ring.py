@@ -36,6 +36,7 @@ from ..runtime import Runtime
 from ..settings import Settings
 from ..shared.shared import Shared
 from .flushing import Flushing
+from .fresh import FreshFrames
 
 __all__ = ["Ring"]
 
@@ -66,6 +67,7 @@ class Ring:
         self.background: Background | None = None
         self._lock = runtime.lock()  # Of pages and boundaries.
         self._flushing = flushing
+        self._fresh = FreshFrames(shared.spaces, runtime)
         ring_pages = self.spaces.ring_bytes // settings.page_bytes
         self.mutable_bytes: Final = max(1, ring_pages * MUTABLE_TENTHS // 10) * settings.page_bytes
 
@@ -116,7 +118,8 @@ class Ring:
                 # Whatever a session has allocated since it was read lies below: its end did not move.
                 store(control, w.TAIL, start)
                 store(control, w.PAGE_END, start + page)
-                return
+            self._fresh.ask(start + page)
+            return
 
     def shift_read_only(self, address: int) -> None:
         """Forbid writes below `address` from now on; it is frozen when all sessions have seen that."""
@@ -152,18 +155,30 @@ class Ring:
         while (found := load(control, word)) < address and not self._mode.cas(control, word, found, address):
             pass
 
+    def cut(self) -> int:
+        """Round the tail up to a write unit, and freeze nothing; that address, once all below is complete."""
+        with self._lock:
+            final = self._round_tail()
+        self._epochs.drain("batches that may still append below the cut")
+        return final
+
+    def _round_tail(self) -> int:
+        """Round the tail up to a write unit, where an extent will end; under the lock."""
+        control = self.spaces.control
+        unit = self.settings.write_unit
+        while True:
+            # The padding is zeros, and a sector of it is never shared with a later flush (A4).
+            tail = load(control, w.TAIL)
+            final = (tail + unit - 1) // unit * unit
+            if self._mode.cas(control, w.TAIL, tail, final):
+                self._flushing.cut_at(final)
+                return final
+
     def fold_over(self) -> int:
         """Round the tail up to a write unit and freeze all below it; that address."""
         control = self.spaces.control
-        unit = self.settings.write_unit
         with self._lock:
-            while True:
-                # The padding is zeros, and a sector of it is never shared with a later flush (A4).
-                tail = load(control, w.TAIL)
-                final = (tail + unit - 1) // unit * unit
-                if self._mode.cas(control, w.TAIL, tail, final):
-                    break
-            self._flushing.cut_at(final)
+            final = self._round_tail()
             self.shift_read_only(final)
             self._epochs.until(
                 "batches that may still write below the fold",

@@ -15,14 +15,14 @@ lock is held while the device is asked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from ..device import Buffer, Device, Disk, read_exactly, write_fully
 from ..errors import CorruptionError
 from ..metadata.extents import ExtentTable, segment_name, segment_number
-from ..metadata.layout import Extent, checksum
-from ..metadata.places import Places
+from ..metadata.layout import Extent, Version, checksum
+from ..metadata.places import Places, snapshot_version
 from ..settings import Settings
 from ..shared.pins import Pins
 
@@ -48,17 +48,26 @@ class Segments:
         self._synced: dict[str, int] = {}  # and how many of them before its last sync (G1).
         self._lock = disk.runtime.lock()  # Of the names.
         self._found: Sequence[str] = ()
+        self._beside: str | None = None  # The file of the checkpoint under way, or of one that was given up.
+        self._doomed: set[str] = set()
         self._changed: dict[str, bool] = {}  # What was made since, or used: true; what was removed: false.
 
-    def adopt(self, names: Sequence[str]) -> None:
-        """These files are there, besides whatever else lies in the folder."""
+    def adopt(self, names: Sequence[str], newest: Version) -> None:
+        """These files are there, besides whatever else lies in the folder; `newest` is the last checkpoint's
+        version. What a later one has left, which a power cut broke off, goes with the next segments.
+        """
         self._found = names
+        self._doomed.update(
+            name for name in names if (version := snapshot_version(name)) is not None and version > newest
+        )
 
     # -- writing -----------------------------------------------------------------------------------
 
     def create(self, number: int) -> None:
         """Make the file of segment `number`; its name is not durable yet."""
-        name = segment_name(number)
+        self._make(segment_name(number))
+
+    def _make(self, name: str) -> None:
         with suppress(FileExistsError):  # Made already, by a call that was interrupted right after.
             self._device.create(name)
         with self._lock:
@@ -71,19 +80,47 @@ class Segments:
         name = segment_name(number)
         if not self._is_there(name):
             self.create(number)
+        self._write(name, offset, data)
+        self.extents.extend(self._extents_of(start, name, offset, data))
+
+    def write_beside(self, name: str, base: int, start: int, data: memoryview) -> list[Extent]:
+        """Write the bytes of the log from `start` on to the file `name` of a checkpoint, whose first byte is
+        that of address `base`; their extents, which are not the log's. Raises OSError; then there are none.
+        """
+        if name != self._beside:
+            self._give_up_beside()
+            self._beside = name
+            self._make(name)
+        self._write(name, start - base, data)
+        return self._extents_of(start, name, start - base, data)
+
+    def accept_beside(self, name: str) -> None:
+        """Take in that the checkpoint is durable whose file is `name`, if it wrote one."""
+        if self._beside == name:
+            self._written.pop(name, None)
+            self._synced.pop(name, None)
+            self._beside = None
+
+    def _give_up_beside(self) -> None:
+        """Let the file go that was written last, for a checkpoint that was given up."""
+        if self._beside is not None:
+            self._doomed.add(self._beside)
+            self.accept_beside(self._beside)
+
+    def _write(self, name: str, offset: int, data: memoryview) -> None:
         write_fully(self._device, name, offset, data)
         self._written[name] = self._written.get(name, 0) + len(data)
-        self._list(start, name, offset, data)
 
-    def _list(self, start: int, name: str, offset: int, data: memoryview) -> None:
-        """Take in that the extents from `start` on are on the device."""
-        at = 0
+    def _extents_of(self, start: int, name: str, offset: int, data: memoryview) -> list[Extent]:
+        """The extents of the bytes from address `start` on, which went to `offset` of the file."""
+        made, at = list[Extent](), 0
+        longest, store_id, life = self._extent_bytes, self._places.store_id, self.life
         while at < len(data):
-            length = self._extent_bytes - (offset + at) % self._extent_bytes
-            extent = data[at : at + length]
-            crc = checksum(extent, self._places.store_id, name, offset + at, self.life)
-            self.extents.append(Extent(start + at, len(extent), crc, self.life))
-            at += length
+            extent = data[at : at + longest - (start + at) % longest]
+            crc = checksum(extent, store_id, name, offset + at, life)
+            made.append(Extent(start + at, len(extent), crc, life))
+            at += len(extent)
+        return made
 
     def _is_there(self, name: str) -> bool:
         """True if the file is there; looked for in the folder once."""
@@ -143,21 +180,33 @@ class Segments:
     def remove_below(self, address: int) -> None:
         """Remove the segments wholly below `address`, which no checkpoint needs, and below every pin.
 
-        Those that cannot go now stay for the next time: opening ignores them.
+        So do doomed files. Those that cannot go now stay for the next time: opening ignores them.
         """
-        with self._lock:
-            names = sorted(n for n in {*self._found, *self._changed} if self._changed.get(n, True))
-        least = self._pins.least(address) // self._segment_bytes
-        for name in names:
+        self._give_up_beside()
+        least = self._pins.least(address)
+        for name in self._names():
             number = segment_number(name)
-            if number is not None and number < least:
+            is_past = least >= address and name in self._doomed
+            if is_past or (number is not None and number < least // self._segment_bytes):
                 try:
                     self._device.remove(name)
                 except OSError:
                     continue  # Nothing depends on it; the next checkpoint tries again.
                 with self._lock:
                     self._changed[name] = False
+                self._doomed.discard(name)
                 self._written.pop(name, None)  # Nothing is written to it any more.
+
+    def doom(self, needed: Collection[str]) -> None:
+        """Let the files of checkpoints go, but for these, with the next segments."""
+        self._doomed.update(
+            name for name in self._names() if name not in needed and snapshot_version(name) is not None
+        )
+
+    def _names(self) -> list[str]:
+        """All files that are there."""
+        with self._lock:
+            return sorted(n for n in {*self._found, *self._changed} if self._changed.get(n, True))
 
 
 def read_extent(device: Device, places: Places, extent: Extent) -> bytes:
@@ -177,10 +226,10 @@ def check_extent(store_id: bytes, place: tuple[str, int], extent: Extent, data: 
 
     count   bytes that the device had from there on, -1: there is no such file
     """
-    found, expected = f"{count} bytes" if count >= 0 else "no file", f"{extent.length} bytes"
     if count >= extent.length:
         crc = checksum(data, store_id, *place, extent.life)
         if crc == extent.crc:
             return
-        found, expected = f"CRC-32C {crc:08x}", f"{extent.crc:08x}"
-    raise CorruptionError(*place, found, expected)
+        raise CorruptionError(*place, f"CRC-32C {crc:08x}", f"{extent.crc:08x}")
+    found = f"{count} bytes" if count >= 0 else "no file"
+    raise CorruptionError(*place, found, f"{extent.length} bytes")

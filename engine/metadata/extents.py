@@ -15,6 +15,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from .layout import Extent
@@ -22,6 +23,7 @@ from .layout import Extent
 __all__ = ["SEGMENT_PREFIX", "ExtentTable", "segment_name", "segment_number"]
 
 SEGMENT_PREFIX: Final = "segment-"
+_extent = partial(tuple.__new__, Extent)  # As the class does, four times as fast.
 
 
 def segment_name(number: int) -> str:
@@ -43,10 +45,7 @@ class ExtentTable:
         self._starts = array("Q")
         self._shapes = array("Q")  # length << 32 | crc
         self._lives = array("Q")
-        for start, length, crc, life in extents:
-            self._starts.append(start)
-            self._shapes.append(length << 32 | crc)
-            self._lives.append(life)
+        self.extend(extents)
         self.first = 0
         self.named = len(self._starts)
 
@@ -57,20 +56,34 @@ class ExtentTable:
         shape = self._shapes[number]
         return Extent(self._starts[number], shape >> 32, shape & 0xFFFFFFFF, self._lives[number])
 
+    def run(self, first: int, count: int) -> list[Extent]:
+        """The extents with the numbers `first` to `count` - 1. O(their number)."""
+        starts, shapes = self._starts[first:count], self._shapes[first:count]
+        lengths, crcs = [shape >> 32 for shape in shapes], [shape & 0xFFFFFFFF for shape in shapes]
+        # The starts say how many there are: of the rest, an interrupted call may have left more.
+        return list(map(_extent, zip(starts, lengths, crcs, self._lives[first:count], strict=False)))
+
     @property
     def end(self) -> int:
         """The address at which the last extent ends; 0 for none."""
-        return self._starts[-1] + (self._shapes[-1] >> 32) if self._starts else 0
+        count = len(self._starts)
+        return self._starts[count - 1] + (self._shapes[count - 1] >> 32) if count else 0
 
     @property
     def start(self) -> int:
-        """The start address of the first extent that a checkpoint lists; 0 for none."""
-        return self._starts[self.first] if self._starts else 0
+        """The start address of the first extent that a checkpoint lists; where the last ends for none."""
+        return self._starts[self.first] if self.first < len(self._starts) else self.end
 
-    def append(self, extent: Extent) -> None:
-        self._shapes.append(extent.length << 32 | extent.crc)
-        self._lives.append(extent.life)
-        self._starts.append(extent.start)  # Last: who finds the start finds the rest.
+    def extend(self, extents: Iterable[tuple[int, int, int, int]]) -> None:
+        """Take in the extents that follow: start, length, CRC and life of each. O(their number)."""
+        columns = list(zip(*extents, strict=True))
+        if columns:
+            starts, lengths, crcs, lives = columns
+            count = len(self._starts)
+            # What an interrupted call left behind the last start is nobody's, and goes.
+            self._shapes[count:] = array("Q", [n << 32 | crc for n, crc in zip(lengths, crcs, strict=True)])
+            self._lives[count:] = array("Q", lives)
+            self._starts.extend(array("Q", starts))  # Last: who finds the start finds the rest.
 
     def find(self, address: int) -> Extent:
         """The extent that holds `address`; raises IndexError where none does. O(log n)."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import partial
+from itertools import starmap
 from typing import Final, NamedTuple
 
 from fastcrc import crc32
@@ -53,6 +54,8 @@ KIND_INCREMENTAL: Final = 3
 KINDS: Final = (KIND_FOLD_OVER, KIND_SNAPSHOT, KIND_INCREMENTAL)
 FLAG_FULL: Final = 1  # Of a block; a root has none yet. An unknown flag is another format.
 FLAG_PLACED: Final = 2  # There are places: who overlooks them looks for these extents in the wrong file.
+FLAG_NAMED: Final = 4
+FLAGS: Final = FLAG_FULL | FLAG_PLACED | FLAG_NAMED
 NAME_BYTES_MAX: Final = 255
 
 _CRC_AT: Final = ROOT_BYTES - 4
@@ -143,6 +146,7 @@ class Block(NamedTuple):
     is_full   its extents are all that there are
     places    all ranges of this checkpoint's log that do not stand in segments, ascending
     base      of an INCREMENTAL the checkpoint that it goes on from
+    name      under which it is pinned; "": it is not
     """
 
     version: Version
@@ -157,6 +161,7 @@ class Block(NamedTuple):
     kind: int = KIND_FOLD_OVER
     places: Sequence[Place] = ()
     base: Version = Version(0, 0)
+    name: str = ""
 
 
 # The class called with the fields does the same in Python, and takes four times as long.
@@ -221,18 +226,20 @@ def decode_root(data: bytes, file: str, wanted: int = KIND_STORE) -> Root | str:
 
 def encode_block(block: Block) -> bytes:
     """The block's bytes, of any length."""
-    parts = [_EXTENT.pack(*extent) for extent in block.extents]
+    parts = list(starmap(_EXTENT.pack, block.extents))
     parts += [_VOID.pack(*void) for void in block.voids]
     parts += [_PLACED.pack(*place.version, *place[1:]) for place in block.places]
     for mark in block.sessions:
         name = mark.name.encode()
         parts.append(_SESSION.pack(mark.number, mark.serial, len(name)) + name)
+    if block.name:
+        parts.append(block.name.encode())
     body = b"".join(parts)
     header = _BLOCK.pack(
         BLOCK_MAGIC,
         FORMAT_VERSION,
         block.kind,
-        (FLAG_FULL if block.is_full else 0) | (FLAG_PLACED if block.places else 0),
+        FLAG_FULL * block.is_full | FLAG_PLACED * bool(block.places) | FLAG_NAMED * bool(block.name),
         len(block.extents),
         len(block.voids),
         len(block.sessions),
@@ -254,10 +261,10 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
     if len(data) < _BLOCK.size or data[:8] != BLOCK_MAGIC:
         raise CorruptionError(file, offset, "no table block", "a table block")
     f = _BLOCK.unpack_from(data)
-    if f[1] != FORMAT_VERSION or f[2] not in KINDS or f[3] & ~(FLAG_FULL | FLAG_PLACED):
+    if f[1] != FORMAT_VERSION or f[2] not in KINDS or f[3] & ~FLAGS:
         raise UnsupportedVersionError(
             f"{file} at byte {offset}: table block of version {f[1]}, kind {f[2]}, flags {f[3]:#x}; "
-            f"this release reads version {FORMAT_VERSION}, kinds {KINDS}, flags {FLAG_FULL | FLAG_PLACED}"
+            f"this release reads version {FORMAT_VERSION}, kinds {KINDS}, flags {FLAGS}"
         )
     extents_count, voids_count, sessions_count, length = f[4:8]
     # Without the flag the count is a reserved word, which is not looked at.
@@ -271,13 +278,30 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
     voids = list(map(_void, _VOID.iter_unpack(data[ends[1] : ends[2]])))
     placed = _PLACED.iter_unpack(data[ends[2] : ends[3]])
     places = [_place((_version(each[:2]), *each[2:])) for each in placed]
-    sessions = _decode_sessions(data, ends[3], sessions_count, file, offset)
+    sessions, at = _decode_sessions(data, ends[3], sessions_count, file, offset)
+    name = _decode_name(data, at, file, offset) if f[3] & FLAG_NAMED else ""
+    if not name and at != len(data):
+        raise CorruptionError(file, offset, f"{len(data) - at} bytes too many", "the end of the session list")
     is_full = bool(f[3] & FLAG_FULL)
     version, previous, base = _version(f[8:10]), _pointer(f[13:16]), _version(f[17:19])
-    return _block((version, *f[10:13], previous, is_full, extents, voids, sessions, f[2], places, base))
+    return _block((version, *f[10:13], previous, is_full, extents, voids, sessions, f[2], places, base, name))
 
 
-def _decode_sessions(data: bytes, at: int, count: int, file: str, offset: int) -> list[SessionMark]:
+def _decode_name(data: bytes, at: int, file: str, offset: int) -> str:
+    """The name of a checkpoint, which ends its block."""
+    try:
+        name = data[at:].decode()
+    except UnicodeDecodeError:
+        name = ""
+    if not 1 <= len(data) - at <= NAME_BYTES_MAX or not name:
+        raise CorruptionError(file, offset, f"{len(data) - at} bytes for a name", "1 to 255 bytes of UTF-8")
+    return name
+
+
+def _decode_sessions(
+    data: bytes, at: int, count: int, file: str, offset: int
+) -> tuple[list[SessionMark], int]:
+    """The sessions from byte `at` on, and where they end."""
     sessions = []
     names, numbers = set(), set()
     for _ in range(count):
@@ -293,12 +317,12 @@ def _decode_sessions(data: bytes, at: int, count: int, file: str, offset: int) -
         names.add(name)
         numbers.add(number)
         sessions.append(_mark((name, number, serial)))
-    if at != len(data):
-        raise CorruptionError(file, offset, f"{len(data) - at} bytes too many", "the end of the session list")
+    if at > len(data):
+        raise CorruptionError(file, offset, "a cut session list", f"{count} sessions")
     for what in (names, numbers):
         if len(what) != count:
             raise SerialError(file, offset, "one session twice", "each session once")
     for mark in sessions:
         if mark.serial >> 63:
             raise SerialError(file, offset, f"serial {mark.serial} of {mark.name!r}", "a serial below 2**63")
-    return sessions
+    return sessions, at

@@ -20,9 +20,10 @@ from typing import Final
 from .extents import segment_name
 from .layout import Place, Version
 
-__all__ = ["Places", "snapshot_name", "snapshot_version"]
+__all__ = ["CHAIN_FILES_MAX", "Places", "snapshot_name", "snapshot_version"]
 
 SNAPSHOT_PREFIX: Final = "snapshot-"
+CHAIN_FILES_MAX: Final = 4  # Of one life, in which the extents of one checkpoint stand.
 _LOW: Final = attrgetter("low")
 
 
@@ -56,3 +57,9 @@ class Places:
             return snapshot_name(place.version), address - place.base
         segment, offset = divmod(address, self.segment_bytes)
         return segment_name(segment), offset
+
+    def is_one_segment(self, low: int, high: int) -> bool:
+        """True if all extents from that at `low` to that at `high` stand in one segment. O(log ranges)."""
+        number = bisect_right(self.ranges, high, key=_LOW) - 1
+        is_apart = number >= 0 and self.ranges[number].high > low
+        return not is_apart and low // self.segment_bytes == high // self.segment_bytes

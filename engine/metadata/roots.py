@@ -56,7 +56,8 @@ class RootReading(NamedTuple):
 def read_roots(
     device: Device, names: list[str], findings: list[Finding], kind: int = KIND_STORE
 ) -> RootReading:
-    """Read all three, of that kind; the highest valid sequence is the newest.
+    """Read all three, of that kind; the highest valid sequence is the newest. Beside a live writer, who may
+    be writing one, it is the newest checkpoint that two copies name: it is durable.
 
     Raises CorruptionError where two valid copies are of different stores, UnsupportedVersionError
     where a whole copy is of another format.
@@ -65,6 +66,7 @@ def read_roots(
     sequences = dict.fromkeys(ROOT_FILES, 0)
     missing = []
     complaints = {}
+    copies: list[Root] = []
     for file in ROOT_FILES:
         if file not in names:
             missing.append(file)
@@ -79,8 +81,12 @@ def read_roots(
         if newest is not None and newest.store_id != root.store_id:
             raise CorruptionError(file, 16, f"store {root.store_id.hex()}", f"store {newest.store_id.hex()}")
         sequences[file] = root.sequence
+        copies.append(root)
         if newest is None or root.sequence > newest.sequence:
             newest = root
+    if getattr(device, "is_beside", False) and len(copies) > 1:
+        first, second, *_ = sorted(copies, key=lambda copy: -copy.sequence)
+        newest = first if first.head == second.head else second
     return RootReading(newest, sequences, missing, complaints)
 
 

@@ -1,7 +1,7 @@
 """Tables: the file of checkpoint metadata, blocks chained from the newest back.
 
 Invariants
-  1  a block starts at a write unit of its own and is never written again once a root names it
+  1  a block starts at a write unit of its own and is never written again while a root names its chain
   2  a block names the extents of the log since the block before it, and what its checkpoint wrote beside the
      log; one marked full names all of them, but for those of segments that its begin has left
   3  a chain has a full block at most every CHAIN_BLOCKS_MAX blocks, so opening reads no more
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -24,7 +25,7 @@ from ..errors import CorruptionError, SerialError
 from ..poison import Poison
 from .extents import segment_number
 from .layout import Block, Extent, Place, Pointer, checksum, decode_block, encode_block
-from .places import Places, snapshot_version
+from .places import CHAIN_FILES_MAX, Places, snapshot_version
 from .roots import ROOT_FILES, Finding
 
 __all__ = [
@@ -107,6 +108,7 @@ class Tables:
         self._unit = write_unit
         self.head = head
         self.has_new_name = False
+        self._is_long = False  # Dead blocks lie behind the newest.
         self._exists = bool(head.length)
         self.chain_blocks = 0  # Since the last full block, that one included.
 
@@ -115,24 +117,66 @@ class Tables:
 
         Raises OSError (nothing is named yet, try again) or PoisonedError (the sync failed).
         """
+        offset = self._rounded(self.head.offset + self.head.length)
+        data = encode_block(block)
+        self._write(offset, data)
+        return self._point(offset, data)
+
+    def rewrite(self, blocks: Sequence[Block], room: int) -> Pointer:
+        """Write and sync a chain of these blocks, each but the first behind another; where the last one is.
+
+        It goes to the front of the file, where the first `room` bytes, which nobody needs, are enough; else
+        behind the newest block. Raises as `append`.
+        """
+        data, head = self._chained(blocks, 0)
+        if len(data) > room:
+            offset = self._rounded(self.head.offset + self.head.length)
+            data, head = self._chained(blocks, offset)
+            self._write(offset, data)
+        else:
+            self._write(0, data)
+        return head
+
+    def _chained(self, blocks: Sequence[Block], offset: int) -> tuple[bytes, Pointer]:
+        """The bytes of a chain from `offset` on, and the pointer to its last block."""
+        data, head = bytearray(), NO_BLOCK
+        for block in blocks:
+            data += bytes(self._rounded(len(data)) - len(data))
+            at = offset + len(data)
+            own = encode_block(block._replace(previous=head))
+            head = self._point(at, own)
+            data += own
+        return bytes(data), head
+
+    def _point(self, offset: int, data: bytes) -> Pointer:
+        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
+
+    def _rounded(self, at: int) -> int:
+        return (at + self._unit - 1) // self._unit * self._unit
+
+    def _write(self, offset: int, data: bytes) -> None:
         if not self._exists:
             if TABLE_FILE not in self._device.list():
                 self._device.create(TABLE_FILE)
             self._exists = self.has_new_name = True
-        end = self.head.offset + self.head.length
-        offset = (end + self._unit - 1) // self._unit * self._unit
-        data = encode_block(block)
         write_fully(self._device, TABLE_FILE, offset, data)
         try:
             self._device.sync(TABLE_FILE)
         except OSError as error:
             raise self._poison.failed(f"syncing {TABLE_FILE}", error) from error
-        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 
     def accept(self, head: Pointer, is_full: bool) -> None:
         """Take in that a root that names `head` is durable."""
+        self._is_long = self._is_long or head.offset < self.head.offset
         self.head = head
         self.chain_blocks = 1 if is_full else self.chain_blocks + 1
+
+    def shrink(self) -> None:
+        """Shorten the file to the newest block, where dead ones lie behind: nobody reads an older chain."""
+        if self._is_long:
+            with suppress(OSError):  # Nothing depends on it.
+                self._device.truncate(TABLE_FILE, self._rounded(self.head.offset + self.head.length))
+            self._is_long = False
 
     def chain(self, pointer: Pointer, findings: list[Finding]) -> Iterator[Block]:
         """The blocks from `pointer` back to the first. Raises CorruptionError at a damaged one."""
@@ -217,6 +261,14 @@ def check_places(block: Block, head: Pointer) -> None:
                 f"one between {at} and {block.final}",
             )
         at = place.high
+    files = {place.version for place in block.places if place.version.life == block.version.life}
+    if len(files) > CHAIN_FILES_MAX or any(version > block.version for version in files):
+        raise CorruptionError(
+            TABLE_FILE,
+            head.offset,
+            f"places in the files of {sorted(map(tuple, files))}",
+            f"at most {CHAIN_FILES_MAX}, none later than {tuple(block.version)}",
+        )
 
 
 def check_extents(

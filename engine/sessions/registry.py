@@ -266,6 +266,7 @@ class SessionRegistry:
         """Take in that no checkpoint follows any more."""
         self.is_closed = True
         self._wake()
+        self.notes.clear()  # They know who knows this.
 
     def _wake(self) -> None:
         for watcher in list(self.watchers):

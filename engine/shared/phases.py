@@ -24,9 +24,16 @@ __all__ = ["SHIFTED", "CheckpointKind", "Phase", "System"]
 
 
 class CheckpointKind(Enum):
-    """The parts that a checkpoint writes besides its metadata."""
+    """The parts that a checkpoint writes besides its metadata; the numbers are those on the device.
+
+    FOLD_OVER   the log up to its tail, which is frozen by that: later updates copy what they change
+    SNAPSHOT    what the device has not got of it, to a file of its own: later updates are in place as before
+    INCREMENTAL a SNAPSHOT that writes only what changed since the INCREMENTAL before it
+    """
 
     FOLD_OVER = 1
+    SNAPSHOT = 2
+    INCREMENTAL = 3
 
 
 class Phase(Enum):

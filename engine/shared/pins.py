@@ -16,7 +16,7 @@ Threads: any.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
@@ -29,8 +29,9 @@ __all__ = ["Pins"]
 class Pins:
     """All pins of one store."""
 
-    def __init__(self, control: Space) -> None:
+    def __init__(self, control: Space, has_readers: Callable[[], bool] = bool) -> None:
         self._control = control
+        self._has_readers = has_readers  # In other processes, of any checkpoint.
         self._begins: dict[object, int] = {}
 
     def hold(self) -> _Pin:
@@ -47,9 +48,15 @@ class Pins:
         finally:
             del self._begins[pin]
 
+    @property
+    def holds_all(self) -> bool:
+        """True while somebody needs what a checkpoint before the newest has."""
+        return 0 in tuple(self._begins.values()) or self._has_readers()
+
     def least(self, address: int) -> int:
-        """`address`, or the lowest pin where one is lower."""
-        return min((address, *tuple(self._begins.values())))
+        """`address`, or the lowest pin where one is lower; 0 where others read."""
+        least = min((address, *tuple(self._begins.values())))
+        return 0 if least and self._has_readers() else least
 
 
 class _Pin:

@@ -20,6 +20,7 @@ Source: transparent huge pages of Linux; shared memory has a switch of its own, 
 from __future__ import annotations
 
 import ctypes
+import functools
 import mmap
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,14 +29,25 @@ from pathlib import Path
 from typing import Final
 
 from ..kernels import words as w
+from ..kernels.atomics import copy
 from ..metadata.layout import VoidRange
 from ..settings import Budget, Settings
 
-__all__ = ["HUGE_BYTES", "SESSIONS_MAX", "Spaces", "address_of", "huge_bytes", "put_bytes", "words_of"]
+__all__ = [
+    "HUGE_BYTES",
+    "SESSIONS_MAX",
+    "Spaces",
+    "address_of",
+    "huge_bytes",
+    "put_bytes",
+    "touch",
+    "words_of",
+]
 
 SESSIONS_MAX = 256  # Live at once.
 MAPPED_BYTES = 1 << 20  # From here on a space is mapped,
 HUGE_BYTES = 1 << 21  # and from here on in huge pages, which are as large on x86-64.
+POPULATE_WRITE: Final = 23  # Advice of Linux 5.14 and later; others refuse it.
 SWITCH: Final = Path("/sys/kernel/mm/transparent_hugepage/enabled")  # "always [madvise] never": in brackets.
 MAPPINGS: Final = Path("/proc/self/smaps")
 
@@ -70,6 +82,15 @@ class Spaces:
             control[base + 1] = void.low
             control[base + 2] = void.high
             control[w.VOID_TOP] = max(control[w.VOID_TOP], void.high)
+
+    def copy_log(self, start: int, size: int) -> memoryview:
+        """A copy of `size` bytes of the ring from address `start` on, each word whole; others write on."""
+        target = memoryview(bytearray(size)).cast("Q")
+        frame, words = (start >> 3) & self.control[w.RING_MASK], len(target)
+        first = min(words, len(self.log) - frame)
+        copy(self.log, frame, target, 0, first)
+        copy(self.log, 0, target, first, words - first)
+        return target.cast("B")
 
 
 def words_of(count: int) -> memoryview:
@@ -124,6 +145,22 @@ def huge_bytes(space: memoryview) -> int:
 def address_of(space: memoryview) -> int:
     """The address of the space's first word, for as long as the space lives."""
     return ctypes.addressof(ctypes.c_char.from_buffer(space))
+
+
+def touch(space: memoryview, start: int, size: int) -> None:
+    """Have the system's memory for these bytes, which do not change; where it refuses, nothing is done.
+
+    The interpreter's lock is given away meanwhile.
+    """
+    _advise()(address_of(space) + start, size, POPULATE_WRITE)
+
+
+@functools.cache
+def _advise() -> Callable[[int, int, int], int]:
+    """The system's own call: that of `mmap` keeps the interpreter's lock."""
+    advise = ctypes.CDLL(None).madvise
+    advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return advise
 
 
 def put_bytes(target: memoryview, word: int, data: bytes) -> None:

@@ -84,6 +84,7 @@ OPEN: dict[str, Bad] = {
     "version": (5, "1.1", (1,), (1, 2, 3), Version(1, 1), [1, 1]),
     "kernels": (5, "", "fast", [], b"auto"),
     "flush": (5, "on", {}, True, FlushSettings),
+    "keep": (0, -1, 33, 1.0, "2", None, True),
 }
 KINDS: Bad = (*ODD, "FOLD_OVER", 1, Unhashable())
 STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {
@@ -95,6 +96,8 @@ STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {
     "truncate_before": (OperationError, {"address": (None, *ADDRESSES)}),
     "close": (OperationError, {"checkpoint": FLAGS}),
     "backup": (SettingsError, {"where": PATHS}),
+    "pin": (CheckpointError, {"name": NAMES, "version": (5, "1.1", (1,), (9, 9), [1, 1], {})}),
+    "drop": (CheckpointError, {"which": (None, 5, "", "x", (9, 9), [], {}, b"x", Version(1, 1))}),
     "on_durable": (OperationError, {"function": FUNCTIONS}),
 }
 CHECKPOINTS: dict[str, tuple[type[EngineError], Bad]] = {
@@ -297,8 +300,9 @@ def test_a_call_of_a_store_that_is_refused_does_nothing(
     used: FasterKv, call: str, name: str, number: int
 ) -> None:
     error, of = STORE[call]
+    given = {"name": "pinned"} if (call, name) == ("pin", "version") else {}
     with pytest.raises(error):
-        getattr(used, call)(**{name: of[name][number]})
+        getattr(used, call)(**given | {name: of[name][number]})
 
 
 @pytest.mark.parametrize("call", ["checkpoint", "start_checkpoint"])

@@ -190,3 +190,21 @@ def test_memory_of_a_closed_store_goes_with_its_last_name(tmp_path: Path) -> Non
         assert spaces() is None
     finally:
         gc.enable()
+
+
+def test_a_closed_store_leaves_nothing_to_the_collector(tiny: Settings) -> None:
+    """Over a device in memory too, of which a search closes thousands."""
+    gc.collect()
+    gc.disable()
+    try:
+        store = FasterKv.open(MemoryDevice(), create=True, settings=tiny)
+        session = store.session("s")
+        session.upsert(b"k", b"v")
+        store.checkpoint()
+        store.on_durable(lambda name, serial: None)
+        alive = weakref.ref(store._runtime)
+        store.close()
+        del store, session
+        assert alive() is None
+    finally:
+        gc.enable()

@@ -151,10 +151,16 @@ def test_a_creation_that_was_cut_short_is_no_store(device: MemoryDevice) -> None
         inspect_store(device)
 
 
-def test_a_folder_that_is_open_for_writing_is_locked(tmp_path: Path, tiny: Settings) -> None:
-    with FasterKv.open(tmp_path / "s", create=True, settings=tiny), pytest.raises(StoreLockedError):
-        inspect_store(tmp_path / "s")
-    assert inspect_store(tmp_path / "s").is_sound
+def test_a_store_that_is_open_for_writing_is_looked_at_beside_its_writer(
+    tmp_path: Path, tiny: Settings
+) -> None:
+    with FasterKv.open(tmp_path / "s", create=True, settings=tiny) as store:
+        point = store.checkpoint()
+        found = inspect_store(tmp_path / "s")
+        assert (found.is_sound, found.newest) == (True, point.version)
+    device = MemoryDevice()
+    with FasterKv.open(device, create=True, settings=tiny), pytest.raises(StoreLockedError):
+        inspect_store(device)
 
 
 def test_another_format_is_refused(filled: MemoryDevice, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Statistics: where the store stands, told as it is. What operations count is in `test_stats`."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import pytest
 
@@ -109,3 +109,33 @@ def test_every_field_is_told_by_some_test_here() -> None:
     told |= {"page_bytes", "ring_bytes", "index_bytes", "sessions", "live_sessions", "version", "phase"}
     told |= {"flusher", "huge_pages"}  # By flush/test_worker.py and shared/test_spaces.py.
     assert told == {field.name for field in fields(Stats)}
+
+
+def test_each_boundary_is_told_from_its_own_word(store: FasterKv) -> None:
+    """Of a store that nobody else uses most of them are one number, so each word is moved by itself."""
+    words = {
+        "begin": w.BEGIN,
+        "head": w.HEAD,
+        "flushed": w.FLUSHED,
+        "safe_read_only": w.SAFE_READ_ONLY,
+        "read_only": w.READ_ONLY,
+        "tail": w.TAIL,
+    }
+    control = store.spaces[0]
+    for name, word in words.items():
+        before = asdict(store.stats())
+        control[word] += 8
+        after = asdict(store.stats())
+        control[word] -= 8
+        assert {each for each in words if after[each] != before[each]} == {name}
+
+
+def test_what_is_read_only_counts_as_frozen_before_everybody_has_seen_that(either: FasterKv) -> None:
+    session = either.session("s")
+    session.upsert(b"key", b"value")
+    control = either.spaces[0]
+    control[w.READ_ONLY] = control[w.TAIL]  # And safe read-only is where it was.
+    before = either.stats().hits_frozen
+    session.read(b"key")
+    session.read_many([b"key"])
+    assert either.stats().hits_frozen == before + 2

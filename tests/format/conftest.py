@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from powercut.engine import FasterKv, MemoryDevice, Settings, ThreadRuntime
+from powercut.engine import CheckpointKind, FasterKv, MemoryDevice, Settings, ThreadRuntime
 
 GOLDEN = Path(__file__).parent / "golden"
 TINY = Settings(
@@ -59,7 +59,54 @@ def two_checkpoints(device: MemoryDevice) -> None:
         store.checkpoint()
 
 
-PROGRAMS: dict[str, Callable[[MemoryDevice], None]] = {"empty": empty, "two-checkpoints": two_checkpoints}
+def snapshots(device: MemoryDevice) -> None:
+    """A snapshot that a recovery made a part of the log, one that it did not, and the log between them."""
+    with FasterKv.open(device, create=True, settings=TINY, runtime=FixedRuntime()) as store:
+        west = store.session("west")
+        for number in range(90):
+            west.upsert(b"key-%02d" % (number % 30), b"%d" % number * (number % 13))
+        ticket = store.start_checkpoint(CheckpointKind.SNAPSHOT)
+        west.rmw(b"key-07", lambda old: (old or b"") + b"!")
+        ticket.advance()
+        ticket.advance()
+        west.upsert(b"key-29", b"of the next version, and void")
+        ticket.result()
+        west.delete(b"key-28")
+        store.close(checkpoint=False)
+    with FasterKv.open(device, settings=TINY, runtime=FixedRuntime()) as store:
+        west = store.resume_session("west")
+        for number in range(20):
+            west.upsert(b"more-%02d" % number, b"y" * 30)
+        store.checkpoint()
+        west.upsert(b"key-01", b"in the second snapshot")
+        store.checkpoint(CheckpointKind.SNAPSHOT)
+        store.close(checkpoint=False)
+
+
+def deltas(device: MemoryDevice) -> None:
+    """A chain of deltas behind a log, whose extents stand in three files beside it."""
+    with FasterKv.open(device, create=True, settings=TINY, runtime=FixedRuntime()) as store:
+        west = store.session("west")
+        for number in range(60):
+            west.upsert(b"key-%02d" % (number % 25), b"%d" % number * 8)
+        store.checkpoint()
+        for number in range(16):
+            west.upsert(b"key-%02d" % number, b"%d" % number * 9)
+        store.checkpoint(CheckpointKind.INCREMENTAL)
+        west.upsert(b"key-00", b"changed")
+        store.checkpoint(CheckpointKind.INCREMENTAL)
+        west.upsert(b"more", b"z" * 200)
+        store.checkpoint(CheckpointKind.INCREMENTAL)
+        west.delete(b"key-08")
+        store.close(checkpoint=False)
+
+
+PROGRAMS: dict[str, Callable[[MemoryDevice], None]] = {
+    "empty": empty,
+    "two-checkpoints": two_checkpoints,
+    "snapshots": snapshots,
+    "deltas": deltas,
+}
 
 
 def image_of(device: MemoryDevice) -> dict[str, bytes]:

@@ -38,6 +38,7 @@ BLOCK = Block(
     layout.KIND_INCREMENTAL,
     [Place(Version(0xF1, 0xF2), 0xF3, 0xF4, 0xF5), *[Place(Version(1, 2), 3, 4, 5)] * 3],
     Version(0xB9, 0xBA),
+    "pinned",
 )
 ROOT_FIELDS = {
     "magic": int.from_bytes(b"PWRCUTRT", "little"),
@@ -64,7 +65,7 @@ BLOCK_FIELDS = {
     "magic": int.from_bytes(b"PWRCUTTB", "little"),
     "format version": 1,
     "kind": 3,
-    "flags": 3,
+    "flags": 7,
     "extent count": 1,
     "void count": 2,
     "session count": 3,

@@ -89,6 +89,8 @@ def names_in(text: str) -> Iterator[tuple[int, str]]:
 
 def name_faults(where: str, text: str) -> list[str]:
     """Every breach of invariant 5 in a module's text."""
+    if not any(word in text.lower() for word in SECOND_NAMES):
+        return []  # To read it as code takes long.
     return [
         f"{where}:{line}: named {name}"
         for line, name in names_in(text)

@@ -33,7 +33,7 @@ def _blocks(language: str, document: str = "README.md") -> list[str]:
 
 _SNAPSHOT, _SNAPSHOT_MEND, _FIRST = _blocks("python")
 _MACHINE, _MEND = _blocks("python", "docs/your-store.md")
-_EXAMPLES = [_FIRST, *_blocks("python", "docs/store.md")]
+_EXAMPLES = [_FIRST, *_blocks("python", "docs/store.md"), *_blocks("python", "docs/checkpoints.md")]
 # The folder of its store, by which an example is named.
 _FOLDER = re.compile(r'FasterKv\.open\("(\w+)"')
 

@@ -1,5 +1,7 @@
 """Closed: a store that was closed says so at every call, and closes again without a word.
 
+All three copies of its root are those of its last commit, numbered one after the other.
+
 Threads: none.
 """
 
@@ -10,10 +12,11 @@ from functools import partial
 
 from powercut.faultfs import FaultDevice
 
+from ..faster.inspection import inspect_store
 from ..faster.seams import ClosedError, FasterKv, Session
 from .asking import Answers, Raised, told_by
 
-__all__ = ["knock"]
+__all__ = ["knock", "roots_of"]
 
 
 def knock(store: FasterKv, sessions: Mapping[int, Session]) -> Answers:
@@ -36,3 +39,10 @@ def knock(store: FasterKv, sessions: Mapping[int, Session]) -> Answers:
     expected: dict[str, object] = dict.fromkeys(calls, Raised(ClosedError.__name__))
     found = {name: told_by(call) for name, call in calls.items()}
     return Answers({**expected, "close": {}}, {**found, "close": told_by(store.close)})
+
+
+def roots_of(device: FaultDevice) -> Answers:
+    """The sequence and the complaint of each copy."""
+    found = sorted((root.sequence, root.complaint or "") for root in inspect_store(device).roots)
+    newest = found[-1][0]
+    return Answers([(newest - 2 + number, "") for number in range(len(found))], found)

@@ -155,6 +155,11 @@ def forms(cold: Program) -> Iterator[tuple[Program, ...]]:
     for first, kind, pattern, count in product(before, kinds, FORMS, few):
         size = pattern * len(COUNTS) + count
         yield ((*first, Operation(kind, 0, 0, size), Operation(Kind.READ), Operation(Kind.READ, 0, 2)),)
+    # Narrow keys and values behind wide ones, where these were staged.
+    for kind, count in product(kinds, few):
+        wide = Operation(Kind.PUT_MANY, 0, 2, few[-1])
+        yield ((wide, Operation(kind, 0, 0, count), Operation(Kind.READ), Operation(Kind.READ, 0, 2)),)
+        yield ((wide, put(0, 4), Operation(kind, 0, 0, count), Operation(Kind.READ)),)
     # A record that is changed in place so often that it has to be copied.
     many = Operation(Kind.PUT_MANY, 0, 0, 2 * len(COUNTS) + COUNTS.index(1024))
     yield ((many, many, Operation(Kind.READ)),)

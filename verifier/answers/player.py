@@ -41,7 +41,7 @@ from .apart import ground, wrong
 from .asking import Answered, Answers, Asker, Raised, named, shorten, told_by
 from .back import look_back
 from .batches import add_many, append_many, get_many, put_many
-from .closed import knock
+from .closed import knock, roots_of
 from .rarely import failed, forget, misuse, viewed
 from .reference import Point, Reference
 from .refusing import RefusingDevice
@@ -137,26 +137,9 @@ class _Player:
         ask = self._asker = Asker(self._subject, self._runtime, self._reference, self._lives, self._device)
         self._lives += 1
         named = (
-            *(
-                Kind.UPSERT,
-                Kind.DELETE,
-                Kind.RMW,
-                Kind.READ,
-                Kind.INSERT,
-                Kind.CHECKPOINT,
-                Kind.START,
-                Kind.STEP,
-            ),
-            *(
-                Kind.TRUNCATE,
-                Kind.START_READ,
-                Kind.START_RMW,
-                Kind.COMPLETE,
-                Kind.RESUME,
-                Kind.LEAVE,
-                Kind.ITEMS,
-            ),
-            *(Kind.PUT, Kind.RMW_ODD, Kind.START_ODD, Kind.SCAN_FROM),
+            *(Kind.UPSERT, Kind.DELETE, Kind.RMW, Kind.READ, Kind.INSERT, Kind.CHECKPOINT, Kind.START),
+            *(Kind.STEP, Kind.TRUNCATE, Kind.START_READ, Kind.START_RMW, Kind.COMPLETE, Kind.RESUME),
+            *(Kind.LEAVE, Kind.ITEMS, Kind.PUT, Kind.RMW_ODD, Kind.START_ODD, Kind.SCAN_FROM),
         )
         calls: dict[Kind, Callable[[Operation], Answered]] = {
             **{kind: getattr(ask, kind.name.lower()) for kind in named},
@@ -188,9 +171,7 @@ class _Player:
 
         def unsaved() -> object:
             """Asked once what was pending is completed, for which no checkpoint waits then."""
-            if saves:
-                if reference.phase != "REST":
-                    reference.checkpoint()
+            for _ in range(saves * (1 + (reference.phase != "REST"))):
                 reference.checkpoint()
             return reference.unsaved()
 
@@ -200,6 +181,7 @@ class _Player:
         self._device.acquire(self)  # A closed device opens again for its next owner.
         self._device.release(self)
         self._compare("calls of a closed store", *knock(self._subject.store, self._sessions), "model")
+        self._compare("roots of a closed store", *roots_of(self._device), "figures")
         self._look_at_older()
         return answers
 

@@ -4,7 +4,7 @@ Invariants
   1  one line to stderr for an error, never a traceback; the exit codes are those of `errors`
   2  nothing heavy is imported before it is needed: the store only after a tape has said which bug
      is to be planted in it
-  3  no command changes a store, and `backup` alone makes one
+  3  of all commands `checkpoints drop` alone changes a store, and `backup` alone makes one
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def inspect(
 
 @app.command()
 def backup(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store that nobody has open.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="A folder without a store, or none yet.")],
 ) -> int:
     """Copy the checkpoints of a store; where it is broken off, the copy is whole or no store at all."""
@@ -253,6 +253,24 @@ def backup(
     life, counter = point.version
     typer.echo(f"{out}: checkpoint {counter} of life {life}, sessions {len(point.serials)}")
     return 0
+
+
+@app.command()
+def checkpoints(
+    do: Annotated[Literal["list", "verify", "drop"], typer.Argument(help="What to do.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store.")],
+    which: Annotated[
+        str, typer.Argument(metavar="[WHICH]", help="To drop: a version (life.counter) or a name.")
+    ] = "",
+    json: _Json = False,
+) -> int:
+    """List the checkpoints of a store, verify every byte that each needs, or drop one; it is not opened."""
+    _check_named(path)
+    if (do == "drop") != bool(which):
+        raise UsageError(f"{do}: {'which one?' if do == 'drop' else 'it takes all of them'}")
+    from .keeping import manage
+
+    return manage(do, path, which, is_json=json)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -25,6 +25,7 @@ _SESSIONS: Final = (
     None,
     *(Operation(Kind.UPSERT, 0, 0, SIZES), Operation(Kind.RMW), Operation(Kind.DELETE)),
     *(Operation(Kind.INSERT), Operation(Kind.READ)),
+    Operation(Kind.START_READ),  # The device is asked at a moment of its own: its file has to be there still.
 )
 
 

@@ -101,9 +101,12 @@ Recovery = tuple[dict[bytes, bytes], Mapping[int, int]]  # Content, and the cut 
 
 @lru_cache(maxsize=_RECOVERIES)
 def recover_cut(image: Image, geometry: str) -> Recovery | Violation:
-    """The crash state, where only what was synced survives."""
+    """The crash state, where only what was synced survives; every older checkpoint of it has to open too."""
     try:
         subject = FasterSubject(FaultDevice(image), GEOMETRIES[geometry], SteppedRuntime())
+        for older in subject.store.checkpoints()[1:]:
+            with subject.open_to_read(FaultDevice(image, record_reads=False), older.version) as store:
+                dict(store.items())
         return subject.read_all(), subject.recovered()
     except Exception as error:  # noqa: BLE001
         return Violation("openable", Breach.UNOPENABLE, f"{type(error).__name__}: {error}")

@@ -144,8 +144,10 @@ class SessionsProgram:
     def _step(self, operation: Operation) -> None:
         kind = Kind(operation.kind)
         if kind in (Kind.CHECKPOINT, Kind.START):
+            self._subject.choose_kind(operation.size)
             self._acked = self._subject.checkpoint()
         elif kind is Kind.STEP:
+            self._subject.choose_kind(operation.size)
             begin = self._subject.step if self._subject.is_checkpointing else self._subject.start
             begin()  # A phase on: a lane takes it to its end.
         elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE or kind in BEHIND:

@@ -7,6 +7,7 @@ index is crowded by keys that were deleted. So whatever is searched from there h
     start        address at which the log begins, the start of a segment
     blocks       checkpoints in the chain; the oldest one is full
     tombstones   deleted keys whose records the log still has, of as many tags
+    dead         write units in front of the tables, of blocks that are no more
 
 Invariant: the engine opens each of them, and finds nothing to object to (`inspect_store`).
 """
@@ -51,6 +52,7 @@ class Age:
     start: int = 0
     blocks: int = 1
     tombstones: int = 0
+    dead: int = 0
 
 
 @lru_cache(maxsize=16)
@@ -78,7 +80,7 @@ def image_of(settings: Settings, age: Age) -> Image:
 
 def _tables(settings: Settings, age: Age, extents: list[Extent], final: int) -> tuple[bytes, Pointer]:
     """The file of blocks, and the pointer to the newest."""
-    tables = bytearray()
+    tables = bytearray(age.dead * settings.write_unit)
     head = NO_BLOCK
     for number in range(age.blocks):
         version = Version(_LIFE, age.counter - age.blocks + 1 + number)

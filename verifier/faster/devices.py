@@ -249,6 +249,10 @@ def asked_paths() -> Asked:
                 os.fspath(where)
                 ask("SettingsError", partial(FileDevice, where, create=True))
         ask("SettingsError", lambda: opens(root / "a" / "b", create=True, memory=0))
+        (root / "empty").mkdir()
+        ask("MissingStoreError", lambda: opens(root / "empty", create=True, read_only=True))
+        ask([], lambda: os.listdir(root / "empty"))
+        (root / "empty").rmdir()
         ask(["file"], lambda: sorted(os.listdir(root)))  # No folder is left of one that was refused.
         with opens(root / "a" / "b", create=True) as store:
             store.session("s").upsert(b"key", b"value")

@@ -105,9 +105,9 @@ class FlushBench:
             _object(f"it says {after}")
         if now > control[w.SAFE_READ_ONLY]:
             _object(f"flushed is {now}, above what is frozen, {control[w.SAFE_READ_ONLY]}")
-        flusher.start()
-        if self._reference is not None and before.state == "idle" and not is_alone:
+        if self._reference is not None and not is_alone:
             self._judge(self._reference, operation, log, before, seconds)
+        flusher.start()
 
     def _carry_out(self, flusher: Flusher, operation: Operation) -> float:
         """When its rounds began."""
@@ -131,17 +131,22 @@ class FlushBench:
     ) -> None:
         """Hold what the worker did and says against the reference."""
         after, found = self._store.flusher.metrics(), Boundaries.of(self._control)
-        if after.failures > before.failures or _is_poisoned(self._store):
-            reference.seconds = seconds
-            reference.fail(after, before, _rounds(operation))
-            expected = found
+        rounds, failed = _rounds(operation), after.failures - before.failures
+        if _is_poisoned(self._store) or (failed and (failed != rounds or after.bytes != before.bytes)):
+            self._reference = None  # How far it came before the device refused is the device's affair.
+            return
+        if failed:
+            expected = reference.fail(log, seconds, rounds)
         elif operation.size == 3:
             expected = reference.stop(log, seconds, final=operation.key % 2 == 0)
         else:
-            expected = reference.drive(log, seconds, _rounds(operation))
+            expected = reference.drive(log, seconds, rounds)
         if found != expected:
             _object(f"the log came to {found}: expected {expected}")
-        told, promised = told_of(after), reference.metrics(found)
+        told, promised = (
+            told_of(after),
+            reference.metrics(found, "stopped" if operation.size == 3 else "idle"),
+        )
         for name, value in promised.items():
             if told[name] != value:
                 _object(f"{name} is {told[name]}: expected {value}")

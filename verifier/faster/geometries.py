@@ -68,6 +68,8 @@ _FULL: Final = (1 + plan_memory(Settings(**_NARROW), 1 << 20).overflow_buckets) 
 AGES: Final = {
     "wrapping": Age(counter=13),  # The version's four bits wrap at the third checkpoint,
     "chained": Age(counter=70, blocks=CHAIN_BLOCKS_MAX - 1),  # the chain of blocks ends at the second,
+    # and there its place in the file is that of blocks that are no more,
+    "rewritten": Age(counter=70, blocks=CHAIN_BLOCKS_MAX - 1, dead=4),
     "high": Age(start=(1 << 46) - 2048),  # addresses need a bit more at the second segment,
     "ending": Age(start=w.ADDRESS_LIMIT - 4096),  # the third page is the last,
     "crowded": Age(tombstones=w.BUCKET_ENTRIES),  # the first key needs an overflow bucket,

@@ -7,10 +7,26 @@ from typing import Any
 
 import msgspec
 
+from powercut.engine import CheckpointPoint, Version
 from powercut.engine.checkpoint.backup import backup_store
 from powercut.engine.inspection import StoreInspection, inspect_store
+from powercut.engine.management import Verified
+from powercut.engine.management import drop_checkpoint as drop
+from powercut.engine.management import list_checkpoints as list_all
+from powercut.engine.management import verify_checkpoints as verify
 
-__all__ = ["backup_store", "encode_inspection", "inspect_store", "tell_inspection"]
+__all__ = [
+    "CheckpointPoint",
+    "Verified",
+    "Version",
+    "backup_store",
+    "drop",
+    "encode_inspection",
+    "inspect_store",
+    "list_all",
+    "tell_inspection",
+    "verify",
+]
 
 
 def tell_inspection(found: StoreInspection) -> str:

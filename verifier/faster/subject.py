@@ -8,6 +8,7 @@ from weakref import ref
 
 from powercut.engine import (
     CheckpointError,
+    CheckpointKind,
     CheckpointTicket,
     CorruptionError,
     DeviceError,
@@ -31,6 +32,7 @@ from ..reach.pairs import Life
 from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
+from ..tapes.operations import CHECKPOINTS
 from ..tapes.tape import STORE, Kind, Operation
 from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
@@ -69,6 +71,7 @@ FASTER: Final = Spec(
 )
 
 
+_KINDS: Final = [CheckpointKind[name.upper()] for name in CHECKPOINTS]
 _PHASES: Final = tuple(phase.name for phase in Phase)
 
 
@@ -116,6 +119,7 @@ class FasterSubject:
         self._runtime = runtime
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
+        self._kind = _KINDS[0]
         self._started = 0  # The begin when the checkpoint under way was started.
         self._listener = Listener(self.store, device, self._sessions)
         self._at_opening = self._bound(self.store.serials(), _begin(self.store))
@@ -188,8 +192,12 @@ class FasterSubject:
         if self._ticket is None:
             self._started = _begin(self.store)
             how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
-            self._ticket = self.store.start_checkpoint(**how)
+            self._ticket = self.store.start_checkpoint(self._kind, **how)
         return self._ticket
+
+    def choose_kind(self, number: int) -> None:
+        """Let the next checkpoint that begins be of that kind."""
+        self._kind = _KINDS[number % len(_KINDS)]
 
     def step(self) -> Bound | None:
         """Take the checkpoint one phase on; its bound once it is acknowledged."""

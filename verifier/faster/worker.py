@@ -1,9 +1,7 @@
 """The reference of the flush worker: what each round comes to, from the documented rules and nothing of it.
 
 For one task that drives the worker and is alone with it: how far a round freezes, whether it flushes, what
-pressure it tells, how long it waits before the next one, and all that `metrics` says afterwards. What the
-device refuses is no function of the log: then the reference takes over what the worker counted, and says only
-how long it waits before it tries again.
+pressure it tells, how long it waits before the next one, and all that `metrics` says afterwards.
 
 Invariant: no word of the log is changed, and the worker is asked nothing but its metrics.
 
@@ -90,25 +88,23 @@ class WorkerReference:
             self._write(self._frozen())
         return self._log
 
-    def fail(self, told: FlushMetrics, before: FlushMetrics, rounds: int) -> None:
-        """The device refused: take over what was counted; where all rounds failed, their pauses are known."""
-        failed = told.failures - before.failures
-        if failed == rounds and told.bytes == before.bytes:
-            least, most = self._settings["retry_least"], self._settings["retry_most"]
-            for number in range(before.in_a_row, before.in_a_row + rounds - 1):
-                self.seconds += min(least * 2.0**number, most)
-            self._rounds, self._failures = before.rounds + rounds, before.failures + rounds
-            self._in_a_row = before.in_a_row + rounds
-        else:
-            self._rounds, self._failures, self._in_a_row = told.rounds, told.failures, told.in_a_row
-        self._flushes, self._bytes, self._last_bytes = told.flushes, told.bytes, told.last_bytes
-        self._last_at, self._level = told.last_at, _NAMES.index(told.level)
+    def fail(self, log: Boundaries, seconds: float, rounds: int) -> Boundaries:
+        """The log after so many rounds in each of which the device refused the first write."""
+        self._log, self.seconds = log, seconds
+        for left in reversed(range(rounds)):
+            self._look()
+            self._failures += 1
+            self._in_a_row += 1
+            if left:
+                least, most = self._settings["retry_least"], self._settings["retry_most"]
+                self.seconds += min(least * 2.0 ** (self._in_a_row - 1), most)
+        return self._log
 
-    def metrics(self, log: Boundaries) -> dict[str, object]:
+    def metrics(self, log: Boundaries, state: str) -> dict[str, object]:
         """All that the worker says of itself, but the text of an error."""
         durations = [self._flushes, *[0] * (_DURATIONS - 1)]  # The clock stands while it flushes.
         return {
-            "state": "idle",
+            "state": state,
             "level": _NAMES[self._level],
             "used": self._used(log),
             "rounds": self._rounds,
@@ -130,14 +126,19 @@ class WorkerReference:
     # -- one round ---------------------------------------------------------------------------------
 
     def _round(self) -> None:
+        until = self._look()
+        if until is not None:
+            self._write(until)
+
+    def _look(self) -> int | None:
+        """Freeze what is to be frozen; how far to flush, None: that is not due."""
         self._rounds += 1
         self._level = self._measured()
         goal = self._goal() // self._page * self._page
         if goal > self._log.read_only:
             self._log = self._log._replace(read_only=goal)
         until = self._frozen()
-        if self._is_due(until):
-            self._write(until)
+        return until if self._is_due(until) else None
 
     def _used(self, log: Boundaries) -> float:
         return max(0, log.page_end - log.flushed - self._mutable) / self._room
@@ -158,7 +159,7 @@ class WorkerReference:
         elif isinstance(self._target, OlderThan):
             self._looks.append((self.seconds, tail))
             stood = self.seconds - self._target.seconds
-            goal = max((seen for moment, seen in self._looks if moment <= stood), default=0)
+            goal = max((seen for at, seen in self._looks if at <= stood), default=0)
         if self._level >= 2:
             goal = max(goal, tail - self._mutable * _LAG_QUARTERS[self._level] // 4)
         return max(goal, 0)

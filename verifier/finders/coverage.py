@@ -55,13 +55,16 @@ class Coverage(msgspec.Struct):
 
     def merge(self, other: Coverage) -> None:
         """Add the coverage of another search."""
-        for name in self.__struct_fields__:
-            if name not in _TABLES:
-                setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in _NUMBERS:
+            if more := getattr(other, name):
+                setattr(self, name, getattr(self, name) + more)
         for name in _TABLES:
             table: dict[str, int] = getattr(self, name)
             for what, count in getattr(other, name).items():
                 table[what] = table.get(what, 0) + count
+
+
+_NUMBERS: Final = tuple(name for name in Coverage.__struct_fields__ if name not in _TABLES)
 
 
 class Tally:

@@ -19,16 +19,19 @@ from typing import Final
 from powercut.faultfs import SECTOR_BYTES
 from powercut.faultfs.faults.rot import OPEN, Damage, How, Past
 
-from ..tapes.tape import LOG, Crash, Era, Kind, Operation, Tape
+from ..tapes.operations import CHECKPOINTS
+from ..tapes.tape import LOGS, Crash, Era, Kind, Operation, Tape
 
-__all__ = ["BITS", "MEDIA", "SEGMENT", "alike", "bits", "sampled_bytes", "sites", "while_open"]
+__all__ = ["BITS", "LOG", "MEDIA", "alike", "bits", "sampled_bytes", "sites", "while_open"]
 
 Content = Mapping[str, bytes]
 
 BITS: Final = 8
-SEGMENT: Final = "segment-"  # The files that hold the log; too long to try every bit of.
+LOG: Final = ("segment-", "snapshot-")  # The files that hold the log; too long to try every bit of.
 _SPOIL: Final = (How.FLIP, How.ZERO, How.GARBLE)
 _CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
+_DELTA: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
+_SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot"))
 _SMALL: Final = (
     Operation(Kind.UPSERT),
     Operation(Kind.UPSERT, 1, 1, 1),
@@ -88,6 +91,16 @@ MEDIA: Final[dict[str, Tape]] = {
         (Era((*_SMALL, *_LARGE, _CHECKPOINT, *_LARGE, *_ANEW, Operation(Kind.UPSERT, 0, 7), _CHECKPOINT)),),
         "tiny",
     ),
+    # The newest checkpoint, and what it goes on from, stand beside the log.
+    "snapshots": Tape(
+        (
+            Era((*_SMALL, *_LARGE, _SNAPSHOT, Operation(Kind.RMW)), Crash()),
+            Era(
+                (Operation(Kind.RMW), _CHECKPOINT, *_LARGE[:2], _DELTA, Operation(Kind.UPSERT, 1, 1), _DELTA)
+            ),
+        ),
+        "tiny",
+    ),
     "truncated, cut": Tape(
         (
             Era((*_SMALL, *_LARGE, _CHECKPOINT, *_LARGE, *_ANEW), Crash()),
@@ -96,9 +109,9 @@ MEDIA: Final[dict[str, Tape]] = {
         "paired",
     ),
     # Closed, for then all of it is confirmed: blocks of several lives, one where another was dropped,
-    "log": Tape((Era((*_LOGGED, Operation(Kind.REOPEN), *_TAKEN_BACK)),), "many", subject=LOG),
+    "log": Tape((Era((*_LOGGED, Operation(Kind.REOPEN), *_TAKEN_BACK)),), "many", subject=LOGS),
     # and what is left of a log whose first files are gone.
-    "log, truncated": Tape((Era((*_LOGGED, *_LOGGED, Operation(Kind.TRUNCATE_AT))),), "tiny", subject=LOG),
+    "log, truncated": Tape((Era((*_LOGGED, *_LOGGED, Operation(Kind.TRUNCATE_AT))),), "tiny", subject=LOGS),
 }
 
 
@@ -130,7 +143,7 @@ def bits(content: Content, past: Past) -> Iterator[Damage]:
     """Every bit of roots and tables."""
     names = sorted(content.keys() | past.keys())
     for name in sorted(content):
-        if not name.startswith(SEGMENT):
+        if not name.startswith(LOG):
             file = names.index(name)
             yield from (
                 Damage(How.FLIP, 1, file, at, bit) for at in range(len(content[name])) for bit in range(BITS)
@@ -141,7 +154,7 @@ def sampled_bytes(content: Content, past: Past, random: Random, count: int) -> I
     """A bit of each of `count` bytes of segments."""
     names = sorted(content.keys() | past.keys())
     places = [(names.index(name), at) for name in sorted(content) for at in range(len(content[name]))]
-    places = [place for place in places if names[place[0]].startswith(SEGMENT)]
+    places = [place for place in places if names[place[0]].startswith(LOG)]
     for file, at in sorted(random.sample(places, min(count, len(places)))):
         yield Damage(How.FLIP, 1, file, at, random.randrange(BITS))
 

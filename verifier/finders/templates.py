@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from powercut.faultfs import Effect, EventKind, Fault, Plan
 from powercut.faultfs.faults.plan import HALF, calls_of
 
+from ..tapes.operations import CHECKPOINTS
 from ..tapes.programs import random_program
-from ..tapes.tape import KEYS_MAX, LOG, SIZES, Crash, Era, Kind, Operation, Tape
+from ..tapes.tape import KEYS_MAX, LOGS, SIZES, Crash, Era, Kind, Operation, Tape
 
 __all__ = ["OF_GEOMETRY", "OF_SUBJECT", "PROGRAMS", "TEMPLATES", "random_strikes", "series", "torn"]
 
@@ -30,6 +31,8 @@ def _upserts(*keys: int, session: int = 0, size: int = SIZES - 1) -> _Program:
 
 
 _CHECKPOINT, _REOPEN = Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
+_SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot"))
+_DELTA: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
 _FLUSH: Final = Operation(Kind.FLUSH, 0, 0, 1)
 _READ, _RMW, _DELETE, _INSERT = (Operation(kind) for kind in (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT))
 _ENQUEUE, _ENQUEUE_MANY = Operation(Kind.ENQUEUE), Operation(Kind.ENQUEUE_MANY, 0, 0, 2)
@@ -55,6 +58,11 @@ PROGRAMS: Final[dict[str, _Program]] = {
     "gathered": (
         *(*_upserts(0, 1, 2), _FLUSH, _READ, *_upserts(3, 4), _FLUSH, Operation(Kind.START), _FLUSH),
         *(Operation(Kind.STEP), *_upserts(5), _FLUSH, _CHECKPOINT, *_upserts(0, 1), _FLUSH, _REOPEN, _READ),
+    ),
+    # Beside the log, before and behind an opening.
+    "snapshot": (
+        *(*_upserts(0, 1, 2), _DELTA, _RMW, _DELTA, _SNAPSHOT, _REOPEN, _READ, *_upserts(3, 4), _RMW),
+        *(_CHECKPOINT, _SNAPSHOT, _REOPEN, _READ),
     ),
     "stepped": (
         *_upserts(0, 1, session=1, size=0),
@@ -103,7 +111,7 @@ TEMPLATES: Final = tuple(_templates())
 # What only stores of other sizes come to: the program is played there, whatever the geometry of a sweep.
 OF_GEOMETRY: Final = {"flushed": "lagging"}
 # Programs of another subject than FasterKv.
-OF_SUBJECT: Final = {"logged": LOG, "logged ahead": LOG}
+OF_SUBJECT: Final = {"logged": LOGS, "logged ahead": LOGS}
 
 
 def torn(sync: int) -> tuple[Era, ...]:

@@ -61,9 +61,11 @@ def judge_report(
     return OK
 
 
-def judge_listed(listed: Sequence[Bound], acked: Bound) -> Verdict:
+def judge_listed(listed: Sequence[Bound], acked: Bound, before: Bound | None = None) -> Verdict:
     """Judge the checkpoints that a store lists, newest first: the newest is the one acknowledged last, and in
     each that is older no session has more than in the next. Truncations are not looked at.
+
+    before   the checkpoint acknowledged before that one, where it has to be in the list still
     """
     bounds = [_of_sessions(bound) for bound in listed]
     newest = bounds[0] if bounds else {}
@@ -72,6 +74,9 @@ def judge_listed(listed: Sequence[Bound], acked: Bound) -> Verdict:
     for newer, older in pairwise(bounds):
         if any(count > newer.get(session, 0) for session, count in older.items()):
             return Violation("serials", Breach.WRONG_SERIAL, f"lists {older} as older than {newer}")
+    if before is not None and _of_sessions(before) not in bounds[1:]:
+        detail = f"lists {bounds[1:]} behind the newest: {_of_sessions(before)} is not among them"
+        return Violation("serials", Breach.WRONG_SERIAL, detail)
     return OK
 
 

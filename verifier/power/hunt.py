@@ -30,15 +30,19 @@ from ..errors import HarnessError
 from ..mutants.client import Answer, Server
 from ..mutants.hook import read_source
 from ..mutants.planted import Edit
+from ..reach.monitor import IS_WATCHING
 from .generic import COMPILED as IN_KERNELS
 from .generic import Generic
 from .region import regions
 from .sieve import Told, UndecidedError, groups, sift, together
 
-__all__ = ["COMPILED", "RUNGS", "Hunted", "Hunter", "rungs_of"]
+__all__ = ["COMPILED", "RUNGS", "Hunted", "Hunter", "limit_of", "rungs_of"]
 
 RUNGS: Final = 3
-LIMIT_SECONDS: Final = 900  # Of processor time, for one question: a cap, and told as inconclusive.
+# Of processor time, for one question: a cap, and told as inconclusive. Where nobody counts rounds it is all
+# that ends a mutant which goes on for ever, so there it grows with the chunks that are asked.
+LIMIT_SECONDS: Final = 900
+CHUNK_SECONDS: Final = 60
 AT_ONCE: Final = 16  # Chunks of one question to a group.
 # Of the third rung. What a stage finds for its price was measured; who has processes of its own comes last.
 _ORDER: Final = ("model", "schedule", "crash", "faults", "damage", "kill", "stress")
@@ -180,7 +184,11 @@ class Hunter:
         Raises UndecidedError.
         """
         edits = together(mutants)
-        request = self._gate | {"task": "hunt", "deadline": self._by()}
+        request = self._gate | {
+            "task": "hunt",
+            "deadline": self._by(),
+            "limit_seconds": limit_of(len(chunks)),
+        }
         request |= {"bug": _digest(mutants), "regions": _regions(mutants, edits) if is_seen else ()}
         request["edits"] = [(edit.name, edit.module, edit.spans) for edit in edits]
         request["chunks"] = [(stage, number) for stage, number, _ in chunks]
@@ -238,6 +246,11 @@ class _Together:
             return None
         reached: list[list[str]] = answer["reached"]
         return Told(at + len(reached) - 1, answer["told"], suspects=frozenset(reached[-1]))
+
+
+def limit_of(chunks: int, *, is_counted: bool = IS_WATCHING) -> int:
+    """Seconds of processor time that a question of so many chunks may take."""
+    return LIMIT_SECONDS if is_counted else min(LIMIT_SECONDS, CHUNK_SECONDS * max(1, chunks))
 
 
 def _is_compiled(mutant: Generic) -> bool:

@@ -18,8 +18,8 @@ from ..oracles.faults import settle
 from ..oracles.prefix import judge_listed, judge_report
 from ..reach.collector import anew
 from ..spec.history import Life
-from ..spec.model import Issued, Result, session_name, truncation
-from ..spec.subject import TruncatesAtOnce, Truncation, bound_of
+from ..spec.model import TRUNCATIONS, Issued, Result, session_name, truncation
+from ..spec.subject import Bound, TruncatesAtOnce, Truncation, bound_of
 from ..tapes.tape import Kind, Operation
 from ..verdict import OK, Breach, Violation
 from .run import plain, text
@@ -54,6 +54,8 @@ def step(world: World, operation: Operation) -> bool:
         return True  # It could not be opened, and may say so.
     world.fault_oracle.begin(world.device.trace)
     try:
+        if kind in (Kind.CHECKPOINT, Kind.START):
+            _choose(world, operation)
         if kind is Kind.CHECKPOINT:
             return _checkpoint(world)
         if kind in (Kind.START, Kind.STEP):
@@ -92,6 +94,12 @@ def _apply(world: World, operation: Operation) -> bool:
         detail = f"{session_name(issued.session)} {what}: expected {text(expected)}, got {text(returned)}"
         return world.object_to(Violation("model", Breach.WRONG_RESULT, detail))
     return True
+
+
+def _choose(world: World, operation: Operation) -> None:
+    """Choose the kind of the checkpoint that begins, where there are several."""
+    if world.mounted is not None and world.mounted.kinds is not None:
+        world.mounted.kinds.choose_kind(operation.size)
 
 
 def _checkpoint(world: World) -> bool:
@@ -260,6 +268,16 @@ def _flush(world: World, operation: Operation) -> bool:
     return world.has_returned(is_entry=False)
 
 
+def _before(world: World) -> Bound | None:
+    """The checkpoint before the newest, where no truncation has made it go."""
+    acked = [bound for _, bound in world.segment.acks if isinstance(bound, Mapping)]
+    older = [bound for bound in acked if bound != acked[-1]]
+    if not older or not older[-1] or world.fault_oracle.has_faults:
+        return None
+    is_kept = older[-1].get(TRUNCATIONS) == acked[-1].get(TRUNCATIONS)
+    return older[-1] if is_kept else None
+
+
 def _look_on(world: World) -> bool:
     """Hold the checkpoints that an open store tells against what was acknowledged."""
     assert world.mounted is not None
@@ -270,7 +288,7 @@ def _look_on(world: World) -> bool:
     if not world.has_returned():
         return False
     world.segment.count("looked on")
-    verdict = judge_listed(listed, world.acked())
+    verdict = judge_listed(listed, world.acked(), _before(world))
     if verdict == OK and any(event.kind in CHANGES for event in world.device.trace.events[before:]):
         verdict = Violation("model", Breach.WRONG_RESULT, "the store was looked at, and has written")
     return verdict == OK or world.object_to(verdict)

@@ -38,6 +38,7 @@ from .model import Issued, Result
 __all__ = [
     "Audits",
     "Bound",
+    "ChoosesKinds",
     "CountsSerials",
     "Flushes",
     "LooksOn",
@@ -101,6 +102,13 @@ class Steps(Protocol):
 
     def step(self) -> Bound | None:
         """Take it one phase on; its bound once it is acknowledged."""
+
+
+class ChoosesKinds(Protocol):
+    """Has several kinds of checkpoint."""
+
+    def choose_kind(self, number: int) -> None:
+        """Let the next checkpoint that begins be of that kind (`tapes.operations.CHECKPOINTS`)."""
 
 
 class Audits(Protocol):
@@ -219,6 +227,7 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         TellsReading,
         Flushes,
         TellsDurable,
+        ChoosesKinds,
     ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
@@ -244,6 +253,7 @@ class Mounted:
     tells: TellsReading | None
     flushes: Flushes | None
     durable: TellsDurable | None
+    kinds: ChoosesKinds | None
 
 
 def mount(subject: Subject) -> Mounted:
@@ -272,6 +282,7 @@ def mount(subject: Subject) -> Mounted:
         of(TellsReading),
         of(Flushes),
         of(TellsDurable),
+        of(ChoosesKinds),
     )
 
 

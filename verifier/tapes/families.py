@@ -10,6 +10,8 @@
                 ends, a bucket overflows, the index is full, a segment or the address space ends
     logged      of a log: small programs, and those that go on after a power cut or take something back
     gathered    the same in writes of many extents, over few pages, beside lives and truncations
+    kinds       checkpoints of every kind behind each other, around reopenings and power cuts, taken
+                apart into their steps, with pages that turn and truncations between
 
 A run of a family is one program an era: the power goes at the end of each but the last. In the order in which
 they are thought of, the shortest first where that is easy.
@@ -20,14 +22,16 @@ Invariant: the same runs for everybody; nothing here is drawn but by the generat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from random import Random
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from .logged import LOGGED_CRASHES, logged
+from .operations import CHECKPOINTS
 from .programs import random_tapes
-from .tape import KEYS_MAX, LOG, SIZES, STORE, Crash, Era, Kind, Operation, Tape
+from .tape import KEYS_MAX, LOGS, SIZES, STORE, Crash, Era, Kind, Operation, Tape
 
 __all__ = ["FAMILIES", "LETTERS", "Family", "family_tapes", "sprinkled"]
 
@@ -37,6 +41,7 @@ _LARGE: Final = SIZES - 1
 _CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
 _REOPEN: Final = Operation(Kind.REOPEN)
 _PHASES: Final = 6
+_CHAINED: Final = 5  # Deltas behind each other, one more than a chain has.
 _SHORT: Final = ("slim", "paired")  # A page holds one large value.
 
 
@@ -107,6 +112,12 @@ def _aged(geometry: str) -> Iterator[Run]:
         second = Operation(Kind.INSERT, 1, 1)
         yield ((upsert, second, grown, Operation(Kind.READ, 1, 1), _CHECKPOINT),)
         yield ((grown, _CHECKPOINT), (upsert, second, _CHECKPOINT))
+        return
+    if geometry == "rewritten":  # What is long comes to its end at the second checkpoint.
+        look = Operation(Kind.LOOK_ON)
+        for used in (upsert, Operation(Kind.RMW, 1, 0, _LARGE)):
+            yield ((used, _CHECKPOINT, used, _CHECKPOINT, look, used, _CHECKPOINT, look),)
+            yield ((used, _CHECKPOINT, used, _CHECKPOINT), (look, used, _CHECKPOINT, _REOPEN, look))
         return
     for used in (upsert, Operation(Kind.RMW), Operation(Kind.DELETE), Operation(Kind.INSERT, 1, 1)):
         yield ((used, _CHECKPOINT),)
@@ -191,6 +202,45 @@ def _gathered(geometry: str) -> Iterator[Run]:
             yield ((*started, used, once, _CHECKPOINT, once), (Operation(Kind.RMW), once, _CHECKPOINT))
 
 
+def _kinds(geometry: str) -> Iterator[Run]:
+    if geometry == "roomy":  # A value a page, and room for all of them: a chain of deltas comes to its bound.
+        delta = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
+        changes = [each for key in range(_CHAINED) for each in (*_large(key), delta)]
+        for other in (delta, _CHECKPOINT):
+            yield ((*_large(*range(KEYS_MAX)), other, *changes, *changes[:4], _REOPEN, *changes[:4]),)
+        return
+    upsert, grown = Operation(Kind.UPSERT), Operation(Kind.RMW)
+    taken = tuple(Operation(Kind.CHECKPOINT, 0, 0, size) for size in range(len(CHECKPOINTS)))
+    others = taken[1:]
+    few = (*taken, upsert, grown, Operation(Kind.DELETE), _REOPEN)
+    is_short = geometry == "long"  # There is one thing to see: an extent that the log's end cuts off.
+    for steps in (1, 2) if is_short else (1, 2, 3):
+        for program in product(few, repeat=steps):
+            if not set(others).isdisjoint(program):
+                yield ((upsert, *program),)
+    if is_short:
+        return
+    large = _large(*range(KEYS_MAX))
+    for one, other in product(taken, repeat=2):
+        if one not in others and other not in others:
+            continue
+        yield ((upsert, one, grown, other), (grown, other, grown), (upsert, one))
+        for count in (2, 5):
+            yield ((*large[:count], grown, one, grown, *large[count:], other, _REOPEN, grown, other),)
+            yield ((*large[:count], one, *large[:2], other), (*large[1:3], grown, one), (grown, other))
+        for truncate in (Operation(Kind.TRUNCATE), Operation(Kind.TRUNCATE_AT, 0, 0, 1)):
+            yield ((*large, one, truncate, grown, other, *large[:4], one, _REOPEN, grown, truncate, other),)
+            yield ((*large, one), (truncate, other, *large[:3], truncate, one, grown))
+    for size in range(1, len(CHECKPOINTS)):
+        start = Operation(Kind.START, 0, 0, size)
+        for phase in range(_PHASES):
+            started = (start, *[Operation(Kind.STEP)] * phase)
+            for used in (grown, upsert, *large[1:2], Operation(Kind.DELETE), Operation(Kind.INSERT, 1, 1)):
+                yield ((upsert, *started, used, taken[size], grown), (used, taken[0]))
+            yield ((upsert, *large[:3], *started, *large[2:6], grown, taken[size]), (grown, taken[size]))
+            yield ((upsert, taken[0], *started, grown, _REOPEN, grown, taken[size]),)
+
+
 _EVERYWHERE: Final = (
     *("tiny", "colliding", "narrow", "long", "paired", "parting", "slim", "roomy", "single", "many"),
     *(
@@ -202,6 +252,7 @@ _EVERYWHERE: Final = (
         "ageing",
         "wrapping",
         "chained",
+        "rewritten",
         "high",
         "ending",
         "crowded",
@@ -213,12 +264,15 @@ FAMILIES: Final[dict[str, Family]] = {
     "reopened": Family(_reopened, ("parting", "tiny")),
     "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),
     "lettered": Family(_lettered, _EVERYWHERE),
-    "aged": Family(_aged, ("wrapping", "chained", "high", "ending", "crowded", "full")),
+    "aged": Family(_aged, ("wrapping", "chained", "rewritten", "high", "ending", "crowded", "full")),
     "gathered": Family(_gathered, ("behind", "gathered")),
-    "logged": Family(logged, ("tiny", "many"), LOG, LOGGED_CRASHES),
+    "kinds": Family(_kinds, ("tiny", "long", "roomy")),
+    "logged": Family(logged, ("tiny", "many"), LOGS, LOGGED_CRASHES),
 }
 # Kinds that random programs have only where they are asked for, by name.
-LETTERS: Final = {kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT, Kind.REOPEN_AS, Kind.LOOK_ON)}
+LETTERS: Final = {
+    kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT, Kind.REOPEN_AS, Kind.LOOK_ON, Kind.CHECKPOINT)
+}
 
 
 def family_tapes(family: str, law: str = "posix") -> Iterator[Tape]:

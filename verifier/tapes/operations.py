@@ -29,6 +29,7 @@ __all__ = [
     "ASKED",
     "BATCH",
     "BESIDE",
+    "CHECKPOINTS",
     "KEYED",
     "LOGGED",
     "OPERATIONS",
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 BATCH: Final = 3  # Entries that ENQUEUE_MANY has.
+# What the size of CHECKPOINT or START says, where the store has kinds of checkpoint: which one.
+CHECKPOINTS: Final = ("fold_over", "snapshot", "incremental")
 SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
 Result = bytes | bool | None
 

@@ -37,8 +37,8 @@ __all__ = [
     "INTERPRETED",
     "KEYED",
     "KEYS_MAX",
-    "LOG",
     "LOGGED",
+    "LOGS",
     "OPERATION_NUMBERS",
     "SESSIONS",
     "SESSIONS_MAX",
@@ -59,7 +59,7 @@ SESSIONS_MAX: Final = 4
 KEYS_MAX: Final = 8
 STORE: Final = "store"  # The subject FasterKv,
 SESSIONS: Final = "sessions"  # the same with its sessions side by side,
-LOG: Final = "log"  # The subject FasterLog.
+LOGS: Final = "log"  # The subject FasterLog.
 ANSWERS: Final = "answers"  # and with all that it can be asked, every answer judged.
 INTERPRETED: Final = "interpreted"
 COMPILED: Final = "compiled"

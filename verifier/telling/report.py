@@ -30,7 +30,7 @@ from ..runs.run import Run
 from ..spec.history import Life, Observation, Segment, crash_index
 from ..spec.model import TRUNCATIONS, Issued, issue, session_name
 from ..spec.subject import MakeStore
-from ..tapes.operations import KEYED, OPERATIONS
+from ..tapes.operations import CHECKPOINTS, KEYED, OPERATIONS
 from ..tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
 from ..verdict import Unknown, Violation
 from .comparison import WIDTH, compare, count_of, rule, tell_bound
@@ -247,7 +247,10 @@ class _Story:
         kind = Kind(operation.kind)
         row = OPERATIONS[kind]
         if kind not in KEYED:
-            return f"--- {row.told}{' (cut short)' if is_cut else ''} ---"
+            kind_told = ""
+            if kind in (Kind.CHECKPOINT, Kind.START) and operation.size:
+                kind_told = f": {CHECKPOINTS[operation.size % len(CHECKPOINTS)]}"
+            return f"--- {row.told}{kind_told}{' (cut short)' if is_cut else ''} ---"
         issued = issued or issue(operation, 0)
         text = f"#{issued.serial} {row.told} {issued.key.decode()}"
         if row.sign:

@@ -9,6 +9,8 @@ from ...shared.phases import CheckpointKind, Phase
 from ..parts import Parts
 from ..running import Running
 from .fold_over import FOLD_OVER
+from .incremental import INCREMENTAL
+from .snapshot import SNAPSHOT
 
 __all__ = ["KINDS", "Kind"]
 
@@ -27,4 +29,8 @@ class Kind(Protocol):
         """
 
 
-KINDS: Final[dict[CheckpointKind, Kind]] = {CheckpointKind.FOLD_OVER: FOLD_OVER}
+KINDS: Final[dict[CheckpointKind, Kind]] = {
+    CheckpointKind.FOLD_OVER: FOLD_OVER,
+    CheckpointKind.SNAPSHOT: SNAPSHOT,
+    CheckpointKind.INCREMENTAL: INCREMENTAL,
+}

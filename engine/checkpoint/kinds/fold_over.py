@@ -1,88 +1,27 @@
 """FOLD_OVER: the log itself is the snapshot; it is frozen up to its tail, written and synced.
 
-    PREPARE       L_s = tail, begin = log's begin                     sessions work in v
-    WAIT_PENDING  every batch knows L_s; no operation of v with effects waits for the device
-    IN_PROGRESS   version v + 1; each session's N is set as it meets it
-    WAIT_FLUSH    idle sessions are claimed; L_f = tail, frozen, written, synced: STEP_BYTES a step
-    PERSIST       table block and new names synced; two roots synced: acknowledged
-    REST          the extents are named; the third root is owed
-
-Invariants
-  C1  everything a root names is durable before the root is written
-  C2  N(s) is what the point reports, what the block holds and what a session resumes with
-  C3  a checkpoint counts once two roots name it, not before
-  C4  where whole segments are not needed any more, the block is full and the chain ends there: the driver
-      removes segments below what the newest checkpoint lists
+Afterwards nothing of the log can be changed in place: what is written again is copied to the tail first.
 
 Threads: the driver's; one step at a time.
-Source: fold-over checkpoints of FASTER; CPR (Prasaad et al., SIGMOD 2019).
+Source: fold-over checkpoints of FASTER.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
-from ...errors import CheckpointError
-from ...metadata.layout import Block, Pointer, Version
-from ...metadata.tables import CHAIN_BLOCKS_MAX, NO_BLOCK
-from ...shared.phases import Phase
 from ..parts import Parts
-from ..running import CheckpointPoint, Running
+from ..running import Running
+from .cpr import STEP_BYTES, Cpr, claim_sessions
 
-__all__ = ["FOLD_OVER", "FoldOver"]
-
-STEP_BYTES: Final = 8 << 20  # Of log that one step writes, or syncs.
-_NEXT: Final = {
-    Phase.REST: Phase.PREPARE,
-    Phase.PREPARE: Phase.WAIT_PENDING,
-    Phase.WAIT_PENDING: Phase.IN_PROGRESS,
-    Phase.IN_PROGRESS: Phase.WAIT_FLUSH,
-    Phase.WAIT_FLUSH: Phase.PERSIST,
-    Phase.PERSIST: Phase.REST,
-}
+__all__ = ["FOLD_OVER"]
 
 
-class FoldOver:
-    """A function a phase."""
-
-    next: Mapping[Phase, Phase] = _NEXT
-
-    def enter(self, phase: Phase, parts: Parts, running: Running) -> bool:
-        """As `Kind.enter`."""
-        if phase is Phase.WAIT_FLUSH:
-            return _wait_flush(parts, running)
-        _ENTER[phase](parts, running)
-        return True
-
-
-def _prepare(parts: Parts, running: Running) -> None:
-    # L_s before the phase: a batch that sees the phase sees the address too.
-    parts.shared.system.set_fuzzy_start(running.fuzzy_start)
-
-
-def _wait_pending(parts: Parts, running: Running) -> None:
-    """No batch is left that may not know L_s, and no operation of v with effects is unfinished."""
-    epochs, pending = parts.shared.epochs, parts.sessions.pending
-    epochs.drain("batches that began before the checkpoint")
-    if not epochs.until("pending operations", lambda: not pending(), running.deadline):
-        names = ", ".join(pending())
-        raise CheckpointError(
-            f"version {running.version}: sessions with pending operations: {names}; "
-            "complete_pending there, then try again"
-        )
-
-
-def _in_progress(parts: Parts, running: Running) -> None:
-    """The version is set together with the phase (M1)."""
-
-
-def _wait_flush(parts: Parts, running: Running) -> bool:
+def _write(parts: Parts, running: Running) -> bool:
     log = parts.log
     if not running.final:
-        parts.sessions.shift_all()
-        running.marks = parts.sessions.marks(running.version)
-        running.final = log.ring.fold_over()
+        claim_sessions(parts, running)
+        running.final = running.low = log.ring.fold_over()
     before = log.extents.end
     if not log.flushing.flush(running.final, budget=STEP_BYTES):
         return False
@@ -90,54 +29,4 @@ def _wait_flush(parts: Parts, running: Running) -> bool:
     return log.segments.sync(STEP_BYTES - (log.extents.end - before))
 
 
-def _persist(parts: Parts, running: Running) -> None:
-    tables, segments, extents = parts.tables, parts.log.segments, parts.log.extents
-    start = running.begin - running.begin % parts.settings.segment_bytes
-    is_cut = start > extents.start  # Whole segments are not needed any more.
-    is_full = is_cut or tables.chain_blocks >= CHAIN_BLOCKS_MAX
-    first = extents.below(start) if is_full else extents.named
-    count = extents.below(running.final)
-    block = Block(
-        version=Version(parts.root.life, running.version),
-        fuzzy_start=running.fuzzy_start,
-        final=running.final,
-        begin=running.begin,
-        previous=tables.head if tables.head.length else NO_BLOCK,
-        is_full=is_full,
-        extents=[extents[number] for number in range(first, count)],
-        voids=[void for void in parts.voids if void.high > running.begin],
-        sessions=running.marks,
-    )
-    if is_cut:
-        # Older checkpoints need what goes, so from this one on they are not listed.
-        block = block._replace(previous=NO_BLOCK)
-    head = tables.append(block)
-    if tables.has_new_name or segments.has_new_names:
-        segments.sync_names()
-        tables.has_new_name = False
-    _commit(parts, head, running.begin)
-    tables.accept(head, is_full)
-    extents.name_until(count, start)
-    parts.sessions.save(running.marks)
-    serials = {mark.name: mark.serial for mark in running.marks}
-    running.point = CheckpointPoint(block.version, serials, running.kind)
-
-
-def _rest(parts: Parts, running: Running) -> None:
-    """PERSIST acknowledged; nothing is left to do."""
-
-
-def _commit(parts: Parts, head: Pointer, begin: int) -> None:
-    parts.root = parts.root._replace(head=head, begin=begin)
-    parts.roots.commit(parts.root)
-
-
-_ENTER: Final[dict[Phase, Callable[[Parts, Running], None]]] = {
-    Phase.PREPARE: _prepare,
-    Phase.WAIT_PENDING: _wait_pending,
-    Phase.IN_PROGRESS: _in_progress,
-    Phase.PERSIST: _persist,
-    Phase.REST: _rest,
-}
-
-FOLD_OVER: Final = FoldOver()
+FOLD_OVER: Final = Cpr(_write)

@@ -8,6 +8,7 @@ after an exception are left alone: who is interrupted twice has no such promise.
 from __future__ import annotations
 
 import ast
+import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -91,11 +92,13 @@ def interrupting(at: int, *modules: str) -> Iterator[list[int]]:
         is_meant = name.startswith(modules) and not is_within_cleaning(frame)
         return tracer() if is_meant else None
 
+    gc.disable()  # What becomes of stores of other tests that are collected is no line of a checkpoint.
     sys.settrace(call)
     try:
         yield seen
     finally:
         sys.settrace(None)
+        gc.enable()
 
 
 def is_within_cleaning(frame: FrameType) -> bool:

@@ -28,10 +28,30 @@ def test_an_address_outside_has_none(address: int) -> None:
         ExtentTable(EXTENTS).find(address)
 
 
+def test_a_run_is_the_extents_of_these_numbers() -> None:
+    table = ExtentTable(EXTENTS)
+    for first in range(4):
+        for count in range(first, 4):
+            run = table.run(first, count)
+            assert run == EXTENTS[first:count]
+            assert all(type(extent) is Extent for extent in run)
+
+
+@pytest.mark.parametrize("left", [["_shapes"], ["_shapes", "_lives"]])
+def test_what_an_interrupted_call_left_is_nobodys(left: list[str]) -> None:
+    """It broke off before the starts: the extents are not there, and the next ones come in their place."""
+    table = ExtentTable(EXTENTS[:1])
+    for name in left:
+        getattr(table, name).extend([7, 7])
+    assert (len(table), table.end, table.run(0, 9)) == (1, 512, EXTENTS[:1])
+    table.extend(EXTENTS[1:])
+    assert table.run(0, 3) == EXTENTS
+    assert [table.find(extent.start) for extent in EXTENTS] == EXTENTS
+
+
 def test_extents_are_unnamed_until_a_checkpoint_names_them() -> None:
     table = ExtentTable(EXTENTS[:1])
-    table.append(EXTENTS[1])
-    table.append(EXTENTS[2])
+    table.extend(EXTENTS[1:])
     assert [table[n] for n in range(table.named, len(table))] == EXTENTS[1:]
     table.name_until(2)
     assert [table[n] for n in range(table.named, len(table))] == EXTENTS[2:]

@@ -135,3 +135,16 @@ def test_a_session_name_that_is_no_text_is_corrupt() -> None:
     data = encode_block(BLOCK).replace("zürich".encode(), b"z\xff\xffrich")
     with pytest.raises(CorruptionError, match="UTF-8"):
         decode_block(data, "tables", 0)
+
+
+@pytest.mark.parametrize("name", ["x", "name", "é" * 127])
+def test_the_name_of_a_pinned_block_is_read_back_and_no_other(name: str) -> None:
+    block = Block(
+        Version(1, 1), 0, 0, 0, Pointer(0, 0, 0), True, [], [], [SessionMark("s", 1, 2)], 1, [], name=name
+    )
+    data = encode_block(block)
+    assert decode_block(data, "tables", 0) == block
+    length = struct.pack("<Q", len(data) + 300)
+    for wrong in (data[:32] + length + data[40:] + bytes(300), data[:-1] + b"\xff"):
+        with pytest.raises(CorruptionError):
+            decode_block(wrong, "tables", 0)

@@ -70,6 +70,16 @@ def test_a_place_is_found_at_its_ends_and_nowhere_else() -> None:
     assert places.find(2048) == ("segment-00000002", 0)
 
 
+def test_one_segment_is_told_as_each_place_tells_it() -> None:
+    for ranges in ([], [own(1, 512, 1024)], [own(1, 512, 768), own(2, 1536, 2048)]):
+        places = Places(bytes(16), 1024, ranges)
+        for low in range(0, 3072, 256):
+            for high in range(low, 3072, 256):
+                files = {places.find(address)[0] for address in range(low, high + 1, 256)}
+                is_one = len(files) == 1 and not next(iter(files)).startswith("snapshot")
+                assert places.is_one_segment(low, high) == is_one
+
+
 def test_the_name_of_a_snapshot_is_that_of_its_version_alone() -> None:
     for version in (Version(0, 1), Version(1, 2), Version(123456789, 1 << 40)):
         name = snapshot_name(version)

@@ -11,7 +11,7 @@ from powercut.verifier.tapes.tape import Kind
 
 def test_the_checkpoint_has_begun_where_the_lanes_begin() -> None:
     tapes = list(skewed_tapes("narrow"))
-    assert len(tapes) == len(set(tapes)) == 90
+    assert len(tapes) == len(set(tapes)) == 106
     for tape in tapes[::18]:
         program = SessionsProgram(tape)
         program.setup(Scheduler())

@@ -49,12 +49,13 @@ def test_version_wraps_at_the_third_checkpoint() -> None:
     assert store.stats().version & w.VERSION_BITS == 1
 
 
-def test_chain_of_blocks_ends_at_the_second_checkpoint() -> None:
-    world, _ = _played("chained", UPSERT, CHECKPOINT, CHECKPOINT)
-    assert world.close()
-    chain = inspect_store(world.device).chain
-    assert [block.is_full for block in chain[:2]] == [True, False]
-    assert len(chain) > CHAIN_BLOCKS_MAX
+def test_chain_of_blocks_is_written_anew_at_the_second_checkpoint() -> None:
+    for program, length, is_full in (((), CHAIN_BLOCKS_MAX, False), ((UPSERT, CHECKPOINT), 2, True)):
+        world, _ = _played("chained", UPSERT, CHECKPOINT, *program)
+        assert world.close()
+        chain = inspect_store(world.device).chain
+        assert len(chain) == length
+        assert {block.is_full for block in chain[:2]} == {is_full}
 
 
 def test_log_ends_with_the_address_space_and_the_world_lets_it() -> None:

@@ -129,9 +129,19 @@ def test_pauses_after_failures_double_and_end_at_the_longest(monkeypatch: pytest
     # Between three rounds are two pauses; from the eighth failure on they are 5 s.
     assert subject._runtime.now() == pytest.approx(0.05 + 0.1 + 0.4 + 0.8 + 3.2 + 3 * 5.0)
     monkeypatch.setattr(Recorder, "in_a_row", property(lambda _: 1, lambda *_: None), raising=False)
-    with pytest.raises(FlushError, match="in_a_row is 1: expected 4"):
+    with pytest.raises(FlushError, match="in_a_row is 1: expected 15"):
         subject.drive_flushes(ROUNDS)
 
 
 def refuse(*_: object) -> int:
     raise OSError(errno.EIO, "refused")
+
+
+def test_failure_is_logged_with_its_number_in_a_row(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    subject = filled("lagging")
+    monkeypatch.setattr(FaultDevice, "write", refuse)
+    drive(subject, 1)
+    told = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert told == [f"flush failed, {number} in a row" for number in (1, 2, 3)]

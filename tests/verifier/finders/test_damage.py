@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-import powercut.engine.checkpoint.kinds.fold_over
+import powercut.engine.checkpoint.kinds.cpr
 import powercut.engine.checkpoint.loading
 import powercut.engine.checkpoint.recovery
 import powercut.engine.log.cold
@@ -125,7 +125,7 @@ def test_damage_of_what_was_truncated_is_harmless() -> None:
 def test_older_checkpoint_whose_table_is_damaged_is_refused_and_the_newest_opens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(powercut.engine.checkpoint.kinds.fold_over, "CHAIN_BLOCKS_MAX", 2)
+    monkeypatch.setattr(powercut.engine.checkpoint.kinds.cpr, "CHAIN_BLOCKS_MAX", 2)
     sweep = Sweep(Tape((Era((_UPSERT, _CHECKPOINT) * 5),)))
     oldest = Damage(How.ZERO, 512, _number(sweep, "tables"), 0)
     assert sweep.run([oldest]) is None

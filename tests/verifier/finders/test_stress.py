@@ -179,10 +179,8 @@ def test_stage_of_the_gate_counts_lives_and_owes_what_was_reached(monkeypatch: p
 
 
 def test_violation_without_a_tape_fails_the_gate_and_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from powercut.verifier.gate.stages import stress as stressed
-
     verdict = Violation("stress", Breach.HOLE, "planted")
-    monkeypatch.setattr(stressed, "run_stress", lambda *_, **__: Campaign(verdict))
+    monkeypatch.setattr(campaign, "run_stress", lambda *_, **__: Campaign(verdict))
     text = PROFILE.format(cap=3600) + "[mutants]\n[mutants.floor]\nkilled = 1\n"
     report = run_gate(parse_profile(text, "test"), seed=9)
     assert (report.exit, list(report.stages)) == (1, ["stress"])
@@ -192,9 +190,7 @@ def test_violation_without_a_tape_fails_the_gate_and_ends_it(monkeypatch: pytest
 
 
 def test_campaign_that_decided_nothing_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
-    from powercut.verifier.gate.stages import stress as stressed
-
-    monkeypatch.setattr(stressed, "run_stress", lambda *_, **__: Campaign(Unknown("nobody gets on")))
+    monkeypatch.setattr(campaign, "run_stress", lambda *_, **__: Campaign(Unknown("nobody gets on")))
     report = run_gate(parse_profile(PROFILE.format(cap=3600), "test"))
     assert (report.exit, report.summary) == (4, "inconclusive: stress: nobody gets on")
 
@@ -228,7 +224,7 @@ def test_shipped_floors_are_amounts_of_work() -> None:
         chunk, hunts = stress_chunks(plan, "", 0)
         assert isinstance(chunk, Stressed)
         assert isinstance(hunts, Planted)
-        assert len(hunts.names) == plan.floor["killed"] == 3
+        assert len(hunts.names) == plan.floor["killed"] == 5
         assert dict(chunk.amounts).keys() > {"lives", "judged", "device reads", "checkpoints"}
 
 

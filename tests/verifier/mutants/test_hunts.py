@@ -19,6 +19,7 @@ from powercut.verifier.mutants import client, hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.hunt import Row, kill, matrix
 from powercut.verifier.mutants.hunts.crash import search_order
+from powercut.verifier.mutants.hunts.damage import features as damage_features
 from powercut.verifier.mutants.hunts.damage import ordered, small_media
 from powercut.verifier.mutants.hunts.faults import Struck, sweeps
 from powercut.verifier.mutants.hunts.order import FEATURES, features, likely_first
@@ -60,8 +61,10 @@ def test_hint_names_features_that_some_program_has(mutant: Mutant) -> None:
         assert is_likely
         assert set(mutant.around) <= first.features()
     elif mutant.around and mutant.search == DAMAGE:
-        sites = (sweep.site(each) for sweep, damages in _ordered(mutant.around) for each in damages)
-        assert set(mutant.around) <= set(next(sites).split())
+        found = (
+            damage_features(sweep, each) for sweep, damages in _ordered(mutant.around) for each in damages
+        )
+        assert set(mutant.around) <= next(found)
     else:
         assert not mutant.around or mutant.search == MODEL
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from powercut.verifier.errors import HarnessError
+from powercut.verifier.finders.stress import campaign
 from powercut.verifier.finders.stress.campaign import Campaign
 from powercut.verifier.gate import run_gate
 from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile
@@ -123,7 +124,7 @@ def test_process_that_breaks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_stage_owes_every_kill(
     monkeypatch: pytest.MonkeyPatch, rows: list[Found], code: int, summary: str
 ) -> None:
-    monkeypatch.setattr(stage, "run_stress", lambda *_, **__: Campaign())
+    monkeypatch.setattr(campaign, "run_stress", lambda *_, **__: Campaign())
     hunted = [Trial(STRESSED[row.bug - 1], row) for row in rows]
     monkeypatch.setattr(stage, "stress_planted", lambda *_, **__: hunted)
     report = run_gate(parse_profile(PROFILE, "test"))

@@ -12,8 +12,9 @@ from powercut.verifier.gate.hunted import WORK_MAX, answer
 from powercut.verifier.mutants.client import Answer
 from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.planted import Edit
+from powercut.verifier.power import hunt
 from powercut.verifier.power.generic import Generic, generate_all
-from powercut.verifier.power.hunt import Hunter, rungs_of
+from powercut.verifier.power.hunt import Hunter, limit_of, rungs_of
 from powercut.verifier.power.region import regions
 from powercut.verifier.reach.monitor import IS_WATCHING
 
@@ -101,6 +102,22 @@ def lost() -> Generic:
         "copy(batch, batch[w.OP_VALUE], log, at + w.RECORD_HEADER_WORDS + key_words, value_words)",
         "pass",
     )
+
+
+def test_mutant_that_goes_on_for_ever_is_ended_where_nobody_counts_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By processor time, which decides nothing; as on Python 3.11, whose questions are the shorter ones."""
+    assert [limit_of(count, is_counted=False) for count in (0, 1, 3, 99)] == [60, 60, 180, 900]
+    assert limit_of(1, is_counted=True) == 900
+    monkeypatch.setattr(hunt, "limit_of", lambda chunks: 1)
+    hunter = Hunter(rungs=1)
+    try:
+        found = hunter.hunt(endless())
+    finally:
+        hunter.close()
+    assert not found.told
+    assert "1 s" in found.unknown
 
 
 def endless() -> Generic:

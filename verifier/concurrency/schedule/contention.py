@@ -29,13 +29,16 @@ class Contention:
     def learn(self, record: Record) -> None:
         """Take in the accesses of a run. O(points)."""
         toucher, written, quiet, last = self._toucher, self._written, record.quiet, 0
+        own: dict[int, list[int]] = {}
         for task, start, end in record.runs():
-            met = self._met.setdefault(task, set())
-            fresh = set(record.points[start:end])
+            codes = own.setdefault(task, [])
+            codes += record.points[start:end]
             while last < len(quiet) and quiet[last][0] < end:
-                fresh.add(quiet[last][1])
+                codes.append(quiet[last][1])
                 last += 1
-            fresh -= met
+        for task, codes in own.items():
+            met = self._met.setdefault(task, set())
+            fresh = set(codes) - met
             met |= fresh
             for code in fresh:
                 if code < MARK_END:

@@ -169,7 +169,7 @@ class Sampled:
     """
 
     def __init__(self, random: Random, asked: frozenset[int] | None = None) -> None:
-        self.asked: Final = frozenset[int]() if asked is None else asked
+        self._asked = frozenset[int]() if asked is None else asked
         self._is_asked_always = asked is None
         self._random = random.random
         self._points: Sequence[int] = ()
@@ -177,8 +177,10 @@ class Sampled:
         self._priority: dict[int, float] = {}
         self._pending: dict[int, int] = {}  # By task: the code at which it stands.
 
-    def see(self, points: Sequence[int]) -> None:
+    def see(self, points: Sequence[int]) -> frozenset[int]:
+        """Be shown the points of the run as they come; the codes at which to be asked."""
         self._points = points
+        return self._asked
 
     def due(self, at: int) -> int:
         return at if self._is_asked_always else NEVER

@@ -79,10 +79,8 @@ class Scheduler(Outside):
         self._steps_max = steps_max
         self._patience = patience
         self._points = self.record.points
-        self._asked: frozenset[int] = frozenset()  # The codes at which the strategy is asked, besides.
-        if isinstance(self._choices, Sampled):
-            self._choices.see(self._points)
-            self._asked = self._choices.asked
+        # The codes at which the strategy is asked, besides.
+        self._asked = self._choices.see(self._points) if isinstance(self._choices, Sampled) else frozenset()
         self._stop = 0  # The point at which the strategy is asked next.
         self._spinner = _CALLER  # Who has spun last.
         self._news = News(self._points)
@@ -216,9 +214,7 @@ class Scheduler(Outside):
             return  # Nobody else is there.
         task = self._running
         assert task is not None
-        chosen = self._choose(task)
-        if chosen is not task:
-            self._yield_to(chosen, task)
+        self._yield_to(self._choose(task), task)
 
     def ask_soon(self) -> None:
         """Ask the strategy at the next point: something was let go, and it may prefer who waited for it."""
@@ -246,13 +242,11 @@ class Scheduler(Outside):
         return self._choose(None)
 
     def _yield_to(self, chosen: Task | None, task: Task) -> None:
-        if chosen is task:
-            self._running, self.number = task, task.number
-        elif chosen is None or chosen.greenlet is None:
+        if chosen is None or chosen.greenlet is None:
             self.is_over = True
             assert self._main is not None
             self._main.switch()
-        else:
+        elif chosen is not task:
             chosen.greenlet.switch(chosen.job)
 
     def _choose(self, running: Task | None) -> Task | None:
@@ -265,10 +259,9 @@ class Scheduler(Outside):
             return None
         options = self._options(running)
         if not options:
-            if not self._living:
-                self.is_over = True
-                return None
-            self._give_up(Violation("progress", Breach.DEADLOCK, tell_waits(self._living)))
+            self.is_over = True
+            if self._living:
+                self._give_up(Violation("progress", Breach.DEADLOCK, tell_waits(self._living)))
             return None
         which = self._choices.pick(at, options) if len(options) > 1 else 0
         if which:
@@ -281,7 +274,7 @@ class Scheduler(Outside):
             self._news.changed(running, chosen)
             chosen.ready = chosen.deadline = None
             self._running, self.number = chosen, chosen.number
-        due = self._choices.due(at + 1)
+        due = NEVER if self._asked else self._choices.due(at + 1)
         self._stop = min(due, record.spans[-1][0] + self._patience, self._steps_max)
         return chosen
 

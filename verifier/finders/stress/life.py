@@ -23,7 +23,7 @@ from random import Random
 from time import monotonic
 from typing import Final
 
-from powercut.engine import Device, EngineError, FasterKv, InvariantError, Settings
+from powercut.engine import CheckpointKind, Device, EngineError, FasterKv, InvariantError, Settings
 
 from ...spec.model import session_name
 from ...verdict import OK, Breach, Unknown, Verdict, Violation
@@ -44,6 +44,8 @@ COUNTERS: Final = (
     *("in place", "copied", "appended", "left", "retries"),
     *("found mutable", "found read-only", "found cold", "found nowhere", "device reads"),
 )
+
+_KINDS: Final = tuple(CheckpointKind)
 
 
 @dataclass(slots=True)
@@ -78,7 +80,8 @@ class _Checkpointer:
     def run(self, is_over: Callable[[], bool]) -> None:
         while not is_over():
             least = {session_name(each.session): each.ended for each in self._ledgers}
-            point = self._store.checkpoint(timeout=None)  # Who hangs is noticed by `_watch`.
+            kind = self._random.choice(_KINDS)
+            point = self._store.checkpoint(kind, timeout=None)  # Who hangs is noticed by `_watch`.
             self.count += 1
             for name, issued in self._store.serials().items():
                 reported = point.serials.get(name, 0)

@@ -21,7 +21,7 @@ from powercut.faultfs import Law
 
 from ...faster.geometries import GEOMETRIES
 from ...finders.damage import Sweep
-from ...finders.sites import BITS, MEDIA, SEGMENT, bits, sampled_bytes, sites, while_open
+from ...finders.sites import BITS, LOG, MEDIA, bits, sampled_bytes, sites, while_open
 from ...tapes.tape import STORE
 from ..chunks import Chunk, Deadline, Definition, Result, until
 from ..document import Bound, Stage
@@ -94,7 +94,7 @@ class SomeBits:
         own = islice(bits(sweep.content, sweep.past), self.part, None, self.parts)
         finding = sweep.run(until(own, deadline))
         coverage.programs = int(self.part == 0)
-        held = sum(len(data) for name, data in sweep.content.items() if not name.startswith(SEGMENT))
+        held = sum(len(data) for name, data in sweep.content.items() if not name.startswith(LOG))
         coverage.legal = len(range(self.part, held * BITS, self.parts))
         coverage.visited = sum(coverage.fired.values()) - (finding is not None)
         return Result(coverage, finding)

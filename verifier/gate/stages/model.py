@@ -5,7 +5,7 @@ And programs in which everything that a store can be asked is asked, and every a
 Invariants
   1  which examples a chunk holds is fixed by profile, seed and number
   2  each kind of kernels plays the same examples; chunks of programs whose answers are judged have one or
-     the other, by turns, so that no program is played twice
+     the other, by turns, but a family that is a single chunk has each
 """
 
 from __future__ import annotations
@@ -145,8 +145,10 @@ def _answers_chunks(plan: AnswersPlan, kernels: tuple[str, ...], seed: int) -> I
     turns = cycle(kernels)
     for geometry in plan.geometries:
         for name in plan.families:
-            for start, stop in in_parts(sum(1 for _ in family(name, geometry)), plan.chunk):
-                yield FamilyPart(name, geometry, next(turns), start, stop)
+            parts = list(in_parts(sum(1 for _ in family(name, geometry)), plan.chunk))
+            for start, stop in parts:
+                for _ in kernels if len(parts) == 1 else kernels[:1]:
+                    yield FamilyPart(name, geometry, next(turns), start, stop)
     large = plan.random
     turns = cycle(kernels)
     for start, stop in in_parts(large.tapes, plan.chunk):

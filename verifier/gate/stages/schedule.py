@@ -20,6 +20,7 @@ from ...concurrency.again import again_tapes
 from ...concurrency.aside import aside_tapes
 from ...concurrency.flushed import flushed_tapes
 from ...concurrency.halves import halves
+from ...concurrency.kinds import kinds_tapes
 from ...concurrency.moving import moving_tapes
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.rarer import rarer_tapes
@@ -56,6 +57,7 @@ _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "again": again_tapes,
     "rarer": rarer_tapes,
     "flushed": flushed_tapes,
+    "kinds": kinds_tapes,
 }
 
 
@@ -104,6 +106,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     again: FamilyPlan | None = None  # Two checkpoints, one after the other, beside pages that turn.
     rarer: FamilyPlan | None = None  # Operations of the rarer kinds beside each other.
     flushed: FamilyPlan | None = None  # The flush worker beside sessions, checkpoints and truncations.
+    kinds: FamilyPlan | None = None  # A checkpoint of each kind but the usual one.
     aside: AsidePlan | None = None
 
 

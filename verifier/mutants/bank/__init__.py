@@ -19,6 +19,7 @@ from .durability import DURABILITY
 from .faults import FAULTED
 from .flush import FLUSHED
 from .keeping import KEEPING
+from .kinds import KINDS
 from .logged import LOGGED
 from .memory import MEMORY
 from .moving import MOVING
@@ -46,7 +47,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS),
     *LOGGED,
 )
 
@@ -54,7 +55,7 @@ BANK: Final[tuple[Mutant, ...]] = (
 CONTROL: Final = Mutant(
     "control-changes-nothing",
     "none: an edit without a meaning",
-    "powercut.engine.checkpoint.kinds.fold_over",
+    "powercut.engine.checkpoint.kinds.cpr",
     '"""PERSIST acknowledged; nothing is left to do."""',
     '"""Nothing is left to do."""',
     "prefix",

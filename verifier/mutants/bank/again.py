@@ -36,4 +36,11 @@ AGAIN: Final = (
         "            self._device.sync_names()\n",
         "            self._device.sync_names()\n            self.has_new_names = False\n",
     ),
+    _planted(
+        "extents-past-the-fold-are-named",
+        "constructed: a checkpoint lists what has been written by then, not what it holds",
+        "powercut.engine.checkpoint.kinds.cpr",
+        "    count = extents.below(running.low)\n",
+        "    count = len(extents)\n",
+    ),
 )

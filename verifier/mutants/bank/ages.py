@@ -34,9 +34,9 @@ AGED: Final[tuple[Mutant, ...]] = (
         "full-block-names-only-the-latest-extents",
         "FASTER's incremental snapshots: they end at a base",
         (
-            "powercut.engine.checkpoint.kinds.fold_over",
+            "powercut.engine.checkpoint.kinds.cpr",
             "    first = extents.below(start) if is_full else extents.named\n",
-            "    first = extents.below(start) if is_cut else extents.named\n",
+            "    first = extents.below(start) if start > extents.start else extents.named\n",
         ),
         "openable",
         "UNOPENABLE",

@@ -52,7 +52,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "table-chain-cut",
         "FASTER 44428dbf: the reader of the delta log took a hole for its end",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         "        previous=tables.head if tables.head.length else NO_BLOCK,\n",
         "        previous=NO_BLOCK,\n",
         "openable",
@@ -71,8 +71,8 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "idle-session-left-out",
         "FASTER c5d1f52a: commit points were read and cleared by whoever came first",
-        "powercut.engine.checkpoint.kinds.fold_over",
-        "        parts.sessions.shift_all()\n",
+        "powercut.engine.checkpoint.kinds.cpr",
+        "    parts.sessions.shift_all()\n",
         "",
         "serials",
         "WRONG_SERIAL",
@@ -80,7 +80,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "phase-fallen-through",
         "FASTER 40964183: one kind of checkpoint fell through into the phase of another",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         "    Phase.IN_PROGRESS: Phase.WAIT_FLUSH,\n",
         "    Phase.IN_PROGRESS: Phase.PERSIST,\n",
         "serials",

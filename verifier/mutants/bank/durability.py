@@ -25,18 +25,21 @@ DURABILITY: Final[tuple[Mutant, ...]] = (
         """    return log.segments.sync(STEP_BYTES - (log.extents.end - before))
 
 
-def _persist(parts: Parts, running: Running) -> None:
-    tables""",
+FOLD_OVER: Final = Cpr(_write)
+""",
         """    return True
 
 
-def _persist(parts: Parts, running: Running) -> None:
-    _write(parts, running)
-    parts.log.segments.sync()
+class _Late(Cpr):
+    def enter(self, phase, parts, running):
+        is_last = Cpr.enter(self, phase, parts, running)
+        if phase.name == "PERSIST":
+            parts.log.segments.sync()
+        return is_last
 
 
-def _write(parts: Parts, running: Running) -> None:
-    tables""",
+FOLD_OVER: Final = _Late(_write)
+""",
         "openable",
         "UNOPENABLE",
     ),
@@ -70,13 +73,11 @@ def _write(parts: Parts, running: Running) -> None:
             self._device.sync(TABLE_FILE)
         except OSError as error:
             raise self._poison.failed(f"syncing {TABLE_FILE}", error) from error
-        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
 
     def accept(self, head: Pointer, is_full: bool) -> None:
         \"\"\"Take in that a root that names `head` is durable.\"\"\"
 """,
-        """        return Pointer(offset, len(data), checksum(data, self._store_id, TABLE_FILE, offset, 0))
-
+        """
     def accept(self, head: Pointer, is_full: bool) -> None:
         self._device.sync(TABLE_FILE)
 """,
@@ -86,7 +87,7 @@ def _write(parts: Parts, running: Running) -> None:
     Mutant(
         "names-synced-after-root",
         "oxifaster 046cfba: the snapshot was renamed before it was synced",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         """    if tables.has_new_name or segments.has_new_names:
         segments.sync_names()
         tables.has_new_name = False
@@ -103,7 +104,7 @@ def _write(parts: Parts, running: Running) -> None:
     Mutant(
         "segment-name-never-synced",
         "oxifaster 284b129: the background worker wrote and did not make durable",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         "    if tables.has_new_name or segments.has_new_names:\n",
         "    if tables.has_new_name:\n",
         "openable",
@@ -153,8 +154,12 @@ def _write(parts: Parts, running: Running) -> None:
         "table-block-overwritten",
         "FASTER 5bee94bb: an incremental snapshot overwrote where its base lay",
         "powercut.engine.metadata.tables",
-        "        offset = (end + self._unit - 1) // self._unit * self._unit\n",
-        "        offset = 0 * end\n",
+        """        offset = self._rounded(self.head.offset + self.head.length)
+        data = encode_block(block)
+""",
+        """        offset = 0
+        data = encode_block(block)
+""",
         "openable",
         "UNOPENABLE",
     ),
@@ -171,8 +176,8 @@ def _write(parts: Parts, running: Running) -> None:
         "last-unit-never-flushed",
         "oxifaster 93c2274: a partly filled page did not reach the device",
         "powercut.engine.log.ring",
-        "                final = (tail + unit - 1) // unit * unit\n",
-        "                final = tail\n",
+        "            final = (tail + unit - 1) // unit * unit\n",
+        "            final = tail\n",
         "openable",
         "UNOPENABLE",
     ),

@@ -116,13 +116,11 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "extent-listed-before-it-is-written",
         "FASTER 1c2a26d6: the flushed boundary ran ahead of the writes",
         "powercut.engine.log.segments",
-        """        write_fully(self._device, name, offset, data)
-        self._written[name] = self._written.get(name, 0) + len(data)
-        self._list(start, name, offset, data)
+        """        self._write(name, offset, data)
+        self.extents.extend(self._extents_of(start, name, offset, data))
 """,
-        """        self._list(start, name, offset, data)
-        write_fully(self._device, name, offset, data)
-        self._written[name] = self._written.get(name, 0) + len(data)
+        """        self.extents.extend(self._extents_of(start, name, offset, data))
+        self._write(name, offset, data)
 """,
         "openable",
         "UNOPENABLE",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..planted import Mutant
+from ..planted import CONTRACT, Mutant
 
 __all__ = ["KEEPING"]
 
 _TOLD: Final = "oxifaster: the callback of a checkpoint has the largest serial, whatever is durable"
+_IN_PLACE: Final = "oxifaster: a checkpoint's metadata was written over the one before it"
+_CPR: Final = "powercut.engine.checkpoint.kinds.cpr"
 
 KEEPING: Final[tuple[Mutant, ...]] = (
     Mutant(
         "waiters-let-go-before-the-roots",
         _TOLD,
-        "powercut.engine.checkpoint.kinds.fold_over",
+        _CPR,
         "    _commit(parts, head, running.begin)\n",
         "    parts.sessions.save(running.marks)\n    _commit(parts, head, running.begin)\n",
         "prefix",
@@ -29,5 +31,55 @@ KEEPING: Final[tuple[Mutant, ...]] = (
         "prefix",
         "LOST_ACK",
         around=("start",),
+    ),
+    Mutant(
+        "tables-rewritten-and-never-synced",
+        "oxifaster 27f927e: flush_until wrote pages and never called device.flush()",
+        "powercut.engine.metadata.tables",
+        "            self._write(0, data)\n",
+        "            write_fully(self._device, TABLE_FILE, 0, data)\n",
+        "openable",
+        "UNOPENABLE",
+        around=("rewritten",),
+    ),
+    Mutant(
+        "tables-rewritten-over-the-chain-that-is-named",
+        _IN_PLACE,
+        _CPR,
+        "        room = 0 if parts.log.pins.holds_all else kept.start\n",
+        "        room = 0 if parts.log.pins.holds_all else tables.head.offset\n",
+        "openable",
+        "UNOPENABLE",
+        around=("chained",),
+    ),
+    Mutant(
+        "rewritten-tables-lose-the-checkpoint-before",
+        "FASTER's checkpoint manager: on recovery it purges all tokens but the last (issues 651, 884)",
+        _CPR,
+        "    kept = gather(tables, parts.keep - 1)\n",
+        "    kept = gather(tables, parts.keep - 2)\n",
+        "serials",
+        "WRONG_SERIAL",
+        around=("rewritten",),
+    ),
+    Mutant(
+        "lease-of-a-reader-ignored",
+        "FASTER's checkpoint manager: a purge takes tokens that another process is reading",
+        "powercut.engine.shared.pins",
+        "        return 0 if least and self._has_readers() else least\n",
+        "        return least\n",
+        CONTRACT,
+        "UNOPENABLE",
+        CONTRACT,
+    ),
+    Mutant(
+        "dead-tables-go-before-the-roots",
+        "FASTER: R12, a purge never removes the last good checkpoint before a newer one is durable",
+        _CPR,
+        "    _commit(parts, head, running.begin)\n    tables.accept(head, is_full)\n",
+        "    tables.accept(head, is_full)\n    _commit(parts, head, running.begin)\n",
+        "openable",
+        "UNOPENABLE",
+        around=("rewritten",),
     ),
 )

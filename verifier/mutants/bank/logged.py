@@ -175,7 +175,7 @@ LOGGED: Final[tuple[Mutant, ...]] = (
         "        self.confirmed, self._number, self._link = end, 0 * number, link\n",
         "structure",
         "BROKEN_INVARIANT",
-        around=("enqueue", "reopen"),
+        around=("enqueue", "lives"),
     ),
     Mutant(
         "log-reads-the-entry-beside",

@@ -19,12 +19,10 @@ MOVING: Final = (
         "log-folded-before-sessions-shift",
         "CPR, SIGMOD 2019: the log of version v ends when no session works in v any more",
         "powercut.engine.checkpoint.kinds.fold_over",
-        "        parts.sessions.shift_all()\n"
-        "        running.marks = parts.sessions.marks(running.version)\n"
-        "        running.final = log.ring.fold_over()\n",
-        "        running.final = log.ring.fold_over()\n"
-        "        parts.sessions.shift_all()\n"
-        "        running.marks = parts.sessions.marks(running.version)\n",
+        "        claim_sessions(parts, running)\n"
+        "        running.final = running.low = log.ring.fold_over()\n",
+        "        running.final = running.low = log.ring.fold_over()\n"
+        "        claim_sessions(parts, running)\n",
         "prefix",
         "WRONG_VALUE",
         around=("absent", "checkpoint"),
@@ -33,8 +31,10 @@ MOVING: Final = (
         "tail-rounded-up-without-cas",
         "constructed: a record allocated while the tail was rounded up lies above it",
         "powercut.engine.log.ring",
-        "                if self._mode.cas(control, w.TAIL, tail, final):\n                    break\n",
-        "                store(control, w.TAIL, final)\n                break\n",
+        "            if self._mode.cas(control, w.TAIL, tail, final):\n"
+        "                self._flushing.cut_at(final)\n                return final\n",
+        "            store(control, w.TAIL, final)\n"
+        "            self._flushing.cut_at(final)\n            return final\n",
         "structure",
         "BROKEN_INVARIANT",
         around=("frozen", "checkpoint"),

@@ -51,7 +51,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
     Mutant(
         "fuzzy-start-stale",
         "FASTER d383dcab: the start of the fuzzy region was captured at the wrong moment",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         "        fuzzy_start=running.fuzzy_start,\n",
         "        fuzzy_start=running.final,\n",
         "prefix",
@@ -91,7 +91,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
     Mutant(
         "void-range-forgotten",
         "oxifaster dcb63c8: version v was taken up again after stamps of v + 1 existed",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         "        voids=[void for void in parts.voids if void.high > running.begin],\n",
         "        voids=[],\n",
         "prefix",

@@ -304,7 +304,7 @@ _CUT: Final = (
     _planted(
         "batches-from-before-the-checkpoint-not-awaited",
         "CPR, SIGMOD 2019: a session of v must know of the checkpoint before v + 1 begins",
-        "powercut.engine.checkpoint.kinds.fold_over",
+        "powercut.engine.checkpoint.kinds.cpr",
         '    epochs.drain("batches that began before the checkpoint")\n',
         "",
         "prefix",

@@ -14,6 +14,9 @@ No stage forks a process that has a store open. Here one does, and its child end
 Nor does one send a signal. Here a device raises KeyboardInterrupt in the thread that signals reach, if the
 metadata of a checkpoint comes from there; afterwards the store must go on.
 
+Nor does one read a folder beside its writer. Here a reader does; nothing that his checkpoint needs may go
+before he does.
+
 It does not look at content, errors or other calls; the tests of the contract do. Needs a system
 on which a descriptor tells its path (Linux).
 
@@ -42,6 +45,9 @@ _SYNCS: Final = ("fsync", "fdatasync")
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 # Ring and index that are mapped, and in huge pages where there are any.
 _LARGE: Final = Settings(page_bytes=1 << 16, ring_pages=64, index_buckets=1 << 15)
+_SMALL: Final = Settings(
+    page_bytes=512, segment_bytes=1024, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=8
+)
 _REFUSED, _WENT_ON = 40, 41  # Numbers that nothing else ends with.
 
 
@@ -73,7 +79,7 @@ def judge_contract(most: int | None = None) -> tuple[Violation | None, int]:
         return violation, calls
     with FasterKv.open(MemoryDevice(), create=True, settings=_LARGE, kernels="interpreted") as store:
         violation = _judge_child(store)
-    return violation or _judge_interrupted(), calls + 2
+    return violation or _judge_interrupted() or _judge_reader(), calls + 2
 
 
 def _judge_child(store: FasterKv) -> Violation | None:
@@ -112,8 +118,9 @@ class _Reached(MemoryDevice):
 
 def _judge_interrupted() -> Violation | None:
     device = _Reached()
-    with FasterKv.open(device, create=True, kernels="interpreted") as store, store.session("s") as session:
-        session.upsert(b"key", b"value")
+    store = FasterKv.open(device, create=True, kernels="interpreted")
+    try:
+        store.session("s").upsert(b"key", b"value")
         device.is_armed = True
         try:
             store.checkpoint()
@@ -123,6 +130,37 @@ def _judge_interrupted() -> Violation | None:
             store.checkpoint()
         except PoisonedError as error:
             return Violation(CONTRACT, Breach.ERROR, f"a checkpoint after Ctrl-C in one: {error}")
+    finally:
+        store.close()
+    return None
+
+
+def _judge_reader() -> Violation | None:
+    """A reader comes beside a writer, who then has no use any more for what the reader's checkpoint needs."""
+    with TemporaryDirectory(prefix="powercut-") as place:
+        folder = Path(place)
+        writer = FasterKv.open(folder, create=True, settings=_SMALL, kernels="interpreted")
+        try:
+            return _judge_lease(writer, folder)
+        finally:
+            writer.close()
+
+
+def _judge_lease(writer: FasterKv, folder: Path) -> Violation | None:
+    session = writer.session("s")
+    for number in range(8):
+        session.upsert(b"%d" % number, bytes(400))
+    writer.checkpoint()
+    with FasterKv.open(folder, read_only=True, settings=_SMALL, kernels="interpreted"):
+        needed = {each.name for each in folder.iterdir()}
+        writer.truncate_before(writer.stats().tail)
+        writer.checkpoint()
+        gone = sorted(needed - {each.name for each in folder.iterdir()})
+    if gone:
+        return Violation(CONTRACT, Breach.UNOPENABLE, f"{gone} went while a reader needed them")
+    writer.checkpoint()
+    if needed <= {each.name for each in folder.iterdir()}:
+        return Violation(CONTRACT, Breach.PHANTOM, "a reader has gone, and what he needed has not")
     return None
 
 

@@ -1,8 +1,11 @@
 """The hunt among damages: small media in size order, then those of the gate.
 
 Of either, files and pieces come first, closed and open; then a bit of each byte, and every bit of roots and
-tables. Sites that have the features which the bank names for the bug, words of `Sweep.site`, come before all
-others, in the same order.
+tables. Sites that have the features which the bank names for the bug come before all others, in the same
+order:
+
+    feature   a word of `Sweep.site`, or
+                  cut    on a medium that a power cut left
 """
 
 from __future__ import annotations
@@ -20,12 +23,13 @@ from ...finders.damage import Sweep
 from ...finders.sites import BITS, MEDIA, bits, sites, while_open
 from ...reducing.passes import count_operations
 from ...reducing.shrink import shrink
-from ...tapes.tape import LOG, SIZES, Crash, Era, Kind, Operation, Tape, encode_tape
+from ...tapes.tape import LOGS, SIZES, Crash, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
 
-__all__ = ["hunt_damage", "ordered", "small_media"]
+__all__ = ["features", "hunt_damage", "ordered", "small_media"]
 
 SHRINK_RUNS: Final = 2_000
+CUT: Final = "cut"
 
 Answer = dict[str, Any]
 
@@ -47,8 +51,8 @@ def hunt_damage(request: Answer) -> Answer:
     others: dict[str, int] = {}
     coverage = Coverage()
     found = None
-    logs = tuple(tape for tape in MEDIA.values() if tape.subject == LOG)
-    small = logs if LOG in request["around"] else tuple(small_media())
+    logs = tuple(tape for tape in MEDIA.values() if tape.subject == LOGS)
+    small = logs if LOGS in request["around"] else tuple(small_media())
     for tapes in (small, tuple(MEDIA.values())):
         sweeps = [Sweep(tape) for tape in tapes]
         for sweep, damages in ordered(sweeps, frozenset(request["around"])):
@@ -64,12 +68,17 @@ def ordered(sweeps: list[Sweep], around: frozenset[str]) -> Iterator[tuple[Sweep
     """Every damage of each medium, in the order of the hunt; those around these words first."""
 
     def has_all(sweep: Sweep, *, is_wanted: bool) -> Callable[[Damage], bool]:
-        return lambda damage: around.issubset(sweep.site(damage).split()) is is_wanted
+        return lambda damage: around.issubset(features(sweep, damage)) is is_wanted
 
     for is_likely in (True, False) if around else (True,):
         for damages in (_pieces, _bits_of_bytes, _every_bit):
             for sweep in sweeps:
                 yield sweep, filter(has_all(sweep, is_wanted=is_likely), damages(sweep))
+
+
+def features(sweep: Sweep, damage: Damage) -> set[str]:
+    """The features of one damage of a medium."""
+    return {*sweep.site(damage).split(), *[CUT] * (sweep.tape.eras[-1].crash is not None)}
 
 
 def _told(bug: str, found: Finding | None, coverage: Coverage, others: dict[str, int]) -> Answer:

@@ -6,6 +6,7 @@
                   phases   a checkpoint is taken apart into its steps, or begun before the sessions part
                   pages    values so large that pages turn
                   growth   values that outgrow their place
+                  a kind of checkpoint but the usual one
 
 Of sessions side by side only what runs side by side has a kind, pages or growth.
 
@@ -22,6 +23,7 @@ from typing import Final, TypeVar
 from ...concurrency.lanes import split
 from ...concurrency.programs import SETTINGS
 from ...faster.geometries import GEOMETRIES
+from ...tapes.operations import CHECKPOINTS
 from ...tapes.tape import KEYED, SESSIONS, SIZES, Kind, Operation, Tape
 
 __all__ = ["FEATURES", "features", "likely_first"]
@@ -32,7 +34,9 @@ PHASES: Final = "phases"
 PAGES: Final = "pages"
 GROWTH: Final = "growth"
 _KINDS: Final = {kind: kind.name.lower() for kind in Kind}
-FEATURES: Final = frozenset((LIVES, PHASES, PAGES, GROWTH, *_KINDS.values(), *GEOMETRIES, *SETTINGS))
+FEATURES: Final = frozenset(
+    (LIVES, PHASES, PAGES, GROWTH, *CHECKPOINTS[1:], *_KINDS.values(), *GEOMETRIES, *SETTINGS)
+)
 _SETTING_OF: Final = {setting: name for name, setting in SETTINGS.items()}
 
 
@@ -55,6 +59,8 @@ def features(tape: Tape) -> set[str]:
 def _words(operation: Operation) -> Iterator[str]:
     kind = Kind(operation.kind)
     yield _KINDS[kind]
+    if kind in (Kind.CHECKPOINT, Kind.START):
+        yield CHECKPOINTS[operation.size % len(CHECKPOINTS)]
     if kind is Kind.START:
         yield PHASES
     elif kind in KEYED and operation.size:

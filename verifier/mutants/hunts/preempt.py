@@ -17,6 +17,7 @@ from typing import Final
 from ...concurrency import aside
 from ...concurrency.again import again_tapes
 from ...concurrency.flushed import flushed_tapes
+from ...concurrency.kinds import kinds_tapes
 from ...concurrency.lanes import FAR_LANE, lanes_of, split
 from ...concurrency.skewed import skewed_tapes
 from ...tapes.tape import Tape
@@ -35,7 +36,7 @@ def count_beside(tape: Tape) -> tuple[int, int]:
 
 def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
     """The tapes searched with at most so many preemptions for a planted bug of that oracle."""
-    more = {1: again_tapes("many"), 2: skewed_tapes("narrow")}
+    more = {1: chain(again_tapes("many"), kinds_tapes("narrow")), 2: skewed_tapes("narrow")}
     flushed = chain(flushed_tapes("gathered"), flushed_tapes("behind"))
     # The worker is at work in these alone, and whoever does not touch it has no use for them.
     few = islice(flushed, 0, None, 1 if preemptions else _FEW)

@@ -18,9 +18,8 @@ from types import ModuleType
 import pytest
 
 import powercut.engine.checkpoint.driver
-import powercut.engine.checkpoint.kinds.fold_over
-from powercut.engine import CheckpointKind, EngineError, FasterKv, Settings, Version
-from powercut.engine.checkpoint.kinds import KINDS
+import powercut.engine.checkpoint.kinds.cpr
+from powercut.engine import EngineError, FasterKv, Settings, Version
 from powercut.faultfs import FaultDevice, Image, Law, crash_states
 from powercut.verifier.faster.stepped import SteppedRuntime
 
@@ -259,7 +258,7 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Edit:
     another."""
 
     def edit(old: str, new: str) -> None:
-        modules = powercut.engine.checkpoint.driver, powercut.engine.checkpoint.kinds.fold_over
+        modules = powercut.engine.checkpoint.driver, powercut.engine.checkpoint.kinds.cpr
         sources = {each: Path(str(each.__file__)).read_text(encoding="utf-8") for each in modules}
         assert sum(source.count(old) for source in sources.values()) == 1, old
         module, source = next((module, source) for module, source in sources.items() if old in source)
@@ -270,7 +269,7 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Edit:
         if hasattr(copy, "Checkpointer"):
             monkeypatch.setattr("powercut.engine.checkpoints.Checkpointer", copy.Checkpointer)
         else:
-            monkeypatch.setitem(KINDS, CheckpointKind.FOLD_OVER, copy.FOLD_OVER)
+            monkeypatch.setattr(powercut.engine.checkpoint.kinds.cpr, "_ENTER", copy._ENTER)
 
     return edit
 
@@ -285,21 +284,21 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Edit:
             id="removed-before-the-acknowledgement",
         ),
         pytest.param(
-            "        block = block._replace(previous=NO_BLOCK)\n",
-            "        pass\n",
+            "        head = tables.rewrite([*kept.blocks, block], room)\n",
+            "        head = tables.append(block)\n",
             "cannot be opened: segment-00000000",
             id="older-checkpoints-still-listed",
         ),
         pytest.param(
             "    first = extents.below(start) if is_full else extents.named\n",
-            "    first = extents.below(start + parts.settings.segment_bytes * is_cut) if is_full else "
-            "extents.named\n",
+            "    first = extents.below(start + parts.settings.segment_bytes * (kept is not None))"
+            " if is_full else extents.named\n",
             "cannot be opened: tables",
             id="extents-of-a-needed-segment-dropped",
         ),
         pytest.param(
-            "            self._log.segments.remove_below(self._log.extents.start)\n",
-            "            pass\n",
+            "        self._log.segments.remove_below(self._log.extents.start)\n",
+            "        pass\n",
             "segment-00000000 is still there",
             id="never-removed",
         ),
