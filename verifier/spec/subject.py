@@ -211,6 +211,7 @@ class TellsReading(Protocol):
 
 
 MakeStore = Callable[[FaultDevice], Subject | MutableMapping[bytes, bytes]]
+# In the order of the fields of Mounted.
 CAPABILITIES: Final[tuple[type, ...]] = (
     *(
         Recovers,
@@ -261,29 +262,8 @@ def mount(subject: Subject) -> Mounted:
     has = _known.get(type(subject))
     if has is None:
         has = _known[type(subject)] = _capabilities(subject)
-    found = has
-
-    def of(capability: type) -> Any:
-        return subject if capability in found else None
-
-    return Mounted(
-        subject,
-        of(Recovers),
-        of(Steps),
-        of(Audits),
-        of(Probes),
-        of(Truncates),
-        of(TruncatesAt),
-        of(TruncatesAtOnce),
-        of(RollsBack),
-        of(LooksOn),
-        of(CountsSerials),
-        of(ReadsOlder),
-        of(TellsReading),
-        of(Flushes),
-        of(TellsDurable),
-        of(ChoosesKinds),
-    )
+    own: list[Any] = [subject if each in has else None for each in CAPABILITIES]
+    return Mounted(subject, *own)
 
 
 def _capabilities(subject: object) -> frozenset[type]:
