@@ -21,6 +21,7 @@ from .flush import FLUSHED
 from .forged import FORGED
 from .keeping import KEEPING
 from .kinds import KINDS
+from .logged import LOGGED
 from .memory import MEMORY
 from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
@@ -49,6 +50,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *FLUSHED,
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS),
+    *LOGGED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.
