@@ -1,7 +1,8 @@
 """The registry: which store the subject of a tape is, and the spec that it is held against.
 
     store             FasterKv, in the tape's geometry, with its kernels
-    sessions          the same with its sessions side by side: played by `concurrency`, made by no maker
+    log               FasterLog, likewise
+    sessions          FasterKv with its sessions side by side: played by `concurrency`, made by no maker
     answers           the same with every answer judged: played by `answers`, likewise
     module:factory    one's own: a callable that takes a device, or a StoreMachine
 
@@ -27,7 +28,7 @@ from .errors import SubjectError
 from .spec.spec import Spec, StoreMaker
 from .spec.subject import MakeStore
 from .tapes.kept import UnsupportedTapeError
-from .tapes.tape import ANSWERS, COMPILED, INTERPRETED, SESSIONS, STORE, Tape
+from .tapes.tape import ANSWERS, COMPILED, INTERPRETED, LOGS, SESSIONS, STORE, Tape
 
 __all__ = ["load", "maker_of", "name_of"]
 
@@ -105,4 +106,12 @@ def _faster(tape: Tape) -> StoreMaker:
     return make_faster(tape.geometry, tape.kernels)
 
 
-_REGISTRY: Final[dict[str, Callable[[Tape], StoreMaker]]] = {STORE: _faster}
+def _log(tape: Tape) -> StoreMaker:
+    from .faster.fasterlog.geometries import LOG_GEOMETRIES, make_log
+
+    if tape.geometry not in LOG_GEOMETRIES:
+        raise UnsupportedTapeError(f"geometry {tape.geometry!r}: a log has {', '.join(LOG_GEOMETRIES)}")
+    return make_log(tape.geometry)
+
+
+_REGISTRY: Final[dict[str, Callable[[Tape], StoreMaker]]] = {STORE: _faster, LOGS: _log}

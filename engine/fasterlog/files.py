@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from ..device import Disk, read_exactly, write_fully
+from ..device import Buffer, Disk, read_exactly, write_fully
 from ..errors import CorruptionError
 from ..metadata.extents import segment_name, segment_number
 from .blocks import HEADER_BYTES, Block, decode_header, verify
@@ -32,7 +32,7 @@ class LogFiles:
         self._poison = disk.poison
         self._known = {name for name in names if segment_number(name) is not None}
         self._dirty: set[str] = set()
-        self._has_new_names = False
+        self._has_new_names = True  # Those that are there may not be durable.
 
     def place(self, address: int) -> tuple[str, int]:
         """The file that holds `address`, and the byte there."""
@@ -43,6 +43,10 @@ class LogFiles:
     def highest(self) -> int:
         """The number of the last segment that there is; -1 for none."""
         return max((segment_number(name) or 0 for name in self._known), default=-1)
+
+    def has(self, number: int) -> bool:
+        """True if there is a file of that segment."""
+        return segment_name(number) in self._known
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -56,7 +60,7 @@ class LogFiles:
             self._device.create(name)
         self._known.add(name)
 
-    def write(self, address: int, image: bytes | bytearray) -> None:
+    def write(self, address: int, image: Buffer) -> None:
         """Write a block, or zeros in the place of one. Raises OSError; it may be written again then."""
         name, offset = self.place(address)
         self.create(address // self.settings.segment_bytes)
@@ -74,14 +78,6 @@ class LogFiles:
                 self._has_new_names = False
         except OSError as error:
             raise self._poison.failed("syncing the log", error) from error
-
-    def sync_range(self, start: int, end: int) -> None:
-        """Make durable what an earlier life may have left in the page cache only. Raises PoisonedError."""
-        size = self.settings.segment_bytes
-        names = {segment_name(number) for number in range(start // size, (end + size - 1) // size)}
-        self._dirty |= names & self._known
-        self._has_new_names = True
-        self.sync()
 
     def remove_below(self, address: int) -> None:
         """Remove the segments wholly below `address`; those that cannot go now stay for the next time."""

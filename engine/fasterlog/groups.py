@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..device import telling
 from ..errors import EngineError, OperationError, PoisonedError
@@ -32,6 +32,8 @@ from .tail import Sealed, Tail
 from .waiting import Waiters
 
 __all__ = ["Commit", "Groups"]
+
+CONFIRM_BYTES: Final = 1 << 26
 
 
 class Commit(NamedTuple):
@@ -118,17 +120,17 @@ class Groups:
         with self.lock:
             self._tail.commit(block)
             self.last = Point(header.address, header.end, header.number, header.crc, cookie or b"")
-        segment = self._parts.settings.segment_bytes
-        if self.last.start // segment != self._root.index_buckets // segment:
-            self.confirm()  # So an opening reads one segment at most.
+        if header.end - self._root.head.offset >= min(self._parts.settings.segment_bytes, CONFIRM_BYTES):
+            self.confirm()  # So an opening has no more than this to read and to write again.
 
-    def confirm(self, begin: int | None = None) -> None:
-        """Let the root say that the last commit is durable. Raises PoisonedError."""
+    def confirm(self, begin: int | None = None, *, is_closed: bool = False) -> None:
+        """Let the root say that the last commit is durable, or the log closed. Raises PoisonedError."""
         last = self.last
         root = self._root._replace(
             head=Pointer(last.end, last.number, last.crc),
             index_buckets=last.start,
             begin=self.begin if begin is None else begin,
+            geometry=(*self._root.geometry[:3], int(is_closed), 0),
         )
         if root != self._root:
             self._parts.roots.commit(root)

@@ -72,7 +72,8 @@ class FasterLog:
                     writes them there first
         settings    geometry for a new log; of another one it must be the same
 
-        Reads what was committed since the root was written last, one segment at most. Raises SettingsError,
+        Reads what was committed since the root was written last, 64 MiB or a segment at most, and where the
+        log was not closed writes it again. Raises SettingsError,
         MissingStoreError, NotAStoreError, StoreLockedError, CorruptionError, UnsupportedVersionError,
         PoisonedError, DeviceError.
         """
@@ -301,7 +302,7 @@ class FasterLog:
         poison = self._parts.disk.poison
         try:
             if not self._parts.read_only and poison.reason is None:
-                self._groups.confirm()
+                self._groups.confirm(is_closed=True)
                 self._parts.roots.settle()
         finally:
             self._groups.waiters.tell(0, ClosedError("the log is closed"))

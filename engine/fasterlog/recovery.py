@@ -5,7 +5,7 @@
 
 The root of a log has the fields of a store's; they mean
 
-    geometry        page, segment, write unit, 0, 0
+    geometry        page, segment, write unit, 1 if it was closed and nothing was written since, 0
     head            end address, number and checksum of the last block of a commit that is confirmed
     index_buckets   where that block starts
     begin           no entry below it is needed
@@ -15,7 +15,8 @@ Invariants
   V2  past the confirmed end only blocks of the root's own life count, each linked to the one before
   V3  a block that is wrong is a torn tail unless a later one was made when it was durable: then it is
       CorruptionError, and nothing is given up
-  V4  what recovery reports was synced before, and a root of a new life is durable before anything is written
+  V4  what recovery reports was written again and synced before; a root of a new life is durable before
+      anything else is written
   V5  read-only, nothing is written
 
 Threads: one; nothing else has the device yet.
@@ -162,6 +163,8 @@ def _agree(root: Root, settings: LogSettings | None) -> LogSettings:
 def _last(files: LogFiles, root: Root) -> Point:
     """The last commit that holds (V1). Raises CorruptionError."""
     last = _confirmed(files, root)
+    if root.geometry[3]:
+        return last  # What stands behind it was dropped before.
     end, link, beyond = root.head.offset, root.head.crc, root.head.offset
     while True:
         found = files.find(end)
@@ -183,7 +186,9 @@ def _confirmed(files: LogFiles, root: Root) -> Point:
     """The commit that the root names, its last block verified."""
     end, _, crc = root.head
     if end == 0:
-        if files.highest < 0:  # Its name was durable before the root of any life was.
+        if not files.has(
+            0
+        ):  # Its name was durable before the root of any life was, and it is not yet removed.
             raise files.corruption(0, "no file", "a segment, that")
         return NOTHING
     block = files.load(root.index_buckets)
@@ -217,11 +222,25 @@ def _take_over(parts: LogParts, names: list[str]) -> Root:
             device.create(file)
     if root.life == 0:
         parts.files.create(0)
-    parts.files.sync_range(root.head.offset, last.end)
+    _write_again(parts.files, root.head.offset, last.end)
     root = root._replace(
         life=root.life + 1,
+        geometry=parts.settings.persisted(),
         head=Pointer(last.end, last.number, last.crc),
         index_buckets=last.start,
     )
     parts.roots.take_over(root)
     return root
+
+
+def _write_again(files: LogFiles, start: int, end: int) -> None:
+    """Make durable the blocks of [start, end), which may stand in the page cache only.
+
+    After a sync that failed a page is clean there and the disk has not got it: to sync it is not enough.
+    """
+    at = start
+    while at < end:
+        block = files.load(at)
+        files.write(at, block.image)
+        at = block.header.end
+    files.sync()

@@ -21,6 +21,7 @@ from powercut.engine import (
     StoreLockedError,
     ThreadRuntime,
 )
+from powercut.verifier.faster.stepped import SteppedRuntime
 
 
 def contents(where: Path | MemoryDevice) -> dict[bytes, bytes]:
@@ -189,7 +190,7 @@ def test_a_store_that_the_end_of_the_process_finds_open_is_told_of(tmp_path: Pat
 def test_the_lock_is_the_parents_alone_while_a_forked_child_lives(
     tmp_path: Path, tiny: Settings, is_closed: bool
 ) -> None:
-    store = FasterKv.open(tmp_path / "s", create=True, settings=tiny)
+    store = FasterKv.open(tmp_path / "s", create=True, settings=tiny, runtime=SteppedRuntime())
     ready, told = os.pipe()
     ended, end = os.pipe()
     child = os.fork()

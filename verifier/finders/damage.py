@@ -39,7 +39,7 @@ from ..runs.world import World
 from ..spec.history import Segment, crash_at
 from ..spec.model import Model
 from ..spec.subject import MakeStore
-from ..tapes.tape import KEYS_MAX, Crash, Era, Kind, Operation, Tape
+from ..tapes.tape import KEYS_MAX, STORE, Crash, Era, Kind, Operation, Tape
 from ..verdict import Verdict, Violation
 from .crashes import Coverage, Finding
 from .sites import alike
@@ -48,12 +48,13 @@ __all__ = ["AFTER", "Sweep", "damaged_tape", "search_damage"]
 
 REPAIR_CUT: Final = "cut inside a repair"
 OLDER_REFUSED: Final = "older refused"  # The newest checkpoint is as it was, and an older one is refused.
-# Every key is read, one is changed, one appended to, one goes; and all that is durable.
+# Every key is read, one is changed, one appended to, one goes; a log gets an entry; and all that is durable.
 AFTER: Final = (
     *[Operation(Kind.READ, 0, key) for key in range(KEYS_MAX)],
     Operation(Kind.RMW),
     Operation(Kind.UPSERT, 1, 1),
     Operation(Kind.DELETE, 0, 2),
+    Operation(Kind.ENQUEUE),
     Operation(Kind.CHECKPOINT),
 )
 # A store that opens a damaged medium mends it before anything else; what is open already reads first.
@@ -187,6 +188,7 @@ class Sweep:
         """The words for a site: the role of its file, the unit, the kind of damage, and when it comes."""
         names = sorted(self.content.keys() | self.past.keys())
         role = names[min(damage.file, len(names) - 1)].partition("-")[0]
+        role = role if self.tape.subject == STORE else f"{self.tape.subject} {role}"
         unit = {0: "file", 1: "bit", SECTOR_BYTES: "sector"}.get(damage.size, "extent")
         when = " while open" if damage.is_open else ""
         return f"{role} {unit} {How(damage.how).name.lower()}{when}"

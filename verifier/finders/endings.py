@@ -44,6 +44,6 @@ class Endings:
         if known is None or (lives and lives[-1].opened is None):  # Invariant 2.
             return False
         recovered, content = known
-        acked = world.segment.acked_by(world.fault_oracle.owed_at(world.device.trace))
+        acked = world.segment.acked_by(world.fault_oracle.owed_at(world.segment))
         verdict, _ = world.fault_oracle.judge_recovery(world.model.history, acked, recovered, content)
         return verdict == OK

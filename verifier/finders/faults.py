@@ -40,7 +40,7 @@ from ..runs.world import World
 from ..spec.history import Segment, crash_at
 from ..spec.spec import Errors
 from ..spec.subject import MakeStore
-from ..tapes.tape import Era, Operation, Tape
+from ..tapes.tape import STORE, Era, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .beginnings import Kept, Known, Played
 from .crashes import Coverage, Finding
@@ -63,17 +63,19 @@ def sweep(
     limit: int = LIMIT,
     before: tuple[Era, ...] = (),
     kept: Kept | None = None,
+    subject: str = STORE,
 ) -> tuple[Coverage, Finding | None]:
     """Strike each call of the program with each of these faults; the first violation ends it.
 
     limit    legal states of one crash point that are all searched; 0: no power cuts
     before   eras without faults that come first: what they leave is what the first opening finds
-    kept     what other sweeps in the same geometry and under the same law found out
+    kept     what other sweeps of the same subject and geometry, under the same law, found out
+    subject  whose program it is
     """
     coverage = Coverage()
-    kept = kept or Kept(_endings(geometry))
-    known = known_of(geometry, law, limit, kept.endings)
-    begun = known.go_on(kept, Tape((*before, Era(program)), geometry, law))
+    kept = kept or Kept(_endings(geometry, subject))
+    known = known_of(geometry, law, limit, kept.endings, subject)
+    begun = known.go_on(kept, Tape((*before, Era(program)), geometry, law, subject=subject))
     played = {} if limit else begun.played
     for template in templates:
         for fault in series(template):
@@ -86,7 +88,7 @@ def sweep(
                 coverage.merge(once.told_as(fault))
                 note_pairs(once.pairs_as(fault))
                 continue
-            tape = Tape((*before, Era(program, faults=fault.digits), Era()), geometry, law)
+            tape = Tape((*before, Era(program, faults=fault.digits), Era()), geometry, law, subject=subject)
             strike = _Strike(tape, known)
             finding = strike.run()
             coverage.merge(strike.coverage)
@@ -101,15 +103,17 @@ def sweep(
     return coverage, None
 
 
-def known_of(geometry: str, law: str, limit: int, endings: Endings | None = None) -> Known:
-    """The shared state of runs over FasterKv; what lasts of earlier searches is in it."""
-    tape = Tape(geometry=geometry)
+def known_of(
+    geometry: str, law: str, limit: int, endings: Endings | None = None, subject: str = STORE
+) -> Known:
+    """The shared state of runs over a store of ours; what lasts of earlier searches is in it."""
+    tape = Tape(geometry=geometry, subject=subject)
     opened = of_before(Opened, tape.subject, geometry, law, tape.kernels, limit)
-    return Known(maker_of(tape), law, limit, endings or _endings(geometry), opened)
+    return Known(maker_of(tape), law, limit, endings or _endings(geometry, subject), opened)
 
 
-def _endings(geometry: str) -> Endings:
-    tape = Tape(geometry=geometry)
+def _endings(geometry: str, subject: str) -> Endings:
+    tape = Tape(geometry=geometry, subject=subject)
     return of_before(Endings, tape.subject, geometry, tape.kernels)
 
 
@@ -249,7 +253,7 @@ class _Strike:
         outcome = self._recoveries.of(state, 0)
         history = segment.issued_by(state.first)
         # Not monotone: after a second damage nothing is owed any more. It may be there at either index.
-        owed = max(firings.owed_at(at, is_cut=True) for at in (state.first, state.last))
+        owed = max(firings.owed_at(segment, at, is_cut=True) for at in (state.first, state.last))
         acks = sum(index <= owed for index, _ in segment.acks)
         keys.add((state.key, len(history), acks))
         fault_oracle = self._world.fault_oracle

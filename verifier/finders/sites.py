@@ -20,7 +20,7 @@ from powercut.faultfs import SECTOR_BYTES
 from powercut.faultfs.faults.rot import OPEN, Damage, How, Past
 
 from ..tapes.operations import CHECKPOINTS
-from ..tapes.tape import Crash, Era, Kind, Operation, Tape
+from ..tapes.tape import LOGS, Crash, Era, Kind, Operation, Tape
 
 __all__ = ["BITS", "LOG", "MEDIA", "alike", "bits", "sampled_bytes", "sites", "while_open"]
 
@@ -54,6 +54,11 @@ _ANEW: Final = (
     Operation(Kind.TRUNCATE),
     _CHECKPOINT,
 )
+_LOGGED: Final = (
+    *(Operation(Kind.ENQUEUE), _CHECKPOINT, Operation(Kind.ENQUEUE_MANY, 0, 0, 2), _CHECKPOINT),
+)
+# So much that it is written before it is dropped.
+_TAKEN_BACK: Final = (*[_LOGGED[2]] * 3, Operation(Kind.ROLLBACK), *_LOGGED[2:])
 _ALL_LOST: Final = (1,) * 8  # Whatever was in flight.
 MEDIA: Final[dict[str, Tape]] = {
     "created": Tape((Era(),), "tiny"),
@@ -103,6 +108,10 @@ MEDIA: Final[dict[str, Tape]] = {
         ),
         "paired",
     ),
+    # Closed, for then all of it is confirmed: blocks of several lives, one where another was dropped,
+    "log": Tape((Era((*_LOGGED, Operation(Kind.REOPEN), *_TAKEN_BACK)),), "many", subject=LOGS),
+    # and what is left of a log whose first files are gone.
+    "log, truncated": Tape((Era((*_LOGGED, *_LOGGED, Operation(Kind.TRUNCATE_AT))),), "tiny", subject=LOGS),
 }
 
 

@@ -17,9 +17,9 @@ from powercut.faultfs.faults.plan import HALF, calls_of
 
 from ..tapes.operations import CHECKPOINTS
 from ..tapes.programs import random_program
-from ..tapes.tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+from ..tapes.tape import KEYS_MAX, LOGS, SIZES, Crash, Era, Kind, Operation, Tape
 
-__all__ = ["OF_GEOMETRY", "PROGRAMS", "TEMPLATES", "random_strikes", "series", "torn"]
+__all__ = ["OF_GEOMETRY", "OF_SUBJECT", "PROGRAMS", "TEMPLATES", "random_strikes", "series", "torn"]
 
 BUDGET_STEP: Final = 512
 
@@ -35,6 +35,7 @@ _SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot"
 _DELTA: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
 _FLUSH: Final = Operation(Kind.FLUSH, 0, 0, 1)
 _READ, _RMW, _DELETE, _INSERT = (Operation(kind) for kind in (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT))
+_ENQUEUE, _ENQUEUE_MANY = Operation(Kind.ENQUEUE), Operation(Kind.ENQUEUE_MANY, 0, 0, 2)
 # By name: what it is there for.
 PROGRAMS: Final[dict[str, _Program]] = {
     "opened": (),
@@ -69,6 +70,16 @@ PROGRAMS: Final[dict[str, _Program]] = {
         *[Operation(Kind.STEP)] * 5,
         *(_READ, _CHECKPOINT),
     ),
+    # A log that is committed, truncated, opened again;
+    "logged": (
+        *(_ENQUEUE, _CHECKPOINT, _ENQUEUE, _CHECKPOINT, _ENQUEUE_MANY, _CHECKPOINT),
+        *(Operation(Kind.TRUNCATE_AT, 0, 0, 2), _ENQUEUE, _CHECKPOINT, _REOPEN, _ENQUEUE),
+    ),
+    # and one that writes ahead, takes back, and goes on.
+    "logged ahead": (
+        *(_ENQUEUE, _CHECKPOINT, _ENQUEUE_MANY, _ENQUEUE_MANY, Operation(Kind.ROLLBACK, 0, 0, 1), _ENQUEUE),
+        *(_CHECKPOINT, Operation(Kind.ROLLBACK), _ENQUEUE, _CHECKPOINT, Operation(Kind.ROLLBACK)),
+    ),
     # The flush worker writes, and what it cannot write it tries again.
     "flushed": (
         *_upserts(0, 1, 2, 3, 4),
@@ -99,6 +110,8 @@ def _templates() -> Iterator[Fault]:
 TEMPLATES: Final = tuple(_templates())
 # What only stores of other sizes come to: the program is played there, whatever the geometry of a sweep.
 OF_GEOMETRY: Final = {"flushed": "lagging"}
+# Programs of another subject than FasterKv.
+OF_SUBJECT: Final = {"logged": LOGS, "logged ahead": LOGS}
 
 
 def torn(sync: int) -> tuple[Era, ...]:

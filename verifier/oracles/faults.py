@@ -32,6 +32,7 @@ from typing import Final
 
 from powercut.faultfs import Effect, EventKind, FaultDevice, Image, Plan, PlannedDevice, Trace
 
+from ..spec.history import Segment
 from ..spec.model import Issued, apply
 from ..spec.spec import Errors
 from ..spec.subject import Bound
@@ -75,15 +76,16 @@ class Firings:
         of_medium = (_DAMAGING | _LYING) - _TRANSIENT
         return next((index for index, effect, _ in self.all if effect in of_medium), self._end)
 
-    def owed_at(self, index: int, *, is_cut: bool) -> int:
+    def owed_at(self, segment: Segment, index: int, *, is_cut: bool) -> int:
         """The index up to which acknowledged operations must be there for an opening at `index`.
 
-        Nothing is after a second damage: one is what a store is built to see. After a sync that lied, and a
-        power cut, what came before it.
+        Nothing is after a second damage: one is what a store is built to see. After one, what was confirmed;
+        after a sync that lied, and a power cut, what came before it.
         """
         if len(self._damages) > 1 and self._damages[1] < index:
             return -1
-        return min(index, self.lied_at) if is_cut else index
+        owed = min(index, self.lied_at) if is_cut else index
+        return segment.confirmed_until(owed) if self._damages and self._damages[0] < index else owed
 
 
 class FaultOracle:
@@ -182,17 +184,18 @@ class FaultOracle:
             return OK, other
         return verdict, history
 
-    def owed_at(self, trace: Trace) -> int:
+    def owed_at(self, segment: Segment) -> int:
         """The index up to which acknowledged operations must be there if the device is opened as it is."""
-        return Firings(trace).owed_at(len(trace), is_cut=False) if self.has_faults else len(trace)
+        end = len(segment.trace)
+        return Firings(segment.trace).owed_at(segment, end, is_cut=False) if self.has_faults else end
 
-    def cut(self, trace: Trace, index: int) -> int:
+    def cut(self, segment: Segment, index: int) -> int:
         """Cut the power at `index`; the index up to which acknowledged operations must be there."""
-        firings = Firings(trace)
+        firings = Firings(segment.trace)
         # What struck after the cut never happened; and what was read wrong was no damage of the medium.
         self.is_damaged = self.is_damaged_before or firings.damaged_at < index
         self.is_damaged_before = self.is_damaged
-        return firings.owed_at(index, is_cut=True)
+        return firings.owed_at(segment, index, is_cut=True)
 
 
 def without_effect(issued: Issued) -> Issued:

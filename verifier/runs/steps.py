@@ -17,8 +17,9 @@ from ..errors import SubjectError
 from ..oracles.faults import settle
 from ..oracles.prefix import judge_listed, judge_report
 from ..reach.collector import anew
+from ..spec.history import Life
 from ..spec.model import TRUNCATIONS, Issued, Result, session_name, truncation
-from ..spec.subject import Bound, Truncation, bound_of
+from ..spec.subject import Bound, TruncatesAtOnce, Truncation, bound_of
 from ..tapes.tape import Kind, Operation
 from ..verdict import OK, Breach, Violation
 from .run import plain, text
@@ -61,6 +62,8 @@ def step(world: World, operation: Operation) -> bool:
             return _step_checkpoint(world, kind)
         if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT):
             return _truncate(world, operation)
+        if kind is Kind.ROLLBACK:
+            return _roll_back(world, operation)
         if kind is Kind.LOOK_ON:
             return _look_on(world)
         if kind is Kind.FLUSH:
@@ -105,8 +108,12 @@ def _checkpoint(world: World) -> bool:
     bound = world.mounted.subject.checkpoint()
     if not world.has_returned():
         return False
+    before = len(world.segment.acks)
     # A subject that counts nothing promises everything it was given.
-    return _acknowledge(world, dict(world.model.issued) if bound is None else bound, at_least)
+    is_fine = _acknowledge(world, dict(world.model.issued) if bound is None else bound, at_least)
+    if world.spec.confirms_late:
+        world.segment.late.update(index for index, _ in world.segment.acks[before:])
+    return is_fine
 
 
 def _step_checkpoint(world: World, kind: Kind) -> bool:
@@ -175,6 +182,8 @@ def _acknowledge(world: World, reported: object, at_least: Mapping[int, int]) ->
 def _truncate(world: World, operation: Operation) -> bool:
     """Truncate the log, if the subject can: below what is live, or where the operation says."""
     assert world.mounted is not None
+    if world.mounted.truncates_at_once is not None:
+        return _truncate_at_once(world, world.mounted.truncates_at_once, operation)
     if world.mounted.truncates_at is not None:
         done = world.mounted.truncates_at.truncate_at(operation)
         return world.has_returned() and _take_away(world, done)
@@ -182,6 +191,37 @@ def _truncate(world: World, operation: Operation) -> bool:
     if truncates is not None:
         truncates.truncate()
     return world.has_returned(is_entry=truncates is not None)
+
+
+def _truncate_at_once(world: World, truncates: TruncatesAtOnce, operation: Operation) -> bool:
+    """Hold a truncation against its plan; from before it begins its effect may be found."""
+    life = world.segment.lives[-1]
+    with world.fault_oracle.unharmed():
+        planned = truncates.plan_truncation(operation)
+    issued = truncation(planned.expected, planned.gone)
+    is_new = planned.expected > planned.before
+    if is_new:
+        world.issue(issued)
+    try:
+        begin, bound = truncates.truncate_at_once(operation)
+    except Exception as error:  # noqa: BLE001
+        if not world.fail("model", Breach.ERROR, error):
+            return False
+        if is_new and world.fault_oracle.is_poisoned:
+            world.model.history.append(issued)  # It may have been made; what is read tells nothing any more.
+        elif is_new:
+            del life.history[-1], life.issued_at[-1]
+        return True
+    if not world.has_returned():
+        return False
+    if begin != planned.expected:
+        detail = f"a truncation made {begin} the begin, expected {planned.expected}"
+        return world.object_to(Violation("model", Breach.WRONG_RESULT, detail))
+    world.observe("truncate", -1, str(begin), str(planned.expected))
+    if is_new:
+        world.segment.count("truncated at once")
+        world.model.apply(issued)
+    return _acknowledge(world, bound, {})
 
 
 def _take_away(world: World, done: Truncation) -> bool:
@@ -197,6 +237,25 @@ def _take_away(world: World, done: Truncation) -> bool:
     issued = truncation(done.begin, done.gone)
     world.issue(issued)
     world.model.apply(issued)
+    return True
+
+
+def _roll_back(world: World, operation: Operation) -> bool:
+    """Drop what is not durable, if the subject can: from here on it was never issued."""
+    assert world.mounted is not None
+    if world.mounted.rolls_back is None:
+        return True
+    life = Life(len(world.device.trace), list(world.model.history))
+    bound = world.mounted.rolls_back.roll_back(operation)
+    if not world.has_returned():
+        return False
+    world.segment.count("rolled back")
+    world.observe("rollback", -1, plain(bound), "")
+    world.model.recover(bound)
+    life.opened = len(world.device.trace)
+    life.history = list(world.model.history)
+    life.base = len(life.history)
+    world.segment.lives.append(life)
     return True
 
 

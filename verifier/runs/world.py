@@ -163,7 +163,7 @@ class World:
         image = survivor_image(ended.trace, index, digits, law)
         self.damage_oracle.cut(ended.trace)
         self.model.history = list(ended.issued_by(index))
-        owed = self.fault_oracle.cut(ended.trace, index)
+        owed = self.fault_oracle.cut(ended, index)
         self.device = self.fault_oracle.disk(image)
         self.device.label = "OPEN"
         self.mounted = None
@@ -217,7 +217,7 @@ class World:
 
     def acked(self) -> Bound:
         """The bound that is acknowledged here."""
-        return self.segment.acked_by(self.fault_oracle.owed_at(self.device.trace))
+        return self.segment.acked_by(self.fault_oracle.owed_at(self.segment))
 
     def issue(self, issued: Issued) -> None:
         """Take down that an operation was given to the store: it may be in effect from here on."""

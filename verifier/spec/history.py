@@ -66,6 +66,7 @@ class Segment:
     floor: Bound  # Acknowledged in earlier segments.
     lives: list[Life] = field(default_factory=list)
     acks: list[tuple[int, Bound]] = field(default_factory=list)
+    late: set[int] = field(default_factory=set)  # Those of them that only the next one confirms.
     checkpointed: float = inf  # Index at which the first checkpoint was acknowledged.
     observations: list[Observation] = field(default_factory=list)
     step_starts: list[int] = field(default_factory=list)  # Index at which each step of the programs began.
@@ -83,6 +84,11 @@ class Segment:
     def issued_by(self, index: int) -> list[Issued]:
         """The operations that a state first legal at `index` may hold, in order. Invariant 1."""
         return self.life_at(index).issued_by(index)
+
+    def confirmed_until(self, index: int) -> int:
+        """The index up to which acknowledgements must be there though the medium was damaged by `index`."""
+        last = max((at for at, _ in self.acks if at <= index), default=-1)
+        return last - 1 if last in self.late else index
 
     def acked_by(self, index: int) -> Bound:
         """The bound that a state still legal at `index` must hold. Invariant 2."""

@@ -16,7 +16,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from powercut.faultfs import FaultDevice, Image
 
-from ..tapes.tape import ASKED, BESIDE, Kind, Operation
+from ..tapes.tape import ASKED, BESIDE, LOGGED, Kind, Operation
 from .mapping import subject_of
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
@@ -64,9 +64,11 @@ class Spec:
     errors: Errors = field(default_factory=Errors)
     model: Callable[[], Model] = Model
     kinds: frozenset[Kind] = (
-        frozenset(Kind) - BESIDE - ASKED
+        frozenset(Kind) - BESIDE - ASKED - LOGGED
     )  # What it is given; the others mean nothing to it.
     copies: tuple[str, ...] = ()  # Beginnings of names: of these files one may be lost without a word.
+    # Damage to what the last checkpoint wrote may look as if it had not been made; the next one confirms it.
+    confirms_late: bool = False
     foresee: Callable[[FaultDevice], Foreseen] | None = None  # Looks at the files, where a store can do that.
 
 

@@ -48,12 +48,14 @@ __all__ = [
     "Probes",
     "ReadsOlder",
     "Recovers",
+    "RollsBack",
     "Steps",
     "Subject",
     "TellsDurable",
     "TellsReading",
     "Truncates",
     "TruncatesAt",
+    "TruncatesAtOnce",
     "Truncation",
     "bound_of",
     "members",
@@ -149,6 +151,23 @@ class TruncatesAt(Protocol):
         """Truncate where the operation's key and size say."""
 
 
+class TruncatesAtOnce(Protocol):
+    """The same; the begin is durable as soon as it is made, and with it all that was acknowledged."""
+
+    def plan_truncation(self, operation: Operation) -> Truncation:
+        """The truncation that the operation comes to; nothing is done."""
+
+    def truncate_at_once(self, operation: Operation) -> tuple[int, Bound]:
+        """Truncate where the operation says: the begin, and all that is durable now."""
+
+
+class RollsBack(Protocol):
+    """Drops operations that are not durable, so that no crash brings them back."""
+
+    def roll_back(self, operation: Operation) -> Mapping[int, int]:
+        """Drop some, as the operation says; the serials of those that are left."""
+
+
 class LooksOn(Protocol):
     """Is looked at from outside while it is open."""
 
@@ -192,6 +211,7 @@ class TellsReading(Protocol):
 
 
 MakeStore = Callable[[FaultDevice], Subject | MutableMapping[bytes, bytes]]
+# In the order of the fields of Mounted.
 CAPABILITIES: Final[tuple[type, ...]] = (
     *(
         Recovers,
@@ -200,6 +220,8 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         Probes,
         Truncates,
         TruncatesAt,
+        TruncatesAtOnce,
+        RollsBack,
         LooksOn,
         CountsSerials,
         ReadsOlder,
@@ -224,6 +246,8 @@ class Mounted:
     probes: Probes | None
     truncates: Truncates | None
     truncates_at: TruncatesAt | None
+    truncates_at_once: TruncatesAtOnce | None
+    rolls_back: RollsBack | None
     looks_on: LooksOn | None
     counts: CountsSerials | None
     older: ReadsOlder | None
@@ -238,27 +262,8 @@ def mount(subject: Subject) -> Mounted:
     has = _known.get(type(subject))
     if has is None:
         has = _known[type(subject)] = _capabilities(subject)
-    found = has
-
-    def of(capability: type) -> Any:
-        return subject if capability in found else None
-
-    return Mounted(
-        subject,
-        of(Recovers),
-        of(Steps),
-        of(Audits),
-        of(Probes),
-        of(Truncates),
-        of(TruncatesAt),
-        of(LooksOn),
-        of(CountsSerials),
-        of(ReadsOlder),
-        of(TellsReading),
-        of(Flushes),
-        of(TellsDurable),
-        of(ChoosesKinds),
-    )
+    own: list[Any] = [subject if each in has else None for each in CAPABILITIES]
+    return Mounted(subject, *own)
 
 
 def _capabilities(subject: object) -> frozenset[type]:

@@ -8,6 +8,7 @@
     lettered    every letter in every geometry, twice, so that each comes before and behind each other one
     aged        stores late in a long life (`faster.ages`): what comes next is where a counter wraps, a chain
                 ends, a bucket overflows, the index is full, a segment or the address space ends
+    logged      of a log: small programs, and those that go on after a power cut or take something back
     gathered    the same in writes of many extents, over few pages, beside lives and truncations
     kinds       checkpoints of every kind behind each other, around reopenings and power cuts, taken
                 apart into their steps, with pages that turn and truncations between
@@ -27,9 +28,10 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from .logged import LOGGED_CRASHES, logged
 from .operations import CHECKPOINTS
 from .programs import random_tapes
-from .tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+from .tape import KEYS_MAX, LOGS, SIZES, STORE, Crash, Era, Kind, Operation, Tape
 
 __all__ = ["FAMILIES", "LETTERS", "Family", "family_tapes", "sprinkled"]
 
@@ -92,10 +94,15 @@ def _reopened(geometry: str) -> Iterator[Run]:
 
 
 class Family(NamedTuple):
-    """The runs of a family, and the geometries in which they come to what they are for."""
+    """The runs of a family, and the geometries in which they come to what they are for.
+
+    crashes   each of which ends every era but the last of a run
+    """
 
     runs: Callable[[str], Iterator[Run]]
     geometries: tuple[str, ...]
+    subject: str = STORE
+    crashes: tuple[Crash, ...] = (Crash(),)
 
 
 def _aged(geometry: str) -> Iterator[Run]:
@@ -260,6 +267,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "aged": Family(_aged, ("wrapping", "chained", "rewritten", "high", "ending", "crowded", "full")),
     "gathered": Family(_gathered, ("behind", "gathered")),
     "kinds": Family(_kinds, ("tiny", "long", "roomy")),
+    "logged": Family(logged, ("tiny", "many"), LOGS, LOGGED_CRASHES),
 }
 # Kinds that random programs have only where they are asked for, by name.
 LETTERS: Final = {
@@ -269,11 +277,12 @@ LETTERS: Final = {
 
 def family_tapes(family: str, law: str = "posix") -> Iterator[Tape]:
     """All runs of the family, in one of its geometries after the other."""
-    runs, geometries = FAMILIES[family]
+    runs, geometries, subject, crashes = FAMILIES[family]
     for geometry in geometries:
         for programs in runs(geometry):
-            eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
-            yield Tape(eras, geometry, law)
+            for crash in crashes if len(programs) > 1 else crashes[:1]:
+                eras = (*[Era(program, crash) for program in programs[:-1]], Era(programs[-1]))
+                yield Tape(eras, geometry, law, subject=subject)
 
 
 def sprinkled(

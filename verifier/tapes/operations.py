@@ -9,6 +9,7 @@
     lane      where it runs then
     size_max  the largest size that a tape can give it
     is_asked  whether it is one of those that only a tape for `answers` has
+    is_logged  whether it is one of those that only a log is given
 
 An operation on a key is two changes: its number and row here, and `apply` of the subject that carries it out.
 
@@ -26,9 +27,11 @@ from typing import Final, Protocol
 
 __all__ = [
     "ASKED",
+    "BATCH",
     "BESIDE",
     "CHECKPOINTS",
     "KEYED",
+    "LOGGED",
     "OPERATIONS",
     "SIZES",
     "Kind",
@@ -36,8 +39,10 @@ __all__ = [
     "Result",
     "Row",
     "Written",
+    "batch_of",
 ]
 
+BATCH: Final = 3  # Entries that ENQUEUE_MANY has.
 # What the size of CHECKPOINT or START says, where the store has kinds of checkpoint: which one.
 CHECKPOINTS: Final = ("fold_over", "snapshot", "incremental")
 SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
@@ -71,6 +76,10 @@ class Kind(IntEnum):
     REOPEN_AS = 20  # As REOPEN, with other memory, or beside others that want to open it.
     LOOK_ON = 21  # Try to open what is open, and list its checkpoints.
     FLUSH = 22  # Rounds of the flush worker, where the geometry has one.
+    # Only of a log; to a store they mean nothing. A CHECKPOINT of a log is a commit.
+    ENQUEUE = 30
+    ENQUEUE_MANY = 31  # Three entries, all of them or none.
+    ROLLBACK = 32  # Drop what is not committed: all of it, the last operation, or the second half; by size.
     # Only in a tape for `answers`, where the size says which length, batch or function; elsewhere they are
     # nothing.
     PUT = 40  # An upsert of a value of an exact length.
@@ -133,6 +142,22 @@ def _insert(content: dict[bytes, bytes], written: Written) -> Result:
     return is_new
 
 
+def _enqueue(content: dict[bytes, bytes], written: Written) -> Result:
+    content[written.value.rstrip(b".")] = written.value
+    return None
+
+
+def _enqueue_many(content: dict[bytes, bytes], written: Written) -> Result:
+    for value in batch_of(written.value):
+        content[value.rstrip(b".")] = value
+    return None
+
+
+def batch_of(value: bytes) -> list[bytes]:
+    """The entries of a batch, for an operation with this value."""
+    return [b"%b%d" % (value, number) if number else value for number in range(BATCH)]
+
+
 class Lane(Enum):
     """Where an operation runs in a tape for `sessions`."""
 
@@ -158,6 +183,7 @@ class Row:
     is_beside: bool = False  # One after another it means nothing.
     size_max: int = SIZES  # The largest size that means anything.
     is_asked: bool = False  # It means something where every answer is judged, and nowhere else.
+    is_logged: bool = False  # It means something to a log, and to nothing else.
 
 
 def _asked(told: str, size_max: int) -> Row:
@@ -188,6 +214,9 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.REOPEN_AS: Row("close, and open otherwise", lane=Lane.NOWHERE),
     Kind.LOOK_ON: Row("look on", lane=Lane.NOWHERE),
     Kind.FLUSH: Row("flush worker", lane=Lane.BEHIND),
+    Kind.ENQUEUE: Row("enqueue", _enqueue, "<-", lane=Lane.NOWHERE, is_logged=True),
+    Kind.ENQUEUE_MANY: Row("enqueue_many", _enqueue_many, "<-", lane=Lane.NOWHERE, is_logged=True),
+    Kind.ROLLBACK: Row("roll back", lane=Lane.NOWHERE, is_logged=True),
     Kind.PUT: _asked("put", 16),
     Kind.PUT_MANY: _asked("put_many", 99),
     Kind.APPEND_MANY: _asked("append_many", 99),
@@ -209,4 +238,5 @@ OPERATIONS: Final[dict[Kind, Row]] = {
 # Operations on a key, with a result that the reference dict tells.
 KEYED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.effect is not None)
 BESIDE: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.is_beside)
+LOGGED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.is_logged)
 ASKED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.is_asked)

@@ -25,7 +25,7 @@ from typing import Final
 import msgspec
 
 from ..errors import TapeError
-from .operations import ASKED, BESIDE, KEYED, OPERATIONS, SIZES, Kind
+from .operations import ASKED, BESIDE, KEYED, LOGGED, OPERATIONS, SIZES, Kind
 
 __all__ = [
     "ANSWERS",
@@ -37,6 +37,8 @@ __all__ = [
     "INTERPRETED",
     "KEYED",
     "KEYS_MAX",
+    "LOGGED",
+    "LOGS",
     "OPERATION_NUMBERS",
     "SESSIONS",
     "SESSIONS_MAX",
@@ -57,6 +59,7 @@ SESSIONS_MAX: Final = 4
 KEYS_MAX: Final = 8
 STORE: Final = "store"  # The subject FasterKv,
 SESSIONS: Final = "sessions"  # the same with its sessions side by side,
+LOGS: Final = "log"  # The subject FasterLog.
 ANSWERS: Final = "answers"  # and with all that it can be asked, every answer judged.
 INTERPRETED: Final = "interpreted"
 COMPILED: Final = "compiled"

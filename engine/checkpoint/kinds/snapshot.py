@@ -90,7 +90,7 @@ def add(running: Running, extent: Extent, version: Version, base: int) -> None:
     """Let the extent, which is the next one, be of the checkpoint; it stands in the file of that version."""
     running.beside.append(extent)
     low, end = extent.start, extent.start + extent.length
-    if running.places and running.places[-1][:2] == (version, base) and running.places[-1].high == low:
+    if running.places and running.places[-1][:2] == (version, base):
         low = running.places.pop().low
     running.places.append(Place(version, base, low, end))
 

@@ -147,6 +147,30 @@ def test_pages_that_turn_while_a_snapshot_is_copied_are_left_to_the_log(
     assert inspect_store(device).is_sound
 
 
+@pytest.mark.parametrize("kind", [SNAPSHOT, CheckpointKind.INCREMENTAL])
+def test_a_step_copies_a_bounded_part_and_sessions_go_on_between(
+    kind: CheckpointKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("powercut.engine.checkpoint.kinds.snapshot.STEP_BYTES", 1024)
+    device = MemoryDevice()
+    kv = opened(device)
+    session = kv.session("s")
+    content = fill(session, 90)
+    kv.checkpoint(kind)
+    content |= fill(session, 90, b"again")
+    ticket, steps = kv.start_checkpoint(kind), 0
+    while not ticket.advance():
+        steps += kv.entering is None and kv.phase.name == "IN_PROGRESS"
+        if steps:  # Of the next version, from the cut on.
+            session.upsert(b"key-%02d" % (steps % 90), b"of the next version %d" % steps)
+    assert steps > 3
+    assert ticket.result().serials["s"] >= 180
+    kv.close(checkpoint=False)
+    with opened(device, NARROW, read_only=True) as kv:
+        kv.check()
+        assert dict(kv.items()) == content
+
+
 class _Full(MemoryDevice):
     """No room for snapshots, as long as `is_full`."""
 

@@ -105,5 +105,5 @@ def test_the_name_of_a_snapshot_is_that_of_its_version_alone() -> None:
 )
 def test_places_that_no_store_has_are_refused(places: list[Place]) -> None:
     with pytest.raises(CorruptionError, match="a place"):
-        check_places(block(1, 1536)._replace(places=places), Pointer(0, 1, 0))
-    check_places(block(1, 1536)._replace(places=[own(1, 0, 512), own(2, 512, 2048)]), Pointer(0, 1, 0))
+        check_places(block(2, 1536)._replace(places=places), Pointer(0, 1, 0))
+    check_places(block(2, 1536)._replace(places=[own(1, 0, 512), own(2, 512, 2048)]), Pointer(0, 1, 0))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from powercut.engine import FasterKv, MemoryDevice
+from powercut.engine import CheckpointKind, FasterKv, MemoryDevice
 from powercut.engine.compiler.compilation import available
 from powercut.verifier.cli.summary import tell_gate
 from powercut.verifier.finders.stress import campaign, life
@@ -93,9 +93,9 @@ def test_session_that_hangs_is_undecided_and_named(monkeypatch: pytest.MonkeyPat
 def test_checkpoint_that_reports_less_than_had_ended_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = FasterKv.checkpoint
 
-    def forget(store: FasterKv, *, timeout: float | None) -> Any:
+    def forget(store: FasterKv, kind: CheckpointKind, *, timeout: float | None) -> Any:
         assert timeout is None, "an operation that is slow would be a violation"
-        point = checkpoint(store, timeout=timeout)
+        point = checkpoint(store, kind, timeout=timeout)
         return type(point)(point.version, dict.fromkeys(point.serials, 0), point.kind)
 
     monkeypatch.setattr(FasterKv, "checkpoint", forget)

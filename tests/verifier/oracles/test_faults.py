@@ -17,7 +17,7 @@ from powercut.verifier.oracles.faults import FaultOracle, Firings, settle, witho
 from powercut.verifier.runs.play import play
 from powercut.verifier.runs.steps import step
 from powercut.verifier.runs.world import World
-from powercut.verifier.spec.history import crash_at
+from powercut.verifier.spec.history import Segment, crash_at
 from powercut.verifier.spec.model import Issued, Result, apply, issue
 from powercut.verifier.spec.spec import Errors, StoreMaker
 from powercut.verifier.spec.subject import Bound
@@ -131,16 +131,25 @@ def test_without_faults_nothing_is_excused_and_nothing_judged() -> None:
 
 def test_after_a_lying_sync_a_power_cut_may_leave_what_was_acknowledged_before_it() -> None:
     trace = fired(Effect.DELAYED, Effect.LYING, Effect.LYING)
-    assert [Firings(trace).owed_at(index, is_cut=True) for index in range(7)] == [0, 1, 2, 2, 2, 2, 2]
-    assert Firings(trace).owed_at(6, is_cut=False) == 6
+    firings, segment = Firings(trace), Segment(trace, {})
+    assert [firings.owed_at(segment, index, is_cut=True) for index in range(7)] == [0, 1, 2, 2, 2, 2, 2]
+    assert firings.owed_at(segment, 6, is_cut=False) == 6
     assert Firings(trace).damaged_at == 2
 
 
 def test_after_one_damage_all_is_owed_and_after_two_nothing() -> None:
     trace = fired(Effect.LOST, Effect.ROT)
-    assert [Firings(trace).owed_at(index, is_cut=False) for index in range(5)] == [0, 1, 2, -1, -1]
+    firings, segment = Firings(trace), Segment(trace, {})
+    assert [firings.owed_at(segment, index, is_cut=False) for index in range(5)] == [0, 1, 2, -1, -1]
     assert Firings(trace).damaged_at == 0
     assert Firings(fired(Effect.ERROR, Effect.KEPT)).damaged_at == 4
+
+
+def test_damage_may_cost_the_last_acknowledgement_that_nothing_has_confirmed() -> None:
+    trace = fired(Effect.DELAYED, Effect.ROT)
+    segment = Segment(trace, {}, acks=[(0, {0: 1}), (1, {0: 2}), (3, {0: 3})], late={1, 3})
+    assert [segment.confirmed_until(index) for index in range(5)] == [0, 0, 0, 2, 2]
+    assert [Firings(trace).owed_at(segment, index, is_cut=False) for index in range(5)] == [0, 1, 2, 2, 2]
 
 
 # -- what is in doubt --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 
 from powercut.faultfs import FaultDevice
 from powercut.verifier.errors import SubjectError
+from powercut.verifier.faster.fasterlog.geometries import make_log
 from powercut.verifier.faster.geometries import make_faster
 from powercut.verifier.faster.subject import FASTER
 from powercut.verifier.oracles.structure import recovered_bound
@@ -87,9 +88,11 @@ def test_capability_is_found_and_is_the_subject_itself() -> None:
     assert _capabilities(mount(subject)) == {"recovers": subject}
 
 
-def test_faster_has_every_capability() -> None:
-    mounted = make_faster("tiny").mount(FaultDevice())
-    assert len(_capabilities(mounted)) == len(CAPABILITIES)
+def test_a_store_and_a_log_have_every_capability_between_them() -> None:
+    store = _capabilities(make_faster("tiny").mount(FaultDevice()))
+    log = _capabilities(make_log("tiny").mount(FaultDevice()))
+    assert log.keys() - store.keys() == {"truncates_at_once", "rolls_back"}
+    assert len(store.keys() | log.keys()) == len(CAPABILITIES)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from powercut.verifier.machine import StoreMachine
 from powercut.verifier.spec.model import apply, issue
-from powercut.verifier.tapes.operations import BESIDE, KEYED, OPERATIONS, Kind, Lane
+from powercut.verifier.tapes.operations import BESIDE, KEYED, LOGGED, OPERATIONS, Kind, Lane
 from powercut.verifier.tapes.programs import ALPHABET
 from powercut.verifier.tapes.tape import Operation
 
@@ -54,4 +54,5 @@ def test_small_programs_have_what_the_table_says_and_nothing_that_means_nothing_
 
 def test_what_stands_in_no_lane_or_means_nothing_alone_is_not_drawn() -> None:
     assert all(not row.weight for row in OPERATIONS.values() if row.is_beside)
-    assert all(OPERATIONS[kind].lane is Lane.SESSION for kind in KEYED)
+    assert all(OPERATIONS[kind].lane is Lane.SESSION for kind in KEYED - LOGGED)
+    assert all(OPERATIONS[kind].lane is Lane.NOWHERE and not OPERATIONS[kind].weight for kind in LOGGED)

@@ -107,6 +107,9 @@ def test_alphabet_numbers_never_change() -> None:
         "REOPEN_AS",
         "LOOK_ON",
         "FLUSH",
+        "ENQUEUE",
+        "ENQUEUE_MANY",
+        "ROLLBACK",
         "PUT",
         "PUT_MANY",
         "APPEND_MANY",
@@ -125,4 +128,5 @@ def test_alphabet_numbers_never_change() -> None:
         "WRONG",
         "GROUND",
     ]
+    assert (Kind.ENQUEUE, Kind.ROLLBACK) == (30, 32)
     assert (Kind.SCAN, Kind.PUT, Kind.LEAVE, Kind.GROUND) == (18, 40, 49, 56)

@@ -22,6 +22,7 @@ from powercut.faultfs import Law
 from ...faster.geometries import GEOMETRIES
 from ...finders.damage import Sweep
 from ...finders.sites import BITS, LOG, MEDIA, bits, sampled_bytes, sites, while_open
+from ...tapes.tape import STORE
 from ..chunks import Chunk, Deadline, Definition, Result, until
 from ..document import Bound, Stage
 from ..plans import Count, Floor, Names, Positive, check_names
@@ -36,7 +37,7 @@ class DamagePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     media   whose files, sectors and extents are damaged, closed and open
     bits    whose roots and tables are damaged bit by bit
-    bytes   so many bytes of each medium's segments are drawn, and a bit of each
+    bytes   so many bytes of each medium's segments are drawn, and a bit of each; of a log's all of them
     parts   chunks that the bits of one medium are divided into
     """
 
@@ -62,9 +63,11 @@ class Pieces:
         extent_bytes = GEOMETRIES[tape.geometry].extent_bytes
         sweep = Sweep(tape)
         content, past = sweep.content, sweep.past
+        # The files of a log are as small as can be: all of them.
+        count = self.bytes if tape.subject == STORE else sum(map(len, content.values()))
         finding = (
             sweep.run(until(sites(content, past, extent_bytes), deadline))
-            or sweep.run(until(sampled_bytes(content, past, Random(self.seed), self.bytes), deadline))
+            or sweep.run(until(sampled_bytes(content, past, Random(self.seed), count), deadline))
             or sweep.run(until(while_open(sites(content, past, extent_bytes)), deadline))
             or sweep.cut_repairs(until(sites(content, past, extent_bytes), deadline))
         )

@@ -17,7 +17,8 @@ import msgspec
 from powercut.faultfs import Fault, Law
 
 from ...finders.faults import known_of, search_strike, sweep
-from ...finders.templates import OF_GEOMETRY, PROGRAMS, TEMPLATES, random_strikes, torn
+from ...finders.templates import OF_GEOMETRY, OF_SUBJECT, PROGRAMS, TEMPLATES, random_strikes, torn
+from ...tapes.tape import STORE
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..document import Stage
 from ..plans import Count, Floor, Names, Positive, RandomPlan, check_geometries, check_names
@@ -71,7 +72,10 @@ class StruckCalls:
         before = () if self.torn is None else torn(self.torn)
         program, law = PROGRAMS[self.program], self.law
         geometry = OF_GEOMETRY.get(self.program, self.geometry)
-        return Result(*sweep(program, geometry, law, templates, limit=self.limit, before=before))
+        subject = OF_SUBJECT.get(self.program, STORE)
+        return Result(
+            *sweep(program, geometry, law, templates, limit=self.limit, before=before, subject=subject)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from .faults import FAULTED
 from .flush import FLUSHED
 from .keeping import KEEPING
 from .kinds import KINDS
+from .logged import LOGGED
 from .memory import MEMORY
 from .moving import MOVING
 from .operations import DEVICE, OPERATIONS
@@ -47,6 +48,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *FLUSHED,
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS),
+    *LOGGED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

@@ -23,7 +23,7 @@ from ...finders.damage import Sweep
 from ...finders.sites import BITS, MEDIA, bits, sites, while_open
 from ...reducing.passes import count_operations
 from ...reducing.shrink import shrink
-from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, encode_tape
+from ...tapes.tape import LOGS, SIZES, Crash, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
 
 __all__ = ["features", "hunt_damage", "ordered", "small_media"]
@@ -51,7 +51,9 @@ def hunt_damage(request: Answer) -> Answer:
     others: dict[str, int] = {}
     coverage = Coverage()
     found = None
-    for tapes in (tuple(small_media()), tuple(MEDIA.values())):
+    logs = tuple(tape for tape in MEDIA.values() if tape.subject == LOGS)
+    small = logs if LOGS in request["around"] else tuple(small_media())
+    for tapes in (small, tuple(MEDIA.values())):
         sweeps = [Sweep(tape) for tape in tapes]
         for sweep, damages in ordered(sweeps, frozenset(request["around"])):
             found = found or _search(sweep, damages, wanted, others)

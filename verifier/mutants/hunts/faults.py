@@ -22,11 +22,11 @@ from powercut.faultfs.faults.plan import CALLS
 from ...finders.beginnings import Kept
 from ...finders.crashes import Coverage, Finding
 from ...finders.faults import search_again, sweep
-from ...finders.templates import OF_GEOMETRY, PROGRAMS, TEMPLATES, torn
+from ...finders.templates import OF_GEOMETRY, OF_SUBJECT, PROGRAMS, TEMPLATES, torn
 from ...reducing.passes import count_operations
 from ...reducing.shrink import descend
 from ...runs.play import play
-from ...tapes.tape import SIZES, Era, Kind, Operation, Tape, encode_tape
+from ...tapes.tape import SIZES, STORE, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
 from .order import likely_first
 
@@ -42,7 +42,7 @@ Answer = dict[str, Any]
 _TORN: Final = "torn"
 _CUT: Final = "cut"
 STRUCK_FEATURES: Final = frozenset(
-    (*(each.name.lower() for each in (*Effect, *CALLS)), _TORN, _CUT, *OF_GEOMETRY)
+    (*(each.name.lower() for each in (*Effect, *CALLS)), _TORN, _CUT, *OF_GEOMETRY, *OF_SUBJECT)
 )
 
 
@@ -57,7 +57,7 @@ class Struck(NamedTuple):
     def features(self) -> set[str]:
         """The features of the sweep."""
         found = {self.template.effect.name.lower(), self.template.call.name.lower()}
-        found |= {name for name in OF_GEOMETRY if self.program == PROGRAMS[name]}
+        found |= {name for name in (*OF_GEOMETRY, *OF_SUBJECT) if self.program == PROGRAMS[name]}
         return found | ({_TORN} if self.before else set()) | ({_CUT} if self.limit else set())
 
 
@@ -104,11 +104,16 @@ def hunt_faults(request: Answer) -> Answer:
 def _search(
     wanted: Violation, around: Iterable[str], coverage: Coverage, others: dict[str, int]
 ) -> Finding | None:
-    kept = {geometry: Kept() for geometry in (GEOMETRY, *OF_GEOMETRY.values())}
+    kept: dict[tuple[str, str], Kept] = {}
+    subjects = {PROGRAMS[name]: subject for name, subject in OF_SUBJECT.items()}
     geometries = {PROGRAMS[name]: geometry for name, geometry in OF_GEOMETRY.items()}
     for (template, program, limit, before), _ in likely_first(sweeps(), around, Struck.features):
         own = geometries.get(program, GEOMETRY)
-        seen, finding = sweep(program, own, LAW, [template], limit=limit, before=before, kept=kept[own])
+        subject = subjects.get(program, STORE)
+        known = kept.setdefault((own, subject), Kept())
+        seen, finding = sweep(
+            program, own, LAW, [template], limit=limit, before=before, kept=known, subject=subject
+        )
         coverage.merge(seen)
         if finding is None:
             continue

@@ -1,0 +1,1 @@
+"""FasterLog on the bench: the second subject."""
