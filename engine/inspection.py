@@ -19,10 +19,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .arguments import AnyPath, check_where
-from .checkpoint.recovery import check_extents, check_order
 from .device import Device, Lease, read_exactly, telling
 from .errors import CorruptionError, MissingStoreError, NotAStoreError
 from .log.segments import read_extent
+from .metadata.agreement import check_block, check_newest, check_order
 from .metadata.layout import (
     ROOT_BYTES,
     Block,
@@ -36,7 +36,7 @@ from .metadata.layout import (
 )
 from .metadata.places import Places
 from .metadata.roots import ROOT_FILES, read_roots
-from .metadata.tables import Runs, Tables, is_of_log, is_ours
+from .metadata.tables import Runs, Tables, check_extents, is_of_log, is_ours
 from .poison import Poison
 from .settings import Settings
 
@@ -201,9 +201,11 @@ def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> Runs:
     is_whole = False
     try:
         for pointer, _, block in tables.links(root.head, []):
+            check_block(block, pointer.offset, root.geometry)
             if newer is not None:
                 check_order(block, newer)
             else:
+                check_newest(root, block)
                 _take_newest(found, block)
             runs.take(block)
             is_whole = runs.is_whole

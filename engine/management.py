@@ -19,15 +19,16 @@ from itertools import pairwise
 
 from .arguments import AnyPath, check_where
 from .checkpoint.parts import KEEP_DEFAULT
-from .checkpoint.recovery import check_extents, check_order, refuse_without_root
+from .checkpoint.recovery import refuse_without_root
 from .checkpoint.retention import renamed, write_anew
 from .checkpoint.running import CheckpointPoint, point_of
 from .device import Device, Lease, telling
 from .errors import CorruptionError
 from .log.segments import read_extent
+from .metadata.agreement import check_block, check_newest, check_order
 from .metadata.layout import Extent, Root, Version
 from .metadata.roots import RootReading, Roots, read_roots
-from .metadata.tables import Link, Runs, Tables, check_places
+from .metadata.tables import Link, Runs, Tables, check_extents, check_places
 from .poison import Poison
 from .runtime import Runtime, ThreadRuntime
 
@@ -99,7 +100,10 @@ def _verify(
     try:
         for newer, older in pairwise(links):
             check_order(older.block, newer.block)
+        if links[0].pointer == root.head:
+            check_newest(root, block)
         for link in links:
+            check_block(link.block, link.pointer.offset, root.geometry)
             runs.take(link.block)
         check_places(block, links[0].pointer)
         check_extents(runs.extents(), block.final, links[0].pointer, block.begin, segment_bytes)

@@ -28,7 +28,7 @@ from ..errors import CheckpointError, DeviceError, PoisonedError, StoreExistsErr
 from ..log.segments import read_extent
 from ..metadata.layout import Block, Extent, Root
 from ..metadata.places import Places
-from ..metadata.roots import ROOT_FILES, Roots, read_roots
+from ..metadata.roots import LIFE_SHIFT, ROOT_FILES, Roots, read_roots
 from ..metadata.tables import TABLE_FILE, Runs, Tables, check_extents, is_ours
 from ..poison import Poison
 from ..runtime import Runtime, ThreadRuntime
@@ -115,7 +115,9 @@ class _Copy:
         for name in ROOT_FILES:
             self._create(name)
         self._target.sync_names()
-        roots = Roots(self._target, self._runtime, Poison(), dict.fromkeys(ROOT_FILES, 0))
+        roots = Roots(
+            self._target, self._runtime, Poison(), dict.fromkeys(ROOT_FILES, self._root.life << LIFE_SHIFT)
+        )
         roots.commit(self._root._replace(begin=newest.begin))
         roots.settle()
         return point_of(newest)

@@ -21,6 +21,7 @@ from itertools import groupby
 from typing import Final
 
 from ..device import Device, Disk, read_fully
+from ..errors import CorruptionError
 from ..kernels import words as w
 from ..log import HybridLog
 from ..log.index import HashIndex
@@ -29,9 +30,9 @@ from ..metadata.layout import Block, Extent
 from ..metadata.places import Places
 from ..metadata.roots import Finding, Verdict
 from ..runtime import Ticket
-from ..shared.modes import Mode
+from ..shared.modes import Mode, Stamps
 
-__all__ = ["CHUNK_BYTES", "load_log"]
+__all__ = ["CHUNK_BYTES", "load_log", "stamps_of"]
 
 CHUNK_BYTES: Final = 1 << 23  # At most: what is read while the chunk before is re-linked.
 
@@ -45,6 +46,7 @@ def load_log(
     disk: Disk,
     places: Places,
     block: Block,
+    stamps: Stamps,
     findings: list[Finding],
 ) -> None:
     """Load what the ring has room for, having re-linked everything from begin on.
@@ -56,7 +58,7 @@ def load_log(
     first = log.extents.below(block.begin - block.begin % log.settings.page_bytes)
     extents = log.extents.run(first, len(log.extents))
     chunks = list(_chunks(extents, loader.chunk_bytes))
-    link = mode.relinker(log.spaces, block.final - block.begin)
+    link = mode.relinker(log.spaces, block.final - block.begin, stamps)
     address = max(block.begin, w.FIRST_ADDRESS)
     is_beside = disk.runtime.is_parallel and len(chunks) > 1
     ticket: Ticket | None = None
@@ -74,10 +76,36 @@ def load_log(
             address, why = link(address, end)
             if why == w.OVERFLOW:
                 raise index.full()
+            if why == w.STRANGE:
+                raise _strange(log, places, address, stamps)
     finally:
         if ticket is not None:
             disk.runtime.wait([ticket])  # It writes into the ring.
     _clear_behind(log, block.final)
+
+
+def stamps_of(block: Block, older: Block | None) -> Stamps:
+    """The versions that records of a checkpoint can have; `older` is the one before it, where that is known.
+
+    Behind `older` all are later than it. Of versions so far apart that their bits are alike nothing is said.
+    """
+    counter = block.version.counter
+    known, start = (0, 0) if older is None else (older.version.counter, older.final)
+    is_told_apart = counter - known <= w.VERSION_BITS
+    return Stamps(start if is_told_apart else block.fuzzy_start, block.fuzzy_start, counter)
+
+
+def _strange(log: HybridLog, places: Places, address: int, stamps: Stamps) -> CorruptionError:
+    """The error of a record that the checkpoint cannot hold there."""
+    file, offset = places.find(address)
+    link = log.spaces.log[((address & (log.spaces.ring_bytes - 1)) >> 3) + w.LINK]
+    bits, own = link >> w.VERSION_SHIFT & w.VERSION_BITS, stamps.counter & w.VERSION_BITS
+    return CorruptionError(
+        file,
+        offset,
+        f"a record with version bits {bits}",
+        f"none but {own}" if address < stamps.fuzzy else f"{own} or {(own + 1) & w.VERSION_BITS}",
+    )
 
 
 def _chunks(extents: list[Extent], chunk_bytes: int) -> Iterator[Chunk]:

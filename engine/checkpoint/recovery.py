@@ -23,6 +23,7 @@ from ..errors import CorruptionError, MissingStoreError, NotAStoreError, Setting
 from ..kernels import words as w
 from ..log import HybridLog
 from ..log.index import HashIndex
+from ..metadata.agreement import check_block, check_newest, check_order, voids_after
 from ..metadata.extents import ExtentTable, segment_name
 from ..metadata.layout import ROOT_BYTES, Block, Pointer, Root, Version, VoidRange
 from ..metadata.roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
@@ -32,7 +33,6 @@ from ..metadata.tables import (
     Runs,
     Tables,
     check_extents,
-    check_order,
     check_places,
     is_of_log,
 )
@@ -43,10 +43,10 @@ from ..settings import BUCKET_BYTES, Budget, Settings, plan_memory
 from ..shared.modes import Mode
 from ..shared.shared import Shared
 from ..shared.spaces import Spaces
-from .loading import load_log
+from .loading import load_log, stamps_of
 from .parts import Parts
 
-__all__ = ["check_extents", "check_order", "recover"]
+__all__ = ["recover"]
 
 
 def recover(
@@ -78,9 +78,9 @@ def recover(
     budget = plan_memory(chosen, memory, root.index_buckets)
     life = root.life if read_only else root.life + 1
     tables = Tables(device, disk.poison, root.store_id, chosen.write_unit, root.head)
-    block, runs = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+    block, older, runs = _load_tables(tables, root, version, findings)
     places = runs.places(root.store_id, chosen.segment_bytes)
-    voids = _voids(block)
+    voids = voids_after(block) if block is not None else []
     spaces = _allocate(chosen, budget, voids)
     # What refuses has refused: from here on something may be written.
     # The first segment is the last of a new store's files, and it stays until there is a checkpoint.
@@ -95,7 +95,7 @@ def recover(
     log = HybridLog.over(disk, shared, chosen, places, life, ExtentTable(runs.extents()))
     index = HashIndex(spaces)
     if block is not None:
-        load_log(log, index, mode, disk, places, block, findings)
+        load_log(log, index, mode, disk, places, block, stamps_of(block, older), findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     log.ring.adopt(begin, max(begin, _head(log, final)), final)
     log.segments.adopt(names, block.version if block else Version(0, 0))
@@ -195,15 +195,20 @@ def _agree(root: Root, settings: Settings | None) -> Settings:
 
 
 def _load_tables(
-    tables: Tables, head: Pointer, version: Version | None, segment_bytes: int, findings: list[Finding]
-) -> tuple[Block | None, Runs]:
-    """The checkpoint to recover, and all its extents."""
+    tables: Tables, root: Root, version: Version | None, findings: list[Finding]
+) -> tuple[Block | None, Block | None, Runs]:
+    """The checkpoint to recover, the one before it if that is read, and all its extents."""
     block: Block | None = None
+    older: Block | None = None
     newer: Block | None = None
     runs = Runs()
-    for each in tables.chain(head, findings):
-        if newer is not None:
+    for pointer, _, each in tables.links(root.head, findings):
+        check_block(each, pointer.offset, root.geometry)
+        if newer is None:
+            check_newest(root, each)
+        else:
             check_order(each, newer)
+            older = older or (each if newer is block else None)
         newer = each
         if block is None and version is not None and each.version != version:
             continue
@@ -217,19 +222,9 @@ def _load_tables(
             f"no such checkpoint: version {tuple(version)}; checkpoints() lists what there is"
         )
     if block is not None:
-        check_places(block, head)
-        check_extents(runs.extents(), block.final, head, block.begin, segment_bytes)
-    return block, runs
-
-
-def _voids(block: Block | None) -> list[VoidRange]:
-    """The void ranges of this recovery and of earlier ones (R3)."""
-    if block is None:
-        return []
-    voids = list(block.voids)
-    if block.fuzzy_start < block.final:
-        voids.append(VoidRange(block.version.counter + 1, block.fuzzy_start, block.final))
-    return voids
+        check_places(block, root.head)
+        check_extents(runs.extents(), block.final, root.head, block.begin, root.geometry[1])
+    return block, older, runs
 
 
 def _head(log: HybridLog, tail: int) -> int:

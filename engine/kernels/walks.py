@@ -7,6 +7,7 @@ goes on below head). Whoever asked does that one by itself and calls again.
 
 Invariants
   R6  `relink` names every published, non-void record of its range, and of one key the last
+  R9  it stops at a record whose version bits contradict the checkpoint that is recovered
   V1  a frame is looked at only inside the row, and only for an address at or above the head read there
   V2  a record that is not frozen is listed only where its link is the same before and after, and not locked
   V5  an entry is listed whole or not at all: rows of a walk never end within a chain
@@ -43,8 +44,9 @@ def next_record(control: Space, log: Space, address: int, end: int) -> int:
 def relink(control: Space, index: Space, log: Space, group: Space, address: int, end: int) -> tuple[int, int]:
     """Make the index name every live record of [address, end), oldest first (R6).
 
-    (address, why): DONE at `end`, else OVERFLOW at the record that found no overflow bucket. `group` has room
-    for the addresses and the hashes of GROUP records, whose buckets are fetched at once.
+    (address, why): DONE at `end`, else OVERFLOW at the record that found no overflow bucket, or STRANGE at
+    one of a version that it cannot have. `group` has room for the addresses and the hashes of GROUP records,
+    whose buckets are fetched at once, and says what versions there can be.
     """
     ring = control[w.RING_MASK]
     while address < end:
@@ -56,6 +58,11 @@ def relink(control: Space, index: Space, log: Space, group: Space, address: int,
             at = (address >> 3) & ring
             link = load(log, at + w.LINK)
             sizes = load(log, at + w.SIZES)
+            if address >= group[w.G_CHECKED] and not link & w.INVALID:
+                ahead = ((link >> w.VERSION_SHIFT) - group[w.G_VERSION]) & w.VERSION_BITS
+                # Below L_s nothing of the next version, above it nothing but that and its own.
+                if (ahead == 1 and address < group[w.G_FUZZY]) or (ahead > 1 and address >= group[w.G_FUZZY]):
+                    return address, w.STRANGE
             if not link & w.INVALID and not is_void(control, address, link):
                 key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
                 hashed = hash_words(log, at + w.RECORD_HEADER_WORDS, key_bytes, control[w.HASH_MASK])

@@ -171,6 +171,12 @@ T_VALUE_BYTES: Final = 3
 
 BATCH_MAX: Final = 1024
 GROUP: Final = 16  # Operations whose cache lines are fetched at once.
+# -- relinking: addresses and hashes of a group of records, and what their versions are held against ----
+G_CHECKED: Final = 2 * GROUP  # From this address on,
+G_FUZZY: Final = G_CHECKED + 1  # L_s,
+G_VERSION: Final = G_CHECKED + 2  # and the counter of the checkpoint.
+GROUP_WORDS: Final = G_CHECKED + 3
+
 ATTEMPTS: Final = 4  # A kernel does not spin: so often it tries a word that another session changes.
 RESULT_BITS: Final = 8
 RESULT_MASK: Final = (1 << RESULT_BITS) - 1
@@ -236,9 +242,10 @@ MISFIT: Final = 8  # A counter was to be added to a value that is not 8 bytes.
 TAKEN: Final = 9  # The session is claimed, or in a batch of another thread.
 PENDING: Final = 10
 TOO_LONG: Final = 11  # A value was to be appended to one that would pass B_RECORD_WORDS.
+STRANGE: Final = 12  # A record is of a version that cannot stand where it does.
 WHY_NAMES: Final = (
     *("DONE", "PAGE_FULL", "ON_DEVICE", "OVERFLOW", "RETRY", "SHIFT", "ROOM"),
-    *("CHANGED", "MISFIT", "TAKEN", "PENDING", "TOO_LONG"),
+    *("CHANGED", "MISFIT", "TAKEN", "PENDING", "TOO_LONG", "STRANGE"),
 )
 REFUSED: Final = 1 << 63  # A kernel that returns a word number or an address returns REFUSED | why instead.
 WHY_MASK: Final = 0xFF

@@ -23,14 +23,17 @@ from typing import Final, Literal, NamedTuple
 
 from ..device import Device, read_exactly, write_fully
 from ..errors import CorruptionError, InvariantError
+from ..kernels import words as w
 from ..poison import Poison
 from ..runtime import Runtime, Ticket
 from .layout import KIND_STORE, ROOT_BYTES, Root, decode_root, encode_root
 
-__all__ = ["ROOT_FILES", "Finding", "RootReading", "Roots", "read_roots"]
+__all__ = ["LIFE_SHIFT", "LIVES_END", "ROOT_FILES", "Finding", "RootReading", "Roots", "read_roots"]
 
 ROOT_FILES: Final = ("root-a", "root-b", "root-c")
 LIFE_SHIFT: Final = 32  # A life's sequences start at life << LIFE_SHIFT | 1.
+LIVES_END: Final = 1 << LIFE_SHIFT
+_OFFSET_BITS: Final = 63  # Of a byte in a file.
 
 Verdict = Literal["accepted", "rejected", "absent"]
 
@@ -74,6 +77,8 @@ def read_roots(
             findings.append(Finding(file, 0, ROOT_BYTES, "absent"))
             continue
         root = decode_root(read_exactly(device, file, 0, ROOT_BYTES), file, kind)
+        if isinstance(root, Root) and kind == KIND_STORE and (doubt := _doubt(root)):
+            root = doubt
         findings.append(Finding(file, 0, ROOT_BYTES, "rejected" if isinstance(root, str) else "accepted"))
         if isinstance(root, str):
             complaints[file] = root
@@ -88,6 +93,17 @@ def read_roots(
         first, second, *_ = sorted(copies, key=lambda copy: -copy.sequence)
         newest = first if first.head == second.head else second
     return RootReading(newest, sequences, missing, complaints)
+
+
+def _doubt(root: Root) -> str:
+    """The reason why a whole root record is none that a store writes; "" for none."""
+    if root.life >= LIVES_END or root.sequence >> LIFE_SHIFT != root.life:
+        return f"sequence {root.sequence} in life {root.life}: the upper half of a sequence is the life"
+    if bool(root.head.length) != bool(root.begin) or root.begin >= w.ADDRESS_LIMIT:
+        return f"begin {root.begin}, and a table block of {root.head.length} bytes: none or both"
+    if root.head.offset + root.head.length >> _OFFSET_BITS or (root.head.offset and not root.head.length):
+        return f"a table block of {root.head.length} bytes at {root.head.offset}"
+    return ""
 
 
 class Roots:

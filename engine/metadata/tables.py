@@ -21,7 +21,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from ..device import Device, read_exactly, write_fully
-from ..errors import CorruptionError, SerialError
+from ..errors import CorruptionError
 from ..poison import Poison
 from .extents import segment_number
 from .layout import Block, Extent, Place, Pointer, checksum, decode_block, encode_block
@@ -35,7 +35,6 @@ __all__ = [
     "Runs",
     "Tables",
     "check_extents",
-    "check_order",
     "check_places",
     "is_of_log",
     "is_ours",
@@ -44,6 +43,7 @@ __all__ = [
 TABLE_FILE: Final = "tables"
 CHAIN_BLOCKS_MAX: Final = 64
 NO_BLOCK: Final = Pointer(0, 0, 0)
+_LARGE: Final = 1 << 20  # Bytes of a block for which no memory is taken before the file has them.
 _START: Final = attrgetter("start")
 
 
@@ -199,6 +199,10 @@ class Tables:
 
     def _load(self, pointer: Pointer, findings: list[Finding]) -> bytes:
         try:
+            if pointer.length > _LARGE and (size := self._device.size(TABLE_FILE)) < sum(pointer[:2]):
+                raise CorruptionError(
+                    TABLE_FILE, pointer.offset, f"{size} bytes of file", f"{pointer.length} bytes from here"
+                )
             data = read_exactly(self._device, TABLE_FILE, pointer.offset, pointer.length)
         except FileNotFoundError:
             findings.append(Finding(TABLE_FILE, pointer.offset, pointer.length, "absent"))
@@ -223,30 +227,6 @@ def is_of_log(name: str) -> bool:
 def is_ours(name: str) -> bool:
     """True for the name of a file of a store."""
     return name in ROOT_FILES or name == TABLE_FILE or is_of_log(name)
-
-
-def check_order(older: Block, newer: Block) -> None:
-    """Check that versions, addresses and each session's serial only grow from checkpoint to checkpoint."""
-    if older.version >= newer.version or older.final > newer.fuzzy_start:
-        raise CorruptionError(
-            TABLE_FILE,
-            newer.previous.offset,
-            f"checkpoint {tuple(older.version)} up to {older.final}",
-            f"one before {tuple(newer.version)} and {newer.fuzzy_start}",
-        )
-    if older.begin > newer.begin:
-        raise CorruptionError(
-            TABLE_FILE, newer.previous.offset, f"begin {older.begin}", f"none above {newer.begin}"
-        )
-    serials = {mark.number: mark.serial for mark in newer.sessions}
-    for mark in older.sessions:
-        if serials.get(mark.number, mark.serial) < mark.serial:
-            raise SerialError(
-                TABLE_FILE,
-                newer.previous.offset,
-                f"serial {mark.serial} of {mark.name!r}",
-                "none above the later one",
-            )
 
 
 def check_places(block: Block, head: Pointer) -> None:

@@ -21,7 +21,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ..compiler.inlining import load_inlined
 from ..errors import SettingsError
@@ -32,7 +32,7 @@ from ..kernels.walks import relink, run_walk
 from ..runtime import Runtime
 from .spaces import Spaces, address_of, put_bytes, words_of
 
-__all__ = ["MODES", "Bound", "Compiled", "Interpreted", "Mode", "choose_mode"]
+__all__ = ["MODES", "Bound", "Compiled", "Interpreted", "Mode", "Stamps", "choose_mode"]
 
 MODES: Final = ("auto", "compiled", "interpreted")
 COMPILED_LEAST: Final = 1 << 20  # Bytes of log for which loading compiled kernels is worth it.
@@ -59,6 +59,16 @@ Relink = Callable[[int, int], tuple[int, int]]  # address, end
 Walk = Callable[[], int]
 
 
+class Stamps(NamedTuple):
+    """The versions that records can have: from `checked` on none of counter + 1 below `fuzzy`, and from there
+    on none but those two.
+    """
+
+    checked: int
+    fuzzy: int
+    counter: int
+
+
 class Mode(Protocol):
     """One way to run the kernels."""
 
@@ -67,7 +77,7 @@ class Mode(Protocol):
     def bind(self, spaces: Spaces, batch: Space) -> Bound:
         """The kernels over these spaces; `batch` holds what the other spaces' addresses need."""
 
-    def relinker(self, spaces: Spaces, log_bytes: int) -> Relink:
+    def relinker(self, spaces: Spaces, log_bytes: int, stamps: Stamps) -> Relink:
         """`walks.relink` over these spaces, for a log of so many bytes in all."""
 
     def walker(self, spaces: Spaces, walk: Space) -> Walk:
@@ -147,11 +157,11 @@ class Interpreted:
             return _BoundInterpreted(spaces, batch)
         return _BoundParallel(spaces, batch, self._lock)
 
-    def relinker(self, spaces: Spaces, log_bytes: int) -> Relink:
+    def relinker(self, spaces: Spaces, log_bytes: int, stamps: Stamps) -> Relink:
         # The others are worth their loading to who will run them again and again.
         is_plain = is_watched() or self._lock is not None
         work = relink if is_plain else load_inlined().relink
-        return partial(work, spaces.control, spaces.index, spaces.log, _group())
+        return partial(work, spaces.control, spaces.index, spaces.log, _group(stamps))
 
     def walker(self, spaces: Spaces, walk: Space) -> Walk:
         inlined = load_inlined().run_walk
@@ -226,10 +236,10 @@ class Compiled:
         _place(spaces, batch)
         return _BoundCompiled(self._code(), batch)
 
-    def relinker(self, spaces: Spaces, log_bytes: int) -> Relink:
+    def relinker(self, spaces: Spaces, log_bytes: int, stamps: Stamps) -> Relink:
         if log_bytes < COMPILED_LEAST and self._loaded is None:
-            return self._before.relinker(spaces, log_bytes)
-        code, group = self._code(), _group()
+            return self._before.relinker(spaces, log_bytes, stamps)
+        code, group = self._code(), _group(stamps)
         control, index, log = (address_of(each) for each in (spaces.control, spaces.index, spaces.log))
         scratch = address_of(group)
 
@@ -267,9 +277,11 @@ def _place(spaces: Spaces, batch: Space) -> None:
         batch[word] = address_of(space)
 
 
-def _group() -> Space:
-    """Room for what `relink` knows of the records of one group."""
-    return words_of(2 * w.GROUP)
+def _group(stamps: Stamps) -> Space:
+    """Room for what `relink` knows of the records of one group, and what their versions are held against."""
+    group = words_of(w.GROUP_WORDS)
+    group[w.G_CHECKED], group[w.G_FUZZY], group[w.G_VERSION] = stamps
+    return group
 
 
 _warned = False

@@ -1,18 +1,20 @@
 """Damage at rest: one damage of a medium as integers, and the files that it changes.
 
     damage     (how, size, file, position, argument, is open); missing numbers are 0, and 0 is the dullest
-    how        0 none · flip · zero · garble · stale · swap · `cut`
+    how        0 none · flip · zero · garble · stale · swap · `cut` · forge
     size       bytes of a piece: 1 a byte, a sector, an extent; 0: the whole file
     file       number in the order of the names, those of files that are gone included
     position   number of the piece in its file
     argument   flip of a byte: which bit · garble: seed · stale: how many contents back · swap: number of the
-               other piece, over all files in the order of the names (of the other file, for whole ones)
+               other piece, over all files in the order of the names (of the other file, for whole ones) ·
+               forge: which one, of those that there are for a store of its kind
     is open    0: the store is closed · 1: it is open
 
     flip    a byte: one bit; more: every bit
     stale   the piece takes a content that it really had before; so does a file, also one that is gone
     swap    two pieces of one length change places; nothing smaller than a sector does
     `cut`   the file ends before the piece; a whole file goes
+    forge   a wrong value with every checksum made right: who knows the store's format makes it, nobody here
 
 Invariants
   1  decoding clamps and rejects nothing; a damage for which there is no such file, piece or earlier
@@ -53,6 +55,7 @@ class How(IntEnum):
     STALE = 4
     SWAP = 5
     CUT = 6
+    FORGE = 7
 
 
 class Damage(NamedTuple):
@@ -121,7 +124,7 @@ def versions(traces: Iterable[Trace]) -> dict[str, list[bytes]]:
 def changes(damage: Damage, content: Mapping[str, bytes], past: Past) -> Changes:
     """The files that the damage changes, with their bytes after it."""
     names = sorted(content.keys() | past.keys())
-    if damage.how == How.NONE or not names:
+    if damage.how in (How.NONE, How.FORGE) or not names:
         return {}
     name = names[min(damage.file, len(names) - 1)]
     changed = _of_piece if damage.size else _of_file

@@ -36,6 +36,7 @@ from ..tapes.operations import CHECKPOINTS
 from ..tapes.tape import STORE, Kind, Operation
 from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
+from .forging import Forgeries
 from .listening import Listener
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
@@ -68,6 +69,7 @@ FASTER: Final = Spec(
     ),
     copies=("root-",),
     foresee=foresee,
+    forge=Forgeries,
 )
 
 

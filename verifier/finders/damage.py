@@ -22,7 +22,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Final
 
@@ -44,7 +44,7 @@ from ..verdict import Verdict, Violation
 from .crashes import Coverage, Finding
 from .sites import alike
 
-__all__ = ["AFTER", "Sweep", "damaged_tape", "search_damage"]
+__all__ = ["AFTER", "OLDER_REFUSED", "Sweep", "damaged_tape", "search_damage"]
 
 REPAIR_CUT: Final = "cut inside a repair"
 OLDER_REFUSED: Final = "older refused"  # The newest checkpoint is as it was, and an older one is refused.
@@ -79,7 +79,7 @@ def search_damage(tape: Tape, make_store: MakeStore | None = None) -> tuple[Tape
         return None, 0  # There is nothing on the medium yet.
     damage = Damage.of(tape.eras[at].damage)
     sweep = Sweep(replace(tape, eras=tape.eras[:at]), make_store, tape.eras[at].program)
-    finding = sweep.run(alike(damage, sweep.content, sweep.past))
+    finding = sweep.run(alike(damage, sweep.content, sweep.past, sum(1 for _ in sweep.forgeries())))
     return (finding.tape if finding is not None else None), 1 + sweep.coverage.checked
 
 
@@ -105,6 +105,8 @@ class Sweep:
         self._image = ended.device.image()
         self.content = self._image.content()
         self.past = versions(traces)
+        forge = self._make_store.spec.forge
+        self._forged = None if forge is None else forge(self.content)
         self._met: dict[object, str] = {}  # By content; "" until it was judged.
         self._followed: dict[object, str] = {}
         # What each run that ended so has read, by `is_open`: an open store is asked other things.
@@ -116,7 +118,7 @@ class Sweep:
         for damage in damages:
             if self.finding is not None:
                 break
-            changed = changes(damage, self.content, self.past)
+            changed = self._changes(damage)
             site = self.site(damage)
             seen.reached[site] = seen.reached.get(site, 0) + 1
             if not changed:
@@ -132,8 +134,20 @@ class Sweep:
                 outcome = self._met[key] = self._judge(world, damage)
                 if isinstance(world.verdict, Violation):
                     self.finding = Finding(damaged_tape(self.tape, damage, self._after), world.verdict)
+            if damage.how == How.FORGE:
+                outcome = f"forged, {outcome}"
             seen.reached[outcome] = seen.reached.get(outcome, 0) + 1
         return self.finding
+
+    def forgeries(self) -> Iterator[Damage]:
+        """Every wrong value that can be planted in what the tape has left."""
+        for number in range(len(self._forged.sites) if self._forged is not None else 0):
+            yield Damage(How.FORGE, argument=number)
+
+    def _changes(self, damage: Damage) -> Changes:
+        if damage.how != How.FORGE:
+            return changes(damage, self.content, self.past)
+        return {} if self._forged is None else self._forged.changes(damage.argument)
 
     def cut_repairs(self, damages: Iterable[Damage]) -> Finding | None:
         """Cut the power everywhere in an opening that repairs the damage, and open what that leaves."""
@@ -144,7 +158,7 @@ class Sweep:
         tape = replace(self.tape, eras=(*eras, last if last.crash else replace(last, crash=Crash())))
         met = set()
         for damage in damages:
-            changed = changes(damage, self.content, self.past)
+            changed = self._changes(damage)
             key = frozenset(changed.items())
             if (
                 not changed
@@ -186,6 +200,8 @@ class Sweep:
 
     def site(self, damage: Damage) -> str:
         """The words for a site: the role of its file, the unit, the kind of damage, and when it comes."""
+        if damage.how == How.FORGE and self._forged is not None:
+            return f"forged {self._forged.sites[min(damage.argument, len(self._forged.sites) - 1)]}"
         names = sorted(self.content.keys() | self.past.keys())
         role = names[min(damage.file, len(names) - 1)].partition("-")[0]
         role = role if self.tape.subject == STORE else f"{self.tape.subject} {role}"
@@ -251,7 +267,7 @@ class Sweep:
             pass
         is_fine = not world.is_stopped
         outcome = world.damage_oracle.outcome
-        if is_fine and outcome == HARMLESS and self._keeps_sizes(changes(damage, self.content, self.past)):
+        if is_fine and outcome == HARMLESS and self._keeps_sizes(self._changes(damage)):
             events = world.device.trace.events
             reads = [(e.name, e.offset, e.size) for e in events if e.kind is EventKind.READ]
             self._harmless.setdefault(damage.is_open, []).append(reads)

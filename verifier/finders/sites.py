@@ -164,9 +164,12 @@ def while_open(damages: Iterable[Damage]) -> Iterator[Damage]:
     return (damage._replace(is_open=OPEN) for damage in damages)
 
 
-def alike(damage: Damage, content: Content, past: Past) -> Iterator[Damage]:
+def alike(damage: Damage, content: Content, past: Past, forgeries: int = 0) -> Iterator[Damage]:
     """The damages of the same kind, of pieces of the same size; of bytes only those in files of the role that
-    the file of that number has."""
+    the file of that number has. Of forgeries there are so many."""
+    if damage.how == How.FORGE:
+        yield from (damage._replace(argument=number) for number in range(forgeries))
+        return
     names = sorted(content.keys() | past.keys())
     role = _role(names[min(damage.file, len(names) - 1)])
     choices = (

@@ -41,19 +41,21 @@ from powercut.faultfs.faults.rot import (
 )
 
 from ..spec.model import TRUNCATIONS, Issued, replay
-from ..spec.spec import PLAIN, Foreseen, Spec
+from ..spec.spec import PLAIN, Foreseen, Forged, Spec
 from ..spec.subject import Bound, Mounted
 from ..verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["CORRECTED", "HARMLESS", "REFUSED", "DamageOracle"]
+__all__ = ["CORRECTED", "HARMLESS", "REFUSED", "UNCONTRADICTED", "DamageOracle"]
 
 CORRECTED: Final = "corrected"
 HARMLESS: Final = "harmless"
 REFUSED: Final = "refused"
+UNCONTRADICTED: Final = "not contradicted"  # Forged so that a sound store could have these very bytes.
 LABEL: Final = "ROT"
 ORACLE: Final = "damage"
 INSPECTION: Final = "inspection"
 _BITS: Final = 8
+_OF_PREFIX: Final = ("prefix", "serials")  # What says N(s), and what each of its operations has done.
 
 
 class DamageOracle:
@@ -70,6 +72,7 @@ class DamageOracle:
         self._traces: list[Trace] = []
         self._damage = Damage()
         self._files: frozenset[str] = frozenset()
+        self._forged: Forged | None = None
         self._since = 0
         self._foreseen: Foreseen | None = None
         self._objection: Verdict = OK  # Of the look.
@@ -94,18 +97,26 @@ class DamageOracle:
         content = device.image().content()
         if self._past is None:
             self._past = versions([*self._traces, device.trace])
-        changed = changes(damage, content, self._past)
+        if damage.how == How.FORGE and self._spec.forge is not None:
+            self._forged = self._spec.forge(content)
+        if self._forged is not None:
+            changed = self._forged.changes(damage.argument)
+        else:
+            changed = changes(damage, content, self._past)
         if not changed:
             return
         self._damage = damage
         self.spans = spans(content, changed)
         self._files = frozenset(changed)
         self.described = describe(damage, self.spans)
+        if self._forged is not None:
+            self.described += f" ({self._forged.tell(damage.argument)})"
         before, device.label = device.label, LABEL
         _put(device, content, changed)
         device.label = before
         self._since = len(device.trace)
-        if damage.is_open != OPEN and (damage.size != 1 or damage.position % _BITS == damage.argument):
+        is_looked_at = damage.size != 1 or damage.position % _BITS == damage.argument
+        if damage.is_open != OPEN and is_looked_at and self._forged is None:
             self._foreseen = self._look(device)
 
     # -- the look from outside -------------------------------------------------------------------------
@@ -160,7 +171,16 @@ class DamageOracle:
         """The ending that an objection of another oracle amounts to."""
         if not self.is_struck or not isinstance(verdict, Violation) or verdict.oracle in (ORACLE, INSPECTION):
             return verdict
+        if verdict.oracle in _OF_PREFIX and self._could_be_sound():
+            return OK
         return self._object(Breach.SILENT, f"{verdict.oracle}: {verdict.breach.value}: {verdict.detail}")
+
+    def _could_be_sound(self) -> bool:
+        """True if it was forged into what a sound store could hold."""
+        if self._forged is None or self._forged.is_contradicted(self._damage.argument):
+            return False
+        self.outcome = UNCONTRADICTED
+        return True
 
     def hear(self, error: Exception) -> Verdict:
         """Judge whether the store may end in this error."""
@@ -170,6 +190,12 @@ class DamageOracle:
         errors = self._spec.errors
         if self._damage.is_open == OPEN and isinstance(error, errors.robbed):
             return OK
+        if (
+            self._forged is not None
+            and isinstance(error, errors.refusals)
+            and not isinstance(error, errors.invariants)
+        ):
+            return OK  # It contradicts something else, and which of the two is wrong nobody can say.
         if self.is_of_copies(files):
             return self._object(Breach.REFUSED, what)
         if isinstance(error, errors.invariants):
@@ -192,9 +218,9 @@ class DamageOracle:
         before = len(self.spans)
         self.spans = [span for span in self.spans if not _is_touched(span, EventKind.WRITE, events)]
         read = [span for span in self.spans if _is_touched(span, EventKind.READ, events)]
-        if read:
+        if read and self._forged is None:
             return self._object(Breach.OVERLOOKED, f"{read[0].name} at byte {read[0].start}")
-        if len(self.spans) < before:
+        if len(self.spans) < before and self._forged is None:
             self.outcome = CORRECTED
         if self._foreseen is not None and self._foreseen.mended and not self._foreseen.damaged:
             self._foreseen = self._look(device)
@@ -214,17 +240,21 @@ class DamageOracle:
         """Judge whether each older checkpoint of a closed subject holds what it held, or is refused."""
         if mounted.older is None:
             return OK
+        listed = 0
         try:
             for version, bound, content in mounted.older.read_older(device):
+                listed += 1
                 if content != replay(history, bound):
                     found = f"checkpoint {tuple(version)} holds something else than {dict(bound)}"
-                    return self._object(Breach.SILENT, found)
+                    return OK if self._could_be_sound() else self._object(Breach.SILENT, found)
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
             outcome, refusal = self.outcome, self.refusal  # Of the newest, which did open.
             verdict = self.hear(error)
             self.outcome, self.refusal = outcome, refusal
             self.older_refused = True
             return verdict
+        if self._forged is not None and listed < self._forged.blocks - 1 and not self._could_be_sound():
+            return self._object(Breach.SILENT, f"{listed} checkpoints are listed as older than the newest")
         return OK
 
 

@@ -10,7 +10,7 @@ a device refused, and no other exception that is expected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
@@ -21,7 +21,7 @@ from .mapping import subject_of
 from .model import Model
 from .subject import MakeStore, Mounted, Subject, mount
 
-__all__ = ["PLAIN", "Errors", "Foreseen", "Spec", "StoreMaker"]
+__all__ = ["PLAIN", "Errors", "Foreseen", "Forged", "Spec", "StoreMaker"]
 
 Types = tuple[type[Exception], ...]
 
@@ -57,6 +57,27 @@ class Foreseen:
     has_written: bool = False  # The look itself.
 
 
+class Forged(Protocol):
+    """All wrong values that can be planted in the files of a closed store with every checksum made right."""
+
+    @property
+    def sites(self) -> Sequence[str]:
+        """Where each of them is, in words."""
+
+    @property
+    def blocks(self) -> int:
+        """The number of checkpoints that are there."""
+
+    def tell(self, number: int) -> str:
+        """Forgery `number` in words."""
+
+    def is_contradicted(self, number: int) -> bool:
+        """True if something else on the disk contradicts it; else a sound store could have these bytes."""
+
+    def changes(self, number: int) -> dict[str, bytes | None]:
+        """The files that hold something else with number `number` planted in them; None: no file any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """The specification of a kind of store."""
@@ -70,6 +91,7 @@ class Spec:
     # Damage to what the last checkpoint wrote may look as if it had not been made; the next one confirms it.
     confirms_late: bool = False
     foresee: Callable[[FaultDevice], Foreseen] | None = None  # Looks at the files, where a store can do that.
+    forge: Callable[[Mapping[str, bytes]], Forged] | None = None  # Of what is on the device.
 
 
 PLAIN: Final = Spec()

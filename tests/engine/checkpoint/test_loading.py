@@ -14,7 +14,7 @@ from powercut.engine.kernels import words as w
 from powercut.engine.kernels.probe import is_void
 from powercut.engine.metadata.layout import VoidRange
 from powercut.engine.settings import plan_memory
-from powercut.engine.shared.modes import Compiled
+from powercut.engine.shared.modes import Compiled, Stamps
 from powercut.engine.shared.spaces import Spaces
 from powercut.verifier.faster.stepped import SteppedRuntime
 
@@ -136,7 +136,7 @@ def test_how_long_the_log_is_decides_and_not_its_pages() -> None:
     loaded = []
     for log_bytes in ((1 << 20) - 1, 1 << 20):
         mode = Compiled(runtime)
-        mode.relinker(spaces, log_bytes)
+        mode.relinker(spaces, log_bytes, Stamps(64, 64, 1))
         loaded.append(mode._loaded is not None)
     assert loaded == [False, True]
 

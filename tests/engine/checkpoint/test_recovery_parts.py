@@ -13,12 +13,12 @@ from powercut.engine import (
     Settings,
     ThreadRuntime,
 )
-from powercut.engine.checkpoint.recovery import check_extents, check_order
 from powercut.engine.device import Disk
 from powercut.engine.kernels import words as w
 from powercut.engine.kernels.probe import claim_slot, extend_bucket, find_slot, hash_words, is_void
 from powercut.engine.log import HybridLog
 from powercut.engine.log.segments import read_extent
+from powercut.engine.metadata.agreement import check_order
 from powercut.engine.metadata.extents import ExtentTable, segment_name
 from powercut.engine.metadata.layout import (
     Block,
@@ -33,14 +33,14 @@ from powercut.engine.metadata.layout import (
 )
 from powercut.engine.metadata.places import Places
 from powercut.engine.metadata.roots import ROOT_FILES, Roots, read_roots
-from powercut.engine.metadata.tables import NO_BLOCK, TABLE_FILE, Tables
+from powercut.engine.metadata.tables import NO_BLOCK, TABLE_FILE, Tables, check_extents
 from powercut.engine.poison import Poison
 from powercut.engine.settings import MASK64, plan_memory
 from powercut.engine.shared.modes import Interpreted
 from powercut.engine.shared.shared import Shared
 from powercut.engine.shared.spaces import Spaces, words_of
 
-ROOT = Root(bytes(16), 0, 1, (512, 512, 512, 512, 0), NO_BLOCK)
+ROOT = Root(bytes(16), 0, 0, (512, 512, 512, 512, 0), NO_BLOCK)
 
 
 def block(counter: int, **changed: object) -> Block:
@@ -88,7 +88,7 @@ def test_a_number_not_above_the_last_is_refused(device: MemoryDevice) -> None:
 
 def test_a_new_life_starts_above_numbers_nobody_can_see(device: MemoryDevice) -> None:
     roots = make_roots(device)
-    roots.take_over(ROOT)
+    roots.take_over(ROOT._replace(life=1))
     roots.settle()
     assert min(read_roots(device, device.list(), []).sequences.values()) == (1 << 32) + 1
 
@@ -96,7 +96,7 @@ def test_a_new_life_starts_above_numbers_nobody_can_see(device: MemoryDevice) ->
 def test_roots_of_two_stores_are_refused(device: MemoryDevice) -> None:
     for file, store_id in zip(ROOT_FILES, (b"a" * 16, b"a" * 16, b"b" * 16), strict=True):
         device.create(file)
-        device.write(file, 0, encode_root(Root(store_id, 5, 1, ROOT.geometry, NO_BLOCK)))
+        device.write(file, 0, encode_root(Root(store_id, 5, 0, ROOT.geometry, NO_BLOCK)))
     with pytest.raises(CorruptionError, match="root-c"):
         read_roots(device, device.list(), [])
 
@@ -104,7 +104,7 @@ def test_roots_of_two_stores_are_refused(device: MemoryDevice) -> None:
 def test_what_is_read_is_told(device: MemoryDevice) -> None:
     device.create("root-a")
     device.create("root-b")
-    device.write("root-b", 0, encode_root(Root(bytes(16), 5, 1, ROOT.geometry, NO_BLOCK)))
+    device.write("root-b", 0, encode_root(Root(bytes(16), 5, 0, ROOT.geometry, NO_BLOCK)))
     findings: list[object] = []
     reading = read_roots(device, device.list(), findings)  # type: ignore[arg-type]
     assert reading.complaints == {"root-a": "0 bytes", "root-c": "no file"}
@@ -179,8 +179,9 @@ def test_checkpoints_out_of_order_are_refused(older: Block) -> None:
 def test_a_serial_that_went_back_is_refused() -> None:
     with pytest.raises(SerialError, match="serial 7"):
         check_order(block(1, sessions=[SessionMark("s", 1, 7)]), block(2))
-    # Another bearer of the name may have fewer.
-    check_order(block(1, sessions=[SessionMark("s", 9, 7)]), block(2))
+    # Another bearer of the name, who came later, may have fewer.
+    later = SessionMark("s", (1 << 32) + 2, 2)
+    check_order(block(1, sessions=[SessionMark("s", (1 << 32) + 1, 7)]), block(2, sessions=[later]))
 
 
 @pytest.mark.parametrize(

@@ -219,11 +219,13 @@ def test_store_that_takes_a_missing_segment_for_an_empty_one_is_silent(
 def test_store_that_goes_back_to_an_older_state_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = powercut.engine.checkpoint.recovery._load_tables
 
-    def forgiving(tables: powercut.engine.metadata.tables.Tables, *rest: object) -> tuple[Block | None, Runs]:
+    def forgiving(
+        tables: powercut.engine.metadata.tables.Tables, *rest: object
+    ) -> tuple[Block | None, Block | None, Runs]:
         try:
             return genuine(tables, *rest)  # type: ignore[arg-type]
         except CorruptionError:
-            return None, Runs()
+            return None, None, Runs()
 
     monkeypatch.setattr(powercut.engine.checkpoint.recovery, "_load_tables", forgiving)
     assert _breach(_SMALL, _all_pieces) is Breach.SILENT
@@ -303,7 +305,9 @@ def test_bare_error_and_one_that_names_another_file_are_violations(
 ) -> None:
     genuine = powercut.engine.checkpoint.recovery._load_tables
 
-    def misled(tables: powercut.engine.metadata.tables.Tables, *rest: object) -> tuple[Block | None, Runs]:
+    def misled(
+        tables: powercut.engine.metadata.tables.Tables, *rest: object
+    ) -> tuple[Block | None, Block | None, Runs]:
         try:
             return genuine(tables, *rest)  # type: ignore[arg-type]
         except CorruptionError:

@@ -20,22 +20,43 @@ from msgspec.structs import replace
 from powercut.faultfs import Law
 
 from ...faster.geometries import GEOMETRIES
-from ...finders.damage import Sweep
+from ...finders.damage import OLDER_REFUSED, Sweep
 from ...finders.sites import BITS, LOG, MEDIA, bits, sampled_bytes, sites, while_open
+from ...oracles.damage import HARMLESS, REFUSED, UNCONTRADICTED
 from ...tapes.tape import STORE
 from ..chunks import Chunk, Deadline, Definition, Result, until
 from ..document import Bound, Stage
 from ..plans import Count, Floor, Names, Positive, check_names
 
-__all__ = ["EVERY_BIT", "STAGE", "DamagePlan", "Pieces", "SomeBits", "bound_formula", "damage_chunks"]
+__all__ = [
+    "EVERY_BIT",
+    "EVERY_VALUE",
+    "STAGE",
+    "DamagePlan",
+    "Forged",
+    "Pieces",
+    "SomeBits",
+    "bound_formula",
+    "damage_chunks",
+]
 
 EVERY_BIT: Final = "every bit of roots and tables"
+EVERY_VALUE: Final = "every wrong value in the metadata, checksums made right"
+FORGERIES: Final = (
+    "for each field of a root, a block or an entry one more, one less, none, the most, half of that, a word "
+    "more or less of an address, each other value of that field in the store; each entry twice, missing, "
+    "changed with another, or with one field of it; the list of each other block; pointers to each"
+)
+
+
+_ENDS: Final = (REFUSED, OLDER_REFUSED, HARMLESS, UNCONTRADICTED)
 
 
 class DamagePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Stores on the disk, every site of their files damaged in every way.
 
     media   whose files, sectors and extents are damaged, closed and open
+    forged  in whose metadata every wrong value is planted, with every checksum made right
     bits    whose roots and tables are damaged bit by bit
     bytes   so many bytes of each medium's segments are drawn, and a bit of each; of a log's all of them
     parts   chunks that the bits of one medium are divided into
@@ -46,6 +67,7 @@ class DamagePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bytes: Count
     parts: Positive
     floor: Floor
+    forged: tuple[str, ...] = ()
     law: str = "posix"
 
 
@@ -100,6 +122,28 @@ class SomeBits:
         return Result(coverage, finding)
 
 
+@dataclass(frozen=True, slots=True)
+class Forged:
+    """Every wrong value in the metadata of one medium, with every checksum made right."""
+
+    medium: str
+    law: str
+
+    @property
+    def bound(self) -> str:
+        """The name of the exhaustive search that it is a part of."""
+        return EVERY_VALUE
+
+    def run(self, deadline: Deadline) -> Result:
+        sweep = Sweep(replace(MEDIA[self.medium], law=self.law))
+        every = list(sweep.forgeries())
+        finding = sweep.run(until(every, deadline))
+        coverage = sweep.coverage
+        coverage.legal = len(every)
+        coverage.visited = sum(coverage.fired.values()) - (finding is not None)
+        return Result(coverage, finding)
+
+
 def bound_formula(plan: DamagePlan) -> str:
     """The formula of the bound, and beside it the number of bytes that are drawn and not exhausted."""
     return (
@@ -112,24 +156,36 @@ def damage_chunks(plan: DamagePlan, law: str, seed: int) -> Iterator[Chunk]:
     """Bits first, for they take longest; then a chunk for each medium."""
     for medium in plan.bits:
         yield from (SomeBits(medium, law, part, plan.parts) for part in range(plan.parts))
+    for medium in plan.forged:
+        yield Forged(medium, law)
     for medium in plan.media:
         yield Pieces(medium, law, f"{seed}:{medium}", plan.bytes)
 
 
 def _bounds(plan: DamagePlan, law: str) -> list[Bound]:
-    if not plan.bits:
-        return []
-    return [Bound(EVERY_BIT, law, 0, bound_formula(plan), programs=len(plan.bits))]
+    bounds = []
+    if plan.bits:
+        bounds.append(Bound(EVERY_BIT, law, 0, bound_formula(plan), programs=len(plan.bits)))
+    if plan.forged:
+        bounds.append(Bound(EVERY_VALUE, law, 0, FORGERIES, programs=len(plan.forged)))
+    return bounds
 
 
 def _describe(stage: Stage) -> str:
-    damages = sum(stage.fired.values())
-    return f"{damages:,} damages of stores on the disk, {stage.checked:,} openings, none silent"
+    forged = sum(count for what, count in stage.fired.items() if what.startswith("forged"))
+    damages = sum(stage.fired.values()) - forged
+    told = f"{damages:,} damages of stores on the disk, {stage.checked:,} openings, none silent"
+    if not forged:
+        return told
+    ends = [(end, stage.reached.get(f"forged, {end}", 0)) for end in _ENDS]
+    return f"{told}; {forged:,} forged values, " + ", ".join(
+        f"{count:,} {end}" for end, count in ends if count
+    )
 
 
 def _check(plan: DamagePlan) -> None:
     Law.of(plan.law)
-    check_names("medium", (*plan.media, *plan.bits), tuple(MEDIA))
+    check_names("medium", (*plan.media, *plan.bits, *plan.forged), tuple(MEDIA))
 
 
 STAGE: Final[Definition[DamagePlan]] = Definition(

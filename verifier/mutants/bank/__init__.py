@@ -18,6 +18,7 @@ from .damage import DAMAGED
 from .durability import DURABILITY
 from .faults import FAULTED
 from .flush import FLUSHED
+from .forged import FORGED
 from .keeping import KEEPING
 from .kinds import KINDS
 from .logged import LOGGED
@@ -37,6 +38,7 @@ BANK: Final[tuple[Mutant, ...]] = (
     *(
         *FAULTED,
         *DAMAGED,
+        *FORGED,
         *CONCURRENCY,
         *MOVING,
         *AGAIN,

@@ -61,7 +61,7 @@ BOUNDARIES: Final[tuple[Mutant, ...]] = (
     Mutant(
         "void-range-of-another-version",
         "FASTER d383dcab: recovery looked for the new version's records in the wrong place",
-        "powercut.engine.checkpoint.recovery",
+        "powercut.engine.metadata.agreement",
         "VoidRange(block.version.counter + 1, block.fuzzy_start, block.final)",
         "VoidRange(block.version.counter, block.fuzzy_start, block.final)",
         "prefix",

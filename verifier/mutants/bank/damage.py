@@ -110,12 +110,12 @@ def decode_root(data: bytes, file: str, wanted: int = KIND_STORE) -> Root | str:
         "damaged-table-read-as-no-checkpoint",
         "oxifaster FasterLog: a bad metadata page is treated as a missing one",
         "powercut.engine.checkpoint.recovery",
-        """    block, runs = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+        """    block, older, runs = _load_tables(tables, root, version, findings)
 """,
         """    try:
-        block, runs = _load_tables(tables, root.head, version, chosen.segment_bytes, findings)
+        block, older, runs = _load_tables(tables, root, version, findings)
     except CorruptionError:
-        block, runs = None, Runs()
+        block, older, runs = None, None, Runs()
 """,
         DAMAGE,
         "SILENT",

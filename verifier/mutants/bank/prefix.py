@@ -61,7 +61,7 @@ PREFIX: Final[tuple[Mutant, ...]] = (
     Mutant(
         "void-range-not-made",
         "FASTER 60e162f0: recovery let a record become valid that never was",
-        "powercut.engine.checkpoint.recovery",
+        "powercut.engine.metadata.agreement",
         "    if block.fuzzy_start < block.final:\n",
         "    if block.fuzzy_start > block.final:\n",
         "prefix",

@@ -1,7 +1,9 @@
 """The hunt among damages: small media in size order, then those of the gate.
 
-Of either, files and pieces come first, closed and open; then a bit of each byte, and every bit of roots and
-tables. Sites that have the features which the bank names for the bug come before all others, in the same
+Of either, files and pieces come first, closed and open, and forged values; then a bit of each
+byte, and every bit of roots and tables.
+
+Sites that have the features which the bank names for the bug come before all others, in the same
 order:
 
     feature   a word of `Sweep.site`, or
@@ -43,6 +45,12 @@ def small_media() -> Iterator[Tape]:
     yield Tape((Era((*large[:2], checkpoint)),), "long")
     yield Tape((Era((upsert, checkpoint, upsert, checkpoint), Crash()),))
     yield Tape((Era((*large, checkpoint)),), "paired")
+    # Two sessions; a record of the version after the checkpoint's, in a range that the next life voids.
+    both = (upsert, Operation(Kind.UPSERT, 1, 1), checkpoint)
+    yield from (Tape((Era((*both, *more)),)) for more in ((), (checkpoint,)))
+    shifted = (Operation(Kind.START), *[Operation(Kind.STEP)] * 2, upsert, checkpoint)
+    yield Tape((Era((checkpoint, *shifted)),))
+    yield Tape((Era(shifted), Era((checkpoint,))))
 
 
 def hunt_damage(request: Answer) -> Answer:
@@ -95,6 +103,7 @@ def _pieces(sweep: Sweep) -> Iterator[Damage]:
     extent_bytes = GEOMETRIES[sweep.tape.geometry].extent_bytes
     yield from sites(sweep.content, sweep.past, extent_bytes)
     yield from while_open(sites(sweep.content, sweep.past, extent_bytes))
+    yield from sweep.forgeries()
 
 
 def _bits_of_bytes(sweep: Sweep) -> Iterator[Damage]:

@@ -17,9 +17,10 @@ from powercut.engine import (
     Version,
 )
 from powercut.engine.inspection import inspect_store
+from powercut.engine.metadata.agreement import check_order
 from powercut.engine.metadata.extents import ExtentTable
 from powercut.engine.metadata.layout import Block, Extent
-from powercut.engine.metadata.tables import NO_BLOCK, check_extents, check_order
+from powercut.engine.metadata.tables import NO_BLOCK, check_extents
 
 Open = Callable[..., FasterKv]
 Fill = Callable[[FasterKv, int, int], None]

@@ -56,7 +56,7 @@ OLD: Final = Value(1, NEITHER)
 @cache
 def bytes_of(value: Value) -> bytes:
     life = value.sequence >> LIFE_SHIFT
-    root = Root(bytes(16), value.sequence, life, (512, 512, 512, 512, 0), Pointer(value.payload, 0, 0))
+    root = Root(bytes(16), value.sequence, life, (512, 512, 512, 512, 0), Pointer(value.payload, 1, 0), 64)
     return encode_root(root) if value.sequence else b"rotten"
 
 
@@ -205,7 +205,7 @@ def run_era(protocol: type[Roots], state: State, cut: int = -1, failing: int = -
         acknowledged, under_way, may_be_damaged = found, None, True
         for payload in COMMITS:
             under_way = payload
-            writer.commit(root._replace(head=Pointer(payload, 0, 0)))
+            writer.commit(root._replace(head=Pointer(payload, 1, 0)))
             acknowledged, under_way, may_be_damaged = payload, None, True
         writer.settle()
     except Cut:
@@ -317,7 +317,7 @@ def search(protocol: type[Roots], kinds: str = "kill damage", eras: int = 2) -> 
     for file in roots.ROOT_FILES:
         device.create(file)
     writer = protocol(device, LateRuntime(), Poison(), dict.fromkeys(roots.ROOT_FILES, 0))
-    writer.commit(Root(bytes(16), 0, 0, (512, 512, 512, 512, 0), Pointer(ACKNOWLEDGED, 0, 0)))
+    writer.commit(Root(bytes(16), 0, 0, (512, 512, 512, 512, 0), Pointer(ACKNOWLEDGED, 1, 0), 64))
     writer.settle()
     first = State(tuple(device.copies.values()), False, True)
     traces: dict[State, list[str]] = {first: []}

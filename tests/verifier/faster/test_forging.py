@@ -1,0 +1,100 @@
+"""Forging: what is named is changed and no more; every field of the document is; all checksums are right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import powercut.engine.checkpoint.recovery
+from powercut.engine import FasterKv
+from powercut.faultfs import FaultDevice, Image
+from powercut.faultfs.faults.rot import Damage, How
+from powercut.verifier.faster.forging import Forgeries
+from powercut.verifier.faster.records import BLOCK, ENTRIES, ROOT, Field
+from powercut.verifier.faster.stepped import SteppedRuntime
+from powercut.verifier.finders.damage import OLDER_REFUSED, Sweep, search_damage
+from powercut.verifier.finders.sites import MEDIA
+from powercut.verifier.oracles.damage import HARMLESS, REFUSED, UNCONTRADICTED
+from powercut.verifier.runs.play import play
+from powercut.verifier.verdict import Breach
+
+_DOCUMENT = Path(__file__).parents[3] / "FORMAT.md"
+_SAY_NO_NUMBER = ("magic", "checksum", "reserved", "name")
+
+
+def _rows(marker: str) -> list[tuple[int, int, str]]:
+    text = _DOCUMENT.read_text()
+    table = re.search(r"\n((?:\|.*\n)+)", text[text.index("\n" + marker) :])
+    assert table is not None
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table[1].splitlines()[2:]]
+    return [(int(at), int(size), name) for at, size, name, *_ in rows]
+
+
+@pytest.mark.parametrize(
+    ("marker", "fields"),
+    [
+        ("## The root record", ROOT),
+        ("## A table block", BLOCK),
+        *(
+            (f"A{'n' * (e.name[0] in 'aeiou')} {e.name if e.name != 'void' else 'void range'}", e.fields)
+            for e in ENTRIES
+        ),
+    ],
+)
+def test_every_field_of_the_document_that_says_a_number_is_forged(
+    marker: str, fields: tuple[Field, ...]
+) -> None:
+    drawn = {(at, size, name) for at, size, name in _rows(marker) if not name.endswith(_SAY_NO_NUMBER[:3])}
+    drawn = {row for row in drawn if "reserved" not in row[2]}
+    assert drawn == {(field.at, field.size, field.name) for field in fields}
+
+
+def test_a_forgery_changes_what_it_names_and_checksums_are_right() -> None:
+    content = Sweep(MEDIA["closed"]).content
+    forged = Forgeries(content)
+    number = next(n for n, each in enumerate(forged.every) if each[:3] == ("session serial", "one more", 2))
+    changed = forged.changes(number)
+    assert sorted(changed) == ["root-a", "root-b", "root-c", "tables"]
+    device = FaultDevice(Image.of({**content, **{name: data or b"" for name, data in changed.items()}}))
+    before = FasterKv.open(FaultDevice(Image.of(content)), runtime=SteppedRuntime(), memory=1 << 20).serials()
+    after = FasterKv.open(device, runtime=SteppedRuntime(), memory=1 << 20).serials()
+    assert sum(after.values()) == sum(before.values()) + 1
+    assert not forged.is_contradicted(number)
+    assert forged.changes(len(forged.every)) == {}
+    assert Forgeries({}).every == []
+
+
+def test_every_value_of_a_medium_ends_as_it_may() -> None:
+    """Two media; the stage `damage` has the others."""
+    for medium in ("created", "closed"):
+        sweep = Sweep(MEDIA[medium])
+        assert sweep.run(sweep.forgeries()) is None
+        ends = {end: sweep.coverage.reached.get(f"forged, {end}", 0) for end in (REFUSED, HARMLESS)}
+        ends |= {
+            end: sweep.coverage.reached.get(f"forged, {end}", 0) for end in (OLDER_REFUSED, UNCONTRADICTED)
+        }
+        assert sum(ends.values()) == sum(sweep.coverage.fired.values()) == len(list(sweep.forgeries()))
+        assert ends[REFUSED] > ends[HARMLESS] > 0
+
+
+def test_a_store_that_does_not_look_at_serials_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(powercut.engine.checkpoint.recovery, "check_order", lambda *_: None)
+    sweep = Sweep(MEDIA["closed"])
+    serials = [each for each in sweep.forgeries() if sweep.site(each) == "forged session serial"]
+    finding = sweep.run(serials)
+    assert finding is not None
+    assert finding.verdict.breach is Breach.SILENT
+    assert "session serial" in finding.verdict.detail
+    assert play(finding.tape).verdict == finding.verdict
+    again, _ = search_damage(finding.tape)
+    assert again is not None
+    monkeypatch.undo()
+    assert play(finding.tape).verdict != finding.verdict
+
+
+def test_a_forgery_of_which_there_is_none_changes_nothing() -> None:
+    sweep = Sweep(MEDIA["created"])
+    assert sweep.run([Damage(How.FORGE, argument=100_000)]) is None
+    assert not sweep.coverage.fired
