@@ -83,7 +83,7 @@ class Firings:
         after a sync that lied, and a power cut, what came before it.
         """
         if len(self._damages) > 1 and self._damages[1] < index:
-            return -1
+            return segment.confirmed_until(-1)
         owed = min(index, self.lied_at) if is_cut else index
         return segment.confirmed_until(owed) if self._damages and self._damages[0] < index else owed
 

@@ -167,7 +167,9 @@ class World:
         self.device = self.fault_oracle.disk(image)
         self.device.label = "OPEN"
         self.mounted = None
-        self.segment = Segment(self.device.trace, ended.acked_by(owed))
+        confirmed = ended.confirmed_until(owed)
+        sure = None if confirmed == owed else ended.acked_by(confirmed)
+        self.segment = Segment(self.device.trace, ended.acked_by(owed), sure=sure)
         return ended
 
     # -- oracles -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from math import inf
+from typing import Final
 
 from powercut.faultfs import Trace
 
@@ -23,6 +24,9 @@ from .model import Issued
 from .subject import Bound
 
 __all__ = ["Life", "Observation", "Segment", "crash_at", "crash_index"]
+
+
+_SURE: Final = -2  # Stands for what is before the segment, and confirmed.
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ class Segment:
     floor: Bound  # Acknowledged in earlier segments.
     lives: list[Life] = field(default_factory=list)
     acks: list[tuple[int, Bound]] = field(default_factory=list)
+    sure: Bound | None = None  # What of the floor is confirmed, where the last of it is not.
     late: set[int] = field(default_factory=set)  # Those of them that only the next one confirms.
     checkpointed: float = inf  # Index at which the first checkpoint was acknowledged.
     observations: list[Observation] = field(default_factory=list)
@@ -88,11 +93,13 @@ class Segment:
     def confirmed_until(self, index: int) -> int:
         """The index up to which acknowledgements must be there though the medium was damaged by `index`."""
         last = max((at for at, _ in self.acks if at <= index), default=-1)
+        if last < 0 and self.sure is not None:
+            return _SURE
         return last - 1 if last in self.late else index
 
     def acked_by(self, index: int) -> Bound:
         """The bound that a state still legal at `index` must hold. Invariant 2."""
-        acked = self.floor
+        acked = self.sure if index == _SURE and self.sure is not None else self.floor
         for at, bound in self.acks:
             if at > index:
                 break

@@ -149,6 +149,8 @@ def test_damage_may_cost_the_last_acknowledgement_that_nothing_has_confirmed() -
     trace = fired(Effect.DELAYED, Effect.ROT)
     segment = Segment(trace, {}, acks=[(0, {0: 1}), (1, {0: 2}), (3, {0: 3})], late={1, 3})
     assert [segment.confirmed_until(index) for index in range(5)] == [0, 0, 0, 2, 2]
+    after = Segment(trace, {0: 3}, sure={0: 2})
+    assert [after.acked_by(index) for index in (4, -1, after.confirmed_until(4))] == [{0: 3}, {0: 3}, {0: 2}]
     assert [Firings(trace).owed_at(segment, index, is_cut=False) for index in range(5)] == [0, 1, 2, 2, 2]
 
 
