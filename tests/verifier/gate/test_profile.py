@@ -14,6 +14,7 @@ from powercut.verifier.gate import Stage
 from powercut.verifier.gate.plans import COUNTS, TABLES
 from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile
 from powercut.verifier.tapes.programs import random_tapes, small_programs
+from powercut.verifier.tapes.tape import LOGS, Era, Kind, Operation, Tape
 
 
 def test_shipped_profiles_load_and_owe_more_every_night() -> None:
@@ -32,7 +33,11 @@ def followed() -> set[str]:
     coverage, _ = exhaust(small_programs(1), "tiny", "posix")
     for tape in random_tapes(Random(0), 8, ("tiny", "paired"), "posix", 14):
         coverage.merge(search_tape(tape, depth=0, limit=64)[0])
-    steps = ("OPEN ", "WAIT_FLUSH ", "PERSIST ", "CLOSE ")
+    program = (Operation(Kind.ENQUEUE_MANY, 0, 0, 2), Operation(Kind.CHECKPOINT))
+    truncate = Operation(Kind.TRUNCATE_AT)
+    log = Tape((Era((*program, *program, truncate)),), "tiny", subject=LOGS)
+    coverage.merge(search_tape(log, depth=0, limit=64)[0])
+    steps = ("OPEN ", "WAIT_FLUSH ", "PERSIST ", "CLOSE ", "LOG ")
     return {what for what in coverage.reached if what.startswith(steps)}
 
 
