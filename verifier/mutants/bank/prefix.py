@@ -94,8 +94,8 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "powercut.engine.checkpoint.kinds.cpr",
         "        voids=[void for void in parts.voids if void.high > running.begin],\n",
         "        voids=[],\n",
-        "prefix",
-        "PHANTOM",
+        "openable",
+        "UNOPENABLE",
         around=("colliding", "phases", "lives"),
     ),
     Mutant(
