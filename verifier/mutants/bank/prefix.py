@@ -54,8 +54,8 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "powercut.engine.checkpoint.kinds.cpr",
         "        fuzzy_start=running.fuzzy_start,\n",
         "        fuzzy_start=running.final,\n",
-        "prefix",
-        "PHANTOM",
+        "openable",
+        "UNOPENABLE",
         around=("colliding", "phases"),
     ),
     Mutant(
