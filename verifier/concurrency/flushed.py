@@ -5,6 +5,7 @@
                the worker's rounds spread, so that it sleeps and is woken
     more       ... and beside a checkpoint, or a truncation in a lane of its own
     pairs      two sessions on the key, and the worker
+    rarer      an operation begun and completed later, a walk, a batch, a session taken up again, and the worker
 
 In the geometries GATHERING of `faster.flushing`: the fewest pages, so that all of it comes soon.
 
@@ -19,6 +20,7 @@ from typing import Final
 
 from ..tapes.tape import SIZES, Kind, Operation, Tape
 from .programs import SETTINGS, tape_of
+from .rarer import LATER, MANY
 
 __all__ = ["flushed_tapes"]
 
@@ -40,7 +42,12 @@ _CHANGES: Final = ((Kind.UPSERT, SIZES), (Kind.RMW, 0), (Kind.DELETE, 0))
 
 def flushed_tapes(geometry: str) -> Iterator[Tape]:
     """All of them, in this geometry."""
-    yield from (tape_of(program, geometry) for program in (*_alone(), *_turning(), *_more(), *_pairs()))
+    yield from (tape_of(program, geometry) for program in _all())
+
+
+def _all() -> Iterator[Program]:
+    for part in (_alone, _turning, _more, _pairs, _rarer):
+        yield from part()
 
 
 def _alone() -> Iterator[Program]:
@@ -70,3 +77,9 @@ def _pairs() -> Iterator[Program]:
         for first, second in combinations_with_replacement(_CHANGES, 2):
             operations = Operation(first[0], 0, 0, first[1]), Operation(second[0], 1, 0, second[1])
             yield (*setting, _FORK, *operations, _ROUND)
+
+
+def _rarer() -> Iterator[Program]:
+    for operations in (*LATER, *MANY):
+        if operations[0] not in _SINGLE:  # That one is there alone.
+            yield (*SETTINGS["on the device"], _FORK, *operations, _ROUND)

@@ -23,16 +23,16 @@ from msgspec.structs import replace
 from ..tapes.tape import KEYED, KEYS_MAX, SIZES, Kind, Operation, Tape
 from .programs import SETTINGS, tape_of
 
-__all__ = ["rarer_tapes"]
+__all__ = ["LATER", "MANY", "rarer_tapes"]
 
 Program = tuple[Operation, ...]
 
 _FORK: Final = Operation(Kind.FORK)
 _CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
-_MANY: Final[tuple[Program, ...]] = tuple(
+MANY: Final[tuple[Program, ...]] = tuple(
     (Operation(kind),) for kind in (Kind.UPSERT_MANY, Kind.READ_MANY, Kind.ITEMS, Kind.SCAN)
 )
-_LATER: Final[tuple[Program, ...]] = (
+LATER: Final[tuple[Program, ...]] = (
     (Operation(Kind.START_READ), Operation(Kind.COMPLETE)),
     (Operation(Kind.START_RMW), Operation(Kind.COMPLETE)),
     (Operation(Kind.RMW), Operation(Kind.RESUME)),
@@ -51,7 +51,7 @@ def rarer_tapes(geometry: str) -> Iterator[Tape]:
     if geometry == _FLUSHED:
         yield from (tape_of((*_FILLED, *rest), geometry) for rest in _flushed())
         return
-    lanes = (*_LATER, *_MANY) if geometry == _FIRST else _MANY
+    lanes = (*LATER, *MANY) if geometry == _FIRST else MANY
     yield from (tape_of((*_ON_DEVICE, *rest), geometry) for rest in (*_beside(lanes), *_begun(lanes)))
 
 
@@ -68,7 +68,7 @@ def _flushed() -> Iterator[Program]:
     singles: Iterator[Program] = (
         (Operation(kind), Operation(Kind.UPSERT, 0, 1, SIZES - 1)) for kind in sorted(KEYED)
     )
-    for one in (*_LATER, *_MANY, *singles):
+    for one in (*LATER, *MANY, *singles):
         yield (*_of(2, one), _ROUNDS, _FORK, *one, _ROUNDS, *_of(2, one))
     for far in (_CHECKPOINT, Operation(Kind.TRUNCATE)):
         yield (Operation(Kind.STEP), Operation(Kind.STEP), _FORK, Operation(Kind.RMW), _ROUNDS, far)

@@ -17,7 +17,7 @@ from powercut.faultfs.faults.plan import HALF, calls_of
 
 from ..tapes.operations import CHECKPOINTS
 from ..tapes.programs import random_program
-from ..tapes.tape import KEYS_MAX, LOGS, SIZES, Crash, Era, Kind, Operation, Tape
+from ..tapes.tape import KEYS_MAX, LOGS, SIZES, STORE, Crash, Era, Kind, Operation, Tape
 
 __all__ = ["OF_GEOMETRY", "OF_SUBJECT", "PROGRAMS", "TEMPLATES", "random_strikes", "series", "torn"]
 
@@ -80,6 +80,8 @@ PROGRAMS: Final[dict[str, _Program]] = {
         *(_ENQUEUE, _CHECKPOINT, _ENQUEUE_MANY, _ENQUEUE_MANY, Operation(Kind.ROLLBACK, 0, 0, 1), _ENQUEUE),
         *(_CHECKPOINT, Operation(Kind.ROLLBACK), _ENQUEUE, _CHECKPOINT, Operation(Kind.ROLLBACK)),
     ),
+    # What a power cut has left of the second: a tail that is cut off at the opening, and written over.
+    "logged again": (_ENQUEUE, _CHECKPOINT),
     # The flush worker writes, and what it cannot write it tries again.
     "flushed": (
         *_upserts(0, 1, 2, 3, 4),
@@ -111,14 +113,16 @@ TEMPLATES: Final = tuple(_templates())
 # What only stores of other sizes come to: the program is played there, whatever the geometry of a sweep.
 OF_GEOMETRY: Final = {"flushed": "lagging"}
 # Programs of another subject than FasterKv.
-OF_SUBJECT: Final = {"logged": LOGS, "logged ahead": LOGS}
+OF_SUBJECT: Final = {"logged": LOGS, "logged ahead": LOGS, "logged again": LOGS}
 
 
-def torn(sync: int) -> tuple[Era, ...]:
-    """A life and the opening after it, each crashed at its `sync`-th sync from the end.
+def torn(sync: int, subject: str = STORE) -> tuple[Era, ...]:
+    """A life and the opening after it, each crashed at its `sync`-th sync from the end; of a log only the life.
 
     Where it has no more than so many, at its first: a creation that has come to names and not to content.
     """
+    if subject == LOGS:  # The opening would mend what is torn.
+        return (Era(PROGRAMS["logged ahead"], Crash(sync)),)
     return Era(PROGRAMS["saved"], Crash(sync)), Era((), Crash(sync))
 
 

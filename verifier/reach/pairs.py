@@ -9,7 +9,8 @@
 Each is counted once an opening, a program or a call. Which are possible follows from what else was counted:
 `family` tells which operations and which geometries the tapes of a subject have, and two of different
 families never meet; `step` tells the steps that made a call, struck or not, and a fault strikes its own kind
-of call. What closes a store is the last of its opening.
+of call. What closes a store is the last of its opening. A log has no phase of a checkpoint, so the operations
+of a log meet none; and what is asked apart from the open store meets nothing of it.
 
 Threads: one.
 """
@@ -56,6 +57,9 @@ TABLES: Final = (PHASE, OPERATION, BESIDE, GEOMETRY, FAULT)
 _OPERATIONS: Final = tuple(
     kind._name_ for kind in Kind if kind is not Kind.FORK
 )  # That one only parts lanes.
+# Nothing of an open store is anything to the others: what they ask they make.
+_MEETING: Final = tuple(name for name in _OPERATIONS if not OPERATIONS[Kind[name]].is_apart)
+_PHASED: Final = tuple(name for name in _MEETING if not OPERATIONS[Kind[name]].is_logged)
 _CLOSING: Final = (Kind.REOPEN.name, Kind.REOPEN_AS.name, Kind.SAVE.name)
 _LANES: Final = tuple(kind._name_ for kind, row in OPERATIONS.items() if row.lane is not Lane.NOWHERE)
 
@@ -150,13 +154,13 @@ def possible(
             (name, other)
             for whole in families.values()
             for name, other in product(whole, whole)
-            if name in _OPERATIONS
+            if name in _MEETING
         }
     )
     steps = _of(STEP, counted)
     return {
-        PHASE: list(product(_OPERATIONS, phases)),
-        OPERATION: [each for each in together if each[0] not in _CLOSING and each[1] in _OPERATIONS],
+        PHASE: list(product(_PHASED, phases)),
+        OPERATION: [each for each in together if each[0] not in _CLOSING and each[1] in _MEETING],
         BESIDE: list(combinations_with_replacement(sorted(_LANES), 2)),
         GEOMETRY: [each for each in together if each[1] not in _OPERATIONS],
         FAULT: [(name, step) for name, call in faults for struck, step in steps if struck == call],

@@ -179,7 +179,7 @@ def _lettered(geometry: str) -> Iterator[Run]:
         Operation(Kind.TRUNCATE_AT, 0, 1, 1),
     )
     otherwise = Operation(Kind.REOPEN_AS, 0, 7)  # As before.
-    yield ((*letters, *letters, _REOPEN, *letters[:3], otherwise, *letters[:3]),)
+    yield ((*letters, *letters, _REOPEN, *letters, otherwise, *letters[:3]),)
 
 
 def _gathered(geometry: str) -> Iterator[Run]:
@@ -250,6 +250,8 @@ _EVERYWHERE: Final = (
         "flushed",
         "lagging",
         "ageing",
+        "behind",
+        "gathered",
         "wrapping",
         "chained",
         "rewritten",

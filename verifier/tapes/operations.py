@@ -10,6 +10,7 @@
     size_max  the largest size that a tape can give it
     is_asked  whether it is one of those that only a tape for `answers` has
     is_logged  whether it is one of those that only a log is given
+    is_apart  whether no open store has part in it: it makes what it asks
 
 An operation on a key is two changes: its number and row here, and `apply` of the subject that carries it out.
 
@@ -21,7 +22,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from typing import Final, Protocol
 
@@ -184,6 +185,9 @@ class Row:
     size_max: int = SIZES  # The largest size that means anything.
     is_asked: bool = False  # It means something where every answer is judged, and nowhere else.
     is_logged: bool = False  # It means something to a log, and to nothing else.
+    is_apart: bool = (
+        False  # It makes stores of its own: what came before, or stands beside, is nothing to it.
+    )
 
 
 def _asked(told: str, size_max: int) -> Row:
@@ -233,7 +237,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.VIEWED: _asked("views of bytes", 3),
     Kind.FAILED: _asked("no read answered", 8),
     Kind.WRONG: _asked("wrong arguments", 4),
-    Kind.GROUND: _asked("what a store stands on", 5),
+    Kind.GROUND: replace(_asked("what a store stands on", 5), is_apart=True),
 }
 # Operations on a key, with a result that the reference dict tells.
 KEYED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.effect is not None)

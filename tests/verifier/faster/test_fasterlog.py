@@ -74,7 +74,7 @@ def test_programs_go_on_after_each_way_of_losing_a_part_of_a_commit() -> None:
 
 def test_a_failed_write_and_a_failed_sync_of_a_log_are_told() -> None:
     told = [each for each in TEMPLATES if each.name in ("write error EIO after", "sync kept")]
-    assert set(OF_SUBJECT) == {"logged", "logged ahead"}
+    assert set(OF_SUBJECT) == {"logged", "logged ahead", "logged again"}
     coverage, finding = sweep(PROGRAMS["logged ahead"], "tiny", "posix", told, limit=0, subject=LOGS)
     assert finding is None
     assert sorted(coverage.fired) == ["sync kept", "write error EIO after"]

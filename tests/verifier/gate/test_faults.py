@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import product
 
 from powercut.verifier.finders.templates import PROGRAMS, TEMPLATES
 from powercut.verifier.gate.chunks import Deadline
@@ -28,8 +29,8 @@ PLAN = FaultsPlan(
 
 def test_every_fault_of_every_program_is_in_exactly_one_chunk() -> None:
     every = [chunk for chunk in faults_chunks(PLAN, "posix", 1) if isinstance(chunk, StruckCalls)]
-    after_cuts = [(chunk.geometry, chunk.torn) for chunk in every if chunk.torn is not None]
-    assert after_cuts == [(geometry, sync) for geometry in PLAN.geometries for sync in PLAN.torn]
+    after_cuts = [(chunk.geometry, chunk.torn, chunk.program) for chunk in every if chunk.torn is not None]
+    assert after_cuts == list(product(PLAN.geometries, PLAN.torn, ("opened", "logged again")))
     chunks = [chunk for chunk in every if chunk.torn is None]
     for geometry in PLAN.geometries:
         for program, parts in (("opened", 1), ("saved", 3)):
@@ -71,5 +72,8 @@ def test_programs_have_names_that_say_what_they_are_for() -> None:
         "gathered",
         "snapshot",
         "stepped",
+        "logged",
+        "logged ahead",
+        "logged again",
         "flushed",
     ]

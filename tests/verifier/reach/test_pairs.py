@@ -125,3 +125,22 @@ def test_possible_pairs_are_of_one_family_and_of_steps_that_there_were() -> None
     assert ("READ", "UPSERT") in every[BESIDE]
     assert ("UPSERT", "READ") not in every[BESIDE], "neither of two lanes is first"
     assert not [each for each in every[PHASE] if "FORK" in each]
+
+
+def test_log_has_no_phases_and_what_is_asked_apart_meets_nothing() -> None:
+    counts = {
+        pair(FAMILY, "answers", "GROUND"): 1,
+        pair(FAMILY, "answers", "READ"): 1,
+        pair(FAMILY, "answers", "tiny"): 1,
+        pair(FAMILY, "logs", "ENQUEUE"): 1,
+        pair(FAMILY, "logs", "short"): 1,
+    }
+    every = possible(counts, ["REST", "PREPARE"], [])
+    phased = {name for name, _ in every[PHASE]}
+    assert phased == {
+        kind.name
+        for kind in Kind
+        if kind not in (Kind.FORK, Kind.GROUND, Kind.ENQUEUE, Kind.ENQUEUE_MANY, Kind.ROLLBACK)
+    }
+    assert every[OPERATION] == [("ENQUEUE", "ENQUEUE"), ("READ", "READ")]
+    assert every[GEOMETRY] == [("ENQUEUE", "short"), ("READ", "tiny")], "a name that is no geometry is none"

@@ -69,10 +69,10 @@ class StruckCalls:
 
     def run(self, deadline: Deadline) -> Result:
         templates = until(self.templates, deadline)
-        before = () if self.torn is None else torn(self.torn)
         program, law = PROGRAMS[self.program], self.law
         geometry = OF_GEOMETRY.get(self.program, self.geometry)
         subject = OF_SUBJECT.get(self.program, STORE)
+        before = () if self.torn is None else torn(self.torn, subject)
         return Result(
             *sweep(program, geometry, law, templates, limit=self.limit, before=before, subject=subject)
         )
@@ -111,6 +111,7 @@ def faults_chunks(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
     for geometry in plan.geometries:
         for sync in plan.torn:
             yield StruckCalls("opened", geometry, law, plan.limit, 0, 1, sync)
+            yield StruckCalls("logged again", geometry, law, 0, 0, 1, sync)
     large = plan.random
     for start, stop in in_parts(large.tapes, large.chunk):
         yield RandomStrikes(f"{seed}:{start}", stop - start, large.steps, large.geometries, law, plan.limit)
