@@ -71,5 +71,7 @@ def test_programs_have_names_that_say_what_they_are_for() -> None:
         "gathered",
         "snapshot",
         "stepped",
+        "logged",
+        "logged ahead",
         "flushed",
     ]

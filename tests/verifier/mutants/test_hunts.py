@@ -44,7 +44,7 @@ def never_synced() -> Row:
 
 
 def _ordered(around: tuple[str, ...]) -> Iterator[tuple[Sweep, Iterator[Damage]]]:
-    return ordered([Sweep(tape) for tape in small_media()], frozenset(around))
+    return ordered([Sweep(tape) for tape in small_media(around)], frozenset(around))
 
 
 @pytest.mark.parametrize("mutant", BANK, ids=lambda mutant: mutant.name)

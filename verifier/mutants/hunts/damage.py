@@ -12,7 +12,7 @@ order:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -36,8 +36,11 @@ CUT: Final = "cut"
 Answer = dict[str, Any]
 
 
-def small_media() -> Iterator[Tape]:
-    """Few operations each, in size order."""
+def small_media(around: Iterable[str] = ()) -> Iterator[Tape]:
+    """Few operations each, in size order; logs alone where the hint names them."""
+    if LOGS in around:
+        yield from (tape for tape in MEDIA.values() if tape.subject == LOGS)
+        return
     upsert, checkpoint = Operation(Kind.UPSERT), Operation(Kind.CHECKPOINT)
     large = tuple(Operation(Kind.UPSERT, 0, key, SIZES - 1) for key in range(3))
     yield MEDIA["created"]
@@ -59,9 +62,7 @@ def hunt_damage(request: Answer) -> Answer:
     others: dict[str, int] = {}
     coverage = Coverage()
     found = None
-    logs = tuple(tape for tape in MEDIA.values() if tape.subject == LOGS)
-    small = logs if LOGS in request["around"] else tuple(small_media())
-    for tapes in (small, tuple(MEDIA.values())):
+    for tapes in (small_media(request["around"]), MEDIA.values()):
         sweeps = [Sweep(tape) for tape in tapes]
         for sweep, damages in ordered(sweeps, frozenset(request["around"])):
             found = found or _search(sweep, damages, wanted, others)
