@@ -13,6 +13,7 @@ from powercut.verifier.finders.shared import exhaust
 from powercut.verifier.gate import Stage
 from powercut.verifier.gate.plans import COUNTS, TABLES
 from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile
+from powercut.verifier.tapes.operations import CHECKPOINTS
 from powercut.verifier.tapes.programs import random_tapes, small_programs
 from powercut.verifier.tapes.tape import LOGS, Era, Kind, Operation, Tape
 
@@ -36,7 +37,9 @@ def followed() -> set[str]:
     program = (Operation(Kind.ENQUEUE_MANY, 0, 0, 2), Operation(Kind.CHECKPOINT))
     truncate = Operation(Kind.TRUNCATE_AT)
     log = Tape((Era((*program, *program, truncate)),), "tiny", subject=LOGS)
-    coverage.merge(search_tape(log, depth=0, limit=64)[0])
+    snapshot = Operation(Kind.CHECKPOINT, size=CHECKPOINTS.index("snapshot"))
+    for tape in (log, Tape((Era((Operation(Kind.UPSERT), snapshot)),))):
+        coverage.merge(search_tape(tape, depth=0, limit=64)[0])
     steps = ("OPEN ", "WAIT_FLUSH ", "PERSIST ", "CLOSE ", "LOG ")
     return {what for what in coverage.reached if what.startswith(steps)}
 

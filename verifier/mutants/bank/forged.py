@@ -68,15 +68,4 @@ FORGED: Final[tuple[Mutant, ...]] = (
         DAMAGE,
         around=("forged", "void"),
     ),
-    Mutant(
-        "begin-not-held-against-the-root",
-        "FASTER 84e7595a: the begin address was not in what recovery reads",
-        "powercut.engine.metadata.agreement",
-        "    if block.begin != root.begin:\n",
-        "    if block.begin < 0:\n",
-        DAMAGE,
-        "SILENT",
-        DAMAGE,
-        around=("forged", "begin"),
-    ),
 )

@@ -77,7 +77,7 @@ KEEPING: Final[tuple[Mutant, ...]] = (
         "FASTER: R12, a purge never removes the last good checkpoint before a newer one is durable",
         _CPR,
         "    _commit(parts, head, running.begin)\n    tables.accept(head, is_full)\n",
-        "    tables.accept(head, is_full)\n    _commit(parts, head, running.begin)\n",
+        "    tables.accept(head, is_full)\n    tables.shrink()\n    _commit(parts, head, running.begin)\n",
         "openable",
         "UNOPENABLE",
         around=("rewritten",),

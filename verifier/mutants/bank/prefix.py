@@ -54,8 +54,8 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "powercut.engine.checkpoint.kinds.cpr",
         "        fuzzy_start=running.fuzzy_start,\n",
         "        fuzzy_start=running.final,\n",
-        "prefix",
-        "PHANTOM",
+        "openable",
+        "UNOPENABLE",
         around=("colliding", "phases"),
     ),
     Mutant(
@@ -94,8 +94,8 @@ PREFIX: Final[tuple[Mutant, ...]] = (
         "powercut.engine.checkpoint.kinds.cpr",
         "        voids=[void for void in parts.voids if void.high > running.begin],\n",
         "        voids=[],\n",
-        "prefix",
-        "PHANTOM",
+        "openable",
+        "UNOPENABLE",
         around=("colliding", "phases", "lives"),
     ),
     Mutant(

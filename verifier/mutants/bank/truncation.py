@@ -74,8 +74,8 @@ DROPPED: Final[tuple[Mutant, ...]] = (
             "        begin=running.begin,\n        previous",
             "        begin=start,\n        previous",
         ),
-        "prefix",
-        "LOST_ACK",
+        "openable",
+        "UNOPENABLE",
     ),
     _dropped(
         "cold-chain-followed-below-begin",

@@ -3,8 +3,8 @@
 Of either, files and pieces come first, closed and open, and forged values; then a bit of each
 byte, and every bit of roots and tables.
 
-Sites that have the features which the bank names for the bug come before all others, in the same
-order:
+Sites of either that have the features which the bank names for the bug come before all others, in
+the same order:
 
     feature   a word of `Sweep.site`, or
                   cut    on a medium that a power cut left
@@ -13,6 +13,7 @@ order:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -61,27 +62,32 @@ def hunt_damage(request: Answer) -> Answer:
     found = None
     logs = tuple(tape for tape in MEDIA.values() if tape.subject == LOGS)
     small = logs if LOGS in request["around"] else tuple(small_media())
-    for tapes in (small, tuple(MEDIA.values())):
-        sweeps = [Sweep(tape) for tape in tapes]
-        for sweep, damages in ordered(sweeps, frozenset(request["around"])):
-            found = found or _search(sweep, damages, wanted, others)
-        for sweep in sweeps:
-            coverage.merge(sweep.coverage)
-        if found is not None:
-            break
+    around = frozenset(request["around"])
+    media: list[list[Sweep]] = []
+    for is_likely in (True, False) if around else (True,):
+        for number, tapes in enumerate((small, tuple(MEDIA.values()))):
+            if found is not None:
+                break
+            if number == len(media):
+                media.append([Sweep(tape) for tape in tapes])
+            for sweep, damages in ordered(media[number], around, is_likely=is_likely):
+                found = found or _search(sweep, damages, wanted, others)
+    for sweep in chain.from_iterable(media):
+        coverage.merge(sweep.coverage)
     return _told(request["bug"], found, coverage, others)
 
 
-def ordered(sweeps: list[Sweep], around: frozenset[str]) -> Iterator[tuple[Sweep, Iterator[Damage]]]:
-    """Every damage of each medium, in the order of the hunt; those around these words first."""
+def ordered(
+    sweeps: list[Sweep], around: frozenset[str], *, is_likely: bool
+) -> Iterator[tuple[Sweep, Iterator[Damage]]]:
+    """The damages of each medium that are around these words, or those that are not, in the hunt's order."""
 
-    def has_all(sweep: Sweep, *, is_wanted: bool) -> Callable[[Damage], bool]:
-        return lambda damage: around.issubset(features(sweep, damage)) is is_wanted
+    def is_meant(sweep: Sweep) -> Callable[[Damage], bool]:
+        return lambda damage: around.issubset(features(sweep, damage)) is is_likely
 
-    for is_likely in (True, False) if around else (True,):
-        for damages in (_pieces, _bits_of_bytes, _every_bit):
-            for sweep in sweeps:
-                yield sweep, filter(has_all(sweep, is_wanted=is_likely), damages(sweep))
+    for damages in (_pieces, _bits_of_bytes, _every_bit):
+        for sweep in sweeps:
+            yield sweep, filter(is_meant(sweep), damages(sweep))
 
 
 def features(sweep: Sweep, damage: Damage) -> set[str]:
