@@ -5,7 +5,7 @@
                the worker's rounds spread, so that it sleeps and is woken
     more       ... and beside a checkpoint, or a truncation in a lane of its own
     pairs      two sessions on the key, and the worker
-    rarer      an operation begun and completed later, a walk, a batch, a session taken up again, and the worker
+    rarer      the worker and what is begun and completed later, a walk, a batch, a session taken up again
 
 In the geometries GATHERING of `faster.flushing`: the fewest pages, so that all of it comes soon.
 

@@ -117,7 +117,7 @@ OF_SUBJECT: Final = {"logged": LOGS, "logged ahead": LOGS, "logged again": LOGS}
 
 
 def torn(sync: int, subject: str = STORE) -> tuple[Era, ...]:
-    """A life and the opening after it, each crashed at its `sync`-th sync from the end; of a log only the life.
+    """A life and the opening after it, each crashed at its `sync`-th sync from the end; of a log the life.
 
     Where it has no more than so many, at its first: a creation that has come to names and not to content.
     """
