@@ -5,7 +5,7 @@
                the worker's rounds spread, so that it sleeps and is woken
     more       ... and beside a checkpoint, or a truncation in a lane of its own
     pairs      two sessions on the key, and the worker
-    rarer      the worker and what is begun and completed later, a walk, a batch, a session taken up again
+    rarer      a batch, a walk, an operation completed later, a session taken up again, and the worker
 
 In the geometries GATHERING of `faster.flushing`: the fewest pages, so that all of it comes soon.
 
@@ -81,5 +81,5 @@ def _pairs() -> Iterator[Program]:
 
 def _rarer() -> Iterator[Program]:
     for operations in (*LATER, *MANY):
-        if operations[0] not in _SINGLE:  # That one is there alone.
+        if not set(operations) <= set(_SINGLE):  # That is there already.
             yield (*SETTINGS["on the device"], _FORK, *operations, _ROUND)
