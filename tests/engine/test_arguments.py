@@ -156,10 +156,8 @@ NOT_THE_USERS = {
     *("Flusher", "Flusher.takes_over", "Flusher.drive", "Flusher.over", "FlushMetrics"),
 }
 GROUND = {"FileDevice", "MemoryDevice", "ThreadRuntime", "Settings"}
-# And what flush/test_worker.py has.
-GROUND |= {"FlushSettings", "BehindTail", "OlderThan"}
-# And what fasterlog/test_refusals.py and fasterlog/test_appending.py have.
-GROUND |= {"FasterLog", "LogSettings"}
+# And what flush/test_worker.py, fasterlog/test_refusals.py and fasterlog/test_appending.py have.
+GROUND |= {"FlushSettings", "BehindTail", "OlderThan", "FasterLog", "LogSettings"}
 
 
 def test_every_parameter_of_every_public_call_has_an_entry(surface: dict[str, set[str]]) -> None:

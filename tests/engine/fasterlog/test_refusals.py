@@ -1,4 +1,4 @@
-"""What a log cannot take: for every parameter of every public call a typed error, and nothing changes."""
+"""Refusals of a log: for every parameter of every public call a typed error, and nothing changes."""
 
 from __future__ import annotations
 

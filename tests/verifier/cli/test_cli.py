@@ -124,7 +124,7 @@ def test_a_copy_is_made_once(called: Called, store: Path, tmp_path: Path) -> Non
 
 
 def test_locked_store_exits_3(called: Called, store: Path) -> None:
-    """What writes wants it alone; what looks is let in beside its writer."""
+    """To write a command wants it alone; to look it is let in beside the writer."""
     with FasterKv.open(store):
         done = called("checkpoints", "drop", str(store), "1.1")
         assert called("inspect", str(store)).returncode == 0
