@@ -31,7 +31,8 @@ _all: set[ref[FileDevice]] = set()
 
 
 def _leave_all() -> None:
-    for device in [each() for each in _all]:
+    devices = [each() for each in _all]
+    for device in devices:
         if device is not None:
             device.leave()
 

@@ -47,9 +47,8 @@ class FreshFrames:
 
         def have() -> None:
             try:
-                for at in range(
-                    start, until, HUGE_BYTES
-                ):  # One a call: each has the system's lock of mappings.
+                # One a call: each has the system's lock of mappings.
+                for at in range(start, until, HUGE_BYTES):
                     touch(self._spaces.log_bytes, at, HUGE_BYTES)
             finally:
                 self._is_asked = False
