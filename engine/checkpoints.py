@@ -9,7 +9,7 @@ from collections.abc import Callable
 from weakref import finalize
 
 from .arguments import AnyPath, seconds_of
-from .checkpoint.automatic import Automatic, every_of
+from .checkpoint.automatic import PENDING_SECONDS, Automatic, every_of
 from .checkpoint.backup import copy_checkpoints
 from .checkpoint.driver import Checkpointer, CheckpointTicket
 from .checkpoint.parts import Parts
@@ -24,8 +24,6 @@ from .sessions.single import check_function
 from .shared.phases import CheckpointKind, Phase
 
 __all__ = ["Checkpoints"]
-
-PENDING_SECONDS = 30.0
 
 
 class Checkpoints:

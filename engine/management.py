@@ -19,7 +19,7 @@ from itertools import pairwise
 
 from .arguments import AnyPath, check_where
 from .checkpoint.parts import KEEP_DEFAULT
-from .checkpoint.recovery import refuse_without_root
+from .checkpoint.recovery import read_newest
 from .checkpoint.retention import renamed, write_anew
 from .checkpoint.running import CheckpointPoint, point_of
 from .device import Device, Lease, telling
@@ -27,7 +27,7 @@ from .errors import CorruptionError
 from .log.segments import read_extent
 from .metadata.agreement import check_block, check_newest, check_order
 from .metadata.layout import Extent, Root, Version
-from .metadata.roots import RootReading, Roots, read_roots
+from .metadata.roots import RootReading, Roots
 from .metadata.tables import Link, Runs, Tables, check_extents, check_places
 from .poison import Poison
 from .runtime import Runtime, ThreadRuntime
@@ -52,12 +52,8 @@ def _held(where: AnyPath | Device, *, read_only: bool) -> Iterator[tuple[Device,
     lease = Lease(where, read_only=read_only)
     try:
         with telling("reading the checkpoints"):
-            names = lease.device.list()
-            reading = read_roots(lease.device, names, [])
-            if reading.newest is None:
-                refuse_without_root(names, reading, create=False)
-            assert reading.newest is not None
-            yield lease.device, reading.newest, reading
+            root, reading = read_newest(lease.device)
+            yield lease.device, root, reading
     finally:
         lease.release()
 

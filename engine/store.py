@@ -37,7 +37,6 @@ from .stats import COUNTERS, Stats, stats_of
 __all__ = ["FasterKv"]
 
 MEMORY_DEFAULT = 64 << 20
-PENDING_SECONDS = 30.0
 
 
 class FasterKv(Checkpoints):

@@ -36,7 +36,7 @@ from ..shared.phases import CheckpointKind, Phase
 from .driver import Checkpointer, check_kind
 from .parts import Parts
 
-__all__ = ["Automatic", "Every", "every_of"]
+__all__ = ["PENDING_SECONDS", "Automatic", "Every", "every_of"]
 
 LOOK_SECONDS: Final = 0.1
 RETRY_LEAST, RETRY_MOST = 0.05, 5.0
@@ -200,7 +200,7 @@ class Automatic:
         """Take a checkpoint if one is due; whether one was taken. Raises CheckpointError, PoisonedError."""
         every = self._every
         self._look_at_newest()
-        if every is None or not self._is_due(every) or not self._has_news():
+        if every is None or not self._is_due(every) or not self._parts.has_news:
             return False
         if self._parts.shared.system.phase is not Phase.REST:
             return False  # Somebody takes one; what it leaves is looked at afterwards.
@@ -222,9 +222,6 @@ class Automatic:
         written = load(self._parts.log.spaces.control, w.TAIL) - self._tail
         is_late = every.seconds is not None and self._runtime.now() - self._since >= every.seconds
         return is_late or (every.bytes is not None and written >= every.bytes)
-
-    def _has_news(self) -> bool:
-        return self._parts.has_news
 
     def _next(self) -> float | None:
         """The time of the next look."""

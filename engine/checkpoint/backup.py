@@ -28,11 +28,11 @@ from ..errors import CheckpointError, DeviceError, PoisonedError, StoreExistsErr
 from ..log.segments import read_extent
 from ..metadata.layout import Block, Extent, Root
 from ..metadata.places import Places
-from ..metadata.roots import LIFE_SHIFT, ROOT_FILES, Roots, read_roots
+from ..metadata.roots import LIFE_SHIFT, ROOT_FILES, Roots
 from ..metadata.tables import TABLE_FILE, Runs, Tables, check_extents, is_ours
 from ..poison import Poison
 from ..runtime import Runtime, ThreadRuntime
-from .recovery import refuse_without_root
+from .recovery import read_newest
 from .running import CheckpointPoint, point_of
 
 __all__ = ["backup_store", "copy_checkpoints"]
@@ -74,12 +74,8 @@ def backup_store(
     lease = Lease(source, read_only=True)
     try:
         with telling("copying"):
-            names = lease.device.list()
-            reading = read_roots(lease.device, names, [])
-        if reading.newest is None:
-            refuse_without_root(names, reading, create=False)
-        assert reading.newest is not None
-        return copy_checkpoints(lease.device, reading.newest, where, runtime or ThreadRuntime())
+            root, _ = read_newest(lease.device)
+        return copy_checkpoints(lease.device, root, where, runtime or ThreadRuntime())
     finally:
         lease.release()
 

@@ -20,7 +20,8 @@ Source: CPR (Prasaad et al., SIGMOD 2019).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from ..errors import CheckpointError, PoisonedError
 from ..kernels import words as w
@@ -33,6 +34,8 @@ from .retention import files_of, renamed, write_anew
 from .running import CheckpointPoint, Running, point_of
 
 __all__ = ["CheckpointTicket", "Checkpointer", "check_kind"]
+
+T = TypeVar("T")
 
 # The metadata once, and what follows from it: in a thread that no Ctrl-C reaches, where there are others.
 UNREPEATABLE: Final = frozenset({Phase.WAIT_FLUSH, Phase.PERSIST, Phase.REST})
@@ -99,30 +102,30 @@ class Checkpointer:
         running = running or self._running
         phase = self._step(running, is_safe=not self._runtime.is_parallel)
         if phase is None:
-            phase = self._step_elsewhere(running)
+            phase = self._elsewhere("a step of the checkpoint", partial(self._step, running, is_safe=True))
+            assert phase is not None
         if phase is Phase.REST:
             self._tell()
         return phase
 
-    def _step_elsewhere(self, running: Running | None) -> Phase:
-        """Take one step in a thread that nothing interrupts."""
-        ended: list[Phase | BaseException | None] = []
+    def _elsewhere(self, what: str, call: Callable[[], T]) -> T:
+        """The answer of a call that is made in a thread that nothing interrupts. Raises what it raises."""
+        answers: list[T] = []
+        errors: list[BaseException] = []
 
         def take() -> None:
             try:
-                ended.append(self._step(running, is_safe=True))
+                answers.append(call())
             except BaseException as error:  # noqa: BLE001 (told to whoever waits)
-                ended.append(error)
+                errors.append(error)
 
-        # Interrupted while it waits, the caller leaves: the step goes on, and whoever is next waits for it.
+        # Interrupted while it waits, the caller leaves: the call goes on, and whoever is next waits for it.
         # No lock is waited for that somebody who is interrupted could keep, as those of a future are.
         self._runtime.submit(take)
-        self._runtime.until("a step of the checkpoint", lambda: bool(ended))
-        (end,) = ended
-        if isinstance(end, BaseException):
-            raise end
-        assert end is not None
-        return end
+        self._runtime.until(what, lambda: bool(answers or errors))
+        if errors:
+            raise errors[0]
+        return answers[0]
 
     def _step(self, running: Running | None, *, is_safe: bool) -> Phase | None:
         """Take one step, if `running` is still under way; None where it has to be taken elsewhere.
@@ -176,23 +179,15 @@ class Checkpointer:
 
         Raises CheckpointError (there is no such checkpoint, or one runs), CorruptionError, PoisonedError.
         """
-        ended: list[BaseException | None] = []
 
-        def take() -> None:
-            try:
-                with self._lock:
-                    self._rename(which, name)
-                ended.append(None)
-            except BaseException as error:  # noqa: BLE001 (told to whoever waits)
-                ended.append(error)
+        def rename() -> None:
+            with self._lock:
+                self._rename(which, name)
 
         if self._runtime.is_parallel:  # As a step that cannot be taken twice.
-            self._runtime.submit(take)
-            self._runtime.until("tables that are rewritten", lambda: bool(ended))
+            self._elsewhere("tables that are rewritten", rename)
         else:
-            take()
-        if ended[0] is not None:
-            raise ended[0]
+            rename()
 
     def _rename(self, which: Version | str, name: str) -> None:
         self._poison.check()

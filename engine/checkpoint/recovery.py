@@ -46,7 +46,7 @@ from ..shared.spaces import Spaces
 from .loading import load_log, stamps_of
 from .parts import Parts
 
-__all__ = ["recover"]
+__all__ = ["read_newest", "recover"]
 
 
 def recover(
@@ -111,6 +111,16 @@ def recover(
 
 
 # -- nothing there yet -----------------------------------------------------------------------------
+
+
+def read_newest(device: Device) -> tuple[Root, RootReading]:
+    """The newest root of a store that is there, and the copies as read. Raises what an opening does."""
+    names = device.list()
+    reading = read_roots(device, names, [])
+    if reading.newest is None:
+        refuse_without_root(names, reading, create=False)
+    assert reading.newest is not None
+    return reading.newest, reading
 
 
 def refuse_without_root(names: list[str], reading: RootReading, *, create: bool) -> None:
