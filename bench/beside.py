@@ -208,7 +208,8 @@ def main() -> None:
     described.add_argument("--keys", type=int, default=10_000_000)
     described.add_argument("--rounds", type=int, default=5)
     options = described.parse_args()
-    against: Any = import_module("against")  # It stands beside this file.
+    sys.path.insert(0, str(Path(__file__).resolve().parent))  # PYTHONSAFEPATH leaves it out.
+    against: Any = import_module("against")
     with TemporaryDirectory(prefix="powercut-beside-") as name:
         there = against.unpack(HERE, options.revision, Path(name, "there"))
         sides = against.Side(there), against.Side(HERE)
