@@ -5,8 +5,8 @@
               too narrow
 
 Half step 2k is the crash index after k calls; at 2k + 1 any index of the call serves, for nothing says how
-far it had come. Sectors are of 512 bytes where contents are judged, for images are torn there too, and of 4096
-where the states of a law are counted.
+far it had come. Contents are judged at sectors of 512 bytes, for images are torn there too; the states of a
+law are counted at 4096.
 
 Threads: pure.
 """

@@ -22,7 +22,7 @@ def tell(value): print(json.dumps(value))
 
 @pytest.fixture
 def on_machine(tmp_path: Any) -> Callable[..., Any]:
-    """Runs code as root in a mount namespace of its own, and gives what it tells; else skips, and says why."""
+    """Runs code as root in a mount namespace of its own, and gives what it tells; else skips."""
 
     def run(code: str, *file_systems: str) -> Any:
         for file_system in file_systems or ("ext4",):

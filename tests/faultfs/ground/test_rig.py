@@ -38,7 +38,7 @@ rig.close()
 
 
 def test_ext4_shows_a_size_without_its_data(on_machine: Callable[..., Any]) -> None:
-    """The append that the law of a journalled file system had thought impossible, made sure by a slow disk."""
+    """An append as the law of a journalled file system had thought impossible, made sure by a slow disk."""
     code = """
 rig = Rig(folder, Options("ext4"))
 tell(search(rig, Program.parse("old=O*8192: write old 8192 N*4096; sync_names"), Noise("slow", 1)))
