@@ -18,6 +18,9 @@ _LAWS: Final[dict[str, tuple[Law, ...]]] = {
 }
 _EVERY: Final = (Law.POSIX,)
 
+# The laws of disks that users have: of every file system, and of each.
+LAWS_OF_USERS: Final = (Law.POSIX, Law.POSIX_SPLIT, Law.EXT4)
+
 
 def laws_of(head: Head) -> tuple[Law, ...]:
     """The laws that must have everything that a file system with these options shows."""

@@ -81,6 +81,8 @@ def measure(asked: Asked) -> int:
     unknown = [name for name in asked.only if name not in SCENARIOS]
     if unknown:
         raise UsageError(f"no scenario {unknown[0]!r}: one of {', '.join(SCENARIOS)}")
+    if not asked.file_systems:
+        raise UsageError("--fs names no file system")
     if asked.is_refresh and asked.only:
         raise UsageError("--refresh keeps all scenarios, and --only leaves some out")
     names = asked.only or tuple(SCENARIOS)
