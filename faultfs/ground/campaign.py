@@ -31,7 +31,7 @@ from ..errors import UnfitMachineError
 from . import kernel
 from .contents import is_failure
 from .drawn import draw
-from .evidence import Collection, Evidence, Head, Sighting, union
+from .evidence import DRAWN, Collection, Evidence, Head, Sighting, union
 from .player import NOISES, PAGES, Noise
 from .program import Program
 from .rig import FILE_SYSTEMS, Depth, Options, Rig
@@ -39,7 +39,7 @@ from .scenarios import SCENARIOS, is_playable
 
 PLAIN: Final = Depth(whole=6, draws=30, torn=6)
 NOISY: Final = Depth(whole=3, draws=4, torn=1)
-DRAWN: Final = Depth(whole=3, draws=4, torn=2)
+FEW: Final = Depth(whole=3, draws=4, torn=2)
 _KINDS: Final = ("chmod", "commit", "syncfs", "writeback", "slow")
 _PAGED: Final = (
     "append",
@@ -104,7 +104,7 @@ def tasks_of(plan: Plan) -> Iterator[Task]:
         program = draw(generator)
         kind = generator.choice(("", *NOISES[:-1]))
         noise = Noise(kind, generator.randint(1, len(program.calls))) if kind else None
-        yield Task(plan.options, f"drawn {seed}", program, noise, DRAWN, seed)
+        yield Task(plan.options, f"{DRAWN}{seed}", program, noise, FEW, seed)
 
 
 def run(plan: Plan, jobs: int, hear: Callable[[Done], None] = lambda done: None) -> Collection:

@@ -19,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+DRAWN: Final = "drawn "  # Begins the name of a drawn program.
 KEPT: Final = files(__package__) / "kept"
 _WORD: Final = re.compile(r"[A-Za-z0-9_^]+")
 
@@ -50,6 +51,11 @@ class Evidence(msgspec.Struct, array_like=True):
     images: int
     unmounted: int
     seen: list[Sighting]
+
+    @property
+    def is_drawn(self) -> bool:
+        """True if a generator made the program: it was tried once, with one noise at most."""
+        return self.name.startswith(DRAWN)
 
     def merge(self, other: "Evidence") -> None:
         """Takes in what another run of the same program showed. Invariant 1."""

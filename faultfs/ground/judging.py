@@ -40,14 +40,27 @@ class Outside(NamedTuple):
         return f"{'in' if self.half_step % 2 else 'after'} {call}" if call else "before all calls"
 
 
+class Unseen(NamedTuple):
+    """A crash state of a law that no image of a scenario showed."""
+
+    name: str
+    content: str
+
+
 class Verdict(NamedTuple):
-    """One law against the evidence about one file system."""
+    """One law against the evidence about one file system.
+
+    `states` are the crash states of the law in all scenarios, each once in a scenario; `unseen` of them no
+    image showed.
+    """
 
     law: Law
     title: str
     programs: int
     contents: int
     outside: list[Outside]
+    states: int
+    unseen: list[Unseen]
 
     @property
     def is_sound(self) -> bool:
@@ -57,8 +70,15 @@ class Verdict(NamedTuple):
 
 def judge(collection: Collection, law: Law) -> Verdict:
     """Holds all evidence of a collection against a law."""
-    outside = [found for each in collection.programs.values() for found in outside_of(each, law)]
-    return Verdict(law, collection.title, len(collection.programs), collection.contents, outside)
+    programs = collection.programs.values()
+    outside = [found for each in programs for found in outside_of(each, law)]
+    states, missing = 0, list[Unseen]()
+    for each in programs:
+        if not each.is_drawn:
+            texts, count = unseen(each, law)
+            states += count
+            missing += [Unseen(each.name, text) for text in texts]
+    return Verdict(law, collection.title, len(programs), collection.contents, outside, states, missing)
 
 
 def outside_of(evidence: Evidence, law: Law) -> Iterator[Outside]:

@@ -46,12 +46,21 @@ class _Outside(msgspec.Struct):
     example: str
 
 
+class _Unseen(msgspec.Struct):
+    """A crash state of a law that no image of a scenario showed."""
+
+    name: str
+    content: str
+
+
 class _Row(msgspec.Struct):
-    """One law: whether it says that it holds here, and what it does not have."""
+    """One law: whether it says that it holds here, what it lacks, and what of its states nobody saw."""
 
     law: str
     is_claimed: bool
     outside: list[_Outside]
+    states: int
+    unseen: list[_Unseen]
 
 
 class _Document(msgspec.Struct):
@@ -135,13 +144,13 @@ def _document(collection: evidence.Collection, kept: list[evidence.Collection]) 
         collection.count("images"),
         collection.count("unmounted"),
         collection.contents,
-        [_Row(law.value, law in claimed, _outside(judging.judge(collection, law))) for law in Law],
+        [_row(judging.judge(collection, law), is_claimed=law in claimed) for law in Law],
         evidence.new_in(collection, kept),
     )
 
 
-def _outside(verdict: judging.Verdict) -> list[_Outside]:
-    return [
+def _row(verdict: judging.Verdict, *, is_claimed: bool) -> _Row:
+    outside = [
         _Outside(
             each.name,
             each.program,
@@ -153,13 +162,17 @@ def _outside(verdict: judging.Verdict) -> list[_Outside]:
         )
         for each in verdict.outside
     ]
+    unseen = [_Unseen(*each) for each in verdict.unseen]
+    return _Row(verdict.law.value, is_claimed, outside, verdict.states, unseen)
 
 
 def _tell_text(title: str, document: _Document) -> None:
     counts = f"{document.programs} programs, {document.recordings} recordings, {document.images} images"
     typer.echo(f"{title}, Linux {document.head.kernel}: {counts}, {document.contents} contents")
     for row in document.laws:
-        typer.echo(f"  {row.law:12} {len(row.outside):5} outside{', claimed' if row.is_claimed else ''}")
+        claimed = ", claimed" if row.is_claimed else ""
+        unseen = f"of {row.states:4} states {len(row.unseen):4} never seen"
+        typer.echo(f"  {row.law:12} {len(row.outside):5} outside, {unseen}{claimed}")
     if document.new:
         typer.echo(f"  {len(document.new)} contents that the kept evidence does not have")
     for row in document.laws:

@@ -67,6 +67,14 @@ def test_collection_is_sound_iff_each_of_its_contents_is() -> None:
     assert [each.name for each in judge(Collection(head, {SYNCED: good}), Law.POSIX).outside] == ["good"]
 
 
+def test_states_that_no_scenario_showed_are_counted_and_drawn_programs_are_not() -> None:
+    head = Head("ext4", "", "", "6.18", "mke2fs", 1)
+    scenario = Evidence("good", SYNCED, 1, 1, 0, [Sighting("old=N*4096", [(4, 4)], 1, "")])
+    drawn = Evidence("drawn 1.0", "old=O*1: remove old", 1, 1, 0, [])
+    verdict = judge(Collection(head, {each.program: each for each in (scenario, drawn)}), Law.POSIX)
+    assert (verdict.states, verdict.unseen) == (2, [("good", "old=O*4096")])
+
+
 def test_states_of_the_law_that_nobody_saw_are_listed() -> None:
     program = "old=O*4096: write old 4096 N*4096"
     seen = [Sighting("old=O*4096", [(0, 2)], 1, ""), Sighting("old=O*4096+N*4096", [(2, 2)], 1, "")]

@@ -47,7 +47,7 @@ def test_kept_file_has_every_scenario_and_drawn_programs_and_is_in_normal_form(t
     assert {
         str(each) for each in SCENARIOS.values() if is_playable(each, collection.head.file_system)
     } <= programs
-    assert sum(each.name.startswith("drawn") for each in collection.programs.values()) >= 200
+    assert sum(each.is_drawn for each in collection.programs.values()) >= 200
     for evidence in collection.programs.values():
         assert str(Program.parse(evidence.program)) == evidence.program
         for sighting in evidence.seen:
