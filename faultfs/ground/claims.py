@@ -13,13 +13,13 @@ from .evidence import Head
 
 _LAWS: Final[dict[str, tuple[Law, ...]]] = {
     "ext4": (Law.POSIX, Law.EXT4),
-    "xfs": (Law.POSIX,),
-    "btrfs": (Law.POSIX, Law.POSIX_SPLIT),
+    "xfs": (Law.POSIX, Law.XFS),
+    "btrfs": (Law.POSIX, Law.BTRFS),
 }
 _EVERY: Final = (Law.POSIX,)
 
 # The laws of disks that users have: of every file system, and of each.
-LAWS_OF_USERS: Final = (Law.POSIX, Law.POSIX_SPLIT, Law.EXT4)
+LAWS_OF_USERS: Final = (Law.POSIX, Law.POSIX_SPLIT, Law.EXT4, Law.XFS, Law.BTRFS)
 
 
 def laws_of(head: Head) -> tuple[Law, ...]:

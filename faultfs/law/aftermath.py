@@ -3,12 +3,12 @@
     every file system   the living content stays new until its page leaves the cache; what was dirty is clean:
                         no later sync writes it, until it is written again (F33)
     ext4                the next good sync writes the size, over zeros. A page that the failed write was to
-                        allocate stays unwritten for good: written again and synced, it reads zeros (F43)
-    xfs                 the size is written with the data only: not until those are written again (F43)
+                        allocate stays unwritten for good: written again and synced, it reads zeros (F39)
+    xfs                 the size is written with the data only: not until those are written again (F39)
     btrfs               the next good sync may write the size, over zeros, and a clean unmount takes it back:
-                        it is durable once the data are written again (F43)
+                        it is durable once the data are written again (F39)
 
-Source: one data write that fails, on each file system, and what came after it (FAULTS.md, F33 and F43).
+Source: one data write that fails, on each file system, and what came after it (FAULTS.md, F33 and F39).
 """
 
 from collections.abc import Iterable
