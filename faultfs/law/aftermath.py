@@ -49,7 +49,7 @@ class Failures:
         self._allocated: dict[int, set[int]] = {
             inode: set(range(-(-size // PAGE_BYTES))) for inode, size in initial_bytes.items()
         }
-        self._lost: dict[tuple[int, int], int] = {}  # Pages that stay unwritten, and since when.
+        self._lost: dict[tuple[int, int], list[range]] = {}  # Pages that stay unwritten, and from when to when.
         self._sizes: dict[
             int, list[int]
         ] = {}  # Of a file: the syncs that failed, and its size is not written.
@@ -66,15 +66,24 @@ class Failures:
         self._failed.setdefault(inode, []).append((index, concerned))
         if not after.allocates:
             for page in self._pages(sectors) - self._allocated.get(inode, set()):
-                self._lost.setdefault((inode, page), index)
+                if not self._is_lost(inode, page):
+                    self._lost.setdefault((inode, page), []).append(range(index, FOREVER))
         if not after.writes_size and size_by is EventKind.WRITE:
             self._sizes.setdefault(inode, []).append(index)
             self._waiting.add(inode)
 
     def synced(self, inode: int, sectors: Iterable[int]) -> None:
         """A sync succeeded: the pages that were written have their place."""
-        pages = {page for page in self._pages(sectors) if (inode, page) not in self._lost}
+        pages = {page for page in self._pages(sectors) if not self._is_lost(inode, page)}
         self._allocated.setdefault(inode, set()).update(pages)
+
+    def truncated(self, index: int, inode: int, size: int) -> None:
+        """Pages past the end are given up: what is written there again gets a new place."""
+        for (owner, page), spans in self._lost.items():
+            if owner == inode and page * PAGE_BYTES >= size and spans[-1].stop == FOREVER:
+                spans[-1] = range(spans[-1].start, index + 1)
+        allocated = self._allocated.get(inode, set())
+        allocated -= {page for page in allocated if page * PAGE_BYTES >= size}
 
     def is_written_again(self, inode: int, page: int, size: int) -> bool:
         """True, once, where data are written to the page whose size was not."""
@@ -96,11 +105,15 @@ class Failures:
                 chain.seal(syncs)
             return
         for sector, chain in sectors.items():
-            lost = self._lost.get((inode, sector * self._width // PAGE_BYTES), FOREVER)
+            lost = self._lost.get((inode, sector * self._width // PAGE_BYTES), [])
             failed = [index for index, concerned in failures if sector in concerned]
-            chain.covers = [cover for cover in chain.covers if cover[0] < lost]
-            written = [index for index in syncs if index < lost]
+            chain.covers = [cover for cover in chain.covers if not any(cover[0] in span for span in lost)]
+            written = [index for index in syncs if not any(index in span for span in lost)]
             chain.seal(sorted({*written, *self._rotten.get((inode, sector), [])}), failed)
+
+    def _is_lost(self, inode: int, page: int) -> bool:
+        spans = self._lost.get((inode, page))
+        return spans is not None and spans[-1].stop == FOREVER
 
     def _pages(self, sectors: Iterable[int]) -> set[int]:
         return {sector * self._width // PAGE_BYTES for sector in sectors}

@@ -217,6 +217,7 @@ class History:
     def _truncate(self, birth: int, inode: int, size: int) -> None:
         live = self._bytes(inode)
         before = len(live)
+        self._failures.truncated(birth - 1, inode, size)
         if size > before:
             self._edges.before_truncate(self.sizes[inode], birth, size)
         if size != before:

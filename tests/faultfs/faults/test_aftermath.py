@@ -84,6 +84,10 @@ def test_f39_written_again_and_synced_an_append_is_lost_on_ext4(again: str, lega
     device.write("a", 8192, N)  # A new place.
     device.sync("a")
     assert left(device, legal) == {OLD + NIL + N, OLD + N + N}
+    device.truncate("a", 4096)  # And here the old one is given up.
+    device.write("a", 4096, N)
+    device.sync("a")
+    assert left(device, legal) == {OLD + N}
 
 
 def test_f39_on_ext4_a_page_that_was_durable_before_is_durable_again(legal: Legal) -> None:
