@@ -18,3 +18,11 @@ class CrashIndexError(FaultfsError, IndexError):
 
 class SectorSizeError(FaultfsError, ValueError):
     """A sector that is not a power of two between one grain and one page."""
+
+
+class ProgramError(FaultfsError):
+    """A text that is no program, or no content, of the rig."""
+
+
+class UnfitMachineError(FaultfsError):
+    """Real file systems cannot be measured here; the message says what is missing."""
