@@ -111,12 +111,16 @@ def tasks_of(plan: Plan) -> Iterator[Task]:
         yield Task(plan.options, f"{DRAWN}{seed}", program, noise, few, seed)
 
 
+def tasks_in_order(plan: Plan) -> list[Task]:
+    """Every task of a plan, those that wait for 41 seconds first, beside all others."""
+    return sorted(tasks_of(plan), key=lambda task: task.noise is None or task.noise.kind != "late")
+
+
 def run(plan: Plan, jobs: int, hear: Callable[[Done], None] = lambda done: None) -> Collection:
     """Carries out a plan; UnfitMachineError where that cannot be done here."""
     check_machine(plan.options.file_system)
     collection = Collection(_head(plan), {})
-    # What waits for 41 seconds begins first, beside all others.
-    tasks = sorted(tasks_of(plan), key=lambda task: task.noise is None or task.noise.kind != "late")
+    tasks = tasks_in_order(plan)
     with (
         TemporaryDirectory(prefix="ground-") as folder,
         ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (folder,)) as workers,
