@@ -1,4 +1,4 @@
-"""Commits: what a file system like btrfs has taken to the disk as a whole, and its log (F40 to F42).
+"""Commits: what a file system like btrfs has taken to the disk as a whole, and its log (F41 to F43).
 
     point          a position of the last commit: steps on names, truncations, allocations, in order
     names          the commit's, and those of the files that were synced since (`logged`)
@@ -68,7 +68,7 @@ class Commits(Journal):
             return found
         for number, chain in self.history.sectors[inode].items():
             legal = chain.legal(index)
-            # F40: the commit has nothing that was issued after it.
+            # F41: the commit has nothing that was issued after it.
             stop = max(legal.start + 1, bisect_left(chain.births, self.births[cut]))
             if stop < legal.stop:
                 start = found[number].start if number in found else legal.start

@@ -25,6 +25,7 @@ from typing import Final, NamedTuple
 
 from ..disk.events import Event, EventKind
 from ..disk.trace import PAGE_BYTES
+from .aftermath import has_its_data
 from .chains import FOREVER, NO_FILE, AnyChain, ChainKind, Shows, Step
 from .history import History
 
@@ -252,7 +253,7 @@ class Journal:
         start, stop = bisect_right(chain.births, index), bisect_right(chain.births, index + 1)
         ended = chain.values[start - 1] // PAGE_BYTES  # Where a hole begins, the rest of its page is zeroed.
         self._writes.setdefault(event.inode, []).append((index, min(first, ended), last))
-        if not chain.passing:
+        if len(self._before[event.inode]) == stop:
             return
         self._note_passing(event.inode, stop, len(self.births))
         for version in range(start, stop):
@@ -281,7 +282,7 @@ class Journal:
         self._commit(index, self._before[event.inode][self._shown(event.inode, range(floor, floor + 1))[0]])
         if event.kind is EventKind.SYNC:
             self._commit(index, touched)
-        if event.kind in (EventKind.SYNC, EventKind.SYNC_FAILED):
+        if event.kind is EventKind.SYNC or (event.kind is EventKind.SYNC_FAILED and not has_its_data(event)):
             # All data have reached the disk by now, or else some never will and their size does without.
             newest = len(self._before[event.inode]) - 1
             self._whole.setdefault(event.inode, []).append((index, newest))

@@ -17,7 +17,7 @@ Invariants
   2  found(position, index) depends on what was issued before `index` only; a position is a crash index
 
 Threads: built once, then read only.
-Source: fsync of btrfs, Linux 6.18, by its crash images: FAULTS.md, F41.
+Source: fsync of btrfs, Linux 6.18, by its crash images: FAULTS.md, F42.
 """
 
 from bisect import bisect_right

@@ -6,7 +6,7 @@ Each law says how many digits a crash has and what they choose (the clauses of F
     posix_split the same, but a rename and a removal are in parts, with versions of their own  F29 to F31
     ext4, ext4_ordered, xfs, btrfs
                 sectors, then sizes, then one: how many points, counted from the newest, that have been
-                committed are lost                                                   F26 to F28, F39 to F42
+                committed are lost                                                   F26 to F28, F40 to F43
     strict      none: every chain at its floor                                                           F15
     prefix      one: how many of the pending steps, counted from the last issued, are lost               F16
     pagecache   one: how many pages of the last event are lost                                           F17

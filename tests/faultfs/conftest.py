@@ -200,7 +200,7 @@ def moving_device() -> Callable[[int, int], FaultDevice]:
 
 
 class TriedNames:
-    """The names that a file system with a log finds (F12, F41), read out; `disk` knows no chains."""
+    """The names that a file system with a log finds (F12, F42), read out; `disk` knows no chains."""
 
     def __init__(self, disk: Any) -> None:
         self.disk = disk

@@ -145,7 +145,7 @@ def test_f12_a_synced_name_is_found_without_the_rename_that_freed_it(
 ) -> None:
     device = FaultDevice(Image.of({"old": OLD, "other": X}))
     program(device)
-    assert content in legal(device, Law.BTRFS)  # F41
+    assert content in legal(device, Law.BTRFS)  # F42
     assert content in legal(device)  # F12
     assert not any(content in legal(device, law) for law in (Law.EXT4, Law.XFS))
 
@@ -179,7 +179,7 @@ def test_f12_a_rename_of_a_synced_file_stays_whole(legal: Legal) -> None:
     for law in (Law.POSIX, *REAL):
         for content in legal(device, law):
             assert content["old"] == (OLD if "t" in content else content["old"]), law
-    # Since when the log has it, the commit may have been before or after: F41.
+    # Since when the log has it, the commit may have been before or after: F42.
     for content in ({"old": N, "other": N}, {"old": OLD, "other": N, "t": N}):
         assert content in legal(device, Law.BTRFS)
     assert {"old": OLD, "other": N} not in legal(device, Law.BTRFS)
@@ -215,12 +215,12 @@ def test_f27_a_truncation_to_the_same_size_writes_it_on_ext4(legal: Legal) -> No
     assert {"a": b"", "b": b""} in legal(device, Law.XFS)
 
 
-def test_f39_on_xfs_a_size_has_its_own_data_and_may_lack_older_ones(legal: Legal) -> None:
+def test_f40_on_xfs_a_size_has_its_own_data_and_may_lack_older_ones(legal: Legal) -> None:
     device = FaultDevice(Image.of({"a": b""}), sector_bytes=4096)
     device.write("a", 0, b"m" * 4096)
     device.write("a", 4096, b"n" * 100)
     contents = legal(device, Law.XFS)
-    assert {"a": bytes(4096) + b"n" * 100} in contents  # F39
+    assert {"a": bytes(4096) + b"n" * 100} in contents  # F40
     assert {"a": b"m" * 4096 + bytes(100)} not in contents
     assert {"a": bytes(4096) + b"n" * 100} not in legal(device, Law.EXT4_ORDERED)
     assert {"a": b"m" * 4096 + bytes(100)} in legal(device, Law.EXT4)
@@ -229,7 +229,7 @@ def test_f39_on_xfs_a_size_has_its_own_data_and_may_lack_older_ones(legal: Legal
 # btrfs.
 
 
-def test_f40_on_btrfs_a_sync_of_a_file_brings_no_other_and_no_earlier_truncation(legal: Legal) -> None:
+def test_f41_on_btrfs_a_sync_of_a_file_brings_no_other_and_no_earlier_truncation(legal: Legal) -> None:
     device = FaultDevice(Image.of({"a": OLD, "c": OLD}))
     device.truncate("c", 100)
     device.create("b")
@@ -237,24 +237,24 @@ def test_f40_on_btrfs_a_sync_of_a_file_brings_no_other_and_no_earlier_truncation
     device.create("d")
     device.sync("d")
     contents = legal(device, Law.BTRFS)
-    assert {"a": OLD, "c": OLD, "d": b""} in contents  # F40, F41
+    assert {"a": OLD, "c": OLD, "d": b""} in contents  # F41, F42
     assert legal(device, Law.EXT4) == [{"b": b"", "c": b"o" * 100, "d": b""}]
 
 
-def test_f40_on_btrfs_what_was_issued_after_the_commit_is_not_there(legal: Legal) -> None:
+def test_f41_on_btrfs_what_was_issued_after_the_commit_is_not_there(legal: Legal) -> None:
     device = FaultDevice(Image.of({"a": OLD}))
     device.create("b")
     device.write("a", 0, N)
     contents = legal(device, Law.BTRFS)
-    assert {"a": N} not in contents  # F40
+    assert {"a": N} not in contents  # F41
     assert {"a": N} in legal(device, Law.EXT4)
     assert {"a": N, "b": b""} in contents
 
 
-def test_f42_on_btrfs_a_lone_append_has_its_data_and_of_two_pages_either_may_lack(legal: Legal) -> None:
+def test_f43_on_btrfs_a_lone_append_has_its_data_and_of_two_pages_either_may_lack(legal: Legal) -> None:
     device = FaultDevice(Image.of({"a": OLD}))
     device.write("a", 512, N)
-    assert legal(device, Law.BTRFS) == [{"a": OLD}, {"a": OLD + N}]  # F42
+    assert legal(device, Law.BTRFS) == [{"a": OLD}, {"a": OLD + N}]  # F43
     device.write("a", 4096, N)
     contents = legal(device, Law.BTRFS)
     assert {"a": OLD + bytes(3584) + N} in contents

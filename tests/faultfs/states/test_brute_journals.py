@@ -15,7 +15,7 @@ Operation = tuple[int, int, dict[tuple[Any, ...], Any]]
 
 
 class Journalled:
-    """The contents that a disk has at an index under F26 to F28, F39 to F42."""
+    """The contents that a disk has at an index under F26 to F28, F40 to F43."""
 
     def __init__(self, disk: Any, law: Law) -> None:
         self.disk = disk
@@ -102,7 +102,7 @@ class Journalled:
         return [op for op in self.disk.operations if op[:2] == growth[:2] and key_of(op)[0] == "sector"]
 
     def own_data(self, sizes: list[Operation]) -> list[Operation]:
-        """The data by which the last of these sizes has come to the disk (F39)."""
+        """The data by which the last of these sizes has come to the disk (F40)."""
         last, *before = sizes[::-1]
         if self.role(last) == "again":
             return self.own_data(before[1:][::-1]) if before[1:] else []
