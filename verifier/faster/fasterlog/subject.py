@@ -42,7 +42,7 @@ __all__ = ["LOG_SPEC", "LogSubject"]
 
 _MEMORY_PAGES: Final = 4  # The fewest, so that pages are written before their commit,
 _MEMORY_LEAST: Final = 4096  # and room for a batch.
-_NUMBERED: Final = re.compile(rb"\d+\.(\d+)'*;\.*(?:\d+\.\d+'*;)?(\d*)")
+_NUMBERED: Final = re.compile(rb"\d+[.a-zA-Z'](\d+);\.*(?:\d+[.a-zA-Z']\d+;)?(\d*)")
 
 
 def _file_of(error: Exception) -> str:
