@@ -36,6 +36,7 @@ from powercut.faultfs.states.readset import Ask, Question, ReadTree, WatchedDevi
 from powercut.faultfs.states.witness import witness_at
 
 from ..errors import SubjectError
+from ..oracles.progress import bounded
 from ..oracles.structure import audit, recovered_bound
 from ..runs.steps import take_steps
 from ..runs.world import World
@@ -92,6 +93,7 @@ class Continuations:
     programs    the continuations
     recoveries  outcomes of openings, shared with the search that comes across the contents; where they are
                 not pruned, nothing here is
+    most        contents of one stretch between power cuts that are gone on from, spread evenly; None: all
 
     contents  gone on from, by every continuation
     opened    stores opened for that; those after the second power cut the recoveries count
@@ -105,7 +107,10 @@ class Continuations:
         limit: int,
         programs: Sequence[Program],
         recoveries: Recoveries | None = None,
+        *,
+        most: int | None = None,
     ) -> None:
+        self.most = most
         self.programs = tuple(programs)
         self.contents = self.opened = self.bounded = 0
         self._make_store = StoreMaker.of(make_store)
@@ -131,8 +136,7 @@ class Continuations:
         found = tree.find(image)
         if found is None:
             device = WatchedDevice(image)
-            found, nested = self._go_on(device, program)
-            asked = dict.fromkeys(device.asked)
+            found, asked, nested = self._go_on(device, program)
             asked.update(dict.fromkeys((int(Ask.FILE), name, 0, 0) for name in device.changed))
             asked.update(dict.fromkeys(each for each in nested if each[1] not in device.changed))
             tree.add(image, asked, found)
@@ -140,16 +144,25 @@ class Continuations:
             self.bounded += found.bounded
         return found
 
-    def _go_on(self, device: WatchedDevice, program: Program) -> tuple[Continued, list[Question]]:
-        """Go on, and judge every crash state of what that did to the device; what their openings asked."""
+    def _go_on(
+        self, device: WatchedDevice, program: Program
+    ) -> tuple[Continued, dict[Question, None], list[Question]]:
+        """Go on, and judge every crash state of that; what it asked, and what their openings did."""
         world = _opened(self._make_store, device)
         if world is None:
-            return Continued(), []
-        start = len(device.trace)
+            return Continued(), dict.fromkeys(device.asked), []
+        try:
+            found, nested = self._judge(world, device.trace, program)
+            return found, dict.fromkeys(device.asked), nested
+        finally:
+            world.let_go()
+
+    def _judge(self, world: World, trace: Trace, program: Program) -> tuple[Continued, list[Question]]:
+        start = len(trace)
         if not (take_steps(world, program) and world.inspect()):
             assert isinstance(world.verdict, Violation)
             return Continued(Fails(world.verdict, ((Era(program),),))), []
-        states = crash_states(device.trace, self._law, start=start, limit=self._limit)
+        states = crash_states(trace, self._law, start=start, limit=self._limit)
         judgements, nested = Judgements(world.segment), list[Question]()
         for state in states:
             outcome = self._recoveries.of(state, 0)
@@ -158,7 +171,7 @@ class Continuations:
                 verdict = judgements.judge(outcome, span)
                 is_legal = span[0] != span[1] or span[1] == state.first or states.is_legal(state.key, span[1])
                 if isinstance(verdict, Violation) and is_legal:
-                    ways = self._ways(device.trace, program, state, span[1])
+                    ways = self._ways(trace, program, state, span[1])
                     return Continued(Fails(verdict, ways), states.bounded_points), nested
         return Continued(None, states.bounded_points), nested
 
@@ -182,15 +195,17 @@ def _opened(make_store: StoreMaker, device: WatchedDevice) -> World | None:
     world.device = device
     device.label = "OPEN"
     try:
-        subject = make_store(device)
-        if device.label == "OPEN":
-            device.label = ""
-        world.mounted = mounted = mount(subject)
-        content = subject.read_all()
-        audit(mounted)
+        with bounded(device):
+            subject = make_store(device)
+            if device.label == "OPEN":
+                device.label = ""
+            world.mounted = mounted = mount(subject)
+            content = subject.read_all()
+            audit(mounted)
     except SubjectError:
         raise
     except Exception:  # noqa: BLE001 (told of by whoever opened it first)
+        world.let_go()
         return None
     recovered = recovered_bound(mounted)
     history = _history(content, recovered)

@@ -34,6 +34,7 @@ from ..spec.subject import MakeStore
 from ..tapes.kept import UnsupportedTapeError
 from ..tapes.tape import Era, Tape
 from ..verdict import Violation
+from .bounds import LIMIT, Bounds
 from .continuations import Continuations
 from .coverage import Content, Coverage, Tally
 from .enumerated import LOOKS, Enumerated, Enumerations
@@ -43,7 +44,6 @@ from .ways import Finding, way_to
 
 __all__ = ["CONTINUED", "LIMIT", "Coverage", "Finding", "search_run", "search_tape"]
 
-LIMIT: Final = 4096
 CONTINUED: Final = "gone on after a recovery"  # Contents, each by every continuation.
 
 
@@ -82,7 +82,7 @@ def search_tape(
     recoveries = recoveries or Recoveries(maker, tape.law, limit)
     enumerations = enumerations or Enumerations(tape.law, limit)
     kept = _Kept(maker, recoveries, enumerations, walk, continuations)
-    search = _Search(tape, kept, _Bounds(depth, limit, is_counted, draws))
+    search = _Search(tape, kept, Bounds(depth, limit, is_counted, draws))
     return search.coverage, search.run(start_step)
 
 
@@ -95,6 +95,7 @@ def search_run(
     limit: int = LIMIT,
     recoveries: Recoveries | None = None,
     continuations: Continuations | None = None,
+    excuses: Callable[[Finding], bool] = lambda finding: False,
 ) -> tuple[Coverage, Finding | None]:
     """Judge every crash state of a run that has ended well: of its own traces, and of no second run.
 
@@ -104,7 +105,7 @@ def search_run(
     maker = StoreMaker.of(make_store)
     recoveries = recoveries or Recoveries(maker, tape.law, limit)
     kept = _Kept(maker, recoveries, Enumerations(tape.law, limit), None, continuations)
-    search = _Search(tape, kept, _Bounds(depth, limit))
+    search = _Search(tape, kept, Bounds(depth, limit, excuses=excuses))
     return search.coverage, search.run_over(segments)
 
 
@@ -117,16 +118,6 @@ class _Kept:
     enumerations: Enumerations
     walk: Walk | None
     continuations: Continuations | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    """The limits of a search, as `search_tape` says."""
-
-    depth: int
-    limit: int
-    is_counted: bool = False
-    draws: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +134,7 @@ class _Stretch:
 class _Search:
     """One tape's search."""
 
-    def __init__(self, tape: Tape, kept: _Kept, bounds: _Bounds) -> None:
+    def __init__(self, tape: Tape, kept: _Kept, bounds: Bounds) -> None:
         self.coverage = Coverage(programs=1, several_eras=int(any(era.crash for era in tape.eras[:-1])))
         self._tape = tape
         self._recoveries = kept.recoveries
@@ -155,7 +146,11 @@ class _Search:
         self._eras: list[Era] = []  # As played so far, each with its crash: the way to here.
 
     def run(self, start_step: int | None) -> Finding | None:
-        return self._counted(lambda: self._run(start_step))
+        try:
+            return self._counted(lambda: self._run(start_step))
+        finally:
+            if self._walk is None:
+                self._world.let_go()
 
     def run_over(self, segments: list[Segment]) -> Finding | None:
         return self._counted(lambda: self._run_over(segments))
@@ -177,7 +172,7 @@ class _Search:
 
     def _run_over(self, segments: list[Segment]) -> Finding | None:
         for era, segment in zip(self._tape.eras, segments, strict=True):
-            finding = self._judge_segment(era, segment, 0 if self._eras else self._start(segment, None, era))
+            finding = self._judge_segment(era, segment, self._start(segment, None, era))
             if finding is not None:
                 return finding
             self._eras.append(era)
@@ -221,10 +216,14 @@ class _Search:
         judgements = Judgements(segment)
         stretch = _Stretch(era, segment, enumerated.states, judgements, Tally(judgements, start))
         judged: dict[int, CrashState] = {}
-        for state in enumerated.contents:
+        most = None if self._continuations is None else self._continuations.most
+        stride = 1 if most is None else -(-len(enumerated.contents) // most)
+        for number, state in enumerate(enumerated.contents):
             outcome = self._recoveries.of(state, self._bounds.depth)
-            finding = self._judge(stretch, state, outcome) or self._go_on(stretch, state)
-            if finding is not None:
+            finding = self._judge(stretch, state, outcome)
+            if finding is None and number % stride == 0:
+                finding = self._go_on(stretch, state)
+            if finding is not None and not self._bounds.excuses(finding):
                 return finding
             judged[state.key] = state
             coverage.vectors += outcome.vectors
@@ -262,7 +261,7 @@ class _Search:
             for outcome, witness in (*found.outcomes, *found.listed):
                 there = replace(witness, index=index)  # What looks on changes neither content nor digits.
                 finding = self._judge(stretch, there, outcome)
-                if finding is not None:
+                if finding is not None and not self._bounds.excuses(finding):
                     return finding
                 stretch.tally.add(there, outcome)
             if found.is_closed:

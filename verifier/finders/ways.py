@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from powercut.faultfs import FaultDevice, Image, Trace, survivor_image
 from powercut.faultfs.states.witness import witness_at
 
-from ..oracles.structure import audit, recovered_bound
+from ..oracles.structure import audit, recovered_bound, release
 from ..spec.history import crash_at
 from ..spec.spec import StoreMaker
 from ..tapes.tape import Era, Operation, Tape
@@ -65,4 +65,6 @@ def _opening(image: Image, make_store: StoreMaker) -> Trace:
         mounted.subject.read_all()
         audit(mounted)
         recovered_bound(mounted)
+    device.die()
+    release(mounted, make_store.spec)
     return device.trace

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from string import ascii_letters
 from typing import Final
 
-from ..tapes.operations import OPERATIONS, Kind, Result
+from ..tapes.operations import OPERATIONS, Effect, Kind, Result
 from ..tapes.tape import Operation
 
 __all__ = [
@@ -61,6 +61,13 @@ class Issued:
     padding: bytes
     gone: frozenset[bytes] = frozenset()  # The keys that a truncation takes away.
     is_fresh: bool = False  # Its key had been taken away, and was not written since.
+    effect: Effect | None = None  # Of an operation of the store's own, with
+    name: str = ""  # its name.
+
+    @property
+    def told(self) -> str:
+        """The operation for people: its name, its key, its serial."""
+        return f"{self.name or self.kind.name.lower()} {self.key.decode()} #{self.serial}"
 
     @property
     def value(self) -> bytes:
@@ -100,7 +107,7 @@ def apply(content: dict[bytes, bytes], issued: Issued) -> Result:
         for key in issued.gone:
             content.pop(key, None)
         return None
-    effect = OPERATIONS[issued.kind].effect
+    effect = issued.effect or OPERATIONS[issued.kind].effect
     assert effect is not None, f"{issued.kind.name} is no operation on a key"
     if issued.is_fresh:
         written: dict[bytes, bytes] = {}

@@ -140,7 +140,7 @@ def test_log_has_no_phases_and_what_is_asked_apart_meets_nothing() -> None:
     assert phased == {
         kind.name
         for kind in Kind
-        if kind not in (Kind.FORK, Kind.GROUND, Kind.ENQUEUE, Kind.ENQUEUE_MANY, Kind.ROLLBACK)
+        if kind not in (Kind.FORK, Kind.GROUND, Kind.OWN, Kind.ENQUEUE, Kind.ENQUEUE_MANY, Kind.ROLLBACK)
     }
     assert every[OPERATION] == [("ENQUEUE", "ENQUEUE"), ("READ", "READ")]
     assert every[GEOMETRY] == [("ENQUEUE", "short"), ("READ", "tiny")], "a name that is no geometry is none"

@@ -50,6 +50,7 @@ def _file_of(error: Exception) -> str:
 
 
 LOG_SPEC: Final = Spec(
+    is_dropped=True,
     errors=Errors(
         refusals=(EngineError,),
         poisoned=(PoisonedError,),
