@@ -43,7 +43,9 @@ class Checkpoints:
 
         timeout   seconds to wait for operations that sessions have left pending; None: for ever
 
-        Raises CheckpointError (nothing changed, try again), PoisonedError. O(bytes since the last).
+        Where nothing is new since the newest checkpoint, of whatever kind, that one is the result, and
+        nothing is written. Raises CheckpointError (nothing changed, try again), PoisonedError. O(bytes since
+        the last).
         """
         self._check_writable()
         return self._checkpointer.run(kind, seconds_of(timeout))
@@ -51,7 +53,7 @@ class Checkpoints:
     def start_checkpoint(
         self, kind: CheckpointKind = CheckpointKind.FOLD_OVER, *, timeout: float | None = PENDING_SECONDS
     ) -> CheckpointTicket:
-        """Begin a checkpoint; sessions go on while the ticket is stepped."""
+        """Begin a checkpoint; sessions go on while the ticket is stepped. It is done where nothing is new."""
         self._check_writable()
         return self._checkpointer.start(kind, seconds_of(timeout))
 

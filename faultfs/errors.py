@@ -22,3 +22,11 @@ class SectorSizeError(FaultfsError, ValueError):
 
 class RunawayError(BaseException):
     """More calls than `calls_max` on one device. No Exception: a store's own handlers must not stop it."""
+
+
+class ProgramError(FaultfsError):
+    """A text that is no program, or no content, of the rig."""
+
+
+class UnfitMachineError(FaultfsError):
+    """Real file systems cannot be measured here; the message says what is missing."""

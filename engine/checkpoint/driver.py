@@ -10,7 +10,9 @@ Invariants
   1  one checkpoint at a time; a phase is set after it was entered, and by nobody else
   2  what cannot be taken twice is not broken off: Ctrl-C reaches the thread that waits for such a step, never
      the one that takes it
-  3  a segment is removed only once two roots name a checkpoint in whose chain no block lists an extent of it
+  3  where nothing is new since the newest checkpoint, that one is the answer, whatever kind was asked for,
+     and nothing is written; files that are due still go
+  4  a segment is removed only once two roots name a checkpoint in whose chain no block lists an extent of it
 
 Threads: any thread may take a step, one at a time. A step holds no row of the epoch table, so sessions go
 on while it waits for them.
@@ -80,18 +82,26 @@ class Checkpointer:
     def _begin(self, running: Running, timeout: float | None) -> None:
         self._poison.check()
         check_kind(running.kind)
-        control = self._log.spaces.control
         with self._lock:
             if self._running is not None:
                 raise CheckpointError(
                     f"a checkpoint of version {self._running.version} is at {self._system.phase.name}; "
                     "take its ticket to the end first"
                 )
-            running.deadline = None if timeout is None else self._runtime.now() + timeout
-            running.version = self._system.version
-            running.begin, running.fuzzy_start = load(control, w.BEGIN), load(control, w.TAIL)
-            self._running = running
-            self.advance(running)
+            if self.newest is not None and not self._parts.has_news:
+                running.point = self.newest
+            else:
+                self._prepare(running, timeout)
+        if running.point is not None:
+            self._shielded("files that are given back", self._give_back_at_rest)
+
+    def _prepare(self, running: Running, timeout: float | None) -> None:
+        control = self._log.spaces.control
+        running.deadline = None if timeout is None else self._runtime.now() + timeout
+        running.version = self._system.version
+        running.begin, running.fuzzy_start = load(control, w.BEGIN), load(control, w.TAIL)
+        self._running = running
+        self.advance(running)
 
     def advance(self, running: Running | None = None) -> Phase:
         """Take one step, of `running` if that is given and still under way; the phase that is reached: the
@@ -107,6 +117,13 @@ class Checkpointer:
         if phase is Phase.REST:
             self._tell()
         return phase
+
+    def _shielded(self, what: str, call: Callable[[], None]) -> None:
+        """Make a call that no Ctrl-C reaches, where there are other threads."""
+        if self._runtime.is_parallel:
+            self._elsewhere(what, call)
+        else:
+            call()
 
     def _elsewhere(self, what: str, call: Callable[[], T]) -> T:
         """The answer of a call that is made in a thread that nothing interrupts. Raises what it raises."""
@@ -184,10 +201,7 @@ class Checkpointer:
             with self._lock:
                 self._rename(which, name)
 
-        if self._runtime.is_parallel:  # As a step that cannot be taken twice.
-            self._elsewhere("tables that are rewritten", rename)
-        else:
-            rename()
+        self._shielded("tables that are rewritten", rename)
 
     def _rename(self, which: Version | str, name: str) -> None:
         self._poison.check()
@@ -213,6 +227,11 @@ class Checkpointer:
         if not self._log.pins.holds_all:
             self._parts.tables.shrink()
         self._log.segments.remove_below(self._log.extents.start)
+
+    def _give_back_at_rest(self) -> None:
+        with self._lock:
+            if self._running is None:
+                self._give_back()
 
     def finish(self) -> None:
         """Take a running checkpoint to its end, if there is one. Raises as `advance`."""

@@ -19,7 +19,7 @@ Threads: any; the registry's lists change under its lock, a row under its state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -84,16 +84,16 @@ class SessionRegistry:
         self._epochs = shared.epochs
         self._lock = runtime.lock()
         self._free: list[int] = []
-        self._is_changed = False  # Whether a session was forgotten that the newest checkpoint has.
         self.is_closed = False
         self.watchers: set[Callable[[], None]] = set()  # Called after a save, and at the end; none waits.
         self.notes: dict[Callable[[str, int], None], None] = {}  # Called for each serial that has grown.
         self._next_number = life << LIFE_SHIFT | 1
+        self._held = tuple(marks)  # What the newest durable checkpoint says.
         self._states = {
             mark.name: SessionState(
                 mark.name, mark.number, mark.serial, system.version, mark.serial, saved=mark.serial
             )
-            for mark in marks
+            for mark in self._held
         }
 
     # -- who there is ------------------------------------------------------------------------------
@@ -128,9 +128,8 @@ class SessionRegistry:
     def forget(self, name: str) -> None:
         """Drop a session that is not live; the next checkpoint no longer has it."""
         with self._lock:
-            state = self._find(name)
+            self._find(name)
             del self._states[name]
-            self._is_changed = self._is_changed or bool(state.saved)
         self._wake()
 
     def lease(self) -> int:
@@ -248,15 +247,15 @@ class SessionRegistry:
                 if self.read(state, w.ROW_COMMIT_VERSION, "commit_version") == version
             ]
 
-    def save(self, marks: Iterable[SessionMark]) -> None:
+    def save(self, marks: Sequence[SessionMark]) -> None:
         """Take in that a checkpoint with these commit points is durable."""
         with self._lock:
-            self._is_changed = False
+            self._held = tuple(marks)
             for mark in marks:
                 state = self._states.get(mark.name)
                 if state is None or state.number != mark.number:
-                    self._is_changed = True  # Forgotten, while the checkpoint was taken.
-                elif state.saved != mark.serial:
+                    continue  # Forgotten, while the checkpoint was taken.
+                if state.saved != mark.serial:
                     state.saved = mark.serial
                     for note in list(self.notes):
                         note(mark.name, mark.serial)
@@ -288,8 +287,13 @@ class SessionRegistry:
 
     @property
     def has_news(self) -> bool:
-        """True if the next checkpoint would hold anything of sessions that the newest does not."""
-        return self._is_changed or bool(self.unsaved())
+        """True if sessions, their names or their serials differ from what the newest checkpoint says."""
+        with self._lock:
+            now = [
+                SessionMark(name, state.number, self.serial(state))
+                for name, state in sorted(self._states.items())
+            ]
+        return now != list(self._held)
 
     @property
     def live(self) -> int:

@@ -171,6 +171,10 @@ class Product:
                 states += expand(start, free, budget)
         return states
 
+    def lengths(self, index: int, inode: int, cut: int = 0) -> list[tuple[int, dict[int, int]]]:
+        """Every size of one file, each with the oldest version that a sector may have with it."""
+        return [(size, needs) for size, _, _, _, needs in self._lengths(index, inode, True, cut)]
+
     def size_change_key(self, inode: int, before: int, after: int, versions: dict[AnyChain, int]) -> int:
         """The XOR by which the key of a file changes when its size does and its sectors stay."""
         width = self.history.sector_bytes

@@ -80,6 +80,7 @@ def test_a_durable_checkpoint_is_told_to_every_holder_of_its_ticket(store: Faste
     store._checkpointer.finish()
     assert ticket.is_done
     assert ticket.result().serials == {"s": 1}
+    session.upsert(b"k", b"w")
     given_up = store.start_checkpoint()
     given_up.abandon()
     with pytest.raises(CheckpointError, match="aborted"):

@@ -26,7 +26,7 @@ def abandon(asker: Asker, operation: Operation) -> Answered:
         return _outlived(asker, _OUTLIVED.index(operation.size))
     if operation.size == 4:
         reference.start()
-        return Answers(False, subject.begin(timeout=0.0).is_done)
+        return Answers(reference.phase == "REST", subject.begin(timeout=0.0).is_done)
     is_running = subject.is_checkpointing
     if operation.size == 1:
         found = told_by(lambda: asker.store.start_checkpoint(timeout=None).abandon())
@@ -37,12 +37,17 @@ def abandon(asker: Asker, operation: Operation) -> Answered:
 
 
 def _outlived(asker: Asker, steps: int) -> Answers:
-    """A checkpoint is given up, another begins, and the ticket of the first is asked for everything."""
+    """A checkpoint is given up, another begins, and the ticket of the first is asked for everything.
+
+    Where nothing was new it was done at once, and is the newest one.
+    """
     subject, reference = asker.subject, asker.reference
     reference.start()
     ticket = subject.begin()
-    point = reference.abandon()
-    expected: list[object] = [_ABORTED if point is None else point.bound]
+    is_done = reference.phase == "REST"
+    point = reference.points[0] if is_done else reference.abandon()
+    given_up = _ABORTED if point is None else point.bound
+    expected: list[object] = [None if is_done else given_up]
     found = [told_by(subject.abandon)]
     reference.start()
     subject.begin()

@@ -266,9 +266,15 @@ class Asker:
     # -- the whole ---------------------------------------------------------------------------------
 
     def checkpoint(self, _: Operation) -> Answers:
+        """A checkpoint of nothing new changes nothing on the device."""
+        is_idle = self.reference.phase == "REST" and not self.reference.has_news
         point = self.reference.checkpoint()
         expected = Raised(CheckpointError.__name__) if point is None else point.bound
-        return Answers(expected, told_by(self.subject.checkpoint))
+        before = len(self.device.trace)
+        found = told_by(self.subject.checkpoint)
+        if is_idle and self.device.was_changed_since(before):
+            found = f"{found}, and the device was changed"
+        return Answers(expected, found)
 
     def start(self, _: Operation) -> Answers:
         self.reference.start()

@@ -188,9 +188,19 @@ class Reference:
         """The phase of the running checkpoint."""
         return "REST" if self._running is None else self._running.phase
 
+    @property
+    def has_news(self) -> bool:
+        """True if there is no checkpoint, or anything that the newest one does not say."""
+        if not self.points:
+            return True
+        newest = self.points[0]
+        told = {number: (newest.owners[number], serial) for number, serial in newest.serials.items()}
+        now = {number: (self._owners[number], serial) for number, serial in self.issued.items()}
+        return told != now or self.log.begin > max(newest.begin, FIRST_ADDRESS)
+
     def start(self) -> None:
-        """Enter PREPARE, unless a checkpoint runs."""
-        if self._running is None:
+        """Enter PREPARE, unless a checkpoint runs, or nothing is new."""
+        if self._running is None and self.has_news:
             self._running = _Running(self.log.begin, self.log.tail)
 
     def step(self) -> bool:

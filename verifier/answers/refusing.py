@@ -8,11 +8,12 @@ from __future__ import annotations
 from errno import EIO
 from typing import Final
 
-from powercut.faultfs import FaultDevice
+from powercut.faultfs import EventKind, FaultDevice
 
 __all__ = ["SEGMENT", "RefusingDevice"]
 
 SEGMENT: Final = "segment-"
+_LOOKS: Final = frozenset((EventKind.READ, EventKind.SIZE, EventKind.LIST))
 
 
 class RefusingDevice(FaultDevice):
@@ -26,3 +27,7 @@ class RefusingDevice(FaultDevice):
             self.refused += 1
             raise OSError(EIO, "refused", name)
         return super().read_into(name, offset, buffer)
+
+    def was_changed_since(self, index: int) -> bool:
+        """True if a call since `index` of the trace was more than a look."""
+        return any(event.kind not in _LOOKS for event in self.trace.events[index:])

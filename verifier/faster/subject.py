@@ -175,9 +175,8 @@ class FasterSubject:
     def checkpoint(self) -> dict[int, int]:
         """A whole checkpoint; one that was started is driven to its end in its place."""
         self.ran(Kind.CHECKPOINT)
-        self.start()
-        ticket, self._ticket = self._ticket, None
-        assert ticket is not None
+        ticket = self.begin()
+        self._ticket = None
         return self._told(ticket.result().serials)
 
     @property
@@ -190,13 +189,15 @@ class FasterSubject:
         self.begin()
 
     def begin(self, timeout: float | None = None) -> CheckpointTicket:
-        """The same, with this timeout; its ticket."""
+        """The same, with this timeout; its ticket. Where nothing is new it is done at once."""
         self.ran(Kind.START)
-        if self._ticket is None:
-            self._started = _begin(self.store)
-            how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
-            self._ticket = self.store.start_checkpoint(self._kind, **how)
-        return self._ticket
+        if self._ticket is not None:
+            return self._ticket
+        self._started = _begin(self.store)
+        how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        ticket = self.store.start_checkpoint(self._kind, **how)
+        self._ticket = None if ticket.is_done else ticket
+        return ticket
 
     def choose_kind(self, number: int) -> None:
         """Let the next checkpoint that begins be of that kind."""
@@ -221,6 +222,11 @@ class FasterSubject:
             return None
         ticket.abandon()
         return self._bound(ticket.result().serials, self._started)
+
+    @property
+    def trace_length(self) -> int:
+        """The number of calls that the device has taken."""
+        return len(self._device.trace)
 
     def told_at(self) -> int | None:
         """The length of the trace when the last checkpoint let those go who waited for it."""

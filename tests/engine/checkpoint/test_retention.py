@@ -135,6 +135,7 @@ def test_what_is_dropped_is_gone_and_the_newest_never_is(device: MemoryDevice, t
         for wrong in (versions[3], versions[2], "nobody", Version(9, 9)):
             with pytest.raises(CheckpointError):
                 store.drop(wrong)
+        store.session("new")
         ticket = store.start_checkpoint()
         with pytest.raises(CheckpointError, match="PREPARE"):
             store.drop(versions[1])

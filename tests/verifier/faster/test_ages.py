@@ -45,7 +45,7 @@ def test_old_store_is_sound_and_holds_nothing(age: str) -> None:
 
 
 def test_version_wraps_at_the_third_checkpoint() -> None:
-    _, store = _played("wrapping", *[CHECKPOINT] * 3)
+    _, store = _played("wrapping", *[UPSERT, CHECKPOINT] * 3)
     assert store.stats().version & w.VERSION_BITS == 1
 
 

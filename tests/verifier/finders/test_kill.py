@@ -129,15 +129,15 @@ def test_kills_begin_at_the_step_asked_for(way: str, swept: Callable[[Task], Tal
 
 
 def test_small_programs_stand_every_kill(swept: Callable[[Task], Tally]) -> None:
-    """A quarter of them, geometries taking turns; the stage `kill` has all in each."""
+    """A third of them, geometries taking turns; the stage `kill` has all in each."""
     every = [program for program in small_programs(2) if {_CHECKPOINT, _REOPEN} & {*program[-1:]}]
-    programs = every[::4]
+    programs = every[::3]
     tapes = tuple(
         Tape((Era(program),), ("tiny", "paired")[number % 2]) for number, program in enumerate(programs)
     )
     tally = swept(Task(tapes, tuple(map(len, programs))))
     assert (tally.violation, tally.unknown, tally.programs) == (None, "", len(programs))
-    assert tally.fired["entry"] == tally.fired["exit"] > 25  # Of a quarter.
+    assert tally.fired["entry"] == tally.fired["exit"] > 25  # Of a third.
 
 
 def test_several_lives_go_on_where_the_last_was_killed(way: str, swept: Callable[[Task], Tally]) -> None:

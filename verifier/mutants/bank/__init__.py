@@ -24,6 +24,7 @@ from .kinds import KINDS
 from .logged import LOGGED
 from .memory import MEMORY
 from .moving import MOVING
+from .news import NEWS
 from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
@@ -49,7 +50,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS),
     *LOGGED,
 )
 
