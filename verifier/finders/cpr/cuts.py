@@ -37,7 +37,7 @@ from ..enumerated import Enumerated, Enumerations
 
 __all__ = ["CutTally", "Cuts", "Opened", "search_cuts"]
 
-LIMIT: Final = 4_096  # Crash states of one index.
+LIMIT: Final = 1 << 16  # Crash states of one index: a program whose pages turn has some thousands.
 Opened = dict[tuple[str, int], Recovery | Violation]
 
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Final
+from time import monotonic
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
@@ -23,9 +24,11 @@ from powercut.faultfs import Law
 
 from ...concurrency.cpr import KINDS, cpr_tapes
 from ...finders.cpr.cuts import Opened, search_cuts
+from ...finders.cpr.stuck import StuckTally, run_stuck, stuck_programs
 from ...finders.crashes import Coverage, Finding
 from ...finders.lasting import of_before
 from ...tapes.tape import Tape
+from ...verdict import Unknown, Violation
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, until
 from ..document import Bound, Stage
 from ..plans import Floor, Names, Positive, check_geometries, check_names
@@ -34,6 +37,7 @@ from ..stopping import Stopping
 __all__ = ["STAGE", "CprPlan", "CutLanes", "CutsPlan", "cpr_chunks"]
 
 _RUN: Final = "schedules run"
+STUCK: Final = len(list(stuck_programs()))
 
 
 class CutsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,12 +51,35 @@ class CutsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     every: Positive = 1
 
 
+class StuckPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every so many-th program of a checkpoint that a stuck device keeps waiting."""
+
+    chunk: Positive  # Programs a chunk.
+    every: Positive = 1
+
+
+class LoadPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rounds of twelve writers of so many operations each beside so many checkpoints, and as many power cuts.
+
+    cap_seconds  after which a round is given up as inconclusive
+    """
+
+    rounds: Positive
+    operations: Positive
+    checkpoints: Positive
+    cuts: Positive
+    cap_seconds: Positive
+    kernels: Literal["compiled", "interpreted"] = "compiled"
+
+
 class CprPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Checkpoints of every kind beside sessions, and the power cut meanwhile."""
 
     law: str
     cuts: CutsPlan
     floor: Floor
+    stuck: StuckPlan | None = None
+    load: LoadPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +126,60 @@ class CutLanes:
         return result
 
 
+@dataclass(frozen=True, slots=True)
+class StuckPrograms:
+    """Programs start to stop of checkpoints kept waiting, of which every `every`-th is there."""
+
+    start: int
+    stop: int
+    law: str
+    every: int
+
+    def run(self, deadline: Deadline) -> Result:
+        result, tally = Result(), StuckTally()
+        for program in until(list(stuck_programs())[:: self.every][self.start : self.stop], deadline):
+            verdict = run_stuck(program, self.law, tally)
+            result.coverage.programs += 1
+            if isinstance(verdict, Violation):
+                result.objection = verdict
+                break
+        seen = result.coverage
+        seen.distinct = seen.checked = seen.judged = tally.contents
+        seen.bounded = tally.bounded
+        seen.reached = {"given up": tally.given_up, "taken by a retry": tally.retried}
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Loads:
+    """One round of load, which its work ends. What its threads take is no function of the seed."""
+
+    has_threads: ClassVar[bool] = True
+    seed: str
+    operations: int
+    checkpoints: int
+    cuts: int
+    cap_seconds: int
+    kernels: str
+
+    def run(self, deadline: Deadline) -> Result:
+        from ...finders.cpr.cutting import search_load  # It brings numpy.
+
+        end = min(deadline.at, monotonic() + self.cap_seconds)
+        searched = search_load(
+            self.seed, self.operations, self.checkpoints, self.cuts, kernels=self.kernels, deadline=end
+        )
+        reached = dict(searched.reached)
+        result = Result(Coverage(programs=1, checked=reached.get("cuts", 0), reached=reached))
+        if isinstance(searched.verdict, Violation):
+            result.objection = searched.verdict
+        elif isinstance(searched.verdict, Unknown) and deadline.is_over():
+            result.how_far = searched.verdict.why
+        elif isinstance(searched.verdict, Unknown):
+            result.unknown = searched.verdict.why
+        return result
+
+
 def _opened() -> Opened:
     return {}
 
@@ -116,12 +197,25 @@ def bound_name(kind: str, preemptions: int, geometry: str, every: int) -> str:
 
 
 def cpr_chunks(plan: CprPlan, law: str, seed: int) -> Iterator[Chunk]:
-    """Slices of the programs of each kind in each geometry."""
+    """The load, slices of the programs of each kind in each geometry, and of those that are kept waiting."""
+    yield from _more_chunks(plan, law, seed)
     cuts = plan.cuts
     for kind in cuts.kinds:
         for geometry in cuts.geometries:
             for start, stop in in_parts(len(_tapes(kind, geometry, cuts.every)), cuts.chunk):
                 yield CutLanes(*(kind, start, stop, geometry, law), cuts.preemptions, cuts.limit, cuts.every)
+
+
+def _more_chunks(plan: CprPlan, law: str, seed: int) -> Iterator[Chunk]:
+    if (stuck := plan.stuck) is not None:
+        for start, stop in in_parts(len(range(0, STUCK, stuck.every)), stuck.chunk):
+            yield StuckPrograms(start, stop, law, stuck.every)
+    if (load := plan.load) is not None:
+        for number in range(load.rounds):
+            yield Loads(
+                *(f"{seed}:{number}", load.operations, load.checkpoints, load.cuts),
+                *(load.cap_seconds, load.kernels),
+            )
 
 
 def _bounds(plan: CprPlan, law: str) -> list[Bound]:
@@ -144,8 +238,11 @@ def _bounds(plan: CprPlan, law: str) -> list[Bound]:
 
 
 def _describe(stage: Stage) -> str:
-    schedules = stage.reached.get("schedules", 0)
-    return f"{stage.programs:,} programs, {schedules:,} schedules, {stage.distinct:,} crash states in them"
+    schedules, proved = stage.reached.get("schedules", 0), stage.reached.get("operations proved", 0)
+    return (
+        f"{stage.programs:,} programs, {schedules:,} schedules, {stage.distinct:,} crash states in them; "
+        f"{proved:,} operations of threads proved by value"
+    )
 
 
 def _check(plan: CprPlan) -> None:
