@@ -3,13 +3,14 @@
 Invariants
   L1  a file written to is dirty until a sync that began after that write has returned; so are new names
   L2  what a read returns was verified: checksum, place, bounds
-  L3  a segment goes only when a durable root says that nothing in it is needed
+  L3  a segment, or a page of one, goes only when a durable root says that nothing in it is needed
 
 Threads: one writes and syncs at a time, the one whose turn it is; anybody reads beside it.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -33,6 +34,8 @@ class LogFiles:
         self._known = {name for name in names if segment_number(name) is not None}
         self._dirty: set[str] = set()
         self._has_new_names = True  # Those that are there may not be durable.
+        self.can_punch = hasattr(disk.device, "punch")
+        self._punched = 0  # No page below holds room any more, as far as this process knows.
 
     def place(self, address: int) -> tuple[str, int]:
         """The file that holds `address`, and the byte there."""
@@ -79,10 +82,10 @@ class LogFiles:
         except OSError as error:
             raise self._poison.failed("syncing the log", error) from error
 
-    def remove_below(self, address: int) -> None:
-        """Remove the segments wholly below `address`; those that cannot go now stay for the next time.
+    def free_below(self, address: int) -> None:
+        """Remove the segments wholly below `address`, and give back whole pages below it in the next one.
 
-        While another process reads beside this one, none goes.
+        What cannot go now stays for the next time. While another process reads beside this one, nothing goes.
         """
         has_readers = getattr(self._device, "has_readers", None)
         if has_readers is not None and has_readers():
@@ -94,6 +97,18 @@ class LogFiles:
                     self._device.remove(name)
                     self._known.discard(name)
                     self._dirty.discard(name)
+        self._punch(address & -self.settings.page_bytes)
+
+    def _punch(self, end: int) -> None:
+        """Give back what the segment that holds `end` has below it: every page starts with a block."""
+        start = max(end & -self.settings.segment_bytes, self._punched)
+        if self.can_punch and start < end:
+            name, offset = self.place(start)
+            try:
+                self._device.punch(name, offset, end - start)  # type: ignore[attr-defined]
+                self._punched = end
+            except OSError as error:
+                self.can_punch = error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS)
 
     # -- reading -----------------------------------------------------------------------------------
 
