@@ -36,6 +36,7 @@ from hypothesis.stateful import (
 )
 
 from powercut.faultfs import FaultDevice, render_trace, tell_crash
+from powercut.faultfs.real import tell_real
 
 from .errors import SubjectError
 from .finders.crashes import Coverage, Finding, search_tape
@@ -294,4 +295,7 @@ def tell_briefly(finding: Finding, run: Run) -> str:
             lines.append(render_trace(segment.trace, stop=index, crash=index))
             lost = tell_crash(segment.trace, index, era.crash.survivors, finding.tape.law)
             lines += [f"        lost: {line}" for line in lost]
+            if lost:
+                real = tell_real(segment.trace, index, era.crash.survivors, finding.tape.law)
+                lines.append(f"        {real}")
     return "\n".join(lines)

@@ -8,6 +8,8 @@
     btrfs               the next good sync may write the size, over zeros, and a clean unmount takes it back:
                         it is durable once the data are written again (F39)
 
+A page that a truncation has given up is a new one.
+
 Source: one data write that fails, on each file system, and what came after it (FAULTS.md, F33 and F39).
 """
 
@@ -49,7 +51,9 @@ class Failures:
         self._allocated: dict[int, set[int]] = {
             inode: set(range(-(-size // PAGE_BYTES))) for inode, size in initial_bytes.items()
         }
-        self._lost: dict[tuple[int, int], list[range]] = {}  # Pages that stay unwritten, and from when to when.
+        self._lost: dict[
+            tuple[int, int], list[range]
+        ] = {}  # Pages that stay unwritten, and from when to when.
         self._sizes: dict[
             int, list[int]
         ] = {}  # Of a file: the syncs that failed, and its size is not written.
