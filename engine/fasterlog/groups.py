@@ -154,6 +154,14 @@ class Groups:
             self._parts.roots.commit(root)
             self._root = root
 
+    def confirm_last(self) -> None:
+        """Confirm the last commit, if it is not: from then on damage to it is told, and readers beside see
+        it. Raises PoisonedError.
+        """
+        with self.turn, self._telling("confirming"):
+            if self.last.end > self._root.head.offset:
+                self.confirm()
+
     def wait(self, address: int, seconds: float | None, is_closed: Callable[[], bool]) -> bool:
         """Wait for a commit of the entry at `address`; whether there is one. Raises what a failed one did."""
         poison, runtime, failures = self._parts.disk.poison, self._parts.disk.runtime, self.failures
