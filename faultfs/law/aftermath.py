@@ -49,7 +49,9 @@ class Failures:
         self._allocated: dict[int, set[int]] = {
             inode: set(range(-(-size // PAGE_BYTES))) for inode, size in initial_bytes.items()
         }
-        self._lost: dict[tuple[int, int], list[range]] = {}  # Pages that stay unwritten, and from when to when.
+        self._lost: dict[
+            tuple[int, int], list[range]
+        ] = {}  # Pages that stay unwritten, and from when to when.
         self._sizes: dict[
             int, list[int]
         ] = {}  # Of a file: the syncs that failed, and its size is not written.
