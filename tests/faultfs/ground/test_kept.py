@@ -1,6 +1,7 @@
 """The kept evidence is held against the laws: on every machine, root or not."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from powercut.faultfs.ground.evidence import Collection, kept
 from powercut.faultfs.ground.judging import judge
 from powercut.faultfs.ground.program import Program
 from powercut.faultfs.ground.scenarios import SCENARIOS, is_playable
+from powercut.faultfs.ground.tables import evidence_rows
 
 COLLECTIONS = {each.title: each for each in kept()}
 WHOLE = [title for title, each in COLLECTIONS.items() if not each.head.mkfs]
@@ -53,6 +55,12 @@ def test_kept_files_are_small() -> None:
     from powercut.faultfs.ground.evidence import save
 
     assert sum(len(save(each)) for each in COLLECTIONS.values()) < 1_000_000
+
+
+def test_faults_document_has_the_table_of_the_evidence() -> None:
+    table = "\n".join(evidence_rows(COLLECTIONS.values()))
+    page = (Path(__file__).parents[3] / "FAULTS.md").read_text(encoding="utf-8")
+    assert table in page, table
 
 
 def contents(collection: Collection, name: str) -> set[str]:

@@ -39,8 +39,8 @@ BUGS = (
     Bug("F12-no-rename-is-untied", HISTORY, "else self.logged_names.untied()", "else {}", "btrfs", "posix"),
     Bug("F27-no-size-without-data", JOURNAL, "Needs.NOTHING),", "Needs.OLDER),", "ext4", "ext4"),
     Bug("F28-sync-commits-all", JOURNAL, COMMIT, ALL, "ext4", "ext4"),
-    Bug("F39-size-waits-for-older-data", JOURNAL, "Needs.OWN),", "Needs.OLDER),", "xfs", "xfs"),
-    Bug("F40-sync-commits-names", JOURNAL, "is_logged=True", "is_logged=False", "btrfs", "btrfs"),
+    Bug("F40-size-waits-for-older-data", JOURNAL, "Needs.OWN),", "Needs.OLDER),", "xfs", "xfs"),
+    Bug("F41-sync-commits-names", JOURNAL, "is_logged=True", "is_logged=False", "btrfs", "btrfs"),
 )
 
 CODE = """
