@@ -74,6 +74,11 @@ class Source:
         if self.is_read_only:
             raise ReadOnlyError("the log was opened read-only")
 
+    @property
+    def has_news(self) -> bool:
+        """True if there is anything that the last commit does not hold. Under the lock."""
+        return self.tail.pending_entries > 0 or self.groups.progress != self.groups.last.progress
+
     # -- its entries -------------------------------------------------------------------------------
 
     @property

@@ -8,6 +8,8 @@
     btrfs               the next good sync may write the size, over zeros, and a clean unmount takes it back:
                         it is durable once the data are written again (F39)
 
+A page that a truncation has given up is a new one.
+
 Source: one data write that fails, on each file system, and what came after it (FAULTS.md, F33 and F39).
 """
 
@@ -43,18 +45,15 @@ class Failures:
     def __init__(self, sector_bytes: int, initial_bytes: dict[int, int]) -> None:
         self._width = sector_bytes
         self._failed: dict[int, list[tuple[int, range]]] = {}  # Of a file: index, and the sectors concerned.
-        self._rotten: dict[
-            tuple[int, int], list[int]
-        ] = {}  # Of a sector that rotted: when it was on the disk.
+        # Of a sector that rotted: when it was on the disk.
+        self._rotten: dict[tuple[int, int], list[int]] = {}
         self._allocated: dict[int, set[int]] = {
             inode: set(range(-(-size // PAGE_BYTES))) for inode, size in initial_bytes.items()
         }
-        self._lost: dict[
-            tuple[int, int], list[range]
-        ] = {}  # Pages that stay unwritten, and from when to when.
-        self._sizes: dict[
-            int, list[int]
-        ] = {}  # Of a file: the syncs that failed, and its size is not written.
+        # Pages that stay unwritten, and from when to when.
+        self._lost: dict[tuple[int, int], list[range]] = {}
+        # Of a file: the syncs that failed, and its size is not written.
+        self._sizes: dict[int, list[int]] = {}
         self._waiting: set[int] = set()  # Files whose size waits for data that are written again.
 
     def fail(self, index: int, event: Event, sectors: Iterable[int], size_by: EventKind) -> None:

@@ -200,7 +200,7 @@ class FaultOracle:
 
 def without_effect(issued: Issued) -> Issued:
     """An operation that takes the same serial and changes nothing."""
-    return replace(issued, kind=Kind.READ)
+    return replace(issued, kind=Kind.READ, effect=None)
 
 
 def settle(issued: Issued, content: dict[bytes, bytes], before: dict[bytes, bytes]) -> Issued | None:
