@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import pytest
 
-from powercut.faultfs.ground.evidence import kept
-
 
 class Bug(NamedTuple):
     """An edit of the law's source, and the evidence and law that tell it."""
@@ -61,10 +59,7 @@ print(json.dumps([each.name for one in scenarios for each in outside_of(one, Law
 """
 
 
-TITLES = {each.title for each in kept()}
-
-
-@pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.title in TITLES], ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_clause_that_allows_less_is_told_by_the_evidence(bug: Bug) -> None:
     done = subprocess.run([sys.executable, "-c", CODE, *bug], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
