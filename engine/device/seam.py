@@ -10,6 +10,9 @@ Contract (tests/contract runs one suite over every device)
   D6  errors are OSError; FileNotFoundError and FileExistsError where they fit
   D7  `list` tells every name that is there; who asks knows which are his own
 
+A device may also have `punch(name, offset, size)`: these bytes read zeros from now on, and take no room. What
+it does is as good as a write that is never synced; it may raise OSError, and then part of it may be done.
+
 `FileDevice` and `MemoryDevice` refuse what is no name, offset or buffer with DeviceError (EINVAL), and
 nothing has happened.
 

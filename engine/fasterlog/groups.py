@@ -219,7 +219,7 @@ class Groups:
                 self.confirm(address)
                 self.begin = address  # After it is durable: who is told of it may count on it.
                 # The last block stays, for the root names it.
-                self._parts.files.remove_below(min(address, self.last.start))
+                self._parts.files.free_below(min(address, self.last.start))
             return self.begin
 
     @contextmanager

@@ -55,7 +55,6 @@ class Worker:
         self._poison = disk.poison
         self._guard = disk.runtime.lock()  # Of the state; never while anybody waits.
         self._bell = Bell(disk.runtime, f"a {self.what} to be due")
-        self._logger = logging.getLogger(f"powercut.{self.what}")
         self._state = "off"
         self._ticket: Ticket | None = None
         self._driver: int | None = None  # The thread or task that drives.
@@ -186,4 +185,6 @@ class Worker:
             self.last_error = error
             pause = min(RETRY_LEAST * 2.0 ** min(self._in_a_row - 1, 32), RETRY_MOST)
             self._retry_at = self.runtime.now() + pause
-            self._logger.warning("%s failed, %d in a row: %s", self.what, self._in_a_row, error)
+            # Asked for anew: a store that held it would hold, by its handlers, what is no part of a store.
+            logger = logging.getLogger(f"powercut.{self.what}")
+            logger.warning("%s failed, %d in a row: %s", self.what, self._in_a_row, error)
