@@ -28,7 +28,7 @@ from .errors import (
     UnknownSessionError,
     UnsupportedVersionError,
 )
-from .fasterlog import Commit, Entry, FasterLog, LogArrays, LogSettings
+from .fasterlog import Commit, Entry, FasterLog, LogArrays, LogIterator, LogSettings
 from .flush import BehindTail, Flusher, FlushMetrics, FlushSettings, OlderThan, ToReadOnly
 from .metadata.layout import Version
 from .runtime import Runtime, ThreadRuntime
@@ -62,6 +62,7 @@ __all__ = [
     "IndexFullError",
     "InvariantError",
     "LogArrays",
+    "LogIterator",
     "LogRecord",
     "LogSettings",
     "MemoryDevice",

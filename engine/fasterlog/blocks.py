@@ -3,7 +3,7 @@
     header   64 bytes: where the block stands, who wrote it, what it follows
     data     the entries, one after another, without gaps
     table    the length of each entry, 4 bytes
-    cookie   what the caller gave the commit that the block ends
+    trailer  how far named iterators have come, and the cookie of the commit that the block ends
     zeros    up to a multiple of the write unit
 
 An entry's address is that of its block, plus the header, plus the length of each entry before it in the
@@ -32,10 +32,12 @@ from typing import Final, NamedTuple
 from fastcrc import crc32
 
 from ..errors import UnsupportedVersionError
+from .progress import decode_progress
 
 __all__ = [
     "ENTRY_BYTES",
     "FLAG_COMMIT",
+    "FLAG_PROGRESS",
     "HEADER_BYTES",
     "Block",
     "Header",
@@ -49,6 +51,8 @@ __all__ = [
 HEADER_BYTES: Final = 64
 ENTRY_BYTES: Final = 4  # Of the table, for each entry.
 FLAG_COMMIT: Final = 1  # Of the last block of a group. An unknown flag is another format.
+FLAG_PROGRESS: Final = 2  # The trailer begins with the progress of named iterators.
+FLAGS: Final = FLAG_COMMIT | FLAG_PROGRESS
 MAGIC: Final = b"PCLB"
 
 _HEADER: Final = struct.Struct("<4sIIIQQQIIIIII")
@@ -79,11 +83,11 @@ class Header(NamedTuple):
     span: int
     entry_count: int
     data_bytes: int
-    cookie_bytes: int
+    trailer_bytes: int
 
     def stored(self, unit: int) -> int:
         """The bytes on the device, a multiple of `unit`."""
-        body = HEADER_BYTES + self.data_bytes + ENTRY_BYTES * self.entry_count + self.cookie_bytes
+        body = HEADER_BYTES + self.data_bytes + ENTRY_BYTES * self.entry_count + self.trailer_bytes
         return round_up(body, unit)
 
     @property
@@ -117,10 +121,15 @@ class Block(NamedTuple):
         return lengths
 
     @property
-    def cookie(self) -> bytes:
-        """The bytes that the caller gave the commit."""
+    def trailer(self) -> tuple[bytes, dict[str, int]]:
+        """The cookie, the bytes that the caller gave the commit, and how far named iterators had come.
+
+        Raises ValueError where the block says that there is progress, and there is none.
+        """
         start = HEADER_BYTES + self.header.data_bytes + ENTRY_BYTES * self.header.entry_count
-        return bytes(self.image[start : start + self.header.cookie_bytes])
+        data = bytes(self.image[start : start + self.header.trailer_bytes])
+        progress, end = decode_progress(data) if self.header.flags & FLAG_PROGRESS else ({}, 0)
+        return data[end:], progress
 
     def entries(self) -> Iterator[tuple[int, memoryview]]:
         """The address and the bytes of each entry."""
@@ -146,12 +155,12 @@ def round_up(count: int, unit: int) -> int:
 
 
 def encode_block(
-    header: Header, store_id: bytes, image: bytearray, lengths: array[int], cookie: bytes, unit: int
+    header: Header, store_id: bytes, image: bytearray, lengths: array[int], trailer: bytes, unit: int
 ) -> Header:
     """Make a block of `image`, room for the header and then the data; the header with its checksum."""
     stored = header.stored(unit)
     image += lengths.tobytes()
-    image += cookie
+    image += trailer
     image += bytes(stored - len(image))
     _HEADER.pack_into(image, 0, MAGIC, 0, *header[1:])
     crc = _checksum(store_id, image)
@@ -171,7 +180,7 @@ def decode_header(data: bytes | bytearray, address: int, settings: tuple[int, in
     if header.address != address:
         return f"the block of address {header.address}"
     room = page - address % page
-    body = HEADER_BYTES + header.data_bytes + ENTRY_BYTES * header.entry_count + header.cookie_bytes
+    body = HEADER_BYTES + header.data_bytes + ENTRY_BYTES * header.entry_count + header.trailer_bytes
     if header.span > room or header.span % unit or round_up(body, unit) > header.span:
         return f"a block of {body} bytes in a span of {header.span}"
     return header
@@ -185,10 +194,10 @@ def verify(header: Header, store_id: bytes, image: bytearray) -> str:
     found = _checksum(store_id, image, is_stored=True)
     if found != header.crc:
         return f"CRC-32C {found:08x}, in the block itself {header.crc:08x}"
-    if header.flags & ~FLAG_COMMIT:
+    if header.flags & ~FLAGS:
         raise UnsupportedVersionError(
             f"a block at address {header.address} with flags {header.flags:#x}; "
-            f"this release reads flags {FLAG_COMMIT}"
+            f"this release reads flags {FLAGS:#x}"
         )
     return ""
 

@@ -80,7 +80,13 @@ class LogFiles:
             raise self._poison.failed("syncing the log", error) from error
 
     def remove_below(self, address: int) -> None:
-        """Remove the segments wholly below `address`; those that cannot go now stay for the next time."""
+        """Remove the segments wholly below `address`; those that cannot go now stay for the next time.
+
+        While another process reads beside this one, none goes.
+        """
+        has_readers = getattr(self._device, "has_readers", None)
+        if has_readers is not None and has_readers():
+            return
         for name in sorted(self._known):
             number = segment_number(name)
             if number is not None and (number + 1) * self.settings.segment_bytes <= address:
@@ -124,8 +130,10 @@ class LogFiles:
         name, offset = self.place(address)
         return CorruptionError(name, offset, found, f"{expected} of address {address}")
 
-    def later(self, address: int, beyond: int) -> int:
+    def later(self, address: int, beyond: int, life: int) -> int:
         """The first address past `address` with a block that was made when more than `beyond` was durable.
+
+        life   an earlier one had what a later one may have given up
 
         0: there is none. Every unit of the files is looked at. Raises OSError.
         """
@@ -138,6 +146,8 @@ class LogFiles:
             size = min(self._device.size(name), segment)
             for at in range(start, number * segment + size, unit):
                 found = self.find(at)
-                if not isinstance(found, str) and found.header.confirmed > beyond:
+                if isinstance(found, str) or found.header.life < life:
+                    continue
+                if found.header.confirmed > beyond:
                     return at
         return 0

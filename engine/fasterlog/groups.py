@@ -26,7 +26,9 @@ from typing import Final, NamedTuple
 from ..device import telling
 from ..errors import EngineError, OperationError, PoisonedError
 from ..metadata.layout import Pointer
+from .beside import Beside
 from .blocks import Block
+from .progress import encode_progress
 from .recovery import LogParts, Point
 from .tail import Sealed, Tail
 from .waiting import Waiters
@@ -58,6 +60,9 @@ class Groups:
         self.waiters = Waiters(runtime)
         self.begin = parts.root.begin
         self.last = parts.last
+        self.progress = dict(parts.last.progress)  # Of named iterators, as the next commit keeps it.
+        is_beside = getattr(parts.disk.device, "is_beside", False)
+        self._beside = Beside(parts.disk.device, parts.files, parts.root, parts.last) if is_beside else None
         self.failures = 0  # Commits that failed.
         self.failure: EngineError | None = None
         self._parts = parts
@@ -70,6 +75,17 @@ class Groups:
         last = self.last
         return Commit(last.number, last.end, last.cookie)
 
+    @property
+    def is_final(self) -> bool:
+        """True if nobody can commit: this log was opened to read, and no other process writes it."""
+        return self._parts.read_only and self._beside is None
+
+    def look(self) -> None:
+        """Take in what another process has confirmed, if one writes. Raises CorruptionError, DeviceError."""
+        if self._beside is not None:
+            with self.turn, telling("reading the log"):
+                self.last, self.begin = self._beside.look()
+
     # -- commits -----------------------------------------------------------------------------------
 
     def commit(self, wanted: int, cookie: bytes | None) -> Commit:
@@ -79,10 +95,11 @@ class Groups:
         """
         with self.turn:
             self._parts.disk.poison.check()
-            if cookie is None and self.last.end >= wanted:
-                return self.committed  # The one before had it all.
             with self.lock:
-                self._tail.seal_commit(cookie)
+                progress = dict(self.progress)
+                if cookie is None and self.last.end >= wanted and progress == self.last.progress:
+                    return self.committed  # The one before had it all.
+                self._tail.seal_commit(cookie, encode_progress(progress))
                 blocks = list(self._tail.sealed)
             if not blocks:
                 return self.committed
@@ -94,7 +111,7 @@ class Groups:
                 self.failure, self.failures = error, self.failures + 1
                 self.waiters.tell(self.last.end, error)
                 raise
-            self._publish(blocks[-1], cookie)
+            self._publish(blocks[-1])
             committed = self.committed
         self.waiters.tell(committed.address)
         return committed
@@ -115,11 +132,11 @@ class Groups:
                 with self.lock:
                     self._tail.wrote(block)
 
-    def _publish(self, block: Sealed, cookie: bytes | None) -> None:
+    def _publish(self, block: Sealed) -> None:
         header = block.header
         with self.lock:
             self._tail.commit(block)
-            self.last = Point(header.address, header.end, header.number, header.crc, cookie or b"")
+            self.last = Point(header.address, header.end, header.number, header.crc, *block.trailer)
         if header.end - self._root.head.offset >= min(self._parts.settings.segment_bytes, CONFIRM_BYTES):
             self.confirm()  # So an opening has no more than this to read and to write again.
 
@@ -136,13 +153,22 @@ class Groups:
             self._parts.roots.commit(root)
             self._root = root
 
+    def confirm_last(self) -> None:
+        """Confirm the last commit, if it is not: from then on damage to it is told, and readers beside see
+        it. Raises PoisonedError.
+        """
+        with self.turn, self._telling("confirming"):
+            if self.last.end > self._root.head.offset:
+                self.confirm()
+
     def wait(self, address: int, seconds: float | None, is_closed: Callable[[], bool]) -> bool:
         """Wait for a commit of the entry at `address`; whether there is one. Raises what a failed one did."""
         poison, runtime, failures = self._parts.disk.poison, self._parts.disk.runtime, self.failures
 
         def has_ended() -> bool:
+            self.look()
             has_failed = poison.reason is not None or self.failures != failures
-            return self.last.end > address or has_failed or is_closed()
+            return self.last.end > address or has_failed or is_closed() or self.is_final
 
         runtime.until("a commit", has_ended, None if seconds is None else runtime.now() + seconds)
         if self.last.end > address:

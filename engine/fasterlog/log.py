@@ -14,21 +14,24 @@ Source: FasterLog of FASTER (Li, Chandramouli et al.); commits stand in the log 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
+from weakref import finalize
 
-from ..arguments import AnyPath, Data, bytes_of, check_opening, seconds_of
+from ..arguments import AnyPath, Data, bytes_of, check_opening
 from ..device import Device, Lease, telling
-from ..errors import ClosedError, OperationError, ReadOnlyError, SettingsError
+from ..errors import ClosedError, OperationError, SettingsError
 from ..runtime import Runtime, ThreadRuntime
 from ..sessions.arrays import rows_of, sequence_of
-from .groups import Commit, Groups
-from .reading import Entry, LogArrays, LogReader, addresses_in, arrays_of, check_address
+from .automatic import AutoCommit, commit_every_of
+from .groups import Commit
+from .progress import check_name
+from .reading import addresses_in, check_address
 from .recovery import LogParts, recover_log
 from .settings import LogSettings
-from .tail import FULL, Tail
-from .waiting import future_of
+from .tail import FULL
+from .view import LogView
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,22 +40,15 @@ if TYPE_CHECKING:
 __all__ = ["FasterLog"]
 
 MEMORY_DEFAULT: Final = 64 << 20
-T = TypeVar("T")
 
 
-class FasterLog:
+class FasterLog(LogView):
     """A log; made by `open`."""
 
     def __init__(self, lease: Lease, parts: LogParts, memory: int) -> None:
-        disk, last = parts.disk, parts.last
+        super().__init__(parts, memory)
         self._lease = lease
-        self._parts = parts
-        self._lock = disk.runtime.lock()
-        self._tail = Tail(parts.settings, parts.files.store_id, parts.root.life, memory)
-        self._tail.adopt(last.end, last.number, last.crc)
-        self._groups = Groups(parts, self._tail, self._lock)
-        self._reader = LogReader(parts.files, lambda: self._groups.begin, disk.runtime.lock())
-        self._is_closed = False
+        self._automatic = AutoCommit(self._source)
 
     @classmethod
     def open(
@@ -64,13 +60,17 @@ class FasterLog:
         memory: int = MEMORY_DEFAULT,
         settings: LogSettings | None = None,
         runtime: Runtime | None = None,
+        commit: int | bytes | None = None,
     ) -> Self:
         """Open the log in a folder or on a Device; with `create`, make one where none is.
 
-        read_only   writes nothing; others may read at once, and nobody writes
+        read_only   writes nothing; others may read at once. Beside another process that writes, what that one
+                    has confirmed is read: by its next commit, the one before it
         memory      bytes for entries that are not on the device yet, at least four pages; who appends more
                     writes them there first
         settings    geometry for a new log; of another one it must be the same
+        commit      the number or the cookie of an older commit to come back to, exactly; opened to write, the
+                    later ones are given up for good. O(log)
 
         Reads what was committed since the root was written last, 64 MiB or a segment at most, and where the
         log was not closed writes it again. Raises SettingsError,
@@ -82,6 +82,8 @@ class FasterLog:
             raise SettingsError(f"settings are {type(settings).__name__}: expected LogSettings")
         if type(memory) is not int or memory <= 0:
             raise SettingsError(f"memory is {memory!r}: expected a positive number of bytes")
+        if commit is not None and type(commit) not in (int, bytes):
+            raise SettingsError(f"commit is {commit!r}: expected the number or the cookie of one, or None")
         runtime = ThreadRuntime() if runtime is None else runtime
         lease = Lease(where, create=create and not read_only, read_only=read_only)
         try:
@@ -93,6 +95,7 @@ class FasterLog:
                     read_only=read_only,
                     memory=memory,
                     settings=settings,
+                    commit=commit,
                 )
         except BaseException:
             lease.undo()
@@ -109,12 +112,13 @@ class FasterLog:
         """
         data = entry if type(entry) is bytes else bytes_of(entry)
         while True:
-            with self._lock:
-                self._check_writable()
-                address = self._tail.append(data)
+            with self._source.lock:
+                self._source.check_writable()
+                address = self._source.tail.append(data)
+                self._automatic.appended()
             if address != FULL:
                 return address
-            self._groups.relieve()
+            self._source.groups.relieve()
 
     def enqueue_many(self, entries: Sequence[Data] | NDArray[Any]) -> NDArray[np.int64]:
         """Append entries one after another: one commit has all of them or none. Their addresses, shape (n,).
@@ -128,15 +132,16 @@ class FasterLog:
 
         data, lengths = _joined(entries)
         if not lengths:
-            self._check_writable()
+            self._source.check_writable()
             return np.zeros(0, np.int64)
         while True:
-            with self._lock:
-                self._check_writable()
-                runs = self._tail.append_many(data, lengths)
+            with self._source.lock:
+                self._source.check_writable()
+                runs = self._source.tail.append_many(data, lengths)
+                self._automatic.appended()
             if runs is not None:
                 return addresses_in(runs, lengths)
-            self._groups.relieve()
+            self._source.groups.relieve()
 
     # -- making durable ----------------------------------------------------------------------------
 
@@ -150,40 +155,44 @@ class FasterLog:
         written (they stay, and a later commit writes them), PoisonedError where a sync failed.
         """
         given = None if cookie is None else bytes_of(cookie)
-        if given is not None and len(given) > self._tail.entry_max:
-            raise OperationError(f"a cookie of {len(given)} bytes: expected at most {self._tail.entry_max}")
-        with self._lock:
-            self._check_writable()
-            wanted = self._tail.at
-        return self._groups.commit(wanted, given)
-
-    def wait(self, address: int, timeout: float | None = None) -> bool:
-        """Wait until the entry at `address` was committed, or so many seconds; whether it is durable.
-
-        Raises what the commit raised that should have held it, ClosedError if the log is closed meanwhile.
-        """
-        check_address(address)
-        seconds = seconds_of(timeout)
-        self._check_open()
-        if self._groups.wait(address, seconds, lambda: self._is_closed):
-            return True
-        self._check_open()
-        return False
-
-    async def wait_async(self, address: int) -> None:
-        """`wait` without an end for a coroutine; others of its loop run meanwhile."""
-        check_address(address)
-        self._check_open()
-        waiters = self._groups.waiters
-        future = future_of(waiters, address)
-        waiters.tell(self._groups.last.end)  # It may be durable by now.
-        await future
+        with self._source.lock:
+            self._source.check_writable()
+            wanted = self._source.tail.at
+        return self._source.groups.commit(wanted, given)
 
     def commit_and_wait(self, entry: Data) -> int:
         """Append an entry and commit it; its address, which is durable."""
         address = self.enqueue(entry)
-        self._groups.commit(address + 1, None)
+        self._source.groups.commit(address + 1, None)
         return address
+
+    def commit_every(
+        self,
+        seconds: float | None = None,
+        bytes: int | None = None,  # noqa: A002 (the unit)
+        entries: int | None = None,
+    ) -> None:
+        """Commit in a thread of the log's: in place of the last such call; none of them: no more.
+
+        seconds          an entry is in a commit that begins at most so long after it; where nothing follows
+                         for as long, that commit is confirmed
+        bytes, entries   appended since the last commit, as soon as there are so many
+
+        Nothing new, no commit. One that fails is tried again; `automatic` tells. Closing ends it, and does
+        not commit. Raises OperationError (also: no thread is to be had), ReadOnlyError.
+        """
+        every = commit_every_of(seconds, bytes, entries)
+        self._source.check_writable()
+        if every is None:
+            self._automatic.stop()
+            return
+        self._automatic.start(every)
+        finalize(self, self._automatic.forsake).atexit = False
+
+    @property
+    def automatic(self) -> AutoCommit:
+        """The worker of `commit_every`: its state, how many it made, and what failed."""
+        return self._automatic
 
     def rollback(self, address: int) -> None:
         """Drop the entries from `address` on, none of them committed: no crash brings them back.
@@ -193,75 +202,8 @@ class FasterLog:
         Raises OperationError, DeviceError, PoisonedError; then nothing was dropped.
         """
         check_address(address)
-        self._check_writable()
-        self._groups.roll_back(address)
-
-    # -- reading -----------------------------------------------------------------------------------
-
-    @property
-    def begin(self) -> int:
-        """No entry below this address is there."""
-        return self._groups.begin
-
-    @property
-    def committed(self) -> Commit:
-        """The last commit; of a log that was opened, the one that it came back to."""
-        return self._groups.committed
-
-    @property
-    def tail(self) -> int:
-        """The address that the next entry has, unless it begins another page."""
-        return self._tail.at
-
-    @property
-    def settings(self) -> LogSettings:
-        """The geometry."""
-        return self._parts.settings
-
-    def read(self, address: int) -> bytes:
-        """The committed entry at `address`. Raises OperationError, CorruptionError, DeviceError. O(page)."""
-        check_address(address)
-        self._check_open()
-        end = self._groups.last.end
-        if not self.begin <= address < end:
-            raise OperationError(f"address {address}: expected one of [{self.begin}, {end})")
-        with telling("reading the log"):
-            return self._reader.read(address, end)
-
-    def scan(self, begin: int | None = None, end: int | None = None) -> Iterator[Entry]:
-        """The committed entries with addresses in [begin, end), oldest first, beside whoever appends.
-
-        begin, end   None: all there is when the scan begins. Where a truncation overtakes it, it goes on at
-                     the new begin
-
-        Raises OperationError, at once; the iterator ClosedError, CorruptionError, DeviceError. O(bytes).
-        """
-        self._check_open()
-        low, high = self._range(begin, end)
-        return self._guarded(self._reader.entries(low, high))
-
-    def scan_arrays(self, begin: int | None = None, end: int | None = None) -> Iterator[LogArrays]:
-        """`scan`, as arrays of many entries each: every block at once, without a copy."""
-        self._check_open()
-        low, high = self._range(begin, end)
-        return self._guarded(arrays_of(self._reader.blocks(low, high), low, high))
-
-    def _range(self, begin: int | None, end: int | None) -> tuple[int, int]:
-        committed = self._groups.last.end
-        low = self.begin if begin is None else check_address(begin)
-        high = committed if end is None else check_address(end)
-        if high > committed:
-            raise OperationError(f"end {high}: expected at most {committed}, where the last commit ends")
-        return max(low, self.begin), high
-
-    def _guarded(self, found: Iterator[T]) -> Iterator[T]:
-        while True:
-            self._check_open()
-            with telling("reading the log"):
-                each = next(found, None)
-            if each is None:
-                return
-            yield each
+        self._source.check_writable()
+        self._source.groups.roll_back(address)
 
     # -- truncation --------------------------------------------------------------------------------
 
@@ -273,20 +215,20 @@ class FasterLog:
         Raises OperationError for any other, PoisonedError, CorruptionError, DeviceError. O(page).
         """
         check_address(address)
-        self._check_writable()
-        end = self._groups.last.end
+        self._source.check_writable()
+        end = self._source.groups.last.end
         if address > end:
             raise OperationError(f"address {address}: expected at most {end}, where the last commit ends")
         if self.begin < address < end:
             with telling("truncating"):
-                block = self._reader.block_at(address, end)
-            if address not in self._tail.boundaries(block):
+                block = self._source.reader.block_at(address, end)
+            if address not in self._source.tail.boundaries(block):
                 raise OperationError(f"address {address} is in an entry, or between two: expected one's own")
-        return self._groups.truncate(address)
+        return self._source.groups.truncate(address)
 
     def truncate_to_page_start(self, address: int) -> int:
         """`truncate_before` the start of the page that holds `address`, any committed one."""
-        return self.truncate_before(check_address(address) & -self._parts.settings.page_bytes)
+        return self.truncate_before(check_address(address) & -self._source.parts.settings.page_bytes)
 
     # -- closing -----------------------------------------------------------------------------------
 
@@ -295,19 +237,29 @@ class FasterLog:
 
         The last commit is confirmed first: damage to it is told from then on.
         """
-        with self._groups.turn, self._lock:
-            if self._is_closed:
+        self._automatic.stop()
+        with self._source.groups.turn, self._source.lock:
+            if self._source.is_closed:
                 return
-            self._is_closed = True
-        poison = self._parts.disk.poison
+            self._source.is_closed = True
+        poison = self._source.parts.disk.poison
         try:
-            if not self._parts.read_only and poison.reason is None:
-                self._groups.confirm(is_closed=True)
-                self._parts.roots.settle()
+            if not self._source.parts.read_only and poison.reason is None:
+                self._source.groups.confirm(is_closed=True)
+                self._source.parts.roots.settle()
         finally:
-            self._groups.waiters.tell(0, ClosedError("the log is closed"))
-            self._parts.roots.await_third()
+            self._source.groups.waiters.tell(0, ClosedError("the log is closed"))
+            self._source.parts.roots.await_third()
             self._lease.close()
+
+    def forget(self, name: str) -> None:
+        """Drop the progress of the name, with the next commit; of one that there is not, nothing.
+
+        Raises OperationError, ReadOnlyError.
+        """
+        check_name(name)
+        self._source.check_writable()
+        self._source.forget(name)
 
     def __enter__(self) -> Self:
         return self
@@ -317,20 +269,10 @@ class FasterLog:
     ) -> None:
         """Commit, unless the block raised, and close."""
         try:
-            if error is None and not self._is_closed and not self._parts.read_only:
+            if error is None and not self._source.is_closed and not self._source.parts.read_only:
                 self.commit()
         finally:
             self.close()
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise ClosedError("the log is closed; open it again")
-        self._parts.disk.poison.check()
-
-    def _check_writable(self) -> None:
-        self._check_open()
-        if self._parts.read_only:
-            raise ReadOnlyError("the log was opened read-only")
 
 
 def _joined(entries: Sequence[Data] | NDArray[Any]) -> tuple[bytes, array[int]]:

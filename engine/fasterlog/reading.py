@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Entry", "LogArrays", "LogReader", "addresses_in", "arrays_of", "check_address"]
+__all__ = ["Entry", "LogArrays", "LogReader", "addresses_in", "arrays_of", "check_address", "entries_of"]
 
 _PAGES_KEPT: Final = 16
 
@@ -68,7 +68,16 @@ def addresses_in(runs: list[tuple[int, int]], lengths: array[int]) -> NDArray[np
     return addresses
 
 
-def arrays_of(blocks: Iterator[Block], begin: int, end: int) -> Iterator[LogArrays]:
+def entries_of(blocks: Iterable[Block], begin: int, end: int) -> Iterator[tuple[Entry, int]]:
+    """The entries of the blocks with addresses in [begin, end), and after each where to go on."""
+    for block in blocks:
+        after, past = block.addresses()[1:], block.header.end
+        for (address, data), onward in zip(block.entries(), [*after, past], strict=True):
+            if begin <= address < end:
+                yield Entry(address, bytes(data)), onward
+
+
+def arrays_of(blocks: Iterable[Block], begin: int, end: int) -> Iterator[LogArrays]:
     """The entries of the blocks with addresses in [begin, end), block by block."""
     import numpy as np
 
@@ -153,10 +162,3 @@ class LogReader:
             at, before = header.end, header.crc
             if header.entry_count:
                 yield block
-
-    def entries(self, begin: int, end: int) -> Iterator[Entry]:
-        """The entries in [begin, end), oldest first."""
-        for block in self.blocks(begin, end):
-            for address, data in block.entries():
-                if begin <= address < end:
-                    yield Entry(address, bytes(data))

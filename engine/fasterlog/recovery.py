@@ -17,7 +17,9 @@ Invariants
       CorruptionError, and nothing is given up
   V4  what recovery reports was written again and synced before; a root of a new life is durable before
       anything else is written
-  V5  read-only, nothing is written
+  V5  read-only, nothing is written; beside another process that writes, only what is confirmed counts
+  V6  an older commit is found by exactly its number, or its cookie; the later ones are given up with the root
+      of the new life, and not before
 
 Threads: one; nothing else has the device yet.
 """
@@ -37,20 +39,24 @@ from .blocks import Block
 from .files import LogFiles
 from .settings import LogSettings
 
-__all__ = ["LogParts", "Point", "recover_log"]
+__all__ = ["LogParts", "Point", "confirmed_of", "point_of", "recover_log"]
 
 
 class Point(NamedTuple):
-    """The last block of a commit: where it starts and ends, its number, checksum and cookie."""
+    """The last block of a commit: where it starts and ends, its number, checksum and cookie.
+
+    progress   how far each named iterator had come
+    """
 
     start: int
     end: int
     number: int
     crc: int
     cookie: bytes
+    progress: dict[str, int]
 
 
-NOTHING: Final = Point(0, 0, 0, 0, b"")
+NOTHING: Final = Point(0, 0, 0, 0, b"", {})
 PAGES_MIN: Final = 4  # Of memory: two that are written, while as much is taken.
 
 
@@ -74,9 +80,14 @@ def recover_log(
     read_only: bool,
     memory: int,
     settings: LogSettings | None,
+    commit: int | bytes | None = None,
 ) -> LogParts:
-    """Open what is on the device; with `create`, make a log where none is. Raises MissingStoreError,
-    NotAStoreError, SettingsError, CorruptionError, UnsupportedVersionError, PoisonedError, OSError.
+    """Open what is on the device; with `create`, make a log where none is.
+
+    commit   the number or the cookie of an older one to come back to
+
+    Raises MissingStoreError, NotAStoreError, SettingsError (also: no such commit), CorruptionError,
+    UnsupportedVersionError, PoisonedError, OSError.
     """
     disk = Disk(device, Poison(), runtime)
     names = device.list()
@@ -101,11 +112,16 @@ def recover_log(
         )
     files = LogFiles(disk, root.store_id, chosen, names)
     is_unmade = root.life == 0
+    if is_unmade and commit is not None:
+        raise SettingsError(f"no such commit: {commit!r}; the log is still to be made")
     if is_unmade and not read_only:
         # Also after a creation that was cut short: a root that reads well may stand in the page cache only.
         reading = _format(disk, reading, root)
         names = device.list()
-    last = NOTHING if is_unmade else _last(files, root)
+    is_beside = getattr(device, "is_beside", False)
+    last = NOTHING if is_unmade else confirmed_of(files, root) if is_beside else _last(files, root)
+    if commit is not None:
+        last = _find(files, root, last, commit)
     roots = Roots(device, runtime, disk.poison, reading.sequences)
     if not read_only:
         root = _take_over(LogParts(disk, root, chosen, read_only, files, roots, last), names)
@@ -162,7 +178,7 @@ def _agree(root: Root, settings: LogSettings | None) -> LogSettings:
 
 def _last(files: LogFiles, root: Root) -> Point:
     """The last commit that holds (V1). Raises CorruptionError."""
-    last = _confirmed(files, root)
+    last = confirmed_of(files, root)
     if root.geometry[3]:
         return last  # What stands behind it was dropped before.
     end, link, beyond = root.head.offset, root.head.crc, root.head.offset
@@ -173,8 +189,8 @@ def _last(files: LogFiles, root: Root) -> Point:
             break
         end, link = found.header.end, found.header.crc
         if found.header.is_commit:
-            last, beyond = _point(found), end
-    later = files.later(end, beyond)
+            last, beyond = point_of(files, found), end
+    later = files.later(end, beyond, root.life)
     if later:
         name, offset = files.place(later)
         expected = f"a block, for one at byte {offset} of {name} was written when it was durable: a block"
@@ -182,7 +198,7 @@ def _last(files: LogFiles, root: Root) -> Point:
     return last
 
 
-def _confirmed(files: LogFiles, root: Root) -> Point:
+def confirmed_of(files: LogFiles, root: Root) -> Point:
     """The commit that the root names, its last block verified."""
     end, _, crc = root.head
     if end == 0:
@@ -195,7 +211,24 @@ def _confirmed(files: LogFiles, root: Root) -> Point:
     if block.header.crc != crc or block.header.end != end:
         expected = f"the block that the root names, CRC-32C {crc:08x},"
         raise files.corruption(root.index_buckets, f"another block, CRC-32C {block.header.crc:08x}", expected)
-    return _point(block)
+    return point_of(files, block)
+
+
+def _find(files: LogFiles, root: Root, last: Point, wanted: int | bytes) -> Point:
+    """The newest commit up to `last` with that number, or cookie (V6). O(log)."""
+    at, link, found = root.begin & -files.settings.page_bytes, -1, None
+    while at < last.end:
+        block = files.load(at)
+        header = block.header
+        if link not in (-1, header.link):
+            raise files.corruption(at, "a block that follows another one", "the next block")
+        at, link = header.end, header.crc
+        if header.is_commit and at >= root.begin:
+            point = point_of(files, block)
+            found = point if wanted in (point.number, point.cookie) else found
+    if found is None:
+        raise SettingsError(f"no such commit: {wanted!r}; there are those up to number {last.number}")
+    return found
 
 
 def _strange(block: Block, life: int, link: int) -> str:
@@ -205,9 +238,14 @@ def _strange(block: Block, life: int, link: int) -> str:
     return "" if block.header.link == link else "a block that follows another one"
 
 
-def _point(block: Block) -> Point:
+def point_of(files: LogFiles, block: Block) -> Point:
+    """The commit that the block ends. Raises CorruptionError where its trailer is none."""
     header = block.header
-    return Point(header.address, header.end, header.number, header.crc, block.cookie)
+    try:
+        cookie, progress = block.trailer
+    except ValueError as error:
+        raise files.corruption(header.address, f"progress that ends too early ({error})", "a block") from None
+    return Point(header.address, header.end, header.number, header.crc, cookie, progress)
 
 
 # -- taking the log over ---------------------------------------------------------------------------

@@ -19,20 +19,24 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
+from weakref import WeakSet
 
+from ..device import Buffer
 from ..errors import OperationError
 from .blocks import (
     ENTRY_BYTES,
     FLAG_COMMIT,
+    FLAG_PROGRESS,
     HEADER_BYTES,
     Block,
     Header,
     addresses_of,
     encode_block,
 )
+from .progress import decode_progress
 from .settings import LogSettings
 
-__all__ = ["ADDRESS_LIMIT", "FULL", "Sealed", "Tail"]
+__all__ = ["ADDRESS_LIMIT", "FULL", "Dropped", "Sealed", "Tail"]
 
 ADDRESS_LIMIT: Final = 1 << 47
 FULL: Final = -1  # The memory is; nothing was taken.
@@ -44,7 +48,23 @@ class Sealed:
 
     header: Header
     image: bytearray | None
+    progress: bytes = b""  # In a block that ends a group: of named iterators,
+    cookie: bytes = b""  # and what the caller gave it.
     is_tried: bool = False  # A write of it has begun, so the device may hold it.
+
+    @property
+    def trailer(self) -> tuple[bytes, dict[str, int]]:
+        """The cookie and the progress."""
+        return self.cookie, decode_progress(self.progress)[0] if self.progress else {}
+
+
+class Dropped:
+    """The lowest address from which on entries were rolled back since its owner looked; None: nowhere."""
+
+    __slots__ = ("__weakref__", "address")
+
+    def __init__(self) -> None:
+        self.address: int | None = None
 
 
 class Tail:
@@ -62,14 +82,18 @@ class Tail:
         self.entry_max: Final = settings.page_bytes - HEADER_BYTES - ENTRY_BYTES
         self.sealed: list[Sealed] = []
         self.held = 0  # Bytes of images.
+        self._sealed_entries = 0
+        self.watched: WeakSet[Dropped] = WeakSet()  # By those who see what is not committed.
         self.confirmed = 0
+        self._durable = b""  # The progress in the last commit.
         self._number = self._link = self._turn = 0
         self._data, self._lengths = bytearray(HEADER_BYTES), array("I")
         self._open(0)
 
-    def adopt(self, end: int, number: int, link: int) -> None:
+    def adopt(self, end: int, number: int, link: int, progress: bytes) -> None:
         """Go on behind the block that ends at `end`, of commit `number`, with the checksum `link`."""
         self.confirmed, self._number, self._link = end, number, link
+        self._durable = progress
         self._open(end)
 
     def _open(self, start: int) -> None:
@@ -163,21 +187,46 @@ class Tail:
 
     # -- blocks ------------------------------------------------------------------------------------
 
-    def seal_commit(self, cookie: bytes | None) -> None:
+    def seal_commit(self, cookie: bytes | None, progress: bytes = b"") -> None:
         """Seal what there is as a group; nothing where nothing is new and no cookie is given.
 
-        A block that ended a group whose commit failed waits still, and is not ended once more.
+        progress   of the named iterators, encoded; another one than that of the last group is new too
+
+        A block that ended a group whose commit failed waits still, and is not ended once more. Raises
+        OperationError where cookie and progress do not fit into a page.
         """
         is_open = not self._lengths and (not self.sealed or self.sealed[-1].header.is_commit)
-        if is_open and cookie is None:
+        if is_open and cookie is None and progress == self.progress:
             return
-        cookie = cookie or b""
-        if len(cookie) > self._room:
+        trailer = progress + (cookie or b"")
+        longest = self.entry_max + ENTRY_BYTES
+        if len(trailer) > longest:
+            raise OperationError(
+                f"a cookie of {len(cookie or b'')} bytes: expected at most {longest - len(progress)}"
+            )
+        if len(trailer) > self._room:
             self._check_space(2 * self._settings.page_bytes)
             self._seal(to_page_end=True)
-        self._seal(cookie, FLAG_COMMIT)
+        self._seal(trailer, FLAG_COMMIT | (FLAG_PROGRESS if progress else 0))
+        self.sealed[-1].progress, self.sealed[-1].cookie = progress, cookie or b""
 
-    def _seal(self, cookie: bytes = b"", flags: int = 0, *, to_page_end: bool = False) -> None:
+    @property
+    def pending_entries(self) -> int:
+        """Entries that no commit holds."""
+        return self._sealed_entries + len(self._lengths)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of the address space from where the last commit ends."""
+        return self.at - self.confirmed
+
+    @property
+    def progress(self) -> bytes:
+        """The progress of the named iterators in the last group, encoded."""
+        groups = (each.progress for each in reversed(self.sealed) if each.header.is_commit)
+        return next(groups, self._durable)
+
+    def _seal(self, trailer: bytes = b"", flags: int = 0, *, to_page_end: bool = False) -> None:
         page, unit = self._settings.page_bytes, self._settings.write_unit
         header = Header(
             0,
@@ -191,13 +240,14 @@ class Tail:
             0,
             len(self._lengths),
             len(self._data) - HEADER_BYTES,
-            len(cookie),
+            len(trailer),
         )
         # The rest of the page is part of the span: the next block is where every page has one.
         span = page - self.start % page if to_page_end else header.stored(unit)
         image = self._data
-        header = encode_block(header._replace(span=span), self._store_id, image, self._lengths, cookie, unit)
+        header = encode_block(header._replace(span=span), self._store_id, image, self._lengths, trailer, unit)
         self.sealed.append(Sealed(header, image))
+        self._sealed_entries += header.entry_count
         self.held += len(image)
         self._link = header.crc
         self._number += bool(flags)
@@ -212,7 +262,18 @@ class Tail:
     def commit(self, last: Sealed) -> None:
         """Take in that all blocks up to `last` are durable."""
         self.sealed = self.sealed[self.sealed.index(last) + 1 :]
+        self._sealed_entries = sum(each.header.entry_count for each in self.sealed)
         self.confirmed = last.header.end
+        self._durable = last.progress
+
+    def uncommitted(self) -> list[tuple[Header, Buffer | None]]:
+        """All that no commit holds: of each sealed block header and image, None for one that is written, and
+        the open one as if it were sealed, ending where its next entry would be.
+        """
+        count, size = len(self._lengths), len(self._data) - HEADER_BYTES
+        header = Header(0, 0, self._life, self.start, 0, 0, 0, 0, self.at - self.start, count, size, 0)
+        found: list[tuple[Header, Buffer | None]] = [(each.header, each.image) for each in self.sealed]
+        return [*found, (header, bytes(self._data) + self._lengths.tobytes())]
 
     # -- going back --------------------------------------------------------------------------------
 
@@ -246,9 +307,12 @@ class Tail:
             for each in self.sealed[place:]:
                 self.wrote(each)
             del self.sealed[place:]
+            self._sealed_entries = sum(each.header.entry_count for each in self.sealed)
             self._link = sealed.header.link
             self._open(sealed.header.address)
             self._keep(block.data, block.lengths, address)
+        for dropped in self.watched:
+            dropped.address = address if dropped.address is None else min(dropped.address, address)
         self._turn += 1  # So no block that is made now is one that was dropped.
 
     def _keep(self, data: memoryview, lengths: array[int], address: int) -> None:

@@ -14,7 +14,7 @@ from ..runtime import Runtime
 if TYPE_CHECKING:
     from asyncio import Future
 
-__all__ = ["Waiters", "future_of"]
+__all__ = ["Call", "Waiters", "future_of", "pause"]
 
 Call = Callable[[BaseException | None], None]
 
@@ -42,8 +42,8 @@ class Waiters:
             call(error if address >= end else None)
 
 
-def future_of(waiters: Waiters, address: int) -> Future[None]:
-    """A future of the running loop that ends with the wait for `address`; in that loop, whoever commits."""
+def future_of(waiters: Waiters, address: int) -> tuple[Future[None], Call]:
+    """A future of the running loop that ends with the wait for `address`, and the call that ends it."""
     import asyncio  # With the first call: a log that no coroutine waits for needs no event loop.
 
     loop = asyncio.get_running_loop()
@@ -62,4 +62,11 @@ def future_of(waiters: Waiters, address: int) -> Future[None]:
             loop.call_soon_threadsafe(end, error)
 
     waiters.add(address, call)
-    return future
+    return future, call
+
+
+async def pause(seconds: float) -> None:
+    """Let the others of the running loop go on."""
+    import asyncio
+
+    await asyncio.sleep(seconds)

@@ -91,7 +91,8 @@ def read_roots(
             newest = root
     if getattr(device, "is_beside", False) and len(copies) > 1:
         first, second, *_ = sorted(copies, key=lambda copy: -copy.sequence)
-        newest = first if first.head == second.head else second
+        is_same = first.head == second.head if kind == KIND_STORE else first.numbered(0) == second.numbered(0)
+        newest = first if is_same else second
     return RootReading(newest, sequences, missing, complaints)
 
 

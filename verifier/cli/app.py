@@ -10,7 +10,6 @@ Invariants
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +20,7 @@ from typing import Annotated, Final, Literal, NoReturn
 import typer
 
 from ..tapes.kept import Kept, load, parse
+from .arguments import check_named, cores, seconds_of, write
 from .errors import ENVIRONMENT, OK, USAGE, UsageError, explain
 from .interrupt import INTERRUPTED, end_interrupted
 
@@ -28,8 +28,6 @@ __all__ = ["main"]
 
 # About when this process began: until here it has done nothing but work.
 _STARTED: Final = monotonic() - process_time()
-_BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
-_SECONDS: Final = {None: 1, "s": 1, "m": 60, "h": 3600}
 
 app = typer.Typer(
     add_completion=False,
@@ -103,7 +101,7 @@ def gate(
     ),
 ) -> int:
     """Search the store: programs, crashes, faults, schedules, planted bugs."""
-    seconds = _seconds(budget)
+    seconds = seconds_of(budget)
     if json is not None and not (json.absolute().parent.is_dir() and not json.is_dir()):
         raise UsageError(f"--json {json}: no file can be written there")
     nearest = next(each for each in (findings.absolute(), *findings.absolute().parents) if each.exists())
@@ -120,7 +118,7 @@ def gate(
             plan,
             stages=stage or (),
             seed=seed,
-            jobs=jobs or _cores(),
+            jobs=jobs or cores(),
             law=law,
             budget=None if seconds is None else seconds - (monotonic() - _STARTED),
             findings_folder=findings,
@@ -129,7 +127,7 @@ def gate(
     try:
         typer.echo(tell_gate(report))
     finally:  # Also where nobody reads the text.
-        is_written = json is None or _write(json, report.to_json())
+        is_written = json is None or write(json, report.to_json())
     return report.exit or (OK if is_written else ENVIRONMENT)
 
 
@@ -193,7 +191,7 @@ def mutants(
     if is_list:
         return list_all(only or [], is_json=json)
 
-    return hunt_all(only or [], seed or 0, jobs or _cores(), is_json=json)
+    return hunt_all(only or [], seed or 0, jobs or cores(), is_json=json)
 
 
 @app.command()
@@ -220,6 +218,44 @@ def power(
 
 
 @app.command()
+def ground(
+    fs: Annotated[
+        str, typer.Option(metavar="NAMES", help="File systems: ext4,xfs,btrfs.")
+    ] = "ext4,xfs,btrfs",
+    mkfs_options: Annotated[str, typer.Option(help="For mkfs, besides the defaults.")] = "",
+    mount_options: Annotated[str, typer.Option(help="For mount, besides the defaults.")] = "",
+    only: Annotated[list[str] | None, typer.Option(help="This scenario; may be given again.")] = None,
+    fuzz: Annotated[int, typer.Option(min=0, help="Programs to draw, for each file system.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Of the drawn programs and chosen images.")] = 1,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes.")] = None,
+    is_kept: Annotated[bool, typer.Option("--kept", help="Mount nothing: judge the kept evidence.")] = False,
+    is_refresh: Annotated[bool, typer.Option("--refresh", help="Keep what is seen in the package.")] = False,
+    json: _Json = False,
+) -> int:
+    """Hold the laws against real file systems: needs root, FUSE and loop devices.
+
+    Cuts the power of small programs on each, mounts what may be left, and tells which law lacks it.
+    """
+    from .ground import Asked, judge_kept, measure
+
+    if is_kept:
+        return judge_kept(is_json=json)
+    systems = tuple(filter(None, fs.split(",")))
+    asked = Asked(
+        systems,
+        mkfs_options,
+        mount_options,
+        fuzz,
+        seed,
+        jobs or 3 * cores(),
+        tuple(only or ()),
+        is_refresh,
+        json,
+    )
+    return measure(asked)
+
+
+@app.command()
 def inspect(
     path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store.")],
     json: _Json = False,
@@ -228,7 +264,7 @@ def inspect(
 
     Roots, settings, checkpoints, segments, sessions, and all damage.
     """
-    _check_named(path)
+    check_named(path)
     folder = Path(path)
     if not folder.is_dir():
         raise UsageError(f"{path}: {'a file and not a folder' if folder.exists() else 'no such folder'}")
@@ -245,8 +281,8 @@ def backup(
     out: Annotated[str, typer.Argument(metavar="OUT", help="A folder without a store, or none yet.")],
 ) -> int:
     """Copy the checkpoints of a store; where it is broken off, the copy is whole or no store at all."""
-    _check_named(path)
-    _check_named(out)
+    check_named(path)
+    check_named(out)
     from ..faster.inspection import backup_store
 
     point = backup_store(path, out)
@@ -265,7 +301,7 @@ def checkpoints(
     json: _Json = False,
 ) -> int:
     """List the checkpoints of a store, verify every byte that each needs, or drop one; it is not opened."""
-    _check_named(path)
+    check_named(path)
     if (do == "drop") != bool(which):
         raise UsageError(f"{do}: {'which one?' if do == 'drop' else 'it takes all of them'}")
     from .keeping import manage
@@ -289,42 +325,13 @@ def bench(context: typer.Context) -> int:
 
 def _load(name: str) -> Kept:
     """The kept tape, with its bug planted; the store may be imported after this and not before."""
-    _check_named(name)
+    check_named(name)
     kept = parse(sys.stdin.buffer.read(), "stdin") if name == "-" else load(Path(name))
     if kept.tape.bug:
         from .planted import plant_bug
 
         plant_bug(kept.tape.bug)
     return kept
-
-
-def _check_named(path: str) -> None:
-    """Refuse an empty path: it would be taken for the current folder."""
-    if not path:
-        raise UsageError("a path is expected, and this one is empty")
-
-
-def _write(path: Path, data: bytes) -> bool:
-    """Write the file, or say in a line why not; True if it was written."""
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        typer.echo(f"powercut: {path}: {error.strerror or error}", err=True)
-        return False
-    return True
-
-
-def _seconds(budget: str | None) -> float | None:
-    if budget is None:
-        return None
-    found = _BUDGET.fullmatch(budget)
-    if found is None or not float(found[1]):
-        raise UsageError(f"--budget {budget}: expected a number of seconds, or like 90s, 5m, 1h")
-    return float(found[1]) * _SECONDS[found[2]]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _version() -> str:

@@ -38,6 +38,7 @@ _CODES: Final = {
     "NotAStoreError": USAGE,
     "ProfileError": USAGE,
     "UnknownLawError": USAGE,
+    "UnfitMachineError": USAGE,
     "StoreExistsError": USAGE,
     "StoreLockedError": ENVIRONMENT,
     "UnsupportedVersionError": ENVIRONMENT,

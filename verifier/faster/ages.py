@@ -8,6 +8,8 @@ index is crowded by keys that were deleted. So whatever is searched from there h
     blocks       checkpoints in the chain; the oldest one is full
     tombstones   deleted keys whose records the log still has, of as many tags
     dead         write units in front of the tables, of blocks that are no more
+    voids        records in a void range that a recovery has left, of keys of the programs; the deleted keys'
+                 records stand behind them, in chains that lead through them
 
 Invariant: the engine opens each of them, and finds nothing to object to (`inspect_store`).
 """
@@ -29,6 +31,7 @@ from powercut.engine.metadata.layout import (
     Pointer,
     Root,
     Version,
+    VoidRange,
     checksum,
     encode_block,
     encode_root,
@@ -41,7 +44,8 @@ __all__ = ["Age", "image_of"]
 
 _STORE: Final = b"a store of an age"[:16]
 _LIFE: Final = 1_000
-_TOMBSTONE_WORDS: Final = w.RECORD_HEADER_WORDS + 1
+_VOID_KEYS: Final = 2  # By turns.
+_VOID_VALUE: Final = b"1.0;" * 80  # Two records to a page of 1 KiB; of a form that oracles read.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,13 @@ class Age:
     blocks: int = 1
     tombstones: int = 0
     dead: int = 0
+    voids: int = 0
 
 
 @lru_cache(maxsize=16)
 def image_of(settings: Settings, age: Age) -> Image:
     """The device of a store of these settings and this age, closed cleanly."""
-    log = _log(settings, age)
+    log, voids = _log(settings, age)
     files: dict[str, bytes] = {}
     extents = []
     for at in range(0, len(log), settings.segment_bytes):
@@ -68,7 +73,7 @@ def image_of(settings: Settings, age: Age) -> Image:
             data = files[name][offset : offset + settings.extent_bytes]
             crc = checksum(data, _STORE, name, offset, _LIFE)
             extents.append(Extent(age.start + at + offset, len(data), crc, _LIFE))
-    files[TABLE_FILE], head = _tables(settings, age, extents, age.start + len(log))
+    files[TABLE_FILE], head = _tables(settings, age, extents, voids, age.start + len(log))
     begin, buckets = max(age.start, w.FIRST_ADDRESS), settings.index_buckets or 0
     for number, file in enumerate(ROOT_FILES):
         sequence = (_LIFE << LIFE_SHIFT) + 1 + number
@@ -78,7 +83,9 @@ def image_of(settings: Settings, age: Age) -> Image:
     return Image(names, {number: files[name] for name, number in names.items()})
 
 
-def _tables(settings: Settings, age: Age, extents: list[Extent], final: int) -> tuple[bytes, Pointer]:
+def _tables(
+    settings: Settings, age: Age, extents: list[Extent], voids: list[VoidRange], final: int
+) -> tuple[bytes, Pointer]:
     """The file of blocks, and the pointer to the newest."""
     tables = bytearray(age.dead * settings.write_unit)
     head = NO_BLOCK
@@ -86,31 +93,49 @@ def _tables(settings: Settings, age: Age, extents: list[Extent], final: int) -> 
         version = Version(_LIFE, age.counter - age.blocks + 1 + number)
         named = [] if number else extents
         begin = max(age.start, w.FIRST_ADDRESS)
-        data = encode_block(Block(version, final, final, begin, head, not number, named, [], []))
+        data = encode_block(Block(version, final, final, begin, head, not number, named, voids, []))
         offset = -(-len(tables) // settings.write_unit) * settings.write_unit
         tables += bytes(offset - len(tables)) + data
         head = Pointer(offset, len(data), checksum(data, _STORE, TABLE_FILE, offset, 0))
     return bytes(tables), head
 
 
-def _log(settings: Settings, age: Age) -> bytes:
-    """The bytes of the log from `start` to its tail."""
+def _log(settings: Settings, age: Age) -> tuple[bytes, list[VoidRange]]:
+    """The bytes of the log from `start` to its tail, and what of it is void."""
     log = bytearray(0 if age.start else w.FIRST_ADDRESS)
-    for key in _keys(settings, age.tombstones):
-        left = settings.page_bytes - len(log) % settings.page_bytes
-        if left < _TOMBSTONE_WORDS * w.WORD_BYTES:
-            log += bytes(left)
-        sizes = _TOMBSTONE_WORDS | len(key) << w.KEY_SHIFT
-        for word in (sizes, w.TOMBSTONE, int.from_bytes(key, "little")):
-            log += word.to_bytes(w.WORD_BYTES, "little")
-    return bytes(log) + bytes(-len(log) % settings.write_unit or (0 if log else settings.write_unit))
+    low, void, newest = age.start + len(log), age.counter - 1, w.NO_ADDRESS
+    for number in range(age.voids):
+        link = (void & w.VERSION_BITS) << w.VERSION_SHIFT | newest
+        newest = age.start + _append(log, settings, b"key-%d" % (number % _VOID_KEYS), _VOID_VALUE, link)
+    high = age.start + len(log)
+    for key in _keys(settings, age):
+        last = _append(log, settings, key, b"", w.TOMBSTONE | newest)
+        newest = age.start + last if age.voids else w.NO_ADDRESS
+    tail = bytes(-len(log) % settings.write_unit or (0 if log else settings.write_unit))
+    return bytes(log) + tail, [VoidRange(void, low, high)] if age.voids else []
 
 
-def _keys(settings: Settings, count: int) -> Iterator[bytes]:
-    """So many keys, no two of one tag in one bucket, and none with a key of the programs."""
+def _append(log: bytearray, settings: Settings, key: bytes, value: bytes, link: int) -> int:
+    """Append a record, on the next page where this one has no room; its place in the log's bytes."""
+    data = b"".join(part + bytes(-len(part) % w.WORD_BYTES) for part in (key, value))
+    words = w.RECORD_HEADER_WORDS + len(data) // w.WORD_BYTES
+    left = settings.page_bytes - len(log) % settings.page_bytes
+    if left < words * w.WORD_BYTES:
+        log += bytes(left)
+    at = len(log)
+    sizes = words | len(key) << w.KEY_SHIFT | len(value) << w.VALUE_SHIFT
+    log += sizes.to_bytes(w.WORD_BYTES, "little") + link.to_bytes(w.WORD_BYTES, "little") + data
+    return at
+
+
+def _keys(settings: Settings, age: Age) -> Iterator[bytes]:
+    """The deleted keys, no two of one tag in one bucket. One that leads to void records shares a chain with
+    them, and no other does with a key of the programs.
+    """
     buckets = settings.index_buckets or 1
-    seen = {_place(b"key-%d" % number, settings, buckets) for number in range(8)}
-    number = 0
+    apart = 0 if age.voids else 8
+    seen = {_place(b"key-%d" % number, settings, buckets) for number in range(apart)}
+    number, count = 0, age.tombstones
     while count:
         key = b"o%07d" % number
         number += 1

@@ -72,10 +72,13 @@ AGES: Final = {
     "rewritten": Age(counter=70, blocks=CHAIN_BLOCKS_MAX - 1, dead=4),
     "high": Age(start=(1 << 46) - 2048),  # addresses need a bit more at the second segment,
     "ending": Age(start=w.ADDRESS_LIMIT - 4096),  # the third page is the last,
+    # What a recovery left void reaches over three pages, under keys that share a chain,
+    "voided": Age(counter=3, voids=6, tombstones=1),
     "crowded": Age(tombstones=w.BUCKET_ENTRIES),  # the first key needs an overflow bucket,
     "full": Age(tombstones=_FULL - 1),  # and has the last entry.
 }
 GEOMETRIES.update({name: Settings(**(_NARROW if age.tombstones else _TINY)) for name, age in AGES.items()})
+GEOMETRIES["voided"] = GEOMETRIES["colliding"]
 
 
 def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:

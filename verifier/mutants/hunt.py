@@ -122,7 +122,7 @@ def _ask_all(
     if mutant.search == SCHEDULES:
         hunt["survey"] = server.survey(mutant.name, limit_seconds, common["deadline"])
     unknown, found = server.ask(hunt)
-    if unknown or not found["operations"]:
+    if unknown or not (found["tape"] or found["operations"]):  # Some need no operation, some have no tape.
         others = found.get("others", {})
         seen = ", ".join(f"{kind} ({count})" for kind, count in others.items())
         return _row(mutant, found, unknown, f"found {seen or 'nothing'}")

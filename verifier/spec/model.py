@@ -4,8 +4,9 @@ Values are stamped: an upsert writes (session, serial), a read-modify-write appe
 so a value says exactly which operations are in it. After STAMPS_MAX stamps a key starts afresh.
 
 Semantics
-  stamp            session.serial, and a quote for each recovery before it: a serial that a power cut
-                   took back is issued again, and its value must not pass for the one that was lost
+  stamp            session and serial, with a mark between them that says how many recoveries came before:
+                   a serial that a power cut took back is issued again, and its value must not pass for the
+                   one that was lost. It is as wide: where the lost record lay, the new one fits exactly
   apply(issued)    the effect and the result of one operation on the dict
   recover(bounds)  the dict after exactly the first bounds[s] operations of each session s, in the
                    order in which they were issued; operations beyond are forgotten for good
@@ -13,6 +14,7 @@ Semantics
                    made: it is in a recovered state exactly where that has this begin or a later one.
                    An operation that has met a key which is gone stays as it was carried out, where the
                    truncation is in no checkpoint: what it has written is there, and nothing else changes
+  progress         of a named iterator, likewise an operation of its own session, of ITERATORS
 
 Source: CPR's guarantee (Prasaad et al., SIGMOD 2019): exactly 1..N(s) of every session.
 """
@@ -21,12 +23,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from string import ascii_letters
 from typing import Final
 
-from ..tapes.operations import OPERATIONS, Kind, Result
+from ..tapes.operations import OPERATIONS, Effect, Kind, Result
 from ..tapes.tape import Operation
 
 __all__ = [
+    "ITERATORS",
+    "MARKS",
     "STAMPS_MAX",
     "TRUNCATIONS",
     "Issued",
@@ -35,6 +40,7 @@ __all__ = [
     "apply",
     "issue",
     "longest_cut",
+    "progressed",
     "replay",
     "session_name",
     "truncation",
@@ -42,6 +48,8 @@ __all__ = [
 
 STAMPS_MAX: Final = 128
 TRUNCATIONS: Final = -2  # -1 is nobody: who looks at a listing.
+ITERATORS: Final = (-3, -4)  # Each a session of its own; its serial is the address that it has come to.
+MARKS: Final = b".'" + ascii_letters.encode()  # By the recoveries before it; further ones take turns.
 _PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
 
 
@@ -57,6 +65,13 @@ class Issued:
     padding: bytes
     gone: frozenset[bytes] = frozenset()  # The keys that a truncation takes away.
     is_fresh: bool = False  # Its key had been taken away, and was not written since.
+    effect: Effect | None = None  # Of an operation of the store's own, with
+    name: str = ""  # its name.
+
+    @property
+    def told(self) -> str:
+        """The operation for people: its name, its key, its serial."""
+        return f"{self.name or self.kind.name.lower()} {self.key.decode()} #{self.serial}"
 
     @property
     def value(self) -> bytes:
@@ -73,12 +88,12 @@ class Issued:
 
 def session_name(session: int) -> str:
     """The name under which session number `session` runs."""
-    return "begin" if session == TRUNCATIONS else f"s{session}"
+    return {TRUNCATIONS: "begin"}.get(session, f"iterator {-session}" if session < 0 else f"s{session}")
 
 
 def issue(operation: Operation, serial: int, recoveries: int = 0) -> Issued:
     """The operation as session `operation.session` issues it with `serial`."""
-    stamp = b"%d.%d%b;" % (operation.session, serial, b"'" * recoveries)
+    stamp = b"%d%c%d;" % (operation.session, MARKS[recoveries % len(MARKS)], serial)
     # One size more: two words, and whose they are stands in both, so that a torn value shows.
     padding = _PADDING[operation.size] if operation.size < len(_PADDING) else b"...." + stamp
     key = b"key-%d" % operation.key
@@ -90,13 +105,18 @@ def truncation(begin: int, gone: frozenset[bytes]) -> Issued:
     return Issued(Kind.TRUNCATE, TRUNCATIONS, begin, b"", b"", b"", gone)
 
 
+def progressed(session: int, address: int) -> Issued:
+    """The step of a named iterator that brought its progress to this address."""
+    return Issued(Kind.ITERATE, session, address, b"", b"", b"")
+
+
 def apply(content: dict[bytes, bytes], issued: Issued) -> Result:
     """Carry one operation out on the dict; what it should return."""
-    if issued.session == TRUNCATIONS:
+    if issued.session < 0:
         for key in issued.gone:
             content.pop(key, None)
         return None
-    effect = OPERATIONS[issued.kind].effect
+    effect = issued.effect or OPERATIONS[issued.kind].effect
     assert effect is not None, f"{issued.kind.name} is no operation on a key"
     if issued.is_fresh:
         written: dict[bytes, bytes] = {}

@@ -119,6 +119,12 @@ def _aged(geometry: str) -> Iterator[Run]:
             yield ((used, _CHECKPOINT, used, _CHECKPOINT, look, used, _CHECKPOINT, look),)
             yield ((used, _CHECKPOINT, used, _CHECKPOINT), (look, used, _CHECKPOINT, _REOPEN, look))
         return
+    if geometry == "voided":  # Begin stands before, in and behind the range, and its chain leaves memory.
+        for count in range(1, 5):
+            large = _large(*range(2, 2 + count))
+            for truncate in (Operation(Kind.TRUNCATE), Operation(Kind.TRUNCATE_AT)):
+                yield ((*large, truncate, _CHECKPOINT, _REOPEN, grown), (grown, _CHECKPOINT))
+            yield ((*large, Operation(Kind.READ), grown, Operation(Kind.READ, 0, 1), _CHECKPOINT),)
     for used in (upsert, Operation(Kind.RMW), Operation(Kind.DELETE), Operation(Kind.INSERT, 1, 1)):
         yield ((used, _CHECKPOINT),)
         yield ((upsert, used, _CHECKPOINT, used, _REOPEN, used, _CHECKPOINT, _CHECKPOINT),)
@@ -261,12 +267,15 @@ _EVERYWHERE: Final = (
         "full",
     ),
 )
+_AGES: Final = ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
 FAMILIES: Final[dict[str, Family]] = {
     "truncated": Family(_truncated, ("slim", "paired", "colliding")),
     "reopened": Family(_reopened, ("parting", "tiny")),
     "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),
     "lettered": Family(_lettered, _EVERYWHERE),
-    "aged": Family(_aged, ("wrapping", "chained", "rewritten", "high", "ending", "crowded", "full")),
+    "aged": Family(
+        _aged, ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
+    ),
     "gathered": Family(_gathered, ("behind", "gathered")),
     "kinds": Family(_kinds, ("tiny", "long", "roomy")),
     "logged": Family(logged, ("tiny", "many"), LOGS, LOGGED_CRASHES),

@@ -23,9 +23,10 @@ _LONG: Final = Operation(Kind.ENQUEUE, 0, 0, 2)
 _MANY: Final = Operation(Kind.ENQUEUE_MANY, 0, 0, 2)  # More than a page.
 _COMMIT: Final = Operation(Kind.CHECKPOINT)
 _REOPEN: Final = Operation(Kind.REOPEN)
+_ONE, _ALL, _LEFT, _STAYS = (Operation(Kind.ITERATE, 0, 0, size) for size in range(4))
 _LETTERS: Final = (
     *(_SHORT, _LONG, _MANY, _COMMIT, _REOPEN),
-    *(Operation(Kind.TRUNCATE_AT, 0, 0, 1), Operation(Kind.ROLLBACK, 0, 0, 1)),
+    *(Operation(Kind.TRUNCATE_AT, 0, 0, 1), Operation(Kind.ROLLBACK, 0, 0, 1), _ONE),
 )
 _STEPS: Final = 3
 _CHOICES: Final = 4  # Sectors of which each is lost or not.
@@ -48,6 +49,12 @@ def logged(geometry: str) -> Iterator[Run]:
         # So much that some of it is on the device before it is dropped.
         yield ((_MANY, _MANY, back, _LONG, back, _SHORT, _COMMIT, _REOPEN, _SHORT),)
         yield ((_MANY, _MANY, back, _COMMIT, truncate, _LONG),)
+        for took in (_ONE, _ALL, _LEFT, _STAYS)[size:]:
+            other = Operation(Kind.ITERATE, 0, 1, took.size)
+            yield (
+                (_MANY, _COMMIT, took, _LONG, _COMMIT, other, truncate, took, _COMMIT, _REOPEN, took, other),
+            )
+    yield ((_MANY, _COMMIT, _ONE, _COMMIT), (_ALL, _SHORT, _COMMIT, _REOPEN, _ONE))
     for first in ((_MANY, _COMMIT), (_SHORT, _COMMIT, _MANY, _COMMIT)):
         for second in ((_SHORT, _COMMIT), (_LONG, _COMMIT), (_LONG, _LONG, _SHORT, _COMMIT)):
             yield (first, second)

@@ -28,7 +28,7 @@ from ..registry import maker_of
 from ..runs.play import play
 from ..runs.run import Run
 from ..spec.history import Life, Observation, Segment, crash_index
-from ..spec.model import TRUNCATIONS, Issued, issue, session_name
+from ..spec.model import Issued, issue, session_name
 from ..spec.subject import MakeStore
 from ..tapes.operations import CHECKPOINTS, KEYED, OPERATIONS
 from ..tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
@@ -217,7 +217,9 @@ class _Story:
         starts = segment.step_starts
         results = iter([seen for seen in segment.observations if seen.session >= 0])
         own = [each for life in segment.lives for each in life.history[life.base :]]
-        history = iter([each for each in own if each.session != TRUNCATIONS])  # The others are truncations.
+        history = iter(
+            [each for each in own if each.session >= 0]
+        )  # The others are truncations and progress.
         lives = iter(segment.lives[1:])
         for number, (operation, start) in enumerate(zip(self._group.program, starts, strict=False)):
             if start > end:

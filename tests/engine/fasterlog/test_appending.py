@@ -99,7 +99,7 @@ def test_memory_stays_bounded_whatever_is_appended(bench: Any, entries: Any) -> 
     log = bench.open()
     for number in range(200):
         log.enqueue(b"%04d" % number * 50)
-        assert log._tail.held <= 4096
+        assert log._source.tail.held <= 4096
     log.commit()
     assert entries(log) == [b"%04d" % number * 50 for number in range(200)]
 

@@ -46,6 +46,6 @@ def test_a_block_in_another_place_or_of_another_log_is_none() -> None:
 
 
 def test_a_flag_that_is_not_known_is_another_format() -> None:
-    image, made = encoded(a_header(flags=2))
+    image, made = encoded(a_header(flags=4))
     with pytest.raises(UnsupportedVersionError):
         verify(made, STORE, image)

@@ -52,7 +52,7 @@ def test_what_a_crash_dropped_is_not_brought_back_by_what_is_written_later(bench
     log = bench.open()
     log.enqueue(b"a" * 900)  # A page of its own.
     log.enqueue(b"b" * 100)
-    log._groups.relieve()
+    log._source.groups.relieve()
     before = bench.device.image().content()
     log.commit()
     after = bench.device.image().content()
@@ -63,7 +63,7 @@ def test_what_a_crash_dropped_is_not_brought_back_by_what_is_written_later(bench
     assert entries(log) == []
     log.enqueue(b"a" * 900)
     log.enqueue(b"c" * 300)  # Begins the next page, where what was dropped still stands.
-    log.rollback(log._tail.start)
+    log.rollback(log._source.tail.start)
     log.commit()
     log = again.survivor().open()
     assert entries(log) == [b"a" * 900]
@@ -142,7 +142,7 @@ def test_a_failed_sync_poisons_and_every_waiter_hears_of_it(bench: Any) -> None:
     log = bench.open()
     address = log.enqueue(b"a")
     heard: list[Any] = []
-    log._groups.waiters.add(address, heard.append)
+    log._source.groups.waiters.add(address, heard.append)
     bench.device.failing, bench.device.number = "sync", errno.EIO
     with pytest.raises(PoisonedError):
         log.commit()

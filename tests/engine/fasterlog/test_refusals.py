@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from powercut.engine import FasterLog, LogSettings, MemoryDevice, OperationError, Settings, SettingsError
+from powercut.engine import (
+    FasterLog,
+    LogIterator,
+    LogSettings,
+    MemoryDevice,
+    OperationError,
+    Settings,
+    SettingsError,
+)
 
 Bad = tuple[Any, ...]
 FLAGS: Bad = (None, 0, 1, "yes", [])
@@ -27,17 +35,26 @@ OPEN: dict[str, Bad] = {
     "memory": ("x", None, 0, -1, 1.5, True, 1000, []),
     "settings": (5, "x", {}, LogSettings, Settings()),
     "runtime": (0, "", 5, object()),
+    "commit": (1.5, "x", [], True, 7),
 }
+NAMES: Bad = ("", b"x", 5, "x" * 256, "\ud800", [])
 CALLS: dict[str, dict[str, Bad]] = {
     "enqueue": {"entry": ENTRIES},
     "enqueue_many": {"entries": (None, 5, b"ab", "ab", {b"a"}, [5], ["a"], [b"a", None], iter([b"a"]))},
     "commit": {"cookie": ENTRIES[1:]},
+    "commit_every": {
+        "seconds": (*SECONDS, 0, float("inf")),
+        "bytes": (0, -1, 1.5, True, "x"),
+        "entries": (0, -1, 1.5, True, "x"),
+    },
     "commit_and_wait": {"entry": ENTRIES},
     "wait": {"address": AWAITED, "timeout": SECONDS},
     "wait_async": {"address": AWAITED},
     "rollback": {"address": ADDRESSES},
     "read": {"address": ADDRESSES},
-    "scan": {"begin": AWAITED[1:], "end": ADDRESSES[1:]},
+    "scan": {"begin": AWAITED[1:], "end": ADDRESSES[1:], "uncommitted": FLAGS},
+    "follow": {"name": NAMES, "begin": AWAITED[1:], "uncommitted": FLAGS},
+    "forget": {"name": (None, *NAMES)},
     "scan_arrays": {"begin": AWAITED[1:], "end": ADDRESSES[1:]},
     "truncate_before": {"address": ADDRESSES},
     "truncate_to_page_start": {"address": ADDRESSES},
@@ -49,7 +66,7 @@ def names(call: Any) -> set[str]:
 
 
 def test_every_parameter_of_every_public_call_has_an_entry() -> None:
-    public = {name: getattr(FasterLog, name) for name in vars(FasterLog) if not name.startswith("_")}
+    public = {name: getattr(FasterLog, name) for name in dir(FasterLog) if not name.startswith("_")}
     found = {name: names(call) for name, call in public.items() if callable(call)}
     table = {name: set(of) for name, of in CALLS.items()}
     assert {name: of for name, of in found.items() if of} == {"open": set(OPEN), **table}
@@ -74,6 +91,30 @@ def used() -> Iterator[FasterLog]:
         assert (log.begin, log.tail, log.committed, list(log.scan())) == before
         log.commit_and_wait(b"next")
         assert [entry.data for entry in log.scan()] == [b"first", b"next"]
+
+
+ITERATOR: dict[str, dict[str, Bad]] = {
+    "take": {"timeout": SECONDS},
+    "complete_until": {"address": ADDRESSES},
+}
+
+
+def test_every_parameter_of_an_iterator_has_an_entry() -> None:
+    public = {name: getattr(LogIterator, name) for name in dir(LogIterator) if not name.startswith("_")}
+    found = {name: names(call) for name, call in public.items() if callable(call) and names(call)}
+    assert found == {name: set(of) for name, of in ITERATOR.items()}
+
+
+@pytest.mark.parametrize("call", list(ITERATOR))
+def test_a_call_of_an_iterator_that_is_refused_does_nothing(call: str) -> None:
+    log = FasterLog.open(MemoryDevice(), create=True)
+    log.commit_and_wait(b"first")
+    entries = log.follow("mailer")
+    for name, bad in ITERATOR[call].items():
+        for given in bad:
+            with pytest.raises(OperationError):
+                getattr(entries, call)(**{name: given})
+    assert (log.progress, entries.position, next(entries).data) == ({"mailer": 0}, 0, b"first")
 
 
 FINE: dict[str, Any] = {"address": 64}

@@ -77,4 +77,28 @@ AGED: Final[tuple[Mutant, ...]] = (
         "model",
         "WRONG_RESULT",
     ),
+    _aged(
+        "voided",
+        "void-range-that-begin-stands-in-dropped",
+        "FASTER's recovery: undo starts at the checkpoint's begin",
+        (
+            "powercut.engine.checkpoint.kinds.cpr",
+            "        voids=[void for void in parts.voids if void.high > running.begin],\n",
+            "        voids=[void for void in parts.voids if void.low >= running.begin],\n",
+        ),
+        "prefix",
+        "PHANTOM",
+    ),
+    _aged(
+        "voided",
+        "void-record-on-the-device-followed",
+        "FASTER's ContinuePendingRead: a record from disk is checked anew",
+        (
+            "powercut.engine.log.cold",
+            "            if record.key == key and not is_void(self._control, address, record.link):\n",
+            "            if record.key == key:\n",
+        ),
+        "structure",
+        "WRONG_VALUE",
+    ),
 )

@@ -1,0 +1,203 @@
+"""An iterator over a log that waits for what is not committed yet, in a loop or in a coroutine.
+
+    with log.follow("mailer") as entries:
+        for entry in entries:        # for ever: `async for`, or `take(timeout)`, likewise
+            send(entry.data)
+            entries.complete()       # kept with the next commit, and found again after a restart
+
+Invariants
+  I1  each entry from its first position on is handed to one caller, in order; those below the begin are left
+      out, and `skipped` says over how many addresses it went
+  I2  the progress of a name only rises; it is kept by every commit that begins after it was told, closing
+      the iterator does not take it away, and what is below it is not handed out again
+  I3  what is not committed is seen only if it is asked for; what a rollback drops is forgotten, and the
+      entries that come in its place are handed out
+
+Threads: any, and several at once: each entry goes to one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Final, Self
+
+from ..arguments import seconds_of
+from ..errors import DeviceError, OperationError
+from .reading import Entry, check_address
+from .waiting import Call, future_of, pause
+
+if TYPE_CHECKING:
+    from .source import Source
+    from .tail import Dropped
+
+__all__ = ["LogIterator"]
+
+LOOK_SECONDS: Final = 0.005  # Of a coroutine, where nobody can tell it.
+
+
+class LogIterator:
+    """Made by `FasterLog.follow`.
+
+    name       under which its progress is kept; None: nowhere
+    position   no entry below it will be handed out
+    skipped    addresses that it went over because a truncation was faster: 0 means that nothing was missed
+    """
+
+    def __init__(self, source: Source, name: str | None, start: int, dropped: Dropped | None) -> None:
+        self.name: Final = name
+        self.position = start
+        self.skipped = 0
+        self._source = source
+        self._dropped = dropped  # For one that sees what is not committed.
+        self._lock = source.runtime.lock()
+        self._found: Iterator[tuple[Entry, int]] = iter(())
+        self._end = start  # Where what was found ends.
+        self._is_closed = False
+        self._calls: list[Call] = []  # Of coroutines that wait.
+
+    # -- taking ------------------------------------------------------------------------------------
+
+    def take(self, timeout: float | None = None) -> Entry | None:
+        """The next entry; None where there is none after so many seconds, or where the iterator was closed.
+
+        Where nobody can commit, because the log was opened to read and no other process writes it, that is so
+        at once. Raises OperationError, ClosedError (the log is closed), PoisonedError, CorruptionError,
+        DeviceError.
+        """
+        seconds, runtime = seconds_of(timeout), self._source.runtime
+        deadline = None if seconds is None else runtime.now() + seconds
+        while True:
+            entry = self._step()
+            if entry is not None or self._is_over:
+                return entry
+            if not runtime.until("an entry", self._has_news, deadline):
+                return None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Entry:
+        entry = self.take()
+        if entry is None:
+            raise StopIteration
+        return entry
+
+    def __aiter__(self) -> AsyncIterator[Entry]:
+        return self
+
+    async def __anext__(self) -> Entry:
+        while True:
+            entry = self._step()
+            if entry is not None:
+                return entry
+            if self._is_over:
+                raise StopAsyncIteration
+            await self._wait()
+
+    @property
+    def _is_over(self) -> bool:
+        return self._is_closed or self._source.is_final
+
+    def _has_news(self) -> bool:
+        return self._is_closed or self._source.has_ended() or self._last() != self._end
+
+    def _last(self) -> int:
+        return self._source.end(is_uncommitted=self._dropped is not None)
+
+    async def _wait(self) -> None:
+        """Wait for a commit; whoever closes the iterator ends that too."""
+        if self._dropped is not None or self._source.is_beside:
+            await pause(LOOK_SECONDS)
+            return
+        future, call = future_of(self._source.groups.waiters, self._end)
+        self._calls.append(call)
+        try:
+            if not self._has_news():
+                await future
+        except DeviceError:
+            pass  # That commit failed; another one may not.
+        finally:
+            self._calls.remove(call)
+
+    def _step(self) -> Entry | None:
+        """The next entry, if there is one now."""
+        with self._lock:
+            if self._is_closed:
+                return None
+            self._source.check_open()
+            self._go_back()
+            before = self.position
+            if before < self._source.begin:
+                self._pass_to(self._source.begin)
+                self._found, self._end = iter(()), self.position
+            found = next(self._found, None)
+            if found is None and self._last() != self._end:
+                self._look()
+                before = self.position
+                found = next(self._found, None)
+            if found is None:
+                self.position = max(self.position, self._end)
+                return None
+            entry, onward = found
+            if before < self._source.begin:  # A truncation was faster meanwhile.
+                self._pass_to(min(entry.address, self._source.begin))
+            self.position = onward
+            return entry
+
+    def _look(self) -> None:
+        """Look for the entries that there are now."""
+        if self._dropped is None:
+            self._found, self._end = self._source.found(self.position)
+            return
+        with self._source.lock:  # So nothing is dropped in between.
+            self._go_back()
+            self._found, self._end = self._source.found(self.position, is_uncommitted=True)
+
+    def _go_back(self) -> None:
+        """Forget what was rolled back (I3)."""
+        if self._dropped is not None and self._dropped.address is not None:
+            with self._source.lock:
+                self.position = min(self.position, self._dropped.address)
+                self._dropped.address = None
+            self._found, self._end = iter(()), self.position
+
+    def _pass_to(self, address: int) -> None:
+        self.skipped += address - self.position
+        self.position = address
+
+    # -- progress ----------------------------------------------------------------------------------
+
+    def complete(self) -> int:
+        """Say that all that was handed out is done; the address up to which, kept with the next commit.
+
+        Of several threads that share the iterator each knows its own entries only: they say `complete_until`.
+        """
+        return self.complete_until(self.position)
+
+    def complete_until(self, address: int) -> int:
+        """Say that the entries below `address` are done; how far the name has come.
+
+        It is kept with the next commit. A lower one than before changes nothing. Raises OperationError (it
+        has no name, or has not come as far), ReadOnlyError, ClosedError.
+        """
+        check_address(address)
+        self._source.check_writable()
+        if self.name is None:
+            raise OperationError("an iterator without a name keeps no progress: expected follow(name)")
+        if address > self.position:
+            raise OperationError(f"address {address}: expected at most {self.position}, its position")
+        return self._source.advance(self.name, address)
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End it: whoever waits for an entry gets none. Its progress stays. Idempotent."""
+        self._is_closed = True
+        for call in list(self._calls):
+            call(None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self.close()

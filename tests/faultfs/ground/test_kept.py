@@ -1,0 +1,70 @@
+"""The kept evidence is held against the laws: on every machine, root or not."""
+
+from itertools import product
+
+import pytest
+
+from powercut.faultfs import Law
+from powercut.faultfs.ground.claims import laws_of
+from powercut.faultfs.ground.contents import parse, tell
+from powercut.faultfs.ground.evidence import Collection, kept
+from powercut.faultfs.ground.judging import judge
+from powercut.faultfs.ground.program import Program
+from powercut.faultfs.ground.scenarios import SCENARIOS, is_playable
+
+COLLECTIONS = {each.title: each for each in kept()}
+CLAIMS = [(title, law) for title, each in COLLECTIONS.items() for law in laws_of(each.head)]
+
+
+@pytest.mark.parametrize(("title", "law"), CLAIMS)
+def test_law_has_all_that_the_file_system_showed(title: str, law: Law) -> None:
+    verdict = judge(COLLECTIONS[title], law)
+    assert verdict.contents > 500
+    assert [(each.program, each.place, each.sighting) for each in verdict.outside] == []
+
+
+def test_evidence_is_no_law_s_that_is_too_strict() -> None:
+    """Each file system shows what `strict` and `prefix` lack, and ext4 what its law of before 5.6 does."""
+    for collection in COLLECTIONS.values():
+        assert len(judge(collection, Law.STRICT).outside) > 100
+        assert len(judge(collection, Law.PREFIX).outside) > 100
+    outside = {each.name for each in judge(COLLECTIONS["ext4"], Law.EXT4_ORDERED).outside}
+    assert {"append-alone", "replace-folder-synced", "replace-unsynced"} <= outside
+
+
+@pytest.mark.parametrize("title", COLLECTIONS)
+def test_kept_file_has_every_scenario_and_drawn_programs_and_is_in_normal_form(title: str) -> None:
+    collection = COLLECTIONS[title]
+    programs = {each.program for each in collection.programs.values()}
+    assert {
+        str(each) for each in SCENARIOS.values() if is_playable(each, collection.head.file_system)
+    } <= programs
+    assert sum(each.is_drawn for each in collection.programs.values()) >= 200
+    for evidence in collection.programs.values():
+        assert str(Program.parse(evidence.program)) == evidence.program
+        for sighting in evidence.seen:
+            assert tell(parse(sighting.content)) == sighting.content
+            assert all(0 <= step <= 2 * evidence.program.count(";") + 2 for step in sighting.half_steps())
+
+
+def test_kept_files_are_small() -> None:
+    from powercut.faultfs.ground.evidence import save
+
+    assert sum(len(save(each)) for each in COLLECTIONS.values()) < 1_000_000
+
+
+def contents(collection: Collection, name: str) -> set[str]:
+    return {
+        sighting.content
+        for each in collection.programs.values()
+        if each.name == name
+        for sighting in each.seen
+    }
+
+
+def test_findings_of_the_file_systems_are_in_the_evidence() -> None:
+    """The states that made the laws what they are."""
+    assert "old=0*8192 other=X*4096" in contents(COLLECTIONS["ext4"], "replace-folder-synced")
+    for title, seen in product(("ext4", "xfs"), ("old=O*8192+N*100+0*3996 other=X*4096",)):
+        assert seen in contents(COLLECTIONS[title], "append-little-far")
+    assert "old=O*100+0*3996 other=X*4096" in contents(COLLECTIONS["xfs"], "hole-in-page-beside")
