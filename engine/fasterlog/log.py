@@ -208,7 +208,10 @@ class FasterLog(LogView):
     # -- truncation --------------------------------------------------------------------------------
 
     def truncate_before(self, address: int) -> int:
-        """Give up the entries below `address`; the begin, durable on return. Whole segments are removed.
+        """Give up the entries below `address`; the begin, durable on return.
+
+        Then whole segments are removed, and whole pages of the next one are given back to a file system that
+        can take them.
 
         address   of a committed entry, or the address of a commit; at most the begin: nothing is done
 

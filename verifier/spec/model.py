@@ -49,6 +49,7 @@ __all__ = [
 STAMPS_MAX: Final = 128
 TRUNCATIONS: Final = -2  # -1 is nobody: who looks at a listing.
 ITERATORS: Final = (-3, -4)  # Each a session of its own; its serial is the address that it has come to.
+_STEPS: Final = frozenset((TRUNCATIONS, *ITERATORS))  # Whose operations are steps, and have no key.
 MARKS: Final = b".'" + ascii_letters.encode()  # By the recoveries before it; further ones take turns.
 _PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
 
@@ -88,7 +89,9 @@ class Issued:
 
 def session_name(session: int) -> str:
     """The name under which session number `session` runs."""
-    return {TRUNCATIONS: "begin"}.get(session, f"iterator {-session}" if session < 0 else f"s{session}")
+    if session in ITERATORS:
+        return f"iterator {ITERATORS.index(session) + 1}"
+    return "begin" if session == TRUNCATIONS else f"s{session}"
 
 
 def issue(operation: Operation, serial: int, recoveries: int = 0) -> Issued:
@@ -112,7 +115,7 @@ def progressed(session: int, address: int) -> Issued:
 
 def apply(content: dict[bytes, bytes], issued: Issued) -> Result:
     """Carry one operation out on the dict; what it should return."""
-    if issued.session < 0:
+    if issued.session in _STEPS:
         for key in issued.gone:
             content.pop(key, None)
         return None

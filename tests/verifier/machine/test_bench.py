@@ -189,9 +189,9 @@ def test_declared_operations_are_generated_judged_and_on_the_tape() -> None:
 def test_maintenance_that_loses_is_found_and_its_tape_plays_it() -> None:
     kinds = {Kind.UPSERT, Kind.CHECKPOINT}
     error = _found(_machine(_variant(compacts_badly=True), operations=_OPERATIONS, kinds=kinds))
-    played = [(each.kind, each.size) for era in error.tape.eras for each in era.program]
-    assert (Kind.OWN, 1) in played
-    assert len(played) <= 3
+    given = [(each.kind, each.size) for era in error.tape.eras for each in era.program]
+    assert (Kind.OWN, 1) in given
+    assert len(given) <= 3
     assert "compact" in str(error)
 
 
