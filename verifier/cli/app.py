@@ -4,7 +4,7 @@ Invariants
   1  one line to stderr for an error, never a traceback; the exit codes are those of `errors`
   2  nothing heavy is imported before it is needed: the store only after a tape has said which bug
      is to be planted in it
-  3  of all commands `checkpoints drop` alone changes a store, and `backup` alone makes one
+  3  of all commands `checkpoints drop` alone changes a store, and `backup` and `salvage` alone make one
 """
 
 from __future__ import annotations
@@ -297,6 +297,21 @@ def backup(
     life, counter = point.version
     typer.echo(f"{out}: checkpoint {counter} of life {life}, sessions {len(point.serials)}")
     return 0
+
+
+@app.command()
+def salvage(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store; nothing is changed.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="A folder without a store, or none yet.")],
+    certain: Annotated[bool, typer.Option("--certain", help="Leave out keys that are in doubt.")] = False,
+    json: _Json = False,
+) -> int:
+    """Make a new store of what can be read of a damaged one, and tell what is given up."""
+    check_named(path)
+    check_named(out)
+    from .salvaging import salvage_told
+
+    return salvage_told(path, out, certain=certain, is_json=json)
 
 
 @app.command()
