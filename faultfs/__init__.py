@@ -10,7 +10,7 @@ from .disk.device import FaultDevice
 from .disk.events import SYNC_KINDS, Aftermath, Event, EventKind
 from .disk.image import Image
 from .disk.trace import PAGE_BYTES, SECTOR_BYTES, Trace
-from .errors import CrashIndexError, FaultfsError, SectorSizeError, UnknownLawError
+from .errors import CrashIndexError, FaultfsError, RunawayError, SectorSizeError, UnknownLawError
 from .faults.plan import Effect, Fault, Plan
 from .faults.planned import PlannedDevice
 from .law.chains import ChainKind
@@ -40,6 +40,7 @@ __all__ = [
     "Law",
     "Plan",
     "PlannedDevice",
+    "RunawayError",
     "SectorSizeError",
     "Survivors",
     "Trace",

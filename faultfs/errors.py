@@ -20,6 +20,10 @@ class SectorSizeError(FaultfsError, ValueError):
     """A sector that is not a power of two between one grain and one page."""
 
 
+class RunawayError(BaseException):
+    """More calls than `calls_max` on one device. No Exception: a store's own handlers must not stop it."""
+
+
 class ProgramError(FaultfsError):
     """A text that is no program, or no content, of the rig."""
 

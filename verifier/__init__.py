@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from .faster.subject import FasterSubject
     from .finders.crashes import Coverage, Finding, search_tape
     from .finders.search import search
-    from .machine import StoreMachine, StoreViolationError
+    from .machine import NondeterministicStoreError, StoreMachine, StoreViolationError
+    from .machine.known import Known
     from .reducing.mend import Mend, mend
     from .reducing.shrink import shrink
     from .runs.play import play
     from .runs.run import Run
     from .spec.model import Issued, Model, Result, apply
+    from .spec.own import Own
     from .spec.spec import Errors, Spec, StoreMaker
     from .spec.subject import Bound, MakeStore, Subject
     from .tapes.kept import Kept, keep, load
@@ -51,11 +53,14 @@ __all__ = [
     "Issued",
     "Kept",
     "Kind",
+    "Known",
     "MakeStore",
     "Mend",
     "Model",
+    "NondeterministicStoreError",
     "Ok",
     "Operation",
+    "Own",
     "Result",
     "Run",
     "Spec",
@@ -90,12 +95,14 @@ _MODULES = {
     "faster.subject": ("FasterSubject",),
     "finders.crashes": ("Coverage", "Finding", "search_tape"),
     "finders.search": ("search",),
-    "machine": ("StoreMachine", "StoreViolationError"),
+    "machine": ("NondeterministicStoreError", "StoreMachine", "StoreViolationError"),
+    "machine.known": ("Known",),
     "reducing.mend": ("Mend", "mend"),
     "reducing.shrink": ("shrink",),
     "runs.play": ("play",),
     "runs.run": ("Run",),
     "spec.model": ("Issued", "Model", "Result", "apply"),
+    "spec.own": ("Own",),
     "spec.spec": ("Errors", "Spec", "StoreMaker"),
     "spec.subject": ("Bound", "MakeStore", "Subject"),
     "tapes.kept": ("Kept", "keep", "load"),

@@ -114,7 +114,7 @@ def run_machine(
 
     Searching.subject = machine.subject or name_of(machine)
     Searching.geometry, Searching.law, Searching.states_max, Searching.depth = geometry, law, limit, depth
-    Searching.kernels = kernels
+    Searching.kernels, Searching.more = kernels, -1  # The stage `crash` goes on after recoveries.
     settings = hypothesis.settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -131,7 +131,7 @@ def run_machine(
         with _own_constants():
             run_state_machine_as_test(hypothesis.seed(seed)(Searching), settings=settings)
     except StoreViolationError as violation:
-        return total, Finding(violation.tape, violation.verdict)
+        return total, violation.finding
     except (NoMoreWanted, Flaky) as error:
         # Hypothesis may take an example that was given up for one that draws differently.
         if not is_over():

@@ -185,5 +185,6 @@ class Worker:
             self.last_error = error
             pause = min(RETRY_LEAST * 2.0 ** min(self._in_a_row - 1, 32), RETRY_MOST)
             self._retry_at = self.runtime.now() + pause
+            # Asked for anew: a store that held it would hold, by its handlers, what is no part of a store.
             logger = logging.getLogger(f"powercut.{self.what}")
             logger.warning("%s failed, %d in a row: %s", self.what, self._in_a_row, error)

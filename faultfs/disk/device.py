@@ -16,10 +16,12 @@ Threads: any thread, any call; one lock per device makes each call one moment.
 
 import errno
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
+from ..errors import RunawayError
 from .events import Event, EventKind
 from .image import Image
 from .trace import SECTOR_BYTES, Trace
@@ -40,6 +42,8 @@ class FaultDevice:
         "_names",
         "_next_inode",
         "_reads",
+        "calls_max",
+        "is_dead",
         "label",
         "lock_owner",
         "trace",
@@ -62,6 +66,8 @@ class FaultDevice:
         self._closed = False
         self.label: Callable[[], str] | str = ""  # Stamped on each event: who called, in the caller's words.
         self.lock_owner: object | None = None
+        self.calls_max = sys.maxsize  # Events of the trace; the call after the last of them is RunawayError.
+        self.is_dead = False
 
     # The shape of a Device.
 
@@ -165,6 +171,11 @@ class FaultDevice:
         with self._lock:
             self._closed = True
 
+    def die(self) -> None:
+        """The power is gone: every call from now on is EBADF, whoever still holds the device."""
+        with self._lock:
+            self._closed = self.is_dead = True
+
     # The rest of a file system.
 
     def rename(self, old: str, new: str) -> None:
@@ -253,6 +264,8 @@ class FaultDevice:
         The new owner is a new process on a machine that stayed on: what was not synced is still not synced.
         """
         with self._lock:
+            if self.is_dead:
+                raise _error(errno.EBADF, "")
             if self.lock_owner is not None:
                 return False
             self.lock_owner = owner
@@ -282,6 +295,8 @@ class FaultDevice:
     ) -> None:
         """Records a call that is about to take effect. Invariant 2."""
         self._before(kind, name, target)
+        if len(self.trace.events) >= self.calls_max:
+            raise RunawayError(f"{self.calls_max:,} calls on the device")
         label = self.label
         if not isinstance(label, str):
             label = label()

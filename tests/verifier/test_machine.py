@@ -230,7 +230,7 @@ def test_failure_that_does_not_repeat_is_the_harness_speaking() -> None:
         def read_all(self) -> dict[bytes, bytes]:
             nonlocal calls
             calls += 1
-            return {b"ghost": b"0.9;"} if calls == 40 else super().read_all()
+            return {b"ghost": b"0.9;"} if calls == 12 else super().read_all()
 
     class Machine(SnapshotMachine):
         store_class = Once

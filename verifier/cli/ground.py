@@ -13,7 +13,9 @@ from powercut.faultfs.ground import campaign, claims, evidence, judging
 from powercut.faultfs.ground.rig import Options
 from powercut.faultfs.ground.scenarios import SCENARIOS
 
+from ..gate.runner import Progress
 from .errors import OK, VIOLATION, UsageError
+from .progress import ProgressLine
 
 __all__ = ["Asked", "judge_kept", "measure"]
 
@@ -113,7 +115,17 @@ def _run(plan: campaign.Plan, jobs: int) -> tuple[evidence.Collection, bool]:
     """Carry out a plan, and say on stderr how fast it went and what was refused; False if anything was."""
     before = perf_counter()
     heard: list[campaign.Done] = []
-    found = campaign.run(plan, jobs, heard.append)
+    images, total = 0, len(campaign.tasks_in_order(plan))
+
+    def hear(done: campaign.Done) -> None:
+        nonlocal images
+        heard.append(done)
+        images += done.evidence.images if done.evidence else 0
+        seconds = perf_counter() - before
+        line.show(Progress(plan.options.file_system, len(heard), total, images, seconds))
+
+    with ProgressLine() as line:
+        found = campaign.run(plan, jobs, hear)
     seconds = perf_counter() - before
     images, read = found.count("images"), sum(done.read for done in heard)
     speed = f"{images} images, {read} mounted, in {seconds:.0f} s: {images / seconds:.0f} a second"

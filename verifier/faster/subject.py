@@ -58,6 +58,7 @@ def _is_limit(subject: Subject, error: Exception) -> bool:
 
 
 FASTER: Final = Spec(
+    is_dropped=True,
     errors=Errors(
         refusals=(EngineError,),
         poisoned=(PoisonedError,),

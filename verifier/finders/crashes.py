@@ -12,44 +12,39 @@ asked for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
 import msgspec
 
-from powercut.faultfs import Law, Trace
+from powercut.faultfs import Law
 from powercut.faultfs.states.branching import Exploration, explore
 from powercut.faultfs.states.enumeration import CrashState, Enumeration
-from powercut.faultfs.states.witness import witness_at
 
 from ..errors import HarnessError
 from ..registry import maker_of
 from ..runs.play import Stop, play, play_eras, run_era
 from ..runs.walk import Walk
 from ..runs.world import World
-from ..spec.history import crash_at
+from ..spec.history import Segment, crash_at
 from ..spec.spec import StoreMaker
 from ..spec.subject import MakeStore
 from ..tapes.kept import UnsupportedTapeError
-from ..tapes.tape import Crash, Era, Tape
+from ..tapes.tape import Era, Tape
 from ..verdict import Violation
+from .bounds import LIMIT, Bounds
+from .continuations import Continuations
 from .coverage import Content, Coverage, Tally
 from .enumerated import LOOKS, Enumerated, Enumerations
 from .judgements import Judgements
 from .recoveries import Nested, Outcome, Recoveries
+from .ways import Finding, way_to
 
-__all__ = ["LIMIT", "Coverage", "Finding", "search_tape"]
+__all__ = ["CONTINUED", "LIMIT", "Coverage", "Finding", "search_run", "search_tape"]
 
-LIMIT: Final = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A violation and the tape that plays it again."""
-
-    tape: Tape
-    verdict: Violation
+CONTINUED: Final = "gone on after a recovery"  # Contents, each by every continuation.
 
 
 def search_tape(
@@ -62,6 +57,7 @@ def search_tape(
     recoveries: Recoveries | None = None,
     enumerations: Enumerations | None = None,
     walk: Walk | None = None,
+    continuations: Continuations | None = None,
     is_counted: bool = False,
     draws: int = 0,
 ) -> tuple[Coverage, Finding | None]:
@@ -73,6 +69,7 @@ def search_tape(
     recoveries  outcomes kept from other searches with the same store and law
     enumerations  crash states kept from other searches with the same law and limit
     walk        that other searches have gone, of one era each, with the same store
+    continuations  to be given to the store after each recovery that no other search went on from
     is_counted  decode every version vector too, and count those whose content was judged
     draws       version vectors drawn at each crash point that cannot be exhausted
 
@@ -84,9 +81,32 @@ def search_tape(
     maker = maker_of(tape, make_store)
     recoveries = recoveries or Recoveries(maker, tape.law, limit)
     enumerations = enumerations or Enumerations(tape.law, limit)
-    kept = _Kept(maker, recoveries, enumerations, walk)
-    search = _Search(tape, kept, _Bounds(depth, limit, is_counted, draws))
+    kept = _Kept(maker, recoveries, enumerations, walk, continuations)
+    search = _Search(tape, kept, Bounds(depth, limit, is_counted, draws))
     return search.coverage, search.run(start_step)
+
+
+def search_run(
+    tape: Tape,
+    segments: list[Segment],
+    make_store: MakeStore,
+    *,
+    depth: int = 1,
+    limit: int = LIMIT,
+    recoveries: Recoveries | None = None,
+    continuations: Continuations | None = None,
+    excuses: Callable[[Finding], bool] = lambda finding: False,
+) -> tuple[Coverage, Finding | None]:
+    """Judge every crash state of a run that has ended well: of its own traces, and of no second run.
+
+    tape      of the run, an era for each of the segments; what is found is told by eras behind these
+    segments  what happened, each ended by a power cut or, the last one, by nothing
+    """
+    maker = StoreMaker.of(make_store)
+    recoveries = recoveries or Recoveries(maker, tape.law, limit)
+    kept = _Kept(maker, recoveries, Enumerations(tape.law, limit), None, continuations)
+    search = _Search(tape, kept, Bounds(depth, limit, excuses=excuses))
+    return search.coverage, search.run_over(segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +117,7 @@ class _Kept:
     recoveries: Recoveries
     enumerations: Enumerations
     walk: Walk | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    """The limits of a search, as `search_tape` says."""
-
-    depth: int
-    limit: int
-    is_counted: bool = False
-    draws: int = 0
+    continuations: Continuations | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,7 @@ class _Stretch:
     """One segment under judgement: the era that ended it, and what is known of it."""
 
     era: Era
+    segment: Segment
     states: Enumeration
     judgements: Judgements
     tally: Tally
@@ -122,23 +134,49 @@ class _Stretch:
 class _Search:
     """One tape's search."""
 
-    def __init__(self, tape: Tape, kept: _Kept, bounds: _Bounds) -> None:
+    def __init__(self, tape: Tape, kept: _Kept, bounds: Bounds) -> None:
         self.coverage = Coverage(programs=1, several_eras=int(any(era.crash for era in tape.eras[:-1])))
         self._tape = tape
         self._recoveries = kept.recoveries
         self._enumerations = kept.enumerations
+        self._continuations = kept.continuations
         self._walk = kept.walk if len(tape.eras) == 1 else None
         self._world = World(kept.make_store) if self._walk is None else self._walk.world
         self._bounds = bounds
         self._eras: list[Era] = []  # As played so far, each with its crash: the way to here.
 
     def run(self, start_step: int | None) -> Finding | None:
-        opened, bounded = self._recoveries.opened, self._recoveries.bounded
         try:
-            return self._run(start_step)
+            return self._counted(lambda: self._run(start_step))
         finally:
-            self.coverage.checked += self._recoveries.opened - opened
-            self.coverage.bounded += self._recoveries.bounded - bounded
+            if self._walk is None:
+                self._world.let_go()
+
+    def run_over(self, segments: list[Segment]) -> Finding | None:
+        return self._counted(lambda: self._run_over(segments))
+
+    def _counted(self, run: Callable[[], Finding | None]) -> Finding | None:
+        own = (self._recoveries, self._continuations)
+        counts = [each for each in own if each is not None]
+        before = [(each.opened, each.bounded) for each in counts]
+        contents = 0 if self._continuations is None else self._continuations.contents
+        try:
+            return run()
+        finally:
+            for each, (opened, bounded) in zip(counts, before, strict=True):
+                self.coverage.checked += each.opened - opened
+                self.coverage.bounded += each.bounded - bounded
+            if self._continuations is not None:
+                gone_on = self._continuations.contents - contents
+                self.coverage.reached[CONTINUED] = self.coverage.reached.get(CONTINUED, 0) + gone_on
+
+    def _run_over(self, segments: list[Segment]) -> Finding | None:
+        for era, segment in zip(self._tape.eras, segments, strict=True):
+            finding = self._judge_segment(era, segment, self._start(segment, None, era))
+            if finding is not None:
+                return finding
+            self._eras.append(era)
+        return None
 
     def _run(self, start_step: int | None) -> Finding | None:
         world = self._world
@@ -160,10 +198,10 @@ class _Search:
             return self._found([Era(stop.era.program)], self._world.verdict)
         if stop.era.crash is None and not stop.is_last:
             return None
-        return self._judge_segment(stop.era, self._start(start_step, stop.era))
-
-    def _start(self, start_step: int | None, era: Era) -> int:
         segment = self._world.segment
+        return self._judge_segment(stop.era, segment, self._start(segment, start_step, stop.era))
+
+    def _start(self, segment: Segment, start_step: int | None, era: Era) -> int:
         if start_step is not None:
             return segment.step_starts[start_step - len(era.program)]
         # What stands before the first operation is every program's, and the empty program searches it.
@@ -171,17 +209,21 @@ class _Search:
 
     # -- one segment -------------------------------------------------------------------------------
 
-    def _judge_segment(self, era: Era, start: int) -> Finding | None:
-        segment, coverage = self._world.segment, self.coverage
+    def _judge_segment(self, era: Era, segment: Segment, start: int) -> Finding | None:
+        coverage = self.coverage
         enumerated = self._enumerations.of(segment.trace, start)
         coverage.vectors += enumerated.states.legal
         judgements = Judgements(segment)
-        stretch = _Stretch(era, enumerated.states, judgements, Tally(judgements, start))
+        stretch = _Stretch(era, segment, enumerated.states, judgements, Tally(judgements, start))
         judged: dict[int, CrashState] = {}
-        for state in enumerated.contents:
+        most = None if self._continuations is None else self._continuations.most
+        stride = 1 if most is None else -(-len(enumerated.contents) // most)
+        for number, state in enumerate(enumerated.contents):
             outcome = self._recoveries.of(state, self._bounds.depth)
             finding = self._judge(stretch, state, outcome)
-            if finding is not None:
+            if finding is None and number % stride == 0:
+                finding = self._go_on(stretch, state)
+            if finding is not None and not self._bounds.excuses(finding):
                 return finding
             judged[state.key] = state
             coverage.vectors += outcome.vectors
@@ -193,8 +235,21 @@ class _Search:
             coverage.after_checkpoint = 1
         coverage.judged += judgements.judged
         stretch.tally.count(coverage)
-        self._account(enumerated, judged)
+        self._account(enumerated, segment, judged)
         return None
+
+    def _go_on(self, stretch: _Stretch, state: CrashState) -> Finding | None:
+        """Give the store each continuation, where what is left was recovered well."""
+        if self._continuations is None:
+            return None
+        fails = self._continuations.judge(state)
+        if fails is None:
+            return None
+        cut = Era(stretch.era.program, crash_at(stretch.segment.trace, state.index, state.digits))
+        found = [self._found([cut, *way], fails.verdict) for way in fails.ways]
+        maker = self._world.make_store
+        shown = (each for each in found if fails.verdict.is_same_kind(play(each.tape, maker).verdict))
+        return next(shown, found[0])
 
     def _go_beyond(self, stretch: _Stretch) -> Finding | None:
         """Search crash points of more states than the limit: through the read sets, or else by sampling."""
@@ -206,7 +261,7 @@ class _Search:
             for outcome, witness in (*found.outcomes, *found.listed):
                 there = replace(witness, index=index)  # What looks on changes neither content nor digits.
                 finding = self._judge(stretch, there, outcome)
-                if finding is not None:
+                if finding is not None and not self._bounds.excuses(finding):
                     return finding
                 stretch.tally.add(there, outcome)
             if found.is_closed:
@@ -266,35 +321,20 @@ class _Search:
                 raise HarnessError(
                     "a disk opened well whose like did not: opening depends on more than its device told"
                 )
-            return self._found(self._way(stretch, state, span[1], path), verdict)
+            trace, maker = stretch.segment.trace, self._world.make_store
+            way = way_to(trace, self._tape.law, stretch.era.program, state, span[1], path, maker)
+            return self._found(way, verdict)
         return None
-
-    def _way(self, stretch: _Stretch, state: Content, at: int, path: list[Nested]) -> list[Era]:
-        """The eras that lead to a state at an index at which it is legal, and through crashed openings."""
-        trace = stretch.judgements.segment.trace
-        index, digits = state.index, state.digits
-        then = witness_at(trace, self._tape.law, state.key, index, digits, at)
-        index, digits = (index, digits) if then is None else (at, then)
-        way = [Era(stretch.era.program, crash_at(trace, index, digits))]
-        for nested in path:
-            way.append(Era((), crash_at(self._opening_trace(way), nested.index, nested.digits)))
-        return [*way, Era()]
-
-    def _opening_trace(self, way: list[Era]) -> Trace:
-        """The device trace of the opening that follows these eras, up to where the power would go in it."""
-        eras = (*self._eras, *way, Era((), Crash()))  # Cut, not closed: closing would go on in the trace.
-        run = play(msgspec.structs.replace(self._tape, eras=eras), self._world.make_store)
-        return run.segments[-2].trace
 
     def _found(self, way: list[Era], verdict: Violation) -> Finding:
         return Finding(msgspec.structs.replace(self._tape, eras=(*self._eras, *way)), verdict)
 
     # -- accounts ----------------------------------------------------------------------------------
 
-    def _account(self, enumerated: Enumerated, judged: dict[int, CrashState]) -> None:
+    def _account(self, enumerated: Enumerated, segment: Segment, judged: dict[int, CrashState]) -> None:
         """Count what was reached and what was lost; and every version vector, its content looked up."""
         coverage = self.coverage
-        for what, count in (*enumerated.reached.items(), *self._world.segment.reached.items()):
+        for what, count in (*enumerated.reached.items(), *segment.reached.items()):
             coverage.reached[what] = coverage.reached.get(what, 0) + count
         if enumerated.lossy:
             law = f"law {self._tape.law}"

@@ -44,7 +44,8 @@ from powercut.faultfs.states.enumeration import CrashState
 from powercut.faultfs.states.readset import Ask, Question, ReadTree, WatchedDevice
 
 from ..errors import SubjectError
-from ..oracles.structure import audit, failed, judge_probe, recovered_bound
+from ..oracles.progress import bounded
+from ..oracles.structure import audit, failed, judge_probe, recovered_bound, release
 from ..spec.spec import StoreMaker
 from ..spec.subject import Bound, MakeStore, Mounted, mount
 from ..verdict import Breach, Violation
@@ -159,7 +160,6 @@ class Recoveries:
         device = WatchedDevice(image)
         device.label = "OPEN"
         opened = self._recover(outcome, device)
-        outcome.asked = tuple(device.asked)
         outcome.keys.append(key)
         outcome.paths.add(outcome.path)
         if depth and outcome.error is None:
@@ -168,22 +168,27 @@ class Recoveries:
 
     def _recover(self, outcome: Outcome, device: WatchedDevice) -> int:
         """Open, read in full, audit and probe; the trace index at which the opening returned."""
-        errors = self._make_store.spec.errors
+        spec, mounted = self._make_store.spec, None
         try:
-            subject = self._make_store(device)
-            opened = len(device.trace)
-            mounted = mount(subject)
-            outcome.content = subject.read_all()
-            audit(mounted)
+            with bounded(device):
+                subject = self._make_store(device)
+                opened = len(device.trace)
+                mounted = mount(subject)
+                outcome.content = subject.read_all()
+                audit(mounted)
+                outcome.recovered = recovered_bound(mounted)
+                outcome.path = self._path(mounted, device, opened)
+                outcome.error = judge_probe(mounted, outcome.content, spec.errors)
         except SubjectError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
-            outcome.error = failed("openable", Breach.UNOPENABLE, error, errors)
+            outcome.error = failed("openable", Breach.UNOPENABLE, error, spec.errors)
             outcome.raised = type(error)
             return len(device.trace)
-        outcome.recovered = recovered_bound(mounted)
-        outcome.path = self._path(mounted, device, opened)
-        outcome.error = judge_probe(mounted, outcome.content, errors)
+        finally:
+            outcome.asked = tuple(device.asked)  # By now: closing asks nothing that matters.
+            device.die()
+            release(mounted, spec)
         return opened
 
     def _cut_again(self, outcome: Outcome, device: WatchedDevice, opened: int, depth: int) -> None:

@@ -18,13 +18,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from ..spec.model import Issued, replay
+from ..spec.model import MARKS, Issued, replay
 from ..spec.subject import Bound
 from ..verdict import OK, Breach, Verdict, Violation
 
 __all__ = ["judge_listed", "judge_recovery", "judge_report", "meets"]
 
-_STAMP: Final = re.compile(rb"\d+\.\d+'*")
+_STAMP: Final = re.compile(rb"\d+[%b]\d+" % re.escape(MARKS))
 
 
 def judge_recovery(

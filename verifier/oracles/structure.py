@@ -5,15 +5,17 @@ Each is one that a subject may lack; then the answer is that there is nothing to
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
-from ..spec.spec import Errors
+from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Mounted, bound_of
 from ..tapes.tape import KEYS_MAX
 from ..verdict import Breach, Violation
 from .prefix import show
+from .progress import HungError
 
-__all__ = ["audit", "compare_probe", "failed", "judge_probe", "recovered_bound"]
+__all__ = ["audit", "compare_probe", "failed", "judge_probe", "recovered_bound", "release"]
 
 _PROBED: Final = [b"key-%d" % number for number in range(KEYS_MAX)]  # Deleted ones too.
 
@@ -50,8 +52,17 @@ def compare_probe(mounted: Mounted | None, content: dict[bytes, bytes]) -> Viola
     return Violation("structure", Breach.WRONG_VALUE, detail)
 
 
+def release(mounted: Mounted | None, spec: Spec) -> None:
+    """Let a store go of its threads and files; its device is dead, so what it raises means nothing."""
+    if mounted is not None and not spec.is_dropped:
+        with suppress(Exception):
+            mounted.subject.close()
+
+
 def failed(oracle: str, breach: Breach, error: Exception, errors: Errors) -> Violation:
     """The verdict on an exception of the subject."""
+    if isinstance(error, HungError):
+        return Violation("progress", Breach.HANG, f"{error}")
     if isinstance(error, errors.invariants):
         return Violation("structure", Breach.BROKEN_INVARIANT, f"{error}")
     return Violation(oracle, breach, f"{type(error).__name__}: {error}")

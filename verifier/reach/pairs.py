@@ -55,7 +55,7 @@ STEP: Final = "step"
 FAMILY: Final = "family"
 TABLES: Final = (PHASE, OPERATION, BESIDE, GEOMETRY, FAULT)
 _OPERATIONS: Final = tuple(
-    kind._name_ for kind in Kind if kind is not Kind.FORK
+    kind._name_ for kind in Kind if kind not in (Kind.FORK, Kind.OWN)
 )  # That one only parts lanes.
 # Nothing of an open store is anything to the others: what they ask they make.
 _MEETING: Final = tuple(name for name in _OPERATIONS if not OPERATIONS[Kind[name]].is_apart)

@@ -97,6 +97,8 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
     for _ in play_eras(world, tape, run.segments):
         pass
     run.segments.append(world.segment)
+    world.let_go()
     run.verdict = world.verdict
+    run.raised = world.raised
     run.damaged = world.damage_oracle.described
     return run

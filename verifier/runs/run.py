@@ -36,6 +36,7 @@ class Run:
     beside: SessionsRun | None = None  # Of a tape whose sessions ran side by side; it has no segments.
     answers: AnswersRun | None = None  # Of a tape whose every answer was judged; it has none either.
     damaged: str = ""  # What came to the medium.
+    raised: Exception | None = None  # By the store, where the verdict is on that.
 
     def digest(self) -> str:
         """A hash of everything that happened: device events, results, acknowledgements, verdict."""

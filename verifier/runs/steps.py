@@ -9,6 +9,7 @@ Invariant: a store that cannot take a step is left as it is, and nothing is obje
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from powercut.faultfs import EventKind
@@ -16,8 +17,10 @@ from powercut.faultfs import EventKind
 from ..errors import SubjectError
 from ..oracles.faults import settle
 from ..oracles.prefix import judge_listed, judge_report
+from ..oracles.progress import bounded
 from ..reach.collector import anew
 from ..spec.history import Life
+from ..spec.mapping import called_on
 from ..spec.model import TRUNCATIONS, Issued, Result, progressed, session_name, truncation
 from ..spec.subject import Bound, TruncatesAtOnce, Truncation, bound_of
 from ..tapes.tape import Kind, Operation
@@ -48,41 +51,65 @@ def step(world: World, operation: Operation) -> bool:
         reopen = world.make_store.reopen
         make_store = None if reopen is None else reopen(operation, world.subject)
         return world.close() and world.open(make_store)
-    if kind not in world.spec.kinds:
+    if kind not in world.spec.kinds and not (kind is Kind.OWN and operation.size < len(world.spec.own)):
         return True  # It means nothing to this kind of store.
     if world.mounted is None and world.fault_oracle.has_faults:
         return True  # It could not be opened, and may say so.
     world.fault_oracle.begin(world.device.trace)
     try:
-        if kind in (Kind.CHECKPOINT, Kind.START):
-            _choose(world, operation)
-        if kind is Kind.CHECKPOINT:
-            return _checkpoint(world)
-        if kind in (Kind.START, Kind.STEP):
-            return _step_checkpoint(world, kind)
-        if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT):
-            return _truncate(world, operation)
-        if kind is Kind.ROLLBACK:
-            return _roll_back(world, operation)
-        if kind is Kind.ITERATE:
-            return _iterate(world, operation)
-        if kind is Kind.LOOK_ON:
-            return _look_on(world)
-        if kind is Kind.FLUSH:
-            return _flush(world, operation)
+        with bounded(world.device):
+            is_fine = _take(world, kind, operation)
     except SubjectError:
         raise  # The bench cannot judge what it was done.
     except Exception as error:  # noqa: BLE001
         return world.fail("model", Breach.ERROR, error)
-    return _apply(world, operation)
+    return _apply(world, operation) if is_fine is None else is_fine
+
+
+def _take(world: World, kind: Kind, operation: Operation) -> bool | None:
+    """Carry out a step that is no operation on a key; None: it is one."""
+    if kind in (Kind.CHECKPOINT, Kind.START):
+        _choose(world, operation)
+    if kind is Kind.CHECKPOINT:
+        return _checkpoint(world)
+    if kind in (Kind.START, Kind.STEP):
+        return _step_checkpoint(world, kind)
+    if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT):
+        return _truncate(world, operation)
+    if kind is Kind.ROLLBACK:
+        return _roll_back(world, operation)
+    if kind is Kind.ITERATE:
+        return _iterate(world, operation)
+    if kind is Kind.LOOK_ON:
+        return _look_on(world)
+    if kind is Kind.FLUSH:
+        return _flush(world, operation)
+    if kind is Kind.OWN and world.spec.own[operation.size].effect is None:
+        return _maintain(world, world.spec.own[operation.size].name)
+    return None
+
+
+def _maintain(world: World, name: str) -> bool:
+    """Call a method of the store's own that changes nothing that anybody reads."""
+    assert world.mounted is not None
+    called_on(world.mounted.subject, name)()
+    world.observe(name, -1, "", "")
+    return world.has_returned()
 
 
 def _apply(world: World, operation: Operation) -> bool:
     assert world.mounted is not None
-    issued = world.model.next(operation)
+    issued, call = world.model.next(operation), world.mounted.subject.apply
+    if issued.kind is Kind.OWN:
+        own = world.spec.own[operation.size]
+        issued, call = (
+            replace(issued, effect=own.effect, name=own.name),
+            called_on(world.mounted.subject, own.name),
+        )
     world.issue(issued)
     try:
-        returned: Result = world.mounted.subject.apply(issued)
+        with bounded(world.device):
+            returned: Result = call(issued)
     except Exception as error:  # noqa: BLE001
         if world.is_limit(error):
             return _settle(world, issued)
@@ -90,7 +117,7 @@ def _apply(world: World, operation: Operation) -> bool:
     if not world.has_returned():
         return False
     expected = world.model.apply(issued)
-    what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
+    what = issued.told
     world.observe(what, operation.session, text(returned), text(expected))
     if returned != expected:
         detail = f"{session_name(issued.session)} {what}: expected {text(expected)}, got {text(returned)}"
@@ -158,7 +185,7 @@ def _settle(world: World, issued: Issued) -> bool:
         return world.fail("model", Breach.ERROR, error) and world.abandon()
     settled = settle(issued, content, world.model.content)
     if settled is None:
-        what = f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial}"
+        what = issued.told
         return world.object_to(Violation("model", Breach.WRONG_VALUE, f"{what} raised and is half done"))
     life.history[-1] = settled
     world.model.apply(settled)

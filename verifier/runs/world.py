@@ -21,7 +21,8 @@ from powercut.faultfs.faults.rot import Damage
 from ..errors import SubjectError
 from ..oracles.damage import DamageOracle
 from ..oracles.faults import FaultOracle
-from ..oracles.structure import audit, compare_probe, failed, recovered_bound
+from ..oracles.progress import bounded
+from ..oracles.structure import audit, compare_probe, failed, recovered_bound, release
 from ..spec.history import Life, Observation, Segment
 from ..spec.model import Issued, longest_cut
 from ..spec.spec import StoreMaker
@@ -47,6 +48,8 @@ class World:
         self.device.label = "OPEN"
         self.mounted: Mounted | None = None
         self.verdict: Verdict = OK
+        self.raised: Exception | None = None  # By the store, where the verdict is on that.
+        self._breach = Breach.ERROR  # Of an opening that raises: on an empty disk no power was cut before.
         self.is_stopped = False  # By an objection, if only to what the damage of a medium excuses.
         self.damage_oracle = DamageOracle(spec=self.spec)
         self.at_start: Mapping[int, int] = {}
@@ -77,20 +80,21 @@ class World:
         self.segment.lives.append(life)
         self.fault_oracle.reopen(self.device.trace)
         try:
-            subject = (make_store or self.make_store)(self.device)
+            with bounded(self.device):
+                subject = (make_store or self.make_store)(self.device)
         except SubjectError:
             raise  # There is no store.
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)
-            return self.fail("openable", Breach.UNOPENABLE, error) and self.abandon()
+            return self.fail("openable", self._breach, error) and self.abandon()
         if self.device.label == "OPEN":
             self.device.label = ""  # A subject that does not label its calls has none.
         self.mounted = mount(subject)
         try:
-            with self.fault_oracle.unharmed():
+            with self.fault_oracle.unharmed(), bounded(self.device):
                 content = subject.read_all()
                 audit(self.mounted)
         except Exception as error:  # noqa: BLE001
-            return self.fail("openable", Breach.UNOPENABLE, error) and self.abandon()
+            return self.fail("openable", self._breach, error) and self.abandon()
         if not self.has_returned(is_entry=False):
             return False
         recovered = recovered_bound(self.mounted)
@@ -132,7 +136,8 @@ class World:
         self.device.label = "CLOSE"
         self.fault_oracle.begin(self.device.trace)
         try:
-            mounted.subject.close()
+            with bounded(self.device):
+                mounted.subject.close()
         except Exception as error:  # noqa: BLE001
             if not self.fail("model", Breach.ERROR, error):
                 return False
@@ -162,15 +167,22 @@ class World:
         ended = self.segment
         image = survivor_image(ended.trace, index, digits, law)
         self.damage_oracle.cut(ended.trace)
+        self.let_go()
         self.model.history = list(ended.issued_by(index))
         owed = self.fault_oracle.cut(ended, index)
         self.device = self.fault_oracle.disk(image)
         self.device.label = "OPEN"
-        self.mounted = None
+        self._breach = Breach.UNOPENABLE
         confirmed = ended.confirmed_until(owed)
         sure = None if confirmed == owed else ended.acked_by(confirmed)
         self.segment = Segment(self.device.trace, ended.acked_by(owed), sure=sure)
         return ended
+
+    def let_go(self) -> None:
+        """Take the power from whoever holds the device, and let the store go of its threads and files."""
+        mounted, self.mounted = self.mounted, None
+        self.device.die()
+        release(mounted, self.spec)
 
     # -- oracles -----------------------------------------------------------------------------------
 
@@ -180,7 +192,7 @@ class World:
             return self.verdict == OK
         self.fault_oracle.begin(self.device.trace)
         try:
-            with self.fault_oracle.unharmed():
+            with self.fault_oracle.unharmed(), bounded(self.device):
                 content = self.mounted.subject.read_all()
                 audit(self.mounted)
         except Exception as error:  # noqa: BLE001
@@ -196,7 +208,7 @@ class World:
         """Judge at the end of a run, for it opens a session: reads find what the audit lists."""
         self.fault_oracle.begin(self.device.trace)
         try:
-            with self.fault_oracle.unharmed():
+            with self.fault_oracle.unharmed(), bounded(self.device):
                 verdict = compare_probe(self.mounted, self.model.content)
         except Exception as error:  # noqa: BLE001
             return self.fail("openable", Breach.UNOPENABLE, error)
@@ -243,6 +255,7 @@ class World:
         """Take down what the store raised; True if it may."""
         if self.fault_oracle.excuses(error):
             return True
+        self.raised = self.raised or error
         if self.damage_oracle.is_struck:
             return self.object_to(self.damage_oracle.hear(error))
         return self.object_to(failed(oracle, breach, error, self.spec.errors))

@@ -15,7 +15,7 @@ from ..errors import SubjectError
 from .model import Issued, Result, apply
 from .subject import Bound, Subject, members
 
-__all__ = ["MappingSubject", "subject_of"]
+__all__ = ["MappingSubject", "called_on", "subject_of"]
 
 Content = MutableMapping[bytes, bytes]
 
@@ -72,3 +72,12 @@ def subject_of(made: object) -> Subject:
         named = type(made).__qualname__
         raise SubjectError(f"{named} has no apply, and is no MutableMapping of collections.abc: it needs one")
     return cast("Subject", made)
+
+
+def called_on(subject: Subject, name: str) -> Callable[..., Any]:
+    """The method of a store's own, of the mapping where it is one. Raises SubjectError."""
+    store = subject.mapping if isinstance(subject, MappingSubject) else subject
+    method = getattr(store, name, None)
+    if not callable(method):
+        raise SubjectError(f"{type(store).__qualname__} has no method {name}: an operation declares it")
+    return cast("Callable[..., Any]", method)

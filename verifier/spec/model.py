@@ -4,8 +4,9 @@ Values are stamped: an upsert writes (session, serial), a read-modify-write appe
 so a value says exactly which operations are in it. After STAMPS_MAX stamps a key starts afresh.
 
 Semantics
-  stamp            session.serial, and a quote for each recovery before it: a serial that a power cut
-                   took back is issued again, and its value must not pass for the one that was lost
+  stamp            session and serial, with a mark between them that says how many recoveries came before:
+                   a serial that a power cut took back is issued again, and its value must not pass for the
+                   one that was lost. It is as wide: where the lost record lay, the new one fits exactly
   apply(issued)    the effect and the result of one operation on the dict
   recover(bounds)  the dict after exactly the first bounds[s] operations of each session s, in the
                    order in which they were issued; operations beyond are forgotten for good
@@ -22,13 +23,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from string import ascii_letters
 from typing import Final
 
-from ..tapes.operations import OPERATIONS, Kind, Result
+from ..tapes.operations import OPERATIONS, Effect, Kind, Result
 from ..tapes.tape import Operation
 
 __all__ = [
     "ITERATORS",
+    "MARKS",
     "STAMPS_MAX",
     "TRUNCATIONS",
     "Issued",
@@ -46,6 +49,8 @@ __all__ = [
 STAMPS_MAX: Final = 128
 TRUNCATIONS: Final = -2  # -1 is nobody: who looks at a listing.
 ITERATORS: Final = (-3, -4)  # Each a session of its own; its serial is the address that it has come to.
+_STEPS: Final = frozenset((TRUNCATIONS, *ITERATORS))  # Whose operations are steps, and have no key.
+MARKS: Final = b".'" + ascii_letters.encode()  # By the recoveries before it; further ones take turns.
 _PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
 
 
@@ -61,6 +66,13 @@ class Issued:
     padding: bytes
     gone: frozenset[bytes] = frozenset()  # The keys that a truncation takes away.
     is_fresh: bool = False  # Its key had been taken away, and was not written since.
+    effect: Effect | None = None  # Of an operation of the store's own, with
+    name: str = ""  # its name.
+
+    @property
+    def told(self) -> str:
+        """The operation for people: its name, its key, its serial."""
+        return f"{self.name or self.kind.name.lower()} {self.key.decode()} #{self.serial}"
 
     @property
     def value(self) -> bytes:
@@ -77,12 +89,14 @@ class Issued:
 
 def session_name(session: int) -> str:
     """The name under which session number `session` runs."""
-    return {TRUNCATIONS: "begin"}.get(session, f"iterator {-session}" if session < 0 else f"s{session}")
+    if session in ITERATORS:
+        return f"iterator {ITERATORS.index(session) + 1}"
+    return "begin" if session == TRUNCATIONS else f"s{session}"
 
 
 def issue(operation: Operation, serial: int, recoveries: int = 0) -> Issued:
     """The operation as session `operation.session` issues it with `serial`."""
-    stamp = b"%d.%d%b;" % (operation.session, serial, b"'" * recoveries)
+    stamp = b"%d%c%d;" % (operation.session, MARKS[recoveries % len(MARKS)], serial)
     # One size more: two words, and whose they are stands in both, so that a torn value shows.
     padding = _PADDING[operation.size] if operation.size < len(_PADDING) else b"...." + stamp
     key = b"key-%d" % operation.key
@@ -101,11 +115,11 @@ def progressed(session: int, address: int) -> Issued:
 
 def apply(content: dict[bytes, bytes], issued: Issued) -> Result:
     """Carry one operation out on the dict; what it should return."""
-    if issued.session < 0:
+    if issued.session in _STEPS:
         for key in issued.gone:
             content.pop(key, None)
         return None
-    effect = OPERATIONS[issued.kind].effect
+    effect = issued.effect or OPERATIONS[issued.kind].effect
     assert effect is not None, f"{issued.kind.name} is no operation on a key"
     if issued.is_fresh:
         written: dict[bytes, bytes] = {}

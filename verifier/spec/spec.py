@@ -19,6 +19,7 @@ from powercut.faultfs import FaultDevice, Image
 from ..tapes.tape import ASKED, BESIDE, LOGGED, Kind, Operation
 from .mapping import subject_of
 from .model import Model
+from .own import Own
 from .subject import MakeStore, Mounted, Subject, mount
 
 __all__ = ["PLAIN", "Errors", "Foreseen", "Forged", "Spec", "StoreMaker"]
@@ -87,9 +88,11 @@ class Spec:
     kinds: frozenset[Kind] = (
         frozenset(Kind) - BESIDE - ASKED - LOGGED
     )  # What it is given; the others mean nothing to it.
+    own: tuple[Own, ...] = ()  # Operations of its own: OWN of size n is the n-th.
     copies: tuple[str, ...] = ()  # Beginnings of names: of these files one may be lost without a word.
     # Damage to what the last checkpoint wrote may look as if it had not been made; the next one confirms it.
     confirms_late: bool = False
+    is_dropped: bool = False  # Where the power is gone it is not closed: it has nothing but its memory.
     foresee: Callable[[FaultDevice], Foreseen] | None = None  # Looks at the files, where a store can do that.
     forge: Callable[[Mapping[str, bytes]], Forged] | None = None  # Of what is on the device.
 

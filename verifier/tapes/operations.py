@@ -34,6 +34,7 @@ __all__ = [
     "KEYED",
     "LOGGED",
     "OPERATIONS",
+    "OWN_MAX",
     "SIZES",
     "Kind",
     "Lane",
@@ -47,6 +48,7 @@ BATCH: Final = 3  # Entries that ENQUEUE_MANY has.
 # What the size of CHECKPOINT or START says, where the store has kinds of checkpoint: which one.
 CHECKPOINTS: Final = ("fold_over", "snapshot", "incremental")
 SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
+OWN_MAX: Final = 16  # Operations of its own that a store can declare.
 Result = bytes | bool | None
 
 
@@ -103,6 +105,7 @@ class Kind(IntEnum):
     FAILED = 54  # An operation while the device answers no read, by its size.
     WRONG = 55  # Calls with what they cannot take, a group by its size.
     GROUND = 56  # What a store stands on, asked apart: settings, memory, devices, folders, by its size.
+    OWN = 60  # An operation that a store of one's own declares, by its size: the number in its spec.
 
     __hash__ = int.__hash__  # That of its name is a function of Python.
 
@@ -242,6 +245,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.FAILED: _asked("no read answered", 8),
     Kind.WRONG: _asked("wrong arguments", 4),
     Kind.GROUND: replace(_asked("what a store stands on", 5), is_apart=True),
+    Kind.OWN: Row("operation of its own", lane=Lane.NOWHERE, size_max=OWN_MAX - 1),
 }
 # Operations on a key, with a result that the reference dict tells.
 KEYED: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.effect is not None)

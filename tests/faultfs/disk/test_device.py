@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from powercut.faultfs import EventKind, FaultDevice, Image
+from powercut.faultfs import EventKind, FaultDevice, Image, RunawayError
 
 CONTENT = {"a": b"one", "b": b"two"}
 
@@ -225,3 +225,26 @@ def test_events_of_two_threads_replay_to_the_live_content() -> None:
         again.write(event.name, event.offset, event.data)
     assert len(device.trace) == 400
     assert again.image() == device.image()
+
+
+def test_device_whose_power_is_gone_answers_nobody_and_has_no_next_owner() -> None:
+    device = FaultDevice()
+    device.create("a")
+    device.die()
+    for call in (device.list, device.sync_names, lambda: device.read("a"), lambda: device.acquire(device)):
+        with pytest.raises(OSError) as raised:
+            call()
+        assert raised.value.errno == errno.EBADF
+    assert len(device.trace) == 1
+
+
+def test_more_calls_than_the_bound_are_no_exception_that_a_store_could_take() -> None:
+    device = FaultDevice()
+    device.create("a")
+    device.calls_max = 3
+    device.sync("a")
+    device.read_into("a", 0, bytearray(1))
+    with pytest.raises(RunawayError, match="3 calls on the device"):
+        device.sync("a")
+    assert not issubclass(RunawayError, Exception)
+    assert len(device.trace) == 3

@@ -137,6 +137,6 @@ def test_log_has_no_phases_and_what_is_asked_apart_meets_nothing() -> None:
     }
     every = possible(counts, ["REST", "PREPARE"], [])
     phased = {name for name, _ in every[PHASE]}
-    assert phased == {kind.name for kind in Kind if kind not in LOGGED | {Kind.FORK, Kind.GROUND}}
+    assert phased == {kind.name for kind in Kind if kind not in LOGGED | {Kind.FORK, Kind.GROUND, Kind.OWN}}
     assert every[OPERATION] == [("ENQUEUE", "ENQUEUE"), ("READ", "READ")]
     assert every[GEOMETRY] == [("ENQUEUE", "short"), ("READ", "tiny")], "a name that is no geometry is none"

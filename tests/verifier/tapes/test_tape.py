@@ -128,6 +128,7 @@ def test_alphabet_numbers_never_change() -> None:
         "FAILED",
         "WRONG",
         "GROUND",
+        "OWN",
     ]
     assert (Kind.ENQUEUE, Kind.ITERATE) == (30, 33)
     assert (Kind.SCAN, Kind.PUT, Kind.LEAVE, Kind.GROUND) == (18, 40, 49, 56)

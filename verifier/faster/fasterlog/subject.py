@@ -45,7 +45,7 @@ _MEMORY_PAGES: Final = 4  # The fewest, so that pages are written before their c
 _MEMORY_LEAST: Final = 4096  # and room for a batch.
 _NAMES: Final = ("mailer", "printer")
 _LEAVES: Final = 2  # The size with which an iterator ends, and has not said what it took.
-_NUMBERED: Final = re.compile(rb"\d+\.(\d+)'*;\.*(?:\d+\.\d+'*;)?(\d*)")
+_NUMBERED: Final = re.compile(rb"\d+[.a-zA-Z'](\d+);\.*(?:\d+[.a-zA-Z']\d+;)?(\d*)")
 
 
 def _file_of(error: Exception) -> str:
@@ -53,6 +53,7 @@ def _file_of(error: Exception) -> str:
 
 
 LOG_SPEC: Final = Spec(
+    is_dropped=True,
     errors=Errors(
         refusals=(EngineError,),
         poisoned=(PoisonedError,),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -50,6 +51,7 @@ class FolderDevice:
         trap: Trap = no_trap,
     ) -> None:
         self.trace = Trace()  # Stays empty: every index of this life is 0, and in order.
+        self.calls_max = sys.maxsize  # For the same reason its calls have no bound.
         self.label: Callable[[], str] | str = ""
         self._folder = folder
         self._marks = marks

@@ -28,6 +28,7 @@ from ..plans import Count, Floor, Names, Positive, RandomPlan, check_geometries
 
 __all__ = [
     "STAGE",
+    "ContinuedPlan",
     "CrashPlan",
     "ExhaustivePlan",
     "LawsPlan",
@@ -57,6 +58,15 @@ class LawsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive  # Programs a chunk.
 
 
+class ContinuedPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All programs of at most so many steps in one geometry; after each recovery the store goes on."""
+
+    geometry: str
+    steps: Count
+    more: Count  # Operations after the recovery, at most; then a checkpoint, and a reopening.
+    chunk: Positive  # Programs a chunk.
+
+
 class CrashPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every crash state of all small programs, and of random larger ones."""
 
@@ -67,6 +77,7 @@ class CrashPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     floor: Floor
     law: str = "posix"
     others: LawsPlan | None = None
+    continued: ContinuedPlan | None = None
     families: FamiliesPlan | None = None
     sprinkled: SprinkledPlan | None = None
 
@@ -83,15 +94,17 @@ class SmallPrograms:
     limit: int
     depth: int
     is_other: bool = False  # Whether its law is another than the stage's.
+    more: int | None = None  # Operations after each recovery, where the store goes on.
 
     @property
     def bound(self) -> str:
         """The name of the exhaustive search that it is a part of."""
-        return bound_name(self.steps, self.geometry, self.law if self.is_other else None)
+        return bound_name(self.steps, self.geometry, self.law if self.is_other else None, self.more)
 
     def run(self, deadline: Deadline) -> Result:
         programs = until(_all_programs(self.steps)[self.start : self.stop], deadline)
-        return Result(*exhaust(programs, self.geometry, self.law, depth=self.depth, limit=self.limit))
+        found = exhaust(programs, self.geometry, self.law, depth=self.depth, limit=self.limit, more=self.more)
+        return Result(*found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +127,13 @@ class RandomTapes:
         return search_each(until(tapes, deadline), searches.search)
 
 
-def bound_name(steps: int, geometry: str, law: str | None = None) -> str:
-    """The name of an exhaustive search of small programs; `law` where it is another than the stage's."""
-    return f"<= {steps} steps in {geometry}" + (f" under {law}" if law else "")
+def bound_name(steps: int, geometry: str, law: str | None = None, more: int | None = None) -> str:
+    """The name of an exhaustive search of small programs; `law` where it is another than the stage's.
+
+    more   operations after each recovery, where the store goes on
+    """
+    further = "" if more is None else f", and <= {more} after each recovery"
+    return f"<= {steps} steps in {geometry}" + (f" under {law}" if law else "") + further
 
 
 def crash_chunks(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
@@ -131,6 +148,12 @@ def crash_chunks(plan: CrashPlan, law: str, seed: int) -> Iterator[Chunk]:
                 yield SmallPrograms(
                     start, stop, others.steps, others.geometry, other, plan.limit, plan.depth, is_other=True
                 )
+    if (further := plan.continued) is not None:
+        for start, stop in in_parts(_count(further.steps), further.chunk):
+            yield SmallPrograms(
+                *(start, stop, further.steps, further.geometry, law, plan.limit, plan.depth),
+                more=further.more,
+            )
     draws = [(f"{seed}:{start}", stop - start) for start, stop in in_parts(large.tapes, large.chunk)]
     for start, stop in in_parts(len(draws), _DRAWS):
         yield RandomTapes(
@@ -148,6 +171,9 @@ def _bounds(plan: CrashPlan, law: str) -> list[Bound]:
         bounds += [
             _bound(name, others.steps, other, plan) for name, other in zip(names, others.laws, strict=True)
         ]
+    if (further := plan.continued) is not None:
+        name = bound_name(further.steps, further.geometry, more=further.more)
+        bounds.append(_bound(name, further.steps, law, plan))
     return bounds
 
 
@@ -176,6 +202,8 @@ def _check(plan: CrashPlan) -> None:
         check_geometries((others.geometry,))
         for law in others.laws:
             Law.of(law)
+    if plan.continued is not None:
+        check_geometries((plan.continued.geometry,))
     check_families(plan.families, plan.sprinkled)
 
 

@@ -8,14 +8,17 @@
 
 Hypothesis chooses operations, checkpoints, clean reopenings and now and then a power cut. When an
 example ends, every crash state of each of its stretches is enumerated, opened and judged by plain
-Python. A failing example is shrunk by Hypothesis and carries its tape.
+Python, and the store goes on from it (`more`). A failing example is shrunk by the tape, in place of by
+Hypothesis, which would search each smaller example anew.
 
 Invariants
-  1  an example is a tape: what the rules did, `tape()` says, and `play` does again
+  1  an example is a tape: what the rules did, `tape()` says, and `play` does again. What a rule of one's own
+     does besides is searched as it happened, for it is the trace of the run itself that is
   2  nothing but the example decides: no clock, no count over examples, no state kept between them
      that a verdict could depend on. (Hypothesis runs a failing example again; a verdict that
      differs would be called flaky.)
   3  teardown judges only where the rules saw nothing wrong, so it never masks their objection
+  4  searching is no part of the time by which Hypothesis' deadline judges an example
 
 Threads: none. Source: rule-based state machines, Hypothesis.
 """
@@ -23,78 +26,49 @@ Threads: none. Source: rule-based state machines, Hypothesis.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
+from dataclasses import replace
 from types import new_class
 from typing import Any, ClassVar, Final, Self, cast
 
 import hypothesis.strategies as st
+from hypothesis import reject, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 
-from powercut.faultfs import FaultDevice, render_trace, tell_crash
+from powercut.faultfs import FaultDevice
 
-from .errors import SubjectError
-from .finders.crashes import Coverage, Finding, search_tape
-from .finders.recoveries import Recoveries
-from .registry import name_of
-from .runs.play import play
-from .runs.run import Run
-from .runs.steps import step
-from .runs.world import World
-from .spec.history import crash_index
-from .spec.spec import PLAIN, Spec, StoreMaker
-from .spec.subject import MakeStore, Subject
-from .tapes.operations import KEYED, OPERATIONS, Row
-from .tapes.tape import INTERPRETED, KEYS_MAX, SESSIONS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
-from .verdict import Violation
+from ..errors import SubjectError
+from ..finders.continuations import Continuations, continuations
+from ..finders.crashes import Coverage, Finding, search_run
+from ..finders.recoveries import Recoveries
+from ..registry import name_of
+from ..runs.run import Run
+from ..runs.steps import step
+from ..runs.world import World
+from ..spec.history import Segment, crash_index
+from ..spec.own import Own
+from ..spec.spec import PLAIN, Spec, StoreMaker
+from ..spec.subject import MakeStore, Subject
+from ..tapes.operations import KEYED, OPERATIONS, Row
+from ..tapes.tape import INTERPRETED, SIZES, Crash, Era, Kind, Operation, Tape
+from ..verdict import Violation
+from .case import CaseOf, off_the_clock, settings_of
+from .declared import check_machine
+from .drawn import KEY, SESSION, SIZE, gives, gives_steps, own_number
+from .known import Known
+from .objection import StoreViolationError, shown, tell_briefly
+from .summary import FLOOR, Summary
 
-__all__ = [
-    "STATES_MAX",
-    "StoreMachine",
-    "StoreViolationError",
-    "tell_briefly",
-]
+__all__ = ["STATES_MAX", "StoreMachine"]
 
 STATES_MAX: Final = 64  # Legal states of one crash point; one with more is searched to a depth only.
-_STEPPED: Final = frozenset({Kind.START, Kind.STEP})
-
-
-class StoreViolationError(AssertionError):
-    """A store broke a promise: the verdict, the tape that plays it again, and as text the story.
-
-    The story is made when it is asked for: while Hypothesis shrinks, nobody reads it.
-    """
-
-    def __init__(self, finding: Finding, story: Callable[[], str]) -> None:
-        super().__init__(finding.verdict.detail)
-        self.tape = finding.tape
-        self.verdict = finding.verdict
-        self._story = story
-
-    def __str__(self) -> str:
-        return self._story()
-
-
-def _own(attribute: str, most: int) -> st.SearchStrategy[int]:
-    """A number below the machine's own `attribute`."""
-    return st.runner().flatmap(lambda machine: st.integers(0, min(getattr(machine, attribute), most) - 1))
-
-
-_SESSION: Final = _own("sessions", SESSIONS_MAX)
-_KEY: Final = _own("keys", KEYS_MAX)
-_SIZE: Final = _own("sizes", SIZES)
-
-
-def _gives(kind: Kind) -> Callable[[Any], bool]:
-    return lambda machine: kind in machine.kinds
-
-
-def _gives_steps(machine: Any) -> bool:
-    return set(machine.kinds) >= _STEPPED and machine.has_steps
+_GONE_ON: Final = 12  # Contents of one stretch from which the store goes on.
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -107,6 +81,10 @@ class StoreMachine(RuleBasedStateMachine):
     law         what a power cut may leave, by name
     states_max  legal states of one crash point; one with more is searched to a depth only
     depth       power cuts inside each recovery
+    more        operations after each recovery, before the power is cut again, at most; -1: none goes on
+    operations  operations of the store's own, that the tape, the generator and the shrinker then have
+    known       limitations that are no news
+    floor       the least that a run must have looked at, by the names of `Summary.figures`
     spec        what the store is held against: its model, and what its exceptions say
     subject     the name that tapes give the store; "": `module:class` of the machine itself
     """
@@ -118,16 +96,47 @@ class StoreMachine(RuleBasedStateMachine):
     law: ClassVar[str] = "posix"
     states_max: ClassVar[int] = STATES_MAX
     depth: ClassVar[int] = 1
+    more: ClassVar[int] = 1
+    operations: ClassVar[Collection[Own]] = ()
+    known: ClassVar[Collection[Known]] = ()
+    floor: ClassVar[Mapping[str, int]] = {}
     spec: Spec = PLAIN
     subject: ClassVar[str] = ""
     geometry: ClassVar[str] = "tiny"  # Of a store of the registry that has them,
     kernels: ClassVar[str] = INTERPRETED  # likewise.
+    told: ClassVar[list[str]] = []  # The lines of the runs that have passed, newest last.
+    _summary: ClassVar[Summary | None] = None
+    _known_shown: ClassVar[set[Known]] = set()
+    TestCase = CaseOf()  # type: ignore[assignment]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Check the attributes. Raises SubjectError."""
+        super().__init_subclass__(**options)
+        check_machine(cls)
+
+    @classmethod
+    def run(cls, own: settings | None = None) -> str:
+        """Run as a test; the line of what was looked at. Raises what is found, and below the floor."""
+        cls._summary, cls._known_shown = Summary(cls.__name__), set()
+        run_state_machine_as_test(cls, settings=settings_of(own or settings()))
+        summary = cls._summary
+        missing = summary.shortfalls({**FLOOR, **cls.floor})
+        missing += [f"known, and not found: {each}" for each in cls.known if each not in cls._known_shown]
+        if missing:
+            raise AssertionError(f"{summary.line()}\nbelow the floor: {'; '.join(missing)}")
+        StoreMachine.told.append(summary.line())
+        print(summary.line())  # noqa: T201
+        return summary.line()
 
     def __init__(self) -> None:
         super().__init__()
+        if self.operations:
+            self.spec = replace(self.spec, own=tuple(self.operations))
         self._maker = StoreMaker(self._open_store, self.spec)
         self._world = World(self._maker)
         self._ended: list[Era] = []
+        self._segments: list[Segment] = []
+        self._is_over = False
         self._program: list[Operation] = []
         # What was already being handled when the example began is not this example's.
         self._handled = sys.exc_info()[1]
@@ -164,7 +173,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @property
     def store(self) -> Subject:
-        """The open store, for rules of one's own; what those do is not on the tape."""
+        """The open store, for rules of one's own; what those do is searched, and not on the tape."""
         assert self._world.subject is not None
         return self._world.subject
 
@@ -181,18 +190,24 @@ class StoreMachine(RuleBasedStateMachine):
         """The first opening, on an empty device."""
         self._demand(self._world.open())
 
-    @precondition(_gives(Kind.CHECKPOINT))
+    @precondition(gives(Kind.CHECKPOINT))
     @rule()
     def checkpoint(self) -> None:
         self.give(Operation(Kind.CHECKPOINT))
 
-    @precondition(_gives_steps)
+    @precondition(gives_steps)
     @rule(kind=st.sampled_from((Kind.START, Kind.STEP, Kind.STEP)))
     def step_checkpoint(self, kind: Kind) -> None:
         """Begin a checkpoint, or take the running one a step on; operations go between."""
         self.give(Operation(kind))
 
-    @precondition(_gives(Kind.REOPEN))
+    @precondition(lambda machine: machine.operations)
+    @rule(session=SESSION, key=KEY, number=st.runner().flatmap(own_number))
+    def own(self, session: int, key: int, number: int) -> None:
+        """One of the operations that the machine declares."""
+        self.give(Operation(Kind.OWN, session, key, number))
+
+    @precondition(gives(Kind.REOPEN))
     @rule()
     def reopen(self) -> None:
         """A clean close, and an opening on what is there."""
@@ -207,7 +222,8 @@ class StoreMachine(RuleBasedStateMachine):
         """Cut the power `before` events before the `sync`-th sync from the end, and open what is left."""
         crash = Crash(sync, before, survivors)
         self._demand(self._world.inspect())
-        self._world.cut(crash_index(self._world.segment.trace, crash), survivors, self.law)
+        index = crash_index(self._world.segment.trace, crash)
+        self._segments.append(self._world.cut(index, survivors, self.law))
         self._ended.append(Era(tuple(self._program), crash))
         self._program.clear()
         self._demand(self._world.open())
@@ -216,16 +232,37 @@ class StoreMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Judge every crash state of every stretch between power cuts. Invariant 3."""
-        if sys.exc_info()[1] is self._handled and self._world.subject is not None:
-            coverage, finding = search_tape(
-                self.tape(),
-                depth=self.depth,
-                limit=self.states_max,
-                make_store=self._maker,
-                recoveries=self.recoveries(),
+        try:
+            if sys.exc_info()[1] is self._handled and self._world.subject is not None:
+                self._is_over = True
+                with off_the_clock():
+                    self._demand(self._world.inspect())
+                    self._search()
+        finally:
+            self._world.let_go()
+
+    def _search(self) -> None:
+        recoveries = self.recoveries() or Recoveries(self._maker, self.law, self.states_max)
+        further = None
+        if self.more >= 0:
+            programs = continuations(self.more, self.kinds, 1, 1)[-self.more or None :]
+            further = Continuations(
+                self._maker, self.law, self.states_max, programs, recoveries, most=_GONE_ON
             )
-            self.searched(coverage)
-            self._object(finding)
+        coverage, finding = search_run(
+            self.tape(),
+            [*self._segments, self._world.segment],
+            self._maker,
+            depth=self.depth,
+            limit=self.states_max,
+            recoveries=recoveries,
+            continuations=further,
+            excuses=self._is_known,
+        )
+        self.searched(coverage)
+        if self._summary is not None:
+            self._summary.add(self.tape(), coverage)
+        self._object(finding)
 
     def recoveries(self) -> Recoveries | None:
         """The place where openings are kept; None: for this example only."""
@@ -253,9 +290,20 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _object(self, finding: Finding | None) -> None:
         """The one place that raises: Hypothesis tells failures apart by their place."""
-        if finding is not None:
-            self._world.mounted = None
-            raise StoreViolationError(finding, lambda: self.tell(finding, play(finding.tape, self._maker)))
+        if finding is None:
+            return
+        segments, raised = [*self._segments, self._world.segment], self._world.raised
+        self._world.let_go()
+        error = StoreViolationError(finding, lambda: shown(finding, segments, self._maker, self.tell))
+        if not self._is_over and self._is_known(finding):
+            reject()
+        raise error from raised
+
+    def _is_known(self, finding: Finding) -> bool:
+        """True if it is a limitation that is known; one that is shown is taken down."""
+        alike = [known for known in self.known if known.is_shown_by(finding.verdict)]
+        self._known_shown.update(alike)
+        return bool(alike)
 
 
 def _rule_of(kind: Kind, row: Row) -> Callable[..., None]:
@@ -269,29 +317,14 @@ def _rule_of(kind: Kind, row: Row) -> Callable[..., None]:
 
     named = sized if row.sign else bare
     named.__name__ = kind.name.lower()
-    drawn: dict[str, Any] = {"session": _SESSION, "key": _KEY}
+    drawn: dict[str, Any] = {"session": SESSION, "key": KEY}
     if row.sign:
-        drawn["size"] = _SIZE
+        drawn["size"] = SIZE
     with_rule: Any = rule(**drawn)
-    given: Callable[..., None] = precondition(_gives(kind))(with_rule(named))
+    given: Callable[..., None] = precondition(gives(kind))(with_rule(named))
     return given
 
 
 for _kind, _row in OPERATIONS.items():
     if _kind in KEYED and _row.weight:
         setattr(StoreMachine, _kind.name.lower(), _rule_of(_kind, _row))
-
-
-def tell_briefly(finding: Finding, run: Run) -> str:
-    """Say what was violated, then of every stretch its device calls, the crash, and what was lost."""
-    verdict = finding.verdict
-    lines = [f"{verdict.breach.value} ({verdict.oracle} oracle, law {finding.tape.law})"]
-    lines.append(f"  {verdict.detail}")
-    for era, segment in zip(finding.tape.eras, run.segments, strict=False):
-        lines += [f"  {seen.index:6}  {seen.what} -> {seen.returned}" for seen in segment.observations]
-        if era.crash is not None:
-            index = crash_index(segment.trace, era.crash)
-            lines.append(render_trace(segment.trace, stop=index, crash=index))
-            lost = tell_crash(segment.trace, index, era.crash.survivors, finding.tape.law)
-            lines += [f"        lost: {line}" for line in lost]
-    return "\n".join(lines)

@@ -1,0 +1,91 @@
+"""The oracle of progress: a call of a store comes to an end.
+
+    with bounded(device):     what the store does in here makes so many device calls at most, and where it
+        store.open(...)       makes none, takes so much of the processor's time at most
+
+Both bounds are far above what any call needs on the small disks of a search. Work decides; the clock is for a
+loop that makes no device call at all, which nothing else could end.
+
+Invariants
+  1  bounds are of the outermost call: what a call calls has no bound of its own
+  2  a store's own handlers do not stop it: it is no Exception until it has left the store
+
+Threads: the clock is looked at in the main thread alone; elsewhere only device calls are bounded.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+from powercut.faultfs import FaultDevice, RunawayError
+
+__all__ = ["CALLS_MAX", "SECONDS_MAX", "HungError", "bounded"]
+
+CALLS_MAX: Final = 100_000  # Of one call of the store; a recovery of a small disk makes some hundreds.
+SECONDS_MAX: Final = 10  # Of the processor's time, likewise.
+
+
+class HungError(Exception):
+    """A call of the store did not come to an end within the bounds."""
+
+
+class _Clock:
+    """A tick of every so many seconds of the processor's time; two inside one call end it."""
+
+    def __init__(self) -> None:
+        self.is_wound = False
+        self.call = 0  # The number of the outermost call; 0 between calls.
+        self.calls = 0
+        self._seen = 0
+
+    def begin(self) -> None:
+        """Take in that a call begins; the first one of a process winds the clock up."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if not self.is_wound:
+            self.is_wound = True
+            signal.signal(signal.SIGVTALRM, self._tick)
+            signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS_MAX / 2, SECONDS_MAX / 2)
+        self.calls += 1
+        self.call = self.calls
+
+    def stop(self) -> None:
+        """Take in that this is the child of a fork, which has no timer of its parent."""
+        self.is_wound = False
+
+    def end(self) -> None:
+        """Take in that the call has ended."""
+        self.call = 0
+
+    def _tick(self, number: int, frame: FrameType | None) -> None:
+        seen, self._seen = self._seen, self.call
+        if self.call and seen == self.call:
+            raise RunawayError(f"{SECONDS_MAX} s of the processor's time")
+
+
+_clock: Final = _Clock()
+os.register_at_fork(after_in_child=_clock.stop)
+
+
+@contextmanager
+def bounded(device: FaultDevice) -> Iterator[None]:
+    """Bound what is done inside. Raises HungError where it goes beyond."""
+    if device.calls_max != sys.maxsize:  # Invariant 1.
+        yield
+        return
+    device.calls_max = len(device.trace) + CALLS_MAX
+    _clock.begin()
+    try:
+        yield
+    except RunawayError as error:
+        raise HungError(f"no end after {error}") from error
+    finally:
+        device.calls_max = sys.maxsize
+        _clock.end()
