@@ -117,6 +117,17 @@ def write_fully(device: Device, name: str, offset: int, data: Buffer) -> None:
         at += count
 
 
+def give_up_behind(device: Device, name: str, end: int) -> None:
+    """Shorten the file to `end`, if it is longer: what was written there may never become durable.
+
+    After a data write that failed a page is clean in the cache and has no place on the disk; ext4 (6.18)
+    gives it none when it is written again, though the sync returns well. A page behind the end is a new one.
+    Raises OSError.
+    """
+    if device.size(name) > end:
+        device.truncate(name, end)
+
+
 # What Python says of an argument with which the system cannot be asked, or of a size that memory has not.
 NO_ARGUMENT = (BufferError, TypeError, ValueError, OverflowError, MemoryError)
 

@@ -137,6 +137,7 @@ class Groups:
         with self.lock:
             self._tail.commit(block)
             self.last = Point(header.address, header.end, header.number, header.crc, *block.trailer)
+        self._parts.files.durable = header.end
         if header.end - self._root.head.offset >= min(self._parts.settings.segment_bytes, CONFIRM_BYTES):
             self.confirm()  # So an opening has no more than this to read and to write again.
 

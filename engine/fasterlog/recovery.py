@@ -264,6 +264,7 @@ def _take_over(parts: LogParts, names: list[str]) -> Root:
             device.create(file)
     if root.life == 0:
         parts.files.create(0)
+    parts.files.durable = last.end
     _write_again(parts.files, root.head.offset, last.end)
     root = root._replace(
         life=root.life + 1,

@@ -35,7 +35,7 @@ from .evidence import DRAWN, Collection, Evidence, Head, Sighting, union
 from .player import NOISES, PAGES, Noise
 from .program import Program
 from .rig import FILE_SYSTEMS, Depth, Options, Rig
-from .scenarios import SCENARIOS, is_playable
+from .scenarios import OTHERS, SCENARIOS, is_playable
 
 PLAIN: Final = Depth(whole=6, mixed=3, draws=30, torn=6)
 NOISY: Final = Depth(whole=3, mixed=3, draws=4, torn=1)
@@ -52,6 +52,7 @@ _PAGED: Final = (
     "same",
     "allocate",
 )  # Pages written apart tell something.
+_LONG: Final = {"allocate-long": ("beside",)}  # Other calls are over before a commit beside them begins.
 _LATE: Final = ("replace-unsynced", "move-unsynced", "empty-rewrite", "append-alone")
 _NEEDED: Final = {"ext4": "mkfs.ext4", "xfs": "mkfs.xfs", "btrfs": "mkfs.btrfs"}
 
@@ -90,11 +91,12 @@ class Done(NamedTuple):
 def tasks_of(plan: Plan) -> Iterator[Task]:
     """Every task of a plan. Invariant 1."""
     for name in plan.scenarios:
-        program = SCENARIOS[name]
+        program = SCENARIOS.get(name) or OTHERS[name]
         if not is_playable(program, plan.options.file_system):
             continue
         noises: list[Noise | None] = [None]
         kinds = (*_KINDS, *PAGES) if name.startswith(_PAGED) else _KINDS
+        kinds = (*kinds, *_LONG.get(name, ()))
         noises += [Noise(kind, after) for after in range(1, len(program.calls) + 1) for kind in kinds]
         if plan.is_late and name in _LATE:
             noises.append(Noise("late", len(program.calls)))

@@ -8,6 +8,8 @@
     btrfs               the next good sync may write the size, over zeros, and a clean unmount takes it back:
                         it is durable once the data are written again (F39)
 
+A page that a truncation has given up is a new one.
+
 Source: one data write that fails, on each file system, and what came after it (FAULTS.md, F33 and F39).
 """
 

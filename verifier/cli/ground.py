@@ -11,7 +11,7 @@ import typer
 from powercut.faultfs import Law
 from powercut.faultfs.ground import campaign, claims, evidence, judging
 from powercut.faultfs.ground.rig import Options
-from powercut.faultfs.ground.scenarios import SCENARIOS
+from powercut.faultfs.ground.scenarios import OTHERS, SCENARIOS
 
 from ..gate.runner import Progress
 from .errors import OK, VIOLATION, UsageError
@@ -89,13 +89,11 @@ def judge_kept(*, is_json: bool) -> int:
 
 def measure(asked: Asked) -> int:
     """Measure the file systems, and hold what they show against the laws."""
-    unknown = [name for name in asked.only if name not in SCENARIOS]
+    unknown = [name for name in asked.only if name not in SCENARIOS | OTHERS]
     if unknown:
         raise UsageError(f"no scenario {unknown[0]!r}: one of {', '.join(SCENARIOS)}")
     if not asked.file_systems:
         raise UsageError("--fs names no file system")
-    if asked.is_refresh and asked.only:
-        raise UsageError("--refresh keeps all scenarios, and --only leaves some out")
     names = asked.only or tuple(SCENARIOS)
     plans = [
         campaign.Plan(Options(each, asked.mkfs, asked.mount), names, asked.fuzz, asked.seed)
@@ -107,7 +105,7 @@ def measure(asked: Asked) -> int:
     code = _tell([collection for collection, _ in found], is_json=asked.is_json)
     if asked.is_refresh:
         for collection, _ in found:
-            evidence.keep(collection)
+            evidence.keep(collection, is_part=bool(asked.only))
     return code if all(is_whole for _, is_whole in found) else VIOLATION
 
 

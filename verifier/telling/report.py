@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from powercut.faultfs import SYNC_KINDS, EventKind, Plan, chains, render_trace, tell_crash
+from powercut.faultfs.real import tell_real
 
 from ..oracles.prefix import show
 from ..registry import maker_of
@@ -158,6 +159,8 @@ class _Story:
             when = f"after {count_of(cut, 'device call')}"
             yield f"~~~~ THE POWER IS CUT {when} ".ljust(WIDTH, "~")
             yield from self._taken(segment, cut, losses)
+            if losses and crash is not None:
+                yield f"  {tell_real(segment.trace, cut, crash.survivors, self._tape.law)}"
 
     def _title(self) -> str:
         return "an empty disk" if self._number == 0 else f"what power cut {self._number} left"
