@@ -99,6 +99,7 @@ def gate(
     findings: Annotated[Path, typer.Option(metavar="DIR", help="Where tapes of violations go.")] = Path(
         "powercut-findings"
     ),
+    store: Annotated[str, typer.Option(metavar="MODULE:FACTORY", help="Search this store.")] = "",
 ) -> int:
     """Search the store: programs, crashes, faults, schedules, planted bugs."""
     seconds = seconds_of(budget)
@@ -107,6 +108,11 @@ def gate(
     nearest = next(each for each in (findings.absolute(), *findings.absolute().parents) if each.exists())
     if not nearest.is_dir():
         raise UsageError(f"--findings {findings}: {nearest} is a file and not a folder")
+    if store:
+        from .own import gate_own
+
+        named = {"--seed": seed, "--jobs": jobs, "--law": law, "--budget": budget}
+        return gate_own(store, "" if profile == "ci" else profile, stage or [], json, findings, named)
     from ..gate import run_gate
     from ..gate.profile import load_profile
     from .progress import ProgressLine
