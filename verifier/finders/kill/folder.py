@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -51,6 +52,7 @@ class FolderDevice:
     ) -> None:
         self.trace = Trace()  # Stays empty: every index of this life is 0, and in order.
         self.label: Callable[[], str] | str = ""
+        self.calls_max = sys.maxsize  # Of an empty trace: nothing is bounded.
         self._folder = folder
         self._marks = marks
         self._make_device = make_device
@@ -70,6 +72,9 @@ class FolderDevice:
     def release(self, owner: object) -> None:
         if self._owner is owner:
             self._owner = None
+
+    def die(self) -> None:
+        """Do nothing: a life ends with its process."""
 
     def list(self) -> list[str]:
         return self._opened().list()
