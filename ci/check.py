@@ -30,8 +30,20 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = 1
-STAGES = ("model", "crash", "faults", "damage", "schedule", "stress", "kill", "reach", "mutants", "power")
-EXHAUSTIVE = ("crash", "damage", "schedule")
+STAGES = (
+    "model",
+    "crash",
+    "faults",
+    "damage",
+    "schedule",
+    "cpr",
+    "stress",
+    "kill",
+    "reach",
+    "mutants",
+    "power",
+)
+EXHAUSTIVE = ("crash", "damage", "schedule", "cpr")
 # The interpreter of an environment whose name does not tell it.
 BASE_PYTHON = {"oldest": "py311"}
 SPEC = re.compile(r"py3(\d+)(t?)")

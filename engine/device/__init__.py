@@ -4,7 +4,7 @@ from .disk import Disk
 from .file import FileDevice
 from .lease import Lease
 from .memory import MemoryDevice
-from .seam import Buffer, Device, read_exactly, read_fully, telling, write_fully
+from .seam import Buffer, Device, give_up_behind, read_exactly, read_fully, telling, write_fully
 
 __all__ = [
     "Buffer",
@@ -13,6 +13,7 @@ __all__ = [
     "FileDevice",
     "Lease",
     "MemoryDevice",
+    "give_up_behind",
     "read_exactly",
     "read_fully",
     "telling",

@@ -10,6 +10,7 @@ Threads: every method may be called from any thread.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -26,6 +27,11 @@ from .seam import NO_ARGUMENT, Buffer, check_name, check_offset, invalid, tellin
 __all__ = ["FileDevice"]
 
 LEASE_FILE: Final = "root-a"  # Locked by readers beside a writer; always there, and never another file.
+
+_PUNCH_HOLE: Final = 3  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+_punch = getattr(ctypes.CDLL(None, use_errno=True), "fallocate64", None)
+if _punch is not None:
+    _punch.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 _all: set[ref[FileDevice]] = set()
 
@@ -167,6 +173,18 @@ class FileDevice:
         number = self._file_number(name)
         check_offset(size, name)
         os.ftruncate(number, size)
+
+    def punch(self, name: str, offset: int, size: int) -> None:
+        """Give the room of these bytes back: they read zeros, and the file is as long as before.
+
+        Raises OSError, EOPNOTSUPP where the file system cannot.
+        """
+        number = self._file_number(name)
+        check_offset(offset, name)
+        check_offset(size, name)
+        if _punch is None or _punch(number, _PUNCH_HOLE, offset, size):
+            code = ctypes.get_errno() or errno.EOPNOTSUPP
+            raise OSError(code, os.strerror(code), name)
 
     def sync(self, name: str) -> None:
         os.fdatasync(self._file_number(name))

@@ -10,6 +10,9 @@ Contract (tests/contract runs one suite over every device)
   D6  errors are OSError; FileNotFoundError and FileExistsError where they fit
   D7  `list` tells every name that is there; who asks knows which are his own
 
+A device may also have `punch(name, offset, size)`: these bytes read zeros from now on, and take no room. What
+it does is as good as a write that is never synced; it may raise OSError, and then part of it may be done.
+
 `FileDevice` and `MemoryDevice` refuse what is no name, offset or buffer with DeviceError (EINVAL), and
 nothing has happened.
 
@@ -112,6 +115,17 @@ def write_fully(device: Device, name: str, offset: int, data: Buffer) -> None:
         if count == 0:
             raise OSError(errno.EIO, "a write made no progress", name)
         at += count
+
+
+def give_up_behind(device: Device, name: str, end: int) -> None:
+    """Shorten the file to `end`, if it is longer: what was written there may never become durable.
+
+    After a data write that failed a page is clean in the cache and has no place on the disk; ext4 (6.18)
+    gives it none when it is written again, though the sync returns well. A page behind the end is a new one.
+    Raises OSError.
+    """
+    if device.size(name) > end:
+        device.truncate(name, end)
 
 
 # What Python says of an argument with which the system cannot be asked, or of a size that memory has not.

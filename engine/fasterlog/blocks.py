@@ -39,6 +39,7 @@ __all__ = [
     "FLAG_COMMIT",
     "FLAG_PROGRESS",
     "HEADER_BYTES",
+    "MAGIC",
     "Block",
     "Header",
     "addresses_of",

@@ -3,17 +3,20 @@
 Invariants
   L1  a file written to is dirty until a sync that began after that write has returned; so are new names
   L2  what a read returns was verified: checksum, place, bounds
-  L3  a segment goes only when a durable root says that nothing in it is needed
+  L3  a segment, or a page of one, goes only when a durable root says that nothing in it is needed
+  L4  behind a sync that failed nothing is left of what was not durable: written to the same place again it
+      might not become durable at all
 
 Threads: one writes and syncs at a time, the one whose turn it is; anybody reads beside it.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from contextlib import suppress
 
-from ..device import Buffer, Disk, read_exactly, write_fully
+from ..device import Buffer, Disk, give_up_behind, read_exactly, write_fully
 from ..errors import CorruptionError
 from ..metadata.extents import segment_name, segment_number
 from .blocks import HEADER_BYTES, Block, decode_header, verify
@@ -32,7 +35,10 @@ class LogFiles:
         self._poison = disk.poison
         self._known = {name for name in names if segment_number(name) is not None}
         self._dirty: set[str] = set()
+        self.durable = 0  # The end of the last commit.
         self._has_new_names = True  # Those that are there may not be durable.
+        self.can_punch = hasattr(disk.device, "punch")
+        self._punched = 0  # No page below holds room any more, as far as this process knows.
 
     def place(self, address: int) -> tuple[str, int]:
         """The file that holds `address`, and the byte there."""
@@ -77,12 +83,21 @@ class LogFiles:
                 self._device.sync_names()
                 self._has_new_names = False
         except OSError as error:
+            self._give_up()
             raise self._poison.failed("syncing the log", error) from error
 
-    def remove_below(self, address: int) -> None:
-        """Remove the segments wholly below `address`; those that cannot go now stay for the next time.
+    def _give_up(self) -> None:
+        """Give up what the sync that failed was to make durable; nobody was promised it (L4)."""
+        last, offset = self.place(self.durable)
+        for name in sorted(self._dirty):
+            if name >= last:
+                with suppress(OSError):
+                    give_up_behind(self._device, name, offset if name == last else 0)
 
-        While another process reads beside this one, none goes.
+    def free_below(self, address: int) -> None:
+        """Remove the segments wholly below `address`, and give back whole pages below it in the next one.
+
+        What cannot go now stays for the next time. While another process reads beside this one, nothing goes.
         """
         has_readers = getattr(self._device, "has_readers", None)
         if has_readers is not None and has_readers():
@@ -94,6 +109,18 @@ class LogFiles:
                     self._device.remove(name)
                     self._known.discard(name)
                     self._dirty.discard(name)
+        self._punch(address & -self.settings.page_bytes)
+
+    def _punch(self, end: int) -> None:
+        """Give back what the segment that holds `end` has below it: every page starts with a block."""
+        start = max(end & -self.settings.segment_bytes, self._punched)
+        if self.can_punch and start < end:
+            name, offset = self.place(start)
+            try:
+                self._device.punch(name, offset, end - start)  # type: ignore[attr-defined]
+                self._punched = end
+            except OSError as error:
+                self.can_punch = error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS)
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -137,6 +137,7 @@ class Groups:
         with self.lock:
             self._tail.commit(block)
             self.last = Point(header.address, header.end, header.number, header.crc, *block.trailer)
+        self._parts.files.durable = header.end
         if header.end - self._root.head.offset >= min(self._parts.settings.segment_bytes, CONFIRM_BYTES):
             self.confirm()  # So an opening has no more than this to read and to write again.
 
@@ -152,6 +153,14 @@ class Groups:
         if root != self._root:
             self._parts.roots.commit(root)
             self._root = root
+
+    def confirm_last(self) -> None:
+        """Confirm the last commit, if it is not: from then on damage to it is told, and readers beside see
+        it. Raises PoisonedError.
+        """
+        with self.turn, self._telling("confirming"):
+            if self.last.end > self._root.head.offset:
+                self.confirm()
 
     def wait(self, address: int, seconds: float | None, is_closed: Callable[[], bool]) -> bool:
         """Wait for a commit of the entry at `address`; whether there is one. Raises what a failed one did."""
@@ -210,7 +219,7 @@ class Groups:
                 self.confirm(address)
                 self.begin = address  # After it is durable: who is told of it may count on it.
                 # The last block stays, for the root names it.
-                self._parts.files.remove_below(min(address, self.last.start))
+                self._parts.files.free_below(min(address, self.last.start))
             return self.begin
 
     @contextmanager

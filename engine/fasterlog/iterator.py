@@ -18,7 +18,7 @@ Threads: any, and several at once: each entry goes to one of them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final, Self
 
 from ..arguments import seconds_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LogIterator"]
 
+_UNKNOWN: Final = -1
 LOOK_SECONDS: Final = 0.005  # Of a coroutine, where nobody can tell it.
 
 
@@ -50,8 +51,8 @@ class LogIterator:
         self._source = source
         self._dropped = dropped  # For one that sees what is not committed.
         self._lock = source.runtime.lock()
-        self._found: Iterator[tuple[Entry, int]] = iter(())
-        self._end = start  # Where what was found ends.
+        self._ready: list[tuple[Entry, int]] = []  # Of one block, the next one last.
+        self._end = _UNKNOWN  # Where all end, once all that there is was handed out.
         self._is_closed = False
         self._calls: list[Call] = []  # Of coroutines that wait.
 
@@ -126,32 +127,33 @@ class LogIterator:
                 return None
             self._source.check_open()
             self._go_back()
-            before = self.position
-            if before < self._source.begin:
-                self._pass_to(self._source.begin)
-                self._found, self._end = iter(()), self.position
-            found = next(self._found, None)
-            if found is None and self._last() != self._end:
+            before, begin = self.position, self._source.begin
+            if before < begin:
+                self._pass_to(begin)
+                self._ready.clear()
+            if not self._ready and self._last() != self._end:
                 self._look()
-                before = self.position
-                found = next(self._found, None)
-            if found is None:
-                self.position = max(self.position, self._end)
+            if not self._ready:
                 return None
-            entry, onward = found
-            if before < self._source.begin:  # A truncation was faster meanwhile.
-                self._pass_to(min(entry.address, self._source.begin))
+            entry, onward = self._ready.pop()
+            begin = self._source.begin
+            if self.position < begin:  # A truncation was faster meanwhile.
+                self._pass_to(min(entry.address, begin))
             self.position = onward
             return entry
 
     def _look(self) -> None:
         """Look for the entries that there are now."""
         if self._dropped is None:
-            self._found, self._end = self._source.found(self.position)
-            return
-        with self._source.lock:  # So nothing is dropped in between.
-            self._go_back()
-            self._found, self._end = self._source.found(self.position, is_uncommitted=True)
+            found, end = self._source.next_entries(self.position)
+        else:
+            with self._source.lock:  # So nothing is dropped in between.
+                self._go_back()
+                found, end = self._source.next_entries(self.position, is_uncommitted=True)
+        self._ready = found[::-1]
+        self._end = _UNKNOWN if found else end
+        if not found:
+            self.position = max(self.position, end)
 
     def _go_back(self) -> None:
         """Forget what was rolled back (I3)."""
@@ -159,7 +161,7 @@ class LogIterator:
             with self._source.lock:
                 self.position = min(self.position, self._dropped.address)
                 self._dropped.address = None
-            self._found, self._end = iter(()), self.position
+            self._ready, self._end = [], _UNKNOWN
 
     def _pass_to(self, address: int) -> None:
         self.skipped += address - self.position

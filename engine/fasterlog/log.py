@@ -17,12 +17,14 @@ from array import array
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
+from weakref import finalize
 
 from ..arguments import AnyPath, Data, bytes_of, check_opening
 from ..device import Device, Lease, telling
 from ..errors import ClosedError, OperationError, SettingsError
 from ..runtime import Runtime, ThreadRuntime
 from ..sessions.arrays import rows_of, sequence_of
+from .automatic import AutoCommit, commit_every_of
 from .groups import Commit
 from .progress import check_name
 from .reading import addresses_in, check_address
@@ -46,6 +48,7 @@ class FasterLog(LogView):
     def __init__(self, lease: Lease, parts: LogParts, memory: int) -> None:
         super().__init__(parts, memory)
         self._lease = lease
+        self._automatic = AutoCommit(self._source)
 
     @classmethod
     def open(
@@ -112,6 +115,7 @@ class FasterLog(LogView):
             with self._source.lock:
                 self._source.check_writable()
                 address = self._source.tail.append(data)
+                self._automatic.appended()
             if address != FULL:
                 return address
             self._source.groups.relieve()
@@ -134,6 +138,7 @@ class FasterLog(LogView):
             with self._source.lock:
                 self._source.check_writable()
                 runs = self._source.tail.append_many(data, lengths)
+                self._automatic.appended()
             if runs is not None:
                 return addresses_in(runs, lengths)
             self._source.groups.relieve()
@@ -161,6 +166,34 @@ class FasterLog(LogView):
         self._source.groups.commit(address + 1, None)
         return address
 
+    def commit_every(
+        self,
+        seconds: float | None = None,
+        bytes: int | None = None,  # noqa: A002 (the unit)
+        entries: int | None = None,
+    ) -> None:
+        """Commit in a thread of the log's: in place of the last such call; none of them: no more.
+
+        seconds          an entry is in a commit that begins at most so long after it; where nothing follows
+                         for as long, that commit is confirmed
+        bytes, entries   appended since the last commit, as soon as there are so many
+
+        Nothing new, no commit. One that fails is tried again; `automatic` tells. Closing ends it, and does
+        not commit. Raises OperationError (also: no thread is to be had), ReadOnlyError.
+        """
+        every = commit_every_of(seconds, bytes, entries)
+        self._source.check_writable()
+        if every is None:
+            self._automatic.stop()
+            return
+        self._automatic.start(every)
+        finalize(self, self._automatic.forsake).atexit = False
+
+    @property
+    def automatic(self) -> AutoCommit:
+        """The worker of `commit_every`: its state, how many it made, and what failed."""
+        return self._automatic
+
     def rollback(self, address: int) -> None:
         """Drop the entries from `address` on, none of them committed: no crash brings them back.
 
@@ -175,7 +208,10 @@ class FasterLog(LogView):
     # -- truncation --------------------------------------------------------------------------------
 
     def truncate_before(self, address: int) -> int:
-        """Give up the entries below `address`; the begin, durable on return. Whole segments are removed.
+        """Give up the entries below `address`; the begin, durable on return.
+
+        Then whole segments are removed, and whole pages of the next one are given back to a file system that
+        can take them.
 
         address   of a committed entry, or the address of a commit; at most the begin: nothing is done
 
@@ -204,6 +240,7 @@ class FasterLog(LogView):
 
         The last commit is confirmed first: damage to it is told from then on.
         """
+        self._automatic.stop()
         with self._source.groups.turn, self._source.lock:
             if self._source.is_closed:
                 return

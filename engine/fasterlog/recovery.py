@@ -39,7 +39,7 @@ from .blocks import Block
 from .files import LogFiles
 from .settings import LogSettings
 
-__all__ = ["LogParts", "Point", "confirmed_of", "point_of", "recover_log"]
+__all__ = ["LogParts", "Point", "confirmed_of", "last_of", "point_of", "recover_log"]
 
 
 class Point(NamedTuple):
@@ -119,7 +119,9 @@ def recover_log(
         reading = _format(disk, reading, root)
         names = device.list()
     is_beside = getattr(device, "is_beside", False)
-    last = NOTHING if is_unmade else confirmed_of(files, root) if is_beside else _last(files, root)
+    last = NOTHING if is_unmade else confirmed_of(files, root)
+    if not is_unmade and not is_beside:
+        last, _ = last_of(files, root, last)
     if commit is not None:
         last = _find(files, root, last, commit)
     roots = Roots(device, runtime, disk.poison, reading.sequences)
@@ -176,11 +178,13 @@ def _agree(root: Root, settings: LogSettings | None) -> LogSettings:
 # -- the last commit -------------------------------------------------------------------------------
 
 
-def _last(files: LogFiles, root: Root) -> Point:
-    """The last commit that holds (V1). Raises CorruptionError."""
-    last = confirmed_of(files, root)
+def last_of(files: LogFiles, root: Root, last: Point) -> tuple[Point, str]:
+    """The last commit that holds (V1), from the confirmed one on; and what stands behind it.
+
+    Raises CorruptionError.
+    """
     if root.geometry[3]:
-        return last  # What stands behind it was dropped before.
+        return last, "the log was closed"  # What stands behind it was dropped before.
     end, link, beyond = root.head.offset, root.head.crc, root.head.offset
     while True:
         found = files.find(end)
@@ -195,7 +199,7 @@ def _last(files: LogFiles, root: Root) -> Point:
         name, offset = files.place(later)
         expected = f"a block, for one at byte {offset} of {name} was written when it was durable: a block"
         raise files.corruption(end, why, expected)
-    return last
+    return last, why
 
 
 def confirmed_of(files: LogFiles, root: Root) -> Point:
@@ -260,6 +264,7 @@ def _take_over(parts: LogParts, names: list[str]) -> Root:
             device.create(file)
     if root.life == 0:
         parts.files.create(0)
+    parts.files.durable = last.end
     _write_again(parts.files, root.head.offset, last.end)
     root = root._replace(
         life=root.life + 1,

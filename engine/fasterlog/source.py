@@ -74,6 +74,11 @@ class Source:
         if self.is_read_only:
             raise ReadOnlyError("the log was opened read-only")
 
+    @property
+    def has_news(self) -> bool:
+        """True if there is anything that the last commit does not hold. Under the lock."""
+        return self.tail.pending_entries > 0 or self.groups.progress != self.groups.last.progress
+
     # -- its entries -------------------------------------------------------------------------------
 
     @property
@@ -94,14 +99,18 @@ class Source:
         with self.lock:
             return self._all(begin, self.groups.last.end, self.tail.uncommitted())
 
-    def found(self, begin: int, *, is_uncommitted: bool = False) -> tuple[Iterator[tuple[Entry, int]], int]:
-        """The entries from `begin` on, after each where to go on, and where they end.
-
-        Of uncommitted ones what is there now; the caller holds `lock`, so that nothing is dropped meanwhile.
+    def next_entries(
+        self, begin: int, *, is_uncommitted: bool = False
+    ) -> tuple[list[tuple[Entry, int]], int]:
+        """The entries of the first block that has any from `begin` on, after each where to go on; and where
+        all end. Raises ClosedError, CorruptionError, DeviceError. O(page).
         """
         end = self.end(is_uncommitted=is_uncommitted)
-        blocks = self.blocks(begin, end, is_uncommitted=is_uncommitted)
-        return self.guarded(entries_of(blocks, begin, end)), end
+        for block in self.guarded(iter(self.blocks(begin, end, is_uncommitted=is_uncommitted))):
+            found = list(entries_of([block], begin, end))
+            if found:
+                return found, end
+        return [], end
 
     def guarded(self, found: Iterator[T]) -> Iterator[T]:
         """Each of `found`, as long as the log is open. Raises ClosedError, PoisonedError, DeviceError."""

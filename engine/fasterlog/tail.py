@@ -19,7 +19,6 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
-from weakref import WeakSet
 
 from ..device import Buffer
 from ..errors import OperationError
@@ -61,7 +60,7 @@ class Sealed:
 class Dropped:
     """The lowest address from which on entries were rolled back since its owner looked; None: nowhere."""
 
-    __slots__ = ("__weakref__", "address")
+    __slots__ = ("address",)
 
     def __init__(self) -> None:
         self.address: int | None = None
@@ -82,7 +81,8 @@ class Tail:
         self.entry_max: Final = settings.page_bytes - HEADER_BYTES - ENTRY_BYTES
         self.sealed: list[Sealed] = []
         self.held = 0  # Bytes of images.
-        self.watched: WeakSet[Dropped] = WeakSet()  # By those who see what is not committed.
+        self._sealed_entries = 0
+        self.watched: list[Dropped] = []  # By those who see what is not committed.
         self.confirmed = 0
         self._durable = b""  # The progress in the last commit.
         self._number = self._link = self._turn = 0
@@ -210,6 +210,16 @@ class Tail:
         self.sealed[-1].progress, self.sealed[-1].cookie = progress, cookie or b""
 
     @property
+    def pending_entries(self) -> int:
+        """Entries that no commit holds."""
+        return self._sealed_entries + len(self._lengths)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of the address space from where the last commit ends."""
+        return self.at - self.confirmed
+
+    @property
     def progress(self) -> bytes:
         """The progress of the named iterators in the last group, encoded."""
         groups = (each.progress for each in reversed(self.sealed) if each.header.is_commit)
@@ -236,6 +246,7 @@ class Tail:
         image = self._data
         header = encode_block(header._replace(span=span), self._store_id, image, self._lengths, trailer, unit)
         self.sealed.append(Sealed(header, image))
+        self._sealed_entries += header.entry_count
         self.held += len(image)
         self._link = header.crc
         self._number += bool(flags)
@@ -250,6 +261,7 @@ class Tail:
     def commit(self, last: Sealed) -> None:
         """Take in that all blocks up to `last` are durable."""
         self.sealed = self.sealed[self.sealed.index(last) + 1 :]
+        self._sealed_entries = sum(each.header.entry_count for each in self.sealed)
         self.confirmed = last.header.end
         self._durable = last.progress
 
@@ -294,6 +306,7 @@ class Tail:
             for each in self.sealed[place:]:
                 self.wrote(each)
             del self.sealed[place:]
+            self._sealed_entries = sum(each.header.entry_count for each in self.sealed)
             self._link = sealed.header.link
             self._open(sealed.header.address)
             self._keep(block.data, block.lengths, address)

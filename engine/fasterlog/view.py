@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
+from weakref import finalize
 
 from ..arguments import check_flag, seconds_of
 from ..device import telling
@@ -44,6 +45,15 @@ class LogView:
         """The last commit; of a log that was opened, the one that it came back to."""
         self._source.groups.look()
         return self._source.groups.committed
+
+    @property
+    def reclaimable_bytes(self) -> int:
+        """Bytes of the device that a truncation at the last commit would give back: whole pages, or whole
+        segments where the file system cannot punch holes.
+        """
+        files, last = self._source.parts.files, self._source.groups.last
+        unit = files.settings.page_bytes if files.can_punch else files.settings.segment_bytes
+        return max(0, (last.start & -unit) - (self.begin & -unit))
 
     @property
     def tail(self) -> int:
@@ -143,10 +153,12 @@ class LogView:
                 )
             start = source.begin_of(check_name(name), start)
         dropped = Dropped() if uncommitted else None
+        iterator = LogIterator(source, name, start, dropped)
         if dropped is not None:
             with source.lock:
-                source.tail.watched.add(dropped)
-        return LogIterator(source, name, start, dropped)
+                source.tail.watched.append(dropped)
+            finalize(iterator, source.tail.watched.remove, dropped).atexit = False
+        return iterator
 
     @property
     def progress(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ Invariants
   G1  a file written to stands in `unsynced` until a sync that began after that write has returned:
       synced <= written; the writer alone adds to written, who syncs alone sets synced
   G2  a name made is told by `has_new_names` until a sync of the names that began after it has returned
+  G3  a file that an earlier life left is cut off where this one begins to write, before it does
 
 What was written can be read at once; that it survives a power cut is what `sync` and `sync_names` are for.
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 
-from ..device import Buffer, Device, Disk, read_exactly, write_fully
+from ..device import Buffer, Device, Disk, give_up_behind, read_exactly, write_fully
 from ..errors import CorruptionError
 from ..metadata.extents import ExtentTable, segment_name, segment_number
 from ..metadata.layout import Extent, Version, checksum
@@ -108,6 +109,8 @@ class Segments:
             self.accept_beside(self._beside)
 
     def _write(self, name: str, offset: int, data: memoryview) -> None:
+        if name not in self._written and name in self._found:
+            give_up_behind(self._device, name, offset)  # G3.
         write_fully(self._device, name, offset, data)
         self._written[name] = self._written.get(name, 0) + len(data)
 

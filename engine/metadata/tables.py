@@ -20,7 +20,7 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from ..device import Device, read_exactly, write_fully
+from ..device import Device, give_up_behind, read_exactly, write_fully
 from ..errors import CorruptionError
 from ..poison import Poison
 from .extents import segment_number
@@ -110,6 +110,7 @@ class Tables:
         self.has_new_name = False
         self._is_long = False  # Dead blocks lie behind the newest.
         self._exists = bool(head.length)
+        self._is_cut = False  # Of what an earlier life has left behind its newest block.
         self.chain_blocks = 0  # Since the last full block, that one included.
 
     def append(self, block: Block) -> Pointer:
@@ -159,6 +160,9 @@ class Tables:
             if TABLE_FILE not in self._device.list():
                 self._device.create(TABLE_FILE)
             self._exists = self.has_new_name = True
+        if not self._is_cut and offset >= self.head.offset + self.head.length:
+            give_up_behind(self._device, TABLE_FILE, offset)
+            self._is_cut = True
         write_fully(self._device, TABLE_FILE, offset, data)
         try:
             self._device.sync(TABLE_FILE)

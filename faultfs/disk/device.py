@@ -216,6 +216,12 @@ class FaultDevice:
             live = self._writable(inode)
             live.extend(bytes(max(0, offset + size - len(live))))
 
+    def punch(self, name: str, offset: int, size: int) -> None:
+        """Gives the room of these bytes back (fallocate, FALLOC_FL_PUNCH_HOLE): they read zeros, and the file
+        is as long as before. In the trace it is a write of zeros, so a crash may leave a part of it."""
+        held = max(0, min(size, self.size(name) - offset))
+        self.write(name, offset, bytes(held))
+
     def write_through(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
         """Writes as through a file opened with O_DSYNC: on return these bytes are durable.
 

@@ -67,6 +67,9 @@ class Aftermath(IntEnum):
     REVERTED = 1  # The living content went back to what was durable (btrfs).
     LATE = 2  # As KEPT, but the sync returned as if all were well, and the next one fails.
     LOST = 3  # As KEPT, of the bytes of one write, and nobody is told.
+    EXT4 = 4  # As KEPT; what it was to allocate is not durable, though it is written again and synced (6.18).
+    XFS = 5  # As KEPT; the size is not written before its data are written again (6.18).
+    BTRFS = 6  # As KEPT; a size that is synced without its data is taken back by a clean unmount (6.18).
 
 
 SYNC_KINDS = frozenset({EventKind.SYNC, EventKind.SYNC_NAMES, EventKind.DATASYNC, EventKind.WRITE_THROUGH})

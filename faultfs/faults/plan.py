@@ -5,8 +5,10 @@
     ERROR       any call               it raises `errno`, before it has done anything or after it has done all
     SHORT       read, write            it moves `amount` bytes (0: half), at least one and not all
     FULL        write                  once files have grown by `amount` bytes: what still fits, then ENOSPC
-    KEPT        a sync                 EIO; what was dirty is clean and perhaps not written (ext4, xfs)
-    REVERTED    a sync                 EIO; the file is again what it durably was (btrfs)
+    KEPT        a sync                 EIO; what was dirty is clean and perhaps not written
+    EXT4, XFS, BTRFS
+                a sync of a file   as KEPT, with what that file system makes of the size (law/aftermath)
+    REVERTED    a sync                 EIO; the file is again what it durably was (btrfs, before 6)
     LATE        a sync                 as KEPT, but it returns; the next sync of the file is EIO
     LYING       a sync                 it returns, and nothing has happened; the next honest one does its work
     ROT         read, write, a sync    before it, byte `amount` of what it is about changes on the medium
@@ -15,8 +17,9 @@
     STALE       read                   it returns what was there before the newest write
     DELAYED     any call               the device's hook is called with `amount`, then all is well
 
-A `write_through` is two calls: a write, then a datasync of what it wrote. What the other effects make of a
-whole file does not fit the second: ERROR, LYING and DELAYED strike it, the others pass by.
+A LATE sync tells the next sync of the file, not one of names. A `write_through` is two calls: a write, then a
+datasync of what it wrote. What the other effects make of a whole file does not fit the second: ERROR, LYING
+and DELAYED strike it, the others pass by.
 
 A fault strikes the `number`-th call of its kind, counted from 0; a sticky one that and every later one. FULL
 counts bytes in the place of calls; a sticky one stays full, another bites once, and then there is room.
@@ -63,6 +66,9 @@ class Effect(IntEnum):
     MISDIRECTED = 10
     STALE = 11
     DELAYED = 12
+    EXT4 = 13
+    XFS = 14
+    BTRFS = 15
 
     __hash__ = int.__hash__  # That of its name is a function of Python.
 
@@ -85,6 +91,9 @@ _STRIKES: Final[dict[Effect, tuple[EventKind, ...]]] = {
     Effect.KEPT: _SYNCS,
     Effect.REVERTED: (EventKind.SYNC, EventKind.DATASYNC),
     Effect.LATE: _SYNCS,
+    Effect.EXT4: (EventKind.SYNC, EventKind.DATASYNC),
+    Effect.XFS: (EventKind.SYNC, EventKind.DATASYNC),
+    Effect.BTRFS: (EventKind.SYNC, EventKind.DATASYNC),
     Effect.LYING: _SYNCS,
     Effect.ROT: (EventKind.READ, EventKind.WRITE, EventKind.SYNC),
     Effect.LOST: _WRITES,

@@ -32,6 +32,9 @@ _AFTERMATHS = {
     Effect.KEPT: Aftermath.KEPT,
     Effect.REVERTED: Aftermath.REVERTED,
     Effect.LATE: Aftermath.LATE,
+    Effect.EXT4: Aftermath.EXT4,
+    Effect.XFS: Aftermath.XFS,
+    Effect.BTRFS: Aftermath.BTRFS,
 }
 
 Answer = TypeVar("Answer")

@@ -35,11 +35,14 @@ from .evidence import DRAWN, Collection, Evidence, Head, Sighting, union
 from .player import NOISES, PAGES, Noise
 from .program import Program
 from .rig import FILE_SYSTEMS, Depth, Options, Rig
-from .scenarios import SCENARIOS, is_playable
+from .scenarios import OTHERS, SCENARIOS, is_playable
 
-PLAIN: Final = Depth(whole=6, draws=30, torn=6)
-NOISY: Final = Depth(whole=3, draws=4, torn=1)
-FEW: Final = Depth(whole=3, draws=4, torn=2)
+PLAIN: Final = Depth(whole=6, mixed=3, draws=30, torn=6)
+NOISY: Final = Depth(whole=3, mixed=3, draws=4, torn=1)
+FEW: Final = Depth(whole=3, mixed=2, draws=4, torn=2)
+# Nothing points to what btrfs has written until its superblock does, and that stands in an epoch of its own:
+# so parts of the large epochs are all alike, and few are tried.
+COPYING: Final = Depth(whole=3, mixed=0, draws=2, torn=1)
 _KINDS: Final = ("chmod", "commit", "syncfs", "writeback", "slow")
 _PAGED: Final = (
     "append",
@@ -49,6 +52,7 @@ _PAGED: Final = (
     "same",
     "allocate",
 )  # Pages written apart tell something.
+_LONG: Final = {"allocate-long": ("beside",)}  # Other calls are over before a commit beside them begins.
 _LATE: Final = ("replace-unsynced", "move-unsynced", "empty-rewrite", "append-alone")
 _NEEDED: Final = {"ext4": "mkfs.ext4", "xfs": "mkfs.xfs", "btrfs": "mkfs.btrfs"}
 
@@ -87,32 +91,38 @@ class Done(NamedTuple):
 def tasks_of(plan: Plan) -> Iterator[Task]:
     """Every task of a plan. Invariant 1."""
     for name in plan.scenarios:
-        program = SCENARIOS[name]
+        program = SCENARIOS.get(name) or OTHERS[name]
         if not is_playable(program, plan.options.file_system):
             continue
         noises: list[Noise | None] = [None]
         kinds = (*_KINDS, *PAGES) if name.startswith(_PAGED) else _KINDS
+        kinds = (*kinds, *_LONG.get(name, ()))
         noises += [Noise(kind, after) for after in range(1, len(program.calls) + 1) for kind in kinds]
         if plan.is_late and name in _LATE:
             noises.append(Noise("late", len(program.calls)))
         for noise in noises:
-            depth = PLAIN if noise is None else NOISY
+            depth = PLAIN if noise is None else NOISY if plan.options.file_system != "btrfs" else COPYING
             yield Task(plan.options, name, program, noise, depth, f"{plan.seed} {name} {noise}")
+    few = COPYING if plan.options.file_system == "btrfs" else FEW
     for number in range(plan.drawn):
         seed = f"{plan.seed}.{number}"
         generator = Random(seed)
         program = draw(generator)
         kind = generator.choice(("", *NOISES[:-1]))
         noise = Noise(kind, generator.randint(1, len(program.calls))) if kind else None
-        yield Task(plan.options, f"{DRAWN}{seed}", program, noise, FEW, seed)
+        yield Task(plan.options, f"{DRAWN}{seed}", program, noise, few, seed)
+
+
+def tasks_in_order(plan: Plan) -> list[Task]:
+    """Every task of a plan, those that wait for 41 seconds first, beside all others."""
+    return sorted(tasks_of(plan), key=lambda task: task.noise is None or task.noise.kind != "late")
 
 
 def run(plan: Plan, jobs: int, hear: Callable[[Done], None] = lambda done: None) -> Collection:
     """Carries out a plan; UnfitMachineError where that cannot be done here."""
     check_machine(plan.options.file_system)
     collection = Collection(_head(plan), {})
-    # What waits for 41 seconds begins first, beside all others.
-    tasks = sorted(tasks_of(plan), key=lambda task: task.noise is None or task.noise.kind != "late")
+    tasks = tasks_in_order(plan)
     with (
         TemporaryDirectory(prefix="ground-") as folder,
         ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (folder,)) as workers,
@@ -133,14 +143,18 @@ def check_machine(file_system: str) -> None:
         raise UnfitMachineError("real file systems are measured on Linux only")
     if os.geteuid():
         raise UnfitMachineError("real file systems are mounted by root only")
+    if not kernel.may_mount():
+        raise UnfitMachineError("this process may not mount: it lacks CAP_SYS_ADMIN")
     for path in ("/dev/fuse", "/dev/loop-control"):
-        if not os.path.exists(path):
-            raise UnfitMachineError(f"{path} is missing")
+        try:
+            os.close(os.open(path, os.O_RDWR))
+        except OSError as error:
+            raise UnfitMachineError(f"{path}: {error.strerror}") from None
     if shutil.which(_NEEDED[file_system]) is None:
         raise UnfitMachineError(f"{_NEEDED[file_system]} is not installed")
     known = Path("/proc/filesystems").read_text(encoding="utf-8").split()
-    if file_system not in known and not os.path.isdir("/lib/modules"):
-        raise UnfitMachineError(f"this kernel has no {file_system}")
+    if file_system not in known and not Path("/lib/modules", platform.release()).is_dir():
+        raise UnfitMachineError(f"this kernel has no {file_system}, and no modules")
 
 
 def work(task: Task) -> Done:

@@ -25,7 +25,6 @@ from typing import Final, NamedTuple
 
 BLOCK_BYTES: Final = 4096
 SECTOR_BYTES: Final = 512
-_FEW_DATA: Final = 3  # So many pieces of data are combined with each other in every way.
 
 
 class Record(NamedTuple):
@@ -99,12 +98,13 @@ def _pieces(position: int, record: Record) -> Iterator[Piece]:
 
 
 def parts(
-    pieces: Sequence[Piece], generator: Random, *, whole: int, draws: int, torn: int
+    pieces: Sequence[Piece], generator: Random, *, whole: int, mixed: int, draws: int, torn: int
 ) -> tuple[list[tuple[bool, list[Piece]]], bool]:
     """Parts of an epoch, each with whether it is torn; and whether they are all that are not torn.
 
-    All parts of up to `whole` pieces; else nothing, everything, prefixes, one alone and one missing, every
-    choice of the data with none, all and some of the rest, and `draws` random ones. `torn` more are torn.
+    All parts of up to `whole` pieces; else nothing, everything, prefixes, one alone and one missing, choices
+    of the data (every one of up to `mixed` pieces) with none, all and some of the rest, and `draws` random
+    ones. `torn` more are torn.
     """
     count = len(pieces)
     chosen: set[frozenset[int]] = set()
@@ -119,7 +119,7 @@ def parts(
             chosen |= {frozenset(range(at)), every - {at}, frozenset({at})}
         data = [at for at in every if is_data(pieces[at].data)]
         rest = every - frozenset(data)
-        for selected in _selections(sorted(data), generator):
+        for selected in _selections(sorted(data), mixed, generator):
             some = frozenset(at for at in sorted(rest) if generator.random() < 0.7)
             chosen |= {selected, selected | rest, selected | some}
         for _ in range(draws):
@@ -132,11 +132,11 @@ def parts(
     return found, is_complete
 
 
-def _selections(data: list[int], generator: Random) -> list[frozenset[int]]:
-    if len(data) <= _FEW_DATA:
+def _selections(data: list[int], mixed: int, generator: Random) -> list[frozenset[int]]:
+    if len(data) <= mixed:
         sizes = range(len(data) + 1)
         return [frozenset(each) for size in sizes for each in combinations(data, size)]
-    drawn = [frozenset(at for at in data if generator.random() < 0.5) for _ in range(6)]
+    drawn = [frozenset(at for at in data if generator.random() < 0.5) for _ in range(2 * mixed)]
     return [frozenset(), frozenset(data), *drawn]
 
 

@@ -146,9 +146,15 @@ def load(data: bytes) -> Collection:
     return Collection(msgspec.json.decode(head, type=Head), {each.program: each for each in programs})
 
 
-def keep(collection: Collection) -> Path:
-    """Writes a collection in the place of what was kept of the same file system and options."""
-    path = Path(str(KEPT)) / f"{'-'.join(_WORD.findall(collection.title))}.jsonl"
+def keep(collection: Collection, folder: Path | None = None, *, is_part: bool = False) -> Path:
+    """Writes a collection in the place of what was kept of the same file system and options.
+
+    A part takes the place of its own programs only.
+    """
+    folder = Path(str(KEPT)) if folder is None else folder
+    path = folder / f"{'-'.join(_WORD.findall(collection.title))}.jsonl"
+    if is_part and path.exists():
+        collection = Collection(collection.head, load(path.read_bytes()).programs | collection.programs)
     path.write_bytes(save(collection))
     return path
 

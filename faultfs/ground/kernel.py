@@ -12,10 +12,12 @@ import errno
 import fcntl
 import os
 import struct
+from pathlib import Path
 from typing import Final
 
 _MS_RDONLY: Final = 1
 _MS_REC_PRIVATE: Final = 0x4000 | 0x40000
+_CAP_SYS_ADMIN: Final = 21
 _CLONE_NEWNS: Final = 0x20000
 _PR_SET_PDEATHSIG: Final = 1
 _LOOP_CONFIGURE: Final = 0x4C0A
@@ -31,6 +33,14 @@ _MS_SYNC: Final = 4
 _ATTEMPTS: Final = 200  # To get a loop device that nobody else takes first.
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def may_mount() -> bool:
+    """True if this process has the capability to mount."""
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
+    return False
 
 
 def enter_namespace() -> None:

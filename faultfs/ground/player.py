@@ -1,7 +1,7 @@
 """The player: a program on a real folder, with the recorder's count before and after each call.
 
-After one of the calls it may make noise: something that the kernel, or another process, may do at any time,
-and which no program can forbid.
+After one of the calls, or beside it, it may make noise: something that the kernel, or another process, may do
+at any time, and which no program can forbid.
 
     commit      another file grows and is synced: the journal, or the transaction, is committed
     syncfs      everything is written back and committed
@@ -10,14 +10,17 @@ and which no program can forbid.
     chmod       the same, and the other file is only changed in its mode: no data wait for that commit
     slow        as chmod, on a disk that takes 40 ms for each write of data
     page0, page2, page4   one page of a file is written back, then the journal is committed as by chmod
+    beside      while that call runs, another thread commits again and again, as by chmod
     late        41 seconds pass: whatever the kernel does by itself has been done
 
-Threads: one. Every descriptor and map that a program opened is closed with the player.
+Threads: one, and that of `beside`. Every descriptor and map that a program opened is closed with the player.
 """
 
 import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from threading import Event, Thread
 from time import sleep
 from typing import Final, NamedTuple
 
@@ -29,7 +32,7 @@ from .fuse import Recorder
 from .program import Call, Program
 
 PAGES: Final = {"page0": 0, "page2": 8192, "page4": 16384}
-NOISES: Final = ("commit", "syncfs", "writeback", "begun", "chmod", "slow", *PAGES, "late")
+NOISES: Final = ("commit", "syncfs", "writeback", "begun", "chmod", "slow", *PAGES, "beside", "late")
 _PAGE_BYTES: Final = 4096
 _SLOW_MILLISECONDS: Final = 40
 _LATE_SECONDS: Final = 41  # The kernel writes back what is older than 30 s, and looks every 5 s.
@@ -78,11 +81,13 @@ class Player:
         calls = []
         for number, call in enumerate(program.calls, 1):
             act = self._prepared(call)
-            before = self._recorder.count
-            act()
-            calls.append((before, self._recorder.count))
-            if noise is not None and noise.after == number:
-                self._make(noise.kind)
+            kind = noise.kind if noise is not None and noise.after == number else ""
+            with self._beside() if kind == "beside" else nullcontext():
+                before = self._recorder.count
+                act()
+                calls.append((before, self._recorder.count))
+            if kind and kind != "beside":
+                self._make(kind)
         return Marks(first, calls, self._recorder.count)
 
     def close(self) -> None:
@@ -220,6 +225,22 @@ class Player:
                     kernel.flush_range(file, PAGES[kind], _PAGE_BYTES)
                     os.close(file)
                 self._commit_by_mode()
+
+    @contextmanager
+    def _beside(self) -> Iterator[None]:
+        over = Event()
+
+        def commit() -> None:
+            while not over.is_set():
+                self._commit_by_mode()
+
+        thread = Thread(target=commit)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def _commit_by_growth(self) -> None:
         if self._is_btrfs:

@@ -53,6 +53,7 @@ class Depth(NamedTuple):
     """The parts of each epoch that are tried: see `parts`."""
 
     whole: int
+    mixed: int
     draws: int
     torn: int
 
@@ -115,7 +116,7 @@ class Rig:
         known: dict[int, str] = {}
         for number, epoch in enumerate(recording.epochs):
             runs = disk.runs()
-            chosen, _ = parts(epoch.pieces, generator, whole=depth.whole, draws=depth.draws, torn=depth.torn)
+            chosen, _ = parts(epoch.pieces, generator, **depth._asdict())
             for is_torn, pieces in chosen:
                 changed = disk.after(pieces)
                 key = disk.key_with(changed)

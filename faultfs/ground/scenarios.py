@@ -9,6 +9,7 @@ Threads: values.
 
 from typing import Final
 
+from .idioms import IDIOMS
 from .program import Program
 
 # ruff: noqa: ISC004 (a long program goes on in the next line)
@@ -97,6 +98,11 @@ _TEXTS: Final = (
     ("append-truncate-up", _BOTH, "write old 8192 N*100; truncate old 20000; sync other"),
     ("hole-beside-sync", _BOTH, "write old 16384 N*4096; write other 0 Y*1; sync other"),
     ("hole-in-page-beside", _SHORT, "write old 16384 N*4096; write other 4096 Y*10; sync other"),
+    (
+        "hole-fill-below",
+        _SHORT,
+        "write old 16384 N*4096; write old 8192 M*100; write other 4096 Y*10; sync other",
+    ),
     ("hole-cut-append", _BOTH, "write old 16384 N*100; truncate old 8300; write old 8300 M*100; sync other"),
     ("shrink-grow", _BOTH, "truncate old 4096; truncate old 8192; sync old"),
     ("shrink-datasync", _BOTH, "truncate old 4096; datasync old"),
@@ -166,8 +172,11 @@ _TEXTS: Final = (
 )
 
 SCENARIOS: Final[dict[str, Program]] = {
-    name: Program.parse(f"{start}: {calls}") for name, start, calls in _TEXTS
+    **{name: Program.parse(f"{start}: {calls}") for name, start, calls in _TEXTS},
+    **{f"idiom-{name}": idiom.program for name, idiom in IDIOMS.items()},
 }
+# Of some options only, and asked for by name: an allocation that is many extents where groups are small.
+OTHERS: Final = {"allocate-long": Program.parse(f"{_BOTH}: allocate old 8192 25165824; sync old")}
 
 
 def is_playable(program: Program, file_system: str) -> bool:

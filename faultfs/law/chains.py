@@ -15,8 +15,8 @@ Invariants
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from enum import IntEnum
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from enum import IntEnum, IntFlag
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 FOREVER = 1 << 62
 NO_FILE = 0  # The value of a name that is bound to nothing; inodes count from 1.
@@ -32,10 +32,20 @@ class ChainKind(IntEnum):
     NAME = 2
 
 
+class Shows(IntFlag):
+    """The file systems that show a size which no call made (F7, F24)."""
+
+    EXT4 = 1
+    XFS = 2
+
+
+_NONE: Final[dict[int, Shows]] = {}
+
+
 class Chain(Generic[Value]):
     """The versions of one coordinate."""
 
-    __slots__ = ("births", "covers", "inode", "kills", "kind", "name", "sector", "values")
+    __slots__ = ("births", "covers", "inode", "kills", "kind", "name", "passing", "sector", "values")
 
     def __init__(
         self, kind: ChainKind, value: Value, inode: int = 0, sector: int = 0, name: str = ""
@@ -48,10 +58,24 @@ class Chain(Generic[Value]):
         self.births = [0]
         self.kills: list[int] = [FOREVER]
         self.covers: list[tuple[int, int]] = []  # Syncs of a part of what there is: index, the new floor.
+        self.passing = _NONE  # Of a size, the versions that no call made: the file systems that show them.
 
     def legal(self, index: int) -> range:
         """The versions that a crash at this index may show, oldest first. Invariant 2."""
         return range(bisect_right(self.kills, index), bisect_right(self.births, index))
+
+    def before(self, version: int) -> int:
+        """The version that there was before the call that made this one."""
+        version -= 1
+        while version in self.passing:
+            version -= 1
+        return version
+
+    def settled(self, version: int) -> int:
+        """This version, or the next one that a call made."""
+        while version in self.passing:
+            version += 1
+        return version
 
     def append(self, birth: int, value: Value) -> int:
         """Adds the newest version; gives its number."""

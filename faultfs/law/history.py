@@ -9,7 +9,10 @@ Threads: built once, then read only; a trace that grows meanwhile is read up to 
 
 from ..disk.events import Aftermath, Event, EventKind
 from ..disk.trace import PAGE_BYTES, Trace
-from .chains import FOREVER, NO_FILE, AnyChain, Chain, ChainKind, Step
+from .aftermath import Failures
+from .chains import NO_FILE, AnyChain, Chain, ChainKind, Step
+from .edges import Edges
+from .logged import LoggedNames
 from .windows import Window, Windows
 
 _SILENT = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK, EventKind.FAULT})
@@ -36,12 +39,10 @@ class History:
         self.name_steps: list[Step] = []
         self.name_syncs: list[int] = []
         self._file_syncs: dict[int, list[int]] = {}
-        self._failures: dict[
-            int, list[tuple[int, range]]
-        ] = {}  # Of a file: index, and the sectors concerned.
-        self._written: dict[
-            tuple[int, int], list[int]
-        ] = {}  # Of a sector that rotted: when it was on the disk.
+        self._failures = Failures(
+            trace.sector_bytes, {inode: len(data) for inode, data in initial.files.items()}
+        )
+        self._edges = Edges()
         self._live = dict(initial.names)
         self._data: dict[int, bytearray] = {}
         for birth, event in enumerate(trace.events, 1):
@@ -99,7 +100,8 @@ class History:
     def pending_steps(self, index: int) -> list[Step]:
         """The steps that no sync has covered at this index, in issue order, of chains that are pending."""
         window = self._windows.at(index)
-        floors = {chain: window.legal[chain].start for chain in window.pending}
+        floors = {chain: chain.settled(window.legal[chain].start) for chain in window.pending}
+        floors = {chain: floor for chain, floor in floors.items() if floor < window.legal[chain][-1]}
         if not floors:
             return []
         oldest = min(chain.births[floor + 1] for chain, floor in floors.items())
@@ -126,17 +128,20 @@ class History:
                 self._grow(birth, event.inode, event.offset + event.size)
             case EventKind.DATASYNC:
                 self._cover(birth - 1, event.inode, 0, len(self._bytes(event.inode)))
+                self._failures.synced(event.inode, self.sectors[event.inode])
             case EventKind.WRITE_THROUGH:
                 self._cover(birth - 1, event.inode, event.offset, event.offset + event.size)
             case EventKind.SYNC:
                 self._file_syncs.setdefault(event.inode, []).append(birth - 1)
+                self._edges.synced(self.sizes[event.inode])
+                self._failures.synced(event.inode, self.sectors[event.inode])
             case EventKind.SYNC_NAMES:
                 self.name_syncs.append(birth - 1)
             case EventKind.SYNC_FAILED:
                 self._fail(birth, event)
             case EventKind.ROT:
                 self._write(birth, event.inode, event.offset, event.data)
-                self._rot(birth, event)
+                self._failures.rot(event, birth)
             case EventKind.CREATE:
                 self.sizes[event.inode] = Chain(ChainKind.SIZE, 0, event.inode)
                 self.sectors[event.inode] = {}
@@ -180,14 +185,16 @@ class History:
         sizes, width = self.sizes[inode], self.sector_bytes
         end = min(end, sizes.values[-1])
         if start < end:
-            sizes.cover(index, _floor_of_size(sizes.values, end))
+            floor = _floor_of_size(sizes.values, end)
+            sizes.cover(index, floor)
+            self._edges.synced(sizes, floor)
         for sector, chain in self.sectors[inode].items():
             low, high = max(start - sector * width, 0), min(end - sector * width, width)
             if low < high:
                 chain.cover(index, _floor_of_span(chain.values, low, high))
 
     def _write(self, birth: int, inode: int, offset: int, data: bytes) -> None:
-        live = self._bytes(inode)
+        live, sizes = self._bytes(inode), self.sizes[inode]
         size, end = len(live), offset + len(data)
         if not data:
             return
@@ -197,7 +204,12 @@ class History:
         for page, start in enumerate(range(offset - offset % PAGE_BYTES, end, PAGE_BYTES)):
             page_end = min(start + PAGE_BYTES, end)
             if page_end > size:
+                self._edges.before_write(sizes, birth, page_end)
                 self._resize(birth, page, inode, page_end)
+            elif start + PAGE_BYTES < size:
+                self._edges.below(sizes, birth, start + PAGE_BYTES)
+            elif self._failures.is_written_again(inode, start // PAGE_BYTES, size):
+                sizes.append(birth, size)
             first = max(start, offset) // self.sector_bytes
             for sector in range(first, (page_end - 1) // self.sector_bytes + 1):
                 self._rewrite(birth, page, inode, sector, live)
@@ -205,8 +217,12 @@ class History:
     def _truncate(self, birth: int, inode: int, size: int) -> None:
         live = self._bytes(inode)
         before = len(live)
+        self._failures.truncated(birth - 1, inode, size)
+        if size > before:
+            self._edges.before_truncate(self.sizes[inode], birth, size)
         if size != before:
             self._resize(birth, 0, inode, size)
+            self._edges.set(self.sizes[inode])
         if size > before:
             live.extend(bytes(size - before))
         # F8: the cut bytes become zeros, on every sector that held any.
@@ -221,11 +237,9 @@ class History:
         if event.size == Aftermath.REVERTED:
             self._revert(birth, event.inode, event.data)
         else:
-            sectors = range(FOREVER)
-            if event.size == Aftermath.LOST:
-                end = event.offset + len(event.data)
-                sectors = range(event.offset // self.sector_bytes, -(-end // self.sector_bytes))
-            self._failures.setdefault(event.inode, []).append((birth - 1, sectors))
+            made = self.sizes[event.inode].births[-1]
+            size_by = self.trace.events[made - 1].kind if made else EventKind.SYNC
+            self._failures.fail(birth - 1, event, self.sectors[event.inode], size_by)
 
     def _revert(self, birth: int, inode: int, data: bytes) -> None:
         """Set the file back to its durable state; from the next moment on nothing else can be found of it."""
@@ -236,16 +250,14 @@ class History:
         for sector in sorted(self.sectors[inode]):
             self._rewrite(birth, 0, inode, sector, live)
         self._file_syncs.setdefault(inode, []).append(birth)
-
-    def _rot(self, birth: int, event: Event) -> None:
-        """Record damage of the medium: nothing else can be found of these sectors from the next moment on."""
-        for start in range(event.offset, event.offset + len(event.data)):
-            self._written.setdefault((event.inode, start // self.sector_bytes), []).append(birth)
+        self._edges.synced(self.sizes[inode])
 
     def _grow(self, birth: int, inode: int, size: int) -> None:
         live = self._bytes(inode)
         if size > len(live):
+            self._edges.before_allocate(self.sizes[inode], birth, size)
             self._resize(birth, 0, inode, size)
+            self._edges.set(self.sizes[inode])
             live.extend(bytes(size - len(live)))
 
     def _holds_bytes_past(self, live: bytearray, sector: int, size: int) -> bool:
@@ -275,19 +287,15 @@ class History:
             name_chain.seal(self.name_syncs)
         for inode, size_chain in self.sizes.items():
             syncs = self._file_syncs.get(inode, [])
-            size_chain.seal(syncs)  # A size is metadata, which stays dirty: the next sync writes it.
-            failures = self._failures.get(inode, [])
-            if not failures and not self._written:
-                for sector_chain in self.sectors[inode].values():
-                    sector_chain.seal(syncs)
-                continue
-            for sector, sector_chain in self.sectors[inode].items():
-                written = self._written.get((inode, sector), [])
-                failed = [index for index, sectors in failures if sector in sectors]
-                sector_chain.seal(sorted({*syncs, *written}), failed)
+            self._failures.seal(inode, size_chain, self.sectors[inode], syncs)
         self._live.clear()
         self._data.clear()
-        self._windows = Windows(self.names, self.sizes, self.sectors, self.name_steps, self.name_syncs)
+        self.logged_names = LoggedNames(self.trace.events, self.names, self.name_steps)
+        # F12: renames that a sync of a file has untied, by birth, and from which index on.
+        self.untied = {} if self.is_torn else self.logged_names.untied()
+        self._windows = Windows(
+            self.names, self.sizes, self.sectors, self.name_steps, self.name_syncs, self.untied
+        )
 
 
 _latest: tuple[Trace, int, Event | None, History] | None = None

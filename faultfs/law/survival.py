@@ -4,7 +4,9 @@ Each law says how many digits a crash has and what they choose (the clauses of F
 
     posix       one digit a pending chain: sectors by (inode, sector), then sizes by inode, then names   F14
     posix_split the same, but a rename and a removal are in parts, with versions of their own  F29 to F31
-    ext4        sectors, then sizes, then one: how many steps the journal has lost                F26 to F28
+    ext4, ext4_ordered, xfs, btrfs
+                sectors, then sizes, then one: how many points, counted from the newest, that have been
+                committed are lost                                                   F26 to F28, F40 to F43
     strict      none: every chain at its floor                                                           F15
     prefix      one: how many of the pending steps, counted from the last issued, are lost               F16
     pagecache   one: how many pages of the last event are lost                                           F17
@@ -16,9 +18,9 @@ is ignored.
 
 Invariants
   1  the image of any (index, digits) under a law is legal under that law; each legal image has such a pair
-  2  strict <= prefix <= posix <= posix_split and pagecache, ext4, lazyfs <= posix, at every index, as sets of
-     contents
-  3  a pending rename moves both its names or neither (F12), except under `posix_split`
+  2  strict <= prefix <= posix <= posix_split, ext4_ordered <= ext4, and pagecache, ext4, xfs, btrfs, lazyfs
+     <= posix, at every index, as sets of contents
+  3  a pending rename moves both its names or neither, unless a sync untied it (F12) or under `posix_split`
 
 Threads: pure; a trace that grows meanwhile is read up to the index only.
 
@@ -37,8 +39,9 @@ from ..disk.image import Image
 from ..disk.trace import Trace
 from ..errors import UnknownLawError
 from .chains import NO_FILE, AnyChain, ChainKind, Step
+from .committed import journal_of
 from .history import History, history_of
-from .journal import TO_JOURNAL, journal_of
+from .journal import RULES, TO_JOURNAL
 
 Survivors: TypeAlias = tuple[int, ...]
 Choice: TypeAlias = dict[AnyChain, int]  # A version for each pending chain; all others have only one.
@@ -54,6 +57,9 @@ class Law(StrEnum):
     POSIX_SPLIT = "posix_split"
     EXT4 = "ext4"
     LAZYFS = "lazyfs"
+    EXT4_ORDERED = "ext4_ordered"
+    XFS = "xfs"
+    BTRFS = "btrfs"
 
     @classmethod
     def of(cls, name: "str | Law") -> "Law":
@@ -98,8 +104,8 @@ def chains_at(history: History, index: int, law: Law) -> list[ChainInfo]:
     if law in (Law.POSIX, Law.POSIX_SPLIT):
         window = history.at(index)
         return [_describe(history, index, chain, window.legal[chain]) for chain in window.pending]
-    if law is Law.EXT4:
-        return _describe_journal(history, index)
+    if law in RULES:
+        return _describe_journal(history, index, law)
     if law is Law.LAZYFS:
         return _describe_data(history, index)
     if law is Law.PREFIX:
@@ -119,8 +125,8 @@ def choose(history: History, index: int, digits: Sequence[int], law: str | Law) 
     first = max(0, digits[0]) if digits else 0
     if law in (Law.POSIX, Law.POSIX_SPLIT):
         return _choose_posix(history_under(history, law), index, digits)
-    if law is Law.EXT4:
-        return _choose_ext4(history, index, digits)
+    if law in RULES:
+        return _choose_journalled(history, index, digits, law)
     if law is Law.LAZYFS:
         return _choose_lazyfs(history, index, digits)
     if law is Law.PAGECACHE:
@@ -128,12 +134,11 @@ def choose(history: History, index: int, digits: Sequence[int], law: str | Law) 
         lost = [step for step in history.steps_of(index) if step.page >= kept]
         window = history.at(index)
         choice: Choice = {chain: window.legal[chain][-1] for chain in window.pending}
-        for step in lost:
-            for chain, _ in step.moves:
-                choice[chain] -= 1
+        for step in reversed(lost):
+            choice.update((chain, chain.before(version)) for chain, version in step.moves)
         return choice
     window = history.at(index)
-    choice = {chain: window.legal[chain][0] for chain in window.pending}
+    choice = {chain: chain.settled(window.legal[chain][0]) for chain in window.pending}
     if law is Law.PREFIX:
         steps = history.pending_steps(index)
         for step in steps[: max(0, len(steps) - first)]:
@@ -144,13 +149,18 @@ def choose(history: History, index: int, digits: Sequence[int], law: str | Law) 
 def digits_of(
     history: History, index: int, choice: Mapping[AnyChain, int], law: Law, cut: int = 0
 ) -> Survivors:
-    """The digits of a choice under `posix`, `posix_split` or, with a prefix, `ext4`; no zeros at its end."""
+    """The digits of a choice under `posix`, `posix_split` or, with a prefix, a law with a journal.
+
+    No zeros at the end.
+    """
     legal, digits = history.at(index).legal, []
-    for chain in journal_of(history).pending(index) if law is Law.EXT4 else history.pending(index):
+    journal = journal_of(history, law) if law in RULES else None
+    for chain in history.pending(index) if journal is None else journal.pending(index):
         newest = legal[chain][-1]
         digits.append(newest - choice.get(chain, newest))
-    if law is Law.EXT4:
-        digits.append(journal_of(history).cuts(index)[-1] - cut)
+    if journal is not None:
+        names = {chain: version for chain, version in choice.items() if chain.kind is ChainKind.NAME}
+        digits.append(journal.points(index) - 1 - journal.place(index, cut, names))
     while digits and not digits[-1]:
         digits.pop()
     return tuple(digits)
@@ -170,7 +180,9 @@ def lost_data(history: History, index: int, inode: int) -> Choice:
         version = legal[-1]
         while version > legal[0] and history.trace.events[chain.births[version] - 1].kind not in TO_JOURNAL:
             version -= 1
-        if version < legal[-1]:
+        version = chain.settled(version)
+        is_same = chain.kind is ChainKind.SIZE and chain.values[version] == chain.values[legal[-1]]
+        if version < legal[-1] and not is_same:
             lost[chain] = version
     return lost
 
@@ -252,24 +264,23 @@ def _choose_posix(history: History, index: int, digits: Sequence[int]) -> Choice
     return choice
 
 
-def _choose_ext4(history: History, index: int, digits: Sequence[int]) -> Choice:
-    journal = journal_of(history)
+def _choose_journalled(history: History, index: int, digits: Sequence[int], law: Law) -> Choice:
+    journal = journal_of(history, law)
     pending = journal.pending(index)
     wanted = {chain: max(0, digit) for chain, digit in zip(pending, digits, strict=False)}
-    cuts = journal.cuts(index)
     lost = max(0, digits[len(pending)]) if len(digits) > len(pending) else 0
-    cut = max(cuts[0], cuts[-1] - lost)
-    choice: Choice = journal.names(cut)
+    cut, names = journal.point(index, max(0, journal.points(index) - 1 - lost))
+    choice: Choice = dict(names)
     window = history.at(index)
     for inode in journal.reachable(index):
         sizes, allowed = history.sizes[inode], journal.sizes(index, inode, cut)
         size = window.legal[sizes][-1] - wanted.get(sizes, 0)
-        choice[sizes] = size = min(max(allowed[0], size), allowed[-1])
-        needs = journal.needs(index, inode, size)
+        choice[sizes] = size = max((each for each in allowed if each <= size), default=allowed[0])
+        narrowed = journal.narrowed(index, inode, size, cut)
         for number, sector in history.sectors[inode].items():
             legal = window.legal[sector]
-            floor = max(legal[0], needs.get(number, 0))
-            choice[sector] = max(floor, legal[-1] - wanted.get(sector, 0))
+            left = narrowed.get(number, legal)
+            choice[sector] = min(max(left[0], legal[-1] - wanted.get(sector, 0)), left[-1])
     return choice
 
 
@@ -283,14 +294,14 @@ def _choose_lazyfs(history: History, index: int, digits: Sequence[int]) -> Choic
     return choice
 
 
-def _describe_journal(history: History, index: int) -> list[ChainInfo]:
-    journal = journal_of(history)
+def _describe_journal(history: History, index: int, law: Law) -> list[ChainInfo]:
+    journal = journal_of(history, law)
     pending = journal.pending(index)
     described = [_describe(history, index, chain, journal.span(index, chain)) for chain in pending]
-    cuts = journal.cuts(index)
-    if len(cuts) > 1:
-        events = tuple(journal.births[cut] - 1 for cut in reversed(cuts[:-1]))
-        described.append(ChainInfo("journal", (), 0, 0, len(cuts), events))
+    if (points := journal.points(index)) > 1:
+        cuts = [journal.point(index, place)[0] for place in range(points - 1, 0, -1)]
+        events = tuple(journal.births[max(0, cut - 1)] - 1 for cut in cuts)
+        described.append(ChainInfo("journal", (), 0, 0, points, events))
     return described
 
 

@@ -62,6 +62,7 @@ class Windows:
         sectors: dict[int, dict[int, Chain[bytes]]],
         name_steps: list[Step],
         name_syncs: list[int],
+        untied: dict[int, int],
     ) -> None:
         self._names = [names[name] for name in sorted(names)]
         chains: list[AnyChain] = []
@@ -72,11 +73,15 @@ class Windows:
         self._ranks = {chain: rank for rank, chain in enumerate(chains)}
         self._name_steps = name_steps
         self._name_syncs = name_syncs
+        self._untied = untied
+        self._unties = frozenset(untied.values())
         self._changed: dict[int, list[AnyChain]] = {0: []}  # By index: which chains have a birth or a kill.
         for chain in chains:
             if len(chain.births) > 1:
                 for index in {*chain.births[1:], *chain.kills}:
                     self._changed.setdefault(index, []).append(chain)
+        for index in self._unties:
+            self._changed.setdefault(index, [])
         self._changed.pop(FOREVER, None)
         self._starts = sorted(self._changed)
         self._kept: dict[int, Window] = {}
@@ -113,7 +118,8 @@ class Windows:
             chosen.sort(key=self._ranks.__getitem__)
         if any(chain.kind is _NAME for chain in changed):
             return Window(start, legal, chosen, self._reachable(legal), self._steps(start))
-        return Window(start, legal, chosen, before.reachable, before.name_steps)
+        steps = self._steps(start) if start in self._unties else before.name_steps
+        return Window(start, legal, chosen, before.reachable, steps)
 
     def _reachable(self, legal: dict[AnyChain, range]) -> list[int]:
         found = {chain.values[version] for chain in self._names for version in legal[chain]}
@@ -122,4 +128,13 @@ class Windows:
     def _steps(self, index: int) -> list[Step]:
         before = bisect_left(self._name_syncs, index)
         covered = self._name_syncs[before - 1] if before else 0
-        return [step for step in self._name_steps if covered < step.birth <= index]
+        steps = [step for step in self._name_steps if covered < step.birth <= index]
+        if not self._unties:
+            return steps
+        untied = {birth for birth, since in self._untied.items() if since <= index}
+        return [part for step in steps for part in (_parts(step) if step.birth in untied else (step,))]
+
+
+def _parts(step: Step) -> list[Step]:
+    """Each name of a rename on its own."""
+    return [Step(step.birth, step.page, (move,)) for move in step.moves]

@@ -13,9 +13,9 @@ Invariants
   5  at(t), is_legal(key, t), witness(key, t) and sample(t, ...) say what a new enumeration of t alone would
   6  legal is the number of version vectors, summed over crash indices; distinct is the number of contents
 
-Method, `posix`, `posix_split` and `ext4`: at a crash index only what uses a version made by the event before
-it can be new, so only that file's new states are crossed with all others; how long a state lasts is known
-from the kills of its versions. The other laws are walks: each state is one step from the one before.
+Method, `posix`, `posix_split` and laws with a journal: at a crash index only what uses a version made by the
+event before it can be new, so only that file's new states are crossed with all others; how long a state lasts
+is known from the kills of its versions. The other laws are walks: each state is one step from the one before.
 
 Threads: pure; the trace must not grow while it is enumerated.
 """
@@ -27,6 +27,7 @@ from random import Random
 from ..disk.image import Image
 from ..disk.trace import Trace
 from ..law.history import History, history_of
+from ..law.journal import RULES
 from ..law.survival import Law, Survivors, digits_of, file_bytes, history_under
 from .contents import Entry
 from .options import unwind, versions_of
@@ -77,8 +78,8 @@ class Enumeration:
         self._bytes: dict[tuple[int, int], bytes] = {}
         if law in (Law.POSIX, Law.POSIX_SPLIT):
             findings = search(self.history, start, stop, limit)
-        elif law is Law.EXT4:
-            findings = search_journal(self.history, start, stop, limit)
+        elif law in RULES:
+            findings = search_journal(self.history, law, start, stop, limit)
         else:
             findings = walk(self.history, law, start, stop, limit)
         self._found = findings.found

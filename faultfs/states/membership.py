@@ -13,6 +13,7 @@ Threads: pure; the trace must not grow meanwhile.
 from ..disk.image import Image
 from ..disk.trace import Trace
 from ..law.history import History
+from ..law.journal import RULES
 from ..law.survival import Law, history_under
 from .enumeration import Enumeration
 from .journalled import JournalProduct
@@ -29,7 +30,7 @@ class Membership:
         self._product = _product_of(self._history, self.law)
         self._listed: dict[int, Enumeration] = {}
         self._names: dict[int, list[NameState]] = {}
-        self._files: dict[tuple[int, int, int], list[tuple[int, dict[int, int]]]] = {}
+        self._files: dict[tuple[int, int, int], list[tuple[int, dict[int, range]]]] = {}
 
     def has(self, image: Image, index: int) -> bool:
         """True if a power cut at this index may leave the content. Invariant 1."""
@@ -54,11 +55,11 @@ class Membership:
             assert self._product is not None
             self._files[at] = self._product.lengths(index, inode, cut)
         return any(
-            size == len(data) and self._are_sectors(index, inode, data, needs)
-            for size, needs in self._files[at]
+            size == len(data) and self._are_sectors(index, inode, data, narrowed)
+            for size, narrowed in self._files[at]
         )
 
-    def _are_sectors(self, index: int, inode: int, data: bytes, needs: dict[int, int]) -> bool:
+    def _are_sectors(self, index: int, inode: int, data: bytes, narrowed: dict[int, range]) -> bool:
         width, chains = self._history.sector_bytes, self._history.sectors[inode]
         legal = self._history.at(index).legal
         for number in range(-(-len(data) // width)):
@@ -68,8 +69,8 @@ class Membership:
                 if seen != self._history.initial_sector(inode, number)[: len(seen)].ljust(len(seen), b"\0"):
                     return False
                 continue
-            versions = legal[chain]
-            allowed = chain.values[max(versions.start, needs.get(number, 0)) : versions.stop]
+            versions = narrowed.get(number) or legal[chain]
+            allowed = chain.values[versions.start : versions.stop]
             if not any(value[: len(seen)].ljust(len(seen), b"\0") == seen for value in allowed):
                 return False
         return True
@@ -77,6 +78,6 @@ class Membership:
 
 def _product_of(history: History, law: Law) -> Product | None:
     """The product whose states the law has at an index; None where they are no product."""
-    if law is Law.EXT4:
-        return JournalProduct(history)
+    if law in RULES:
+        return JournalProduct(history, law)
     return Product(history) if law in (Law.POSIX, Law.POSIX_SPLIT) else None

@@ -27,8 +27,8 @@ from ..law.chains import NO_FILE, AnyChain, Chain
 from ..law.history import History
 from .options import NOTHING, UNLIMITED, Option, expand, fold
 
-# A size, until when it is legal, its cost, its trail, and the oldest version that a sector may have with it.
-Length: TypeAlias = tuple[int, int, int, Any, dict[int, int]]
+# A size, until when it is legal, its cost, its trail, and the versions left of sectors that it narrows.
+Length: TypeAlias = tuple[int, int, int, Any, dict[int, range]]
 
 
 class _Layers(NamedTuple):
@@ -145,20 +145,20 @@ class Product:
         numbers, _ = self._sectors_of(inode)
         plain: _Layers | None = None
         states: list[Option] = []
-        for size, last, spent, trail, needs in self._lengths(index, inode, newest, cut):
+        for size, last, spent, trail, narrowed in self._lengths(index, inode, newest, cut):
             if spent > budget:
                 continue
-            if needs:
-                layers = self._layers(index, inode, newest, needs)
+            if narrowed:
+                layers = self._layers(index, inode, newest, narrowed)
             else:
-                layers = plain = plain or self._layers(index, inode, newest, needs)
+                layers = plain = plain or self._layers(index, inode, newest, narrowed)
             count = bisect_left(numbers, size // width)
             fixed = layers.fixed[count]
             start = fold((size_key(size) ^ self._static_key(inode, size), last, spent, trail), fixed)
             free = layers.free[: bisect_left(layers.places, count)]
             # The sector in which the file ends is seen in part, so its versions differ in less.
             if count < len(numbers) and numbers[count] * width < size:
-                edge = self._edge(index, inode, count, size % width, newest, needs)
+                edge = self._edge(index, inode, count, size % width, newest, narrowed)
                 if len(edge) > 1:
                     free.append(edge)
                 else:
@@ -171,9 +171,9 @@ class Product:
                 states += expand(start, free, budget)
         return states
 
-    def lengths(self, index: int, inode: int, cut: int = 0) -> list[tuple[int, dict[int, int]]]:
-        """Every size of one file, each with the oldest version that a sector may have with it."""
-        return [(size, needs) for size, _, _, _, needs in self._lengths(index, inode, True, cut)]
+    def lengths(self, index: int, inode: int, cut: int = 0) -> list[tuple[int, dict[int, range]]]:
+        """Every size of one file, each with the versions left of the sectors that it narrows."""
+        return [(size, narrowed) for size, _, _, _, narrowed in self._lengths(index, inode, True, cut)]
 
     def size_change_key(self, inode: int, before: int, after: int, versions: dict[AnyChain, int]) -> int:
         """The XOR by which the key of a file changes when its size does and its sectors stay."""
@@ -206,17 +206,15 @@ class Product:
         for size, last, spent, choice in self._options(sizes, legal, sizes.values, newest):
             yield size, last, spent, root if choice is None else (root, *choice), {}
 
-    def _layers(self, index: int, inode: int, newest: bool, needs: dict[int, int]) -> "_Layers":
+    def _layers(self, index: int, inode: int, newest: bool, narrowed: dict[int, range]) -> "_Layers":
         """The options of each sector that is wholly seen."""
         width, legal = self.history.sector_bytes, self.history.at(index).legal
         numbers, chains = self._sectors_of(inode)
         whole, layers = NOTHING, _Layers([NOTHING], [], [])
         for place, chain in enumerate(chains):
             versions, known = legal[chain], self._whole.get((chain, newest))
-            if needs and needs.get(numbers[place], 0) > versions.start:
-                options = self._sector_options(
-                    chain, range(needs[numbers[place]], versions.stop), width, newest
-                )
+            if numbers[place] in narrowed:
+                options = self._sector_options(chain, narrowed[numbers[place]], width, newest)
             elif known is not None and known[0] is versions:  # Nothing befell the sector since.
                 options = known[1]
             else:
@@ -231,13 +229,12 @@ class Product:
         return layers
 
     def _edge(
-        self, index: int, inode: int, place: int, visible: int, newest: bool, needs: dict[int, int]
+        self, index: int, inode: int, place: int, visible: int, newest: bool, narrowed: dict[int, range]
     ) -> list[Option]:
         """The options of the sector in which a file ends."""
         numbers, chains = self._sectors_of(inode)
-        versions = self.history.at(index).legal[chains[place]]
-        floor = max(versions.start, needs.get(numbers[place], 0))
-        return self._sector_options(chains[place], range(floor, versions.stop), visible, newest)
+        versions = narrowed.get(numbers[place]) or self.history.at(index).legal[chains[place]]
+        return self._sector_options(chains[place], versions, visible, newest)
 
     def _sectors_of(self, inode: int) -> tuple[list[int], list[Chain[bytes]]]:
         """The sectors of a file that any event touches, in order."""

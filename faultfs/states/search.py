@@ -1,4 +1,4 @@
-"""The search of the laws that are products (`posix`, `posix_split`, `ext4`): at each index only what is new.
+"""The search of the laws that are products, alone or at each point of a journal: what is new at each index.
 
 A content is new at index t, or legal for longer than was known, only if it uses a version that event t - 1
 made. One event makes versions of one file or of names. So after a write the file's states that are new are
@@ -16,6 +16,7 @@ from ..disk.events import EventKind
 from ..law.chains import NO_FILE, ChainKind
 from ..law.history import History
 from ..law.journal import TO_JOURNAL
+from ..law.survival import Law
 from .contents import Findings
 from .journalled import JournalProduct
 from .options import UNLIMITED, Option, cross, named
@@ -48,9 +49,9 @@ def search(history: History, start: int, stop: int, limit: int) -> Findings:
     return _Search(history, Findings(start, stop), limit, Product(history), kinds).run()
 
 
-def search_journal(history: History, start: int, stop: int, limit: int) -> Findings:
-    """Every content legal under `ext4` from start to stop, as `search`."""
-    return _JournalSearch(history, Findings(start, stop), limit).run()
+def search_journal(history: History, law: Law, start: int, stop: int, limit: int) -> Findings:
+    """Every content legal under a law with a journal from start to stop, as `search`."""
+    return _JournalSearch(history, law, Findings(start, stop), limit).run()
 
 
 class _Search:
@@ -68,6 +69,7 @@ class _Search:
         self.product = product
         self.whole_kinds = whole_kinds  # Of events after which an index is visited whole.
         self.is_whole_due = True  # Whether what the points before have found cannot be built upon.
+        self.unties = frozenset(history.untied.values())  # Indices with more states of names than before.
         self.depth = 0  # Of the latest bounded point.
         self.legal = 0
         self.names_legal = 1
@@ -99,12 +101,15 @@ class _Search:
         return self.findings
 
     def _after_file_sync(self, index: int, inode: int) -> None:
-        """Nothing is new; of what was there, what lasts until here is left."""
+        """Of what was there, what lasts until here is left; nothing is new, unless a rename came apart."""
         files = self.files.get(inode, {})
         for cut, states in files.items():
             files[cut] = [state for state in states if state[1] >= index]
         self._recount(index, inode)
-        self._visit_point(index)
+        if index in self.unties:
+            self._after_name_event(index)
+        else:
+            self._visit_point(index)
 
     def _after_file_event(self, index: int, inode: int) -> None:
         known = self.files.pop(inode, {})
@@ -238,13 +243,14 @@ class _Search:
 
 
 class _JournalSearch(_Search):
-    def __init__(self, history: History, findings: Findings, limit: int) -> None:
-        self.journalled = JournalProduct(history)
+    def __init__(self, history: History, law: Law, findings: Findings, limit: int) -> None:
+        self.journalled = JournalProduct(history, law)
         super().__init__(history, findings, limit, self.journalled, TO_JOURNAL)
         self.cut_legal: dict[int, dict[int, int]] = {}
 
     def _after_file_sync(self, index: int, inode: int) -> None:
         self.names = None  # A sync of a file commits names; and a size needs less of its sectors.
+        self.is_whole_due |= self.journalled.journal.rules.is_logged  # Or other names are found.
         self._after_file_event(index, inode)
 
     def _recount(self, index: int, inode: int) -> None:

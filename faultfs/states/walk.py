@@ -139,9 +139,13 @@ class _Cursor:
         """The state of a file: where the steps have moved it, or else at the base."""
         if inode not in self.files:
             index, newest = self.base
+            trail: Any = self.base
             for chain in self.history.file_chains(inode):
-                self.versions[chain] = chain.legal(index)[-1 if newest else 0]
-            self.files[inode] = (_key(self.product, inode, self.versions), 0, 0, self.base)
+                legal = chain.legal(index)
+                self.versions[chain] = version = legal[-1] if newest else chain.settled(legal[0])
+                if not newest and version != legal[0]:
+                    trail = (trail, chain, version)
+            self.files[inode] = (_key(self.product, inode, self.versions), 0, 0, trail)
         return self.files[inode]
 
     def _move_file(self, chain: AnyChain, version: int) -> None:

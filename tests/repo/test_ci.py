@@ -60,6 +60,7 @@ GATE = {
         "faults": STAGE | {"bounds": []},
         "damage": STAGE,
         "schedule": STAGE,
+        "cpr": STAGE,
         "stress": STAGE | {"bounds": []},
         "kill": STAGE | {"bounds": []},
         "reach": STAGE | {"bounds": []},

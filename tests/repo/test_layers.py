@@ -25,6 +25,7 @@ RANKS: dict[str, list[list[str]]] = tomllib.loads(
 OPENS_ENGINE = (
     "verifier/faster/",
     "verifier/finders/kill/",
+    "verifier/finders/cpr/",
     "verifier/finders/stress/",
     "verifier/mutants/hunts/contract",
     "verifier/mutants/hunts/stress",

@@ -165,6 +165,25 @@ def test_equal_seeds_give_equal_searches_and_others_do_not() -> None:
     assert once != _search(FasterMachine, seed=2)
 
 
+@pytest.mark.parametrize("real", ["ext4", "xfs", "btrfs"])
+def test_store_that_syncs_no_names_fails_under_the_law_of_no_real_file_system(real: str) -> None:
+    """The sync of a new file brings its name there; and the failure under `posix` says so."""
+
+    assert run_machine(_SyncsNoNamesMachine, seed=1, examples=8, steps=8, law=real)[1] is None
+    with pytest.raises(StoreViolationError) as raised:
+        run_state_machine_as_test(_SyncsNoNamesMachine, settings=_FEW)
+    assert "none that was measured leaves this, the law posix alone does" in str(raised.value)
+
+
+def test_store_that_syncs_no_data_fails_under_the_law_of_btrfs_and_is_told_who_else_shows_it() -> None:
+    class Real(_SyncsNoDataMachine):
+        law = "btrfs"
+
+    with pytest.raises(StoreViolationError) as raised:
+        run_state_machine_as_test(Real, settings=_FEW)
+    assert "real disks: ext4 (F26 to F28), xfs (F26, F28, F40), btrfs (F41 to F43)" in str(raised.value)
+
+
 def test_users_example_is_shrunk_and_tells_the_story() -> None:
     with pytest.raises(StoreViolationError) as raised:
         run_state_machine_as_test(_SyncsNoNamesMachine, settings=_FEW)

@@ -263,22 +263,49 @@ def ground(
 
 @app.command()
 def inspect(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store or a log.")],
     json: _Json = False,
+    entries: Annotated[bool, typer.Option("--entries", help="Of a log, list every entry.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Of a log, read every byte.")] = False,
 ) -> int:
-    """Look at the files of a store; nothing is written.
+    """Look at the files of a store or a log; nothing is written.
 
-    Roots, settings, checkpoints, segments, sessions, and all damage.
+    Roots, settings, checkpoints or commits, segments, sessions or iterators, and all damage.
     """
     check_named(path)
     folder = Path(path)
     if not folder.is_dir():
         raise UsageError(f"{path}: {'a file and not a folder' if folder.exists() else 'no such folder'}")
+    from ..faster.fasterlog.inspection import encode_log, inspect_log, is_log, tell_log
     from ..faster.inspection import encode_inspection, inspect_store, tell_inspection
 
+    if is_log(folder):
+        log = inspect_log(folder, entries=entries, verify=verify)
+        typer.echo(encode_log(log) if json else tell_log(log))
+        return 0 if log.is_sound else 1
+    if entries or verify:
+        raise UsageError(f"{path}: --entries and --verify are for logs, and this is none")
     found = inspect_store(folder)
     typer.echo(encode_inspection(found) if json else tell_inspection(found))
     return 0 if found.is_sound else 1
+
+
+@app.command()
+def migrate(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store or a log.")],
+) -> int:
+    """Bring a store or a log to the format of this release; there is one so far, so there is nothing to do.
+
+    A format that this release does not know is refused as such, and nothing is written.
+    """
+    check_named(path)
+    from ..faster.fasterlog.inspection import FORMAT_VERSION, inspect_log, is_log
+    from ..faster.inspection import inspect_store
+
+    what, look = ("log", inspect_log) if is_log(path) else ("store", inspect_store)
+    look(path)
+    typer.echo(f"{path}: a {what} of format {FORMAT_VERSION}, the newest: nothing to migrate")
+    return 0
 
 
 @app.command()

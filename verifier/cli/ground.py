@@ -11,9 +11,11 @@ import typer
 from powercut.faultfs import Law
 from powercut.faultfs.ground import campaign, claims, evidence, judging
 from powercut.faultfs.ground.rig import Options
-from powercut.faultfs.ground.scenarios import SCENARIOS
+from powercut.faultfs.ground.scenarios import OTHERS, SCENARIOS
 
+from ..gate.runner import Progress
 from .errors import OK, VIOLATION, UsageError
+from .progress import ProgressLine
 
 __all__ = ["Asked", "judge_kept", "measure"]
 
@@ -87,13 +89,11 @@ def judge_kept(*, is_json: bool) -> int:
 
 def measure(asked: Asked) -> int:
     """Measure the file systems, and hold what they show against the laws."""
-    unknown = [name for name in asked.only if name not in SCENARIOS]
+    unknown = [name for name in asked.only if name not in SCENARIOS | OTHERS]
     if unknown:
         raise UsageError(f"no scenario {unknown[0]!r}: one of {', '.join(SCENARIOS)}")
     if not asked.file_systems:
         raise UsageError("--fs names no file system")
-    if asked.is_refresh and asked.only:
-        raise UsageError("--refresh keeps all scenarios, and --only leaves some out")
     names = asked.only or tuple(SCENARIOS)
     plans = [
         campaign.Plan(Options(each, asked.mkfs, asked.mount), names, asked.fuzz, asked.seed)
@@ -105,7 +105,7 @@ def measure(asked: Asked) -> int:
     code = _tell([collection for collection, _ in found], is_json=asked.is_json)
     if asked.is_refresh:
         for collection, _ in found:
-            evidence.keep(collection)
+            evidence.keep(collection, is_part=bool(asked.only))
     return code if all(is_whole for _, is_whole in found) else VIOLATION
 
 
@@ -113,7 +113,17 @@ def _run(plan: campaign.Plan, jobs: int) -> tuple[evidence.Collection, bool]:
     """Carry out a plan, and say on stderr how fast it went and what was refused; False if anything was."""
     before = perf_counter()
     heard: list[campaign.Done] = []
-    found = campaign.run(plan, jobs, heard.append)
+    images, total = 0, len(campaign.tasks_in_order(plan))
+
+    def hear(done: campaign.Done) -> None:
+        nonlocal images
+        heard.append(done)
+        images += done.evidence.images if done.evidence else 0
+        seconds = perf_counter() - before
+        line.show(Progress(plan.options.file_system, len(heard), total, images, seconds))
+
+    with ProgressLine() as line:
+        found = campaign.run(plan, jobs, hear)
     seconds = perf_counter() - before
     images, read = found.count("images"), sum(done.read for done in heard)
     speed = f"{images} images, {read} mounted, in {seconds:.0f} s: {images / seconds:.0f} a second"

@@ -52,10 +52,11 @@ _BATCH: Final = 2  # Operations.
 
 @dataclass(slots=True)
 class Call:
-    """One call of a session; `returned` is inf while it is under way."""
+    """One call of a session; `returned` is inf while it is under way, `at` the trace's length as it began."""
 
     issued: Issued
     invoked: float
+    at: int
     returned: float = inf
     result: Result = None
 
@@ -88,7 +89,8 @@ class Issuer:
         self.calls: list[Call] = []
         self.listings: list[Listing] = []
         self.truncations: list[tuple[float, float]] = []
-        self.begins: list[int] = []  # What each of them made.
+        self.begins: list[int] = []  # What each of them made,
+        self.begun_at: list[int] = []  # and the trace's length before it.
         self.issued: dict[int, int] = {}
         self.reached: set[str] = set()
         self.verdict: Verdict = OK
@@ -146,6 +148,7 @@ class Issuer:
             page = store.settings.page_bytes
             address = (tail, tail // 2 | 1, page - 1, page)[operation.size if kind in ASIDE else 0]
             invoked = self._tick()
+            self.begun_at.append(self._subject.trace_length)
             self.begins.append(store.truncate_before(min(address, tail)))
             self.truncations.append((invoked, self._tick()))
             self.reached.add("truncated" if kind is Kind.TRUNCATE else "truncated aside")
@@ -154,7 +157,8 @@ class Issuer:
         """The next call of a session, on the key that is `ahead` of the operation's."""
         session = operation.session
         serial = self.issued[session] = self.issued.get(session, 0) + 1
-        self.calls.append(Call(_issued(operation, kind, ahead, serial), self._tick()))
+        issued = _issued(operation, kind, ahead, serial)
+        self.calls.append(Call(issued, self._tick(), self._subject.trace_length))
         return self.calls[-1]
 
     def _end(self, calls: Sequence[Call], results: Sequence[Result]) -> None:
@@ -285,6 +289,16 @@ class Issuer:
         for listing in self.listings:
             spans += listing.spans(sorted({*keys, *listing.values}))
         return judge_lanes(spans, content, self.truncations, self._frozen)
+
+    def issued_by(self, index: int) -> dict[int, int]:
+        """The most that a power cut at this index of the trace can leave, as a bound."""
+        issued: dict[int, int] = {}
+        for call in self.calls:
+            if call.at <= index:
+                session = call.issued.session
+                issued[session] = max(issued.get(session, 0), call.issued.serial)
+        begins = [begin for at, begin in zip(self.begun_at, self.begins, strict=False) if at <= index]
+        return issued | {TRUNCATIONS: max(begins, default=0)}
 
     def judge_cut(self, bounds: Mapping[int, int], content: Mapping[bytes, bytes]) -> Verdict:
         """The verdict on a prefix of each session, and on the content that a recovery has found."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -86,6 +86,7 @@ class Kept:
     seen by another.
 
     ends   hashes of ends that stand, so that they need not be judged; None: no end is hashed
+    cuts   who searches the power cuts in every run; None: nobody does
     """
 
     reached: dict[str, int] = field(default_factory=dict)  # Slow paths, by name: runs that took them.
@@ -94,6 +95,14 @@ class Kept:
     contents: dict[State, dict[bytes, bytes] | Violation] = field(default_factory=dict)
     verdicts: dict[Hashable, Verdict] = field(default_factory=dict)
     ends: set[bytes] | None = None
+    cuts: Searching | None = None
+
+
+class Searching(Protocol):
+    """A search of power cuts."""
+
+    def judge(self, ran: Any) -> Verdict:
+        """The verdict on every power cut in a run (`cuts.Ran`)."""
 
 
 Recovery = tuple[dict[bytes, bytes], Mapping[int, int]]  # Content, and the cut that it names.

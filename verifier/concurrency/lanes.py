@@ -9,7 +9,9 @@ a session has pending when its lane ends is completed. `calls` says what calls c
     serials       each session has counted what it issued, and resumes with that
     structure     the store's own audit, at the end
     prefix        what a power cut at the end leaves (only what was synced) is explained by exactly the
-                  first N(s) calls of each session, with the results that they returned, N as reported
+                  first N(s) calls of each session, with the results that they returned, N as reported; so
+                  is what the tape's crash leaves, if it has one, and what each crash at a device call since
+                  FORK does, where these are searched (`cuts`)
     progress      of the scheduler: no deadlock, no hang
 
 Invariants
@@ -34,11 +36,12 @@ from ..faster.stepped import SteppedRuntime
 from ..faster.subject import FasterSubject
 from ..reach.pairs import beside as count_beside
 from ..reach.pairs import is_counting
-from ..spec.model import TRUNCATIONS, session_name
+from ..spec.model import TRUNCATIONS
 from ..tapes.tape import KEYED, SESSIONS, Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .announced import AnnouncedDevice
 from .calls import ASIDE, BEHIND, FAR, OF_SESSIONS, Call, Issuer, Listing
+from .cuts import Ran, judge_crash, judge_recovered
 from .ends import End, Kept, State, changes_of, content_of, recover_cut
 from .schedule import Record, Scheduler, replay_schedule
 
@@ -91,6 +94,7 @@ class SessionsProgram:
         self._tape = tape
         self._kept = Kept() if kept is None else kept
         self._acked: dict[int, int] | None = None
+        self._acks: list[tuple[int, Mapping[int, int]]] = []
         self.alone = 0  # So many calls came before FORK.
 
     @property
@@ -120,7 +124,7 @@ class SessionsProgram:
     def stand_on(self, ground: SessionsProgram) -> None:
         """Go on from what another of the same geometry has opened, with the same operations before."""
         self._device, self._subject, self._issuer = ground._device, ground._subject, ground._issuer
-        self._acked = ground._acked
+        self._acked, self._acks = ground._acked, list(ground._acks)
 
     def fork(self, scheduler: Scheduler) -> list[_Lane]:
         """Hand out the tasks."""
@@ -145,20 +149,38 @@ class SessionsProgram:
         kind = Kind(operation.kind)
         if kind in (Kind.CHECKPOINT, Kind.START):
             self._subject.choose_kind(operation.size)
-            self._acked = self._subject.checkpoint()
+            self._acknowledge(self._subject.checkpoint())
         elif kind is Kind.STEP:
             self._subject.choose_kind(operation.size)
             begin = self._subject.step if self._subject.is_checkpointing else self._subject.start
-            begin()  # A phase on: a lane takes it to its end.
+            bound = begin()  # A phase on: a lane takes it to its end.
+            if isinstance(bound, Mapping):
+                self._acknowledge(bound)
         elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE or kind in BEHIND:
             if kind not in KEYED:
                 self._subject.ran(kind)
             self._issuer.carry_out(operation)
 
+    def _acknowledge(self, bound: Mapping[int, int]) -> None:
+        told_at, now = self._subject.told_at(), self._subject.trace_length
+        self._acked = dict(bound)
+        # Who waits for it may have reported it before the call returned.
+        self._acks.append((now if told_at is None else min(now, told_at), self._acked))
+
     # -- oracles -----------------------------------------------------------------------------------
 
     def judge(self, record: Record) -> Verdict:
         """The oracles' verdict on a run whose tasks all ended."""
+        verdict = self._judge_end()
+        if verdict != OK:
+            return verdict
+        ran = Ran(self._device.trace, self._begun, self._issuer, self._acks, self._tape.geometry)
+        if self._kept.cuts is not None:
+            return self._kept.cuts.judge(ran)
+        crash = self._tape.eras[-1].crash
+        return OK if crash is None else judge_crash(ran, crash, self._tape.law)
+
+    def _judge_end(self) -> Verdict:
         kept, issuer = self._kept, self._issuer
         counters = self._subject.store.counters()
         reached = issuer.reached | {what for what in _REACHED if counters[what]}
@@ -213,19 +235,8 @@ class SessionsProgram:
             recovery = self._kept.recoveries[changes] = recover_cut(image, self._tape.geometry)
         if isinstance(recovery, Violation):
             return recovery
-        content, recovered = recovery
         issued = self._issuer.issued | {TRUNCATIONS: max(self._issuer.begins, default=0)}
-        if any(recovered.get(session, 0) < serial for session, serial in acked.items()):
-            return Violation("prefix", Breach.LOST_ACK, f"acknowledged {dict(acked)}, recovered {recovered}")
-        if any(serial > issued.get(session, 0) for session, serial in recovered.items()):
-            return Violation("serials", Breach.WRONG_SERIAL, f"issued {issued}, recovered {recovered}")
-        verdict = self._issuer.judge_cut(recovered, content)
-        if not isinstance(verdict, Violation):
-            return verdict
-        told = ", ".join(
-            f"{session_name(session)} 1..{serial}" for session, serial in sorted(recovered.items())
-        )
-        return Violation("prefix", verdict.breach, f"after the cut at {told}: {verdict.detail}")
+        return judge_recovered(self._issuer, recovery, issued, acked)
 
 
 @lru_cache(maxsize=len(GEOMETRIES))

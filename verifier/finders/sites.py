@@ -55,7 +55,8 @@ _ANEW: Final = (
     _CHECKPOINT,
 )
 _LOGGED: Final = (
-    *(Operation(Kind.ENQUEUE), _CHECKPOINT, Operation(Kind.ENQUEUE_MANY, 0, 0, 2), _CHECKPOINT),
+    *(Operation(Kind.ENQUEUE), _CHECKPOINT, Operation(Kind.ENQUEUE_MANY, 0, 0, 2)),
+    *(Operation(Kind.ITERATE), _CHECKPOINT),
 )
 # So much that it is written before it is dropped.
 _TAKEN_BACK: Final = (*[_LOGGED[2]] * 3, Operation(Kind.ROLLBACK), *_LOGGED[2:])

@@ -73,7 +73,8 @@ PROGRAMS: Final[dict[str, _Program]] = {
     # A log that is committed, truncated, opened again;
     "logged": (
         *(_ENQUEUE, _CHECKPOINT, _ENQUEUE, _CHECKPOINT, _ENQUEUE_MANY, _CHECKPOINT),
-        *(Operation(Kind.TRUNCATE_AT, 0, 0, 2), _ENQUEUE, _CHECKPOINT, _REOPEN, _ENQUEUE),
+        *(Operation(Kind.ITERATE, 0, 0, 1), Operation(Kind.TRUNCATE_AT, 0, 0, 2), _ENQUEUE, _CHECKPOINT),
+        *(_REOPEN, Operation(Kind.ITERATE), _ENQUEUE),
     ),
     # and one that writes ahead, takes back, and goes on.
     "logged ahead": (

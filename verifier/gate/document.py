@@ -8,7 +8,8 @@ Invariants
      in this order: what is worse, or explains the rest, is said first
   3  of a stage that a budget ended one reason is told, the budget; figures of a part of the work say nothing
      of a floor, or of a bound, that the whole of it owes
-  4  but for `seconds`, `cpu_seconds` and the stage `stress`, equal profile, seed and law give equal documents
+  4  but for `seconds`, `cpu_seconds`, the stage `stress` and the load of `cpr`, equal profile, seed and law
+     give equal documents
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from powercut.faultfs import UnknownLawError
 from ..errors import VerifierError
 from .plans import check_floor
 from .stages import STAGES
+from .stages.cpr import CprPlan
 from .stages.crash import CrashPlan
 from .stages.damage import DamagePlan
 from .stages.faults import FaultsPlan
@@ -53,6 +54,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     faults: FaultsPlan | None = None
     damage: DamagePlan | None = None
     schedule: SchedulePlan | None = None
+    cpr: CprPlan | None = None
     stress: StressPlan | None = None
     kill: KillPlan | None = None
     reach: ReachPlan | None = None

@@ -197,7 +197,9 @@ def _cost(chunk: Chunk) -> int:
 def _run(chunk: Chunk, deadline: float, is_watched: bool) -> Result:
     own = Deadline(deadline)
     with collected_seldom():
-        if is_watched:
+        if is_watched and not getattr(
+            chunk, "has_threads", False
+        ):  # What these take is no function of the seed.
             forget()  # What an earlier chunk has built, this one would not be seen to take.
             with watched() as seen:
                 result = chunk.run(own)

@@ -17,6 +17,7 @@ from itertools import zip_longest
 from typing import Final
 
 from powercut.faultfs import Trace, render_trace, tell_crash
+from powercut.faultfs.real import tell_real
 
 from ..finders.crashes import Finding
 from ..reducing.shrink import shrink
@@ -160,4 +161,7 @@ def tell_briefly(finding: Finding, run: Run) -> str:
             lines.append(render_trace(segment.trace, stop=index, crash=index))
             lost = tell_crash(segment.trace, index, era.crash.survivors, finding.tape.law)
             lines += [f"        lost: {line}" for line in lost]
+            if lost:
+                real = tell_real(segment.trace, index, era.crash.survivors, finding.tape.law)
+                lines.append(f"        {real}")
     return "\n".join(lines)

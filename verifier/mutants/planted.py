@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, Protocol
 from ..errors import HarnessError
 
 __all__ = [
-    *("CONTRACT", "CRASHES", "DAMAGE", "FAULTS", "KILLS", "MODEL", "SCHEDULES", "STRESS"),
+    *("CONTRACT", "CRASHES", "DAMAGE", "FAULTS", "KILLS", "MODEL", "SCHEDULES", "STRESS", "CUTS"),
     *("Edit", "Mutant", "Plantable", "Span"),
 ]
 
@@ -30,6 +30,7 @@ FAULTS: Final = "faults"
 DAMAGE: Final = "damage"
 MODEL: Final = "model"
 SCHEDULES: Final = "schedule"
+CUTS: Final = "cpr"
 KILLS: Final = "kill"
 STRESS: Final = "stress"  # In compiled kernels; a bank of its own, for it shows no tape.
 # And what no stage can see, for no disk of ours is below the device: its contract, an oracle as well.

@@ -68,7 +68,7 @@ OURS: Final = (
 # What is left for a stem to import, by folder or file.
 LEFT: Final = (
     *("engine", "verifier/answers", "verifier/concurrency", "verifier/faster", "verifier/finders/answers"),
-    "verifier/mutants",
+    *("verifier/finders/cpr", "verifier/mutants"),
 )
 _ENGINE: Final = "powercut.engine"
 _HUNTS: Final = "powercut.verifier.mutants.hunts.crash"

@@ -40,7 +40,7 @@ from powercut.faultfs.faults.rot import (
     versions,
 )
 
-from ..spec.model import TRUNCATIONS, Issued, replay
+from ..spec.model import Issued, replay
 from ..spec.spec import PLAIN, Foreseen, Forged, Spec
 from ..spec.subject import Bound, Mounted
 from ..verdict import OK, Breach, Verdict, Violation
@@ -145,7 +145,7 @@ class DamageOracle:
         foreseen = self._foreseen
         if foreseen is None or self._objection != OK or not isinstance(recovered, Mapping):
             return self._objection
-        serials = {number: serial for number, serial in recovered.items() if number != TRUNCATIONS}
+        serials = {number: serial for number, serial in recovered.items() if number >= 0}
         if foreseen.absent and serials:
             self._object_to_look(f"{foreseen.absent}, and the store opens with {serials}")
         elif foreseen.damaged and self.is_of_copies(foreseen.damaged):

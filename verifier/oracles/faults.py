@@ -46,7 +46,7 @@ ORACLE: Final = "faults"
 _LYING: Final = frozenset({Effect.LATE, Effect.LYING})
 _DAMAGING: Final = frozenset({Effect.ROT, Effect.LOST, Effect.MISDIRECTED, Effect.STALE})
 _TRANSIENT: Final = frozenset({Effect.STALE})  # Not of the medium: a later opening is not excused.
-_FAILED_SYNCS: Final = frozenset({Effect.KEPT, Effect.REVERTED})
+_FAILED_SYNCS: Final = frozenset({Effect.KEPT, Effect.REVERTED, Effect.EXT4, Effect.XFS, Effect.BTRFS})
 _SYNCS: Final = frozenset({"SYNC", "SYNC_NAMES", "DATASYNC"})
 _TOLD: Final = frozenset({Effect.ERROR, Effect.FULL}) | _FAILED_SYNCS
 

@@ -21,7 +21,7 @@ from ..oracles.progress import bounded
 from ..reach.collector import anew
 from ..spec.history import Life
 from ..spec.mapping import called_on
-from ..spec.model import TRUNCATIONS, Issued, Result, session_name, truncation
+from ..spec.model import TRUNCATIONS, Issued, Result, progressed, session_name, truncation
 from ..spec.subject import Bound, TruncatesAtOnce, Truncation, bound_of
 from ..tapes.tape import Kind, Operation
 from ..verdict import OK, Breach, Violation
@@ -78,6 +78,8 @@ def _take(world: World, kind: Kind, operation: Operation) -> bool | None:
         return _truncate(world, operation)
     if kind is Kind.ROLLBACK:
         return _roll_back(world, operation)
+    if kind is Kind.ITERATE:
+        return _iterate(world, operation)
     if kind is Kind.LOOK_ON:
         return _look_on(world)
     if kind is Kind.FLUSH:
@@ -283,6 +285,22 @@ def _roll_back(world: World, operation: Operation) -> bool:
     life.history = list(world.model.history)
     life.base = len(life.history)
     world.segment.lives.append(life)
+    return True
+
+
+def _iterate(world: World, operation: Operation) -> bool:
+    """Let a named iterator go on, if the subject has any; the next checkpoint makes its progress durable."""
+    assert world.mounted is not None
+    if world.mounted.iterates is None:
+        return True
+    session, address = world.mounted.iterates.iterate(operation)
+    if not world.has_returned():
+        return False
+    world.segment.count("iterated")
+    if address > world.model.issued.get(session, 0):
+        issued = progressed(session, address)
+        world.issue(issued)
+        world.model.apply(issued)
     return True
 
 

@@ -14,6 +14,7 @@ Semantics
                    made: it is in a recovered state exactly where that has this begin or a later one.
                    An operation that has met a key which is gone stays as it was carried out, where the
                    truncation is in no checkpoint: what it has written is there, and nothing else changes
+  progress         of a named iterator, likewise an operation of its own session, of ITERATORS
 
 Source: CPR's guarantee (Prasaad et al., SIGMOD 2019): exactly 1..N(s) of every session.
 """
@@ -29,6 +30,7 @@ from ..tapes.operations import OPERATIONS, Effect, Kind, Result
 from ..tapes.tape import Operation
 
 __all__ = [
+    "ITERATORS",
     "MARKS",
     "STAMPS_MAX",
     "TRUNCATIONS",
@@ -38,6 +40,7 @@ __all__ = [
     "apply",
     "issue",
     "longest_cut",
+    "progressed",
     "replay",
     "session_name",
     "truncation",
@@ -45,6 +48,8 @@ __all__ = [
 
 STAMPS_MAX: Final = 128
 TRUNCATIONS: Final = -2  # -1 is nobody: who looks at a listing.
+ITERATORS: Final = (-3, -4)  # Each a session of its own; its serial is the address that it has come to.
+_STEPS: Final = frozenset((TRUNCATIONS, *ITERATORS))  # Whose operations are steps, and have no key.
 MARKS: Final = b".'" + ascii_letters.encode()  # By the recoveries before it; further ones take turns.
 _PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
 
@@ -84,6 +89,8 @@ class Issued:
 
 def session_name(session: int) -> str:
     """The name under which session number `session` runs."""
+    if session in ITERATORS:
+        return f"iterator {ITERATORS.index(session) + 1}"
     return "begin" if session == TRUNCATIONS else f"s{session}"
 
 
@@ -101,9 +108,14 @@ def truncation(begin: int, gone: frozenset[bytes]) -> Issued:
     return Issued(Kind.TRUNCATE, TRUNCATIONS, begin, b"", b"", b"", gone)
 
 
+def progressed(session: int, address: int) -> Issued:
+    """The step of a named iterator that brought its progress to this address."""
+    return Issued(Kind.ITERATE, session, address, b"", b"", b"")
+
+
 def apply(content: dict[bytes, bytes], issued: Issued) -> Result:
     """Carry one operation out on the dict; what it should return."""
-    if issued.session == TRUNCATIONS:
+    if issued.session in _STEPS:
         for key in issued.gone:
             content.pop(key, None)
         return None

@@ -41,6 +41,7 @@ __all__ = [
     "ChoosesKinds",
     "CountsSerials",
     "Flushes",
+    "Iterates",
     "LooksOn",
     "MakeStore",
     "Mounted",
@@ -168,6 +169,16 @@ class RollsBack(Protocol):
         """Drop some, as the operation says; the serials of those that are left."""
 
 
+class Iterates(Protocol):
+    """Has named iterators, whose progress is durable with what else is."""
+
+    def iterate(self, operation: Operation) -> tuple[int, int]:
+        """Let one go on as the operation says: its session, of ITERATORS, and the address it has come to.
+
+        Raise where it hands out anything else than what comes next.
+        """
+
+
 class LooksOn(Protocol):
     """Is looked at from outside while it is open."""
 
@@ -222,6 +233,7 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         TruncatesAt,
         TruncatesAtOnce,
         RollsBack,
+        Iterates,
         LooksOn,
         CountsSerials,
         ReadsOlder,
@@ -248,6 +260,7 @@ class Mounted:
     truncates_at: TruncatesAt | None
     truncates_at_once: TruncatesAtOnce | None
     rolls_back: RollsBack | None
+    iterates: Iterates | None
     looks_on: LooksOn | None
     counts: CountsSerials | None
     older: ReadsOlder | None

@@ -23,9 +23,10 @@ _LONG: Final = Operation(Kind.ENQUEUE, 0, 0, 2)
 _MANY: Final = Operation(Kind.ENQUEUE_MANY, 0, 0, 2)  # More than a page.
 _COMMIT: Final = Operation(Kind.CHECKPOINT)
 _REOPEN: Final = Operation(Kind.REOPEN)
+_ONE, _ALL, _LEFT, _STAYS = (Operation(Kind.ITERATE, 0, 0, size) for size in range(4))
 _LETTERS: Final = (
     *(_SHORT, _LONG, _MANY, _COMMIT, _REOPEN),
-    *(Operation(Kind.TRUNCATE_AT, 0, 0, 1), Operation(Kind.ROLLBACK, 0, 0, 1)),
+    *(Operation(Kind.TRUNCATE_AT, 0, 0, 1), Operation(Kind.ROLLBACK, 0, 0, 1), _ONE),
 )
 _STEPS: Final = 3
 _CHOICES: Final = 4  # Sectors of which each is lost or not.
@@ -40,7 +41,9 @@ def logged(geometry: str) -> Iterator[Run]:
     """The runs in a geometry; the small ones in the first only."""
     if geometry == "tiny":
         for steps in range(_STEPS + 1):
-            yield from ((program,) for program in product(_LETTERS, repeat=steps))
+            for program in product(_LETTERS, repeat=steps):
+                if _ONE not in program or _COMMIT in program:  # Progress is nothing without one.
+                    yield (program,)
     for size in range(4):
         truncate, back = Operation(Kind.TRUNCATE_AT, 0, 0, size), Operation(Kind.ROLLBACK, 0, 0, size)
         yield ((_SHORT, _COMMIT, _MANY, _COMMIT, truncate, _LONG, _COMMIT, truncate, _REOPEN, truncate),)
@@ -48,6 +51,12 @@ def logged(geometry: str) -> Iterator[Run]:
         # So much that some of it is on the device before it is dropped.
         yield ((_MANY, _MANY, back, _LONG, back, _SHORT, _COMMIT, _REOPEN, _SHORT),)
         yield ((_MANY, _MANY, back, _COMMIT, truncate, _LONG),)
+        for took in (_ONE, _ALL, _LEFT, _STAYS)[size:]:
+            other = Operation(Kind.ITERATE, 0, 1, took.size)
+            yield (
+                (_MANY, _COMMIT, took, _LONG, _COMMIT, other, truncate, took, _COMMIT, _REOPEN, took, other),
+            )
+    yield ((_MANY, _COMMIT, _ONE, _COMMIT), (_ALL, _SHORT, _COMMIT, _REOPEN, _ONE))
     for first in ((_MANY, _COMMIT), (_SHORT, _COMMIT, _MANY, _COMMIT)):
         for second in ((_SHORT, _COMMIT), (_LONG, _COMMIT), (_LONG, _LONG, _SHORT, _COMMIT)):
             yield (first, second)

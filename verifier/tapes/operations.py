@@ -83,6 +83,9 @@ class Kind(IntEnum):
     ENQUEUE = 30
     ENQUEUE_MANY = 31  # Three entries, all of them or none.
     ROLLBACK = 32  # Drop what is not committed: all of it, the last operation, or the second half; by size.
+    ITERATE = (
+        33  # A named iterator, by key, takes an entry, or all, and says so; takes one and goes, or stays.
+    )
     # Only in a tape for `answers`, where the size says which length, batch or function; elsewhere they are
     # nothing.
     PUT = 40  # An upsert of a value of an exact length.
@@ -224,6 +227,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.ENQUEUE: Row("enqueue", _enqueue, "<-", lane=Lane.NOWHERE, is_logged=True),
     Kind.ENQUEUE_MANY: Row("enqueue_many", _enqueue_many, "<-", lane=Lane.NOWHERE, is_logged=True),
     Kind.ROLLBACK: Row("roll back", lane=Lane.NOWHERE, is_logged=True),
+    Kind.ITERATE: Row("iterate", lane=Lane.NOWHERE, is_logged=True),
     Kind.PUT: _asked("put", 16),
     Kind.PUT_MANY: _asked("put_many", 99),
     Kind.APPEND_MANY: _asked("append_many", 99),

@@ -22,13 +22,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from powercut.faultfs import SYNC_KINDS, EventKind, Plan, chains, render_trace, tell_crash
+from powercut.faultfs.real import tell_real
 
 from ..oracles.prefix import show
 from ..registry import maker_of
 from ..runs.play import play
 from ..runs.run import Run
 from ..spec.history import Life, Observation, Segment, crash_index
-from ..spec.model import TRUNCATIONS, Issued, issue, session_name
+from ..spec.model import Issued, issue, session_name
 from ..spec.subject import MakeStore
 from ..tapes.operations import CHECKPOINTS, KEYED, OPERATIONS
 from ..tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
@@ -158,6 +159,8 @@ class _Story:
             when = f"after {count_of(cut, 'device call')}"
             yield f"~~~~ THE POWER IS CUT {when} ".ljust(WIDTH, "~")
             yield from self._taken(segment, cut, losses)
+            if losses and crash is not None:
+                yield f"  {tell_real(segment.trace, cut, crash.survivors, self._tape.law)}"
 
     def _title(self) -> str:
         return "an empty disk" if self._number == 0 else f"what power cut {self._number} left"
@@ -217,7 +220,9 @@ class _Story:
         starts = segment.step_starts
         results = iter([seen for seen in segment.observations if seen.session >= 0])
         own = [each for life in segment.lives for each in life.history[life.base :]]
-        history = iter([each for each in own if each.session != TRUNCATIONS])  # The others are truncations.
+        history = iter(
+            [each for each in own if each.session >= 0]
+        )  # The others are truncations and progress.
         lives = iter(segment.lives[1:])
         for number, (operation, start) in enumerate(zip(self._group.program, starts, strict=False)):
             if start > end:

@@ -174,6 +174,37 @@ def test_a_truncation_is_durable_before_a_file_goes(bench: Any, entries: Any) ->
     assert (entries(log), log.begin) == ([b"more"], point.address)
 
 
+def test_a_truncation_gives_pages_back_and_says_how_many_more_it_could(bench: Any, entries: Any) -> None:
+    log = bench.open()
+    addresses = [log.enqueue(b"%d" % number * 900) for number in range(7)]
+    log.commit()
+    assert log.reclaimable_bytes == 6 * 1024
+    log.truncate_before(addresses[5])
+    content = bench.device.image().content()
+    assert [name for name in content if "segment" in name] == ["segment-00000002", "segment-00000003"]
+    assert content["segment-00000002"][:1024] == bytes(1024)
+    assert log.reclaimable_bytes == 1024
+    assert entries(log) == [b"5" * 900, b"6" * 900]
+    log.truncate_before(log.committed.address)
+    assert log.reclaimable_bytes == 0
+    assert entries(bench.survivor().open()) == []
+
+
+def test_a_file_system_that_cannot_punch_holes_gives_back_segments(
+    bench: Any, entries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, offset: int, size: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "planned")
+
+    monkeypatch.setattr(bench.device, "punch", refuse)
+    log = bench.open()
+    addresses = [log.enqueue(b"%d" % number * 900) for number in range(7)]
+    log.commit()
+    log.truncate_before(addresses[3])
+    assert log.reclaimable_bytes == 2 * 2048
+    assert entries(log) == [b"%d" % number * 900 for number in range(3, 7)]
+
+
 def test_a_page_start_is_always_a_begin(bench: Any, entries: Any) -> None:
     log = bench.open()
     addresses = [log.enqueue(b"%d" % number * 300) for number in range(6)]

@@ -42,6 +42,11 @@ CALLS: dict[str, dict[str, Bad]] = {
     "enqueue": {"entry": ENTRIES},
     "enqueue_many": {"entries": (None, 5, b"ab", "ab", {b"a"}, [5], ["a"], [b"a", None], iter([b"a"]))},
     "commit": {"cookie": ENTRIES[1:]},
+    "commit_every": {
+        "seconds": (*SECONDS, 0, float("inf")),
+        "bytes": (0, -1, 1.5, True, "x"),
+        "entries": (0, -1, 1.5, True, "x"),
+    },
     "commit_and_wait": {"entry": ENTRIES},
     "wait": {"address": AWAITED, "timeout": SECONDS},
     "wait_async": {"address": AWAITED},

@@ -4,11 +4,13 @@ import os
 import platform
 import shutil
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from powercut.faultfs.errors import UnfitMachineError
+from powercut.faultfs.ground import kernel
 from powercut.faultfs.ground.campaign import Plan, check_machine, tasks_of
 from powercut.faultfs.ground.rig import Options
 from powercut.faultfs.ground.scenarios import SCENARIOS
@@ -53,23 +55,35 @@ def test_every_scenario_is_planned_somewhere() -> None:
     assert planned == set(SCENARIOS)
 
 
+def refuse(path: str, flags: int) -> NoReturn:
+    raise OSError(6, "no such device", path)
+
+
 @pytest.mark.parametrize(
     ("patch", "said"),
     [
         ((platform, "system", lambda: "Darwin"), "on Linux only"),
         ((os, "geteuid", lambda: 1000), "by root only"),
-        ((os.path, "exists", lambda path: False), "/dev/fuse is missing"),
+        ((kernel, "may_mount", lambda: False), "lacks CAP_SYS_ADMIN"),
+        ((os, "open", refuse), "/dev/fuse: no such device"),
         ((shutil, "which", lambda name: None), "mkfs.ext4 is not installed"),
+        ((Path, "read_text", lambda path, encoding: "nodev tmpfs"), "this kernel has no ext4"),
     ],
 )
 def test_machine_on_which_it_cannot_be_is_told_why(
     patch: tuple[Any, str, Callable[..., Any]], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for fine in ((platform, "system", lambda: "Linux"), (os, "geteuid", lambda: 0)):
-        monkeypatch.setattr(*fine)
-    if patch[1] == "which":
-        monkeypatch.setattr(os.path, "exists", lambda path: True)
-    monkeypatch.setattr(*patch)
+    fine: list[tuple[Any, str, Callable[..., Any]]] = [
+        (platform, "system", lambda: "Linux"),
+        (platform, "release", lambda: "0.0-none"),
+        (os, "geteuid", lambda: 0),
+        (os, "open", lambda path, flags: 3),
+        (os, "close", lambda file: None),
+        (kernel, "may_mount", lambda: True),
+        (shutil, "which", lambda name: name),
+    ]
+    for each in (*fine, patch):
+        monkeypatch.setattr(*each)
     with pytest.raises(UnfitMachineError, match=said):
         check_machine("ext4")
 

@@ -59,7 +59,7 @@ def test_half_steps_at_which_the_disk_may_be_found(start: int, stop: int, steps:
 
 def test_few_pieces_have_all_parts() -> None:
     pieces = epochs_of([write(0, b"n" * 16384)], 0, 1)[0].pieces
-    found, is_complete = parts(pieces, Random(1), whole=4, draws=0, torn=0)
+    found, is_complete = parts(pieces, Random(1), whole=4, mixed=3, draws=0, torn=0)
     assert is_complete
     expected = {each for size in range(5) for each in combinations(pieces, size)}
     assert {tuple(part) for _, part in found} == expected
@@ -68,7 +68,7 @@ def test_few_pieces_have_all_parts() -> None:
 
 def test_many_pieces_have_nothing_everything_and_some_and_say_so() -> None:
     pieces = epochs_of([write(0, b"n" * 8192), write(8192, b"\1" * 81920)], 0, 2)[0].pieces
-    found, is_complete = parts(pieces, Random(1), whole=4, draws=8, torn=5)
+    found, is_complete = parts(pieces, Random(1), whole=4, mixed=3, draws=8, torn=5)
     assert not is_complete
     plain = [part for is_torn, part in found if not is_torn]
     assert [] in plain
@@ -79,11 +79,11 @@ def test_many_pieces_have_nothing_everything_and_some_and_say_so() -> None:
     torn = [part for is_torn, part in found if is_torn]
     assert len(torn) == 5
     assert any(piece.size == 512 for part in torn for piece in part)
-    assert found == parts(pieces, Random(1), whole=4, draws=8, torn=5)[0]
+    assert found == parts(pieces, Random(1), whole=4, mixed=3, draws=8, torn=5)[0]
 
 
 def test_empty_epoch_is_torn_nowhere() -> None:
-    assert parts([], Random(1), whole=4, draws=8, torn=5) == ([(False, [])], True)
+    assert parts([], Random(1), whole=4, mixed=3, draws=8, torn=5) == ([(False, [])], True)
 
 
 def test_blocks_are_what_a_plain_disk_holds() -> None:

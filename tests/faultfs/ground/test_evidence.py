@@ -1,9 +1,21 @@
 """Evidence is put together, kept, and read again."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
-from powercut.faultfs.ground.evidence import Collection, Evidence, Head, Sighting, load, new_in, save, union
+from powercut.faultfs.ground.evidence import (
+    Collection,
+    Evidence,
+    Head,
+    Sighting,
+    keep,
+    load,
+    new_in,
+    save,
+    union,
+)
 
 PROGRAM = "old=O*1: remove old"
 HEAD = Head("ext4", "", "", "6.18", "mke2fs", 1)
@@ -54,6 +66,23 @@ def test_kept_evidence_is_read_as_it_was_written() -> None:
     made = collection(evidence(gone((1, 2))), evidence(there(), program="old=O*1: sync old"))
     assert load(save(made)) == made
     assert save(load(save(made))) == save(made)
+
+
+def test_whole_run_takes_the_place_of_all_and_a_part_of_its_own_programs(tmp_path: Path) -> None:
+    other = "old=O*1: sync old"
+    both = collection(evidence(gone((1, 2))), evidence(there(), program=other))
+    path = keep(both, tmp_path)
+    assert path.name == "ext4.jsonl"
+    again = collection(evidence(gone((2, 2))))
+    assert keep(again, tmp_path, is_part=True) == path
+    assert load(path.read_bytes()).programs == {**both.programs, **again.programs}
+    assert keep(again, tmp_path) == path
+    assert load(path.read_bytes()) == again
+
+
+def test_options_are_in_the_name_of_the_file(tmp_path: Path) -> None:
+    made = Collection(msgspec.structs.replace(HEAD, mkfs="-O ^has_journal", mount="noatime"), {})
+    assert keep(made, tmp_path).name == "ext4-O-^has_journal-noatime.jsonl"
 
 
 def test_file_that_is_no_evidence_is_refused() -> None:

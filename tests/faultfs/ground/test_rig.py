@@ -13,7 +13,7 @@ from powercut.faultfs.ground.player import Noise
 from powercut.faultfs.ground.program import Program
 from powercut.faultfs.ground.rig import Depth, Options, Rig
 from powercut.faultfs.ground.scenarios import SCENARIOS
-DEPTH = Depth(whole=4, draws=6, torn=2)
+DEPTH = Depth(whole=4, mixed=3, draws=6, torn=2)
 def search(rig, program, noise=None, depth=DEPTH):
     found = {}
     for each in rig.search(rig.record(program, noise), depth, Random(1)):
@@ -60,7 +60,7 @@ for name in names:
     recording = rig.record(SCENARIOS[name], Noise("chmod", 2))
     both = []
     for rig._is_readonly in (True, False):
-        both.append([each.content for each in rig.search(recording, Depth(2, 3, 1), Random(1))])
+        both.append([each.content for each in rig.search(recording, Depth(2, 1, 3, 1), Random(1))])
     pairs.append(both)
 tell(pairs)
 rig.close()

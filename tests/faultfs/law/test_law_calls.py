@@ -97,12 +97,14 @@ def test_f23_a_write_through_makes_the_size_durable_that_its_bytes_need(legal: L
 # fallocate.
 
 
-def test_f24_allocating_grows_the_file_by_zeros_in_one_step_and_changes_no_byte(legal: Legal) -> None:
+def test_f24_allocating_grows_the_file_by_zeros_and_changes_no_byte(legal: Legal, sizes: Sizes) -> None:
     device = disk(a=OLD)
     device.allocate("a", 0, 9000)
     grown = {"a": OLD + bytes(9000 - 512)}
-    for law in (Law.POSIX, Law.PREFIX, Law.PAGECACHE):
+    for law in (Law.PREFIX, Law.PAGECACHE, Law.BTRFS):
         assert legal(device, law) == in_order([{"a": OLD}, grown])  # F24
+    assert sizes(legal(device), "a") == sizes(legal(device, Law.EXT4), "a") == {512, 4096, 8192, 9000}
+    assert sizes(legal(device, Law.XFS), "a") == {512, 4096, 9000}  # That of the page in which it ended: F7.
     device.allocate("a", 100, 50)
     assert device.image().content() == grown
     device.sync("a")
@@ -114,7 +116,7 @@ def test_f24_allocating_nothing_is_refused() -> None:
         disk(a=b"").allocate("a", 0, 0)
 
 
-@pytest.mark.parametrize("law", [Law.POSIX, Law.EXT4])
+@pytest.mark.parametrize("law", [Law.POSIX, Law.EXT4, Law.XFS])
 def test_f25_what_was_written_into_allocated_room_may_read_zeros_again(law: Law, legal: Legal) -> None:
     device = disk(a=b"")
     device.allocate("a", 0, 1024)

@@ -24,6 +24,9 @@ WITHIN = [
     (Law.PREFIX, Law.POSIX),
     (Law.PAGECACHE, Law.POSIX),
     (Law.EXT4, Law.POSIX),
+    (Law.EXT4_ORDERED, Law.EXT4),
+    (Law.XFS, Law.POSIX),
+    (Law.BTRFS, Law.POSIX),
     (Law.LAZYFS, Law.POSIX),
     (Law.POSIX, Law.POSIX_SPLIT),
 ]

@@ -8,11 +8,19 @@ from powercut.faultfs import FaultDevice, History, Image, Law, crash_states, sur
 from powercut.faultfs.law.survival import choose, image_of
 
 MakeDevice = Callable[..., FaultDevice]
-LAWS = [Law.POSIX_SPLIT, Law.EXT4, Law.LAZYFS]
+LAWS = [Law.POSIX_SPLIT, Law.EXT4, Law.EXT4_ORDERED, Law.XFS, Law.BTRFS, Law.LAZYFS]
 
 
 @pytest.mark.parametrize(
-    ("law", "limit", "depth"), [(Law.POSIX_SPLIT, 12, 1), (Law.EXT4, 12, 1), (Law.LAZYFS, 3, 0)]
+    ("law", "limit", "depth"),
+    [
+        (Law.POSIX_SPLIT, 12, 1),
+        (Law.EXT4, 12, 1),
+        (Law.EXT4_ORDERED, 12, 1),
+        (Law.XFS, 12, 1),
+        (Law.BTRFS, 12, 1),
+        (Law.LAZYFS, 3, 0),
+    ],
 )
 def test_f21_a_point_over_the_limit_is_searched_to_the_depth_it_says(
     law: Law, limit: int, depth: int, random_device: MakeDevice
@@ -60,7 +68,7 @@ def test_what_a_size_needs_is_there_in_the_states_near_the_durable_one() -> None
     device = FaultDevice(Image.of({"a": b"", "b": old * 13}))
     device.write("b", 0, new * 13)
     device.write("a", 0, new * 8)
-    found = crash_states(device.trace, Law.EXT4, start=2)
+    found = crash_states(device.trace, Law.EXT4_ORDERED, start=2)
     assert found.completeness == "bounded(3)"
     contents = []
     for state in reversed(list(found)):  # So that no file has been built for a state before it.
@@ -74,7 +82,7 @@ def test_many_steps_of_the_journal_are_as_many_states_and_one() -> None:
     device = FaultDevice()
     for number in range(40):
         device.create(f"file-{number:02}")
-    found = crash_states(device.trace, Law.EXT4, start=40)
+    found = crash_states(device.trace, Law.EXT4_ORDERED, start=40)
     assert (found.legal, found.distinct, found.completeness) == (41, 41, "exhaustive")
 
 

@@ -118,7 +118,6 @@ def test_machine_that_cannot_is_told_why_and_nothing_is_measured(
     [
         (("--only", "none"), b"no scenario 'none'"),
         (("--fs", "zfs"), b"no file system 'zfs' is known"),
-        (("--refresh", "--only", "append-alone"), b"--refresh keeps all scenarios"),
         (("--fuzz", "-1"), b"--fuzz"),
         (("-j", "0"), b"--jobs"),
         (("--fs", ""), b"--fs names no file system"),

@@ -19,6 +19,7 @@ from powercut.verifier.gate.stages.mutants import PlantedBug
 from powercut.verifier.mutants import client, hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.hunt import Row, kill, matrix
+from powercut.verifier.mutants.hunts.cpr import cut_order
 from powercut.verifier.mutants.hunts.crash import search_order
 from powercut.verifier.mutants.hunts.damage import features as damage_features
 from powercut.verifier.mutants.hunts.damage import ordered, small_media
@@ -26,7 +27,7 @@ from powercut.verifier.mutants.hunts.faults import Struck, sweeps
 from powercut.verifier.mutants.hunts.order import FEATURES, features, likely_first
 from powercut.verifier.mutants.hunts.preempt import programs
 from powercut.verifier.mutants.hunts.schedule import Scattered
-from powercut.verifier.mutants.planted import CRASHES, DAMAGE, FAULTS, MODEL, SCHEDULES, Mutant
+from powercut.verifier.mutants.planted import CRASHES, CUTS, DAMAGE, FAULTS, MODEL, SCHEDULES, Mutant
 from powercut.verifier.tapes.families import FAMILIES, family_tapes
 
 OF_FAMILIES = sum(1 for family in FAMILIES for _ in family_tapes(family))
@@ -51,10 +52,12 @@ def _ordered(around: tuple[str, ...]) -> Iterator[tuple[Sweep, Iterator[Damage]]
 
 @pytest.mark.parametrize("mutant", BANK, ids=lambda mutant: mutant.name)
 def test_hint_names_features_that_some_program_has(mutant: Mutant) -> None:
-    if mutant.search in (CRASHES, SCHEDULES, MODEL):
+    if mutant.search in (CRASHES, CUTS, SCHEDULES, MODEL):
         assert set(mutant.around) <= FEATURES
     if mutant.around and mutant.search == CRASHES:
         assert set(mutant.around) <= features(next(search_order(1, mutant.around))[0])
+    elif mutant.around and mutant.search == CUTS:
+        assert set(mutant.around) <= features(next(cut_order(list(mutant.around))))
     elif mutant.around and mutant.search == SCHEDULES:
         tapes = programs(mutant.preemptions, mutant.oracle)
         assert set(mutant.around) <= features(next(likely_first(tapes, mutant.around, features))[0])

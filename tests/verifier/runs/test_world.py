@@ -125,7 +125,10 @@ def test_store_that_cannot_open_is_objected_to() -> None:
             raise OSError("planted")
         return make_faster("tiny")(device)
 
-    assert _breach(play(Tape((Era((_UPSERT, _REOPEN)),)), make_store).verdict) == (
+    closed = Tape((Era((_UPSERT, _REOPEN)),))
+    assert _breach(play(closed, make_store).verdict) == ("openable", Breach.ERROR)
+    cut = Tape((Era((_UPSERT,), Crash()), Era()))
+    assert _breach(play(cut, make_store).verdict) == (
         "openable",
         Breach.UNOPENABLE,
     )

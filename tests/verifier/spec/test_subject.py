@@ -91,7 +91,7 @@ def test_capability_is_found_and_is_the_subject_itself() -> None:
 def test_a_store_and_a_log_have_every_capability_between_them() -> None:
     store = _capabilities(make_faster("tiny").mount(FaultDevice()))
     log = _capabilities(make_log("tiny").mount(FaultDevice()))
-    assert log.keys() - store.keys() == {"truncates_at_once", "rolls_back"}
+    assert log.keys() - store.keys() == {"truncates_at_once", "rolls_back", "iterates"}
     assert len(store.keys() | log.keys()) == len(CAPABILITIES)
 
 

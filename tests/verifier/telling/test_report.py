@@ -67,6 +67,7 @@ def test_lost_acknowledgement_is_told_from_the_operation_to_the_key() -> None:
     assert any("write       root" in line and line.endswith("LOST") for line in lines)
     assert any(line.startswith("~~~~ THE POWER IS CUT after ") for line in lines)
     assert any("root" in line and line.endswith("lost)") for line in lines)
+    assert sum(line.startswith("  real disks: ext4 (F26 to F28), xfs (") for line in lines) == 1
     assert "  s0                   1           0           1   <--" in lines
     assert any(line.startswith("  key-0     '0.1;'") and line.endswith("nothing   <--") for line in lines)
     assert lines[-1] == "repeat it:  powercut replay lost.json"

@@ -2,8 +2,7 @@
 
 An entry is the value that its operation writes; the dict that the model keeps has it under its stamp, so it
 stands there once, and `read_all` refuses a log in which entries are out of order or twice. The cookie of a
-commit is the serial up to which it goes, so a recovered log says which operations it holds. What is not
-committed cannot be read: the subject remembers it beside the log.
+commit is the serial up to which it goes, so a recovered log says which operations it holds.
 
 Threads: none.
 """
@@ -24,6 +23,7 @@ from powercut.engine import (
     Entry,
     FasterLog,
     InvariantError,
+    LogIterator,
     LogSettings,
     OperationError,
     PoisonedError,
@@ -32,7 +32,7 @@ from powercut.engine import (
 from powercut.faultfs import FaultDevice
 
 from ...reach.collector import anew
-from ...spec.model import TRUNCATIONS, Issued, Result
+from ...spec.model import ITERATORS, TRUNCATIONS, Issued, Result
 from ...spec.spec import Errors, Spec
 from ...spec.subject import Truncation
 from ...tapes.operations import batch_of
@@ -42,6 +42,8 @@ __all__ = ["LOG_SPEC", "LogSubject"]
 
 _MEMORY_PAGES: Final = 4  # The fewest, so that pages are written before their commit,
 _MEMORY_LEAST: Final = 4096  # and room for a batch.
+_NAMES: Final = ("mailer", "printer")
+_LEAVES: Final = 2  # The size with which an iterator ends, and has not said what it took.
 _NUMBERED: Final = re.compile(rb"\d+[.a-zA-Z'](\d+);\.*(?:\d+[.a-zA-Z']\d+;)?(\d*)")
 
 
@@ -77,7 +79,9 @@ class LogSubject:
         device.label = "LOG"
         self._taken = self._durable = int(self.log.committed.cookie or b"0")
         self._waiting: list[tuple[int, int, list[bytes]]] = []  # Address, serial, entries: not committed.
-        self._at_opening = self._bound(self._durable)
+        self._kept = self.log.progress  # By the last commit.
+        self._iterators: dict[str, LogIterator] = {}
+        self._at_opening = self._bound(self._durable, self._kept)
 
     def apply(self, issued: Issued) -> Result:
         if issued.kind is Kind.ENQUEUE:
@@ -94,13 +98,14 @@ class LogSubject:
         return None
 
     def checkpoint(self) -> Mapping[int, int]:
-        """A commit, with the serial as its cookie where something is new."""
+        """A commit, with the serial as its cookie where something is new, an entry or progress."""
         before = self.log.committed.number
-        commit = self.log.commit(b"%d" % self._taken if self._waiting else None)
-        if commit != self.log.committed or commit.number < before + bool(self._waiting):
+        is_new = bool(self._waiting) or self.log.progress != self._kept
+        commit = self.log.commit(b"%d" % self._taken if is_new else None)
+        if commit != self.log.committed or commit.number < before + is_new:
             raise InvariantError("log 2", f"{commit} after {before}, and {self.log.committed} is the last")
-        self._durable, self._waiting = self._taken, []
-        return self._bound(self._durable)
+        self._durable, self._waiting, self._kept = self._taken, [], self.log.progress
+        return self._bound(self._durable, self._kept)
 
     def recovered(self) -> Mapping[int, int]:
         """The serial that the last commit holds, and the begin."""
@@ -118,7 +123,27 @@ class LogSubject:
         self.log.rollback(address)
         del self._waiting[kept:]
         self._taken = self._waiting[-1][1] if self._waiting else self._durable
-        return self._bound(self._taken)
+        return self._bound(self._taken, self.log.progress)
+
+    def iterate(self, operation: Operation) -> tuple[int, int]:
+        """Let one take an entry or all that are there, say so or not, and end or go on with the next call."""
+        name, log = _NAMES[operation.key % len(_NAMES)], self.log
+        iterator = self._iterators.setdefault(name, log.follow(name))
+        before, skipped, begin = iterator.position, iterator.skipped, log.begin
+        ahead = [entry for entry in log.scan() if entry.address >= before]
+        expected = ahead if operation.size == 1 else ahead[:1]
+        found = [iterator.take(timeout=0) for _ in expected]
+        if found != expected or (len(found) == len(ahead) and iterator.take(timeout=0) is not None):
+            raise InvariantError("log 11", f"{name} at {before} has taken {found}, expected {expected}")
+        if iterator.skipped - skipped != max(0, begin - before):
+            raise InvariantError(
+                "log 12", f"{name} at {before} went on at {begin}: {iterator.skipped} skipped"
+            )
+        if operation.size < _LEAVES:
+            iterator.complete()
+        elif operation.size == _LEAVES:
+            self._iterators.pop(name).close()
+        return ITERATORS[_NAMES.index(name)], log.progress[name]
 
     def plan_truncation(self, operation: Operation) -> Truncation:
         """At the last commit, at the middle entry, the newest, or the start of the middle one's page."""
@@ -137,7 +162,7 @@ class LogSubject:
         self._check_refusal(log.committed.address + 8)
         for entry in list(log.scan())[:1]:
             self._check_refusal(entry.address + 1)
-        return log.truncate_before(planned.expected), self._bound(self._durable)
+        return log.truncate_before(planned.expected), self._bound(self._durable, self._kept)
 
     def _check_refusal(self, address: int) -> None:
         """No begin may be an address inside an entry, or one that no commit holds."""
@@ -148,11 +173,10 @@ class LogSubject:
         raise InvariantError("log 3", f"truncated at {address}, where no entry begins")
 
     def read_all(self) -> dict[bytes, bytes]:
-        """Every entry, the committed ones as they are read. Raises InvariantError if one is out of order."""
-        found = [entry.data for entry in self.log.scan()]
+        """Every entry, the uncommitted ones too. Raises InvariantError if one is out of order."""
+        found = [entry.data for entry in self.log.scan(uncommitted=True)]
         if found != sorted(found, key=_number) or len(set(found)) < len(found):
             raise InvariantError("log 4", f"the entries are {found}")
-        found += [entry for _, _, entries in self._waiting for entry in entries]
         return {_key(entry): entry for entry in found}
 
     def check(self) -> None:
@@ -208,8 +232,9 @@ class LogSubject:
             self.log.enqueue(b"")
             raise InvariantError("log 10", "a closed log takes an entry")
 
-    def _bound(self, serial: int) -> Mapping[int, int]:
+    def _bound(self, serial: int, progress: Mapping[str, int]) -> Mapping[int, int]:
         bound = {0: serial} if serial else {}
+        bound |= {ITERATORS[_NAMES.index(name)]: address for name, address in progress.items() if address}
         if self.log.begin:
             bound[TRUNCATIONS] = self.log.begin
         return bound

@@ -51,6 +51,7 @@ class FolderDevice:
         trap: Trap = no_trap,
     ) -> None:
         self.trace = Trace()  # Stays empty: every index of this life is 0, and in order.
+        self.calls_max = sys.maxsize  # For the same reason its calls have no bound.
         self.label: Callable[[], str] | str = ""
         self.calls_max = sys.maxsize  # Of an empty trace: nothing is bounded.
         self._folder = folder

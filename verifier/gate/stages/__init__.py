@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from ..chunks import Definition
-from . import crash, damage, faults, kill, model, mutants, power, reach, schedule, stress
+from . import cpr, crash, damage, faults, kill, model, mutants, power, reach, schedule, stress
 
 __all__ = ["STAGES"]
 
@@ -13,6 +13,7 @@ STAGES: Final[tuple[Definition[Any], ...]] = (
     faults.STAGE,
     damage.STAGE,
     schedule.STAGE,
+    cpr.STAGE,
     stress.STAGE,
     kill.STAGE,
     reach.STAGE,

@@ -24,14 +24,13 @@ from ...concurrency.kinds import kinds_tapes
 from ...concurrency.moving import moving_tapes
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.rarer import rarer_tapes
-from ...concurrency.schedule import Bounded
-from ...concurrency.schedule.strategies import Replay
 from ...concurrency.skewed import skewed_tapes
 from ...finders.crashes import Coverage, Finding
 from ...tapes.tape import Tape
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, until
 from ..document import NO_LAW, Bound, Stage
 from ..plans import Floor, Names, Positive, check_geometries
+from ..stopping import Stopping
 
 __all__ = [
     "STAGE",
@@ -110,17 +109,6 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aside: AsidePlan | None = None
 
 
-class _Stopping(Bounded):
-    """Every schedule of few preemptions, as far as the deadline lets them come."""
-
-    def __init__(self, preemptions: int, limit: int, deadline: Deadline) -> None:
-        super().__init__(preemptions, limit)
-        self._deadline = deadline
-
-    def next(self) -> Replay | None:
-        return None if self._deadline.is_over() else super().next()
-
-
 @dataclass(frozen=True, slots=True)
 class SmallLanes:
     """Programs start to stop of the list of all small ones, every schedule of at most so many preemptions.
@@ -191,7 +179,7 @@ def _search_all(tapes: Sequence[Tape], preemptions: int, limit: int, deadline: D
     """Every schedule of at most so many preemptions of each tape."""
     result = Result()
     for tape in until(tapes, deadline):
-        searched = search_lanes(tape, [_Stopping(preemptions, limit, deadline)], limit)
+        searched = search_lanes(tape, [Stopping(preemptions, limit, deadline)], limit)
         if deadline.has_cut and searched.verdict is None:
             break  # Not counted: of this program some schedules are left.
         _count(result, searched)

@@ -14,6 +14,7 @@ from .again import AGAIN
 from .ages import AGED
 from .answers import ANSWERED
 from .boundaries import BOUNDARIES
+from .cpr import CPR
 from .damage import DAMAGED
 from .durability import DURABILITY
 from .faults import FAULTED
@@ -50,7 +51,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR),
     *LOGGED,
 )
 

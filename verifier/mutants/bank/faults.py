@@ -198,4 +198,41 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         FAULTS,
         around=("write", "short", "cut"),
     ),
+    # After a failed append ext4 has no place for the page: it is lost, though it is written again and synced.
+    *(
+        Mutant(
+            name,
+            "measured: an append whose write-back failed, on ext4 of Linux 6.18, written again and synced",
+            module,
+            before,
+            after,
+            "openable",
+            "UNOPENABLE",
+            FAULTS,
+            around=("ext4", "sync", "cut", *more),
+        )
+        for name, module, before, after, more in (
+            (
+                "segment-of-a-failed-life-written-over",
+                "powercut.engine.log.segments",
+                "        if name not in self._written and name in self._found:\n",
+                "        if False:\n",
+                (),
+            ),
+            (
+                "tables-of-a-failed-life-written-over",
+                "powercut.engine.metadata.tables",
+                "            give_up_behind(self._device, TABLE_FILE, offset)\n",
+                "",
+                (),
+            ),
+            (
+                "blocks-left-behind-a-failed-sync",
+                "powercut.engine.fasterlog.files",
+                "            self._give_up()\n",
+                "",
+                ("logged",),
+            ),
+        )
+    ),
 )

@@ -63,7 +63,7 @@ LOGGED: Final[tuple[Mutant, ...]] = (
         "oxifaster faster_log.rs: begin was changed in memory before its metadata were persisted",
         _LOG + "groups",
         "                self.confirm(address)\n",
-        """                self._parts.files.remove_below(min(address, self.last.start))
+        """                self._parts.files.free_below(min(address, self.last.start))
                 self.confirm(address)
 """,
         "openable",

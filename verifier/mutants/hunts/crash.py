@@ -38,9 +38,10 @@ from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
 from ..bank import BANK
-from ..planted import CONTRACT, CRASHES, DAMAGE, FAULTS, KILLS, MODEL, SCHEDULES
+from ..planted import CONTRACT, CRASHES, CUTS, DAMAGE, FAULTS, KILLS, MODEL, SCHEDULES
 from .answers import hunt_answers
 from .contract import judge_contract
+from .cpr import hunt_cuts
 from .damage import hunt_damage
 from .faults import hunt_faults
 from .order import features, likely_first
@@ -254,5 +255,6 @@ _CHASES: Final[dict[str, Callable[[Answer], Answer]]] = {
     DAMAGE: hunt_damage,
     MODEL: hunt_answers,
     SCHEDULES: hunt_schedules,
+    CUTS: hunt_cuts,
     **dict.fromkeys(_DEVICES, _hold_device),
 }

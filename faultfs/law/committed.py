@@ -1,0 +1,110 @@
+"""Commits: what a file system like btrfs has taken to the disk as a whole, and its log (F41 to F43).
+
+    point          a position of the last commit: steps on names, truncations, allocations, in order
+    names          the commit's, and those of the files that were synced since (`logged`)
+    a file         what its syncs promise; else any version issued before the step after the commit
+
+A sync brings its own file only: what was journalled before it is not committed by it.
+
+Invariants
+  1  of what stands before the first step that is not durable, every commit is as good as any other, but for
+     who is in the log
+  2  two points of one index differ in their steps or in the names found
+
+Threads: as `journal`.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from functools import lru_cache
+
+from ..disk.events import SYNC_KINDS
+from .chains import FOREVER, NO_FILE, AnyChain
+from .history import History
+from .journal import RULES, Journal, Rules
+
+_Point = tuple[int, dict[AnyChain, int]]
+
+
+class Commits(Journal):
+    """The commits of one history, and the log."""
+
+    def __init__(self, history: History, rules: Rules) -> None:
+        super().__init__(history, rules)
+        self._commits.clear()  # A sync commits nothing.
+        self._syncs = [at for at, event in enumerate(history.trace.events) if event.kind in SYNC_KINDS]
+        self._durable = 0, 0  # The index asked for last, and how many steps were durable there.
+        self._points: tuple[int, list[_Point]] = (-1, [])
+
+    def points(self, index: int) -> int:
+        return len(self._listed(index))
+
+    def point(self, index: int, place: int) -> _Point:
+        return self._listed(index)[place]
+
+    def place(self, index: int, cut: int, names: Mapping[AnyChain, int]) -> int:
+        shown = {chain: chain.values[version] for chain, version in names.items()}
+        for place, (steps, found) in enumerate(self._listed(index)):
+            if steps == cut and all(
+                chain.values[version] == shown[chain] for chain, version in found.items()
+            ):
+                return place
+        raise AssertionError("a point of this index has these names")
+
+    def last(self, index: int, cut: int) -> int:
+        at = bisect_left(self._syncs, index)
+        return self._syncs[at] if at < len(self._syncs) else FOREVER
+
+    def reachable(self, index: int) -> list[int]:
+        found = {chain.values[v] for _, names in self._listed(index) for chain, v in names.items()}
+        return sorted(found - {NO_FILE})  # type: ignore[arg-type]
+
+    def cuts(self, index: int) -> range:
+        return range(self._floor(index), bisect_right(self.births, index) + 1)
+
+    def narrowed(self, index: int, inode: int, version: int, cut: int) -> dict[int, range]:
+        found = super().narrowed(index, inode, version, cut)
+        if cut == len(self.births) or self.births[cut] > index:
+            return found
+        for number, chain in self.history.sectors[inode].items():
+            legal = chain.legal(index)
+            # F41: the commit has nothing that was issued after it.
+            stop = max(legal.start + 1, bisect_left(chain.births, self.births[cut]))
+            if stop < legal.stop:
+                start = found[number].start if number in found else legal.start
+                found[number] = range(min(start, stop - 1), stop)
+        return found
+
+    def _floor(self, index: int) -> int:
+        """The number of steps before the first that is not durable at this index."""
+        at, floor = self._durable
+        if at > index:
+            floor = 0
+        while floor < len(self.births) and all(
+            chain.legal(index)[0] >= version for chain, version in self._moves[floor]
+        ):
+            floor += 1
+        self._durable = index, floor
+        return floor
+
+    def _listed(self, index: int) -> list[_Point]:
+        if self._points[0] == index:
+            return self._points[1]
+        cuts, logged = self.cuts(index), self.history.logged_names
+        positions = logged.positions(index) | {self.births[step] - 1 for step in cuts[:-1]}
+        found: dict[tuple[int, tuple[int | bytes, ...]], _Point] = {}
+        for position in sorted(positions):
+            cut = max(cuts[0], bisect_right(self.births, position))
+            names: dict[AnyChain, int] = dict(logged.found(position, index).items())
+            key = cut, tuple(chain.values[version] for chain, version in names.items())
+            found.pop(key, None)
+            found[key] = cut, names
+        self._points = index, list(found.values())
+        return self._points[1]
+
+
+@lru_cache(maxsize=4)
+def journal_of(history: History, law: str) -> Journal:
+    """The journal of a history under a law that has one, built once for the many questions about it."""
+    rules = RULES[law]
+    return (Commits if rules.is_logged else Journal)(history, rules)

@@ -1,0 +1,29 @@
+"""Real disks: which file systems, as they were measured, leave what a power cut left in a tape.
+
+A law that is meant for every disk allows more than any one of them does. Whoever reads a failure wants to
+know whether a disk in the field shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from .disk.trace import Trace
+from .law.survival import Law, survivor_image
+from .states.membership import Membership
+
+__all__ = ["tell_real"]
+
+KERNEL: Final = "Linux 6.18"
+_CLAUSES: Final = {Law.EXT4: "F26 to F28", Law.XFS: "F26, F28, F40", Law.BTRFS: "F41 to F43"}
+
+
+def tell_real(trace: Trace, index: int, survivors: Sequence[int], law: str) -> str:
+    """One sentence: the file systems whose law has the content that these survivors leave at this index."""
+    image = survivor_image(trace, index, survivors, law)
+    found = [real for real in _CLAUSES if Membership(trace, real).has(image, index)]
+    if not found:
+        return f"real disks: none that was measured leaves this, the law {law} alone does"
+    names = ", ".join(f"{real} ({_CLAUSES[real]})" for real in found)
+    return f"real disks: {names} of {KERNEL} may leave this: FAULTS.md, held against images of them"

@@ -1,0 +1,71 @@
+"""Bugs planted in the laws themselves, each a clause that allows less: the kept evidence tells every one."""
+
+import json
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+
+from powercut.faultfs.ground.evidence import kept
+
+
+class Bug(NamedTuple):
+    """An edit of the law's source, and the evidence and law that tell it."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+    title: str
+    law: str
+
+
+CHAINS, HISTORY, JOURNAL = (f"powercut.faultfs.law.{name}" for name in ("chains", "history", "journal"))
+SYNC = "self._file_syncs.setdefault(event.inode, []).append(birth - 1)"
+EVERY = "[self._file_syncs.setdefault(each, []).append(birth - 1) for each in self.sizes]"
+NAMES = "self.name_syncs.append(birth - 1)"
+COMMIT, ALL = "self._commit(index, touched)", "self._commit(index, len(self.births))"
+NOTHING = "(lambda *_: None)("
+
+BUGS = (
+    Bug("F3-sync-holds-before-it-returns", CHAINS, "syncs[at] + 1 if", "syncs[at] if", "xfs", "posix"),
+    Bug("F7-no-end-of-the-page-before", HISTORY, "self._edges.before_write(", NOTHING, "xfs", "posix"),
+    Bug("F7-no-page-below-the-end", HISTORY, "self._edges.below(", NOTHING, "ext4", "posix"),
+    Bug("F7-xfs-shows-what-ext4-does", JOURNAL, "Rules(Shows.XFS", "Rules(Shows.EXT4", "xfs", "xfs"),
+    Bug("F8-cut-bytes-are-never-zeroed", HISTORY, "for sector in cut:", "for sector in ():", "ext4", "posix"),
+    Bug("F9-sync-of-one-file-syncs-all", HISTORY, SYNC, EVERY, "ext4", "posix"),
+    Bug("F10-sync-of-names-syncs-files", HISTORY, NAMES, f"{NAMES}; {EVERY}", "ext4", "posix"),
+    Bug("F12-no-rename-is-untied", HISTORY, "else self.logged_names.untied()", "else {}", "btrfs", "posix"),
+    Bug("F27-no-size-without-data", JOURNAL, "Needs.NOTHING),", "Needs.OLDER),", "ext4", "ext4"),
+    Bug("F28-sync-commits-all", JOURNAL, COMMIT, ALL, "ext4", "ext4"),
+    Bug("F40-size-waits-for-older-data", JOURNAL, "Needs.OWN),", "Needs.OLDER),", "xfs", "xfs"),
+    Bug("F41-sync-commits-names", JOURNAL, "is_logged=True", "is_logged=False", "btrfs", "btrfs"),
+)
+
+CODE = """
+import json, sys
+from powercut.verifier.mutants.hook import plant
+class Edit:
+    name, module, old, new = sys.argv[1:5]
+    def edited(self, source):
+        assert source.count(self.old) == 1, (self.name, source.count(self.old))
+        return source.replace(self.old, self.new)
+if Edit.module: plant(Edit())
+from powercut.faultfs.ground.evidence import kept
+from powercut.faultfs.ground.judging import outside_of
+from powercut.faultfs.law.survival import Law
+collection = next(each for each in kept() if each.title == sys.argv[5])
+scenarios = [each for each in collection.programs.values() if not each.is_drawn]
+print(json.dumps([each.name for one in scenarios for each in outside_of(one, Law(sys.argv[6]))]))
+"""
+
+
+TITLES = {each.title for each in kept()}
+
+
+@pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.title in TITLES], ids=lambda bug: bug.name)
+def test_clause_that_allows_less_is_told_by_the_evidence(bug: Bug) -> None:
+    done = subprocess.run([sys.executable, "-c", CODE, *bug], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)

@@ -1,0 +1,1 @@
+"""Checkpoints beside sessions, and the power cut meanwhile: small programs, a real load, a stuck device."""
