@@ -9,6 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from powercut.engine import FasterKv
+from powercut.faultfs.faults.plan import Effect
 from powercut.faultfs.faults.rot import How
 from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape, encode_tape
 
@@ -98,7 +99,9 @@ def test_refusal_is_one_line_and_changes_nothing(
     (tmp_path / "half.json").write_text('{"eras": [{"switches": [1]}], "subject": "sessions"}')
     faults = '{"eras": [{"faults": [0, 0, 0, 0, 0, 0, 0]}], "subject": "sessions"}'
     (tmp_path / "faults.json").write_text(faults)
-    (tmp_path / "effects.json").write_text('{"eras": [{"faults": [13, 0, 0, 0, 0, 0, 0]}]}')
+    (tmp_path / "effects.json").write_text(
+        f'{{"eras": [{{"faults": [{max(Effect) + 1}, 0, 0, 0, 0, 0, 0]}}]}}'
+    )
     (tmp_path / "hows.json").write_text(f'{{"eras": [{{"damage": [{max(How) + 1}]}}]}}')
     (tmp_path / "kinds.json").write_text('{"eras": [{"program": [[99, 0, 0, 0]]}]}')
     (tmp_path / "short.json").write_text('{"eras": [{"program": [[0, 0]]}]}')
