@@ -104,6 +104,7 @@ class StoreMachine(RuleBasedStateMachine):
     subject: ClassVar[str] = ""
     geometry: ClassVar[str] = "tiny"  # Of a store of the registry that has them,
     kernels: ClassVar[str] = INTERPRETED  # likewise.
+    examples: ClassVar[int] = 0  # Their number, where it is not as the settings say.
     told: ClassVar[list[str]] = []  # The lines of the runs that have passed, newest last.
     _summary: ClassVar[Summary | None] = None
     _known_shown: ClassVar[set[Known]] = set()
@@ -118,7 +119,7 @@ class StoreMachine(RuleBasedStateMachine):
     def run(cls, own: settings | None = None) -> str:
         """Run as a test; the line of what was looked at. Raises what is found, and below the floor."""
         cls._summary, cls._known_shown = Summary(cls.__name__), set()
-        run_state_machine_as_test(cls, settings=settings_of(own or settings()))
+        run_state_machine_as_test(cls, settings=settings_of(own or settings(), cls.examples))
         summary = cls._summary
         missing = summary.shortfalls({**FLOOR, **cls.floor})
         missing += [f"known, and not found: {each}" for each in cls.known if each not in cls._known_shown]

@@ -41,9 +41,10 @@ def _case_of(machine: Any) -> type[unittest.TestCase]:
     return Case
 
 
-def settings_of(given: settings) -> settings:
-    """The settings that a machine runs with, where these are given."""
+def settings_of(given: settings, examples: int = 0) -> settings:
+    """The settings that a machine runs with, where these are given; so many examples, unless it is 0."""
     phases = [each for each in given.phases if each not in (Phase.shrink, Phase.explain)]
+    given = settings(given, max_examples=examples) if examples else given
     return settings(given, phases=phases, deadline=None, suppress_health_check=list(HealthCheck))
 
 

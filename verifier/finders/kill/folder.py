@@ -53,6 +53,7 @@ class FolderDevice:
         self.trace = Trace()  # Stays empty: every index of this life is 0, and in order.
         self.calls_max = sys.maxsize  # For the same reason its calls have no bound.
         self.label: Callable[[], str] | str = ""
+        self.calls_max = sys.maxsize  # Of an empty trace: nothing is bounded.
         self._folder = folder
         self._marks = marks
         self._make_device = make_device
@@ -72,6 +73,9 @@ class FolderDevice:
     def release(self, owner: object) -> None:
         if self._owner is owner:
             self._owner = None
+
+    def die(self) -> None:
+        """Do nothing: a life ends with its process."""
 
     def list(self) -> list[str]:
         return self._opened().list()

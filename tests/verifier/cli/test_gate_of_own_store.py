@@ -1,0 +1,85 @@
+"""`powercut gate --store`: one command over a store of one's own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_STORES = Path(__file__).parents[3] / "docs" / "own-store"
+_COMMAND = "from powercut.verifier.cli import main; main()"
+_PROFILE = """
+[crash]
+laws = ["posix"]
+steps = 1
+random = 0
+length = 2
+[syncs]
+laws = ["posix"]
+steps = 1
+random = 0
+length = 2
+"""
+
+
+def _gate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PYTHONPATH": f"{folder}:{':'.join(each for each in sys.path if each)}",
+        "PATH": "/usr/bin",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", _COMMAND, "gate", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    shutil.copy(_STORES / "slotted.py", tmp_path / "slotted.py")
+    (tmp_path / "own.toml").write_text(_PROFILE)
+    return tmp_path
+
+
+def test_right_store_is_consistent_and_its_syncs_are_told(home: Path) -> None:
+    done = _gate(home, "--store", "slotted:Slotted", "--profile", "own.toml", "--json", "gate.json")
+    assert (done.returncode, done.stderr) == (0, "crash\nsyncs\n")
+    assert "consistent: 0 violations in 2 stages of slotted:Slotted" in done.stdout
+    assert "complete: programs of at most 1 steps" in done.stdout
+    assert "needed     slotted.py:" in done.stdout
+    document = json.loads((home / "gate.json").read_text())
+    assert document["exit"] == 0
+    assert [stage["name"] for stage in document["stages"]] == ["crash", "syncs"]
+
+
+def test_broken_store_is_told_with_a_tape_that_plays_it(home: Path) -> None:
+    source = (home / "slotted.py").read_text()
+    (home / "slotted.py").write_text(source.replace("device.sync_names()", "pass"))
+    done = _gate(home, "--store", "slotted:Slotted", "--profile", "own.toml", "--stage", "crash")
+    assert done.returncode == 1
+    assert "VIOLATION  lost acknowledged operation" in done.stdout
+    assert "sync names after `OPEN create slots`" in done.stdout
+    (tape,) = (home / "powercut-findings").iterdir()
+    assert f"powercut replay {tape.relative_to(home)}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--store", "slotted:Absent"), "cannot be loaded"),
+        (("--store", "slotted:Slotted", "--stage", "kill"), "no stage 'kill'"),
+        (("--store", "slotted:Slotted", "--law", "posix"), "--law means nothing with --store"),
+        (("--store", "slotted:Slotted", "--profile", "slotted.py"), "profile slotted.py"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(home: Path, arguments: tuple[str, ...], told: str) -> None:
+    done = _gate(home, *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr

@@ -1,0 +1,89 @@
+"""The stores of docs/own-store: the right ones pass, and each planted variant is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from powercut.verifier import Breach
+from powercut.verifier.finders.continuations import Continuations, continuations
+from powercut.verifier.finders.crashes import Finding, search_tape
+from powercut.verifier.finders.recoveries import Recoveries
+from powercut.verifier.runs.play import play
+from powercut.verifier.tapes.programs import small_programs
+from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
+
+_STORES = Path(__file__).parents[3] / "docs" / "own-store"
+_LIMIT = 64
+_CHECKPOINT = Operation(Kind.CHECKPOINT)
+_LONGER = tuple((*[Operation(Kind.UPSERT, 0, n % 2) for n in range(count)], _CHECKPOINT) for count in (3, 4))
+
+_PLANTED = {
+    "slotted: the tail stays": ('device.truncate("slots", self.count * SLOT)', "pass", {Breach.HOLE}),
+    "slotted: opened without a sync": (
+        '        device.sync("slots")\n        device',
+        "        device",
+        None,
+    ),
+    "slotted: its name is not synced": ("device.sync_names()", "pass", {Breach.LOST_ACK}),
+    "slotted: a checkpoint that syncs nothing": (
+        'self.device.sync("slots")\n\n    def read_all',
+        "pass\n\n    def read_all",
+        {Breach.LOST_ACK},
+    ),
+    "snapshots: renamed before it is synced": ('self.device.sync("aside")', "pass", {Breach.UNOPENABLE}),
+    "snapshots: names are not synced before the old log goes": (
+        "self.device.sync_names()",
+        "pass",
+        {Breach.LOST_ACK, Breach.HOLE, Breach.UNOPENABLE},
+    ),
+    "snapshots: a checkpoint that syncs nothing": (
+        "self.device.sync(self.log)",
+        "pass",
+        {Breach.LOST_ACK},
+    ),
+}
+
+
+def _store(name: str, old: str = "", new: str = "") -> Any:
+    source = (_STORES / f"{name}.py").read_text(encoding="utf-8")
+    assert not old or source.count(old) == 1
+    made = ModuleType(name)
+    exec(compile(source.replace(old, new) if old else source, f"{name}.py", "exec"), made.__dict__)
+    return getattr(made, name.capitalize())
+
+
+def _search(store: Any) -> Finding | None:
+    recoveries = Recoveries(store, "posix", _LIMIT)
+    further = Continuations(store, "posix", _LIMIT, continuations(1), recoveries)
+    for program in (*small_programs(2), *_LONGER):
+        _, finding = search_tape(
+            Tape((Era(program),), subject="own:Store"),
+            limit=_LIMIT,
+            make_store=store,
+            recoveries=recoveries,
+            continuations=further,
+        )
+        if finding is not None:
+            return finding
+    return None
+
+
+@pytest.mark.parametrize("name", ["slotted", "snapshots"])
+def test_right_store_is_silent(name: str) -> None:
+    assert _search(_store(name)) is None
+
+
+@pytest.mark.parametrize("planted", _PLANTED)
+def test_planted_variant_is_found_and_its_tape_plays_it(planted: str) -> None:
+    name = planted.partition(":")[0]
+    old, new, breaches = _PLANTED[planted]
+    store = _store(name, old, new)
+    finding = _search(store)
+    assert finding is not None
+    assert breaches is None or finding.verdict.breach in breaches
+    assert finding.verdict.is_same_kind(play(finding.tape, store).verdict)
+    assert play(finding.tape, _store(name)).verdict != finding.verdict

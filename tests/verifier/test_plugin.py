@@ -1,0 +1,91 @@
+"""The pytest plugin, in processes of its own: what it adds, and that it touches nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+_STORES = Path(__file__).parents[2] / "docs" / "own-store"
+_BROKEN = "device.sync_names()", "pass"
+
+
+def _pytest(folder: Path, *arguments: str, plugin: bool = True) -> subprocess.CompletedProcess[str]:
+    path = [str(folder), *(each for each in sys.path if each)]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *(("-p", "powercut.verifier.plugin") if plugin else ()), *arguments],
+        cwd=folder,
+        env={"PYTHONPATH": ":".join(path), "PATH": "/usr/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    source = (_STORES / "slotted.py").read_text(encoding="utf-8")
+    few = "TestSlotted.settings = settings(stateful_step_count=5, database=None)\n"
+    few = f"from hypothesis import settings\n\n{few}"
+    (tmp_path / "test_slotted.py").write_text(source + few)
+    return tmp_path
+
+
+def test_passing_machine_is_told_in_a_line_also_by_workers_and_in_junit(home: Path) -> None:
+    done = _pytest(home, "-n", "2", "--powercut-examples", "8", "--junitxml", "junit.xml", "-m", "powercut")
+    assert done.returncode == 0, done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("SlottedMachine: ")]
+    assert "posix lost something in" in line
+    properties = ElementTree.parse(home / "junit.xml").iter("property")
+    assert [(each.get("name"), each.get("value")) for each in properties] == [("powercut", line)]
+
+
+def test_law_of_the_command_line_is_that_of_the_machine(home: Path) -> None:
+    done = _pytest(home, "--powercut-examples", "8", "--powercut-law", "prefix")
+    assert "prefix lost something in" in done.stdout
+    assert (
+        "no law"
+        in _pytest(home, "--powercut-law", "absent").stderr + _pytest(home, "--powercut-law", "absent").stdout
+    )
+
+
+def test_finding_is_a_file_and_the_file_is_a_regression_test(home: Path) -> None:
+    source = (home / "test_slotted.py").read_text()
+    (home / "test_slotted.py").write_text(source.replace(*_BROKEN))
+    done = _pytest(home, "--powercut-findings", "found", "-p", "no:randomly")
+    assert done.returncode == 1
+    (tape,) = (home / "found").iterdir()
+    assert f"powercut replay found/{tape.name}" in done.stdout
+    tapes = home / "tapes"
+    tapes.mkdir()
+    tape.rename(tapes / "lost.json")
+    broken = _pytest(home, "tapes")
+    assert broken.returncode == 1
+    assert "VIOLATION  lost acknowledged operation" in broken.stdout
+    (home / "test_slotted.py").write_text(source)
+    assert _pytest(home, "tapes").returncode == 0
+
+
+def test_fixtures_are_a_device_and_the_states_of_it(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "def test_it(fault_device, crash_states):\n"
+        "    fault_device.create('a')\n"
+        "    assert sorted(len(image.names) for image in crash_states(fault_device)) == [0, 1]\n"
+    )
+    assert _pytest(tmp_path).returncode == 0
+
+
+def test_project_that_does_not_use_it_imports_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / "tapes").mkdir()
+    (tmp_path / "tapes" / "other.json").write_text("{}")
+    (tmp_path / "test_it.py").write_text(
+        "import sys\n\n\ndef test_it():\n"
+        "    heavy = {'powercut.faultfs', 'powercut.engine', 'powercut.verifier.machine', 'msgspec'}\n"
+        "    assert not heavy & set(sys.modules)\n"
+    )
+    done = _pytest(tmp_path, "-p", "no:hypothesispytest")
+    assert done.returncode == 0, done.stdout
+    assert "powercut" not in done.stdout.split("plugins:")[-1].split("\n", 1)[-1]

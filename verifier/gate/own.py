@@ -1,0 +1,347 @@
+"""The gate of a store of one's own: `powercut gate --store module:factory`.
+
+    model     examples of its machine, drawn by the seed
+    crash     every crash state of all small programs, under each law; after each recovery it goes on
+    faults    every device call of a few programs struck by every fault
+    damage    every byte of what it leaves flipped, and every file lost, emptied or taken back
+    syncs     each sync left out in turn: needed, redundant or never with anything to do
+
+A profile is a TOML file with a table for each stage that is to be run. Without one, those are run that each
+store should pass, at the sizes below; `faults` and `damage`, which a plain log does not, are asked for by
+name. A violation ends its stage; those after it are run all the same, for they ask other questions.
+
+Invariants
+  1  equal store, profile and seed give equal reports, but for seconds
+  2  a stage that searched nothing is below its floor, and never a pass
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from time import process_time
+from typing import Final
+
+import msgspec
+
+from powercut.faultfs import Law, UnknownLawError
+from powercut.faultfs.faults.rot import Damage, How
+
+from ..examples import run_machine
+from ..finders.continuations import Continuations, continuations
+from ..finders.coverage import Coverage
+from ..finders.crashes import CONTINUED, search_tape
+from ..finders.damage import Sweep
+from ..finders.faults import sweep
+from ..finders.recoveries import Recoveries
+from ..finders.syncs import SyncBound, leave_out
+from ..finders.templates import TEMPLATES
+from ..finders.ways import Finding
+from ..machine import StoreMachine
+from ..reducing.mend import mend
+from ..reducing.shrink import shrink
+from ..registry import load
+from ..runs.play import play
+from ..tapes.kept import keep
+from ..tapes.programs import random_program, small_programs
+from ..tapes.tape import Era, Kind, Operation, Tape
+from ..telling.report import tell
+from ..verdict import Violation
+from .plans import Count, Names, Positive
+from .profile import ProfileError
+
+__all__ = ["OwnPlan", "OwnReport", "OwnStage", "load_plan", "run_own"]
+
+_UPSERT, _CHECKPOINT, _RMW = Operation(Kind.UPSERT), Operation(Kind.CHECKPOINT), Operation(Kind.RMW)
+_FAULTED: Final = (
+    (_UPSERT, _CHECKPOINT, _RMW, _CHECKPOINT),
+    (_UPSERT, _CHECKPOINT, Operation(Kind.REOPEN), _RMW),
+)
+_ROTTEN: Final = ((_UPSERT, _CHECKPOINT, Operation(Kind.UPSERT, 0, 1), _CHECKPOINT),)
+
+
+class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Examples of the machine, of so many steps each."""
+
+    examples: Positive = 30
+    steps: Positive = 8
+
+
+class CrashStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All programs of so many steps, and so many operations after each recovery; random ones besides."""
+
+    laws: Names = ("posix", "posix_split", "ext4", "prefix", "lazyfs")
+    steps: Count = 2
+    more: Count = 1
+    limit: Positive = 64
+    random: Count = 4
+    length: Positive = 5
+
+
+class FaultsStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """States of one crash point behind a fault that are all searched."""
+
+    limit: Count = 16
+
+
+class DamageStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bytes of each file that are flipped, evenly spread where it has more."""
+
+    bytes: Positive = 400
+
+
+class SyncsStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The search without each sync, as that of `crash`."""
+
+    laws: Names = ("posix", "ext4", "prefix")
+    steps: Count = 2
+    more: Count = 1
+    limit: Positive = 64
+    random: Count = 2
+    length: Positive = 5
+
+
+class OwnPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The stages that are run; a stage that is absent is not."""
+
+    seed: int = 0
+    model: ModelStage | None = None
+    crash: CrashStage | None = None
+    faults: FaultsStage | None = None
+    damage: DamageStage | None = None
+    syncs: SyncsStage | None = None
+
+
+_ASKED: Final = ("faults", "damage")  # By name only, where no profile has them.
+ALL: Final = OwnPlan(0, ModelStage(), CrashStage(), FaultsStage(), DamageStage(), SyncsStage())
+
+
+class OwnStage(msgspec.Struct):
+    """One stage: its figures in a line, lines of detail, and the tapes of what it found."""
+
+    name: str
+    line: str = ""
+    details: list[str] = []
+    found: list[str] = []  # Oracle, kind and file of each finding.
+    short: str = ""  # The figure that is below the floor.
+    cpu_seconds: float = 0.0
+
+
+class OwnReport(msgspec.Struct):
+    """All stages, and the exit code: 1 a violation, 3 below a floor, else 0."""
+
+    store: str
+    seed: int = 0
+    stages: list[OwnStage] = []
+    stories: list[str] = []
+
+    @property
+    def exit(self) -> int:
+        """The exit code."""
+        if any(stage.found for stage in self.stages):
+            return 1
+        return 3 if any(stage.short for stage in self.stages) else 0
+
+    def lines(self) -> Iterator[str]:
+        """The report for people."""
+        yield from self.stories
+        count = sum(len(stage.found) for stage in self.stages)
+        verdict = {0: "consistent", 1: "violation", 3: "below its floor"}[self.exit]
+        told = f"{count} violation{'s' * (count != 1)} in {len(self.stages)} stages"
+        yield f"{verdict}: {told} of {self.store} (seed {self.seed})"
+        for stage in self.stages:
+            yield f"  {stage.name:8}  {stage.line:70}  {stage.cpu_seconds:6.1f} s"
+            yield from (
+                f"            {each}" for each in (*stage.found, *stage.details, *filter(None, [stage.short]))
+            )
+
+
+def load_plan(profile: str) -> OwnPlan:
+    """The plan in a TOML file, or all stages for "". Raises ProfileError."""
+    if not profile:
+        return ALL
+    try:
+        plan = msgspec.convert(tomllib.loads(Path(profile).read_text(encoding="utf-8")), OwnPlan)
+        for stage in (plan.crash, plan.syncs):
+            for law in stage.laws if stage is not None else ():
+                Law.of(law)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnknownLawError, UnicodeDecodeError) as error:
+        raise ProfileError(f"profile {profile}: {error}") from None
+    return plan
+
+
+def run_own(
+    store: str,
+    plan: OwnPlan,
+    findings: Path,
+    stages: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda line: None,
+) -> OwnReport:
+    """Run the stages of the plan, of these names if there are any, over the store of this name.
+
+    findings   the folder into which tapes go
+    Raises SubjectError for a store that cannot be loaded, ProfileError for a stage that the plan has not.
+    """
+    run = _Run(store, plan, findings)
+    there = [
+        name for name in ("model", "crash", "faults", "damage", "syncs") if getattr(plan, name) is not None
+    ]
+    if strange := set(stages).difference(there):
+        raise ProfileError(f"no stage {min(strange)!r}: there are {', '.join(there)}")
+    for name in there:
+        if name not in (stages or [each for each in there if plan is not ALL or each not in _ASKED]):
+            continue
+        say(name)
+        started, stage = process_time(), OwnStage(name)
+        run.report.stages.append(stage)
+        getattr(run, name)(stage, getattr(plan, name))
+        stage.cpu_seconds = round(process_time() - started, 1)
+    return run.report
+
+
+class _Run:
+    """One gate: the store, and what was found of it so far."""
+
+    def __init__(self, store: str, plan: OwnPlan, findings: Path) -> None:
+        self.report = OwnReport(store, plan.seed)
+        self._maker = load(store)
+        self._findings = findings
+        self._seed = plan.seed
+
+    # -- stages --------------------------------------------------------------------------------------------
+
+    def model(self, stage: OwnStage, plan: ModelStage) -> None:
+        machine = StoreMachine.of(self._maker.make, spec=self._maker.spec, subject=self.report.store)
+        seen, finding = run_machine(machine, seed=self._seed, examples=plan.examples, steps=plan.steps)
+        self._end(stage, seen, finding, f"{seen.programs:,} examples")
+
+    def crash(self, stage: OwnStage, plan: CrashStage) -> None:
+        total = Coverage()
+        for law in plan.laws:
+            recoveries = Recoveries(self._maker, law, plan.limit)
+            further = Continuations(self._maker, law, plan.limit, continuations(plan.more), recoveries)
+            for program in self._programs(plan.steps, plan.random, plan.length):
+                seen, finding = search_tape(
+                    self._tape(program, law),
+                    limit=plan.limit,
+                    make_store=self._maker,
+                    recoveries=recoveries,
+                    continuations=further,
+                )
+                total.merge(seen)
+                if finding is not None:
+                    self._end(stage, total, finding, f"under law {law}")
+                    return
+        stage.details.append(
+            f"complete: programs of at most {plan.steps} steps, and at most {plan.more} after each recovery"
+            if not total.bounded
+            else f"{total.bounded:,} crash points not exhausted"
+        )
+        stage.details.append(
+            ", ".join(f"{law} lost something in {count:,}" for law, count in sorted(total.fired.items()))
+        )
+        gone_on = total.reached.get(CONTINUED, 0)
+        self._end(
+            stage,
+            total,
+            None,
+            f"{total.programs:,} programs, {len(plan.laws)} laws, {gone_on:,} gone on from",
+        )
+
+    def faults(self, stage: OwnStage, plan: FaultsStage) -> None:
+        total = Coverage()
+        for program in _FAULTED:
+            seen, finding = sweep(
+                program, "tiny", "posix", TEMPLATES, limit=plan.limit, subject=self.report.store
+            )
+            total.merge(seen)
+            if finding is not None:
+                self._end(stage, total, finding, f"{sum(total.fired.values()):,} faults fired")
+                return
+        self._end(stage, total, None, f"{total.programs:,} runs, {sum(total.fired.values()):,} faults fired")
+
+    def damage(self, stage: OwnStage, plan: DamageStage) -> None:
+        total = Coverage()
+        for program in _ROTTEN:
+            swept = Sweep(self._tape(program, "posix"), self._maker)
+            finding = swept.run(_damages(swept.content, plan.bytes))
+            total.merge(swept.coverage)
+            if finding is not None:
+                self._end(stage, total, finding, f"{sum(total.fired.values()):,} damages")
+                return
+        self._end(stage, total, None, f"{sum(total.fired.values()):,} damages, none silent")
+
+    def syncs(self, stage: OwnStage, plan: SyncsStage) -> None:
+        programs = tuple(self._programs(plan.steps, plan.random, plan.length))
+        left = leave_out(
+            self._maker, SyncBound(programs, plan.laws, plan.limit, plan.more), self.report.store
+        )
+        for each in left.sites:
+            why = ""
+            if each.finding is not None:
+                shorter = f"; {each.weaker} would do" if each.weaker else ""
+                why = f": without it {each.finding.verdict.breach.value} (law {each.law}){shorter}"
+            elif each.verdict == "idle":
+                why = ": never anything to make durable; the programs may not come to what it is for"
+            elif each.bounded:
+                why = f": within this bound, {each.bounded:,} crash points not exhausted"
+            stage.details.append(f"{each.verdict:9}  {each.site}{why}")
+        if left.together:
+            share = f"{left.saved:,} of {left.calls:,} calls"
+            stage.details.append(
+                f"can go together, under {', '.join(plan.laws)}: {len(left.together)} sites, {share}"
+            )
+        counts = {
+            verdict: sum(each.verdict == verdict for each in left.sites)
+            for verdict in ("needed", "redundant", "idle")
+        }
+        stage.line = f"{len(left.sites)} syncs: " + ", ".join(
+            f"{count} {verdict}" for verdict, count in counts.items()
+        )
+        stage.short = "" if left.sites else "no sync was made by any program"
+
+    # -- what they share -----------------------------------------------------------------------------------
+
+    def _programs(self, steps: int, count: int, length: int) -> Iterator[tuple[Operation, ...]]:
+        """All small ones, a few in which one key is written again and again, and random ones."""
+        yield from small_programs(steps)
+        for writes in range(steps + 1, length + 1):
+            yield (*[Operation(Kind.UPSERT, 0, number % 2) for number in range(writes)], _CHECKPOINT)
+        random = Random(self._seed)
+        yield from (random_program(random, length) for _ in range(count))
+
+    def _tape(self, program: tuple[Operation, ...], law: str) -> Tape:
+        return Tape((Era(program),), law=law, subject=self.report.store)
+
+    def _end(self, stage: OwnStage, seen: Coverage, finding: Finding | None, line: str) -> None:
+        """Take down the figures, and the finding: shrunk, mended, told and kept."""
+        stage.line = f"{line}, {seen.contents or seen.distinct:,} crash states, {seen.checked:,} openings"
+        if not seen.checked and finding is None:
+            stage.short = "nothing was opened"
+        if finding is None:
+            return
+        small = shrink(finding.tape, self._maker, verdict=finding.verdict, budget=4000)
+        run = play(small, self._maker)
+        verdict = run.verdict if isinstance(run.verdict, Violation) else finding.verdict
+        self._findings.mkdir(parents=True, exist_ok=True)
+        kind = verdict.breach.name.lower()
+        path = self._findings / f"{stage.name}-{verdict.oracle}-{kind}-{run.digest()[:8]}.json"
+        keep(path, small, run)
+        self.report.stories += [
+            tell(small, self._maker, run=run, path=str(path)),
+            *mend(small, self._maker).lines(),
+            "",
+        ]
+        stage.found.append(f"{verdict.oracle}: {verdict.breach.value}: powercut replay {path}")
+
+
+def _damages(content: dict[str, bytes], most: int) -> Iterator[Damage]:
+    """Bytes flipped, each file lost, empty, and as it was before."""
+    for file, name in enumerate(sorted(content)):
+        for how in (How.CUT, How.ZERO, How.STALE):
+            yield Damage(how, 0, file)
+        stride = -(-len(content[name]) // most) or 1
+        for position in range(0, len(content[name]), stride):
+            yield Damage(How.FLIP, 1, file, position, position % 8)

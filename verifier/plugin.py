@@ -1,0 +1,185 @@
+"""The pytest plugin: lines at the end, findings as files, kept tapes as tests.
+
+    --powercut-law LAW         the law of every StoreMachine of the run
+    --powercut-examples N      their number of examples
+    --powercut-findings DIR    where tapes of findings go; default: powercut-findings
+    tests/tapes/*.json         each tape is a test: no crash state of its programs breaks a promise
+    fault_device               a FaultDevice
+    crash_states               crash_states(device, law="posix"): images of what a power cut can leave
+
+What a machine has looked at, and the file of what it found, are properties of its report: so they stand in
+JUnit files, and cross from the workers of xdist.
+
+Invariants
+  1  nothing of ours is imported before something of it is asked for
+  2  a project that does not use it is not touched: no option of another name, no file in another folder
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from powercut.faultfs import FaultDevice, Image
+
+_LINE: Final = "powercut"
+_TAPE: Final = "powercut tape"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("powercut")
+    group.addoption("--powercut-law", metavar="LAW", default="", help="What a power cut may leave.")
+    group.addoption(
+        "--powercut-examples", metavar="N", type=int, default=0, help="Examples of each StoreMachine."
+    )
+    group.addoption("--powercut-findings", metavar="DIR", default="powercut-findings", help="Where tapes go.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", "powercut: a search of the crash states of a store")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect kept tapes."""
+    if (
+        file_path.suffix == ".json"
+        and file_path.parent.name == "tapes"
+        and b'"eras"' in file_path.read_bytes()
+    ):
+        return _TapeFile.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the machines, and give them what the options say."""
+    for item in items:
+        machine = _machine_of(item)
+        if machine is None:
+            continue
+        item.add_marker("powercut")
+        law, examples = config.getoption("--powercut-law"), config.getoption("--powercut-examples")
+        if law:
+            from powercut.faultfs import Law
+
+            machine.law = str(Law.of(law).value)
+        if examples:
+            machine.examples = examples
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Take down what machines have looked at."""
+    before = len(_told())
+    try:
+        return (yield)
+    finally:
+        item.user_properties += [(_LINE, line) for line in _told()[before:]]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Write the tape of what was found, and say where."""
+    report = yield
+    if call.excinfo is not None and type(call.excinfo.value).__name__ == "StoreViolationError":
+        path = _keep(item, call.excinfo.value)
+        report.user_properties.append((_TAPE, str(path)))
+        report.sections.append(("powercut", f"powercut replay {path}"))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Tell the lines of all machines, and the files of what was found."""
+    told = [
+        (what, line)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for what, line in report.user_properties
+        if what in (_LINE, _TAPE)
+    ]
+    if told:
+        terminalreporter.section("powercut")
+        for what, line in sorted(told):
+            terminalreporter.write_line(line if what == _LINE else f"powercut replay {line}")
+
+
+@pytest.fixture
+def fault_device() -> FaultDevice:
+    """A FaultDevice, empty."""
+    from powercut.faultfs import FaultDevice
+
+    return FaultDevice()
+
+
+@pytest.fixture
+def crash_states() -> Callable[..., Iterator[Image]]:
+    """Every content that a power cut of a device can leave, as images."""
+
+    def states(device: FaultDevice, law: str = "posix", **bounds: Any) -> Iterator[Image]:
+        from powercut.faultfs import crash_states
+
+        return (state.image for state in crash_states(device.trace, law, **bounds))
+
+    return states
+
+
+def _told() -> list[str]:
+    """The lines so far; none where no machine was imported. Invariant 1."""
+    bench = sys.modules.get("powercut.verifier.machine.bench")
+    return [] if bench is None else bench.StoreMachine.told
+
+
+def _machine_of(item: pytest.Item) -> Any:
+    """The StoreMachine whose test this is, or None."""
+    bench = sys.modules.get("powercut.verifier.machine.bench")
+    machine = getattr(getattr(item, "obj", None), "_hypothesis_state_machine_class", None)
+    is_ours = bench is not None and isinstance(machine, type) and issubclass(machine, bench.StoreMachine)
+    return machine if is_ours else None
+
+
+def _keep(item: pytest.Item, error: Any) -> Path:
+    """Write the tape of what was found; its path."""
+    from powercut.verifier import encode_tape
+
+    folder = Path(item.config.getoption("--powercut-findings"))
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "".join(each if each.isalnum() else "-" for each in item.name).strip("-")
+    path = folder / f"{name}-{error.verdict.breach.name.lower()}.json"
+    path.write_bytes(encode_tape(error.tape) + b"\n")
+    return path
+
+
+class _TapeFile(pytest.File):
+    """A file with a tape."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        yield _TapeItem.from_parent(self, name="tape")
+
+
+class _TapeItem(pytest.Item):
+    """A tape as a test: its store keeps its word."""
+
+    def runtest(self) -> None:
+        from powercut.verifier import load, search, tell
+
+        tape = load(self.path).tape
+        finding = search(tape)
+        if finding is not None:
+            raise AssertionError(tell(finding.tape))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        return (
+            str(excinfo.value) if isinstance(excinfo.value, AssertionError) else super().repr_failure(excinfo)
+        )
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, f"tape {self.path.name}"
