@@ -51,12 +51,14 @@ def logged(geometry: str) -> Iterator[Run]:
         # So much that some of it is on the device before it is dropped.
         yield ((_MANY, _MANY, back, _LONG, back, _SHORT, _COMMIT, _REOPEN, _SHORT),)
         yield ((_MANY, _MANY, back, _COMMIT, truncate, _LONG),)
+    for first in ((_MANY, _COMMIT), (_SHORT, _COMMIT, _MANY, _COMMIT)):
+        for second in ((_SHORT, _COMMIT), (_LONG, _COMMIT), (_LONG, _LONG, _SHORT, _COMMIT)):
+            yield (first, second)
+    for size in range(4):
+        truncate = Operation(Kind.TRUNCATE_AT, 0, 0, size)
         for took in (_ONE, _ALL, _LEFT, _STAYS)[size:]:
             other = Operation(Kind.ITERATE, 0, 1, took.size)
             yield (
                 (_MANY, _COMMIT, took, _LONG, _COMMIT, other, truncate, took, _COMMIT, _REOPEN, took, other),
             )
     yield ((_MANY, _COMMIT, _ONE, _COMMIT), (_ALL, _SHORT, _COMMIT, _REOPEN, _ONE))
-    for first in ((_MANY, _COMMIT), (_SHORT, _COMMIT, _MANY, _COMMIT)):
-        for second in ((_SHORT, _COMMIT), (_LONG, _COMMIT), (_LONG, _LONG, _SHORT, _COMMIT)):
-            yield (first, second)
