@@ -19,6 +19,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # True for a type checker, by its name.
 if TYPE_CHECKING:
+    from .appending import AppendOnly, LogMachine
     from .errors import HarnessError, SubjectError, TapeError, VerifierError
     from .examples import FasterMachine, run_machine
     from .faster.subject import FasterSubject
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .verdict import Breach, Ok, Unknown, Verdict, Violation
 
 __all__ = [
+    "AppendOnly",
     "Bound",
     "Breach",
     "Coverage",
@@ -54,6 +56,7 @@ __all__ = [
     "Kept",
     "Kind",
     "Known",
+    "LogMachine",
     "MakeStore",
     "Mend",
     "Model",
@@ -90,6 +93,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "appending": ("AppendOnly", "LogMachine"),
     "errors": ("HarnessError", "SubjectError", "TapeError", "VerifierError"),
     "examples": ("FasterMachine", "run_machine"),
     "faster.subject": ("FasterSubject",),

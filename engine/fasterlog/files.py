@@ -16,7 +16,7 @@ import errno
 from collections.abc import Iterable
 from contextlib import suppress
 
-from ..device import Buffer, Disk, give_up_behind, read_exactly, write_fully
+from ..device import Buffer, Disk, give_up_behind, read_exactly, read_fully, write_fully
 from ..errors import CorruptionError
 from ..metadata.extents import segment_name, segment_number
 from .blocks import HEADER_BYTES, Block, decode_header, verify
@@ -135,13 +135,15 @@ class LogFiles:
             header = decode_header(image, address, (self.settings.page_bytes, unit))
             if isinstance(header, str):
                 return header if len(image) >= HEADER_BYTES else f"{len(image)} bytes"
-            rest = header.stored(unit) - unit
-            if rest > 0:
-                image += read_exactly(self._device, name, offset + unit, rest)
+            found, stored = len(image), header.stored(unit)
+            if stored > unit:
+                begun, image = image, bytearray(stored)  # Read into its place: it may be a page.
+                image[:found] = begun
+                found += read_fully(self._device, name, offset + found, memoryview(image)[found:])
         except FileNotFoundError:
             return "no file"
-        if len(image) < header.stored(unit):
-            return f"{len(image)} bytes of {header.stored(unit)}"
+        if found < stored:
+            return f"{found} bytes of {stored}"
         why = verify(header, self.store_id, image)
         return why or Block(header, memoryview(image).toreadonly())
 

@@ -82,11 +82,12 @@ def arrays_of(blocks: Iterable[Block], begin: int, end: int) -> Iterator[LogArra
     import numpy as np
 
     for block in blocks:
-        lengths = np.frombuffer(block.lengths, np.uint32).astype(np.int64)
+        lengths = np.frombuffer(block.lengths, np.uint32)
         offsets = np.zeros(len(lengths) + 1, np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        starts = block.header.address + HEADER_BYTES + offsets[:-1]
-        addresses = starts + ENTRY_BYTES * np.arange(len(lengths))
+        np.cumsum(lengths, dtype=np.int64, out=offsets[1:])
+        first = block.header.address + HEADER_BYTES
+        addresses = np.arange(first, first + ENTRY_BYTES * len(lengths), ENTRY_BYTES)
+        addresses += offsets[:-1]
         low, high = np.searchsorted(addresses, (begin, end))
         if low < high:
             data = np.frombuffer(block.data, np.uint8)[offsets[low] : offsets[high]]

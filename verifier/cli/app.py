@@ -4,15 +4,12 @@ Invariants
   1  one line to stderr for an error, never a traceback; the exit codes are those of `errors`
   2  nothing heavy is imported before it is needed: the store only after a tape has said which bug
      is to be planted in it
-  3  of all commands `checkpoints drop` alone changes a store, and `backup` alone makes one
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic, process_time
 from typing import Annotated, Final, Literal, NoReturn
@@ -20,9 +17,22 @@ from typing import Annotated, Final, Literal, NoReturn
 import typer
 
 from ..tapes.kept import Kept, load, parse
-from .arguments import check_named, cores, seconds_of, write
+from .arguments import (
+    Json,
+    Seed,
+    Store,
+    Tape,
+    check_named,
+    check_targets,
+    cores,
+    end_unread,
+    seconds_of,
+    version_told,
+    write,
+)
 from .errors import ENVIRONMENT, OK, USAGE, UsageError, explain
 from .interrupt import INTERRUPTED, end_interrupted
+from .stores import backup, checkpoints, inspect, migrate, salvage
 
 __all__ = ["main"]
 
@@ -37,13 +47,6 @@ app = typer.Typer(
     help="Cuts the power of a store at every write, and tells what it lost.",
 )
 
-_Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout in place of text.")]
-_Tape = Annotated[str, typer.Argument(metavar="TAPE", help="A tape, bare or kept; - reads stdin.")]
-_Store = Annotated[
-    str, typer.Option("--store", metavar="MODULE:FACTORY", help="Play over this store; default: the tape's.")
-]
-_Seed = Annotated[int | None, typer.Option(min=0, help="Of every random choice; default: the profile's.")]
-
 
 def main() -> NoReturn:
     """Run the command line; ends the process."""
@@ -51,11 +54,11 @@ def main() -> NoReturn:
         code = app(standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        _end_unread()
+        end_unread()
     except SystemExit as error:
         # Not in standalone mode, so typer does this where a pipe was closed.
         if isinstance(error.__context__, OSError):
-            _end_unread()
+            end_unread()
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (invariant 1)
         code, line = explain(error)
@@ -66,21 +69,13 @@ def main() -> NoReturn:
     sys.exit(code or 0)
 
 
-def _end_unread() -> NoReturn:
-    """End where nobody reads the output: drop the buffers, or the interpreter complains at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):
-        os.dup2(nowhere, number)
-    sys.exit(ENVIRONMENT)
-
-
 @app.callback(invoke_without_command=True)
 def _powercut(
     context: typer.Context,
     is_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if is_version:
-        typer.echo(f"powercut {_version()}")
+        typer.echo(f"powercut {version_told()}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
@@ -92,7 +87,7 @@ def gate(
     profile: Annotated[str, typer.Option(help="ci, nightly, or a TOML file.")] = "ci",
     stage: Annotated[list[str] | None, typer.Option(help="Run this stage; may be given again.")] = None,
     budget: Annotated[str | None, typer.Option(help="End after 90s, 5m, 1h: a part for each stage.")] = None,
-    seed: _Seed = None,
+    seed: Seed = None,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes.")] = None,
     law: Annotated[str | None, typer.Option(help="What a disk may do; default: the profile's.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the document there.")] = None,
@@ -103,11 +98,7 @@ def gate(
 ) -> int:
     """Search the store: programs, crashes, faults, schedules, planted bugs."""
     seconds = seconds_of(budget)
-    if json is not None and not (json.absolute().parent.is_dir() and not json.is_dir()):
-        raise UsageError(f"--json {json}: no file can be written there")
-    nearest = next(each for each in (findings.absolute(), *findings.absolute().parents) if each.exists())
-    if not nearest.is_dir():
-        raise UsageError(f"--findings {findings}: {nearest} is a file and not a folder")
+    check_targets(json, findings)
     if store:
         from .own import gate_own
 
@@ -146,7 +137,7 @@ def demo() -> int:
 
 
 @app.command()
-def replay(tape: _Tape, store: _Store = "", json: _Json = False) -> int:
+def replay(tape: Tape, store: Store = "", json: Json = False) -> int:
     """Play a tape again, and tell its story."""
     kept = _load(tape)
     from . import tapes
@@ -156,12 +147,12 @@ def replay(tape: _Tape, store: _Store = "", json: _Json = False) -> int:
 
 @app.command()
 def shrink(
-    tape: _Tape,
+    tape: Tape,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Keep the result there.")
     ] = None,
-    store: _Store = "",
-    json: _Json = False,
+    store: Store = "",
+    json: Json = False,
 ) -> int:
     """Make a failing tape as small as it gets."""
     if out is not None and (out.exists() or not out.absolute().parent.is_dir()):
@@ -173,7 +164,7 @@ def shrink(
 
 
 @app.command()
-def mend(tape: _Tape, store: _Store = "", json: _Json = False) -> int:
+def mend(tape: Tape, store: Store = "", json: Json = False) -> int:
     """Name the smallest set of added syncs that mends what a tape shows."""
     kept = _load(tape)
     from . import tapes
@@ -184,12 +175,12 @@ def mend(tape: _Tape, store: _Store = "", json: _Json = False) -> int:
 @app.command()
 def mutants(
     only: Annotated[list[str] | None, typer.Option(help="A planted bug; may be given again.")] = None,
-    seed: _Seed = None,
+    seed: Seed = None,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Hunts at once.")] = None,
     is_list: Annotated[
         bool, typer.Option("--list", help="Hunt nothing: tell what can be planted, and who must find it.")
     ] = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Check the checker: plant each bug, hunt it down."""
     from .planted import hunt_all, list_all
@@ -213,7 +204,7 @@ def power(
         Path | None, typer.Option(metavar="FOLDER", help="Tests for what survives; those of a checkout.")
     ] = None,
     is_list: Annotated[bool, typer.Option("--list", help="Hunt nothing: name the mutants.")] = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Measure the checker: draw bugs that nobody chose, and count who tells them."""
     from ..power.measure import Asked
@@ -236,7 +227,7 @@ def ground(
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes.")] = None,
     is_kept: Annotated[bool, typer.Option("--kept", help="Mount nothing: judge the kept evidence.")] = False,
     is_refresh: Annotated[bool, typer.Option("--refresh", help="Keep what is seen in the package.")] = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Hold the laws against real file systems: needs root, FUSE and loop devices.
 
@@ -246,100 +237,13 @@ def ground(
 
     if is_kept:
         return judge_kept(is_json=json)
-    systems = tuple(filter(None, fs.split(",")))
-    asked = Asked(
-        systems,
-        mkfs_options,
-        mount_options,
-        fuzz,
-        seed,
-        jobs or 3 * cores(),
-        tuple(only or ()),
-        is_refresh,
-        json,
-    )
+    work = fuzz, seed, jobs or 3 * cores()
+    asked = Asked(fs, mkfs_options, mount_options, only or [], work, is_refresh, json)
     return measure(asked)
 
 
-@app.command()
-def inspect(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store or a log.")],
-    json: _Json = False,
-    entries: Annotated[bool, typer.Option("--entries", help="Of a log, list every entry.")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Of a log, read every byte.")] = False,
-) -> int:
-    """Look at the files of a store or a log; nothing is written.
-
-    Roots, settings, checkpoints or commits, segments, sessions or iterators, and all damage.
-    """
-    check_named(path)
-    folder = Path(path)
-    if not folder.is_dir():
-        raise UsageError(f"{path}: {'a file and not a folder' if folder.exists() else 'no such folder'}")
-    from ..faster.fasterlog.inspection import encode_log, inspect_log, is_log, tell_log
-    from ..faster.inspection import encode_inspection, inspect_store, tell_inspection
-
-    if is_log(folder):
-        log = inspect_log(folder, entries=entries, verify=verify)
-        typer.echo(encode_log(log) if json else tell_log(log))
-        return 0 if log.is_sound else 1
-    if entries or verify:
-        raise UsageError(f"{path}: --entries and --verify are for logs, and this is none")
-    found = inspect_store(folder)
-    typer.echo(encode_inspection(found) if json else tell_inspection(found))
-    return 0 if found.is_sound else 1
-
-
-@app.command()
-def migrate(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store or a log.")],
-) -> int:
-    """Bring a store or a log to the format of this release; there is one so far, so there is nothing to do.
-
-    A format that this release does not know is refused as such, and nothing is written.
-    """
-    check_named(path)
-    from ..faster.fasterlog.inspection import FORMAT_VERSION, inspect_log, is_log
-    from ..faster.inspection import inspect_store
-
-    what, look = ("log", inspect_log) if is_log(path) else ("store", inspect_store)
-    look(path)
-    typer.echo(f"{path}: a {what} of format {FORMAT_VERSION}, the newest: nothing to migrate")
-    return 0
-
-
-@app.command()
-def backup(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store.")],
-    out: Annotated[str, typer.Argument(metavar="OUT", help="A folder without a store, or none yet.")],
-) -> int:
-    """Copy the checkpoints of a store; where it is broken off, the copy is whole or no store at all."""
-    check_named(path)
-    check_named(out)
-    from ..faster.inspection import backup_store
-
-    point = backup_store(path, out)
-    life, counter = point.version
-    typer.echo(f"{out}: checkpoint {counter} of life {life}, sessions {len(point.serials)}")
-    return 0
-
-
-@app.command()
-def checkpoints(
-    do: Annotated[Literal["list", "verify", "drop"], typer.Argument(help="What to do.")],
-    path: Annotated[str, typer.Argument(metavar="PATH", help="The folder of a store.")],
-    which: Annotated[
-        str, typer.Argument(metavar="[WHICH]", help="To drop: a version (life.counter) or a name.")
-    ] = "",
-    json: _Json = False,
-) -> int:
-    """List the checkpoints of a store, verify every byte that each needs, or drop one; it is not opened."""
-    check_named(path)
-    if (do == "drop") != bool(which):
-        raise UsageError(f"{do}: {'which one?' if do == 'drop' else 'it takes all of them'}")
-    from .keeping import manage
-
-    return manage(do, path, which, is_json=json)
+for _command in (inspect, migrate, backup, salvage, checkpoints):
+    app.command()(_command)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -365,10 +269,3 @@ def _load(name: str) -> Kept:
 
         plant_bug(kept.tape.bug)
     return kept
-
-
-def _version() -> str:
-    try:
-        return version("powercut")
-    except PackageNotFoundError:
-        return "of a checkout that is not installed"

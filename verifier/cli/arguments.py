@@ -1,26 +1,57 @@
-"""Arguments of commands: taken as what they mean, or refused; and files that a command writes."""
+"""Arguments of commands: taken as what they mean, or refused; and what a command leaves, or cannot leave."""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, NoReturn
 
 import typer
 
-from .errors import UsageError
+from .errors import ENVIRONMENT, UsageError
 
-__all__ = ["check_named", "cores", "seconds_of", "write"]
+__all__ = [
+    "Json",
+    "Seed",
+    "Store",
+    "Tape",
+    "check_named",
+    "check_targets",
+    "cores",
+    "end_unread",
+    "seconds_of",
+    "version_told",
+    "write",
+]
 
 _BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 _SECONDS: Final = {None: 1, "s": 1, "m": 60, "h": 3600}
+
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout in place of text.")]
+Tape = Annotated[str, typer.Argument(metavar="TAPE", help="A tape, bare or kept; - reads stdin.")]
+Store = Annotated[
+    str, typer.Option("--store", metavar="MODULE:FACTORY", help="Play over this store; default: the tape's.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of every random choice; default: the profile's.")]
 
 
 def check_named(path: str) -> None:
     """Refuse an empty path: it would be taken for the current folder."""
     if not path:
         raise UsageError("a path is expected, and this one is empty")
+
+
+def check_targets(json: Path | None, findings: Path) -> None:
+    """Refuse a document that no file can be written to, and a folder that is none."""
+    if json is not None and not (json.absolute().parent.is_dir() and not json.is_dir()):
+        raise UsageError(f"--json {json}: no file can be written there")
+    nearest = next(each for each in (findings.absolute(), *findings.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise UsageError(f"--findings {findings}: {nearest} is a file and not a folder")
 
 
 def write(path: Path, data: bytes) -> bool:
@@ -46,3 +77,19 @@ def seconds_of(budget: str | None) -> float | None:
 def cores() -> int:
     """The processors that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def end_unread() -> NoReturn:
+    """End where nobody reads the output: drop the buffers, or the interpreter complains at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
+    sys.exit(ENVIRONMENT)
+
+
+def version_told() -> str:
+    """The version that is installed."""
+    try:
+        return version("powercut")
+    except PackageNotFoundError:
+        return "of a checkout that is not installed"

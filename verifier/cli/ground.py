@@ -25,13 +25,11 @@ _TOLD: Final = 12  # Contents outside a law that the text tells; the JSON docume
 class Asked(NamedTuple):
     """The arguments of the command."""
 
-    file_systems: tuple[str, ...]
+    file_systems: str  # Between commas.
     mkfs: str
     mount: str
-    fuzz: int
-    seed: int
-    jobs: int
-    only: tuple[str, ...]
+    only: list[str]
+    work: tuple[int, int, int]  # Programs to draw, the seed, processes.
     is_refresh: bool
     is_json: bool
 
@@ -92,16 +90,15 @@ def measure(asked: Asked) -> int:
     unknown = [name for name in asked.only if name not in SCENARIOS | OTHERS]
     if unknown:
         raise UsageError(f"no scenario {unknown[0]!r}: one of {', '.join(SCENARIOS)}")
-    if not asked.file_systems:
+    systems = [each for each in asked.file_systems.split(",") if each]
+    if not systems:
         raise UsageError("--fs names no file system")
-    names = asked.only or tuple(SCENARIOS)
-    plans = [
-        campaign.Plan(Options(each, asked.mkfs, asked.mount), names, asked.fuzz, asked.seed)
-        for each in asked.file_systems
-    ]
+    names = tuple(asked.only or SCENARIOS)
+    fuzz, seed, jobs = asked.work
+    plans = [campaign.Plan(Options(each, asked.mkfs, asked.mount), names, fuzz, seed) for each in systems]
     for plan in plans:
         campaign.check_machine(plan.options.file_system)
-    found = [_run(plan, asked.jobs) for plan in plans]
+    found = [_run(plan, jobs) for plan in plans]
     code = _tell([collection for collection, _ in found], is_json=asked.is_json)
     if asked.is_refresh:
         for collection, _ in found:

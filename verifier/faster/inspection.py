@@ -14,9 +14,11 @@ from powercut.engine.management import Verified
 from powercut.engine.management import drop_checkpoint as drop
 from powercut.engine.management import list_checkpoints as list_all
 from powercut.engine.management import verify_checkpoints as verify
+from powercut.engine.salvage import Salvaged, salvage_store
 
 __all__ = [
     "CheckpointPoint",
+    "Salvaged",
     "Verified",
     "Version",
     "backup_store",
@@ -24,6 +26,7 @@ __all__ = [
     "encode_inspection",
     "inspect_store",
     "list_all",
+    "salvage_store",
     "tell_inspection",
     "verify",
 ]

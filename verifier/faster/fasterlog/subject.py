@@ -37,6 +37,7 @@ from ...spec.spec import Errors, Spec
 from ...spec.subject import Truncation
 from ...tapes.operations import batch_of
 from ...tapes.tape import LOGGED, Kind, Operation
+from .foresight import foresee_log
 
 __all__ = ["LOG_SPEC", "LogSubject"]
 
@@ -64,6 +65,7 @@ LOG_SPEC: Final = Spec(
     kinds=LOGGED | {Kind.CHECKPOINT, Kind.REOPEN, Kind.TRUNCATE_AT},
     copies=("root-",),
     confirms_late=True,
+    foresee=foresee_log,
 )
 
 
@@ -129,6 +131,7 @@ class LogSubject:
         """Let one take an entry or all that are there, say so or not, and end or go on with the next call."""
         name, log = _NAMES[operation.key % len(_NAMES)], self.log
         iterator = self._iterators.setdefault(name, log.follow(name))
+        done = log.progress[name]
         before, skipped, begin = iterator.position, iterator.skipped, log.begin
         ahead = [entry for entry in log.scan() if entry.address >= before]
         expected = ahead if operation.size == 1 else ahead[:1]
@@ -143,6 +146,8 @@ class LogSubject:
             iterator.complete()
         elif operation.size == _LEAVES:
             self._iterators.pop(name).close()
+        if log.progress[name] != (done if operation.size >= _LEAVES else max(done, iterator.position)):
+            raise InvariantError("log 13", f"{name} at {iterator.position} is done to {log.progress[name]}")
         return ITERATORS[_NAMES.index(name)], log.progress[name]
 
     def plan_truncation(self, operation: Operation) -> Truncation:

@@ -188,4 +188,70 @@ LOGGED: Final[tuple[Mutant, ...]] = (
         CRASHES,
         around=("enqueue_many",),
     ),
+    Mutant(
+        "log-keeps-what-was-handed-out-for-done",
+        "FASTER 74327613: the persisted position of an iterator was read from the wrong field",
+        _LOG + "iterator",
+        "            self.position = onward\n",
+        """            self.position = onward
+            if self.name is not None:
+                self._source.advance(self.name, onward)
+""",
+        "structure",
+        "BROKEN_INVARIANT",
+        around=("iterate",),
+    ),
+    Mutant(
+        "log-progress-is-forgotten-by-the-next-life",
+        "FASTER #770: the position of an iterator that nobody had open was left out of later commits",
+        _LOG + "groups",
+        "        self.progress = dict(parts.last.progress)",
+        "        self.progress = dict[str, int]()",
+        "prefix",
+        "LOST_ACK",
+        around=("iterate", "lives"),
+    ),
+    Mutant(
+        "log-iterator-below-the-begin-stays",
+        "FASTER 78aff2b7: an iterator below the begin did not move its shared next address",
+        _LOG + "iterator",
+        """                self._pass_to(begin)
+                self._ready.clear()
+""",
+        """                before = begin
+""",
+        "structure",
+        "BROKEN_INVARIANT",
+        around=("iterate", "truncate_at"),
+    ),
+    Mutant(
+        "log-iterator-does-not-say-what-it-missed",
+        "FASTER 78aff2b7: an iterator that a truncation had overtaken went on as if nothing were missing",
+        _LOG + "iterator",
+        "        self.skipped += address - self.position\n",
+        "        self.skipped += 0 * address\n",
+        "structure",
+        "BROKEN_INVARIANT",
+        around=("iterate", "truncate_at"),
+    ),
+    Mutant(
+        "log-hole-past-the-begin",
+        "FASTER #308: space was given back by whole pieces, whoever still needed a part of one",
+        _LOG + "files",
+        "        self._punch(address & -self.settings.page_bytes)\n",
+        "        self._punch((address & -self.settings.page_bytes) + self.settings.page_bytes)\n",
+        "openable",
+        "UNOPENABLE",
+        around=("enqueue_many", "truncate_at"),
+    ),
+    Mutant(
+        "log-uncommitted-entries-on-the-device-are-not-seen",
+        "oxifaster faster_log.rs: more than memory_pages of entries, and the oldest were not there any more",
+        _LOG + "source",
+        "                if block is not None:\n",
+        "                if block is not None and image is not None:\n",
+        "model",
+        "WRONG_VALUE",
+        around=("enqueue_many",),
+    ),
 )
