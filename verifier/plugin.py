@@ -148,7 +148,7 @@ def _machine_of(item: pytest.Item) -> Any:
 
 def _keep(item: pytest.Item, error: Any) -> Path:
     """Write the tape of what was found; its path."""
-    from powercut.verifier import encode_tape
+    from .tapes.tape import encode_tape
 
     folder = Path(item.config.getoption("--powercut-findings"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,9 @@ class _TapeItem(pytest.Item):
     """A tape as a test: its store keeps its word."""
 
     def runtest(self) -> None:
-        from powercut.verifier import load, search, tell
+        from .finders.search import search
+        from .tapes.kept import load
+        from .telling.report import tell
 
         tape = load(self.path).tape
         finding = search(tape)

@@ -49,7 +49,7 @@ class World:
         self.mounted: Mounted | None = None
         self.verdict: Verdict = OK
         self.raised: Exception | None = None  # By the store, where the verdict is on that.
-        self._breach = Breach.ERROR  # Of an opening that raises: the first one is of an empty disk.
+        self._breach = Breach.ERROR  # Of an opening that raises, until the power was cut.
         self.is_stopped = False  # By an objection, if only to what the damage of a medium excuses.
         self.damage_oracle = DamageOracle(spec=self.spec)
         self.at_start: Mapping[int, int] = {}
@@ -108,7 +108,6 @@ class World:
             return self.object_to(verdict)
         self.fault_oracle.unresolved = None
         self._rebase(recovered, content)
-        self._breach = Breach.UNOPENABLE
         life.opened = index
         life.recovered = recovered
         life.history = list(self.model.history)
