@@ -20,10 +20,10 @@ _CLAUSES: Final = {Law.EXT4: "F26 to F28", Law.XFS: "F26, F28, F40", Law.BTRFS: 
 
 
 def tell_real(trace: Trace, index: int, survivors: Sequence[int], law: str) -> str:
-    """One sentence: the file systems whose law has the content that these survivors leave at this index."""
+    """One line: the file systems, and the clauses of FAULTS.md, whose law has what these survivors leave."""
     image = survivor_image(trace, index, survivors, law)
     found = [real for real in _CLAUSES if Membership(trace, real).has(image, index)]
     if not found:
         return f"real disks: none that was measured leaves this, the law {law} alone does"
     names = ", ".join(f"{real} ({_CLAUSES[real]})" for real in found)
-    return f"real disks: {names} of {KERNEL} may leave this: FAULTS.md, held against images of them"
+    return f"real disks: {names} of {KERNEL}"

@@ -27,7 +27,7 @@ def replaced() -> FaultDevice:
 
 def test_content_that_one_file_system_leaves_is_told_with_its_clauses(replaced: FaultDevice) -> None:
     assert told(replaced, {"a": bytes(3)}) == (
-        "real disks: ext4 (F26 to F28) of Linux 6.18 may leave this: FAULTS.md, held against images of them"
+        "real disks: ext4 (F26 to F28) of Linux 6.18"
     )
 
 
