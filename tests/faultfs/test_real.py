@@ -26,9 +26,7 @@ def replaced() -> FaultDevice:
 
 
 def test_content_that_one_file_system_leaves_is_told_with_its_clauses(replaced: FaultDevice) -> None:
-    assert told(replaced, {"a": bytes(3)}) == (
-        "real disks: ext4 (F26 to F28) of Linux 6.18"
-    )
+    assert told(replaced, {"a": bytes(3)}) == ("real disks: ext4 (F26 to F28) of Linux 6.18")
 
 
 def test_content_that_all_of_them_leave_names_all(replaced: FaultDevice) -> None:

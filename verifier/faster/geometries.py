@@ -66,7 +66,7 @@ _NARROW: Final = _TINY | {"index_buckets": 1}
 _FULL: Final = (1 + plan_memory(Settings(**_NARROW), 1 << 20).overflow_buckets) * w.BUCKET_ENTRIES
 # Stores late in a long life; each is a geometry as well.
 AGES: Final = {
-    "wrapping": Age(counter=13),  # The version's four bits wrap at the third checkpoint,
+    "wrapping": Age(counter=14),  # The version's four bits wrap at the second checkpoint,
     "chained": Age(counter=70, blocks=CHAIN_BLOCKS_MAX - 1),  # the chain of blocks ends at the second,
     # and there its place in the file is that of blocks that are no more,
     "rewritten": Age(counter=70, blocks=CHAIN_BLOCKS_MAX - 1, dead=4),

@@ -77,9 +77,11 @@ class Enumerated:
     def _decode(self) -> Iterator[tuple[int, list[int]]]:
         law = self.states.law
         history = self.states.history if law is Law.POSIX else History(self._trace)
+        # A look leaves what may survive as it is; but a kill that comes after one leaves all that was before it.
+        changing = EventKind if law is Law.PAGECACHE else frozenset(EventKind) - LOOKS
         keys: list[int] = []
         for index in range(self.states.start, self.states.stop + 1):
-            if index == self.states.start or self._trace.events[index - 1].kind not in LOOKS:
+            if index == self.states.start or self._trace.events[index - 1].kind in changing:
                 keys = list(_legal_keys(history, index, law))
             yield index, keys
 

@@ -153,6 +153,19 @@ def test_a_failed_sync_poisons_and_every_waiter_hears_of_it(bench: Any) -> None:
     log.close()
 
 
+def test_what_an_opening_finds_behind_its_root_is_written_again_and_synced(bench: Any) -> None:
+    log = bench.open()
+    log.enqueue(b"entry")
+    log.commit()
+    killed = bench.survivor("pagecache")  # Whether the disk has it, nobody knows who reads it from the cache.
+    killed.open()
+    touched = [
+        (event.kind.name, event.data) for event in killed.device.trace if event.name == "segment-00000000"
+    ]
+    synced = next(at for at, (kind, _) in enumerate(touched) if kind == "SYNC")
+    assert any(kind == "WRITE" and b"entry" in data for kind, data in touched[:synced])
+
+
 def test_a_truncation_is_durable_before_a_file_goes(bench: Any, entries: Any) -> None:
     log = bench.open()
     addresses = [log.enqueue(b"%d" % number * 900) for number in range(6)]

@@ -44,8 +44,8 @@ def test_old_store_is_sound_and_holds_nothing(age: str) -> None:
     subject.check()
 
 
-def test_version_wraps_at_the_third_checkpoint() -> None:
-    _, store = _played("wrapping", *[UPSERT, CHECKPOINT] * 3)
+def test_version_wraps_at_the_second_checkpoint() -> None:
+    _, store = _played("wrapping", *[UPSERT, CHECKPOINT] * 2)
     assert store.stats().version & w.VERSION_BITS == 1
 
 

@@ -47,6 +47,7 @@ KINDS: Final = (
         _INCREMENTAL,
         "        at += len(piece)\n",
         "        at += len(piece)\n        parts.copied = running.digests\n",
+        breach="ERROR",
         search=FAULTS,
         around=("write", "error"),
     ),

@@ -116,17 +116,6 @@ LOGGED: Final[tuple[Mutant, ...]] = (
         around=("enqueue_many",),
     ),
     Mutant(
-        "log-recovered-from-the-page-cache",
-        "powercut: after a failed sync a page reads well, is clean, and no later sync writes it",
-        _LOG + "recovery",
-        "        files.write(at, block.image)\n",
-        "        files._dirty.add(files.place(at)[0])\n",
-        "openable",
-        "UNOPENABLE",
-        FAULTS,
-        around=("logged", "kept", "sync", "cut"),
-    ),
-    Mutant(
         "log-rolled-back-in-memory-only",
         "FASTER #583: what was given up stood on the disk, and a later recovery found it",
         _LOG + "groups",
