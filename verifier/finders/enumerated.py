@@ -77,7 +77,7 @@ class Enumerated:
     def _decode(self) -> Iterator[tuple[int, list[int]]]:
         law = self.states.law
         history = self.states.history if law is Law.POSIX else History(self._trace)
-        # A look leaves what may survive as it is; but a kill that comes after one leaves all that was before it.
+        # A look leaves what may survive as it is; but a kill after one leaves all that was before it.
         changing = EventKind if law is Law.PAGECACHE else frozenset(EventKind) - LOOKS
         keys: list[int] = []
         for index in range(self.states.start, self.states.stop + 1):
