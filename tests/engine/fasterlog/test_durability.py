@@ -157,11 +157,10 @@ def test_what_an_opening_finds_behind_its_root_is_written_again_and_synced(bench
     log = bench.open()
     log.enqueue(b"entry")
     log.commit()
-    killed = bench.survivor("pagecache")  # Whether the disk has it, nobody knows who reads it from the cache.
+    killed = bench.survivor("pagecache")  # Who reads it from the cache does not know whether the disk has it.
     killed.open()
-    touched = [
-        (event.kind.name, event.data) for event in killed.device.trace if event.name == "segment-00000000"
-    ]
+    events = killed.device.trace.events
+    touched = [(event.kind.name, event.data) for event in events if event.name == "segment-00000000"]
     synced = next(at for at, (kind, _) in enumerate(touched) if kind == "SYNC")
     assert any(kind == "WRITE" and b"entry" in data for kind, data in touched[:synced])
 
