@@ -49,10 +49,10 @@ def small_media() -> Iterator[Tape]:
     # Two sessions; a record of the version after the checkpoint's, in a range that the next life voids.
     both = (upsert, Operation(Kind.UPSERT, 1, 1), checkpoint)
     yield from (Tape((Era((*both, *more)),)) for more in ((), (upsert, checkpoint)))
-    for steps in (1, 2):
-        shifted = (Operation(Kind.START), *[Operation(Kind.STEP)] * steps, upsert, checkpoint)
-        yield Tape((Era((upsert, checkpoint, *shifted)),))
-        yield Tape((Era(shifted), Era((upsert, checkpoint))))
+    shifted = (Operation(Kind.START), *[Operation(Kind.STEP)] * 2, upsert, checkpoint)
+    yield Tape((Era((checkpoint, *shifted)),))
+    yield Tape((Era((upsert, *shifted)),))
+    yield Tape((Era(shifted), Era((upsert, checkpoint))))
 
 
 def hunt_damage(request: Answer) -> Answer:
