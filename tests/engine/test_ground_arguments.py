@@ -24,6 +24,8 @@ FILE: dict[str, dict[str, Bad]] = {
     "write": {"name": FILES, "offset": OFFSETS, "buffer": BUFFERS},
     "truncate": {"name": FILES, "size": OFFSETS},
 }
+# What a device in memory has no use for.
+HOLES: dict[str, dict[str, Bad]] = {"punch": {"name": FILES, "offset": OFFSETS, "size": OFFSETS}}
 SETTINGS: dict[str, Bad] = {
     **dict.fromkeys(("page_bytes", "segment_bytes", "write_unit", "extent_bytes", "write_bytes"), SIZES),
     "hash_mask": ("x", None, -1, 1 << 64, 1.5, True),
@@ -47,6 +49,7 @@ def test_every_parameter_of_what_a_store_is_opened_with_has_an_entry(surface: di
         "ThreadRuntime": {"workers"},
         "Settings": {*SETTINGS},
         **{f"{kind}.{call}": {*of} for kind in ("FileDevice", "MemoryDevice") for call, of in FILE.items()},
+        **{f"FileDevice.{call}": {*of} for call, of in HOLES.items()},
     }
     kinds = {call.partition(".")[0] for call in table}
     found = {
@@ -77,15 +80,18 @@ def test_what_is_no_setting_is_refused(_: str, name: str, number: int) -> None:
         Settings(**{name: SETTINGS[name][number]})
 
 
-@pytest.mark.parametrize("kind", ["file", "memory"])
-@pytest.mark.parametrize(("call", "name", "number"), each(FILE))
+@pytest.mark.parametrize(
+    ("kind", "call", "name", "number"),
+    [*(("memory", *bad) for bad in each(FILE)), *(("file", *bad) for bad in each(FILE | HOLES))],
+)
 def test_a_call_of_a_device_that_is_refused_does_nothing(
     tmp_path: Path, kind: str, call: str, name: str, number: int
 ) -> None:
     device: Any = FileDevice(tmp_path / "disk", create=True) if kind == "file" else MemoryDevice()
     device.create("a")
     device.write("a", 0, b"kept")
-    given = {each: FINE[each] for each in FILE[call] if each in FINE} | {name: FILE[call][name][number]}
+    of = (FILE | HOLES)[call]
+    given = {each: FINE[each] for each in of if each in FINE} | {name: of[name][number]}
     with pytest.raises(DeviceError) as caught:
         getattr(device, call)(**given)
     assert caught.value.errno

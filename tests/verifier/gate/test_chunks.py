@@ -16,21 +16,28 @@ from powercut.verifier.tapes.programs import small_programs
 def test_slices_hold_every_small_program_once(name: str) -> None:
     plan = load_profile(name).crash
     assert plan is not None
-    cut = [chunk for chunk in crash_chunks(plan, "posix", 0) if isinstance(chunk, SmallPrograms)]
+    small = [chunk for chunk in crash_chunks(plan, "posix", 0) if isinstance(chunk, SmallPrograms)]
+    cut = [chunk for chunk in small if chunk.more is None]
     others = plan.others
     assert others is not None
     assert set(others.laws) | {plan.law} == set(Law)
     wanted = [(geometry, plan.law, plan.exhaustive.steps) for geometry in plan.exhaustive.geometries]
     wanted += [(others.geometry, law, others.steps) for law in others.laws]
-    for geometry, law, steps in wanted:
+    continued = plan.continued
+    assert continued is not None
+    gone_on = [chunk for chunk in small if chunk.more is not None]
+    for chunks, geometry, law, steps in (
+        *((cut, *each) for each in wanted),
+        (gone_on, continued.geometry, plan.law, continued.steps),
+    ):
         held = [
             number
-            for chunk in cut
+            for chunk in chunks
             if (chunk.geometry, chunk.law) == (geometry, law)
             for number in range(chunk.start, chunk.stop)
         ]
         assert held == list(range(sum(1 for _ in small_programs(steps))))
-    assert len({chunk.bound for chunk in cut}) == len(wanted)
+    assert len({chunk.bound for chunk in small}) == len(wanted) + 1
 
 
 def test_random_chunks_draw_from_generators_of_their_own() -> None:

@@ -52,7 +52,8 @@ def small_media() -> Iterator[Tape]:
     shifted = (Operation(Kind.START), *[Operation(Kind.STEP)] * 2, upsert, checkpoint)
     yield Tape((Era((checkpoint, *shifted)),))
     yield Tape((Era((upsert, *shifted)),))
-    yield Tape((Era(shifted), Era((upsert, checkpoint))))
+    yield Tape((Era(shifted[:-2]), Era((upsert, checkpoint))))
+    yield Tape((Era((checkpoint,)), Era((upsert, checkpoint))))
 
 
 def hunt_damage(request: Answer) -> Answer:
