@@ -30,6 +30,7 @@ from .epochs import BLOCK_BYTES, Record, is_data
 _IN: Final = struct.Struct("=IIQQIIIHH")
 _OUT: Final = struct.Struct("=IiQ")
 _RECORD: Final = struct.Struct("=cxxxIQ")
+RECORDED: Final = "ground-disk"  # The source that its mount names.
 _SHARED: Final = struct.Struct("=QQ")  # How many requests are logged, and the delay of data in milliseconds.
 _ATTRIBUTES: Final = struct.Struct("=QIIQQQQQQIIIIIIIIII")
 _MAX_WRITE: Final = 1 << 20
@@ -70,12 +71,19 @@ class Recorder:
         os.ftruncate(self.backing, size)
         os.close(os.open(disk, os.O_WRONLY | os.O_CREAT, 0o600))
         channel = os.open("/dev/fuse", os.O_RDWR)
-        kernel.mount("ground", disk, "fuse", f"fd={channel},rootmode=100600,user_id=0,group_id=0")
+        kernel.mount(RECORDED, disk, "fuse", f"fd={channel},rootmode=100600,user_id=0,group_id=0")
+        parent = os.getpid()
         self._server = os.fork()
         if self._server == 0:
             code = 1
             try:
                 kernel.end_with_parent(signal.SIGKILL)
+                if os.getppid() != parent:  # It has ended before the kernel was asked.
+                    os._exit(code)
+                # What is on recorded disks is not mounted here: who is killed unmounts before he lets go of
+                # the channel, and would wait for his own answer.
+                kernel.enter_namespace()
+                kernel.leave_mounts("/dev/loop", RECORDED)
                 _Server(channel, self.backing, self._log, self._shared, size).serve()
                 code = 0
             finally:

@@ -18,6 +18,7 @@ from typing import Final
 _MS_RDONLY: Final = 1
 _MS_REC_PRIVATE: Final = 0x4000 | 0x40000
 _CAP_SYS_ADMIN: Final = 21
+_MNT_DETACH: Final = 2
 _CLONE_NEWNS: Final = 0x20000
 _PR_SET_PDEATHSIG: Final = 1
 _LOOP_CONFIGURE: Final = 0x4C0A
@@ -58,6 +59,14 @@ def mount(source: str, where: str, kind: str, options: str = "", *, is_readonly:
     """Mounts; OSError with the kernel's number."""
     data = options.encode() or None
     _check(_libc.mount(source.encode(), where.encode(), kind.encode(), int(is_readonly), data), source)
+
+
+def leave_mounts(*sources: str) -> None:
+    """Detaches all that is mounted from sources that begin so, in this mount table alone."""
+    for line in reversed(Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()):
+        source, where = line.split()[:2]
+        if source.startswith(sources):
+            _check(_libc.umount2(where.encode(), _MNT_DETACH), where)
 
 
 def unmount(where: str) -> None:
