@@ -1,4 +1,4 @@
-"""The pytest plugin: lines at the end, findings as files, kept tapes as tests.
+"""The pytest plugin: lines at the end, findings as files, kept tapes as tests. `-p powercut.verifier.plugin`.
 
     --powercut-law LAW         the law of every StoreMachine of the run
     --powercut-examples N      their number of examples
@@ -9,6 +9,9 @@
 
 What a machine has looked at, and the file of what it found, are properties of its report: so they stand in
 JUnit files, and cross from the workers of xdist.
+
+It is no entry point: of a distribution that has one, pytest loads every module itself, to rewrite its assert
+statements, and from that loader nobody has the source of a kernel.
 
 Invariants
   1  nothing of ours is imported before something of it is asked for

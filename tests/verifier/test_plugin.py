@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -89,3 +90,10 @@ def test_project_that_does_not_use_it_imports_nothing_of_it(tmp_path: Path) -> N
     done = _pytest(tmp_path, "-p", "no:hypothesispytest")
     assert done.returncode == 0, done.stdout
     assert "powercut" not in done.stdout.split("plugins:")[-1].split("\n", 1)[-1]
+
+
+def test_it_is_no_entry_point_or_pytest_would_load_the_kernels_itself() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    assert "entry-points" not in project
