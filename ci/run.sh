@@ -71,11 +71,11 @@ rm -rf .tox/ci/* .tox/gate/gate.json
 
 readme() { stage "$2" "$3" "$1"; }
 
-readme 'python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox -e gate' gate 20m
+readme 'python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox -e gate' gate 22m
 export TOX_RESULT_JSON=.tox/ci/matrix.json
-readme '.venv/bin/tox' matrix 30m
+readme '.venv/bin/tox' matrix 42m
 export TOX_RESULT_JSON=.tox/ci/oldest.json
-stage oldest 10m '.venv/bin/tox -e oldest'
+stage oldest 16m '.venv/bin/tox -e oldest'
 unset TOX_RESULT_JSON
 
 stage check 5m '.venv/bin/python ci/check.py --gate .tox/gate/gate.json .tox/ci/matrix.json .tox/ci/oldest.json'
