@@ -140,7 +140,7 @@ class _Look:
         names = device.list()
         segments = [name for name in names if segment_number(name) is not None]
         self.found.segments = {name: device.size(name) for name in segments}
-        self.found.strangers = [name for name in names if name not in {*ROOT_FILES, *segments}]
+        self.found.strangers = sorted({*names}.difference(ROOT_FILES, segments))
         root = self._look_at_roots(names)
         if root is None:
             self._refuse(names, segments)
