@@ -33,6 +33,7 @@ from ..power.hunt import COMPILED
 from .chunks import Chunk, Deadline, Result
 from .profile import load_profile
 from .stages import STAGES
+from .stages.cpr import Loads
 from .stages.kill import Killed, result_of
 from .stages.stress import Planted, Stressed
 
@@ -107,7 +108,7 @@ def _told(chunk: Chunk, meter: Meter) -> str:
 
 def _limit(chunk: Chunk, work_max: int) -> float:
     """The work of one operation; none where threads go on by themselves, and no operation begins."""
-    return inf if isinstance(chunk, Stressed) else work_max
+    return inf if isinstance(chunk, Loads | Stressed) else work_max
 
 
 def _run(chunk: Chunk) -> Result:
