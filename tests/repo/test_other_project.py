@@ -21,7 +21,7 @@ from powercut import FaultDevice, StoreMachine
 import engine, faultfs, verifier
 
 settings.register_profile(
-    "few", max_examples=3, stateful_step_count=4, derandomize=True, database=None, deadline=None
+    "few", max_examples=12, stateful_step_count=6, derandomize=True, database=None, deadline=None
 )
 settings.load_profile("few")
 
@@ -41,6 +41,8 @@ class TestOwn(OwnMachine.TestCase):
         assert sys.modules["powercut.faultfs"] is not faultfs
 """
 STORE = '''
+from zlib import crc32
+
 
 class Store:
     """A dict, written whole at each checkpoint; the name of the newest is the number of operations in it."""
@@ -53,8 +55,8 @@ class Store:
         for name in device.list():
             data = bytearray(device.size(name))
             device.read_into(name, 0, data)
-            if data.endswith(b"!"):
-                self.content, self.count = eval(data[:-1]), int(name)
+            if data[:8] == b"%08x" % crc32(data[8:]):
+                self.content, self.count = eval(data[8:]), int(name)
         self.since = self.count
 
     def recovered(self):
@@ -69,8 +71,9 @@ class Store:
     def checkpoint(self):
         name = f"{self.count:06}"
         if name not in self.device.list():
+            data = repr(self.content).encode()
             self.device.create(name)
-            self.device.write(name, 0, repr(self.content).encode() + b"!")
+            self.device.write(name, 0, b"%08x" % crc32(data) + data)
             self.device.sync(name)
             self.device.sync_names()
         return self.count
