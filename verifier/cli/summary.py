@@ -45,7 +45,7 @@ def _beneath(report: GateReport) -> Iterator[str]:
 
 
 def _searched(figures: str, stage: Stage) -> str:
-    return f"{figures:<{_WIDTH - 24}} {stage.seconds:>8.1f} s"
+    return f"{figures:<{_WIDTH - 32}} {stage.cpu_seconds:>8.1f} cpu {stage.seconds:>7.1f} s"
 
 
 def _bounds(stage: Stage) -> Iterator[str]:

@@ -68,6 +68,7 @@ class Result:
     is_cut: bool = False  # A deadline ended it before its work was done,
     how_far: str = ""  # and this is how far it came, where its counts do not tell.
     seen: Seen | None = None  # What it took of the engine, where that was watched.
+    cpu_seconds: float = 0.0  # Of its process, and of those that ended in it.
 
 
 class Chunk(Protocol):

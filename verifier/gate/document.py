@@ -128,6 +128,7 @@ class Stage(msgspec.Struct):
     mutants: list[Hunted] = []
     unreached: list[Unreached] = []
     seconds: float = 0.0
+    cpu_seconds: float = 0.0  # Of all processes: what it costs, whatever runs beside it.
 
     def shortfalls(self) -> list[str]:
         """List what the stage had to show and did not."""

@@ -207,6 +207,7 @@ def _merge(stage: Stage, chunk: Chunk, result: Result) -> None:
         bound.legal += result.coverage.legal
         bound.visited += result.coverage.visited
         bound.bounded += result.coverage.bounded
+    stage.cpu_seconds = round(stage.cpu_seconds + result.cpu_seconds, 2)
     stage.mutants += result.planted
     stage.killed += sum(each.killed for each in result.planted)
     if result.unknown:

@@ -195,7 +195,7 @@ def _cost(chunk: Chunk) -> int:
 
 
 def _run(chunk: Chunk, deadline: float, is_watched: bool) -> Result:
-    own = Deadline(deadline)
+    own, before = Deadline(deadline), _cpu_seconds()
     with collected_seldom():
         if is_watched and not getattr(
             chunk, "has_threads", False
@@ -208,7 +208,13 @@ def _run(chunk: Chunk, deadline: float, is_watched: bool) -> Result:
         else:
             result = chunk.run(own)
     result.is_cut = own.has_cut
+    result.cpu_seconds += _cpu_seconds() - before
     return result
+
+
+def _cpu_seconds() -> float:
+    """Processor seconds of this process, and of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 def _patience(deadline: Deadline) -> float | None:

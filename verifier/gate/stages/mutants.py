@@ -66,7 +66,10 @@ class PlantedBug:
             stage=row.stage,
         )
         return Result(
-            coverage, planted=(planted,), unknown=f"{row.name}: {row.unknown}" if row.unknown else ""
+            coverage,
+            planted=(planted,),
+            unknown=f"{row.name}: {row.unknown}" if row.unknown else "",
+            cpu_seconds=row.cpu_seconds,  # Of processes that go on when the chunk has ended.
         )
 
 
