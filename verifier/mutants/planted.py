@@ -91,8 +91,9 @@ class Mutant:
              so on
     preemptions  how many it takes there; so many and fewer are tried
     around   features of the programs that are searched first: what the bug is about. Words of
-             `order.FEATURES`, of a fault (`hunts.faults`) or of a damaged site (`hunts.damage`). A hint
-             orders and excludes nothing: without one, or with a wrong one, it takes longer
+             `order.FEATURES`, of a family of answers (`hunts.answers`), of a fault (`hunts.faults`) or of a
+             damaged site (`hunts.damage`). A hint orders and excludes nothing: without one, or with a wrong
+             one, it takes longer
     """
 
     name: str

@@ -19,6 +19,7 @@ from powercut.verifier.gate.stages.mutants import PlantedBug
 from powercut.verifier.mutants import client, hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.hunt import Row, kill, matrix
+from powercut.verifier.mutants.hunts.answers import FAMILY_FEATURES, answers_order
 from powercut.verifier.mutants.hunts.cpr import cut_order
 from powercut.verifier.mutants.hunts.crash import search_order
 from powercut.verifier.mutants.hunts.damage import features as damage_features
@@ -52,7 +53,7 @@ def _ordered(around: tuple[str, ...]) -> Iterator[tuple[Sweep, Iterator[Damage]]
 
 @pytest.mark.parametrize("mutant", BANK, ids=lambda mutant: mutant.name)
 def test_hint_names_features_that_some_program_has(mutant: Mutant) -> None:
-    if mutant.search in (CRASHES, CUTS, SCHEDULES, MODEL):
+    if mutant.search in (CRASHES, CUTS, SCHEDULES):
         assert set(mutant.around) <= FEATURES
     if mutant.around and mutant.search == CRASHES:
         assert set(mutant.around) <= features(next(search_order(1, mutant.around))[0])
@@ -70,8 +71,11 @@ def test_hint_names_features_that_some_program_has(mutant: Mutant) -> None:
             damage_features(sweep, each) for sweep, damages in _ordered(mutant.around) for each in damages
         )
         assert set(mutant.around) <= next(found)
+    elif mutant.search == MODEL:
+        assert set(mutant.around) <= FEATURES | FAMILY_FEATURES
+        assert not mutant.around or next(answers_order(1, mutant.around))[1]
     else:
-        assert not mutant.around or mutant.search == MODEL
+        assert not mutant.around
 
 
 def test_hint_orders_and_excludes_nothing() -> None:

@@ -30,7 +30,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "prefix",
         "WRONG_VALUE",
         MODEL,
-        around=("checkpoint",),
+        around=("checkpoint", "of pending"),
     ),
     Mutant(
         "longest-record-refused",
@@ -63,7 +63,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "model",
         "WRONG_RESULT",
         MODEL,
-        around=("add_many",),
+        around=("add_many", "of batches"),
     ),
     Mutant(
         "refused-batch-says-nothing-of-done",
@@ -74,7 +74,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "model",
         "WRONG_RESULT",
         MODEL,
-        around=("put_many",),
+        around=("put_many", "of apart"),
     ),
     Mutant(
         "closed-session-never-saved",
@@ -107,7 +107,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "figures",
         "WRONG_RESULT",
         MODEL,
-        around=("checkpoint",),
+        around=("checkpoint", "of pending"),
     ),
     Mutant(
         "closed-store-still-truncates",
@@ -152,7 +152,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "model",
         "WRONG_RESULT",
         MODEL,
-        around=("start_read",),
+        around=("start_read", "of pending"),
     ),
     Mutant(
         "wait-with-a-deadline-is-over",
@@ -214,7 +214,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "model",
         "WRONG_RESULT",
         MODEL,
-        around=("get_many",),
+        around=("put_many", "of forms"),
     ),
     Mutant(
         "store-opened-to-read-takes-a-session-away",
@@ -231,7 +231,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "prefix",
         "WRONG_RESULT",
         MODEL,
-        around=("checkpoint",),
+        around=("checkpoint", "of pending"),
     ),
     Mutant(
         "copy-leaves-the-file-whose-making-failed",
@@ -246,7 +246,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "prefix",
         "WRONG_RESULT",
         MODEL,
-        around=("checkpoint",),
+        around=("checkpoint", "of lives"),
     ),
     Mutant(
         "counter-does-not-wrap-where-it-is-copied",
@@ -257,7 +257,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "model",
         "ERROR",
         MODEL,
-        around=("add_many",),
+        around=("add_many", "of states"),
     ),
     Mutant(
         "cold-values-of-the-second-batch-in-the-rows-of-the-first",
@@ -290,7 +290,7 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         "model",
         "WRONG_RESULT",
         MODEL,
-        around=("put_many",),
+        around=("put_many", "of forms"),
     ),
     Mutant(
         "refusal-names-less-than-is-enough",

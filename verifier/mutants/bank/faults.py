@@ -158,6 +158,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("read", "error", "torn"),
     ),
     Mutant(
         "failed-sync-of-a-root-that-is-mended-not-told",

@@ -102,6 +102,7 @@ FLUSHED: Final = (
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("write", "error", "cut"),
     ),
     Mutant(
         "failed-piece-tried-again-one-unit-on",
@@ -116,5 +117,6 @@ FLUSHED: Final = (
         "openable",
         "UNOPENABLE",
         FAULTS,
+        around=("write", "error", "cut"),
     ),
 )

@@ -64,6 +64,7 @@ MEMORY: Final[tuple[Mutant, ...]] = (
         "model",
         "WRONG_VALUE",
         MODEL,
+        around=("of batches",),
     ),
     Mutant(
         "walk-skips-at-a-page-edge",

@@ -51,7 +51,7 @@ NEWS: Final[tuple[Mutant, ...]] = (
         "model",
         "WRONG_RESULT",
         MODEL,
-        around=("reopen", "checkpoint"),
+        around=("reopen", "checkpoint", "of phases"),
     ),
     Mutant(
         "truncation-is-no-news",
@@ -62,7 +62,7 @@ NEWS: Final[tuple[Mutant, ...]] = (
         "prefix",
         "WRONG_VALUE",
         MODEL,
-        around=("truncate",),
+        around=("truncate", "of phases"),
     ),
     Mutant(
         "checkpoint-of-nothing-new-written",
@@ -73,6 +73,6 @@ NEWS: Final[tuple[Mutant, ...]] = (
         "figures",
         "WRONG_RESULT",
         MODEL,
-        around=("checkpoint",),
+        around=("checkpoint", "of lives"),
     ),
 )

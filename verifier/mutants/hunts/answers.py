@@ -1,11 +1,12 @@
 """The hunt among answers: the gate's families in turn, then random programs that grow.
 
-Programs that have the features which the bank names for the bug come first, in the same order.
+Programs that have the features which the bank names for the bug come first, in the same order. Besides those
+of `order`, a program of a family has the feature `of NAME`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from random import Random
 from typing import Any, Final
@@ -21,7 +22,7 @@ from ...tapes.tape import Tape, encode_tape
 from ...verdict import Breach, Violation
 from .order import features, likely_first
 
-__all__ = ["hunt_answers"]
+__all__ = ["FAMILY_FEATURES", "answers_order", "hunt_answers"]
 
 GEOMETRIES: Final = ("tiny", "paired", "roomy")
 RANDOM_STEPS: Final = (8, 16, 24)
@@ -29,11 +30,16 @@ RANDOM_TAPES: Final = 400  # Of each length.
 SHRINK_RUNS: Final = 4_000
 
 Answer = dict[str, Any]
+_OF: Final = {name: f"of {name}" for name in FAMILIES}
+FAMILY_FEATURES: Final = frozenset(_OF.values())
 
 
-def _order(seed: int, around: tuple[str, ...]) -> Iterator[Tape]:
-    whole = chain.from_iterable(family(name, GEOMETRIES[0]) for name in FAMILIES)
-    yield from (tape for tape, _ in likely_first(chain(whole, _drawn(seed)), around, features))
+def answers_order(seed: int, around: Iterable[str]) -> Iterator[tuple[Tape, bool]]:
+    """The programs to search, in order, and whether each has all features of `around`."""
+    whole = ((tape, _OF[name]) for name in FAMILIES for tape in family(name, GEOMETRIES[0]))
+    drawn = ((tape, "") for tape in _drawn(seed))
+    likely = likely_first(chain(whole, drawn), around, lambda each: {*features(each[0]), each[1]})
+    yield from ((tape, is_likely) for (tape, _), is_likely in likely)
 
 
 def _drawn(seed: int) -> Iterator[Tape]:
@@ -49,7 +55,7 @@ def hunt_answers(request: Answer) -> Answer:
     others: dict[str, int] = {}
     coverage = Coverage()
     answer: Answer = {"tape": "", "operations": 0, "others": others}
-    for tape in islice(_order(request["seed"], tuple(request["around"])), request["programs_max"]):
+    for tape, _ in islice(answers_order(request["seed"], request["around"]), request["programs_max"]):
         seen, finding = search_answers(tape)
         coverage.merge(seen)
         if finding is None:
