@@ -37,6 +37,8 @@ _AFTERMATHS = {
     Effect.XFS: Aftermath.XFS,
     Effect.BTRFS: Aftermath.BTRFS,
 }
+# What these make of a size, or of a page that was to be allocated, is said of the sync of a file.
+_OF_WHOLE_FILES = frozenset({Effect.REVERTED, Effect.EXT4, Effect.XFS, Effect.BTRFS})
 
 Answer = TypeVar("Answer")
 
@@ -120,11 +122,13 @@ class PlannedDevice(FaultDevice):
             EventKind.DATASYNC,
             name,
             lambda: FaultDevice._end_write_through(self, name, offset, count),
-            is_whole=False,
+            range(offset, offset + count),
         )
 
-    def _sync(self, call: EventKind, name: str, effect: Callable[[], None], *, is_whole: bool = True) -> None:
-        """`is_whole`: of all that is dirty in the file, not of some bytes."""
+    def _sync(
+        self, call: EventKind, name: str, effect: Callable[[], None], span: range | None = None
+    ) -> None:
+        """`span`: of these bytes only, not of all that is dirty in the file."""
         if not self._has(name) and (call is not EventKind.SYNC_NAMES or self._closed):
             effect()
             return
@@ -132,16 +136,18 @@ class PlannedDevice(FaultDevice):
         fault = self._strike(call)
         if late is not None:
             self._fail_sync(Fault(Effect.KEPT, call), name, is_late=True)
-        if fault is not None and fault.effect in _AFTERMATHS and not is_whole:
+        if fault is not None and span is not None and fault.effect in _OF_WHOLE_FILES:
             fault = None
         if fault is None or fault.effect in (Effect.ERROR, Effect.ROT, Effect.DELAYED):
             self._carry_out(fault, name, effect)
         elif fault.effect is Effect.LYING:
             self._fire(fault, name)
         else:
-            self._fail_sync(fault, name)
+            self._fail_sync(fault, name, span)
 
-    def _fail_sync(self, fault: Fault, name: str, *, is_late: bool = False) -> None:
+    def _fail_sync(
+        self, fault: Fault, name: str, span: range | None = None, *, is_late: bool = False
+    ) -> None:
         """Fail a sync; `is_late`: the one before has failed, and this call reports it."""
         inode, data = self._names.get(name, 0), b""
         if fault.effect is Effect.REVERTED:
@@ -149,8 +155,13 @@ class PlannedDevice(FaultDevice):
             self._files[inode] = bytearray(data)
         self._fire(fault, name, is_counted=not is_late)
         if name:  # Names are metadata: they stay dirty, and the next sync of them that succeeds writes them.
-            aftermath = _AFTERMATHS[fault.effect]
-            self._append(Event(EventKind.SYNC_FAILED, name, inode, 0, data, aftermath, "", self._caller()))
+            aftermath, start = _AFTERMATHS[fault.effect], 0
+            if span is not None:  # As KEPT, of these bytes.
+                aftermath, start = Aftermath.LOST, span.start
+                data = bytes(self._files[inode][span.start : span.stop])
+            self._append(
+                Event(EventKind.SYNC_FAILED, name, inode, start, data, aftermath, "", self._caller())
+            )
         if fault.effect is Effect.LATE:
             self.plan.late[inode] = fault
             return
@@ -309,7 +320,9 @@ class PlannedDevice(FaultDevice):
     def _fire(self, fault: Fault, name: str, offset: int = 0, *, is_counted: bool = True) -> None:
         if is_counted:
             self.plan.tell(fault, str(Place.at(self._caller(), fault.call, name)))
-        self._append(Event(EventKind.FAULT, name, 0, offset, b"", fault.effect, fault.call.name, fault.name))
+        inode = self._names.get(name, 0)
+        event = Event(EventKind.FAULT, name, inode, offset, b"", fault.effect, fault.call.name, fault.name)
+        self._append(event)
 
     def _caller(self) -> str:
         return self.label if isinstance(self.label, str) else self.label()
