@@ -22,7 +22,7 @@ from weakref import ref
 
 from ..arguments import AnyPath, check_flag, path_of
 from ..errors import MissingStoreError, NotAStoreError, SettingsError, StoreLockedError
-from .seam import NO_ARGUMENT, Buffer, check_name, check_offset, invalid, telling
+from .seam import NO_ARGUMENT, Buffer, check_name, check_offset, check_span, invalid, telling
 
 __all__ = ["FileDevice"]
 
@@ -47,7 +47,11 @@ os.register_at_fork(after_in_child=_leave_all)
 
 
 class FileDevice:
-    """One folder of a real file system: pread, pwrite, fdatasync, fsync of the folder, flock.
+    """One folder of a real file system: pread, pwrite, fsync of a file and of the folder, flock.
+
+    Beyond the seam it has what a store of one's own may want of a disk: datasync, rename, link, allocate,
+    punch and write_through. FaultDevice has the same calls, with the same answers and the same refusals
+    (tests/contract). `sync` is fsync and not fdatasync: what was searched with `sync` is what the disk gets.
 
     is_beside   read-only, and somebody else has the store open for writing
 
@@ -180,18 +184,58 @@ class FileDevice:
         Raises OSError, EOPNOTSUPP where the file system cannot.
         """
         number = self._file_number(name)
-        check_offset(offset, name)
-        check_offset(size, name)
+        check_span(offset, size, name)
         if _punch is None or _punch(number, _PUNCH_HOLE, offset, size):
             code = ctypes.get_errno() or errno.EOPNOTSUPP
             raise OSError(code, os.strerror(code), name)
 
     def sync(self, name: str) -> None:
-        os.fdatasync(self._file_number(name))
+        os.fsync(self._file_number(name))
 
     def sync_names(self) -> None:
         self._check_open()
         os.fsync(self._folder)
+
+    def datasync(self, name: str) -> None:
+        """Make the file's bytes durable, and of its size what they need to be read (fdatasync)."""
+        os.fdatasync(self._file_number(name))
+
+    def write_through(self, name: str, offset: int, buffer: Buffer) -> int:
+        """Put `buffer` at `offset` and make what was taken of it durable (O_DSYNC); how many bytes."""
+        number = self._file_number(name)
+        check_offset(offset, name)
+        try:
+            return os.pwritev(number, [buffer], offset, os.RWF_DSYNC)
+        except NO_ARGUMENT as error:
+            raise invalid(error, name) from None
+
+    def allocate(self, name: str, offset: int, size: int) -> None:
+        """Reserve room for these bytes (fallocate): what is there stays, what is new reads zeros."""
+        number = self._file_number(name)
+        check_span(offset, size, name)
+        os.posix_fallocate(number, offset, size)
+
+    def rename(self, old: str, new: str) -> None:
+        """Move the name; a file that bore the new name loses it. Two names of one file: nothing happens."""
+        self._check_open()
+        check_name(old)
+        check_name(new)
+        with self._guard:
+            if self._is_one_file(old, new):
+                return
+            os.rename(old, new, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            moved, replaced = self._files.pop(old, None), self._files.pop(new, None)
+            if moved is not None:
+                self._files[new] = moved
+        if replaced is not None:
+            os.close(replaced)
+
+    def link(self, old: str, new: str) -> None:
+        """Give the file a second name. Raises FileExistsError if it is taken."""
+        self._check_open()
+        check_name(old)
+        check_name(new)
+        os.link(old, new, src_dir_fd=self._folder, dst_dir_fd=self._folder, follow_symlinks=False)
 
     def close(self) -> None:
         with self._guard:
@@ -211,6 +255,13 @@ class FileDevice:
         folder, self._folder = self._folder, -1
         if folder >= 0:
             os.close(folder)
+
+    def _is_one_file(self, old: str, new: str) -> bool:
+        """True if both are names of one file. Raises FileNotFoundError if there is no old one."""
+        found = os.stat(old, dir_fd=self._folder, follow_symlinks=False)
+        with suppress(FileNotFoundError):
+            return os.path.samestat(found, os.stat(new, dir_fd=self._folder, follow_symlinks=False))
+        return False
 
     def _check_open(self) -> None:
         if self._folder < 0:

@@ -9,12 +9,13 @@ Contract (tests/contract runs one suite over every device)
   D5  nothing else is promised to survive, and nothing is promised to be lost
   D6  errors are OSError; FileNotFoundError and FileExistsError where they fit
   D7  `list` tells every name that is there; who asks knows which are his own
+  D8  what is no name, offset or buffer is refused with OSError (EINVAL, ENAMETOOLONG), and nothing has
+      happened
 
 A device may also have `punch(name, offset, size)`: these bytes read zeros from now on, and take no room. What
 it does is as good as a write that is never synced; it may raise OSError, and then part of it may be done.
-
-`FileDevice` and `MemoryDevice` refuse what is no name, offset or buffer with DeviceError (EINVAL), and
-nothing has happened.
+What else `FileDevice` and `FaultDevice` have in common (tests/contract/test_whole_device.py) the engine does
+not ask for.
 
 Threads: every method may be called from any thread.
 """
@@ -24,7 +25,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..errors import DeviceError, EngineError
 
@@ -34,6 +35,7 @@ __all__ = [
     "Device",
     "check_name",
     "check_offset",
+    "check_span",
     "invalid",
     "read_exactly",
     "read_fully",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 Buffer = bytes | bytearray | memoryview
+NAME_BYTES: Final = 255  # The longest name that file systems of Linux take.
 
 
 class Device(Protocol):
@@ -141,9 +144,19 @@ def check_name(name: object) -> None:
     """Raises DeviceError for what is no name of a file in a flat folder."""
     if type(name) is not str or not name or "/" in name or "\0" in name or name in (".", ".."):
         raise DeviceError(errno.EINVAL, f"no name of a file: {name!r}")
+    if len(name) > NAME_BYTES // 4 and len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
+        raise DeviceError(errno.ENAMETOOLONG, f"a name of more than {NAME_BYTES} bytes: {name[:32]!r} ...")
 
 
 def check_offset(offset: object, name: str) -> None:
     """Raises DeviceError for what is no offset, and no size, of a file."""
     if not isinstance(offset, int) or not 0 <= offset < 1 << 63:
         raise DeviceError(errno.EINVAL, f"an offset or size of {offset!r}", name)
+
+
+def check_span(offset: object, size: object, name: str) -> None:
+    """Raises DeviceError for what is no offset, or no number of bytes that are at least one."""
+    check_offset(offset, name)
+    check_offset(size, name)
+    if not size:
+        raise DeviceError(errno.EINVAL, f"a span of {size!r} bytes", name)

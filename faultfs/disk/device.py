@@ -22,6 +22,7 @@ from pathlib import Path
 from threading import Lock
 
 from ..errors import RunawayError
+from .arguments import check_name, check_offset, check_span, flat, refused
 from .events import Event, EventKind
 from .image import Image
 from .trace import SECTOR_BYTES, Trace
@@ -83,8 +84,9 @@ class FaultDevice:
         """A new empty file; FileExistsError if the name is taken."""
         with self._lock:
             self._check_open()
+            check_name(name)
             if name in self._names:
-                raise _error(errno.EEXIST, name)
+                raise refused(errno.EEXIST, name)
             inode = self._next_inode
             self._event(_CREATE, name, inode)
             self._next_inode = inode + 1
@@ -111,10 +113,10 @@ class FaultDevice:
     def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
         """Fills the buffer from the file; gives how many bytes there were, 0 at the end of the file or past
         it."""
-        target = _flat(buffer)
+        target = flat(buffer, name, is_target=True)
         with self._lock:
             inode = self._inode(name, _READ)
-            _check_offset(offset, name)
+            check_offset(offset, name)
             data = self._files[inode][offset : offset + len(target)]
             count = len(data)
             if self._reads:
@@ -130,10 +132,10 @@ class FaultDevice:
     def write(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
         """Writes the buffer at the offset, growing the file; a gap reads zeros. Gives how many bytes were
         taken."""
-        data = buffer if type(buffer) is bytes else memoryview(buffer).tobytes()
+        data = buffer if type(buffer) is bytes else flat(buffer, name).tobytes()
         with self._lock:
             inode = self._inode(name)
-            _check_offset(offset, name)
+            check_offset(offset, name)
             count = len(data)
             self._event(_WRITE, name, inode, offset, data, count)
             if count:
@@ -147,7 +149,7 @@ class FaultDevice:
         """Makes the file this long: shortened, or grown by zeros."""
         with self._lock:
             inode = self._inode(name)
-            _check_offset(size, name)
+            check_offset(size, name)
             self._event(_TRUNCATE, name, inode, 0, b"", size)
             live = self._writable(inode)
             if size < len(live):
@@ -183,6 +185,7 @@ class FaultDevice:
         file."""
         with self._lock:
             inode = self._inode(old)
+            check_name(new)
             self._event(EventKind.RENAME, old, inode, 0, b"", 0, new)
             replaced = self._names.get(new)
             if replaced != inode:
@@ -195,8 +198,9 @@ class FaultDevice:
         """A second name for the file; FileExistsError if it is taken."""
         with self._lock:
             inode = self._inode(old)
+            check_name(new)
             if new in self._names:
-                raise _error(errno.EEXIST, new)
+                raise refused(errno.EEXIST, new)
             self._event(EventKind.LINK, old, inode, 0, b"", 0, new)
             self._names[new] = inode
 
@@ -209,9 +213,7 @@ class FaultDevice:
         """Reserves room for these bytes (fallocate): what is there stays, what is new reads zeros."""
         with self._lock:
             inode = self._inode(name)
-            _check_offset(offset, name)
-            if size <= 0:
-                raise _error(errno.EINVAL, name)
+            check_span(offset, size, name)
             self._event(EventKind.ALLOCATE, name, inode, offset, b"", size)
             live = self._writable(inode)
             live.extend(bytes(max(0, offset + size - len(live))))
@@ -219,6 +221,7 @@ class FaultDevice:
     def punch(self, name: str, offset: int, size: int) -> None:
         """Gives the room of these bytes back (fallocate, FALLOC_FL_PUNCH_HOLE): they read zeros, and the file
         is as long as before. In the trace it is a write of zeros, so a crash may leave a part of it."""
+        check_span(offset, size, name)
         held = max(0, min(size, self.size(name) - offset))
         self.write(name, offset, bytes(held))
 
@@ -265,7 +268,7 @@ class FaultDevice:
         """
         with self._lock:
             if self.is_dead:
-                raise _error(errno.EBADF, "")
+                raise refused(errno.EBADF, "")
             if self.lock_owner is not None:
                 return False
             self.lock_owner = owner
@@ -304,17 +307,18 @@ class FaultDevice:
 
     def _inode(self, name: str, probe: EventKind | None = None) -> int:
         if self._closed:
-            raise _error(errno.EBADF, name)
-        inode = self._names.get(name)
+            raise refused(errno.EBADF, name)
+        inode = self._names.get(name) if type(name) is str else None
         if inode is None:
+            check_name(name)
             if probe is not None and self._reads:
                 self._event(probe, name)
-            raise _error(errno.ENOENT, name)
+            raise refused(errno.ENOENT, name)
         return inode
 
     def _check_open(self) -> None:
         if self._closed:
-            raise _error(errno.EBADF, "")
+            raise refused(errno.EBADF, "")
 
     def _writable(self, inode: int) -> bytearray:
         live = self._files[inode]
@@ -327,17 +331,3 @@ class FaultDevice:
         """Drops the bytes of a file without a name: no call can reach them, and the trace has them still."""
         if inode not in self._names.values():
             del self._files[inode]
-
-
-def _error(code: int, name: str) -> OSError:
-    return OSError(code, os.strerror(code), name)
-
-
-def _check_offset(offset: int, name: str) -> None:
-    if offset < 0:
-        raise _error(errno.EINVAL, name)
-
-
-def _flat(buffer: bytearray | memoryview) -> memoryview:
-    view = memoryview(buffer)
-    return view if view.format == "B" and view.ndim == 1 else view.cast("B")

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from threading import RLock
 from typing import TypeVar
 
+from ..disk.arguments import flat, is_name, is_offset
 from ..disk.device import FaultDevice
 from ..disk.events import Aftermath, Event, EventKind
 from ..disk.image import Image
@@ -36,6 +37,8 @@ _AFTERMATHS = {
     Effect.XFS: Aftermath.XFS,
     Effect.BTRFS: Aftermath.BTRFS,
 }
+# What these make of a size, or of a page that was to be allocated, is said of the sync of a file.
+_OF_WHOLE_FILES = frozenset({Effect.REVERTED, Effect.EXT4, Effect.XFS, Effect.BTRFS})
 
 Answer = TypeVar("Answer")
 
@@ -64,7 +67,7 @@ class PlannedDevice(FaultDevice):
         return self._around(EventKind.LIST, "", lambda: FaultDevice.list(self), is_ready=True)
 
     def create(self, name: str) -> None:
-        is_ready = name not in self._names
+        is_ready = is_name(name) and name not in self._names
         self._around(EventKind.CREATE, name, lambda: FaultDevice.create(self, name), is_ready=is_ready)
 
     def remove(self, name: str) -> None:
@@ -74,16 +77,26 @@ class PlannedDevice(FaultDevice):
         return self._around(EventKind.SIZE, name, lambda: FaultDevice.size(self, name))
 
     def truncate(self, name: str, size: int) -> None:
-        self._around(EventKind.TRUNCATE, name, lambda: FaultDevice.truncate(self, name, size))
+        is_ready = self._has(name) and is_offset(size)
+        self._around(
+            EventKind.TRUNCATE, name, lambda: FaultDevice.truncate(self, name, size), is_ready=is_ready
+        )
 
     def allocate(self, name: str, offset: int, size: int) -> None:
-        self._around(EventKind.ALLOCATE, name, lambda: FaultDevice.allocate(self, name, offset, size))
+        is_ready = self._has(name) and is_offset(offset) and is_offset(size) and size > 0
+        self._around(
+            EventKind.ALLOCATE,
+            name,
+            lambda: FaultDevice.allocate(self, name, offset, size),
+            is_ready=is_ready,
+        )
 
     def rename(self, old: str, new: str) -> None:
-        self._around(EventKind.RENAME, old, lambda: FaultDevice.rename(self, old, new))
+        is_ready = self._has(old) and is_name(new)
+        self._around(EventKind.RENAME, old, lambda: FaultDevice.rename(self, old, new), is_ready=is_ready)
 
     def link(self, old: str, new: str) -> None:
-        is_ready = old in self._names and new not in self._names
+        is_ready = self._has(old) and is_name(new) and new not in self._names
         self._around(EventKind.LINK, old, lambda: FaultDevice.link(self, old, new), is_ready=is_ready)
 
     # Syncs.
@@ -109,28 +122,32 @@ class PlannedDevice(FaultDevice):
             EventKind.DATASYNC,
             name,
             lambda: FaultDevice._end_write_through(self, name, offset, count),
-            is_whole=False,
+            range(offset, offset + count),
         )
 
-    def _sync(self, call: EventKind, name: str, effect: Callable[[], None], *, is_whole: bool = True) -> None:
-        """`is_whole`: of all that is dirty in the file, not of some bytes."""
-        if not self._is_ready(name):
+    def _sync(
+        self, call: EventKind, name: str, effect: Callable[[], None], span: range | None = None
+    ) -> None:
+        """`span`: of these bytes only, not of all that is dirty in the file."""
+        if not self._has(name) and (call is not EventKind.SYNC_NAMES or self._closed):
             effect()
             return
         late = self.plan.late.pop(self._names.get(name, 0), None) if self.plan.is_on else None
         fault = self._strike(call)
         if late is not None:
             self._fail_sync(Fault(Effect.KEPT, call), name, is_late=True)
-        if fault is not None and fault.effect in _AFTERMATHS and not is_whole:
+        if fault is not None and span is not None and fault.effect in _OF_WHOLE_FILES:
             fault = None
         if fault is None or fault.effect in (Effect.ERROR, Effect.ROT, Effect.DELAYED):
             self._carry_out(fault, name, effect)
         elif fault.effect is Effect.LYING:
             self._fire(fault, name)
         else:
-            self._fail_sync(fault, name)
+            self._fail_sync(fault, name, span)
 
-    def _fail_sync(self, fault: Fault, name: str, *, is_late: bool = False) -> None:
+    def _fail_sync(
+        self, fault: Fault, name: str, span: range | None = None, *, is_late: bool = False
+    ) -> None:
         """Fail a sync; `is_late`: the one before has failed, and this call reports it."""
         inode, data = self._names.get(name, 0), b""
         if fault.effect is Effect.REVERTED:
@@ -138,8 +155,13 @@ class PlannedDevice(FaultDevice):
             self._files[inode] = bytearray(data)
         self._fire(fault, name, is_counted=not is_late)
         if name:  # Names are metadata: they stay dirty, and the next sync of them that succeeds writes them.
-            aftermath = _AFTERMATHS[fault.effect]
-            self._append(Event(EventKind.SYNC_FAILED, name, inode, 0, data, aftermath, "", self._caller()))
+            aftermath, start = _AFTERMATHS[fault.effect], 0
+            if span is not None:  # As KEPT, of these bytes.
+                aftermath, start = Aftermath.LOST, span.start
+                data = bytes(self._files[inode][span.start : span.stop])
+            self._append(
+                Event(EventKind.SYNC_FAILED, name, inode, start, data, aftermath, "", self._caller())
+            )
         if fault.effect is Effect.LATE:
             self.plan.late[inode] = fault
             return
@@ -155,14 +177,15 @@ class PlannedDevice(FaultDevice):
     # Transfers.
 
     def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
+        view = flat(buffer, name, is_target=True)
+
         def effect() -> int:
-            return FaultDevice.read_into(self, name, offset, buffer)
+            return FaultDevice.read_into(self, name, offset, view)
 
         with self._turn:
-            fault = self._strike(EventKind.READ) if self._is_ready(name) and offset >= 0 else None
+            fault = self._strike(EventKind.READ) if self._has(name) and is_offset(offset) else None
             if fault is None:
                 return effect()
-            view = memoryview(buffer).cast("B")
             there = max(0, min(len(view), len(self._files[self._names[name]]) - offset))
             if fault.effect is Effect.SHORT and there > 1:
                 self._fire(fault, name, offset)
@@ -184,13 +207,13 @@ class PlannedDevice(FaultDevice):
         return file_bytes(history, index, inode, choice)[offset : offset + count]  # type: ignore[arg-type]
 
     def write(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
-        data = memoryview(buffer).tobytes()
+        data = flat(buffer, name).tobytes()
 
         def effect() -> int:
             return FaultDevice.write(self, name, offset, data)
 
         with self._turn:
-            if not self._is_ready(name) or offset < 0:
+            if not self._has(name) or not is_offset(offset):
                 return effect()
             growth = max(0, offset + len(data) - len(self._files[self._names[name]])) if data else 0
             fault = self._strike(EventKind.WRITE, growth)
@@ -235,7 +258,7 @@ class PlannedDevice(FaultDevice):
         self, call: EventKind, name: str, effect: Callable[[], Answer], *, is_ready: bool | None = None
     ) -> Answer:
         with self._turn:
-            is_ready = self._is_ready(name) if is_ready is None else is_ready and not self._closed
+            is_ready = self._has(name) if is_ready is None else is_ready and not self._closed
             return self._carry_out(self._strike(call) if is_ready else None, name, effect)
 
     def _carry_out(
@@ -275,9 +298,9 @@ class PlannedDevice(FaultDevice):
         self._fire(fault, name, at)
         self._append(Event(EventKind.ROT, name, inode, at, bytes(live[at : at + 1])))
 
-    def _is_ready(self, name: str) -> bool:
-        """True if a good disk would carry out a call on this file, or on the names. Invariant 2."""
-        return not self._closed and (not name or name in self._names)
+    def _has(self, name: str) -> bool:
+        """True if a good disk would find this file. Invariant 2."""
+        return not self._closed and type(name) is str and name in self._names
 
     def _strike(self, call: EventKind, growth: int = 0) -> Fault | None:
         plan = self.plan
@@ -297,7 +320,9 @@ class PlannedDevice(FaultDevice):
     def _fire(self, fault: Fault, name: str, offset: int = 0, *, is_counted: bool = True) -> None:
         if is_counted:
             self.plan.tell(fault, str(Place.at(self._caller(), fault.call, name)))
-        self._append(Event(EventKind.FAULT, name, 0, offset, b"", fault.effect, fault.call.name, fault.name))
+        inode = self._names.get(name, 0)
+        event = Event(EventKind.FAULT, name, inode, offset, b"", fault.effect, fault.call.name, fault.name)
+        self._append(event)
 
     def _caller(self) -> str:
         return self.label if isinstance(self.label, str) else self.label()

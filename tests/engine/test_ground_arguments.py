@@ -12,7 +12,7 @@ Bad = tuple[Any, ...]
 
 FLAGS: Bad = (None, 0, 1, "yes", [], np.True_)
 SIZES: Bad = ("x", None, 1.5, 0, 3, -512, 1 << 80, True, [])
-FILES: Bad = ("", "a/b", "/", "..", ".", "a\0b", None, 5, b"a", [])
+FILES: Bad = ("", "a/b", "/", "..", ".", "a\0b", None, 5, b"a", [], "x" * 256)
 OFFSETS: Bad = ("x", None, 1.5, -1, 1 << 70, [])
 BUFFERS: Bad = ("text", None, 5, [1])
 FILE: dict[str, dict[str, Bad]] = {
@@ -24,14 +24,23 @@ FILE: dict[str, dict[str, Bad]] = {
     "write": {"name": FILES, "offset": OFFSETS, "buffer": BUFFERS},
     "truncate": {"name": FILES, "size": OFFSETS},
 }
-# What a device in memory has no use for.
-HOLES: dict[str, dict[str, Bad]] = {"punch": {"name": FILES, "offset": OFFSETS, "size": OFFSETS}}
+# What the engine does not ask a device in memory for.
+SPAN: dict[str, Bad] = {"name": FILES, "offset": OFFSETS, "size": (*OFFSETS, 0)}
+BEYOND: dict[str, dict[str, Bad]] = {
+    "punch": SPAN,
+    "allocate": SPAN,
+    "datasync": {"name": FILES},
+    "rename": {"old": FILES, "new": FILES},
+    "link": {"old": FILES, "new": FILES},
+    "write_through": {"name": FILES, "offset": OFFSETS, "buffer": BUFFERS},
+}
 SETTINGS: dict[str, Bad] = {
     **dict.fromkeys(("page_bytes", "segment_bytes", "write_unit", "extent_bytes", "write_bytes"), SIZES),
     "hash_mask": ("x", None, -1, 1 << 64, 1.5, True),
     **dict.fromkeys(("ring_pages", "index_buckets"), ("x", 0, 3, -2, 1.5, True)),
 }
 FINE: dict[str, Any] = {"name": "a", "offset": 0, "buffer": bytearray(b"1"), "size": 1}
+FINE |= {"old": "a", "new": "b"}
 # The engine calls these, with what it has made itself.
 SEAMS = {"acquire", "release", "submit", "spawn", "wait", "until", "turn", "entropy"}
 
@@ -49,7 +58,7 @@ def test_every_parameter_of_what_a_store_is_opened_with_has_an_entry(surface: di
         "ThreadRuntime": {"workers"},
         "Settings": {*SETTINGS},
         **{f"{kind}.{call}": {*of} for kind in ("FileDevice", "MemoryDevice") for call, of in FILE.items()},
-        **{f"FileDevice.{call}": {*of} for call, of in HOLES.items()},
+        **{f"FileDevice.{call}": {*of} for call, of in BEYOND.items()},
     }
     kinds = {call.partition(".")[0] for call in table}
     found = {
@@ -82,7 +91,7 @@ def test_what_is_no_setting_is_refused(_: str, name: str, number: int) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "call", "name", "number"),
-    [*(("memory", *bad) for bad in each(FILE)), *(("file", *bad) for bad in each(FILE | HOLES))],
+    [*(("memory", *bad) for bad in each(FILE)), *(("file", *bad) for bad in each(FILE | BEYOND))],
 )
 def test_a_call_of_a_device_that_is_refused_does_nothing(
     tmp_path: Path, kind: str, call: str, name: str, number: int
@@ -90,7 +99,7 @@ def test_a_call_of_a_device_that_is_refused_does_nothing(
     device: Any = FileDevice(tmp_path / "disk", create=True) if kind == "file" else MemoryDevice()
     device.create("a")
     device.write("a", 0, b"kept")
-    of = (FILE | HOLES)[call]
+    of = (FILE | BEYOND)[call]
     given = {each: FINE[each] for each in of if each in FINE} | {name: of[name][number]}
     with pytest.raises(DeviceError) as caught:
         getattr(device, call)(**given)

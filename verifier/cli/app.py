@@ -18,11 +18,13 @@ import typer
 
 from ..tapes.kept import Kept, load, parse
 from .arguments import (
+    Html,
     Json,
     Seed,
     Store,
     Tape,
     check_named,
+    check_page,
     check_targets,
     cores,
     end_unread,
@@ -95,15 +97,18 @@ def gate(
         "powercut-findings"
     ),
     store: Annotated[str, typer.Option(metavar="MODULE:FACTORY", help="Search this store.")] = "",
+    html: Html = None,
 ) -> int:
     """Search the store: programs, crashes, faults, schedules, planted bugs."""
     seconds = seconds_of(budget)
     check_targets(json, findings)
+    check_page(html)
     if store:
-        from .own import gate_own
+        from .own import OwnGate, gate_own
 
         named = {"--seed": seed, "--jobs": jobs, "--law": law, "--budget": budget}
-        return gate_own(store, "" if profile == "ci" else profile, stage or [], json, findings, named)
+        asked = OwnGate(store, "" if profile == "ci" else profile, tuple(stage or ()), json, findings, html)
+        return gate_own(asked, named)
     from ..gate import run_gate
     from ..gate.profile import load_profile
     from .progress import ProgressLine
@@ -125,6 +130,10 @@ def gate(
         typer.echo(tell_gate(report))
     finally:  # Also where nobody reads the text.
         is_written = json is None or write(json, report.to_json())
+        if html is not None:
+            from .pages import page_of_gate
+
+            is_written &= write(html, page_of_gate(report).encode())
     return report.exit or (OK if is_written else ENVIRONMENT)
 
 
@@ -137,12 +146,13 @@ def demo() -> int:
 
 
 @app.command()
-def replay(tape: Tape, store: Store = "", json: Json = False) -> int:
+def replay(tape: Tape, store: Store = "", json: Json = False, html: Html = None) -> int:
     """Play a tape again, and tell its story."""
+    check_page(html)
     kept = _load(tape)
     from . import tapes
 
-    return tapes.replay_tape(kept, "" if tape == "-" else tape, store, is_json=json)
+    return tapes.replay_tape(kept, "" if tape == "-" else tape, store, html, is_json=json)
 
 
 @app.command()

@@ -14,11 +14,13 @@ import typer
 from .errors import ENVIRONMENT, UsageError
 
 __all__ = [
+    "Html",
     "Json",
     "Seed",
     "Store",
     "Tape",
     "check_named",
+    "check_page",
     "check_targets",
     "cores",
     "end_unread",
@@ -36,6 +38,7 @@ Tape = Annotated[str, typer.Argument(metavar="TAPE", help="A tape, bare or kept;
 Store = Annotated[
     str, typer.Option("--store", metavar="MODULE:FACTORY", help="Play over this store; default: the tape's.")
 ]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page there.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Of every random choice; default: the profile's.")]
 
 
@@ -52,6 +55,12 @@ def check_targets(json: Path | None, findings: Path) -> None:
     nearest = next(each for each in (findings.absolute(), *findings.absolute().parents) if each.exists())
     if not nearest.is_dir():
         raise UsageError(f"--findings {findings}: {nearest} is a file and not a folder")
+
+
+def check_page(html: Path | None) -> None:
+    """Refuse a page that no file can be written to."""
+    if html is not None and not (html.absolute().parent.is_dir() and not html.is_dir()):
+        raise UsageError(f"--html {html}: no file can be written there")
 
 
 def write(path: Path, data: bytes) -> bool:

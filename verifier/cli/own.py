@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -11,17 +12,22 @@ import typer
 from .arguments import write
 from .errors import ENVIRONMENT, UsageError
 
-__all__ = ["gate_own"]
+__all__ = ["OwnGate", "gate_own"]
 
 
-def gate_own(
-    store: str,
-    profile: str,
-    stages: Sequence[str],
-    json: Path | None,
-    findings: Path,
-    named: Mapping[str, object],
-) -> int:
+@dataclass(frozen=True, slots=True)
+class OwnGate:
+    """The arguments of a gate of one's own store."""
+
+    store: str
+    profile: str
+    stages: tuple[str, ...]
+    json: Path | None
+    findings: Path
+    html: Path | None
+
+
+def gate_own(asked: OwnGate, named: Mapping[str, object]) -> int:
     """Search the store of this name, and report; the exit code.
 
     named   options that mean nothing here, by their names: each that was given is refused
@@ -30,17 +36,18 @@ def gate_own(
         if given is not None:
             raise UsageError(f"{option} means nothing with --store: what is searched stands in the profile")
     from ..gate.own import load_plan, run_own
+    from .pages import page_of_own
 
-    report = run_own(
-        store, load_plan(profile), findings, tuple(stages), lambda name: typer.echo(name, err=True)
-    )
+    plan = load_plan(asked.profile)
+    report = run_own(asked.store, plan, asked.findings, asked.stages, lambda name: typer.echo(name, err=True))
     typer.echo("\n".join(report.lines()))
     document = {
         "schema": 1,
         "exit": report.exit,
-        "store": store,
+        "store": asked.store,
         "seed": report.seed,
         "stages": report.stages,
     }
-    is_written = json is None or write(json, msgspec.json.encode(document))
-    return report.exit or (0 if is_written else ENVIRONMENT)
+    is_written = asked.json is None or write(asked.json, msgspec.json.encode(document))
+    is_shown = asked.html is None or write(asked.html, page_of_own(report).encode())
+    return report.exit or (0 if is_written and is_shown else ENVIRONMENT)

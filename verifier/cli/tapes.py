@@ -25,7 +25,8 @@ from ..tapes.kept import Kept, Outcome, UnstableError, UnsupportedTapeError, kee
 from ..tapes.tape import ANSWERS, COMPILED, INTERPRETED, SESSIONS, Tape, encode_tape
 from ..telling.report import tell
 from ..verdict import Unknown, Verdict, Violation
-from .errors import INCONCLUSIVE, OK, VIOLATION, UsageError
+from .arguments import write
+from .errors import ENVIRONMENT, INCONCLUSIVE, OK, VIOLATION, UsageError
 
 __all__ = ["mend_tape", "replay_tape", "shrink_tape"]
 
@@ -39,8 +40,8 @@ _SAID = {
 }
 
 
-def replay_tape(kept: Kept, path: str, store: str, *, is_json: bool) -> int:
-    """Play it twice, and report the outcome."""
+def replay_tape(kept: Kept, path: str, store: str, html: Path | None = None, *, is_json: bool) -> int:
+    """Play it twice, and report the outcome; in `html` too, with what would mend it."""
     maker = opened(kept.tape, store)
     is_expected = bool(kept.digest)
     outcome, tape = None, kept.tape
@@ -50,17 +51,27 @@ def replay_tape(kept: Kept, path: str, store: str, *, is_json: bool) -> int:
         )
     run = _play_twice(tape, maker)
     code = code_of(run.verdict)
+    # A tape that a search has found is not the one in the file.
+    path = path if tape == kept.tape else ""
+    if html is not None and not _write_page(html, tape, run, maker, path):
+        code = code or ENVIRONMENT
     if is_json:
         typer.echo(_encode(code, tape, run, outcome, kept))
         return code
-    # A tape that a search has found is not the one in the file.
-    path = path if tape == kept.tape else ""
     typer.echo(tell(tape, maker, run=run, path=path, store=store), nl=False)
     if outcome is not None:
         typer.echo(f"\n{_SAID[outcome]}")
     if kept.post_mortem:
         typer.echo(f"\n{kept.post_mortem}")
     return code
+
+
+def _write_page(html: Path, tape: Tape, run: Run, maker: StoreMaker | None, path: str) -> bool:
+    from ..telling.html import page_of
+
+    is_crash = isinstance(run.verdict, Violation) and tape.subject not in (ANSWERS, SESSIONS)
+    found = mend(tape, maker) if is_crash else None
+    return write(html, page_of(tape, run, maker, mend=found, path=path).encode())
 
 
 def shrink_tape(kept: Kept, out: Path | None, store: str, *, is_json: bool) -> int:

@@ -19,8 +19,7 @@ from typing import Final
 
 import msgspec
 
-from powercut.faultfs import Law
-from powercut.faultfs.states.branching import Exploration, explore
+from powercut.faultfs.states.branching import Exploration
 from powercut.faultfs.states.enumeration import CrashState, Enumeration
 
 from ..errors import HarnessError
@@ -257,7 +256,7 @@ class _Search:
         states = stretch.states
         for index in states.bounded:
             if found is None or states.history.trace.events[index - 1].kind not in LOOKS:
-                found = self._explore(states, index)
+                found = self._recoveries.explore(states, index, self._bounds.depth, self._bounds.limit)
             for outcome, witness in (*found.outcomes, *found.listed):
                 there = replace(witness, index=index)  # What looks on changes neither content nor digits.
                 finding = self._judge(stretch, there, outcome)
@@ -272,20 +271,6 @@ class _Search:
             if finding is not None:
                 return finding
         return None
-
-    def _explore(self, states: Enumeration, index: int) -> Exploration[Outcome]:
-        recoveries, depth = self._recoveries, self._bounds.depth
-        if states.law not in (Law.POSIX, Law.POSIX_SPLIT) or not recoveries.is_pruned:
-            return Exploration(index, -1)  # Not closed.
-        tree = recoveries.tree(depth)
-        return explore(
-            states.history,
-            index,
-            tree,
-            lambda image: recoveries.of_image(image, depth),
-            self._bounds.limit,
-            recoveries.meet,
-        )
 
     def _sample(self, index: int, stretch: _Stretch) -> Finding | None:
         """Draw version vectors at one crash index, as many as the search was told to draw."""

@@ -25,28 +25,25 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from powercut.faultfs import Effect, EventKind, Fault, Plan, crash_states
+from powercut.faultfs import Effect, EventKind, Fault, Plan
 from powercut.faultfs.faults.place import Place
 from powercut.faultfs.faults.plan import CALLS
-from powercut.faultfs.states.enumeration import CrashState
-from powercut.faultfs.states.witness import witness_at
 
-from ..oracles.faults import Firings
 from ..reach.pairs import FAULT, STEP, Pair, is_counting, note_pairs, pair
 from ..registry import maker_of
-from ..runs.play import play, play_eras
+from ..runs.play import play_eras
 from ..runs.steps import take_steps
 from ..runs.world import World
-from ..spec.history import Segment, crash_at
-from ..spec.spec import Errors
+from ..spec.history import Segment
 from ..spec.subject import MakeStore
 from ..tapes.tape import STORE, Era, Operation, Tape
-from ..verdict import OK, Breach, Verdict, Violation
+from ..verdict import Violation
 from .beginnings import Kept, Known, Played
+from .behind import Behind
 from .crashes import Coverage, Finding
 from .endings import Endings
 from .lasting import of_before
-from .recoveries import Opened, Outcome
+from .recoveries import Opened
 from .templates import series
 
 __all__ = ["LIMIT", "Kept", "Known", "known_of", "search_again", "search_strike", "sweep"]
@@ -155,14 +152,6 @@ def search_again(
     return None, runs
 
 
-def _may_matter(era: Era) -> bool:
-    """True if the bytes on the disk may differ from those without the faults."""
-    return not all(
-        fault.effect is Effect.DELAYED or (fault.effect is Effect.SHORT and fault.call is EventKind.READ)
-        for fault in Plan.of(era.faults).faults
-    )
-
-
 class _Strike:
     """One run with a fault in its plan."""
 
@@ -170,21 +159,16 @@ class _Strike:
         eras = tape.eras if not tape.eras[-1].faults else (*tape.eras, Era())
         self.coverage = Coverage(programs=1)
         self._tape = replace(tape, eras=eras)
-        self._make_store = known.make_store
-        self._recoveries = known.recoveries
-        self._endings = known.endings
-        self._limit = known.limit
+        self._known = known
         self._world, self._first, self._taken = known.begin(eras)
         self._plans: list[Plan] = []
-        self._verdicts: dict[tuple[int, int, int], Verdict] = {}
-        self._outcomes: list[Outcome] = []  # What _verdicts names by id stays alive.
 
     def run(self) -> Finding | None:
-        opened = self._recoveries.opened
+        opened = self._known.recoveries.opened
         try:
             return self._run()
         finally:
-            self.coverage.checked += self._recoveries.opened - opened
+            self.coverage.checked += self._known.recoveries.opened - opened
 
     @property
     def played(self) -> Played:
@@ -192,13 +176,17 @@ class _Strike:
         return Played(self.coverage, self._plans)
 
     def _run(self) -> Finding | None:
-        world, ended = self._world, list[Segment]()
+        world, ended, closing = self._world, list[Segment](), None
+        behind = Behind(self._tape, self._known, world, self.coverage)
         try:
             for stop in play_eras(world, self._tape, ended, first=self._first, run=self._run_era):
-                if not stop.era.faults:
-                    continue
-                self._plans.append(world.fault_oracle.plan)
-                finding = self._cut(stop.place, stop.era) if stop.is_fine else None
+                finding = behind.cut_closing(stop.place - 1, closing) if closing is not None else None
+                closing = None
+                if finding is None and stop.era.faults:
+                    self._plans.append(world.fault_oracle.plan)
+                    if stop.is_fine:
+                        finding = behind.cut(stop.place)
+                        closing = None if stop.era.crash else behind.now()
                 if finding is not None:
                     return finding
         finally:  # The end of an era makes calls too.
@@ -210,7 +198,7 @@ class _Strike:
         taken, counted = (self._taken, world.fault_oracle.plan) if place == self._first else (0, Plan())
         world.fault_oracle.arm(world.device, era.faults)
         if place == len(self._tape.eras) - 1 and era == Era():
-            return self._endings.play(world)  # It closes the store: nothing is left to be looked at.
+            return self._known.endings.play(world)  # It closes the store: nothing is left to be looked at.
         world.fault_oracle.plan.follow(counted)
         is_open = world.subject is not None or world.open()
         return is_open and take_steps(world, era.program[taken:])
@@ -228,65 +216,6 @@ class _Strike:
                     what = f"struck {event.target.lower()} {event.name.partition('-')[0]}".rstrip()
                     reached[what] = reached.get(what, 0) + 1
 
-    # -- the power cut behind it -----------------------------------------------------------------------
-
-    def _cut(self, place: int, era: Era) -> Finding | None:
-        """Judge every content that a power cut after the first firing leaves."""
-        segment = self._world.segment
-        firings = Firings(segment.trace)
-        if not firings.all or not self._limit or not _may_matter(era):
-            return None
-        start = firings.all[0][0] + 1
-        states = crash_states(segment.trace, self._tape.law, start=start, limit=self._limit)
-        self.coverage.bounded += states.bounded_points
-        keys: set[tuple[int, int, int]] = set()
-        for state in states:
-            verdict = self._judge(segment, firings, state, keys)
-            if isinstance(verdict, Violation):
-                return self._found(place, era, state, verdict)
-        self.coverage.distinct += len(keys)
-        return None
-
-    def _judge(
-        self, segment: Segment, firings: Firings, state: CrashState, keys: set[tuple[int, int, int]]
-    ) -> Verdict:
-        outcome = self._recoveries.of(state, 0)
-        history = segment.issued_by(state.first)
-        # Not monotone: after a second damage nothing is owed any more. It may be there at either index.
-        owed = max(firings.owed_at(segment, at, is_cut=True) for at in (state.first, state.last))
-        acks = sum(index <= owed for index, _ in segment.acks)
-        keys.add((state.key, len(history), acks))
-        fault_oracle = self._world.fault_oracle
-        if isinstance(outcome.error, Violation):
-            is_damaged = fault_oracle.is_damaged_before or firings.damaged_at < state.first
-            return OK if is_damaged and _is_refusal(outcome, fault_oracle.errors) else outcome.error
-        known = (id(outcome), len(history), acks)
-        if known not in self._verdicts:
-            self._outcomes.append(outcome)
-            acked = segment.acked_by(owed)
-            self._verdicts[known], _ = fault_oracle.judge_recovery(
-                history, acked, outcome.recovered, outcome.content
-            )
-        return self._verdicts[known]
-
-    def _found(self, place: int, era: Era, state: CrashState, verdict: Violation) -> Finding:
-        """The tape of a violation, at the first or the last index at which its content is legal.
-
-        One of them shows it: what is objected to is either something that had not been issued at the first,
-        or something that was acknowledged by the last.
-        """
-        trace = self._world.segment.trace
-        cuts = [(state.index, state.digits)]
-        then = witness_at(trace, self._tape.law, state.key, state.index, state.digits, state.last)
-        if then is not None:
-            cuts.append((state.last, then))
-        tapes = []
-        for index, digits in cuts:
-            cut = replace(era, crash=crash_at(trace, index, digits))
-            tapes.append(replace(self._tape, eras=(*self._tape.eras[:place], cut, Era())))
-        shown = (tape for tape in tapes if verdict.is_same_kind(play(tape, self._make_store).verdict))
-        return Finding(next(shown, tapes[0]), verdict)
-
 
 def _pairs(plans: Iterable[Plan], segments: Iterable[Segment]) -> dict[Pair, int]:
     """The faults that fired with the steps that they struck, and all steps that made a call.
@@ -302,12 +231,3 @@ def _pairs(plans: Iterable[Plan], segments: Iterable[Segment]) -> dict[Pair, int
     calls = {(event.label, event.kind, event.name) for segment in segments for event in segment.trace.events}
     places = {Place.at(*call) for call in calls if call[1] in CALLS}
     return counts | {pair(STEP, place.call, str(place)): 1 for place in sorted(places)}
-
-
-def _is_refusal(outcome: Outcome, errors: Errors) -> bool:
-    """True if what the store raised of a content is a refusal, and no accident."""
-    if outcome.raised is not None:
-        return issubclass(outcome.raised, errors.refusals) and not issubclass(
-            outcome.raised, errors.invariants
-        )
-    return outcome.error is not None and outcome.error.breach is Breach.UNOPENABLE

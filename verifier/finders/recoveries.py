@@ -38,9 +38,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from powercut.faultfs import EventKind, FaultDevice, Image, crash_states
-from powercut.faultfs.states.branching import Witness
-from powercut.faultfs.states.enumeration import CrashState
+from powercut.faultfs import EventKind, FaultDevice, Image, Law, crash_states
+from powercut.faultfs.states.branching import Exploration, Witness, explore
+from powercut.faultfs.states.enumeration import CrashState, Enumeration
 from powercut.faultfs.states.readset import Ask, Question, ReadTree, WatchedDevice
 
 from ..errors import SubjectError
@@ -144,6 +144,22 @@ class Recoveries:
     def tree(self, depth: int) -> ReadTree[Outcome]:
         """All read sets of this depth so far."""
         return self._all.trees.setdefault(depth, ReadTree())
+
+    def explore(self, states: Enumeration, index: int, depth: int, limit: int) -> Exploration[Outcome]:
+        """All outcomes of a crash point of more states than the limit, by what they are asked.
+
+        It is not closed under laws whose version vectors are no product, and where nothing is pruned.
+        """
+        if states.law not in (Law.POSIX, Law.POSIX_SPLIT) or not self.is_pruned:
+            return Exploration(index, -1)
+        return explore(
+            states.history,
+            index,
+            self.tree(depth),
+            lambda image: self.of_image(image, depth),
+            limit,
+            self.meet,
+        )
 
     def _find(self, key: int, image: Image, depth: int) -> Outcome:
         if not self.is_pruned:

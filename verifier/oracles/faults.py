@@ -8,7 +8,7 @@
                 give one of the two
     poisoned    after a sync that was told to have failed, and after any error that says so, every entry does
     owed        what was acknowledged, at a power cut as on a clean reopening; after a sync that lied and a
-                power cut, what was acknowledged before it
+                power cut, what was acknowledged before it, until an honest sync of that file makes good
 
 The kinds of fault, by what may come of them:
 
@@ -48,43 +48,68 @@ _DAMAGING: Final = frozenset({Effect.ROT, Effect.LOST, Effect.MISDIRECTED, Effec
 _TRANSIENT: Final = frozenset({Effect.STALE})  # Not of the medium: a later opening is not excused.
 _FAILED_SYNCS: Final = frozenset({Effect.KEPT, Effect.REVERTED, Effect.EXT4, Effect.XFS, Effect.BTRFS})
 _SYNCS: Final = frozenset({"SYNC", "SYNC_NAMES", "DATASYNC"})
+# Which calls that lied an honest sync of the same file makes good. No datasync one that should have been a
+# sync: a size that shrank is not in it.
+_HONEST: Final = {
+    EventKind.SYNC: ("SYNC", "DATASYNC"),
+    EventKind.DATASYNC: ("DATASYNC",),
+    EventKind.SYNC_NAMES: ("SYNC_NAMES",),
+}
 _TOLD: Final = frozenset({Effect.ERROR, Effect.FULL}) | _FAILED_SYNCS
 
 _Fired = tuple[int, Effect, str]  # Index into the trace, what, and the kind of call that was struck.
 
 
 class Firings:
-    """The faults that have fired in a trace, looked through once."""
+    """The faults that have fired in a trace, looked through once.
+
+    A sync that lied did nothing to one file, or to the names, and only until the next honest sync of that
+    file, or of the names: all that was dirty is durable then. What a LATE sync passed over is lost for good.
+    """
 
     def __init__(self, trace: Trace, start: int = 0) -> None:
         self._end = len(trace)
-        self.all: list[_Fired] = [
-            (index, Effect(event.size), event.target)
-            for index, event in enumerate(trace.events[start:], start)
-            if event.kind is EventKind.FAULT
-        ]
+        self.all: list[_Fired] = []
+        self._lies: list[tuple[int, int]] = []  # Index, and the last crash index at which it is one.
+        open_lies: dict[tuple[int, str], list[int]] = {}  # By file and by call, those in _lies.
+        for index, event in enumerate(trace.events[start:], start):
+            if event.kind in _HONEST:
+                for call in _HONEST[event.kind]:
+                    for place in open_lies.pop((event.inode, call), ()):
+                        self._lies[place] = (self._lies[place][0], index)
+            if event.kind is not EventKind.FAULT:
+                continue
+            effect = Effect(event.size)
+            self.all.append((index, effect, event.target))
+            if effect in _LYING:
+                if effect is Effect.LYING:
+                    open_lies.setdefault((event.inode, event.target), []).append(len(self._lies))
+                self._lies.append((index, self._end))
         self._damages = [index for index, effect, _ in self.all if effect in _DAMAGING]
 
-    @property
-    def lied_at(self) -> int:
-        """The index of the first sync that lied; past the end if none did."""
-        return next((index for index, effect, _ in self.all if effect in _LYING), self._end)
+    def lied_at(self, index: int) -> int:
+        """The index of the first sync that lied and was not made good by crash index `index`; else that."""
+        return next((at for at, until in self._lies if at < index <= until), index)
 
-    @property
-    def damaged_at(self) -> int:
-        """The index at which a power cut may first find damage; past the end if there is none."""
-        of_medium = (_DAMAGING | _LYING) - _TRANSIENT
-        return next((index for index, effect, _ in self.all if effect in of_medium), self._end)
+    def is_damaged_at(self, index: int) -> bool:
+        """True if a power cut at `index` may find damage."""
+        damages = (at for at, effect, _ in self.all if effect in _DAMAGING - _TRANSIENT)
+        return any(at < index for at in damages) or self.lied_at(index) < index
+
+    def turns(self, first: int, last: int) -> list[int]:
+        """The crash indices from `first` to `last`, these two and all at which what is owed may change."""
+        turns = {at for at, _, _ in self.all} | {until + 1 for _, until in self._lies}
+        return sorted({first, last} | {at for at in turns if first < at < last})
 
     def owed_at(self, segment: Segment, index: int, *, is_cut: bool) -> int:
         """The index up to which acknowledged operations must be there for an opening at `index`.
 
         Nothing is after a second damage: one is what a store is built to see. After one, what was confirmed;
-        after a sync that lied, and a power cut, what came before it.
+        after a sync that lied, until it is made good, and a power cut, what came before it.
         """
         if len(self._damages) > 1 and self._damages[1] < index:
             return segment.confirmed_until(-1)
-        owed = min(index, self.lied_at) if is_cut else index
+        owed = self.lied_at(index) if is_cut else index
         return segment.confirmed_until(owed) if self._damages and self._damages[0] < index else owed
 
 
@@ -193,7 +218,7 @@ class FaultOracle:
         """Cut the power at `index`; the index up to which acknowledged operations must be there."""
         firings = Firings(segment.trace)
         # What struck after the cut never happened; and what was read wrong was no damage of the medium.
-        self.is_damaged = self.is_damaged_before or firings.damaged_at < index
+        self.is_damaged = self.is_damaged_before or firings.is_damaged_at(index)
         self.is_damaged_before = self.is_damaged
         return firings.owed_at(segment, index, is_cut=True)
 

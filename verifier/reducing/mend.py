@@ -11,6 +11,8 @@ makes the versions of f up to j durable for every crash after it, so with
     saviours(witness) = places of the events j with  i <= j < t - 1  on a file, or the names, of which
                         the witness lost the version that event i made
 
+Where there is none, the last event before the cut: a sync behind it comes before what is acknowledged next.
+
 Invariants
   1  under `posix` a set of places disjoint from saviours(w) leaves w legal: syncs take states away,
      and none of these takes w. So every mending set hits the saviours of every witness
@@ -219,10 +221,13 @@ def _saving(segment: Segment, index: int, digits: tuple[int, ...], law: str) -> 
                 names_lost = min(names_lost, event)
             else:
                 lost[chain.inode] = min(event, lost.get(chain.inode, event))
-    for number, issued in enumerate(segment.trace.events[: max(0, index - 1)]):
+    places = []
+    for number, issued in enumerate(segment.trace.events[:index]):
         is_name = issued.kind in _NAMES and number >= names_lost
         if is_name or (issued.kind in _BYTES and number >= lost.get(issued.inode, index)):
-            yield Place.of(issued)
+            places.append((number, Place.of(issued)))
+    early = [place for number, place in places if number < index - 1]
+    yield from early or [place for _, place in places]
 
 
 @dataclass(slots=True)

@@ -5,7 +5,8 @@ Session by session the counts, and key by key the values; what does not agree ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from powercut.faultfs import FaultDevice, survivor_image
@@ -18,53 +19,91 @@ from ..spec.spec import StoreMaker
 from ..spec.subject import Bound, MakeStore
 from ..tapes.tape import Tape
 
-__all__ = ["WIDTH", "compare", "count_of", "rule", "tell_bound"]
+__all__ = ["WIDTH", "Comparison", "compare", "compared", "count_of", "rule", "tell_bound"]
 
 WIDTH: Final = 100
 
 
-def compare(tape: Tape, run: Run, make_store: MakeStore) -> list[str]:
-    """The expected content beside the recovered one, where the verdict is about an opening."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """An opening that was objected to: what was expected of it, and what came of it.
+
+    sessions  (name, acknowledged, recovered, issued, whether they agree); empty where prefixes have no names
+    keys      (key, expected, recovered, whether they agree): values in words
+    """
+
+    acked: Bound
+    which: str  # By what the content is expected: what was acknowledged, or the prefix that was named.
+    error: str = ""  # What the store raised in the place of a content.
+    counts: str = ""
+    sessions: tuple[tuple[str, int, int, int, bool], ...] = ()
+    keys: tuple[tuple[str, str, str, bool], ...] = ()
+
+
+def compared(tape: Tape, run: Run, make_store: MakeStore) -> Comparison | None:
+    """The expected content beside the recovered one; None where the verdict is not about an opening."""
     segment = run.segments[-1]
     if not segment.lives or segment.lives[-1].opened is not None:
-        return []
+        return None
     life = segment.lives[-1]
-    lines = [rule("expected against recovered")]
     acked = segment.acked_by(len(segment.trace))
     try:
         device = FaultDevice(survivor_image(segment.trace, life.start, (), tape.law))
         mounted = StoreMaker.of(make_store).mount(device)
         recovered, content = recovered_bound(mounted), mounted.subject.read_all()
     except Exception as error:  # noqa: BLE001 (whatever a subject raises is what came of it)
-        lines.append(f"  expected   a store; acknowledged: {tell_bound(acked)}")
-        return [*lines, f"  recovered  none: {type(error).__name__}: {error}"]
-    lines += _sessions(life.before, acked, recovered)
+        return Comparison(acked, "", f"{type(error).__name__}: {error}")
     is_named = recovered is not None and meets(recovered, acked)
     cut = recovered if is_named and recovered is not None else acked
     expected = replay(*_prefix(life.before, cut))
+    found = tuple(
+        (key.decode(), show(expected.get(key)), show(content.get(key)), expected.get(key) == content.get(key))
+        for key in sorted(expected.keys() | content.keys())
+    )
     which = "the recovered cut" if is_named else "what was acknowledged"
-    lines += ["", f"  {'key':<10}{f'expected by {which}':<40}recovered"]
-    for key in sorted(expected.keys() | content.keys()):
-        wanted, found = expected.get(key), content.get(key)
-        mark = "" if wanted == found else "   <--"
-        lines.append(f"  {key.decode():<10}{show(wanted):<40}{show(found)}{mark}")
-    if not expected and not content:
+    counts, sessions = _counts(life.before, acked, recovered)
+    return Comparison(acked, which, "", counts, sessions, found)
+
+
+def compare(tape: Tape, run: Run, make_store: MakeStore) -> list[str]:
+    """The expected content beside the recovered one in lines, where the verdict is about an opening."""
+    found = compared(tape, run, make_store)
+    if found is None:
+        return []
+    lines = [rule("expected against recovered")]
+    if found.error:
+        lines.append(f"  expected   a store; acknowledged: {tell_bound(found.acked)}")
+        return [*lines, f"  recovered  none: {found.error}"]
+    if found.counts:
+        lines.append(f"  {found.counts}")
+    else:
+        lines.append(f"  {'session':<10}{'acknowledged':>12}{'recovered':>12}{'issued':>12}")
+    for name, low, recovered, high, is_fine in found.sessions:
+        lines.append(f"  {name:<10}{low:>12}{recovered:>12}{high:>12}{'' if is_fine else '   <--'}")
+    lines += ["", f"  {'key':<10}{f'expected by {found.which}':<40}recovered"]
+    for key, wanted, there, is_fine in found.keys:
+        lines.append(f"  {key:<10}{wanted:<40}{there}{'' if is_fine else '   <--'}")
+    if not found.keys:
         lines.append("  no key in either")
     return lines
 
 
-def _sessions(before: list[Issued], acked: Bound, recovered: Bound | None) -> Iterator[str]:
+def _counts(
+    before: list[Issued], acked: Bound, recovered: Bound | None
+) -> tuple[str, tuple[tuple[str, int, int, int, bool], ...]]:
+    """Of prefixes without names one line; of others a row for each session."""
     if not isinstance(acked, Mapping) or not isinstance(recovered, Mapping):
-        yield f"  operations: {tell_bound(acked)} acknowledged, {len(before)} issued, recovered: " + (
-            "a cut without a name" if recovered is None else tell_bound(recovered)
+        there = "a cut without a name" if recovered is None else tell_bound(recovered)
+        return (
+            f"operations: {tell_bound(acked)} acknowledged, {len(before)} issued, recovered: {there}",
+            (),
         )
-        return
     issued = {each.session: each.serial for each in before}
-    yield f"  {'session':<10}{'acknowledged':>12}{'recovered':>12}{'issued':>12}"
+    rows = []
     for session in sorted({*acked, *recovered, *issued}):
         low, found, high = acked.get(session, 0), recovered.get(session, 0), issued.get(session, 0)
-        mark = "" if low <= found <= high else "   <--"
-        yield f"  {session_name(session):<10}{low:>12}{found:>12}{high:>12}{mark}"
+        rows.append((session_name(session), low, found, high, low <= found <= high))
+    return "", tuple(rows)
 
 
 def _prefix(history: list[Issued], bound: Bound) -> tuple[list[Issued], Mapping[int, int]]:

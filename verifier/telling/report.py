@@ -18,23 +18,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
-from powercut.faultfs import SYNC_KINDS, EventKind, Plan, chains, render_trace, tell_crash
+from powercut.faultfs import SYNC_KINDS, EventKind, chains, render_trace, tell_crash
 from powercut.faultfs.real import tell_real
 
-from ..oracles.prefix import show
 from ..registry import maker_of
 from ..runs.play import play
 from ..runs.run import Run
-from ..spec.history import Life, Observation, Segment, crash_index
-from ..spec.model import Issued, issue, session_name
+from ..spec.history import Life, Segment, crash_index
+from ..spec.model import session_name
 from ..spec.subject import MakeStore
-from ..tapes.operations import CHECKPOINTS, KEYED, OPERATIONS
-from ..tapes.tape import Crash, Era, Kind, Operation, Tape, encode_tape
+from ..tapes.operations import KEYED
+from ..tapes.tape import Crash, Kind, Tape, encode_tape
 from ..verdict import Unknown, Violation
 from .comparison import WIDTH, compare, count_of, rule, tell_bound
+from .steps import Group, Step, groups_of, setting_of, steps_of
 
 __all__ = ["tell"]
 
@@ -65,7 +64,7 @@ def tell(
         return "\n".join([*lines, *tell_beside(run.beside), "", *_again(tape, path, store), ""])
     if run.answers is not None:
         return "\n".join([*lines, *_answered(run.answers.lines), "", *_again(tape, path, store), ""])
-    groups = _groups(tape)
+    groups = groups_of(tape)
     for number, segment in enumerate(run.segments):
         lines += [*_Story(tape, run, groups[number], number).lines(segment), ""]
     if isinstance(run.verdict, Violation):
@@ -84,15 +83,7 @@ def _header(tape: Tape, run: Run) -> Iterator[str]:
     else:
         yield f"UNKNOWN  {verdict.why}" if isinstance(verdict, Unknown) else "OK  no oracle objects"
         yield ""
-    if tape.bug:
-        yield f"  planted   {tape.bug}"
-    yield f"  setting   {tape.subject}, geometry {tape.geometry}, law {tape.law}, {tape.kernels} kernels"
-    cuts = sum(era.crash is not None for era in tape.eras)
-    operations = sum(len(era.program) for era in tape.eras)
-    for era in tape.eras:
-        yield from (f"  fault     {fault.name}" for fault in Plan.of(era.faults).faults)
-    yield from [f"  damaged   {run.damaged}"] if run.damaged else []
-    yield f"  length    {count_of(operations, 'operation')}, {count_of(cuts, 'power cut')}"
+    yield from (f"  {what:<9} {told}" for what, told in setting_of(tape, run))
 
 
 def _answered(lines: list[str]) -> Iterator[str]:
@@ -109,29 +100,10 @@ def _again(tape: Tape, path: str, store: str) -> Iterator[str]:
         yield f"  {encode_tape(tape).decode()}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The eras between two power cuts, as one program."""
-
-    program: tuple[Operation, ...]
-    crash: Crash | None
-
-
-def _groups(tape: Tape) -> list[_Group]:
-    groups, open_eras = [], list[Era]()
-    for number, era in enumerate(tape.eras):
-        open_eras.append(era)
-        if era.crash is not None or number == len(tape.eras) - 1:
-            groups.append(_Group(tuple(op for each in open_eras for op in each.program), era.crash))
-            open_eras = []
-    # A tape that ends in a cut has one more segment: the disk as the cut left it.
-    return [*groups, _Group((), None)]
-
-
 class _Story:
     """One segment, from the image it begins with to the power cut or the end."""
 
-    def __init__(self, tape: Tape, run: Run, group: _Group, number: int) -> None:
+    def __init__(self, tape: Tape, run: Run, group: Group, number: int) -> None:
         self._tape = tape
         self._group = group
         self._number = number
@@ -217,56 +189,33 @@ class _Story:
 
     def _steps(self, segment: Segment, end: int) -> Iterator[str]:
         """Tell each step, the calls it made, and what it acknowledged."""
-        starts = segment.step_starts
-        results = iter([seen for seen in segment.observations if seen.session >= 0])
-        own = [each for life in segment.lives for each in life.history[life.base :]]
-        history = iter(
-            [each for each in own if each.session >= 0]
-        )  # The others are truncations and progress.
         lives = iter(segment.lives[1:])
-        for number, (operation, start) in enumerate(zip(self._group.program, starts, strict=False)):
-            if start > end:
+        for step in steps_of(self._group.program, segment):
+            if step.start > end:
                 return
-            stop = starts[number + 1] if number + 1 < len(starts) else len(segment.trace)
-            is_cut = stop > end
-            seen = next(results, None) if operation.kind in KEYED else None
-            yield from self._device(segment, start)
-            issued = next(history, None) if operation.kind in KEYED else None
-            yield f"{number + 1:{_NUMBER}}  {self._lane(operation, issued, None if is_cut else seen, is_cut)}"
+            stop, is_cut, seen = step.stop, step.stop > end, step.seen
+            yield from self._device(segment, step.start)
+            yield f"{step.number + 1:{_NUMBER}}  {self._lane(step, is_cut=is_cut)}"
             if seen is not None and not is_cut and seen.returned != seen.expected:
                 yield f"{'':{_NUMBER}}  ** expected {seen.expected}, got {seen.returned}"
-            if operation.kind == Kind.REOPEN:
+            if step.operation.kind == Kind.REOPEN:
                 life = next(lives, None)
                 yield from self._device(segment, min(end, life.start if life else stop))
                 yield from self._opening(segment, life, end)
             yield from self._device(segment, min(stop, end))
-            if operation.kind not in KEYED:
+            if step.operation.kind not in KEYED:
                 yield from self._acknowledged(segment, min(stop, end))
-        if self._is_last and starts and segment.lives[-1].opened is not None:
+        if self._is_last and segment.step_starts and segment.lives[-1].opened is not None:
             yield from self._device(segment, end)
             yield f"{'':{_NUMBER}}  {self._objection()}"
 
-    def _lane(
-        self, operation: Operation, issued: Issued | None, seen: Observation | None, is_cut: bool
-    ) -> str:
-        kind = Kind(operation.kind)
-        row = OPERATIONS[kind]
-        if kind not in KEYED:
-            kind_told = ""
-            if kind in (Kind.CHECKPOINT, Kind.START) and operation.size:
-                kind_told = f": {CHECKPOINTS[operation.size % len(CHECKPOINTS)]}"
-            return f"--- {row.told}{kind_told}{' (cut short)' if is_cut else ''} ---"
-        issued = issued or issue(operation, 0)
-        text = f"#{issued.serial} {row.told} {issued.key.decode()}"
-        if row.sign:
-            text += f" {row.sign} {show(issued.value)}"
-        if is_cut:
-            text += " (cut short)"
-        elif seen is not None and row.has_result:
-            text += f" -> {seen.returned}"
-        lane = self._lanes.index(operation.session)
+    def _lane(self, step: Step, *, is_cut: bool) -> str:
+        text = step.text(is_cut=is_cut)
+        if not step.is_keyed:
+            return f"--- {text} ---"
+        lane = self._lanes.index(step.operation.session)
         # A third session shares the second's lane, and then each says its name.
-        name = f"{session_name(operation.session)} " if len(self._lanes) > 2 else ""
+        name = f"{session_name(step.operation.session)} " if len(self._lanes) > 2 else ""
         return " " * (_LANE * min(1, lane)) + name + text
 
     def _objection(self) -> str:

@@ -161,7 +161,7 @@ def test_linked_names_show_one_file_until_one_is_removed() -> None:
 
 def test_a_number_is_no_buffer() -> None:
     device = FaultDevice(Image.of(CONTENT))
-    with pytest.raises(TypeError):
+    with pytest.raises(OSError, match="Invalid argument"):
         device.write("a", 0, 5)  # type: ignore[arg-type]
     assert device.trace.events == []
 

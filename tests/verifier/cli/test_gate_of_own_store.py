@@ -62,8 +62,12 @@ def test_right_store_is_consistent_and_its_syncs_are_told(home: Path) -> None:
 def test_broken_store_is_told_with_a_tape_that_plays_it(home: Path) -> None:
     source = (home / "slotted.py").read_text()
     (home / "slotted.py").write_text(source.replace("device.sync_names()", "pass"))
-    done = _gate(home, "--store", "slotted:Slotted", "--profile", "own.toml", "--stage", "crash")
+    asked = ("--store", "slotted:Slotted", "--profile", "own.toml", "--stage", "crash")
+    done = _gate(home, *asked, "--html", "gate.html")
     assert done.returncode == 1
+    page = (home / "gate.html").read_text()
+    assert "VIOLATION  lost acknowledged operation" in page
+    assert page.startswith("<!doctype html>")
     assert "VIOLATION  lost acknowledged operation" in done.stdout
     assert "sync names after `OPEN create slots`" in done.stdout
     (tape,) = (home / "powercut-findings").iterdir()
@@ -77,6 +81,7 @@ def test_broken_store_is_told_with_a_tape_that_plays_it(home: Path) -> None:
         (("--store", "slotted:Slotted", "--stage", "kill"), "no stage 'kill'"),
         (("--store", "slotted:Slotted", "--law", "posix"), "--law means nothing with --store"),
         (("--store", "slotted:Slotted", "--profile", "slotted.py"), "profile slotted.py"),
+        (("--store", "slotted:Slotted", "--html", "no/where.html"), "--html no/where.html: no file can"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(home: Path, arguments: tuple[str, ...], told: str) -> None:

@@ -134,15 +134,15 @@ def test_after_a_lying_sync_a_power_cut_may_leave_what_was_acknowledged_before_i
     firings, segment = Firings(trace), Segment(trace, {})
     assert [firings.owed_at(segment, index, is_cut=True) for index in range(7)] == [0, 1, 2, 2, 2, 2, 2]
     assert firings.owed_at(segment, 6, is_cut=False) == 6
-    assert Firings(trace).damaged_at == 2
+    assert [index for index in range(7) if Firings(trace).is_damaged_at(index)] == [3, 4, 5, 6]
 
 
 def test_after_one_damage_all_is_owed_and_after_two_nothing() -> None:
     trace = fired(Effect.LOST, Effect.ROT)
     firings, segment = Firings(trace), Segment(trace, {})
     assert [firings.owed_at(segment, index, is_cut=False) for index in range(5)] == [0, 1, 2, -1, -1]
-    assert Firings(trace).damaged_at == 0
-    assert Firings(fired(Effect.ERROR, Effect.KEPT)).damaged_at == 4
+    assert [index for index in range(3) if Firings(trace).is_damaged_at(index)] == [1, 2]
+    assert not Firings(fired(Effect.ERROR, Effect.KEPT)).is_damaged_at(4)
 
 
 def test_damage_may_cost_the_last_acknowledgement_that_nothing_has_confirmed() -> None:

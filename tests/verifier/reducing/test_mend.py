@@ -143,6 +143,36 @@ def test_other_laws_are_mended_too(law: str) -> None:
     assert found.syncs
 
 
+class _Unsynced:
+    """A store of one file whose checkpoint makes no call at all."""
+
+    def __init__(self, device: FaultDevice) -> None:
+        self.device = device
+        if "all" not in device.list():
+            device.create("all")
+        device.sync_names()
+
+    def apply(self, issued: Issued) -> Result:
+        self.device.write("all", 0, issued.value)
+        return None
+
+    def checkpoint(self) -> None:
+        """Say that it is durable, and do nothing for it."""
+
+    def read_all(self) -> dict[bytes, bytes]:
+        value = self.device.read("all").strip(b"\0")
+        return {b"key-0": value} if value else {}
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def test_sync_behind_the_last_call_is_named_where_nothing_follows_it() -> None:
+    """The operation is acknowledged without another call: the power is cut right behind the lost write."""
+    found = _mend(_Unsynced, Tape((Era((_UPSERT, _CHECKPOINT)),)))
+    assert [str(sync) for sync in found.syncs] == ["sync the all after `RUN write all`, at once"]
+
+
 def test_it_is_the_same_every_time() -> None:
     assert _mend(_forgetting("segment")) == _mend(_forgetting("segment"))
 

@@ -58,7 +58,7 @@ DEVICE: Final[tuple[Mutant, ...]] = (
         "device-sync-does-nothing",
         "oxifaster 27f927e: nothing below the checkpoint ever synced",
         "powercut.engine.device.file",
-        "        os.fdatasync(self._file_number(name))\n",
+        "        os.fsync(self._file_number(name))\n",
         "        self._file_number(name)\n",
         CONTRACT,
         "LOST_ACK",
