@@ -169,6 +169,29 @@ _TEXTS: Final = (
         "create t; write t 0 N*4096; sync t; rename old other; remove other; link t old; sync t",
     ),
     ("freed-by-link", _BOTH, "create a; link other b; rename b a; create b; datasync b"),
+    # What befalls the names of a file in a log, or of a folder, after its sync.
+    ("logged-removed", _BOTH, "create a; sync a; remove old; remove a"),
+    ("logged-replaced", _BOTH, "create b; write b 0 N*100; sync b; rename other b"),
+    ("logged-moved-twice", _BOTH, "link other b; sync b; rename b old; rename old a"),
+    (
+        "logged-passing",
+        _BOTH,
+        "write_through old 8192 N*4096; rename old other; truncate other 12388; rename other b",
+    ),
+    (
+        "logged-folder",
+        _BOTH,
+        "link old a; create b; sync_names; remove a; create a; rename other old",
+    ),
+    ("logged-by-link", _BOTH, "link old b; truncate other 0; create a; write_through old 0 N*100"),
+    ("logged-size", _BOTH, "truncate other 2048; link other a; write other 2048 N*100; sync_names"),
+    (
+        "logged-size-later",
+        _BOTH,
+        "sync old; write old 8192 N*100; sync old; truncate old 0; write old 0 M*512; link old a",
+    ),
+    ("logged-part", _BOTH, "rename old a; write other 0 N*4096; write_through other 8192 M*100"),
+    ("logged-empty", _BOTH, "truncate other 0; truncate old 0; datasync old"),
 )
 
 SCENARIOS: Final[dict[str, Program]] = {

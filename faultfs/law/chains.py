@@ -58,7 +58,7 @@ class Chain(Generic[Value]):
         self.births = [0]
         self.kills: list[int] = [FOREVER]
         self.covers: list[tuple[int, int]] = []  # Syncs of a part of what there is: index, the new floor.
-        self.passing = _NONE  # Of a size, the versions that no call made: the file systems that show them.
+        self.passing = _NONE  # The versions that no call made; of a size, the file systems that show them.
 
     def legal(self, index: int) -> range:
         """The versions that a crash at this index may show, oldest first. Invariant 2."""
@@ -82,6 +82,12 @@ class Chain(Generic[Value]):
         self.births.append(birth)
         self.values.append(value)
         return len(self.values) - 1
+
+    def pass_by(self, birth: int, value: Value, shows: Shows) -> None:
+        """Adds a version that no call made."""
+        if not self.passing:
+            self.passing = {}
+        self.passing[self.append(birth, value)] = shows
 
     def cover(self, index: int, floor: int) -> None:
         """A sync at this event makes every version before the floor impossible, whatever follows it."""

@@ -15,13 +15,14 @@ Threads: as `journal`.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ..disk.events import SYNC_KINDS
 from .chains import FOREVER, NO_FILE, AnyChain
 from .history import History
 from .journal import RULES, Journal, Rules
+from .logged import FILE_SYNCS, MOVES
 
 _Point = tuple[int, dict[AnyChain, int]]
 
@@ -33,6 +34,10 @@ class Commits(Journal):
         super().__init__(history, rules)
         self._commits.clear()  # A sync commits nothing.
         self._syncs = [at for at, event in enumerate(history.trace.events) if event.kind in SYNC_KINDS]
+        self._file_syncs: dict[int, list[int]] = {}
+        for at, event in enumerate(history.trace.events):
+            if event.kind in FILE_SYNCS or (event.kind in MOVES and event.inode in self._file_syncs):
+                self._file_syncs.setdefault(event.inode, []).append(at)
         self._durable = 0, 0  # The index asked for last, and how many steps were durable there.
         self._points: tuple[int, list[_Point]] = (-1, [])
 
@@ -62,18 +67,33 @@ class Commits(Journal):
     def cuts(self, index: int) -> range:
         return range(self._floor(index), bisect_right(self.births, index) + 1)
 
+    def sizes(self, index: int, inode: int, cut: int) -> Sequence[int]:
+        legal = self.history.sizes[inode].legal(index)
+        found = super().sizes(index, inode, cut)
+        logged = bisect_right(
+            self.history.sizes[inode].births, self._logged(index, inode), legal.start, legal.stop
+        )
+        return self._shown(inode, range(found[0], max(found[-1] + 1, logged)))
+
     def narrowed(self, index: int, inode: int, version: int, cut: int) -> dict[int, range]:
         found = super().narrowed(index, inode, version, cut)
         if cut == len(self.births) or self.births[cut] > index:
             return found
+        # F41: the commit has nothing that was issued after it, but what a sync of the file brought.
+        end = max(self.births[cut] - 1, self._logged(index, inode))
         for number, chain in self.history.sectors[inode].items():
             legal = chain.legal(index)
-            # F41: the commit has nothing that was issued after it.
-            stop = max(legal.start + 1, bisect_left(chain.births, self.births[cut]))
+            stop = max(legal.start + 1, bisect_right(chain.births, end))
             if stop < legal.stop:
                 start = found[number].start if number in found else legal.start
                 found[number] = range(min(start, stop - 1), stop)
         return found
+
+    def _logged(self, index: int, inode: int) -> int:
+        """The index of the last event that may have brought all of a file; 0 if there is none."""
+        syncs = self._file_syncs.get(inode, [])
+        at = bisect_left(syncs, index)
+        return syncs[at - 1] if at else 0
 
     def _floor(self, index: int) -> int:
         """The number of steps before the first that is not durable at this index."""
@@ -95,10 +115,11 @@ class Commits(Journal):
         found: dict[tuple[int, tuple[int | bytes, ...]], _Point] = {}
         for position in sorted(positions):
             cut = max(cuts[0], bisect_right(self.births, position))
-            names: dict[AnyChain, int] = dict(logged.found(position, index).items())
-            key = cut, tuple(chain.values[version] for chain, version in names.items())
-            found.pop(key, None)
-            found[key] = cut, names
+            for each in logged.found(position, index):
+                names: dict[AnyChain, int] = dict(each.items())
+                key = cut, tuple(chain.values[version] for chain, version in names.items())
+                found.pop(key, None)
+                found[key] = cut, names
         self._points = index, list(found.values())
         return self._points[1]
 

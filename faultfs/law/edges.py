@@ -49,7 +49,7 @@ class Edges:
         """Every edge of a page that an allocation comes past."""
         edge = self._pass_end(sizes, birth, size, Shows.XFS | Shows.EXT4)
         for between in range(edge + PAGE_BYTES, size, PAGE_BYTES):
-            _pass(sizes, birth, between, Shows.EXT4)
+            sizes.pass_by(birth, between, Shows.EXT4)
 
     def below(self, sizes: Chain[int], birth: int, edge: int) -> None:
         """The end of a page that is written below the end of its file, unless it is a size already."""
@@ -58,7 +58,7 @@ class Edges:
         size = sizes.values[-1]
         start = max(self._durable.get(sizes.inode, 0), self._set.get(sizes.inode, 0))
         if edge not in sizes.values[start:]:
-            _pass(sizes, birth, edge, Shows.XFS | Shows.EXT4)
+            sizes.pass_by(birth, edge, Shows.XFS | Shows.EXT4)
             sizes.append(birth, size)
 
     def _pending(self, sizes: Chain[int]) -> list[int]:
@@ -67,11 +67,5 @@ class Edges:
     def _pass_end(self, sizes: Chain[int], birth: int, size: int, shows: Shows) -> int:
         edge = -(-sizes.values[-1] // PAGE_BYTES) * PAGE_BYTES
         if sizes.values[-1] < edge < size:
-            _pass(sizes, birth, edge, shows)
+            sizes.pass_by(birth, edge, shows)
         return edge
-
-
-def _pass(sizes: Chain[int], birth: int, size: int, shows: Shows) -> None:
-    if not sizes.passing:
-        sizes.passing = {}
-    sizes.passing[sizes.append(birth, size)] = shows

@@ -10,7 +10,7 @@ Threads: built once, then read only; a trace that grows meanwhile is read up to 
 from ..disk.events import Aftermath, Event, EventKind
 from ..disk.trace import PAGE_BYTES, Trace
 from .aftermath import Failures
-from .chains import NO_FILE, AnyChain, Chain, ChainKind, Step
+from .chains import NO_FILE, AnyChain, Chain, ChainKind, Shows, Step
 from .edges import Edges
 from .logged import LoggedNames
 from .windows import Window, Windows
@@ -166,6 +166,8 @@ class History:
         for name, inode in bindings:
             if name not in self.names:
                 self.names[name] = Chain(ChainKind.NAME, NO_FILE, name=name)
+            elif self._live.get(name, NO_FILE) != NO_FILE and inode != NO_FILE:
+                self.names[name].pass_by(birth, NO_FILE, Shows(0))
             moves.append((self.names[name], self.names[name].append(birth, inode)))
             self._live[name] = inode
         self.steps.append(Step(birth, 0, tuple(moves)))
@@ -291,7 +293,7 @@ class History:
         self._live.clear()
         self._data.clear()
         self.logged_names = LoggedNames(self.trace.events, self.names, self.name_steps)
-        # F12: renames that a sync of a file has untied, by birth, and from which index on.
+        # F12: renames that a log has untied, by birth, and from which index on.
         self.untied = {} if self.is_torn else self.logged_names.untied()
         self._windows = Windows(
             self.names, self.sizes, self.sectors, self.name_steps, self.name_syncs, self.untied

@@ -35,6 +35,9 @@ _SYNCS_OF_A_FILE = frozenset(
 )
 
 
+NO_PAGE: Final = -1  # Stands for a name among the pages of a file that were written.
+
+
 class Needs(IntEnum):
     """The data without which a size by which a write grew its file does not survive."""
 
@@ -225,6 +228,8 @@ class Journal:
                     self._data[chain.inode, version] = self._grown(chain.inode, version, step.page, steps)
             if event.kind is EventKind.WRITE and event.data:
                 self._end_write(index, event, steps)
+            elif event.kind is EventKind.LINK:
+                self._writes.setdefault(event.inode, []).append((index, NO_PAGE, NO_PAGE))
             elif event.kind is EventKind.TRUNCATE:
                 page = event.size // PAGE_BYTES
                 self._writes.setdefault(event.inode, []).append((index, page, page))

@@ -1,40 +1,44 @@
 """Logged names: those that a file system like btrfs finds after a crash, from its last commit and its log.
 
 A commit at position p takes everything that was issued before it to the disk, at once. A sync of a file that
-was changed since writes the file and its names to a log, which is applied to the commit after a crash:
+was changed since writes files and their names to a log, which is applied to the commit after a crash:
 
     logged      each file that was synced since p; and where the commit gives one of its names to another
                 file, that one, if it has a name left; and so on
-    names of    a logged file loses the names that the commit gives it, and gets those that it had at the
-                last sync that wrote the log
-    others      as the commit has them; a sync of names brings all
+    folder      a sync of names brings it, with every name as it is then; so may the sync of a file that has
+                got another name since p, or lost one. Who has got a name since p is logged with it, and who
+                is renamed from then on
+    written     the names of logged files at the last sync, or at any later step on one of them: what befalls
+                them is in the log at once, and anybody's sync writes it, of a file of another folder too
+    found       a logged file has lost the names that the commit gives it, and has those that were written;
+                a name that it got, and lost again, may be free. All others are as the commit has them
 
-So a synced file has its name, and the rename that freed the name may be missing. A sync of a file that has
-not changed since it was committed or logged writes nothing.
+So a synced file has its name, and the rename that freed the name may be missing; and a name may be free that
+a rename gave to a file that is not logged. A sync of a file that has not changed since it was committed or
+logged writes nothing.
 
 Invariants
   1  what is found is a version of each name, between the last sync of names and the newest
   2  found(position, index) depends on what was issued before `index` only; a position is a crash index
+  3  found(position, index) <= found(position, index + 1), unless the event between them is a sync
 
 Threads: built once, then read only.
 Source: fsync of btrfs, Linux 6.18, by its crash images: FAULTS.md, F42.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice, product
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from ..disk.events import Event, EventKind
-from .chains import NO_FILE, Chain, Step
+from .chains import NO_FILE, AnyChain, Chain, Step
 
-Names: TypeAlias = "dict[Chain[int], int]"  # A version of each name.
+Names: TypeAlias = dict[Chain[int], int]  # A version of each name.
 
-FILE_SYNCS = frozenset({EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH})
-_MOVES = frozenset({EventKind.LINK, EventKind.RENAME})
-_CHANGES = frozenset({EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE})
-
-
+FILE_SYNCS: Final = frozenset({EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH})
+MOVES: Final = frozenset({EventKind.LINK, EventKind.RENAME})
+_CHANGES: Final = frozenset({EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE})
 _READINGS: Final = 256
 
 
@@ -45,6 +49,11 @@ class LoggedNames:
         self._events = events
         self._names = names
         self._steps = {step.birth: step for step in steps}
+        self._files: list[set[int]] = []  # Those that an event concerns.
+        for at, event in enumerate(events):
+            moves = self._steps[at + 1].moves if at + 1 in self._steps else ()
+            lost = {chain.values[chain.before(version)] for chain, version in moves}
+            self._files.append({event.inode, *lost} - {NO_FILE})  # type: ignore[arg-type]
 
     def untied(self) -> dict[int, int]:
         """The renames that some crash leaves half done, by birth: from which crash index on. F12."""
@@ -52,22 +61,22 @@ class LoggedNames:
         if not any(len(step.moves) > 1 for step in self._steps.values()):
             return found
         for at, event in enumerate(self._events):
-            if event.kind in FILE_SYNCS and self.renames(at):
+            if (event.kind in FILE_SYNCS or at + 1 in self._steps) and self.renames(at + 1):
                 for position in sorted(self.positions(at + 1)):
-                    whole = [step for step in self.renames(at) if step.birth not in found]
-                    found |= dict.fromkeys(self._torn(whole, position, at + 1), at + 1)
+                    for names in self.found(position, at + 1):
+                        whole = [step for step in self.renames(at + 1) if step.birth not in found]
+                        found |= dict.fromkeys(self._torn(whole, names, at + 1), at + 1)
         return found
 
-    def _torn(self, renames: list[Step], position: int, index: int) -> list[int]:
+    def _torn(self, renames: list[Step], names: Names, index: int) -> list[int]:
         """The fewest renames, by birth, that are not whole in what is found, however it is read."""
-        names = self.found(position, index)
         moved = sorted({chain for step in renames for chain, _ in step.moves}, key=lambda chain: chain.name)
         # A name that is bound as it was before is at either version.
         readings = product(*(_alike(chain, names[chain], index) for chain in moved))  # type: ignore[index,arg-type]
         torn = []
         for reading in islice(readings, _READINGS):
             at = dict(zip(moved, reading, strict=True))
-            half = [s.birth for s in renames if len({at[chain] >= version for chain, version in s.moves}) > 1]
+            half = [step.birth for step in renames if len(_moved(at, step)) > 1]
             torn.append(half)
             if not half:
                 break
@@ -81,47 +90,53 @@ class LoggedNames:
     def positions(self, index: int) -> set[int]:
         """The commits that matter for the names at this index.
 
-        The oldest of all, the last sync of names, one before each later step on names, and now. Where one of
-        these gives a file another name, it depends on what was changed since the commit: one before each
-        change.
+        The last sync of names, one before each later step on names, and now; of those before it, the oldest
+        of all, one before each of them, and one before each event of a file that a later step concerns, for
+        the file may be logged.
+        Where one of these gives a file another name, it depends on what was changed since the commit: one
+        before each change.
         """
         synced = self._synced(index)
-        events = range(synced, index)
-        if any(at + 1 in self._steps and self._events[at].kind in _MOVES for at in events):
-            changes = [at for at in events if at + 1 in self._steps or self._events[at].kind in _CHANGES]
-            return {0, synced, index, *changes}
-        return {synced, index, *(at for at in events if at + 1 in self._steps)}
+        later = [at for at in range(synced, index) if at + 1 in self._steps]
+        found = {synced, index, *later}
+        if not later:
+            return found
+        if any(self._events[at].kind in MOVES for at in later):
+            found |= {at for at in range(synced, index) if self._events[at].kind in _CHANGES}
+        files = set().union(*(self._files[at] for at in later))
+        before = [
+            at
+            for at in range(synced)
+            if self._files[at] & files or self._events[at].kind is EventKind.SYNC_NAMES
+        ]
+        return found | {0, *before}
 
-    def found(self, position: int, index: int) -> Names:
-        """The names at this crash index, if the last commit was at this position."""
-        commit = {chain: bisect_right(chain.births, position) - 1 for chain in self._names.values()}
-        now = dict(commit)
-        changed: set[int] = set()
-        logged: set[int] = set()
-        written: Names = {}
+    def found(self, position: int, index: int) -> list[Names]:
+        """The names that may be found at this crash index, if the last commit was at this position."""
+        now = {chain: bisect_right(chain.births, position) - 1 for chain in self._names.values()}
+        logs = [_Log(dict(now))]
+        changed: set[int] = set()  # Files that a sync would write,
+        moved: set[int] = set()  # and those that have got another name, or lost one.
         for at, event in enumerate(self._events[position:index], position):
             if step := self._steps.get(at + 1):
-                changed.update(chain.values[now[chain]] for chain, _ in step.moves)  # type: ignore[misc, index]
-                now.update(step.moves)  # type: ignore[arg-type]
-            if step or event.kind in _CHANGES:
+                lost = {_bound(now, chain) for chain, _ in step.moves} - {NO_FILE}
+                changed |= lost | {event.inode}
+                moved |= lost | ({event.inode} if event.kind in MOVES else set())
+                for chain, version in step.moves:
+                    now[chain] = version  # type: ignore[index]
+                logs = [each for log in logs for each in log.after(event, lost, now)]
+            elif event.kind in _CHANGES:
                 changed.add(event.inode)
             elif event.kind is EventKind.SYNC_NAMES:
-                commit, written = dict(now), dict(now)
+                joined = frozenset[int]().union(*(log.with_names(now) for log in logs))
+                logs = [_Log(dict(now), joined, dict(now), has_folder=True)]
             elif event.kind in FILE_SYNCS and event.inode in changed:
                 changed.discard(event.inode)
-                self._log(event.inode, commit, now, logged)
-                written = dict(now)
-        return _replayed(commit, written, logged) if written else commit
-
-    def _log(self, inode: int, commit: Names, now: Names, logged: set[int]) -> None:
-        """A file joins the log, and so does who has one of its names in the commit, if it has a name left."""
-        waiting = [inode]
-        while waiting:
-            inode = waiting.pop()
-            logged.add(inode)
-            own = [chain for chain, version in now.items() if chain.values[version] == inode]
-            others = {chain.values[commit[chain]] for chain in own} - logged - {NO_FILE}
-            waiting += sorted(others & {chain.values[version] for chain, version in now.items()})
+                logs = [log.synced(event.inode, now) for log in logs]
+                if event.inode in moved:
+                    logs += [_Log(dict(now), log.with_names(now), dict(now), has_folder=True) for log in logs]
+            logs = [log for place, log in enumerate(logs) if log not in logs[:place]]
+        return [names for log in logs for names in log.replayed()]
 
     def _synced(self, index: int) -> int:
         """The position behind the last sync of names."""
@@ -131,16 +146,73 @@ class LoggedNames:
         return 0
 
 
-def _replayed(commit: Names, written: Names, logged: set[int]) -> Names:
-    """The commit with the log applied to it."""
-    found = dict(commit)
-    alive = logged & {chain.values[version] for chain, version in written.items()}
-    for chain, version in commit.items():
-        if chain.values[version] in alive and chain.values[written[chain]] != chain.values[version]:
-            found[chain] = version + 1  # What took it from the file.
-    for chain, version in written.items():
-        if chain.values[version] in alive:
-            found[chain] = version
+class _Log(NamedTuple):
+    """A log: the names of the commit that it is applied to, the files in it, and the names last written.
+
+    `given` are names that files got which were in it.
+    """
+
+    commit: Names
+    files: frozenset[int] = frozenset()
+    written: Names | None = None
+    given: frozenset[Chain[int]] = frozenset()
+    has_folder: bool = False
+
+    def with_names(self, now: Names) -> frozenset[int]:
+        """The files in it when the folder is: those that have got a name as well."""
+        got = {_bound(now, chain) for chain in now if _bound(now, chain) != _bound(self.commit, chain)}
+        return self.files | got - {NO_FILE}
+
+    def synced(self, inode: int, now: Names) -> "_Log":
+        """The log after a sync of a file that has changed."""
+        waiting, files = [inode], set(self.files)
+        left = {_bound(now, chain) for chain in now}
+        while waiting:
+            inode = waiting.pop()
+            files.add(inode)
+            holders = {_bound(self.commit, chain) for chain in now if _bound(now, chain) == inode}
+            waiting += sorted((holders - files - {NO_FILE}) & left)
+        return self._replace(files=frozenset(files), written=dict(now))
+
+    def after(self, event: Event, lost: set[int], now: Names) -> "list[_Log]":
+        """The logs after a step on names: as it was last written, and written anew."""
+        log = self
+        if self.has_folder and event.kind is EventKind.RENAME:
+            log = log._replace(files=log.files | {event.inode})
+        if log.files.isdisjoint({*lost, event.inode}):
+            return [log]
+        if event.inode in log.files:
+            got = {chain for chain in now if _bound(now, chain) == event.inode}
+            log = log._replace(given=log.given | got)
+        return [self, log._replace(written=dict(now))]
+
+    def replayed(self) -> list[Names]:
+        """The commit with the log applied to it."""
+        if self.written is None:
+            return [self.commit]
+        found, freed = dict(self.commit), Names()
+        for chain, version in self.commit.items():
+            inode = _bound(self.commit, chain)
+            if inode != NO_FILE and _bound(self.written, chain) != inode:
+                if inode in self.files:
+                    found[chain] = version + 1  # The version after one that is bound is free.
+                elif chain in self.given:
+                    freed[chain] = version + 1
+        own = {chain: v for chain, v in self.written.items() if chain.values[v] in self.files}
+        return [found | own, found | freed | own] if freed else [found | own]
+
+
+def _bound(names: Names, chain: AnyChain) -> int:
+    return chain.values[names[chain]]  # type: ignore[index, return-value]
+
+
+def _moved(names: Mapping[AnyChain, int], step: Step) -> set[str]:
+    """The places that the names of a step have come to."""
+    found = set()
+    for chain, made in step.moves:
+        version = names[chain]
+        is_free = version == made - 1 and version in chain.passing
+        found.add("whole" if version >= made else "free" if is_free else "before")
     return found
 
 

@@ -20,7 +20,7 @@ Invariants
   1  the image of any (index, digits) under a law is legal under that law; each legal image has such a pair
   2  strict <= prefix <= posix <= posix_split, ext4_ordered <= ext4, and pagecache, ext4, xfs, btrfs, lazyfs
      <= posix, at every index, as sets of contents
-  3  a pending rename moves both its names or neither, unless a sync untied it (F12) or under `posix_split`
+  3  a pending rename moves both its names or neither, unless a log untied it (F12) or under `posix_split`
 
 Threads: pure; a trace that grows meanwhile is read up to the index only.
 

@@ -136,5 +136,10 @@ class Windows:
 
 
 def _parts(step: Step) -> list[Step]:
-    """Each name of a rename on its own."""
-    return [Step(step.birth, step.page, (move,)) for move in step.moves]
+    """Each name of a rename on its own; one that had a file loses it first."""
+    found = []
+    for chain, version in step.moves:
+        if version - 1 in chain.passing:
+            found.append(Step(step.birth, step.page, ((chain, version - 1),)))
+        found.append(Step(step.birth, step.page, ((chain, version),)))
+    return found

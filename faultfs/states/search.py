@@ -16,6 +16,7 @@ from ..disk.events import EventKind
 from ..law.chains import NO_FILE, ChainKind
 from ..law.history import History
 from ..law.journal import TO_JOURNAL
+from ..law.logged import MOVES
 from ..law.survival import Law
 from .contents import Findings
 from .journalled import JournalProduct
@@ -252,6 +253,14 @@ class _JournalSearch(_Search):
         self.names = None  # A sync of a file commits names; and a size needs less of its sectors.
         self.is_whole_due |= self.journalled.journal.rules.is_logged  # Or other names are found.
         self._after_file_event(index, inode)
+
+    def _after_name_event(self, index: int) -> None:
+        event = self.history.trace.events[index - 1]
+        if self.journalled.journal.rules.is_logged and event.kind in MOVES:
+            self.files.pop(event.inode, None)  # A name may bring a size to the log.
+            self._recount(index, event.inode)
+            self.is_whole_due = True
+        super()._after_name_event(index)
 
     def _recount(self, index: int, inode: int) -> None:
         self.options.pop(inode, None)

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from itertools import product
 from random import Random
-from typing import Any
 
 import pytest
 
-from powercut.faultfs import EventKind, FaultDevice, Image, Law, Plan, PlannedDevice, crash_states
+from powercut.faultfs import FaultDevice, Image, Law, Plan, PlannedDevice, crash_states
 
 NAMES = ("a", "b", "c")
 CALLS = (
@@ -76,10 +74,6 @@ def _call(generator: Random, device: FaultDevice) -> None:
                 device.size(name)
                 device.read_into(name, 0, bytearray(100))
                 device.mark("looked")
-
-
-FILE_SYNCS = (EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH)
-CHANGES = (EventKind.CREATE, EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE)
 
 
 @pytest.fixture(scope="session")
@@ -197,95 +191,3 @@ def moving_device() -> Callable[[int, int], FaultDevice]:
         return device
 
     return make
-
-
-class TriedNames:
-    """The names that a file system with a log finds (F12, F42), read out; `disk` knows no chains."""
-
-    def __init__(self, disk: Any) -> None:
-        self.disk = disk
-        self.came_apart: dict[int, int] = {}  # Renames that a sync has untied, by event: from which index on.
-
-    def name_versions(self, name: str) -> list[tuple[int, Any]]:
-        """Its event, and what the name is bound to, for each version."""
-        key = "name", name
-        return [
-            (-1, self.disk.start.get(key)),
-            *((op[0], op[2][key]) for op in self.disk.operations if key in op[2]),
-        ]
-
-    def names_at(self, index: int) -> dict[str, tuple[int, Any]]:
-        """For each name, how often it had changed by then, and what it was bound to."""
-        names = {key[1] for op in self.disk.operations for key in op[2] if key[0] == "name"}
-        names |= {key[1] for key in self.disk.start if key[0] == "name"}
-        found = {}
-        for name in sorted(names):
-            before = [inode for when, inode in self.name_versions(name) if when < index]
-            found[name] = len(before) - 1, before[-1]
-        return found
-
-    def found(self, commit: int, index: int) -> dict[str, tuple[int, Any]]:
-        """The names, if the last commit took what was issued before that event."""
-        disk, log, changed, text = self.names_at(commit), set(), set(), None
-        for at, event in enumerate(self.disk.trace.events[commit:index], commit):
-            before, now = self.names_at(at), self.names_at(at + 1)
-            moved = {name for name in now if now[name] != before[name]}
-            if moved or event.kind in CHANGES:
-                changed |= {event.inode, *(before[name][1] for name in moved)}
-            if event.kind == EventKind.SYNC_NAMES:
-                disk = text = now
-            elif event.kind in FILE_SYNCS and event.inode in changed:
-                changed -= {event.inode}
-                more, text = {event.inode}, now
-                while more:
-                    log |= more
-                    names = {name for name, (_, inode) in now.items() if inode in more}
-                    holders = {disk[name][1] for name in names} - {None} - log
-                    more = holders & {inode for _, inode in now.values()}
-        found = dict(disk)
-        for name, (version, inode) in disk.items():
-            named = {bound for _, bound in text.values()} if text else set()
-            if text and inode in log & named and text[name][1] != inode:
-                found[name] = version + 1, self.name_versions(name)[version + 1][1]
-        for name, (version, inode) in (text or {}).items():
-            if inode in log:
-                found[name] = version, inode
-        return found
-
-    def come_apart(self, index: int) -> None:
-        """Note the fewest renames of which a crash from now on may show one name and not the other."""
-        for commit in range(index + 1):
-            found = self.found(commit, index)
-            whole = [op for op in self.disk.operations if len(op[2]) == 2 and op[0] not in self.came_apart]
-            whole = [op for op in whole if not self.disk.durable(op, index)]
-            names = sorted({key[1] for op in whole for key in op[2]})
-            # Any way to read what a name is bound to as one of its versions.
-            ways = []
-            for name in names:
-                alike = [at for at, each in enumerate(self.name_versions(name)) if each[1] == found[name][1]]
-                at_least = sum(
-                    self.disk.durable(op, index) for op in self.disk.operations if ("name", name) in op[2]
-                )
-                ways.append(
-                    sorted((at for at in alike if at >= at_least), key=lambda at: at != found[name][0])
-                )
-            torn = [self.halves(whole, dict(zip(names, way, strict=True))) for way in product(*ways)]
-            fewest: list[int] = min(torn, key=len)
-            self.came_apart |= dict.fromkeys(fewest, index)
-
-    def halves(self, renames: list[Any], at: dict[str, int]) -> list[int]:
-        """The renames, by event, of whose names one has come to it and the other has not."""
-        halves = []
-        for op in renames:
-            come = set()
-            for _, name in op[2]:
-                made = [when for when, _ in self.name_versions(name)].index(op[0])
-                come.add(at[name] >= made)
-            halves += [op[0]] * (len(come) > 1)
-        return halves
-
-
-@pytest.fixture(scope="session")
-def tried_names() -> type[TriedNames]:
-    """The names, for a disk."""
-    return TriedNames

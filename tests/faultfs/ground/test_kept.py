@@ -19,27 +19,12 @@ WHOLE = [title for title, each in COLLECTIONS.items() if not each.head.mkfs]
 CLAIMS = [(title, law) for title, each in COLLECTIONS.items() for law in laws_of(each.head)]
 FULL = "old=O*8192+0*25165824 other=X*4096"
 
-# Programs of which a law lacks a content that was seen. A file that the log of btrfs has, follows its names
-# with the next sync of anybody, one name at a time; and a sync of a few bytes may bring the whole file.
-LACKING = {
-    ("btrfs", "posix"): "drawn 1.195, freed-onto-linked, replace-linked",
-    (
-        "btrfs",
-        "btrfs",
-    ): "drawn 1.169, drawn 1.195, drawn 1.306, drawn 1.33, drawn 1.356, drawn 1.36, drawn 1.378,"
-    " drawn 1.396, drawn 1.456, drawn 1.51, drawn 1.511, drawn 1.512, drawn 1.54, drawn 1.56, drawn 1.563,"
-    " drawn 1.587, freed-onto-linked, replace-linked",
-}
-
 
 @pytest.mark.parametrize(("title", "law"), CLAIMS)
 def test_law_has_all_that_the_file_system_showed(title: str, law: Law) -> None:
     verdict = judge(COLLECTIONS[title], law)
     assert verdict.contents > (500 if title in WHOLE else 2)
-    lacking = LACKING.get((title, law.value), "").split(", ")
-    new = [each for each in verdict.outside if each.name not in lacking]
-    assert [(each.program, each.place, each.sighting) for each in new] == []
-    assert {each.name for each in verdict.outside} == set(filter(None, lacking)), "the law has it by now"
+    assert [(each.program, each.place, each.sighting) for each in verdict.outside] == []
 
 
 def test_evidence_is_no_law_s_that_is_too_strict() -> None:

@@ -29,6 +29,10 @@ EDGES, LOGGED = (f"powercut.faultfs.law.{name}" for name in ("edges", "logged"))
 DIRTY = "Shows.XFS | Shows.EXT4 if is_dirty else Shows"
 JOINS, AT_ONCE = "range(first, max(first + 1", "range(max(first, min(legal.stop, stop) - 1), max(first + 1"
 LOGS = "elif event.kind in FILE_SYNCS and event.inode in changed:"
+FREED = "if version - 1 in chain.passing"
+COMMITTED, WINDOWS = (f"powercut.faultfs.law.{name}" for name in ("committed", "windows"))
+BROUGHT, LATER = "return syncs[at - 1] if at else 0", "[self, log._replace(written=dict(now))]"
+FOLDER, BETWEEN = "if self.has_folder and event.kind is EventKind.RENAME", "elif chain in self.given"
 
 BUGS = (
     Bug("F3-sync-holds-before-it-returns", CHAINS, "syncs[at] + 1 if", "syncs[at] if", "xfs", "posix"),
@@ -46,6 +50,12 @@ BUGS = (
     Bug("F40-size-waits-for-older-data", JOURNAL, "Needs.OWN),", "Needs.OLDER),", "xfs", "xfs"),
     Bug("F41-sync-commits-names", JOURNAL, "is_logged=True", "is_logged=False", "btrfs", "btrfs"),
     Bug("F42-sync-logs-no-name", LOGGED, LOGS, "elif False:", "btrfs", "btrfs"),
+    Bug("F12-no-name-is-found-free", WINDOWS, FREED, "if False", "btrfs", "posix"),
+    Bug("F41-datasync-brings-its-bytes", COMMITTED, BROUGHT, "return 0", "btrfs", "btrfs"),
+    Bug("F42-nobody-else-writes-the-log", LOGGED, LATER, "[self]", "btrfs", "btrfs"),
+    Bug("F42-folder-joins-no-log", LOGGED, FOLDER, "if False", "btrfs", "btrfs"),
+    Bug("F42-no-name-between-is-free", LOGGED, BETWEEN, "elif False", "btrfs", "btrfs"),
+    Bug("F43-link-brings-no-size", JOURNAL, "is EventKind.LINK", "is None", "btrfs", "btrfs"),
 )
 
 CODE = """

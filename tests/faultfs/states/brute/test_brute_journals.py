@@ -1,7 +1,7 @@
 """The fast enumeration against trying every subset of what was issued: the laws with a journal, read out."""
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from powercut.faultfs import EventKind, Law
 from powercut.faultfs.law.journal import RULES
 
 PAGE = 4096
+FILE_SYNCS = (EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH)
 JOURNALLED = (EventKind.TRUNCATE, EventKind.ALLOCATE)
 Operation = tuple[int, int, dict[tuple[Any, ...], Any]]
 
@@ -122,9 +123,12 @@ class Journalled:
         subsets = list(disk.legal_subsets(files, index))
         for commit in range(index + 1):
             cut = max(floor, sum(op[0] < commit for op in journal))
-            names = {name: inode for name, (_, inode) in disk.moved.found(commit, index).items() if inode}
             until = journal[cut][0] if cut < len(journal) else index
-            for kept in subsets:
+            ways = [
+                {name: inode for name, (_, inode) in each.items() if inode}
+                for each in disk.moved.found(commit, index)
+            ]
+            for kept, names in product(subsets, ways):
                 chosen = {id(op) for op in kept}
                 if self.is_committed(files, chosen, journal[:cut], until, index):
                     seen = sorted(key_of(op) for op in kept if key_of(op)[1] in names.values())
@@ -137,11 +141,22 @@ class Journalled:
     ) -> bool:
         if any(id(op) not in chosen for op in journal if is_size(op)):
             return False
-        newer = [op for op in files if id(op) in chosen and op[0] >= until]
+        newer = [
+            op for op in files if id(op) in chosen and op[0] >= max(until, self.brought(key_of(op)[1], index))
+        ]
         if not all(self.disk.durable(op, index) for op in newer):
             return False
         kept = [op for op in files if id(op) in chosen]
         return all(self.stands_alone(sizes, chosen, index) for sizes in self.sizes_of(kept, files))
+
+    def brought(self, inode: int, index: int) -> int:
+        """The last event that may have brought all of a file: a sync, or a name after one."""
+        last = 0
+        for at, event in enumerate(self.disk.trace.events[:index]):
+            is_name = event.kind in (EventKind.LINK, EventKind.RENAME) and last
+            if event.inode == inode and (event.kind in FILE_SYNCS or is_name):
+                last = at
+        return last
 
     def stands_alone(self, sizes: list[Operation], chosen: set[int], index: int) -> bool:
         if not sizes or self.is_journalled(sizes[-1]):
@@ -163,6 +178,8 @@ class Journalled:
                 continue
             if event.kind == EventKind.SYNC:
                 pages = set()
+            elif event.kind == EventKind.LINK:
+                pages.add(-1)
             elif event.kind == EventKind.TRUNCATE:
                 pages.add(event.size // PAGE)
             elif event.kind == EventKind.WRITE and event.data:
