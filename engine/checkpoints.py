@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from weakref import finalize
 
-from .arguments import AnyPath, seconds_of
+from .arguments import AnyPath, check_flag, seconds_of
 from .checkpoint.automatic import PENDING_SECONDS, Automatic, every_of
 from .checkpoint.backup import copy_checkpoints
 from .checkpoint.driver import Checkpointer, CheckpointTicket
@@ -37,25 +37,37 @@ class Checkpoints:
         self._automatic = Automatic(parts, self._checkpointer)
 
     def checkpoint(
-        self, kind: CheckpointKind = CheckpointKind.FOLD_OVER, *, timeout: float | None = PENDING_SECONDS
+        self,
+        kind: CheckpointKind = CheckpointKind.FOLD_OVER,
+        *,
+        index: bool = False,
+        timeout: float | None = PENDING_SECONDS,
     ) -> CheckpointPoint:
         """Make a prefix of every session durable; which one is in the result. Sessions go on meanwhile.
 
+        index     whether an image of the hash index is written first: an opening of this checkpoint or of a
+                  later one then links again only the log from there on
         timeout   seconds to wait for operations that sessions have left pending; None: for ever
 
         Where nothing is new since the newest checkpoint, of whatever kind, that one is the result, and
-        nothing is written. Raises CheckpointError (nothing changed, try again), PoisonedError. O(bytes since
-        the last).
+        nothing is written, unless an image is asked for that it has not got. Raises CheckpointError (nothing
+        changed, try again), OperationError (`index`), PoisonedError. O(bytes since the last + index).
         """
         self._check_writable()
-        return self._checkpointer.run(kind, seconds_of(timeout))
+        check_flag("index", index)
+        return self._checkpointer.run(kind, seconds_of(timeout), is_indexed=index)
 
     def start_checkpoint(
-        self, kind: CheckpointKind = CheckpointKind.FOLD_OVER, *, timeout: float | None = PENDING_SECONDS
+        self,
+        kind: CheckpointKind = CheckpointKind.FOLD_OVER,
+        *,
+        index: bool = False,
+        timeout: float | None = PENDING_SECONDS,
     ) -> CheckpointTicket:
         """Begin a checkpoint; sessions go on while the ticket is stepped. It is done where nothing is new."""
         self._check_writable()
-        return self._checkpointer.start(kind, seconds_of(timeout))
+        check_flag("index", index)
+        return self._checkpointer.start(kind, seconds_of(timeout), is_indexed=index)
 
     def checkpoints(self) -> list[CheckpointPoint]:
         """The checkpoints that can be recovered, newest first: the newest for writing, older ones read-only.

@@ -19,21 +19,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .arguments import AnyPath, check_where
+from .checkpoint.image import check_image
 from .device import Device, Lease, read_exactly, telling
 from .errors import CorruptionError, MissingStoreError, NotAStoreError
 from .log.segments import read_extent
 from .metadata.agreement import check_block, check_newest, check_order
 from .metadata.layout import (
+    NO_IMAGE,
     ROOT_BYTES,
     Block,
     Extent,
+    Image,
     Pointer,
     Root,
-    SessionMark,
     Version,
     VoidRange,
     decode_root,
 )
+from .metadata.marks import SessionMark
 from .metadata.places import Places
 from .metadata.roots import ROOT_FILES, read_roots
 from .metadata.tables import Runs, Tables, check_extents, is_of_log, is_ours
@@ -45,13 +48,18 @@ __all__ = ["Damage", "RootCopy", "SegmentFile", "StoreInspection", "TableBlock",
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that is not as it was written. `is_mended`: the next opening for writing rewrites it."""
+    """One thing that is not as it was written.
+
+    is_mended   the next opening for writing rewrites it
+    is_spare    an image of the index: without it openings link the whole log again
+    """
 
     file: str
     offset: int
     found: str
     expected: str
     is_mended: bool = False
+    is_spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ class TableBlock:
     sessions: int
     fuzzy_start: int
     final: int
+    image: Version | None = None
 
 
 @dataclass(slots=True)
@@ -105,6 +114,7 @@ class StoreInspection:
     chain: list[TableBlock] = field(default_factory=list)
     voids: list[VoidRange] = field(default_factory=list)
     sessions: list[SessionMark] = field(default_factory=list)
+    image: Image = NO_IMAGE
     segments: list[SegmentFile] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     damage: list[Damage] = field(default_factory=list)
@@ -112,18 +122,22 @@ class StoreInspection:
     @property
     def is_sound(self) -> bool:
         """True if nothing is damaged (invariant 2)."""
-        return all(damage.is_mended for damage in self.damage)
+        return all(damage.is_mended or damage.is_spare for damage in self.damage)
 
     @property
     def verdict(self) -> str:
         """In a line: sound, sound but for what the next opening for writing mends, or damaged."""
         if not self.is_sound:
             return "DAMAGED"
-        bad = [damage.file for damage in self.damage]
-        if not bad:
+        if not self.damage:
             return "sound"
-        copies = f"{len(bad)} of {len(self.roots)} roots"
-        return f"sound, but for {copies} ({', '.join(bad)}): the next opening for writing mends it"
+        bad = [damage.file for damage in self.damage if damage.is_mended]
+        copies = f"{len(bad)} of {len(self.roots)} roots ({', '.join(bad)})"
+        told = [f"{copies}: the next opening for writing mends it"] if bad else []
+        told += [
+            f"{each.file}: openings do without it, and take longer" for each in self.damage if each.is_spare
+        ]
+        return f"sound, but for {'; '.join(told)}"
 
 
 def inspect_store(where: AnyPath | Device) -> StoreInspection:
@@ -153,6 +167,7 @@ def _inspect(device: Device) -> StoreInspection:
     found.settings = Settings(*root.geometry)
     found.index_buckets = root.index_buckets
     runs = _look_at_tables(device, found, root)
+    _look_at_image(device, found, root)
     places = runs.places(root.store_id, found.settings.segment_bytes)
     _look_at_log(device, found, places, log, runs.extents())
     return found
@@ -228,6 +243,7 @@ def _take_newest(found: StoreInspection, block: Block) -> None:
     found.tail = block.final
     found.voids = list(block.voids)
     found.sessions = list(block.sessions)
+    found.image = block.image
 
 
 def _view(block: Block, pointer: Pointer) -> TableBlock:
@@ -241,7 +257,17 @@ def _view(block: Block, pointer: Pointer) -> TableBlock:
         len(block.sessions),
         block.fuzzy_start,
         block.final,
+        block.image.version if block.image.used else None,
     )
+
+
+def _look_at_image(device: Device, found: StoreInspection, root: Root) -> None:
+    """Verify the image of the index that the newest checkpoint names."""
+    if not found.image.used:
+        return
+    error = check_image(device, root.store_id, Settings(*root.geometry), found.image)
+    if error is not None:
+        found.damage.append(Damage(error.file, error.offset, error.found, error.expected, is_spare=True))
 
 
 def _look_at_log(

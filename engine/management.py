@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from .arguments import AnyPath, check_where
+from .checkpoint.image import check_image
 from .checkpoint.parts import KEEP_DEFAULT
 from .checkpoint.recovery import read_newest
 from .checkpoint.retention import renamed, write_anew
@@ -31,18 +32,23 @@ from .metadata.roots import RootReading, Roots
 from .metadata.tables import Link, Runs, Tables, check_extents, check_places
 from .poison import Poison
 from .runtime import Runtime, ThreadRuntime
+from .settings import Settings
 
 __all__ = ["Verified", "drop_checkpoint", "list_checkpoints", "verify_checkpoints"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A checkpoint, how much was read for it, and the first thing that is wrong; None: nothing is."""
+    """A checkpoint, how much was read for it, and the first thing that is wrong; None: nothing is.
+
+    index   what is wrong with its image of the index: it can be opened all the same, which takes longer
+    """
 
     point: CheckpointPoint
     extents: int
     bytes: int
     error: CorruptionError | None
+    index: CorruptionError | None = None
 
 
 @contextmanager
@@ -115,7 +121,9 @@ def _verify(
             except CorruptionError as found:
                 known[place] = found
         error = error or known[place]
-    return Verified(point_of(block), len(extents), sum(extent.length for extent in extents), error)
+    count, image = sum(extent.length for extent in extents), block.image
+    wrong = check_image(device, root.store_id, Settings(*root.geometry), image) if image.used else None
+    return Verified(point_of(block), len(extents), count, error, wrong)
 
 
 def drop_checkpoint(

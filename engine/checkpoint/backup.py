@@ -9,7 +9,7 @@ Invariants
   B1  a power cut or an error at any moment leaves of the copy no store at all (opening refuses it), or the
       whole of it: everything a root names is durable before the first root is written
   B2  nothing of the source is written, and what is copied was verified: a byte that is not as it was written
-      is a CorruptionError, and no copy
+      is a CorruptionError, and no copy; but for an image of the index, which the copy then does without
   B3  whoever copies from a live store pins its log before he looks for the newest checkpoint
 
 Both have one store id and one past. From here on they part: no file of one may be put among the other's.
@@ -23,15 +23,18 @@ import errno
 from contextlib import suppress
 
 from ..arguments import AnyPath, check_where
-from ..device import Device, Lease, telling, write_fully
-from ..errors import CheckpointError, DeviceError, PoisonedError, StoreExistsError
+from ..device import Device, Lease, read_exactly, telling, write_fully
+from ..errors import CheckpointError, CorruptionError, DeviceError, PoisonedError, StoreExistsError
 from ..log.segments import read_extent
-from ..metadata.layout import Block, Extent, Root
-from ..metadata.places import Places
+from ..metadata.images import image_bytes, record_at, record_bytes
+from ..metadata.layout import Block, Extent, Image, Root
+from ..metadata.places import Places, image_name
 from ..metadata.roots import LIFE_SHIFT, ROOT_FILES, Roots
 from ..metadata.tables import TABLE_FILE, Runs, Tables, check_extents, is_ours
 from ..poison import Poison
 from ..runtime import Runtime, ThreadRuntime
+from ..settings import Settings
+from .image import read_extents
 from .recovery import read_newest
 from .running import CheckpointPoint, point_of
 
@@ -132,6 +135,7 @@ class _Copy:
             places = Places(root.store_id, self._segment_bytes, block.places)
             for extent in block.extents:
                 self._copy_extent(places, extent)
+            self._copy_image(block.image)
         assert newest is not None
         check_extents(runs.extents(), newest.final, root.head, newest.begin, self._segment_bytes)
         return newest
@@ -145,6 +149,22 @@ class _Copy:
         data = read_extent(self._source, places, extent)
         write_fully(self._target, name, offset, data)
         self._copied.add(place)
+
+    def _copy_image(self, image: Image) -> None:
+        """Copy an image of the index; one that is not as it was written is left out: openings do without."""
+        name, settings = image_name(image.version), Settings(*self._root.geometry)
+        if not image.used or name in self._made:
+            return
+        data = memoryview(bytearray(image_bytes(image)))
+        at, length = record_at(image, settings.write_unit), record_bytes(image, settings.extent_bytes)
+        try:
+            read_extents(self._source, self._root.store_id, settings, image, data, [])
+            record = read_exactly(self._source, name, at, length)
+        except CorruptionError:
+            return
+        self._create(name)
+        write_fully(self._target, name, 0, data)
+        write_fully(self._target, name, at, record)
 
     def _create(self, name: str) -> None:
         self._made.append(name)  # First: a call that fails may have made it.

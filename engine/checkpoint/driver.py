@@ -11,7 +11,7 @@ Invariants
   2  what cannot be taken twice is not broken off: Ctrl-C reaches the thread that waits for such a step, never
      the one that takes it
   3  where nothing is new since the newest checkpoint, that one is the answer, whatever kind was asked for,
-     and nothing is written; files that are due still go
+     and nothing is written, unless an image is asked for that it has not got; files that are due still go
   4  a segment is removed only once two roots name a checkpoint in whose chain no block lists an extent of it
 
 Threads: any thread may take a step, one at a time. A step holds no row of the epoch table, so sessions go
@@ -26,8 +26,6 @@ from functools import partial
 from typing import Final, TypeVar
 
 from ..errors import CheckpointError, PoisonedError
-from ..kernels import words as w
-from ..kernels.atomics import load
 from ..metadata.layout import Version
 from ..shared.phases import SHIFTED, CheckpointKind, Phase
 from .kinds import KINDS
@@ -58,28 +56,32 @@ class Checkpointer:
         self.entering: Phase | None = None  # The phase whose entry work is being done.
         self.newest = point_of(parts.block) if parts.block is not None else None
 
-    def start(self, kind: CheckpointKind, timeout: float | None) -> CheckpointTicket:
-        """Enter PREPARE. Raises CheckpointError if one runs already, or for what is no kind."""
-        running = Running(kind)
+    def start(
+        self, kind: CheckpointKind, timeout: float | None, *, is_indexed: bool = False
+    ) -> CheckpointTicket:
+        """Take the first step. Raises CheckpointError if one runs already, or for what is no kind."""
+        running = Running(kind, is_indexed, timeout=timeout)
         try:
-            self._begin(running, timeout)
+            self._begin(running)
             return CheckpointTicket(self, running)
         except BaseException:
             self.abandon(running)
             raise
 
-    def run(self, kind: CheckpointKind, timeout: float | None) -> CheckpointPoint:
+    def run(
+        self, kind: CheckpointKind, timeout: float | None, *, is_indexed: bool = False
+    ) -> CheckpointPoint:
         """Run a whole checkpoint. Interrupted it is given up, durable or not, and blocks no other."""
-        running = Running(kind)
+        running = Running(kind, is_indexed, timeout=timeout)
         ticket = CheckpointTicket(self, running)
         try:
-            self._begin(running, timeout)
+            self._begin(running)
             return ticket.result()
         except BaseException:
             self.abandon(running)
             raise
 
-    def _begin(self, running: Running, timeout: float | None) -> None:
+    def _begin(self, running: Running) -> None:
         self._poison.check()
         check_kind(running.kind)
         with self._lock:
@@ -88,20 +90,18 @@ class Checkpointer:
                     f"a checkpoint of version {self._running.version} is at {self._system.phase.name}; "
                     "take its ticket to the end first"
                 )
-            if self.newest is not None and not self._parts.has_news:
+            if self.newest is not None and not self._is_due(self.newest, running):
                 running.point = self.newest
             else:
-                self._prepare(running, timeout)
+                running.version = self._system.version
+                self._running = running
+                self.advance(running)
         if running.point is not None:
             self._shielded("files that are given back", self._give_back_at_rest)
 
-    def _prepare(self, running: Running, timeout: float | None) -> None:
-        control = self._log.spaces.control
-        running.deadline = None if timeout is None else self._runtime.now() + timeout
-        running.version = self._system.version
-        running.begin, running.fuzzy_start = load(control, w.BEGIN), load(control, w.TAIL)
-        self._running = running
-        self.advance(running)
+    def _is_due(self, newest: CheckpointPoint, running: Running) -> bool:
+        """True if anything is new, or an image is asked for that the newest checkpoint has not got."""
+        return self._parts.has_news or (running.is_indexed and self._parts.image.version != newest.version)
 
     def advance(self, running: Running | None = None) -> Phase:
         """Take one step, of `running` if that is given and still under way; the phase that is reached: the

@@ -48,18 +48,20 @@ def load_log(
     block: Block,
     stamps: Stamps,
     findings: list[Finding],
+    low: int,
 ) -> None:
-    """Load what the ring has room for, having re-linked everything from begin on.
+    """Load what the ring has room for, having re-linked everything from `low` on: the begin, or above it a
+    page's start.
 
     Raises CorruptionError, OSError, IndexFullError.
     """
     loader = _Loader(log, disk.device, places, findings)
     # Below begin's page nothing is needed: a wrong bit there is no reason to refuse.
-    first = log.extents.below(block.begin - block.begin % log.settings.page_bytes)
+    first = log.extents.below(low - low % log.settings.page_bytes)
     extents = log.extents.run(first, len(log.extents))
     chunks = list(_chunks(extents, loader.chunk_bytes))
-    link = mode.relinker(log.spaces, block.final - block.begin, stamps)
-    address = max(block.begin, w.FIRST_ADDRESS)
+    link = mode.relinker(log.spaces, block.final - low, stamps)
+    address = low
     is_beside = disk.runtime.is_parallel and len(chunks) > 1
     ticket: Ticket | None = None
     try:

@@ -10,7 +10,7 @@ from ..kernels import words as w
 from ..kernels.atomics import load
 from ..log import HybridLog
 from ..log.index import HashIndex
-from ..metadata.layout import Block, Root, VoidRange
+from ..metadata.layout import NO_IMAGE, Block, Image, Root, VoidRange
 from ..metadata.places import Places
 from ..metadata.roots import Finding, Roots
 from ..metadata.tables import Tables
@@ -34,6 +34,7 @@ class Parts:
     places     in which files the recovered log stands
     keep       so many of the newest checkpoints stay when the tables are rewritten
     findings   what opening read, in order, and what it thought of each
+    image      of the index, from which an opening of the newest checkpoint goes on
     copied     what the newest checkpoint has beside the log, if it is an INCREMENTAL of this life
     """
 
@@ -51,6 +52,7 @@ class Parts:
     roots: Roots
     findings: list[Finding]
     keep: int = KEEP_DEFAULT
+    image: Image = NO_IMAGE
     copied: dict[int, Copied] = field(default_factory=dict)
 
     @property

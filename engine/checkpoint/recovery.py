@@ -3,6 +3,9 @@
     roots -> newest root -> table chain -> extents, void ranges, sessions -> every extent verified,
     loaded page by page and re-linked into a fresh index -> (for writing) three new roots
 
+Where the checkpoint names an image of the index that can serve, the index is filled from it, and only the log
+behind its start is loaded, verified and re-linked.
+
 Invariants
   R1  what is recovered is a function of the durable bytes alone
   R2  it is the newest checkpoint of the highest valid root sequence, or CorruptionError; never
@@ -25,7 +28,7 @@ from ..log import HybridLog
 from ..log.index import HashIndex
 from ..metadata.agreement import check_block, check_newest, check_order, voids_after
 from ..metadata.extents import ExtentTable, segment_name
-from ..metadata.layout import ROOT_BYTES, Block, Pointer, Root, Version, VoidRange
+from ..metadata.layout import NO_IMAGE, ROOT_BYTES, Block, Pointer, Root, Version, VoidRange
 from ..metadata.roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
 from ..metadata.tables import (
     NO_BLOCK,
@@ -43,6 +46,7 @@ from ..settings import BUCKET_BYTES, Budget, Settings, plan_memory
 from ..shared.modes import Mode
 from ..shared.shared import Shared
 from ..shared.spaces import Spaces
+from .image import adopt_image
 from .loading import load_log, stamps_of
 from .parts import Parts
 
@@ -94,10 +98,15 @@ def recover(
     shared = Shared.over(spaces, mode, disk.runtime, block.version.counter + 1 if block else 1)
     log = HybridLog.over(disk, shared, chosen, places, life, ExtentTable(runs.extents()))
     index = HashIndex(spaces)
-    if block is not None:
-        load_log(log, index, mode, disk, places, block, stamps_of(block, older), findings)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
-    log.ring.adopt(begin, max(begin, _head(log, final)), final)
+    low, image = begin, NO_IMAGE
+    if block is not None:
+        if adopt_image(device, root.store_id, spaces, chosen, block, findings):
+            image = block.image
+            # From a page's start: that page is in memory then, and what is in memory was linked.
+            low = max(begin, image.start - image.start % chosen.page_bytes)
+        load_log(log, index, mode, disk, places, block, stamps_of(block, older), findings, low)
+    log.ring.adopt(begin, max(low, _head(log, final)), final)
     log.segments.adopt(names, block.version if block else Version(0, 0))
     sessions = SessionRegistry(shared, disk.runtime, life, block.sessions if block else ())
     roots = Roots(device, disk.runtime, disk.poison, reading.sequences)
@@ -105,6 +114,7 @@ def recover(
     parts = Parts(
         root, chosen, block, voids, places, disk, shared, log, index, sessions, tables, roots, findings
     )
+    parts.image = image
     if not read_only:
         _take_over(parts, names, is_unmade=is_unmade)
     return parts

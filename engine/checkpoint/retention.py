@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from ..errors import CheckpointError, CorruptionError
 from ..metadata.layout import NAME_BYTES_MAX, Block, Root, Version
-from ..metadata.places import snapshot_name
+from ..metadata.places import image_name, snapshot_name
 from ..metadata.roots import Roots
 from ..metadata.tables import NO_BLOCK, Link, Runs, Tables
 
@@ -92,7 +92,11 @@ def below(kept: Kept, start: int, segment_bytes: int) -> tuple[int, list[Block]]
 
 def files_of(blocks: Iterable[Block]) -> set[str]:
     """The files beside the log that these checkpoints need."""
-    return {snapshot_name(place.version) for block in blocks for place in block.places}
+    files = set[str]()
+    for block in blocks:
+        files.update(snapshot_name(place.version) for place in block.places)
+        files.add(image_name(block.image.version))
+    return files
 
 
 def renamed(tables: Tables, keep: int, which: Version | str, name: str) -> Kept:

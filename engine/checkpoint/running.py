@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..metadata.layout import Block, Extent, Place, SessionMark, Version
+from ..metadata.layout import Block, Extent, Image, Place, Version
+from ..metadata.marks import SessionMark
 from ..shared.phases import CheckpointKind
 
-__all__ = ["CheckpointPoint", "Copied", "Running", "point_of"]
+__all__ = ["CheckpointPoint", "Copied", "Imaging", "Running", "point_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class CheckpointPoint:
     name    under which it is pinned; "": it is not
     base    of an INCREMENTAL the checkpoint that it goes on from
     bytes   of log that it holds, from its begin to its end
+    index   the checkpoint with which the image of the index was taken from which its opening goes on; None:
+            it links its whole log again
     """
 
     version: Version
@@ -26,6 +29,7 @@ class CheckpointPoint:
     name: str = ""
     base: Version | None = None
     bytes: int = 0
+    index: Version | None = None
 
 
 def point_of(block: Block) -> CheckpointPoint:
@@ -33,7 +37,8 @@ def point_of(block: Block) -> CheckpointPoint:
     serials = {mark.name: mark.serial for mark in block.sessions}
     base = block.base if any(block.base) else None
     kind, length = CheckpointKind(block.kind), block.final - block.begin
-    return CheckpointPoint(block.version, serials, kind, block.name, base, length)
+    index = block.image.version if any(block.image.version) else None
+    return CheckpointPoint(block.version, serials, kind, block.name, base, length, index)
 
 
 class Copied(NamedTuple):
@@ -43,6 +48,21 @@ class Copied(NamedTuple):
     version: Version
     base: int
     digest: bytes
+
+
+@dataclass(slots=True)
+class Imaging:
+    """An image of the index that is being taken.
+
+    start   the log's tail when it began; `used` how many buckets there were
+    next    the bucket with which it goes on
+    crcs    of the extents that are written
+    """
+
+    start: int
+    used: int
+    next: int = 0
+    crcs: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -59,15 +79,21 @@ class Running:
     copied        the address up to which the log was copied there
     parent        of an INCREMENTAL the checkpoint that it goes on from; None: it is written in full
     earlier       what that one has, by address; `digests` the same of this one
-    deadline      on the Runtime's clock, for operations that are pending; None: for ever
+    timeout       in seconds from PREPARE, for operations that are pending; None: for ever
+    deadline      the same on the Runtime's clock
+    is_indexed    whether an image of the index is taken with it; `imaging` while it is, `image` once it is
     point         what it is, once it is durable; None before
     """
 
     kind: CheckpointKind
+    is_indexed: bool = False
     version: int = 0
     begin: int = 0
     fuzzy_start: int = 0
+    timeout: float | None = None
     deadline: float | None = None
+    imaging: Imaging | None = None
+    image: Image | None = None
     final: int = 0
     low: int = 0
     base: int = 0

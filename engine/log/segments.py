@@ -23,7 +23,7 @@ from ..device import Buffer, Device, Disk, give_up_behind, read_exactly, write_f
 from ..errors import CorruptionError
 from ..metadata.extents import ExtentTable, segment_name, segment_number
 from ..metadata.layout import Extent, Version, checksum
-from ..metadata.places import Places, snapshot_version
+from ..metadata.places import Places, version_beside
 from ..settings import Settings
 from ..shared.pins import Pins
 
@@ -49,7 +49,7 @@ class Segments:
         self._synced: dict[str, int] = {}  # and how many of them before its last sync (G1).
         self._lock = disk.runtime.lock()  # Of the names.
         self._found: Sequence[str] = ()
-        self._beside: str | None = None  # The file of the checkpoint under way, or of one that was given up.
+        self._beside: set[str] = set()  # Files of the checkpoint under way, or of one that was given up.
         self._doomed: set[str] = set()
         self._changed: dict[str, bool] = {}  # What was made since, or used: true; what was removed: false.
 
@@ -59,7 +59,7 @@ class Segments:
         """
         self._found = names
         self._doomed.update(
-            name for name in names if (version := snapshot_version(name)) is not None and version > newest
+            name for name in names if (version := version_beside(name)) is not None and version > newest
         )
 
     # -- writing -----------------------------------------------------------------------------------
@@ -88,25 +88,46 @@ class Segments:
         """Write the bytes of the log from `start` on to the file `name` of a checkpoint, whose first byte is
         that of address `base`; their extents, which are not the log's. Raises OSError; then there are none.
         """
-        if name != self._beside:
-            self._give_up_beside()
-            self._beside = name
-            self._make(name)
+        if name not in self._beside:
+            self._add_beside(name)
         self._write(name, start - base, data)
         return self._extents_of(start, name, start - base, data)
 
-    def accept_beside(self, name: str) -> None:
-        """Take in that the checkpoint is durable whose file is `name`, if it wrote one."""
-        if self._beside == name:
+    def begin_beside(self, name: str) -> None:
+        """Begin the file `name` of a checkpoint, anew where an attempt that was given up began it.
+
+        What it holds comes by `put_beside`. Raises OSError.
+        """
+        self._doomed.discard(name)
+        if self._changed.get(name, False):
+            give_up_behind(self._device, name, 0)  # As G3: nothing of it is written twice.
+        self._add_beside(name)
+
+    def _add_beside(self, name: str) -> None:
+        """Make the file, and let those go that were written for other checkpoints, which were given up."""
+        version = version_beside(name)
+        others = {each for each in self._beside if version_beside(each) != version}
+        self._doomed |= others
+        self.accept_beside(others)
+        self._beside.add(name)
+        self._make(name)
+
+    def put_beside(self, name: str, offset: int, data: memoryview) -> list[int]:
+        """Write these bytes of the file; the checksum of each of their extents. Raises OSError."""
+        self._write(name, offset, data)
+        return [extent.crc for extent in self._extents_of(offset, name, offset, data)]
+
+    def accept_beside(self, names: Collection[str]) -> None:
+        """Take in that the checkpoint is durable whose files these are, as far as it wrote them."""
+        for name in self._beside.intersection(names):
             self._written.pop(name, None)
             self._synced.pop(name, None)
-            self._beside = None
+            self._beside.discard(name)
 
     def _give_up_beside(self) -> None:
-        """Let the file go that was written last, for a checkpoint that was given up."""
-        if self._beside is not None:
-            self._doomed.add(self._beside)
-            self.accept_beside(self._beside)
+        """Let the files go that were written for checkpoints that were given up."""
+        self._doomed |= self._beside
+        self.accept_beside(self._beside)
 
     def _write(self, name: str, offset: int, data: memoryview) -> None:
         if name not in self._written and name in self._found:
@@ -203,7 +224,7 @@ class Segments:
     def doom(self, needed: Collection[str]) -> None:
         """Let the files of checkpoints go, but for these, with the next segments."""
         self._doomed.update(
-            name for name in self._names() if name not in needed and snapshot_version(name) is not None
+            name for name in self._names() if name not in needed and version_beside(name) is not None
         )
 
     def _names(self) -> list[str]:

@@ -20,7 +20,7 @@ from typing import Final
 
 from ..errors import CorruptionError, SerialError
 from ..kernels import words as w
-from .layout import Block, Root, VoidRange
+from .layout import NO_IMAGE, Block, Root, VoidRange
 from .roots import LIFE_SHIFT, LIVES_END
 from .tables import TABLE_FILE
 
@@ -84,10 +84,26 @@ def _of_block(block: Block, geometry: tuple[int, int, int, int, int]) -> Iterato
         if not (1 if block.is_full else life) <= extent.life <= life:
             yield f"an extent at {extent.start} of life {extent.life}", f"life {life}, the checkpoint's"
     low, least = 0, 0
+    yield from _of_image(block)
     for void in block.voids:
         if not low <= void.low < void.high <= block.fuzzy_start or not least < void.counter <= counter:
             yield f"void range {tuple(void)}", f"ranges that ascend, up to {block.fuzzy_start}"
         low, least = void.high, void.counter
+
+
+def _of_image(block: Block) -> Iterator[tuple[str, str]]:
+    """(found, expected) of what is wrong with the image that a block names."""
+    image = block.image
+    if image == NO_IMAGE:
+        return
+    life, counter = image.version
+    if not (1 <= life <= block.version.life and 1 <= counter <= block.version.counter):
+        yield f"an image of version {tuple(image.version)}", f"one from {(1, 1)} to {tuple(block.version)}"
+    if not w.FIRST_ADDRESS <= image.start <= image.final <= block.fuzzy_start:
+        found = f"an image from {image.start} to {image.final}"
+        yield found, f"addresses from {w.FIRST_ADDRESS} to {block.fuzzy_start} that ascend"
+    if not 1 <= image.buckets <= image.used < w.REFUSED or image.buckets & (image.buckets - 1):
+        yield f"an image of {image.buckets} and {image.used} buckets", "a power of two, and as many or more"
 
 
 def check_order(older: Block, newer: Block) -> None:
@@ -114,6 +130,10 @@ def check_order(older: Block, newer: Block) -> None:
     if not newer.is_full and voids != list(newer.voids):
         found = f"void ranges {[tuple(void) for void in newer.voids]} behind it"
         raise CorruptionError(TABLE_FILE, at, found, f"{[tuple(void) for void in voids]}")
+    is_own = newer.image.version == newer.version
+    if not (newer.is_full or is_own or newer.image in (NO_IMAGE, older.image)):
+        found = f"an image of version {tuple(older.image.version)}"
+        raise CorruptionError(TABLE_FILE, at, found, f"that of {tuple(newer.image.version)}, as later")
     _check_sessions(older, newer, at)
 
 

@@ -21,18 +21,20 @@ from typing import Final, NamedTuple
 
 from fastcrc import crc32
 
-from ..errors import CorruptionError, SerialError, UnsupportedVersionError
+from ..errors import CorruptionError, UnsupportedVersionError
+from .marks import SessionMark, decode_marks, encode_mark
 
 __all__ = [
     "FORMAT_VERSION",
     "KIND_LOG",
+    "NO_IMAGE",
     "ROOT_BYTES",
     "Block",
     "Extent",
+    "Image",
     "Place",
     "Pointer",
     "Root",
-    "SessionMark",
     "Version",
     "VoidRange",
     "checksum",
@@ -61,12 +63,11 @@ NAME_BYTES_MAX: Final = 255
 _CRC_AT: Final = ROOT_BYTES - 4
 # magic .. geometry, buckets, begin, pointer, flags; zeros up to the checksum
 _ROOT = struct.Struct("<8sII16sQQ5QQQQQII380x")
-_BLOCK = struct.Struct("<8sIIIIII8QIIQQ72x")
+_BLOCK = struct.Struct("<8sIIIIII8QIIQQ6QI20x")
 _PLACE = struct.Struct("<16sQQ")
 _EXTENT = struct.Struct("<QIIQ")
 _VOID = struct.Struct("<QQQ")
 _PLACED = struct.Struct("<QQQQQ")
-_SESSION = struct.Struct("<QQH")
 assert _ROOT.size == _CRC_AT
 assert _BLOCK.size == 192
 
@@ -112,12 +113,25 @@ class Place(NamedTuple):
     high: int
 
 
-class SessionMark(NamedTuple):
-    """A session's commit point: the recovered store holds exactly its operations 1..serial."""
+class Image(NamedTuple):
+    """A copy of the hash index in a file of its own, taken with checkpoint `version`; life 0: there is none.
 
-    name: str
-    number: int
-    serial: int
+    start     the log's tail before it was copied: what lies below is named in it, or older than what is
+    final     the tail afterwards: it names none from there on
+    buckets   main buckets
+    used      all buckets that it has, the main ones first
+    crc       of the record at the end of the file
+    """
+
+    version: Version
+    start: int
+    final: int
+    buckets: int
+    used: int
+    crc: int
+
+
+NO_IMAGE: Final = Image(Version(0, 0), 0, 0, 0, 0, 0)
 
 
 class Root(NamedTuple):
@@ -147,6 +161,7 @@ class Block(NamedTuple):
     places    all ranges of this checkpoint's log that do not stand in segments, ascending
     base      of an INCREMENTAL the checkpoint that it goes on from
     name      under which it is pinned; "": it is not
+    image     of the index, from which an opening goes on; it may be that of an earlier checkpoint
     """
 
     version: Version
@@ -162,6 +177,7 @@ class Block(NamedTuple):
     places: Sequence[Place] = ()
     base: Version = Version(0, 0)
     name: str = ""
+    image: Image = NO_IMAGE
 
 
 # The class called with the fields does the same in Python, and takes four times as long.
@@ -170,7 +186,7 @@ _pointer = partial(tuple.__new__, Pointer)
 _extent = partial(tuple.__new__, Extent)
 _void = partial(tuple.__new__, VoidRange)
 _place = partial(tuple.__new__, Place)
-_mark = partial(tuple.__new__, SessionMark)
+_image = partial(tuple.__new__, Image)
 _root = partial(tuple.__new__, Root)
 _block = partial(tuple.__new__, Block)
 
@@ -229,9 +245,7 @@ def encode_block(block: Block) -> bytes:
     parts = list(starmap(_EXTENT.pack, block.extents))
     parts += [_VOID.pack(*void) for void in block.voids]
     parts += [_PLACED.pack(*place.version, *place[1:]) for place in block.places]
-    for mark in block.sessions:
-        name = mark.name.encode()
-        parts.append(_SESSION.pack(mark.number, mark.serial, len(name)) + name)
+    parts += map(encode_mark, block.sessions)
     if block.name:
         parts.append(block.name.encode())
     body = b"".join(parts)
@@ -252,6 +266,8 @@ def encode_block(block: Block) -> bytes:
         *block.previous,
         len(block.places),
         *block.base,
+        *block.image.version,
+        *block.image[1:],
     )
     return header + body
 
@@ -278,13 +294,28 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
     voids = list(map(_void, _VOID.iter_unpack(data[ends[1] : ends[2]])))
     placed = _PLACED.iter_unpack(data[ends[2] : ends[3]])
     places = [_place((_version(each[:2]), *each[2:])) for each in placed]
-    sessions, at = _decode_sessions(data, ends[3], sessions_count, file, offset)
+    sessions, at = decode_marks(data, ends[3], sessions_count, (file, offset))
     name = _decode_name(data, at, file, offset) if f[3] & FLAG_NAMED else ""
     if not name and at != len(data):
         raise CorruptionError(file, offset, f"{len(data) - at} bytes too many", "the end of the session list")
     is_full = bool(f[3] & FLAG_FULL)
     version, previous, base = _version(f[8:10]), _pointer(f[13:16]), _version(f[17:19])
-    return _block((version, *f[10:13], previous, is_full, extents, voids, sessions, f[2], places, base, name))
+    image = _image((_version(f[19:21]), *f[21:])) if f[19] else NO_IMAGE
+    fields = (
+        version,
+        *f[10:13],
+        previous,
+        is_full,
+        extents,
+        voids,
+        sessions,
+        f[2],
+        places,
+        base,
+        name,
+        image,
+    )
+    return _block(fields)
 
 
 def _decode_name(data: bytes, at: int, file: str, offset: int) -> str:
@@ -296,33 +327,3 @@ def _decode_name(data: bytes, at: int, file: str, offset: int) -> str:
     if not 1 <= len(data) - at <= NAME_BYTES_MAX or not name:
         raise CorruptionError(file, offset, f"{len(data) - at} bytes for a name", "1 to 255 bytes of UTF-8")
     return name
-
-
-def _decode_sessions(
-    data: bytes, at: int, count: int, file: str, offset: int
-) -> tuple[list[SessionMark], int]:
-    """The sessions from byte `at` on, and where they end."""
-    sessions = []
-    names, numbers = set(), set()
-    for _ in range(count):
-        if at + _SESSION.size > len(data):
-            raise CorruptionError(file, offset, "a cut session list", f"{count} sessions")
-        number, serial, length = _SESSION.unpack_from(data, at)
-        at += _SESSION.size
-        try:
-            name = data[at : at + length].decode()
-        except UnicodeDecodeError:
-            raise CorruptionError(file, offset, "a session name that is not UTF-8", "UTF-8") from None
-        at += length
-        names.add(name)
-        numbers.add(number)
-        sessions.append(_mark((name, number, serial)))
-    if at > len(data):
-        raise CorruptionError(file, offset, "a cut session list", f"{count} sessions")
-    for what in (names, numbers):
-        if len(what) != count:
-            raise SerialError(file, offset, "one session twice", "each session once")
-    for mark in sessions:
-        if mark.serial >> 63:
-            raise SerialError(file, offset, f"serial {mark.serial} of {mark.name!r}", "a serial below 2**63")
-    return sessions, at

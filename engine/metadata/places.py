@@ -13,16 +13,25 @@ Threads: a value.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Final
 
 from .extents import segment_name
 from .layout import Place, Version
 
-__all__ = ["CHAIN_FILES_MAX", "Places", "snapshot_name", "snapshot_version"]
+__all__ = [
+    "CHAIN_FILES_MAX",
+    "Places",
+    "image_name",
+    "image_version",
+    "snapshot_name",
+    "snapshot_version",
+    "version_beside",
+]
 
 SNAPSHOT_PREFIX: Final = "snapshot-"
+IMAGE_PREFIX: Final = "index-"
 CHAIN_FILES_MAX: Final = 4  # Of one life, in which the extents of one checkpoint stand.
 _LOW: Final = attrgetter("low")
 
@@ -34,11 +43,30 @@ def snapshot_name(version: Version) -> str:
 
 def snapshot_version(name: str) -> Version | None:
     """The version of the checkpoint whose file `name` is; None for another file."""
-    life, _, counter = name.removeprefix(SNAPSHOT_PREFIX).partition("-")
+    return _version_in(name, SNAPSHOT_PREFIX, snapshot_name)
+
+
+def image_name(version: Version) -> str:
+    """The file in which the image of the index stands that was taken with the checkpoint of that version."""
+    return f"{IMAGE_PREFIX}{version.life:08d}-{version.counter:08d}"
+
+
+def image_version(name: str) -> Version | None:
+    """The version of the checkpoint with which the image in the file `name` was taken; None: another file."""
+    return _version_in(name, IMAGE_PREFIX, image_name)
+
+
+def version_beside(name: str) -> Version | None:
+    """The version of the checkpoint that wrote the file `name` beside the log; None for another file."""
+    return snapshot_version(name) or image_version(name)
+
+
+def _version_in(name: str, prefix: str, name_of: Callable[[Version], str]) -> Version | None:
+    life, _, counter = name.removeprefix(prefix).partition("-")
     if not (life.isdecimal() and counter.isdecimal()):
         return None
     version = Version(int(life), int(counter))
-    return version if snapshot_name(version) == name else None
+    return version if name_of(version) == name else None
 
 
 class Places:

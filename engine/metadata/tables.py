@@ -25,7 +25,7 @@ from ..errors import CorruptionError
 from ..poison import Poison
 from .extents import segment_number
 from .layout import Block, Extent, Place, Pointer, checksum, decode_block, encode_block
-from .places import CHAIN_FILES_MAX, Places, snapshot_version
+from .places import CHAIN_FILES_MAX, Places, image_version, snapshot_version
 from .roots import ROOT_FILES, Finding
 
 __all__ = [
@@ -230,7 +230,7 @@ def is_of_log(name: str) -> bool:
 
 def is_ours(name: str) -> bool:
     """True for the name of a file of a store."""
-    return name in ROOT_FILES or name == TABLE_FILE or is_of_log(name)
+    return name in ROOT_FILES or name == TABLE_FILE or is_of_log(name) or image_version(name) is not None
 
 
 def check_places(block: Block, head: Pointer) -> None:

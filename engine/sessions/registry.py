@@ -27,7 +27,8 @@ from typing import Final
 from ..errors import SessionError, UnknownSessionError
 from ..kernels import words as w
 from ..kernels.atomics import Space, load, store
-from ..metadata.layout import NAME_BYTES_MAX, SessionMark
+from ..metadata.layout import NAME_BYTES_MAX
+from ..metadata.marks import SessionMark
 from ..runtime import Runtime
 from ..shared.shared import Shared
 from ..shared.spaces import SESSIONS_MAX

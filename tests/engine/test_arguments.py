@@ -102,6 +102,7 @@ STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {
 }
 CHECKPOINTS: dict[str, tuple[type[EngineError], Bad]] = {
     "kind": (CheckpointError, KINDS),
+    "index": (OperationError, FLAGS),
     "timeout": (OperationError, SECONDS),
 }
 EVERY: dict[str, tuple[type[EngineError], Bad]] = {

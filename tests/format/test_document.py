@@ -9,16 +9,18 @@ from fastcrc import crc32
 from powercut.engine.kernels import words
 from powercut.engine.kernels.probe import hash_words
 from powercut.engine.metadata import layout
+from powercut.engine.metadata.images import encode_record
 from powercut.engine.metadata.layout import (
     Block,
     Extent,
+    Image,
     Place,
     Pointer,
     Root,
-    SessionMark,
     Version,
     VoidRange,
 )
+from powercut.engine.metadata.marks import SessionMark
 from powercut.engine.settings import MASK64
 from powercut.engine.shared.spaces import words_of
 
@@ -39,6 +41,7 @@ BLOCK = Block(
     [Place(Version(0xF1, 0xF2), 0xF3, 0xF4, 0xF5), *[Place(Version(1, 2), 3, 4, 5)] * 3],
     Version(0xB9, 0xBA),
     "pinned",
+    Image(Version(0xBB, 0xBC), 0xBD, 0xBE, 0xBF, 0xC0, 0xC9),
 )
 ROOT_FIELDS = {
     "magic": int.from_bytes(b"PWRCUTRT", "little"),
@@ -81,11 +84,29 @@ BLOCK_FIELDS = {
     "place count": 4,
     "base life": 0xB9,
     "base counter": 0xBA,
+    "image life": 0xBB,
+    "image counter": 0xBC,
+    "image start": 0xBD,
+    "image final": 0xBE,
+    "image buckets": 0xBF,
+    "image used": 0xC0,
+    "image checksum": 0xC9,
     "reserved": 0,
 }
 EXTENT_FIELDS = {"start": 0xC1, "length": 0xC2, "checksum": 0xC3, "life": 0xC4}
 VOID_FIELDS = {"counter": 0xD1, "low": 0xD2, "high": 0xD3}
 PLACE_FIELDS = {"life": 0xF1, "counter": 0xF2, "base": 0xF3, "low": 0xF4, "high": 0xF5}
+IMAGE_FIELDS = {
+    "magic": int.from_bytes(b"PWRCUTIX", "little"),
+    "format version": 1,
+    "extent count": 2,
+    "life": 0xBB,
+    "counter": 0xBC,
+    "start": 0xBD,
+    "final": 0xBE,
+    "buckets": 0xBF,
+    "used": 0xC0,
+}
 SESSION_FIELDS = {"number": 0xE1, "serial": 0xE2, "name length": 4}
 
 
@@ -103,6 +124,7 @@ def rows_after(marker: str) -> list[list[str]]:
     [
         ("## The root record", ROOT_FIELDS, layout.encode_root(ROOT), 512),
         ("## A table block", BLOCK_FIELDS, layout.encode_block(BLOCK), 192),
+        ("### An image of the index", IMAGE_FIELDS, encode_record(BLOCK.image, [1, 2]), 64),
         ("An extent:", EXTENT_FIELDS, layout.encode_block(BLOCK)[192:], 24),
         ("A void range:", VOID_FIELDS, layout.encode_block(BLOCK)[192 + 24 :], 24),
         ("A place:", PLACE_FIELDS, layout.encode_block(BLOCK)[192 + 24 + 48 :], 40),

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import typer
 
-from ..faster.inspection import CheckpointPoint, Verified, Version, drop, list_all, verify
+from ..faster.inspection import CheckpointPoint, CorruptionError, Verified, Version, drop, list_all, verify
 from .errors import OK, VIOLATION
 
 __all__ = ["manage"]
@@ -32,7 +32,7 @@ def manage(do: str, path: str, which: str, *, is_json: bool) -> int:
         typer.echo(msgspec.json.encode({"schema": 1, "checkpoints": [_row(*row) for row in rows]}).decode())
     else:
         typer.echo("\n".join(_line(*row) for row in rows) or "no checkpoint yet")
-    return VIOLATION if any(each is not None and each.error is not None for each in verified) else OK
+    return VIOLATION if any(each is not None and (each.error or each.index) for each in verified) else OK
 
 
 def _line(point: CheckpointPoint, verified: Verified | None) -> str:
@@ -40,11 +40,15 @@ def _line(point: CheckpointPoint, verified: Verified | None) -> str:
     parts.append(f"{point.bytes} bytes of log, {len(point.serials)} sessions")
     if point.base is not None:
         parts.append(f"from {point.base.life}.{point.base.counter}")
+    if point.index is not None:
+        parts.append(f"with the index of {point.index.life}.{point.index.counter}")
     if point.name:
         parts.append(f"pinned as {point.name!r}")
     if verified is not None:
         told = f"verified {verified.extents} extents, {verified.bytes} bytes"
         parts.append(f"DAMAGED: {verified.error}" if verified.error else told)
+        if verified.index is not None:
+            parts.append(f"the index DAMAGED, opened without it: {verified.index}")
     return ", ".join(parts)
 
 
@@ -54,20 +58,17 @@ def _row(point: CheckpointPoint, verified: Verified | None) -> dict[str, Any]:
         "kind": point.kind.name,
         "name": point.name or None,
         "base": None if point.base is None else point.base._asdict(),
+        "index": None if point.index is None else point.index._asdict(),
         "bytes": point.bytes,
         "serials": point.serials,
     }
     if verified is not None:
-        error = verified.error
         row["verified"] = {"extents": verified.extents, "bytes": verified.bytes}
-        row["damage"] = (
-            None
-            if error is None
-            else {
-                "file": error.file,
-                "offset": error.offset,
-                "found": error.found,
-                "expected": error.expected,
-            }
-        )
+        row["damage"], row["index_damage"] = _damage(verified.error), _damage(verified.index)
     return row
+
+
+def _damage(error: CorruptionError | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    return {"file": error.file, "offset": error.offset, "found": error.found, "expected": error.expected}

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import combinations_with_replacement, product
 from typing import Final
 
-from ..tapes.operations import CHECKPOINTS
+from ..tapes.operations import CHECKPOINTS, PLAIN
 from ..tapes.tape import SIZES, Kind, Operation, Tape
 from .programs import SETTINGS, tape_of
 
@@ -69,7 +69,7 @@ def _begun(kind: str) -> Iterator[Program]:
 
 
 def _twice(kind: str) -> Iterator[Program]:
-    for name, other in product(("absent", "mutable", "frozen"), KINDS):
+    for name, other in product(("absent", "mutable", "frozen"), PLAIN):
         for what, size in _CHANGES[:2]:
             first = Operation(what, 0, 0, size)
             yield (*SETTINGS[name], _FORK, first, first, _taken(kind), _taken(other))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ..tapes.operations import CHECKPOINTS
+from ..tapes.operations import PLAIN
 from ..tapes.tape import SIZES, Kind, Operation, Tape
 from .programs import SETTINGS, tape_of
 
@@ -26,7 +26,7 @@ _FIRST: Final = (
 
 def kinds_tapes(geometry: str) -> Iterator[Tape]:
     """All of them, in this geometry."""
-    for size in range(1, len(CHECKPOINTS)):
+    for size in range(1, len(PLAIN)):
         taken = Operation(Kind.CHECKPOINT, 0, 0, size)
         for name in _NAMES:
             for first in _FIRST:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ..tapes.operations import CHECKPOINTS
+from ..tapes.operations import PLAIN
 from ..tapes.tape import SIZES, Kind, Operation, Tape
 from .programs import SETTINGS, tape_of
 
@@ -34,7 +34,7 @@ def skewed_tapes(geometry: str) -> Iterator[Tape]:
             for ahead in _AHEAD:
                 yield tape_of((*SETTINGS[name], *_BEGUN, _FORK, behind, ahead, _CHECKPOINT), geometry)
     # Of the other kinds. The session ahead is there before the other one, and taken over the edge before it.
-    for size in range(1, len(CHECKPOINTS)):
+    for size in range(1, len(PLAIN)):
         begun, ended = (Operation(Kind.STEP, 0, 0, size),) * 2, Operation(Kind.CHECKPOINT, 0, 0, size)
         for behind in (Operation(Kind.RMW), Operation(Kind.UPSERT, 0, 0, SIZES)):
             for ahead in (Operation(Kind.UPSERT, 3, 1), Operation(Kind.RMW, 3)):

@@ -29,7 +29,7 @@ def foresee(device: FaultDevice) -> Foreseen:
         found = inspect_store(copy)
     except (MissingStoreError, NotAStoreError) as error:
         return Foreseen(absent=type(error).__name__, has_written=_has_written(copy))
-    damaged = frozenset(each.file for each in found.damage if not each.is_mended)
+    damaged = frozenset(each.file for each in found.damage if not (each.is_mended or each.is_spare))
     mended = frozenset(each.file for each in found.damage if each.is_mended)
     if found.is_sound != (not damaged) or (found.verdict == "sound") != (not found.damage):
         raise AssertionError(f"is_sound is {found.is_sound}, the verdict {found.verdict!r}: {found.damage}")

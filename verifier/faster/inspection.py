@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from powercut.engine import CheckpointPoint, Version
+from powercut.engine import CheckpointPoint, CorruptionError, Version
 from powercut.engine.checkpoint.backup import backup_store
 from powercut.engine.inspection import StoreInspection, inspect_store
 from powercut.engine.management import Verified
@@ -18,6 +18,7 @@ from powercut.engine.salvage import Salvaged, salvage_store
 
 __all__ = [
     "CheckpointPoint",
+    "CorruptionError",
     "Salvaged",
     "Verified",
     "Version",
@@ -49,7 +50,7 @@ def tell_inspection(found: StoreInspection) -> str:
     lines += [
         f"checkpoint {_version(block.version)}: tables at {block.offset}+{block.length}, "
         f"{block.extents} extents{' (all of them)' if block.is_full else ''}, {block.sessions} sessions, "
-        f"log to {block.final}"
+        f"log to {block.final}{f', with the index of {_version(block.image)}' if block.image else ''}"
         for block in found.chain
     ]
     lines += [f"session    {mark.name}: up to #{mark.serial}" for mark in found.sessions]
@@ -61,6 +62,7 @@ def tell_inspection(found: StoreInspection) -> str:
     lines += [f"stranger   {name}" for name in found.strangers]
     for damage in found.damage:
         mended = "; the next opening for writing mends it" if damage.is_mended else ""
+        mended += "; openings do without it, and take longer" if damage.is_spare else ""
         lines.append(
             f"damage     {damage.file} at byte {damage.offset}: "
             f"found {damage.found}, expected {damage.expected}{mended}"
@@ -74,10 +76,14 @@ def encode_inspection(found: StoreInspection) -> str:
     document: dict[str, Any] = {"schema": 1, "is_sound": found.is_sound} | msgspec.to_builtins(found)
     document["store_id"] = found.store_id.hex() if found.store_id else None
     document["newest"] = found.newest._asdict() if found.newest else None
+    document["image"] = (
+        found.image._asdict() | {"version": found.image.version._asdict()} if found.image.used else None
+    )
     document["voids"] = [void._asdict() for void in found.voids]
     document["sessions"] = [mark._asdict() for mark in found.sessions]
     for block, shown in zip(found.chain, document["chain"], strict=True):
         shown["version"] = block.version._asdict()
+        shown["image"] = block.image._asdict() if block.image else None
     for segment, shown in zip(found.segments, document["segments"], strict=True):
         shown["first_bad"] = segment.first_bad._asdict() if segment.first_bad else None
     return msgspec.json.encode(document).decode()

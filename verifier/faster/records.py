@@ -67,6 +67,9 @@ BLOCK: Final = (
     *(Field("fuzzy start", 56, 8, True), Field("final", 64, 8, True), Field("begin", 72, 8, True)),
     *(Field("previous offset", 80, 8, True), Field("previous length", 88, 8, True)),
     *(_PLACES, Field("base life", 104, 8), Field("base counter", 112, 8)),
+    *(Field("image life", 120, 8), Field("image counter", 128, 8)),
+    *(Field("image start", 136, 8, True), Field("image final", 144, 8, True)),
+    *(Field("image buckets", 152, 8), Field("image used", 160, 8)),
 )
 _PLACED: Final = (
     *(Field("life", 0, 8), Field("counter", 8, 8)),

@@ -32,7 +32,7 @@ from ..reach.pairs import Life
 from ..spec.model import TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
-from ..tapes.operations import CHECKPOINTS
+from ..tapes.operations import CHECKPOINTS, PLAIN
 from ..tapes.tape import STORE, Kind, Operation
 from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
@@ -69,12 +69,14 @@ FASTER: Final = Spec(
         is_limit=_is_limit,
     ),
     copies=("root-",),
+    spares=("index-",),
     foresee=foresee,
     forge=Forgeries,
 )
 
 
-_KINDS: Final = [CheckpointKind[name.upper()] for name in CHECKPOINTS]
+_KINDS: Final = [(CheckpointKind[name.upper()], index) for index in (False, True) for name in PLAIN]
+assert len(_KINDS) == len(CHECKPOINTS)
 _PHASES: Final = tuple(phase.name for phase in Phase)
 
 
@@ -195,7 +197,8 @@ class FasterSubject:
             return self._ticket
         self._started = _begin(self.store)
         how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
-        ticket = self.store.start_checkpoint(self._kind, **how)
+        kind, is_indexed = self._kind
+        ticket = self.store.start_checkpoint(kind, index=is_indexed, **how)
         self._ticket = None if ticket.is_done else ticket
         return ticket
 

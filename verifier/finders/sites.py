@@ -4,7 +4,8 @@
               that it had before; so are those that are gone
     pieces    every sector, and every piece of an extent's length: the same, and the file cut before it
     bits      every bit of roots and tables
-    bytes     a bit of each of so many bytes of segments, drawn from a seeded generator
+    bytes     a bit of each of so many bytes of segments, drawn from a seeded generator; and of each byte of
+              images of the index
 
 A medium is a tape that leaves a content behind: closed or cut off by a power cut, with several checkpoints,
 lives, void ranges, segments, extents of more than one sector, and a truncated log.
@@ -28,10 +29,13 @@ Content = Mapping[str, bytes]
 
 BITS: Final = 8
 LOG: Final = ("segment-", "snapshot-")  # The files that hold the log; too long to try every bit of.
+IMAGES: Final = ("index-",)
 _SPOIL: Final = (How.FLIP, How.ZERO, How.GARBLE)
 _CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
 _DELTA: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
 _SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot"))
+_INDEXED: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("fold_over with index"))
+_INDEXED_SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot with index"))
 _SMALL: Final = (
     Operation(Kind.UPSERT),
     Operation(Kind.UPSERT, 1, 1, 1),
@@ -102,6 +106,18 @@ MEDIA: Final[dict[str, Tape]] = {
         ),
         "tiny",
     ),
+    # The newest checkpoint names the image of another one, which was taken in the life before.
+    "indexed": Tape(
+        (
+            Era((*_SMALL[:-1], _INDEXED, Operation(Kind.RMW), _SNAPSHOT), Crash()),
+            Era((Operation(Kind.RMW), _CHECKPOINT)),
+        ),
+        "tiny",
+    ),
+    # It has its own.
+    "indexed anew": Tape(
+        (Era((*_SMALL, _CHECKPOINT, *_LARGE[:3], Operation(Kind.DELETE, 1, 1), _INDEXED_SNAPSHOT)),), "tiny"
+    ),
     "truncated, cut": Tape(
         (
             Era((*_SMALL, *_LARGE, _CHECKPOINT, *_LARGE, *_ANEW), Crash()),
@@ -144,7 +160,7 @@ def bits(content: Content, past: Past) -> Iterator[Damage]:
     """Every bit of roots and tables."""
     names = sorted(content.keys() | past.keys())
     for name in sorted(content):
-        if not name.startswith(LOG):
+        if not name.startswith((*LOG, *IMAGES)):
             file = names.index(name)
             yield from (
                 Damage(How.FLIP, 1, file, at, bit) for at in range(len(content[name])) for bit in range(BITS)
@@ -152,8 +168,12 @@ def bits(content: Content, past: Past) -> Iterator[Damage]:
 
 
 def sampled_bytes(content: Content, past: Past, random: Random, count: int) -> Iterator[Damage]:
-    """A bit of each of `count` bytes of segments."""
+    """A bit of each of `count` bytes of segments, and of each byte of images."""
     names = sorted(content.keys() | past.keys())
+    for name in sorted(content):
+        if name.startswith(IMAGES):
+            file = names.index(name)
+            yield from (Damage(How.FLIP, 1, file, at, at % BITS) for at in range(len(content[name])))
     places = [(names.index(name), at) for name in sorted(content) for at in range(len(content[name]))]
     places = [place for place in places if names[place[0]].startswith(LOG)]
     for file, at in sorted(random.sample(places, min(count, len(places)))):

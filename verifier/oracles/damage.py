@@ -3,12 +3,14 @@
     refused     the store names what is wrong, and stops there; nothing more is asked of it
     corrected   all content is right, and what was damaged has been written anew
     harmless    all content is right, and nothing has read what was damaged
+    spared      all content is right, of a file without which an opening does, and which it said to be wrong
 
 Each run ends in one of these, or in a violation by the oracle `damage`:
 
     SILENT      something else than the model's content, results or serials, and no typed error
-    REFUSED     one copy of the root was damaged, and the store does not open with the others
-    OVERLOOKED  the damaged bytes were read, no error was raised, and they stand there still
+    REFUSED     one copy of the root was damaged, and the store does not open with the others; or a file
+                without which an opening does, and it is refused
+    OVERLOOKED  the damaged bytes were read, nothing was said of it, and they stand there still
     ERROR       an error of another kind, or one that names another file
 
 Where a store can be looked at without being opened, the look is held against what opening it then says, by
@@ -45,11 +47,12 @@ from ..spec.spec import PLAIN, Foreseen, Forged, Spec
 from ..spec.subject import Bound, Mounted
 from ..verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["CORRECTED", "HARMLESS", "REFUSED", "UNCONTRADICTED", "DamageOracle"]
+__all__ = ["CORRECTED", "HARMLESS", "REFUSED", "SPARED", "UNCONTRADICTED", "DamageOracle"]
 
 CORRECTED: Final = "corrected"
 HARMLESS: Final = "harmless"
 REFUSED: Final = "refused"
+SPARED: Final = "spared"
 UNCONTRADICTED: Final = "not contradicted"  # Forged so that a sound store could have these very bytes.
 LABEL: Final = "ROT"
 ORACLE: Final = "damage"
@@ -196,7 +199,7 @@ class DamageOracle:
             and not isinstance(error, errors.invariants)
         ):
             return OK  # It contradicts something else, and which of the two is wrong nobody can say.
-        if self.is_of_copies(files):
+        if self.is_of_copies(files) or self._is_spare(files):
             return self._object(Breach.REFUSED, what)
         if isinstance(error, errors.invariants):
             return self._object(Breach.BROKEN_INVARIANT, what)
@@ -210,6 +213,10 @@ class DamageOracle:
         """True if others hold the same as each of these files."""
         return all(name.startswith(self._spec.copies) for name in files)
 
+    def _is_spare(self, files: Iterable[str]) -> bool:
+        """True if an opening does without each of these files."""
+        return all(name.startswith(self._spec.spares) for name in files)
+
     def rest(self, device: FaultDevice, mounted: Mounted, history: list[Issued]) -> Verdict:
         """Judge after a close: whether damaged bytes were read all the same, and the older checkpoints."""
         if not self.is_struck:
@@ -218,8 +225,11 @@ class DamageOracle:
         before = len(self.spans)
         self.spans = [span for span in self.spans if not _is_touched(span, EventKind.WRITE, events)]
         read = [span for span in self.spans if _is_touched(span, EventKind.READ, events)]
+        untold = [span for span in read if not self._is_told(span, mounted)]
+        if untold and self._forged is None:
+            return self._object(Breach.OVERLOOKED, f"{untold[0].name} at byte {untold[0].start}")
         if read and self._forged is None:
-            return self._object(Breach.OVERLOOKED, f"{read[0].name} at byte {read[0].start}")
+            self.outcome = SPARED
         if len(self.spans) < before and self._forged is None:
             self.outcome = CORRECTED
         if self._foreseen is not None and self._foreseen.mended and not self._foreseen.damaged:
@@ -230,6 +240,15 @@ class DamageOracle:
         verdict = self._objection if verdict == OK else verdict
         self._since = len(device.trace)  # What an older one reads, it refuses or holds.
         return verdict
+
+    def _is_told(self, span: Span, mounted: Mounted) -> bool:
+        """True if the opening has done without the file, and says so."""
+        if not self._is_spare([span.name]) or mounted.tells is None:
+            return False
+        return any(
+            isinstance(each, tuple) and each[0] == span.name and each[-1] != "accepted"
+            for each in mounted.tells.reading()
+        )
 
     def _object(self, breach: Breach, what: str) -> Violation:
         return Violation(ORACLE, breach, f"{what}; {self.described}")

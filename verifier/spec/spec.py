@@ -90,6 +90,8 @@ class Spec:
     )  # What it is given; the others mean nothing to it.
     own: tuple[Own, ...] = ()  # Operations of its own: OWN of size n is the n-th.
     copies: tuple[str, ...] = ()  # Beginnings of names: of these files one may be lost without a word.
+    # Files without which an opening does: it says which it has not believed, and is right all the same.
+    spares: tuple[str, ...] = ()
     # Damage to what the last checkpoint wrote may look as if it had not been made; the next one confirms it.
     confirms_late: bool = False
     is_dropped: bool = False  # Where the power is gone it is not closed: it has nothing but its memory.

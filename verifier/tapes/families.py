@@ -28,8 +28,9 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from .indexed import indexed
 from .logged import LOGGED_CRASHES, logged
-from .operations import CHECKPOINTS
+from .operations import PLAIN
 from .programs import random_tapes
 from .tape import KEYS_MAX, LOGS, SIZES, STORE, Crash, Era, Kind, Operation, Tape
 
@@ -210,13 +211,13 @@ def _gathered(geometry: str) -> Iterator[Run]:
 
 def _kinds(geometry: str) -> Iterator[Run]:
     if geometry == "roomy":  # A value a page, and room for all of them: a chain of deltas comes to its bound.
-        delta = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
+        delta = Operation(Kind.CHECKPOINT, 0, 0, PLAIN.index("incremental"))
         changes = [each for key in range(_CHAINED) for each in (*_large(key), delta)]
         for other in (delta, _CHECKPOINT):
             yield ((*_large(*range(KEYS_MAX)), other, *changes, *changes[:4], _REOPEN, *changes[:4]),)
         return
     upsert, grown = Operation(Kind.UPSERT), Operation(Kind.RMW)
-    taken = tuple(Operation(Kind.CHECKPOINT, 0, 0, size) for size in range(len(CHECKPOINTS)))
+    taken = tuple(Operation(Kind.CHECKPOINT, 0, 0, size) for size in range(len(PLAIN)))
     others = taken[1:]
     few = (*taken, upsert, grown, Operation(Kind.DELETE), _REOPEN)
     is_short = geometry == "long"  # There is one thing to see: an extent that the log's end cuts off.
@@ -237,7 +238,7 @@ def _kinds(geometry: str) -> Iterator[Run]:
         for truncate in (Operation(Kind.TRUNCATE), Operation(Kind.TRUNCATE_AT, 0, 0, 1)):
             yield ((*large, one, truncate, grown, other, *large[:4], one, _REOPEN, grown, truncate, other),)
             yield ((*large, one), (truncate, other, *large[:3], truncate, one, grown))
-    for size in range(1, len(CHECKPOINTS)):
+    for size in range(1, len(PLAIN)):
         start = Operation(Kind.START, 0, 0, size)
         for phase in range(_PHASES):
             started = (start, *[Operation(Kind.STEP)] * phase)
@@ -278,6 +279,7 @@ FAMILIES: Final[dict[str, Family]] = {
     ),
     "gathered": Family(_gathered, ("behind", "gathered")),
     "kinds": Family(_kinds, ("tiny", "long", "roomy")),
+    "indexed": Family(indexed, ("tiny",)),
     "logged": Family(logged, ("tiny", "many"), LOGS, LOGGED_CRASHES),
 }
 # Kinds that random programs have only where they are asked for, by name.

@@ -35,6 +35,7 @@ __all__ = [
     "LOGGED",
     "OPERATIONS",
     "OWN_MAX",
+    "PLAIN",
     "SIZES",
     "Kind",
     "Lane",
@@ -46,7 +47,9 @@ __all__ = [
 
 BATCH: Final = 3  # Entries that ENQUEUE_MANY has.
 # What the size of CHECKPOINT or START says, where the store has kinds of checkpoint: which one.
-CHECKPOINTS: Final = ("fold_over", "snapshot", "incremental")
+PLAIN: Final = ("fold_over", "snapshot", "incremental")
+# The same with an image of the index.
+CHECKPOINTS: Final = (*PLAIN, *[f"{kind} with index" for kind in PLAIN])
 SIZES: Final = 3  # Of what is searched one after another; one more is for sessions side by side.
 OWN_MAX: Final = 16  # Operations of its own that a store can declare.
 Result = bytes | bool | None
@@ -200,16 +203,17 @@ def _asked(told: str, size_max: int) -> Row:
     return Row(told, lane=Lane.NOWHERE, size_max=size_max, is_asked=True)
 
 
+_KIND_MAX: Final = len(CHECKPOINTS) - 1
 OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.UPSERT: Row("upsert", _upsert, ":=", weight=9, is_small=True, sizes=(0, SIZES)),
     Kind.DELETE: Row("delete", _delete, has_result=True, weight=3, is_small=True, sizes=(0,)),
     Kind.RMW: Row("rmw", _rmw, "+=", weight=6, is_small=True, sizes=(0,)),
     Kind.READ: Row("read", _read, has_result=True, weight=2, sizes=(0,)),
     Kind.INSERT: Row("insert", _insert, ":=", has_result=True, weight=2, sizes=(0,)),
-    Kind.CHECKPOINT: Row("checkpoint", weight=4, is_small=True, lane=Lane.FAR),
+    Kind.CHECKPOINT: Row("checkpoint", weight=4, is_small=True, lane=Lane.FAR, size_max=_KIND_MAX),
     Kind.REOPEN: Row("close, and open again", weight=1, is_small=True, lane=Lane.NOWHERE),
-    Kind.START: Row("start a checkpoint", weight=3, lane=Lane.FAR),
-    Kind.STEP: Row("one phase of the checkpoint", weight=6, lane=Lane.NOWHERE),
+    Kind.START: Row("start a checkpoint", weight=3, lane=Lane.FAR, size_max=_KIND_MAX),
+    Kind.STEP: Row("one phase of the checkpoint", weight=6, lane=Lane.NOWHERE, size_max=_KIND_MAX),
     Kind.FORK: Row("fork", lane=Lane.NOWHERE, is_beside=True),
     Kind.TRUNCATE: Row("truncate", lane=Lane.FAR),
     Kind.START_READ: Row("start_read", is_beside=True),

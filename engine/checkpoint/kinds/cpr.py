@@ -1,6 +1,7 @@
 """CPR: the phases of every kind of checkpoint that ends a version; kinds differ in what WAIT_FLUSH writes.
 
-    PREPARE       L_s = tail, begin = log's begin                     sessions work in v
+    PREPARE       with an image of the index: it is written; then
+                  L_s = tail, begin = log's begin                     sessions work in v
     WAIT_PENDING  every batch knows L_s; no operation of v with effects waits for the device
     IN_PROGRESS   version v + 1; each session's N is set as it meets it
     WAIT_FLUSH    idle sessions are claimed; L_f = tail; the kind writes and syncs the log below it
@@ -26,17 +27,19 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from ...errors import CheckpointError
+from ...kernels import words as w
+from ...kernels.atomics import load
 from ...metadata.layout import Block, Pointer, Version
-from ...metadata.places import snapshot_name
+from ...metadata.places import image_name, snapshot_name
 from ...metadata.tables import CHAIN_BLOCKS_MAX, NO_BLOCK
 from ...shared.phases import Phase
 from ..parts import Parts
 from ..retention import Kept, below, files_of, gather
 from ..running import Running, point_of
+from .index import take_image
 
-__all__ = ["STEP_BYTES", "Cpr", "claim_sessions"]
+__all__ = ["Cpr", "claim_sessions"]
 
-STEP_BYTES: Final = 8 << 20  # Of log that one step writes, or syncs.
 _NEXT: Final = {
     Phase.REST: Phase.PREPARE,
     Phase.PREPARE: Phase.WAIT_PENDING,
@@ -60,6 +63,8 @@ class Cpr:
 
     def enter(self, phase: Phase, parts: Parts, running: Running) -> bool:
         """As `Kind.enter`."""
+        if phase is Phase.PREPARE and running.is_indexed and not take_image(parts, running):
+            return False
         if phase is Phase.WAIT_FLUSH:
             return self.write(parts, running)
         _ENTER[phase](parts, running)
@@ -67,6 +72,10 @@ class Cpr:
 
 
 def _prepare(parts: Parts, running: Running) -> None:
+    control = parts.log.spaces.control
+    if running.timeout is not None:
+        running.deadline = parts.disk.runtime.now() + running.timeout
+    running.begin, running.fuzzy_start = load(control, w.BEGIN), load(control, w.TAIL)
     # L_s before the phase: a batch that sees the phase sees the address too.
     parts.shared.system.set_fuzzy_start(running.fuzzy_start)
 
@@ -114,6 +123,7 @@ def _persist(parts: Parts, running: Running) -> None:
         kind=running.kind.value,
         places=[*places, *running.places],
         base=running.parent or Version(0, 0),
+        image=running.image or parts.image,
     )
     if kept is None:
         head = tables.append(block)
@@ -127,8 +137,10 @@ def _persist(parts: Parts, running: Running) -> None:
     _commit(parts, head, running.begin)
     tables.accept(head, is_full)
     extents.name_until(count, start)
-    segments.accept_beside(snapshot_name(version))
-    parts.copied = running.digests
+    segments.accept_beside(
+        {snapshot_name(version)} if running.image is None else {snapshot_name(version), image_name(version)}
+    )
+    parts.copied, parts.image = running.digests, block.image
     if kept is not None:
         segments.doom(files_of([*kept.blocks, block]))
     parts.sessions.save(running.marks)

@@ -12,7 +12,8 @@ from typing import Final
 
 from ..parts import Parts
 from ..running import Running
-from .cpr import STEP_BYTES, Cpr, claim_sessions
+from .cpr import Cpr, claim_sessions
+from .index import STEP_BYTES
 
 __all__ = ["FOLD_OVER"]
 

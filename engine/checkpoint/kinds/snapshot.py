@@ -31,7 +31,8 @@ from ...metadata.layout import Extent, Place, Version
 from ...metadata.places import snapshot_name
 from ..parts import Parts
 from ..running import Running
-from .cpr import STEP_BYTES, Cpr, claim_sessions
+from .cpr import Cpr, claim_sessions
+from .index import STEP_BYTES
 
 __all__ = ["SNAPSHOT", "add", "put", "write_beside"]
 

@@ -25,12 +25,12 @@ from powercut.engine.metadata.layout import (
     Extent,
     Pointer,
     Root,
-    SessionMark,
     Version,
     VoidRange,
     checksum,
     encode_root,
 )
+from powercut.engine.metadata.marks import SessionMark
 from powercut.engine.metadata.places import Places
 from powercut.engine.metadata.roots import ROOT_FILES, Roots, read_roots
 from powercut.engine.metadata.tables import NO_BLOCK, TABLE_FILE, Tables, check_extents

@@ -7,7 +7,8 @@ import pytest
 
 from powercut.engine import CorruptionError, SerialError
 from powercut.engine.metadata.agreement import check_block, check_newest, check_order, voids_after
-from powercut.engine.metadata.layout import Block, Extent, Pointer, Root, SessionMark, Version, VoidRange
+from powercut.engine.metadata.layout import Block, Extent, Pointer, Root, Version, VoidRange
+from powercut.engine.metadata.marks import SessionMark
 from powercut.engine.metadata.tables import NO_BLOCK
 
 GEOMETRY = (1024, 2048, 512, 512, 0)

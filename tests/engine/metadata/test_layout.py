@@ -14,7 +14,6 @@ from powercut.engine.metadata.layout import (
     Place,
     Pointer,
     Root,
-    SessionMark,
     Version,
     VoidRange,
     decode_block,
@@ -22,6 +21,7 @@ from powercut.engine.metadata.layout import (
     encode_block,
     encode_root,
 )
+from powercut.engine.metadata.marks import SessionMark
 
 ROOT = Root(bytes(range(16)), 9, 3, (512, 1024, 512, 512, 7), Pointer(4096, 300, 0xDEADBEEF), 64, 16)
 BLOCK = Block(

@@ -7,7 +7,7 @@ import pytest
 from powercut.engine import SessionError, UnknownSessionError
 from powercut.engine.checkpoint.parts import Parts
 from powercut.engine.kernels import words as w
-from powercut.engine.metadata.layout import SessionMark
+from powercut.engine.metadata.marks import SessionMark
 from powercut.engine.sessions.registry import SessionRegistry, SessionState
 from powercut.engine.sessions.staging import Rooms, Stage
 from powercut.engine.shared.phases import Phase

@@ -28,7 +28,7 @@ from ...faster.seams import PendingTicket
 from ...faster.stepped import SteppedRuntime
 from ...oracles.prefix import judge_recovery
 from ...spec.model import Issued, issue, session_name
-from ...tapes.operations import CHECKPOINTS
+from ...tapes.operations import PLAIN
 from ...tapes.tape import SIZES, Kind, Operation
 from ...verdict import OK, Breach, Verdict, Violation
 
@@ -66,8 +66,8 @@ class StuckTally:
 
 def stuck_programs() -> Iterator[Stuck]:
     """All of them."""
-    for kind, sessions, tries, end in product(CHECKPOINTS, (1, 2), (1, 2), _ENDS):
-        other = CHECKPOINTS[(CHECKPOINTS.index(kind) + 1) % len(CHECKPOINTS)]
+    for kind, sessions, tries, end in product(PLAIN, (1, 2), (1, 2), _ENDS):
+        other = PLAIN[(PLAIN.index(kind) + 1) % len(PLAIN)]
         yield Stuck(kind, other if tries == sessions else "", sessions, tries, end)
 
 

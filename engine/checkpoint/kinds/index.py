@@ -1,0 +1,85 @@
+"""INDEX: an image of the hash index, written before the checkpoint that it is taken with begins.
+
+    start            copied                   final     PREPARE: L_s                 L_f
+      |---------------------------------------|-----------|----------------------------|
+      tail, then a drain     sessions go on     tail       the log of the checkpoint
+
+The copy is fuzzy: a bucket is as it was when its words were copied, and sessions of v go on meanwhile. So an
+entry names the newest record of its chain below `start`, or one of [start, final). Whoever opens links the
+log from `start` on again, oldest first, and so every entry comes to name what it should.
+
+Invariants
+  I1  every record below `start` was named before the first bucket is copied: batches that may still have been
+      about to name one have left (the drain)
+  I2  no entry names a record at or above `final`, and final <= L_s: none of v + 1, none that the log of the
+      checkpoint has not got
+  I3  an overflow bucket from `used` on was linked after I1, and all that it names lies above `start`
+  I4  the file is synced in WAIT_FLUSH, with the log's: before the block that names it
+
+A word that is tentative is no entry, and a link to a bucket from `used` on ends its chain
+(`checkpoint.image`). Nothing is locked; a step copies a bounded part.
+
+Threads: the driver's; one step at a time.
+Source: fuzzy index checkpoints of FASTER, whose sessions acknowledge a phase where here is a drain.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...kernels import words as w
+from ...kernels.atomics import copy, load
+from ...metadata.images import BUCKET_BYTES, encode_record, record_at
+from ...metadata.layout import Image, Version, checksum
+from ...metadata.places import image_name
+from ..parts import Parts
+from ..running import Imaging, Running
+
+__all__ = ["STEP_BYTES", "take_image"]
+
+STEP_BYTES: Final = 8 << 20  # Of log or index that one step of a checkpoint writes, or syncs.
+
+
+def take_image(parts: Parts, running: Running) -> bool:
+    """Write some of the buckets, and when all are, the record; whether it was that. Raises OSError."""
+    version = Version(parts.root.life, running.version)
+    if running.imaging is None:
+        running.imaging = _begin(parts, image_name(version))
+    imaging = running.imaging
+    if imaging.next == imaging.used:
+        running.image = _end(parts, imaging, version)
+        return True
+    stop = min(imaging.used, imaging.next + STEP_BYTES // BUCKET_BYTES)
+    while imaging.next < stop:
+        _copy_piece(parts, imaging, image_name(version))
+    return False
+
+
+def _begin(parts: Parts, name: str) -> Imaging:
+    control = parts.log.spaces.control
+    start = load(control, w.TAIL)
+    parts.shared.epochs.drain("batches that began before the image of the index")  # I1.
+    used = min(load(control, w.OVERFLOW_NEXT), control[w.OVERFLOW_END])  # Afterwards: I3.
+    parts.log.segments.begin_beside(name)
+    return Imaging(start, used)
+
+
+def _copy_piece(parts: Parts, imaging: Imaging, name: str) -> None:
+    """Copy the next buckets, and write them."""
+    first = imaging.next
+    count = min(imaging.used - first, max(1, parts.settings.piece_bytes // BUCKET_BYTES))
+    words = memoryview(bytearray(count * BUCKET_BYTES)).cast("Q")
+    copy(parts.log.spaces.index, first * w.BUCKET_WORDS, words, 0, len(words))
+    imaging.crcs += parts.log.segments.put_beside(name, first * BUCKET_BYTES, words.cast("B"))
+    imaging.next = first + count
+
+
+def _end(parts: Parts, imaging: Imaging, version: Version) -> Image:
+    """Write the record; the image, which is durable with the next sync of its file."""
+    control, settings, name = parts.log.spaces.control, parts.settings, image_name(version)
+    final = load(control, w.TAIL)
+    image = Image(version, imaging.start, final, control[w.BUCKET_MASK] + 1, imaging.used, 0)
+    record = encode_record(image, imaging.crcs)
+    at = record_at(image, settings.write_unit)
+    parts.log.segments.put_beside(name, at, memoryview(record))
+    return image._replace(crc=checksum(record, parts.root.store_id, name, at, version.life))
