@@ -34,6 +34,7 @@ from .metadata.layout import Version
 from .runtime import Runtime, ThreadRuntime
 from .sessions.pending import Ticket
 from .sessions.reader import LogRecord
+from .sessions.listed import SessionInfo
 from .sessions.session import Session
 from .settings import Settings
 from .shared.phases import CheckpointKind, Phase
@@ -76,6 +77,7 @@ __all__ = [
     "Runtime",
     "SerialError",
     "Session",
+    "SessionInfo",
     "SessionError",
     "Settings",
     "SettingsError",

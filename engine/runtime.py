@@ -95,6 +95,24 @@ class Spawning(Protocol):
         """A new event."""
 
 
+class Owner(Protocol):
+    """A thread, as one who asks whether it still runs sees it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def is_alive(self) -> bool:
+        """True until it has ended."""
+
+
+@runtime_checkable
+class Owning(Protocol):
+    """A Runtime whose callers are threads that come and go."""
+
+    def owner(self) -> Owner:
+        """The thread that calls."""
+
+
 class _Queued:
     """An Event; its queue takes a `put` even in the middle of another."""
 
@@ -167,6 +185,9 @@ class ThreadRuntime:
 
     def event(self) -> Event:
         return _Queued()
+
+    def owner(self) -> Owner:
+        return threading.current_thread()
 
     def wait(self, tickets: Iterable[Ticket], deadline: float | None = None) -> bool:
         futures = [ticket for ticket in tickets if isinstance(ticket, Future)]

@@ -28,6 +28,7 @@ from .opening import Opened, open_parts
 from .runtime import Runtime
 from .sessions.arrays import dtype_of
 from .sessions.handles import Handles
+from .sessions.listed import SessionInfo, sessions_of
 from .sessions.reader import LogRecord
 from .sessions.session import Session
 from .sessions.walks import Arrays, Readers, guarded
@@ -102,8 +103,15 @@ class FasterKv(Checkpoints):
 
     # -- sessions ----------------------------------------------------------------------------------
 
-    def session(self, name: str) -> Session:
-        """A new session, or a closed or recovered one taken up again. Raises SessionError if live."""
+    def session(self, name: str | None = None) -> Session:
+        """A new session, or a closed or recovered one taken up again. Raises SessionError if live.
+
+        name   None: it has none. Its operations are as good as any, but no checkpoint says how many there
+               were, and nobody can resume it
+
+        One that is dropped and not closed is given back at its last serial, with a ResourceWarning; so is one
+        whose thread has ended, when its name is asked for again.
+        """
         with self._lock:
             self._check_open()
             return self._handles.open(self._parts.sessions.open(name))
@@ -152,6 +160,12 @@ class FasterKv(Checkpoints):
         """The reads of the opening, in order, each with its verdict."""
         return tuple(self._parts.findings)
 
+    def sessions(self) -> list[SessionInfo]:
+        """The sessions that are known, by name, then the live ones that have none. O(sessions)."""
+        self._check_open()
+        with self._lock:
+            return sessions_of(self._parts.sessions, self._handles)
+
     def serials(self) -> dict[str, int]:
         """Operations issued by every session known, by name."""
         self._check_open()
@@ -172,7 +186,8 @@ class FasterKv(Checkpoints):
         """Live keys and values, beside running sessions; takes no serial. O(log).
 
         Every key that is live all the while comes once, with a value that it had at some moment of it.
-        Raises ClosedError, DeviceError, CorruptionError, SessionError (256 sessions and iterators are live).
+        Raises ClosedError, DeviceError, CorruptionError, SessionError (64 iterators are open, and 256
+        sessions besides).
         """
         self._check_open()
         return guarded(self._readers.items(), self._check_open)

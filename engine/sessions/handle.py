@@ -5,6 +5,9 @@ Threads: `wait_durable` and `durable` from any, beside the session's own operati
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ..arguments import seconds_of
 from ..errors import SessionError
 from .driver import Driver
@@ -21,10 +24,22 @@ class Handle:
         self._durability = durability
         self._is_closed = self._is_closing = False
         self._is_busy = False  # True for ever, once it is closed: the fast path asks no more than this.
+        self.order = 0  # Of the handles of its store.
+        self.on_drop: Callable[[Any], None] | None = None  # Called once nobody has it any more.
+
+    def __del__(self) -> None:
+        if self.on_drop is not None:
+            self.on_drop(self)
 
     @property
     def name(self) -> str:
+        """The session's name, "" if it has none."""
         return self._driver.state.name
+
+    @property
+    def number(self) -> int:
+        """The session's number, unique over all lives of the store."""
+        return self._driver.state.number
 
     @property
     def serial(self) -> int:
@@ -54,6 +69,11 @@ class Handle:
         """Raises SessionError while an operation is under way."""
         if self._is_busy and not self._is_closing:
             raise SessionError(f"session {self.name!r} is in use: close it when its operation has ended")
+
+    @property
+    def is_busy(self) -> bool:
+        """True while an operation is under way, and once it is closed."""
+        return self._is_busy
 
     @property
     def is_closed(self) -> bool:

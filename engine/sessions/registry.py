@@ -12,7 +12,8 @@ Invariants
   S4  at most one handle is live for a name, and each live one has a row of its own
 
 A live session's numbers stand in its row, where batches and claims meet: entering a batch and
-advancing an idle session are the same CAS of one word, so an idle session blocks nobody.
+advancing an idle session are the same CAS of one word, so an idle session blocks nobody. A session
+without a name has all of this but what outlives its handle.
 
 Threads: any; the registry's lists change under its lock, a row under its state.
 """
@@ -20,9 +21,8 @@ Threads: any; the registry's lists change under its lock, a row under its state.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from ..errors import SessionError, UnknownSessionError
 from ..kernels import words as w
@@ -31,41 +31,23 @@ from ..metadata.layout import NAME_BYTES_MAX
 from ..metadata.marks import SessionMark
 from ..runtime import Runtime
 from ..shared.shared import Shared
-from ..shared.spaces import SESSIONS_MAX
+from ..shared.spaces import ROWS_MAX, SESSIONS_MAX
+from .nameless import Nameless
+from .state import FIELDS, NOWHERE, SessionState, read
 
-__all__ = ["SessionRegistry", "SessionState"]
+__all__ = ["Handled", "SessionRegistry", "SessionState"]
 
 LIFE_SHIFT: Final = 32  # A session's number is life << 32 | count, so two lives never share one.
-NOWHERE: Final = SESSIONS_MAX * w.ROW_WORDS
 
 
-@dataclass(slots=True)
-class SessionState:
-    """The state of one session; while it is live, `row` says where the first five fields are."""
+class Handled(Protocol):
+    """The handles of a store, as their registry sees them."""
 
-    name: str
-    number: int
-    serial: int
-    version: int  # The version its next operation belongs to.
-    applied: int  # The last operation that has ended.
-    commit_version: int = 0
-    commit_serial: int = 0
-    saved: int = 0  # What the newest durable checkpoint holds of it.
-    row: int = NOWHERE
+    def collect(self, name: str) -> None:
+        """Close those that nobody has any more, and the one of this name if its thread has ended."""
 
-    @property
-    def is_live(self) -> bool:
-        return self.row != NOWHERE
-
-
-# Where in a row the fields of a live session are.
-_FIELDS: Final = (
-    ("serial", w.ROW_SERIAL),
-    ("version", w.ROW_VERSION),
-    ("applied", w.ROW_APPLIED),
-    ("commit_version", w.ROW_COMMIT_VERSION),
-    ("commit_serial", w.ROW_COMMIT_SERIAL),
-)
+    def orphans(self) -> list[str]:
+        """Names of live sessions whose threads have ended, in order."""
 
 
 class SessionRegistry:
@@ -85,10 +67,13 @@ class SessionRegistry:
         self._epochs = shared.epochs
         self._lock = runtime.lock()
         self._free: list[int] = []
+        self._sessions = 0  # Rows that sessions have.
+        self.handles: Callable[[], Handled | None] = lambda: None  # Those of the store, while it lasts.
         self.is_closed = False
         self.watchers: set[Callable[[], None]] = set()  # Called after a save, and at the end; none waits.
         self.notes: dict[Callable[[str, int], None], None] = {}  # Called for each serial that has grown.
         self._next_number = life << LIFE_SHIFT | 1
+        self._nameless = Nameless()
         self._held = tuple(marks)  # What the newest durable checkpoint says.
         self._states = {
             mark.name: SessionState(
@@ -99,24 +84,43 @@ class SessionRegistry:
 
     # -- who there is ------------------------------------------------------------------------------
 
-    def open(self, name: str) -> SessionState:
-        """The named session, new or taken up again. Raises SessionError if it is live."""
-        check_name(name)
+    def open(self, name: str | None) -> SessionState:
+        """The named session, new or taken up again; a new one without a name for None.
+
+        Raises SessionError if it is live.
+        """
+        if name is not None:
+            check_name(name)
+        self._collect(name)
         with self._lock:
-            if name in self._states:
-                return self.resume(name)
-            state = SessionState(name, self._next_number, 0, self._system.version, 0)
+            if name is not None and name in self._states:
+                return self._take_up(name)
+            state = SessionState(name or "", self._next_number, 0, self._system.version, 0)
             self._enliven(state)
             self._next_number += 1
-            self._states[name] = state
+            if name is None:
+                self._nameless.add(state)
+            else:
+                self._states[name] = state
             return state
 
     def resume(self, name: str) -> SessionState:
         """A known session that is not live. Raises UnknownSessionError, SessionError."""
+        self._collect(name)
         with self._lock:
-            state = self._find(name)
-            self._enliven(state)
-            return state
+            return self._take_up(name)
+
+    def _take_up(self, name: str) -> SessionState:
+        state = self._find(name)
+        self._enliven(state)
+        return state
+
+    def _collect(self, name: str | None = None) -> None:
+        """Have handles closed that nobody has any more, with nothing held."""
+        handles = self.handles()
+        if handles is not None:
+            state = self._states.get(name) if type(name) is str else None
+            handles.collect(state.name if state is not None and state.is_live else "")
 
     def _find(self, name: str) -> SessionState:
         state = self._states.get(name) if type(name) is str else None
@@ -128,6 +132,7 @@ class SessionRegistry:
 
     def forget(self, name: str) -> None:
         """Drop a session that is not live; the next checkpoint no longer has it."""
+        self._collect(name)
         with self._lock:
             self._find(name)
             del self._states[name]
@@ -137,8 +142,8 @@ class SessionRegistry:
         """Lease a row that belongs to no session, for a reader. Raises SessionError if none is left."""
         with self._lock:
             used = self._spaces.rows_used
-            if not self._free and used == SESSIONS_MAX:
-                raise SessionError(f"{SESSIONS_MAX} sessions and iterators are live: close one first")
+            if not self._free and used == ROWS_MAX:
+                raise SessionError(f"{ROWS_MAX - self._sessions} iterators are open: close one first")
             if self._free:
                 return self._free.pop()
             self._spaces.rows_used = used + 1
@@ -152,8 +157,14 @@ class SessionRegistry:
 
     def _enliven(self, state: SessionState) -> None:
         """Give the session a row."""
+        if self._sessions == SESSIONS_MAX:
+            handles = self.handles()
+            ended = ", ".join(map(repr, handles.orphans())) if handles is not None else ""
+            which = f", as {ended}, whose threads have ended" if ended else " first"
+            raise SessionError(f"{SESSIONS_MAX} sessions are live: close one{which}")
         row = self.lease()
-        for field, word in _FIELDS:
+        self._sessions += 1
+        for field, word in FIELDS:
             store(self._spaces.epochs, row + word, getattr(state, field))
         store(self._spaces.epochs, row + w.ROW_PENDING, 0)
         state.row = row
@@ -167,13 +178,16 @@ class SessionRegistry:
             is_claimed = False
             try:
                 is_claimed = self._claim(state)
-                for field, word in _FIELDS:
+                for field, word in FIELDS:
                     setattr(state, field, load(epochs, row + word))
                 state.row = NOWHERE
+                if not state.name:
+                    self._nameless.retire(state)
             finally:
                 if is_claimed:
                     store(epochs, row + w.ROW_STATE, w.IDLE)
                 if state.row != row:
+                    self._sessions -= 1
                     self.release(row)
 
     # -- versions ----------------------------------------------------------------------------------
@@ -214,26 +228,24 @@ class SessionRegistry:
     def shift_all(self) -> None:
         """Take every session that has not met it yet over the version's edge (S2)."""
         with self._lock:
-            for state in self._states.values():
+            for state in (*self._states.values(), *self._nameless.live()):
                 self.shift(state)
 
     def pending(self) -> list[str]:
         """Names of the sessions that have operations with effects waiting for the device."""
+        self._collect()  # Of one that was dropped they are completed.
         with self._lock:
             epochs, found = self._spaces.epochs, []
-            for name, state in sorted(self._states.items()):
+            for state in (*self._states.values(), *self._nameless.live()):
                 if state.is_live and load(epochs, state.row + w.ROW_PENDING):
-                    found.append(name)
-            return found
+                    found.append(state.name)
+            return sorted(found)
 
     # -- what there is to tell ---------------------------------------------------------------------
 
     def read(self, state: SessionState, word: int, field: str) -> int:
         """A number of a session, from its row while it is live."""
-        if state.is_live:
-            return load(self._spaces.epochs, state.row + word)
-        value: int = getattr(state, field)
-        return value
+        return read(self._spaces.epochs, state, word, field)
 
     def serial(self, state: SessionState) -> int:
         """Operations the session has issued."""
@@ -248,10 +260,11 @@ class SessionRegistry:
                 if self.read(state, w.ROW_COMMIT_VERSION, "commit_version") == version
             ]
 
-    def save(self, marks: Sequence[SessionMark]) -> None:
-        """Take in that a checkpoint with these commit points is durable."""
+    def save(self, version: int, marks: Sequence[SessionMark]) -> None:
+        """Take in that the checkpoint of `version`, with these commit points, is durable."""
         with self._lock:
             self._held = tuple(marks)
+            self._nameless.save(version, self._spaces.epochs)
             for mark in marks:
                 state = self._states.get(mark.name)
                 if state is None or state.number != mark.number:
@@ -274,22 +287,30 @@ class SessionRegistry:
 
     def has(self, state: SessionState) -> bool:
         """True unless it was forgotten."""
-        return self._states.get(state.name) is state
+        return not state.name or self._states.get(state.name) is state
 
     def unsaved(self) -> dict[str, int]:
-        """The number of operations of each session that no checkpoint holds, by name; zeros are left out."""
+        """The number of operations of each session that no checkpoint holds, by name; zeros are left out.
+
+        Of those without a name together, under "".
+        """
         with self._lock:
-            return _unsaved(self._states, self._spaces.epochs)
+            return _unsaved(self._states, self._nameless, self._spaces.epochs)
 
     @property
     def ledger(self) -> Callable[[], dict[str, int]]:
         """`unsaved` for one who holds nothing of the store but the sessions' numbers."""
-        return partial(_unsaved, self._states, self._spaces.epochs)
+        return partial(_unsaved, self._states, self._nameless, self._spaces.epochs)
 
     @property
     def has_news(self) -> bool:
-        """True if sessions, their names or their serials differ from what the newest checkpoint says."""
+        """True if sessions, their names or their serials differ from what the newest checkpoint says.
+
+        Or if one without a name has issued an operation that it does not hold, be it a read.
+        """
         with self._lock:
+            if self._nameless.unsaved(self._spaces.epochs):
+                return True
             now = [
                 SessionMark(name, state.number, self.serial(state))
                 for name, state in sorted(self._states.items())
@@ -298,9 +319,13 @@ class SessionRegistry:
 
     @property
     def live(self) -> int:
-        """The number of open handles."""
+        """The number of sessions that have a row."""
+        return self._sessions
+
+    def known(self) -> list[SessionState]:
+        """The states of all sessions: those with a name in order, then the live ones without."""
         with self._lock:
-            return sum(state.is_live for state in self._states.values())
+            return [state for _, state in sorted(self._states.items())] + list(self._nameless.live())
 
     def serials(self) -> dict[str, int]:
         """Operations issued by each session, by name."""
@@ -308,8 +333,8 @@ class SessionRegistry:
             return {name: self.serial(state) for name, state in sorted(self._states.items())}
 
 
-def _unsaved(states: Mapping[str, SessionState], epochs: Space) -> dict[str, int]:
-    lost = {}
+def _unsaved(states: Mapping[str, SessionState], nameless: Nameless, epochs: Space) -> dict[str, int]:
+    lost = {"": count} if (count := nameless.unsaved(epochs)) else {}
     for name, state in sorted(states.items()):
         serial = load(epochs, state.row + w.ROW_SERIAL) if state.is_live else state.serial
         if serial != state.saved:

@@ -287,8 +287,9 @@ class Session(Handle):
     def counters(self) -> list[int]:
         """N_IN_PLACE to N_ABSENT of `words`, then device reads, over the handle's life."""
         own = self._one.stage.counters()
-        more = self._bulk.counters() if self._bulk is not None else [0] * len(own)
-        return [*(a + b for a, b in zip(own, more, strict=True)), self._driver.device_reads]
+        if self._bulk is not None:
+            own = [a + b for a, b in zip(own, self._bulk.counters(), strict=True)]
+        return [*own, self._driver.device_reads]
 
     @property
     def pending(self) -> int:

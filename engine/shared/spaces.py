@@ -3,7 +3,7 @@
     control   boundaries and masks (`words`), then the void ranges; shape (CONTROL_WORDS + 3 n,)
     index     main buckets, then overflow buckets; shape (8 * buckets,)
     log       the ring of pages; shape (ring bytes / 8,)
-    epochs    one row a live session; shape (8 * SESSIONS_MAX,)
+    epochs    one row a live session or walk; shape (8 * ROWS_MAX,)
 
 All are uint64. Void ranges are known when the spaces are made and never change: only a recovery
 adds one, and it makes new spaces. Large spaces are mapped: untouched pages cost no memory. They are
@@ -44,7 +44,9 @@ __all__ = [
     "words_of",
 ]
 
-SESSIONS_MAX = 256  # Live at once.
+SESSIONS_MAX = 256  # Live at once,
+READERS_MAX = 64  # and so many walks besides, whatever sessions there are.
+ROWS_MAX = SESSIONS_MAX + READERS_MAX
 MAPPED_BYTES = 1 << 20  # From here on a space is mapped,
 HUGE_BYTES = 1 << 21  # and from here on in huge pages, which are as large on x86-64.
 POPULATE_WRITE: Final = 23  # Advice of Linux 5.14 and later; others refuse it.
@@ -64,7 +66,7 @@ class Spaces:
         self.log = words_of(self.ring_bytes // w.WORD_BYTES)
         self.log_bytes = self.log.cast("B")
         self.huge_pages = _told(max(self.index.nbytes, self.log.nbytes))
-        self.epochs = words_of((SESSIONS_MAX + 1) * w.ROW_WORDS)  # The last is where closed sessions write.
+        self.epochs = words_of((ROWS_MAX + 1) * w.ROW_WORDS)  # The last is where closed sessions write.
         self.rows_used = 0  # Rows from here on were never anybody's.
         self.on_break: Callable[[], None] = lambda: None  # Called where a batch broke off in the middle.
         control = self.control

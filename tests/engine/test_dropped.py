@@ -163,7 +163,9 @@ def test_a_store_without_anything_new_is_collected_in_silence(tmp_path: Path, ti
         warnings.simplefilter("error")
         for where in (tmp_path / "s", MemoryDevice()):
             store = FasterKv.open(where, create=True, settings=tiny)
-            store.session("s").upsert(b"k", b"v")
+            with store.session("s") as session:
+                session.upsert(b"k", b"v")
+            del session
             store.checkpoint()
             del store
             gc.collect()

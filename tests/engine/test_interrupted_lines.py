@@ -93,7 +93,7 @@ def every_line(
 
 
 def session_of(store: FasterKv) -> Session:
-    return store._handles.live["s"]
+    return store._handles.named("s")
 
 
 @needs_compiled

@@ -255,7 +255,7 @@ def test_a_closed_handle_is_not_kept_for_its_counters(either: FasterKv) -> None:
     for number in range(20):
         with either.session(f"s{number}") as s:
             s.upsert_many([b"k"], [b"v"])
-    assert len(either._handles.live) == 1
+    assert len(either._handles.live()) <= 1
     assert either.stats().operations == 20
     assert either.stats().appended + either.stats().in_place + either.stats().copied == 20
 

@@ -16,7 +16,7 @@ from powercut.engine import (
 )
 from powercut.engine.kernels import words as w
 from powercut.engine.kernels.atomics import Space, set_turn
-from powercut.engine.shared.spaces import SESSIONS_MAX, Spaces
+from powercut.engine.shared.spaces import ROWS_MAX, SESSIONS_MAX, Spaces
 from powercut.verifier.faster.stepped import SteppedRuntime
 
 Push = Callable[[FasterKv], None]
@@ -190,7 +190,7 @@ def test_an_iterator_that_is_closed_gives_its_row_back(stepped: FasterKv) -> Non
         with pytest.raises(OperationError):
             stepped.scan(72)
     assert spaces_of(stepped).rows_used == 2
-    held = [stepped.items() for _ in range(SESSIONS_MAX - 1)]
+    held = [stepped.items() for _ in range(ROWS_MAX - 1)]
     assert {next(each) for each in held}
     with pytest.raises(SessionError, match="close one first"):
         next(stepped.items())

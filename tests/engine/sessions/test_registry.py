@@ -176,9 +176,9 @@ def test_a_session_born_after_the_shift_has_no_mark(registry: SessionRegistry, p
 def test_only_the_bearer_whose_mark_it_is_counts_as_saved(registry: SessionRegistry, parts: Parts) -> None:
     state = registry.open("a")
     put(parts, state, 5, 5)
-    registry.save([SessionMark("a", state.number + 1, 5)])
+    registry.save(1, [SessionMark("a", state.number + 1, 5)])
     assert registry.unsaved() == {"a": 5}
-    registry.save([SessionMark("a", state.number, 4)])
+    registry.save(1, [SessionMark("a", state.number, 4)])
     assert registry.unsaved() == {"a": 1}
 
 

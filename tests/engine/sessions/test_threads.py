@@ -321,8 +321,7 @@ def test_more_sessions_than_rows_are_refused_until_one_is_closed(kernels: str) -
         sessions = [store.session(f"s{number}") for number in range(SESSIONS_MAX)]
         with pytest.raises(SessionError, match="256 sessions"):
             store.session("one more")
-        with pytest.raises(SessionError, match="256 sessions"):
-            next(store.items())
+        assert list(store.items()) == []  # A walk takes no session's row.
         assert "one more" not in store.serials()
         sessions[100].upsert(b"k", b"v")
         assert store.checkpoint().serials["s100"] == 1
