@@ -29,6 +29,8 @@ EDGES, LOGGED = (f"powercut.faultfs.law.{name}" for name in ("edges", "logged"))
 DIRTY = "Shows.XFS | Shows.EXT4 if is_dirty else Shows"
 JOINS, AT_ONCE = "range(first, max(first + 1", "range(max(first, min(legal.stop, stop) - 1), max(first + 1"
 LOGS = "elif event.kind in FILE_SYNCS and event.inode in changed:"
+OWN = "found.update(self._data.get((inode, version), ()))"
+OLDER = "[found.update(self._data.get((inode, at), ())) for at in range(start + 1, version + 1)]"
 FREED = "if version - 1 in chain.passing"
 COMMITTED, WINDOWS = (f"powercut.faultfs.law.{name}" for name in ("committed", "windows"))
 BROUGHT, LATER = "return syncs[at - 1] if at else 0", "[self, log._replace(written=dict(now))]"
@@ -44,10 +46,11 @@ BUGS = (
     Bug("F9-sync-of-one-file-syncs-all", HISTORY, SYNC, EVERY, "ext4", "posix"),
     Bug("F10-sync-of-names-syncs-files", HISTORY, NAMES, f"{NAMES}; {EVERY}", "ext4", "posix"),
     Bug("F12-no-rename-is-untied", HISTORY, "else self.logged_names.untied()", "else {}", "btrfs", "posix"),
-    Bug("F27-no-size-without-data", JOURNAL, "Needs.NOTHING),", "Needs.OLDER),", "ext4", "ext4"),
+    Bug("F27-no-size-without-data", JOURNAL, "Needs.NOTHING),", "Needs.NEW),", "ext4", "ext4"),
     Bug("F27-size-joins-at-once", JOURNAL, JOINS, AT_ONCE, "ext4", "ext4"),
     Bug("F28-sync-commits-all", JOURNAL, COMMIT, ALL, "ext4", "ext4"),
-    Bug("F40-size-waits-for-older-data", JOURNAL, "Needs.OWN),", "Needs.OLDER),", "xfs", "xfs"),
+    Bug("F40-size-waits-for-older-data", JOURNAL, OWN, OLDER, "xfs", "xfs"),
+    Bug("F27-size-waits-for-older-data", JOURNAL, OWN, OLDER, "ext4 nodioread_nolock", "ext4_ordered"),
     Bug("F41-sync-commits-names", JOURNAL, "is_logged=True", "is_logged=False", "btrfs", "btrfs"),
     Bug("F42-sync-logs-no-name", LOGGED, LOGS, "elif False:", "btrfs", "btrfs"),
     Bug("F12-no-name-is-found-free", WINDOWS, FREED, "if False", "btrfs", "posix"),
