@@ -52,6 +52,7 @@ _PAGED: Final = (
     "same",
     "allocate",
 )  # Pages written apart tell something.
+_FAILING: Final = "failed"  # Begins the name of a scenario in which a sync fails: its noise is commits.
 _LONG: Final = {"allocate-long": ("beside",)}  # Other calls are over before a commit beside them begins.
 _LATE: Final = ("replace-unsynced", "move-unsynced", "empty-rewrite", "append-alone")
 _NEEDED: Final = {"ext4": "mkfs.ext4", "xfs": "mkfs.xfs", "btrfs": "mkfs.btrfs"}
@@ -96,7 +97,7 @@ def tasks_of(plan: Plan) -> Iterator[Task]:
             continue
         noises: list[Noise | None] = [None]
         kinds = (*_KINDS, *PAGES) if name.startswith(_PAGED) else _KINDS
-        kinds = (*kinds, *_LONG.get(name, ()))
+        kinds = ("commit",) if name.startswith(_FAILING) else (*kinds, *_LONG.get(name, ()))
         noises += [Noise(kind, after) for after in range(1, len(program.calls) + 1) for kind in kinds]
         if plan.is_late and name in _LATE:
             noises.append(Noise("late", len(program.calls)))

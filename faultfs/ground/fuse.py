@@ -31,7 +31,8 @@ _IN: Final = struct.Struct("=IIQQIIIHH")
 _OUT: Final = struct.Struct("=IiQ")
 _RECORD: Final = struct.Struct("=cxxxIQ")
 RECORDED: Final = "ground-disk"  # The source that its mount names.
-_SHARED: Final = struct.Struct("=QQ")  # How many requests are logged, and the delay of data in milliseconds.
+# How many requests are logged, the delay of data in milliseconds, and if data are refused.
+_SHARED: Final = struct.Struct("=QQQ")
 _ATTRIBUTES: Final = struct.Struct("=QIIQQQQQQIIIIIIIIII")
 _MAX_WRITE: Final = 1 << 20
 _BUFFER_BYTES: Final = _MAX_WRITE + 8192
@@ -99,6 +100,10 @@ class Recorder:
         """Makes each later write of data of a program, runs of one letter, take that long more."""
         struct.pack_into("=Q", self._shared, 8, milliseconds)
 
+    def refuse(self, *, is_on: bool) -> None:
+        """Answers each write of data of a program with EIO, from now on or no longer."""
+        struct.pack_into("=Q", self._shared, 16, is_on)
+
     def records(self) -> list[Record]:
         """All that was logged since the last `forget`."""
         return read_log(os.pread(self._log, os.fstat(self._log).st_size, 0))
@@ -106,7 +111,7 @@ class Recorder:
     def forget(self) -> None:
         """Empties the log. Nothing may be under way."""
         os.ftruncate(self._log, 0)
-        _SHARED.pack_into(self._shared, 0, 0, 0)
+        _SHARED.pack_into(self._shared, 0, 0, 0, 0)
 
     def close(self) -> None:
         """Unmounts, and ends the server."""
@@ -205,8 +210,12 @@ class _Server:
         raise OSError(errno.ENOSYS, "")
 
     def _write(self, offset: int, data: memoryview) -> bytes:
-        delay = _SHARED.unpack_from(self._shared)[1]
-        if delay and any(is_data(data[at : at + 64]) for at in range(0, len(data), BLOCK_BYTES)):
+        _, delay, is_refused = _SHARED.unpack_from(self._shared)
+        if (delay or is_refused) and any(
+            is_data(data[at : at + 64]) for at in range(0, len(data), BLOCK_BYTES)
+        ):
+            if is_refused:
+                raise OSError(errno.EIO, "")
             signal.sigtimedwait([], delay / 1000)
         done = 0
         while done < len(data):

@@ -14,6 +14,7 @@ Threads: pure.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..faults.plan import Effect
 from ..law.survival import Law
 from ..states.enumeration import crash_states
 from ..states.membership import Membership
@@ -71,21 +72,22 @@ class Verdict(NamedTuple):
 def judge(collection: Collection, law: Law) -> Verdict:
     """Holds all evidence of a collection against a law."""
     programs = collection.programs.values()
-    outside = [found for each in programs for found in outside_of(each, law)]
+    effect = Effect[collection.head.file_system.upper()]
+    outside = [found for each in programs for found in outside_of(each, law, effect)]
     states, missing = 0, list[Unseen]()
     for each in programs:
         if not each.is_drawn:
-            texts, count = unseen(each, law)
+            texts, count = unseen(each, law, effect)
             states += count
             missing += [Unseen(each.name, text) for text in texts]
     return Verdict(law, collection.title, len(programs), collection.contents, outside, states, missing)
 
 
-def outside_of(evidence: Evidence, law: Law) -> Iterator[Outside]:
-    """Every content of a program that the law does not have where it was seen."""
+def outside_of(evidence: Evidence, law: Law, effect: Effect = Effect.KEPT) -> Iterator[Outside]:
+    """Every content of a program that the law does not have where it was seen; `effect` of a failed sync."""
     program = Program.parse(evidence.program)
     indices = program.indices()
-    membership = Membership(program.device().trace, law)
+    membership = Membership(program.device(effect=effect).trace, law)
     for sighting in evidence.seen:
         step = next(sighting.half_steps())
         if not is_failure(sighting.content):
@@ -109,9 +111,9 @@ def _indices_of(sighting: Sighting, indices: list[int]) -> list[int]:
     return sorted({at for step in sighting.half_steps() for at in _span(step, indices)})
 
 
-def unseen(evidence: Evidence, law: Law) -> tuple[list[str], int]:
+def unseen(evidence: Evidence, law: Law, effect: Effect = Effect.KEPT) -> tuple[list[str], int]:
     """The crash states of a law that no image of a program showed, and how many it has in all."""
-    trace = Program.parse(evidence.program).device(sector_bytes=4096).trace
+    trace = Program.parse(evidence.program).device(sector_bytes=4096, effect=effect).trace
     states = crash_states(trace, law, limit=_STATES)
     seen = {sighting.content for sighting in evidence.seen}
     told = [tell(state.image) for state in states]

@@ -16,6 +16,7 @@ at any time, and which no program can forbid.
 Threads: one, and that of `beside`. Every descriptor and map that a program opened is closed with the player.
 """
 
+import errno
 import mmap
 import os
 from collections.abc import Callable, Iterator
@@ -119,6 +120,23 @@ class Player:
 
         def act() -> None:
             self._files[name] = os.open(self._path(name), os.O_RDWR | os.O_TRUNC)
+
+        return act
+
+    def _do_sync_fails(self, name: str) -> Callable[[], object]:
+        file = self._file(name)
+
+        def act() -> None:
+            self._recorder.refuse(is_on=True)
+            try:
+                os.fsync(file)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+            else:
+                raise OSError(errno.EPROTO, "the sync did not fail")
+            finally:
+                self._recorder.refuse(is_on=False)
 
         return act
 

@@ -25,6 +25,7 @@ are of the kernel alone, and are told as what they mean to whoever reads the fil
     store          name offset runs  through a shared memory map         write
     msync          name              msync(MS_SYNC)                      datasync
     flush_range    name              sync_file_range, waited for         -
+    sync_fails     name              fsync, no write of data succeeds    sync, which fails
 
 Invariants
   1  parse(str(program)) == program
@@ -37,7 +38,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..disk.device import FaultDevice
+from ..disk.events import EventKind
 from ..errors import ProgramError
+from ..faults.plan import Effect, Fault, Plan
+from ..faults.planned import PlannedDevice
 from .contents import parse, parse_bytes, tell, tell_bytes
 
 Argument = str | int | bytes
@@ -80,9 +84,14 @@ class Program(NamedTuple):
     def __str__(self) -> str:
         return f"{self.start}: {'; '.join(map(str, self.calls))}"
 
-    def device(self, count: int | None = None, sector_bytes: int = 512) -> FaultDevice:
-        """A device that has carried out the first `count` calls (all if None); ProgramError if it cannot."""
-        device = FaultDevice(parse(self.start), sector_bytes=sector_bytes, record_reads=False)
+    def device(
+        self, count: int | None = None, sector_bytes: int = 512, effect: Effect = Effect.KEPT
+    ) -> FaultDevice:
+        """A device that has carried out the first `count` calls (all if None); ProgramError if it cannot.
+
+        `effect` is that of a sync that fails.
+        """
+        device = self._begun(sector_bytes, effect)
         for call in self.calls[:count]:
             try:
                 call.tell_to(device)
@@ -92,12 +101,26 @@ class Program(NamedTuple):
 
     def indices(self) -> list[int]:
         """The crash index after each number of calls: 0 after none."""
-        device = FaultDevice(parse(self.start), record_reads=False)
-        found = [0]
+        device, found = self._begun(), [0]
         for call in self.calls:
             call.tell_to(device)
             found.append(len(device.trace))
         return found
+
+    @property
+    def has_failure(self) -> bool:
+        """True if one of its syncs fails."""
+        return any(call.word == "sync_fails" for call in self.calls)
+
+    def _begun(self, sector_bytes: int = 512, effect: Effect = Effect.KEPT) -> FaultDevice:
+        """A device with the start, and a plan of the syncs that fail."""
+        image = parse(self.start)
+        if not self.has_failure:
+            return FaultDevice(image, sector_bytes=sector_bytes, record_reads=False)
+        syncs = [call.word for call in self.calls if call.word in ("sync", "sync_fails")]
+        fails = [number for number, word in enumerate(syncs) if word == "sync_fails"]
+        plan = Plan(*(Fault(effect, EventKind.SYNC, number=number) for number in fails))
+        return PlannedDevice(image, sector_bytes=sector_bytes, record_reads=False, plan=plan)
 
 
 def parse_call(text: str) -> Call:
@@ -143,6 +166,7 @@ _SHAPES = {
     "store": "name offset runs",
     "msync": "name",
     "flush_range": "name",
+    "sync_fails": "name",
 }
 
 
@@ -156,6 +180,14 @@ def _clone(device: FaultDevice, old: str, new: str) -> None:
 
 def _punch(device: FaultDevice, name: str, offset: int, size: int) -> None:
     device.write(name, offset, bytes(max(0, min(size, device.size(name) - offset))))
+
+
+def _fail(device: FaultDevice, name: str) -> None:
+    try:
+        device.sync(name)
+    except OSError:
+        return
+    raise AssertionError("the plan has this sync fail")
 
 
 def _empty(device: FaultDevice, name: str) -> None:
@@ -176,5 +208,6 @@ _TOLD: dict[str, Callable[..., object] | None] = {
     "store": FaultDevice.write,
     "msync": FaultDevice.datasync,
     "flush_range": None,
+    "sync_fails": _fail,
 }
 assert _TOLD.keys() == _SHAPES.keys()

@@ -59,11 +59,15 @@ class Depth(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """The disk when the program began, and all that it was sent since."""
+    """The disk when the program began, and all that it was sent since.
+
+    `clean` is the content after a clean unmount, of a program in which a sync failed.
+    """
 
     base: Blocks
     epochs: list[Epoch]
     marks: Marks
+    clean: str = ""
 
 
 class Found(NamedTuple):
@@ -91,7 +95,8 @@ class Rig:
         os.makedirs(self._where, exist_ok=True)
         self._image = f"{folder}/image"
         self._template = self._make_template(f"{folder}/template")
-        self._recorder = Recorder(f"{folder}/disk", f"{folder}/backing", f"{folder}/log", self._size)
+        self._backing = f"{folder}/backing"
+        self._recorder = Recorder(f"{folder}/disk", self._backing, f"{folder}/log", self._size)
 
     def record(self, program: Program, noise: Noise | None = None) -> Recording:
         """Plays the program on a fresh file system; OSError where that refuses a call."""
@@ -108,7 +113,10 @@ class Rig:
                 marks = player.play(program, noise)
             finally:
                 player.close()
-        return _recording(self._template, recorder.records(), marks)
+        recording = _recording(self._template, recorder.records(), marks)
+        if program.has_failure:
+            recording = recording._replace(clean=self._mounted(self._backing))
+        return recording
 
     def search(self, recording: Recording, depth: Depth, generator: Random) -> Iterator[Found]:
         """Every image that is chosen of a recording, and what was found on it."""
@@ -131,6 +139,9 @@ class Rig:
                 )
                 yield Found(known[key], first, last, is_torn, is_read, told)
             disk.take(disk.after(epoch.pieces))
+        if recording.clean:
+            last = 2 * len(recording.marks.calls)
+            yield Found(recording.clean, last, last, False, True, "unmounted")
 
     def read(self, runs: list[tuple[int, bytes]], changed: dict[int, bytes]) -> str:
         """Mounts a disk of these runs, and blocks in place of theirs, and reads the folder."""
@@ -144,9 +155,13 @@ class Rig:
                 os.pwrite(file, data, number * BLOCK_BYTES)
         finally:
             os.close(file)
+        return self._mounted(self._image)
+
+    def _mounted(self, path: str) -> str:
+        """The content of a disk that is a file."""
         kind = self.options.file_system
         try:
-            with Mounted(self._image, self._where, kind, self.options.mount, is_readonly=self._is_readonly):
+            with Mounted(path, self._where, kind, self.options.mount, is_readonly=self._is_readonly):
                 return read_folder(f"{self._where}/d")
         except OSError as error:
             return f"!mount {error.errno}"

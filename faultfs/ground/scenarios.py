@@ -16,6 +16,7 @@ from .program import Program
 
 _BOTH: Final = "old=O*8192 other=X*4096"
 _SHORT: Final = "old=O*100 other=X*4096"
+_UNEVEN: Final = "old=O*5000 other=X*4096"
 _THREE: Final = "old=O*8192 other=X*4096 third=T*100"
 
 # Name, start, calls. What a name begins with says what it is about.
@@ -191,6 +192,25 @@ _TEXTS: Final = (
         "sync old; write old 8192 N*100; sync old; truncate old 0; write old 0 M*512; link old a",
     ),
     ("logged-part", _BOTH, "rename old a; write other 0 N*4096; write_through other 8192 M*100"),
+    # One write of data that fails at a sync, and what comes after it.
+    ("failed-append", _BOTH, "write old 8192 N*4096; sync_fails old; sync old"),
+    ("failed-append-again", _BOTH, "write old 8192 N*4096; sync_fails old; write old 8192 N*4096; sync old"),
+    ("failed-append-next", _BOTH, "write old 8192 N*4096; sync_fails old; write old 12288 M*4096; sync old"),
+    (
+        "failed-append-cut",
+        _BOTH,
+        "write old 8192 N*4096; sync_fails old; truncate old 8192; write old 8192 N*4096; sync old",
+    ),
+    ("failed-append-in-page", _UNEVEN, "write old 5000 N*100; sync_fails old; sync old"),
+    ("failed-overwrite", _BOTH, "write old 0 N*4096; sync_fails old; sync old"),
+    ("failed-overwrite-again", _BOTH, "write old 0 N*4096; sync_fails old; write old 0 N*4096; sync old"),
+    ("failed-new", _BOTH, "create f; write f 0 N*4096; sync_fails f; sync f; rename f old; sync_names"),
+    (
+        "failed-new-again",
+        _BOTH,
+        "create f; write f 0 N*4096; sync_fails f; write f 0 N*4096; sync f; rename f old; sync_names",
+    ),
+    ("failed-resized", _BOTH, "write old 8192 N*4096; sync_fails old; truncate old 100; sync old"),
     ("logged-empty", _BOTH, "truncate other 0; truncate old 0; datasync old"),
 )
 

@@ -43,7 +43,7 @@ class Needs(IntEnum):
 
     NOTHING = 0  # It joins the journal with its allocation, before the data are on the disk.
     OWN = 1  # Those of that write in the page that it grew by.
-    OLDER = 2  # Those of all such writes, in pages that the file had not reached before them.
+    NEW = 2  # The same, where the file had not reached that page before.
     ALONE = 3  # Its own, where since the last sync nothing else of the file was written.
 
 
@@ -58,7 +58,7 @@ class Rules(NamedTuple):
 RULES: Final[dict[str, Rules]] = {
     "btrfs": Rules(Shows(0), Needs.ALONE, is_logged=True),
     "ext4": Rules(Shows.EXT4, Needs.NOTHING),
-    "ext4_ordered": Rules(Shows.EXT4, Needs.OLDER),
+    "ext4_ordered": Rules(Shows.EXT4, Needs.NEW),
     "xfs": Rules(Shows.XFS, Needs.OWN),
 }
 
@@ -182,10 +182,8 @@ class Journal:
         if self._again:
             sizes = [move for move in sizes if move[0] <= cut or move[0] not in self._again]
         start = max(_last_below(sizes, version), whole[at - 1][1] if at else 0)
-        if self.rules.needs is Needs.OLDER:
-            for grown in range(start + 1, version + 1):
-                found.update(self._data.get((inode, grown), ()))
-        elif version > start and (self.rules.needs is Needs.OWN or self._is_alone(index, inode, version)):
+        is_own = self.rules.needs in (Needs.OWN, Needs.NEW)
+        if version > start and (is_own or self._is_alone(index, inode, version)):
             found.update(self._data.get((inode, version), ()))
         return found
 
@@ -243,11 +241,9 @@ class Journal:
 
     def _note_passing(self, inode: int, version: int, count: int) -> None:
         """Sizes on the way to this version were there before its step, and need what the one before needs."""
-        before, chain = self._before[inode], self.history.sizes[inode]
+        before = self._before[inode]
         while len(before) < version:
-            if self.rules.needs is not Needs.OLDER:
-                earlier = chain.before(len(before))
-                self._data[inode, len(before)] = self._data.get((inode, earlier), [])
+            self._data[inode, len(before)] = self._data.get((inode, len(before) - 1), [])
             before.append(count)
 
     def _end_write(self, index: int, event: Event, steps: list[Step]) -> None:
@@ -268,7 +264,7 @@ class Journal:
     def _grown(self, inode: int, version: int, page: int, steps: list[Step]) -> list[tuple[int, int]]:
         """The data of a write in the page that a size ends in, as far as the size needs them."""
         before, size = self.history.sizes[inode].values[version - 1 : version + 1]
-        if self.rules.needs is Needs.OLDER and (size - 1) // PAGE_BYTES * PAGE_BYTES < before:
+        if self.rules.needs is Needs.NEW and (size - 1) // PAGE_BYTES * PAGE_BYTES < before:
             return []
         moves = [step.moves[0] for step in steps if step.page == page]
         return [(chain.sector, made) for chain, made in moves if chain.kind is ChainKind.SECTOR]

@@ -37,6 +37,28 @@ rig.close()
     assert found[after][0] <= 5
 
 
+def test_sync_of_which_the_writes_are_refused_fails_and_one_that_cannot_fail_is_told(
+    on_machine: Callable[..., Any],
+) -> None:
+    code = """
+rig = Rig(folder, Options("ext4"))
+again = "old=O*8192: write old 8192 N*4096; sync_fails old; write old 8192 N*4096; sync old"
+found = [search(rig, Program.parse(again))]
+try:
+    rig.record(Program.parse("old=O*8192: sync_fails old"))
+except OSError as error:
+    found.append(error.strerror)
+found.append(search(rig, Program.parse("old=O*8192: write old 8192 N*4096; sync old")))
+tell(found)
+rig.close()
+"""
+    failed, told, good = on_machine(BEGIN + code, "ext4")
+    assert failed["old=O*8192+0*4096"][1] == 8  # F39: written again, synced, lost; unmounted, too.
+    assert "old=O*8192+N*4096" not in failed
+    assert told == "the sync did not fail"
+    assert good["old=O*8192+N*4096"][1] == 4  # Nothing is refused any more.
+
+
 def test_ext4_shows_a_size_without_its_data(on_machine: Callable[..., Any]) -> None:
     """An append as the law of a journalled file system had thought impossible, made sure by a slow disk."""
     code = """

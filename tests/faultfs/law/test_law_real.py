@@ -222,8 +222,19 @@ def test_f40_on_xfs_a_size_has_its_own_data_and_may_lack_older_ones(legal: Legal
     contents = legal(device, Law.XFS)
     assert {"a": bytes(4096) + b"n" * 100} in contents  # F40
     assert {"a": b"m" * 4096 + bytes(100)} not in contents
-    assert {"a": bytes(4096) + b"n" * 100} not in legal(device, Law.EXT4_ORDERED)
     assert {"a": b"m" * 4096 + bytes(100)} in legal(device, Law.EXT4)
+
+
+def test_f27_on_ext4_ordered_a_size_in_a_new_page_has_its_own_data_and_may_lack_older_ones(
+    legal: Legal,
+) -> None:
+    device = FaultDevice(Image.of({"a": b"o" * 100}), sector_bytes=4096)
+    device.write("a", 100, b"n" * 100)
+    device.write("a", 4096, b"m" * 100)
+    contents = legal(device, Law.EXT4_ORDERED)
+    assert {"a": b"o" * 100 + bytes(3996) + b"m" * 100} in contents  # F27
+    assert {"a": b"o" * 100 + bytes(100)} in contents
+    assert {"a": b"o" * 100 + b"n" * 100 + bytes(3896) + bytes(100)} not in contents
 
 
 # btrfs.

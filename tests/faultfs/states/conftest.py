@@ -19,7 +19,8 @@ class TriedNames:
 
     def __init__(self, disk: Any) -> None:
         self.disk = disk
-        self.came_apart: dict[int, int] = {}  # Renames that a sync has untied, by event: from which index on.
+        self.known: dict[tuple[int, int], Names] = {}
+        self.came_apart: dict[int, int] = {}  # Renames that a log has untied, by event: from which index on.
 
     def name_versions(self, name: str) -> list[tuple[int, Any]]:
         """Its event, and what the name is bound to, for each version."""
@@ -31,6 +32,12 @@ class TriedNames:
 
     def names_at(self, index: int) -> Names:
         """For each name, how often it had changed by then, and what it was bound to."""
+        at = index, len(self.disk.operations)
+        if at not in self.known:
+            self.known[at] = self.count_names(index)
+        return self.known[at]
+
+    def count_names(self, index: int) -> Names:
         names = {key[1] for op in self.disk.operations for key in op[2] if key[0] == "name"}
         names |= {key[1] for key in self.disk.start if key[0] == "name"}
         found: Names = {}
@@ -139,8 +146,11 @@ class TriedNames:
             ways.append(
                 sorted((at for at in alike if at >= at_least), key=lambda at: (at != found[name][0], at))
             )
-        torn = [self.halves(whole, dict(zip(names, way, strict=True))) for way in product(*ways)]
-        fewest: list[int] = min(torn, key=len)
+        fewest = [op[0] for op in whole]
+        for way in product(*ways):
+            fewest = min(fewest, self.halves(whole, dict(zip(names, way, strict=True))), key=len)
+            if not fewest:
+                break
         self.came_apart |= dict.fromkeys(fewest, index)
 
     def halves(self, renames: list[Any], at: dict[str, float]) -> list[int]:

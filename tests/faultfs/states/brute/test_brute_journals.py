@@ -84,9 +84,6 @@ class Journalled:
             return False
         if self.law is Law.EXT4:
             return True
-        if self.law is Law.EXT4_ORDERED:
-            last = max((at for at, op in enumerate(sizes) if self.is_journalled(op)), default=-1)
-            return all(id(op) in chosen for size in sizes[last + 1 :] for op in self.new_page(size))
         return all(id(op) in chosen for op in self.own_data(sizes))
 
     def new_page(self, growth: Operation) -> list[Operation]:
@@ -111,7 +108,8 @@ class Journalled:
         is_below = self.role(last) and event.kind == EventKind.WRITE and event.offset < last[2][key_of(last)]
         if self.role(last) and not is_below:
             return self.own_data(before[::-1]) if before else []
-        return [] if self.is_journalled(last) else self.data_of(last)
+        needed = self.new_page if self.law is Law.EXT4_ORDERED else self.data_of
+        return [] if self.is_journalled(last) else needed(last)
 
     # A log.
 
