@@ -85,6 +85,7 @@ class StoreMachine(RuleBasedStateMachine):
     operations  operations of the store's own, that the tape, the generator and the shrinker then have
     known       limitations that are no news
     floor       the least that a run must have looked at, by the names of `Summary.figures`
+    refusals    exceptions of its own, which it may raise where the disk did something wrong
     spec        what the store is held against: its model, and what its exceptions say
     subject     the name that tapes give the store; "": `module:class` of the machine itself
     """
@@ -100,6 +101,7 @@ class StoreMachine(RuleBasedStateMachine):
     operations: ClassVar[Collection[Own]] = ()
     known: ClassVar[Collection[Known]] = ()
     floor: ClassVar[Mapping[str, int]] = {}
+    refusals: ClassVar[tuple[type[Exception], ...]] = ()
     spec: Spec = PLAIN
     subject: ClassVar[str] = ""
     geometry: ClassVar[str] = "tiny"  # Of a store of the registry that has them,
@@ -133,6 +135,7 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         if self.operations:
             self.spec = replace(self.spec, own=tuple(self.operations))
+        self.spec = self.spec.refusing(tuple(self.refusals))
         self._maker = StoreMaker(self._open_store, self.spec)
         self._world = World(self._maker)
         self._ended: list[Era] = []

@@ -49,6 +49,11 @@ def check_machine(machine: type[Any]) -> None:
         raise SubjectError(
             f"{named} gives its store no operation: kinds has none on a key, and operations none"
         )
+    refusals = machine.refusals
+    if not isinstance(refusals, tuple) or not all(
+        isinstance(each, type) and issubclass(each, Exception) for each in refusals
+    ):
+        raise SubjectError(f"{named}.refusals is {refusals!r}: a tuple of types of exceptions is expected")
     if not isinstance(machine.spec, Spec):
         raise SubjectError(f"{named}.spec is {machine.spec!r}: a Spec is expected")
     try:
