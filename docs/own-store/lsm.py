@@ -157,9 +157,11 @@ class Lsm:
     def _clean(self) -> None:
         """Take away what the tree does not name."""
         named = {"manifest", f"log-{self.log}", *(f"run-{number}" for number, _ in self.runs)}
-        for name in self.device.list():
-            if name not in named:
-                self.device.remove(name)
+        left = [name for name in self.device.list() if name not in named]
+        for name in left:
+            self.device.remove(name)
+        if left:  # Else a rename from one of these names may come apart (F12).
+            self.device.sync_names()
 
     def _seal(self, name: str, value: object) -> None:
         """Write a file whole, with a checksum, and make it durable."""

@@ -30,7 +30,7 @@ class DamagedError(Exception):
 
 
 class Sized:
-    """Slots of `length checksum body`, the body filled up; a tail that is torn is cut off."""
+    """Slots of `length checksum body`, the body filled up; a tail that is torn goes."""
 
     refusals = (DamagedError,)
     covers_length = True
