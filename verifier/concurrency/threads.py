@@ -27,7 +27,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from powercut.engine.runtime import Runtime
 from powercut.faultfs import EventKind, FaultDevice, crash_states
 
 from ..verdict import OK, Breach, Verdict, Violation
@@ -48,8 +47,8 @@ _CALLS: Final = (
 class OwnThreads(Protocol):
     """Calls that run side by side over one device, and what must hold of what they leave."""
 
-    def start(self, runtime: Runtime, device: FaultDevice) -> Sequence[Callable[[], object]]:
-        """Open the store; the calls, each a task."""
+    def start(self, runtime: Scheduler, device: FaultDevice) -> Sequence[Callable[[], object]]:
+        """Open the store; the calls, each a task. The scheduler has the shape of the engine's Runtime."""
 
     def check(self, device: FaultDevice, acked: list[bytes]) -> str:
         """Say what is wrong with what is on the device, if so much was acknowledged; "" if nothing is."""
