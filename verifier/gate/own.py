@@ -3,6 +3,7 @@
     model     examples of its machine, drawn by the seed
     crash     every crash state of all small programs, under each law; after each recovery it goes on
     faults    every device call of a few programs struck by every fault
+    kill      the process killed at each system call, over real files
     damage    every byte of what it leaves flipped, and every file lost, emptied or taken back
     syncs     each sync left out in turn: needed, redundant or never with anything to do
 
@@ -20,11 +21,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from threading import active_count
 from time import process_time
 from typing import Final
 
 import msgspec
 
+from powercut.faultfs import FaultDevice
 from powercut.faultfs.faults.rot import Damage, How
 
 from ..examples import run_machine
@@ -33,6 +36,8 @@ from ..finders.coverage import Coverage
 from ..finders.crashes import CONTINUED, search_tape
 from ..finders.damage import OLDER_REFUSED, Sweep
 from ..finders.faults import sweep
+from ..finders.kill import Task, run_task
+from ..finders.kill.lives import LAW as KILL_LAW
 from ..finders.recoveries import Recoveries
 from ..finders.syncs import SyncBound, leave_out
 from ..finders.templates import TEMPLATES
@@ -48,7 +53,18 @@ from ..tapes.programs import random_program, small_programs
 from ..tapes.tape import Era, Kind, Operation, Tape
 from ..telling.report import tell
 from ..verdict import Violation
-from .own_plan import ALL, ASKED, CrashStage, DamageStage, FaultsStage, ModelStage, OwnPlan, SyncsStage
+from .own_plan import (
+    ALL,
+    ASKED,
+    STAGES,
+    CrashStage,
+    DamageStage,
+    FaultsStage,
+    KillStage,
+    ModelStage,
+    OwnPlan,
+    SyncsStage,
+)
 from .profile import ProfileError
 
 __all__ = ["OwnReport", "OwnStage", "run_own"]
@@ -117,9 +133,7 @@ def run_own(
     Raises SubjectError for a store that cannot be loaded, ProfileError for a stage that the plan has not.
     """
     run = _Run(store, plan, findings)
-    there = [
-        name for name in ("model", "crash", "faults", "damage", "syncs") if getattr(plan, name) is not None
-    ]
+    there = [name for name in STAGES if getattr(plan, name) is not None]
     if strange := set(stages).difference(there):
         raise ProfileError(f"no stage {min(strange)!r}: there are {', '.join(there)}")
     for name in there:
@@ -207,6 +221,26 @@ class _Run:
         stage.details.append(", ".join(f"{count:,} {what}" for what, count in sorted(endings.items())))
         self._end(stage, total, None, f"{sum(total.fired.values()):,} damages, silent 0")
 
+    def kill(self, stage: OwnStage, plan: KillStage) -> None:
+        """In a process of its own, which loads the store by its name."""
+        programs = [*small_programs(plan.steps), *_FAULTED]
+        random = Random(self._seed)
+        programs += [random_program(random, plan.length) for _ in range(plan.random)]
+        tapes = tuple(self._tape(program, KILL_LAW) for program in programs)
+        # System calls are traced in one thread: of a store with others, calls of the device are killed at.
+        tally = run_task(Task(tapes, traced=not self._has_threads()))  # From the opening on.
+        kills = sum(tally.fired.values())
+        opened = f"{tally.checked:,} contents opened"
+        stage.line = f"{tally.programs:,} programs, {kills:,} kills by {tally.way}, {opened}"
+        stage.details += filter(None, [tally.unknown, tally.why])
+        stage.short = "" if kills else "nothing was killed"
+        if isinstance(tally.violation, Violation):
+            if tally.tape is not None:
+                self._end(stage, Coverage(), Finding(tally.tape, tally.violation), stage.line)
+            else:
+                stage.found.append(f"{tally.violation.oracle}: {tally.violation.breach.value}")
+                stage.details.append(tally.violation.detail)
+
     def syncs(self, stage: OwnStage, plan: SyncsStage) -> None:
         programs = tuple(self._programs(plan.steps, plan.random, plan.length))
         left = leave_out(
@@ -235,6 +269,13 @@ class _Run:
             f"{count} {verdict}" for verdict, count in counts.items()
         )
         stage.short = "" if left.sites else "no sync was made by any program"
+
+    def _has_threads(self) -> bool:
+        """True if the store begins a thread as it opens."""
+        before, subject = active_count(), self._maker(FaultDevice())
+        count = active_count()
+        subject.close()
+        return count > before
 
     # -- what they share -----------------------------------------------------------------------------------
 

@@ -20,9 +20,11 @@ from .profile import ProfileError
 __all__ = [
     "ALL",
     "ASKED",
+    "STAGES",
     "CrashStage",
     "DamageStage",
     "FaultsStage",
+    "KillStage",
     "ModelStage",
     "OwnPlan",
     "SyncsStage",
@@ -60,6 +62,14 @@ class DamageStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bytes: Positive = 4096
 
 
+class KillStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All programs of so many steps, and random ones, killed at every system call over real files."""
+
+    steps: Count = 1
+    random: Count = 1
+    length: Positive = 4
+
+
 class SyncsStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The search without each sync, as that of `crash`."""
 
@@ -79,11 +89,14 @@ class OwnPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crash: CrashStage | None = None
     faults: FaultsStage | None = None
     damage: DamageStage | None = None
+    kill: KillStage | None = None
     syncs: SyncsStage | None = None
 
 
-ASKED: Final = ("faults", "damage")  # By name only, where no profile has them.
-ALL: Final = OwnPlan(0, ModelStage(), CrashStage(), FaultsStage(), DamageStage(), SyncsStage())
+ASKED: Final = ("faults", "damage", "kill")  # By name only, where no profile has them.
+# In the order in which they are run.
+STAGES: Final = ("model", "crash", "faults", "damage", "kill", "syncs")
+ALL: Final = OwnPlan(0, ModelStage(), CrashStage(), FaultsStage(), DamageStage(), KillStage(), SyncsStage())
 
 
 def load_plan(profile: str) -> OwnPlan:

@@ -49,6 +49,8 @@ def check_machine(machine: type[Any]) -> None:
         raise SubjectError(
             f"{named} gives its store no operation: kinds has none on a key, and operations none"
         )
+    if not isinstance(machine.budget, int | float) or not 0 <= machine.budget < 1 << 31:
+        raise SubjectError(f"{named}.budget is {machine.budget!r}: processor seconds are expected, 0: no end")
     refusals = machine.refusals
     if not isinstance(refusals, tuple) or not all(
         isinstance(each, type) and issubclass(each, Exception) for each in refusals
