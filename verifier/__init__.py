@@ -20,6 +20,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # True for a type checker, by its name.
 if TYPE_CHECKING:
     from .appending import AppendOnly, LogMachine
+    from .concurrency.threads import Explored, OwnThreads, explore_threads
     from .errors import HarnessError, SubjectError, TapeError, VerifierError
     from .examples import FasterMachine, run_machine
     from .faster.subject import FasterSubject
@@ -48,6 +49,7 @@ __all__ = [
     "Crash",
     "Era",
     "Errors",
+    "Explored",
     "FasterMachine",
     "FasterSubject",
     "Finding",
@@ -64,6 +66,7 @@ __all__ = [
     "Ok",
     "Operation",
     "Own",
+    "OwnThreads",
     "Result",
     "Run",
     "Spec",
@@ -81,6 +84,7 @@ __all__ = [
     "apply",
     "decode_tape",
     "encode_tape",
+    "explore_threads",
     "keep",
     "load",
     "mend",
@@ -94,6 +98,7 @@ __all__ = [
 
 _MODULES = {
     "appending": ("AppendOnly", "LogMachine"),
+    "concurrency.threads": ("Explored", "OwnThreads", "explore_threads"),
     "errors": ("HarnessError", "SubjectError", "TapeError", "VerifierError"),
     "examples": ("FasterMachine", "run_machine"),
     "faster.subject": ("FasterSubject",),

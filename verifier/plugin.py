@@ -2,6 +2,8 @@
 
     --powercut-law LAW         the law of every StoreMachine of the run
     --powercut-examples N      their number of examples
+    --powercut-profile FILE    a TOML file: attributes of every StoreMachine of the run, as `law`, `keys`
+    --powercut-budget SECONDS  of the processor, after which a machine searches no more examples
     --powercut-findings DIR    where tapes of findings go; default: powercut-findings
     tests/tapes/*.json         each tape is a test: no crash state of its programs breaks a promise
     fault_device               a FaultDevice
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 
 _LINE: Final = "powercut"
 _TAPE: Final = "powercut tape"
+# What a profile can say of a machine.
+_ATTRIBUTES: Final = (
+    *("law", "examples", "budget", "states_max", "depth", "more", "sessions", "keys", "sizes", "floor"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,6 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--powercut-law", metavar="LAW", default="", help="What a power cut may leave.")
     group.addoption(
         "--powercut-examples", metavar="N", type=int, default=0, help="Examples of each StoreMachine."
+    )
+    group.addoption(
+        "--powercut-profile", metavar="FILE", default="", help="Attributes of each StoreMachine, in TOML."
+    )
+    group.addoption(
+        "--powercut-budget", metavar="SECONDS", type=float, default=0.0, help="Of each StoreMachine's search."
     )
     group.addoption("--powercut-findings", metavar="DIR", default="powercut-findings", help="Where tapes go.")
 
@@ -67,13 +79,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if machine is None:
             continue
         item.add_marker("powercut")
-        law, examples = config.getoption("--powercut-law"), config.getoption("--powercut-examples")
-        if law:
-            from powercut.faultfs import Law
-
-            machine.law = str(Law.of(law).value)
-        if examples:
-            machine.examples = examples
+        _settle(machine, _asked(config))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -147,6 +153,37 @@ def _machine_of(item: pytest.Item) -> Any:
     machine = getattr(getattr(item, "obj", None), "_hypothesis_state_machine_class", None)
     is_ours = bench is not None and isinstance(machine, type) and issubclass(machine, bench.StoreMachine)
     return machine if is_ours else None
+
+
+def _asked(config: pytest.Config) -> dict[str, Any]:
+    """The attributes that the profile and the options give each machine. Raises UsageError."""
+    import tomllib
+
+    asked: dict[str, Any] = {}
+    if path := config.getoption("--powercut-profile"):
+        try:
+            asked = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise pytest.UsageError(f"--powercut-profile {path}: {error}") from None
+        if strange := set(asked).difference(_ATTRIBUTES):
+            raise pytest.UsageError(
+                f"--powercut-profile {path}: no {min(strange)}: there are {', '.join(_ATTRIBUTES)}"
+            )
+    options = {name: config.getoption(f"--powercut-{name}") for name in ("law", "examples", "budget")}
+    return asked | {name: value for name, value in options.items() if value}
+
+
+def _settle(machine: Any, asked: dict[str, Any]) -> None:
+    """Give the machine these attributes, and check them as those of its class."""
+    from .errors import SubjectError
+    from .machine.declared import check_machine
+
+    for name, value in asked.items():
+        setattr(machine, name, value)
+    try:
+        check_machine(machine)
+    except SubjectError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _keep(item: pytest.Item, error: Any) -> Path:

@@ -22,7 +22,7 @@ from weakref import ref
 
 from ..arguments import AnyPath, check_flag, path_of
 from ..errors import MissingStoreError, NotAStoreError, SettingsError, StoreLockedError
-from .seam import NO_ARGUMENT, Buffer, check_name, check_offset, check_span, invalid, telling
+from .seam import NO_ARGUMENT, Buffer, check_name, check_offset, check_span, invalid, read_exactly, telling
 
 __all__ = ["FileDevice"]
 
@@ -164,6 +164,10 @@ class FileDevice:
             return os.preadv(number, [buffer], offset)
         except NO_ARGUMENT as error:
             raise invalid(error, name) from None
+
+    def read(self, name: str) -> bytes:
+        """The whole file, of as many bytes as it says it has."""
+        return read_exactly(self, name, 0, self.size(name))
 
     def write(self, name: str, offset: int, buffer: Buffer) -> int:
         number = self._file_number(name)

@@ -131,3 +131,25 @@ class Step(NamedTuple):
     birth: int
     page: int
     moves: tuple[tuple[AnyChain, int], ...]
+
+
+def floor_of_size(sizes: list[int], end: int) -> int:
+    """The version after the last one that is too short for these bytes."""
+    version = len(sizes)
+    while version and sizes[version - 1] >= end:
+        version -= 1
+    return version
+
+
+def floor_of_span(values: list[bytes], low: int, high: int) -> int:
+    """The version after the last one in which these bytes of a sector are not what they are now."""
+    now = _span(values[-1], low, high)
+    version = len(values)
+    while version and _span(values[version - 1], low, high) == now:
+        version -= 1
+    return version
+
+
+def _span(value: bytes, low: int, high: int) -> bytes:
+    """These bytes of a sector: a version is short where the file ended, and past its end it holds zeros."""
+    return value[low:high].ljust(high - low, b"\0")

@@ -10,8 +10,9 @@ Threads: built once, then read only; a trace that grows meanwhile is read up to 
 from ..disk.events import Aftermath, Event, EventKind
 from ..disk.trace import PAGE_BYTES, Trace
 from .aftermath import Failures
-from .chains import NO_FILE, AnyChain, Chain, ChainKind, Shows, Step
+from .chains import NO_FILE, AnyChain, Chain, ChainKind, Shows, Step, floor_of_size, floor_of_span
 from .edges import Edges
+from .garbage import spoiled
 from .logged import LoggedNames
 from .windows import Window, Windows
 
@@ -19,12 +20,14 @@ _SILENT = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.M
 
 
 class History:
-    """Every chain and every step of a trace; if `is_torn`, with the parts of renames and removals."""
+    """Every chain and every step; `is_torn` with parts of renames (F29), `is_garbled` of sectors (F44)."""
 
-    def __init__(self, trace: Trace, *, is_torn: bool = False) -> None:
+    def __init__(self, trace: Trace, *, is_torn: bool = False, is_garbled: bool = False) -> None:
         self.trace = trace
         self.is_torn = is_torn
+        self.is_garbled = is_garbled
         self._torn: History | None = None
+        self._garbled: History | None = None
         self.sector_bytes = trace.sector_bytes
         initial = trace.initial
         self.names = {
@@ -59,6 +62,20 @@ class History:
         if self._torn is None:
             self._torn = History(self.trace, is_torn=True)
         return self._torn
+
+    @property
+    def garbled(self) -> "History":
+        """The history with torn sectors and garbage (F44). It has chains of its own."""
+        if self.is_garbled:
+            return self
+        if self._garbled is None:
+            self._garbled = History(self.trace, is_garbled=True)
+        return self._garbled
+
+    def owner(self, chain: AnyChain) -> "History":
+        """Of this history and those made of it, the one whose chain this is."""
+        made = (self, self._torn, self._garbled)
+        return next((each for each in made if each is not None and each.owns(chain)), self)
 
     def owns(self, chain: AnyChain) -> bool:
         """True if this chain is one of this history's."""
@@ -121,7 +138,7 @@ class History:
     def _replay(self, birth: int, event: Event) -> None:
         match event.kind:
             case EventKind.WRITE:
-                self._write(birth, event.inode, event.offset, event.data)
+                self._write(birth, event.inode, event.offset, event.data, is_garbled=self.is_garbled)
             case EventKind.TRUNCATE:
                 self._truncate(birth, event.inode, event.size)
             case EventKind.ALLOCATE:
@@ -187,15 +204,15 @@ class History:
         sizes, width = self.sizes[inode], self.sector_bytes
         end = min(end, sizes.values[-1])
         if start < end:
-            floor = _floor_of_size(sizes.values, end)
+            floor = floor_of_size(sizes.values, end)
             sizes.cover(index, floor)
             self._edges.synced(sizes, floor)
         for sector, chain in self.sectors[inode].items():
             low, high = max(start - sector * width, 0), min(end - sector * width, width)
             if low < high:
-                chain.cover(index, _floor_of_span(chain.values, low, high))
+                chain.cover(index, floor_of_span(chain.values, low, high))
 
-    def _write(self, birth: int, inode: int, offset: int, data: bytes) -> None:
+    def _write(self, birth: int, inode: int, offset: int, data: bytes, *, is_garbled: bool = False) -> None:
         live, sizes = self._bytes(inode), self.sizes[inode]
         size, end = len(live), offset + len(data)
         if not data:
@@ -214,6 +231,8 @@ class History:
                 sizes.append(birth, size)
             first = max(start, offset) // self.sector_bytes
             for sector in range(first, (page_end - 1) // self.sector_bytes + 1):
+                if is_garbled:
+                    self._spoil(birth, inode, sector, live, size)
                 self._rewrite(birth, page, inode, sector, live)
 
     def _truncate(self, birth: int, inode: int, size: int) -> None:
@@ -271,13 +290,24 @@ class History:
         self.steps.append(Step(birth, page, ((chain, chain.append(birth, size)),)))
 
     def _rewrite(self, birth: int, page: int, inode: int, sector: int, live: bytearray) -> None:
+        chain = self._sector(inode, sector)
+        start = sector * self.sector_bytes
+        version = chain.append(birth, bytes(live[start : start + self.sector_bytes]))
+        self.steps.append(Step(birth, page, ((chain, version),)))
+
+    def _spoil(self, birth: int, inode: int, sector: int, live: bytearray, size: int) -> None:
+        """Add what the sector may show while it is written; the file had so many bytes before."""
+        chain, start = self._sector(inode, sector), sector * self.sector_bytes
+        new = bytes(live[start : start + self.sector_bytes])
+        for value in spoiled(chain.values[-1], new, is_grown=start >= size):
+            chain.append(birth, value)
+
+    def _sector(self, inode: int, sector: int) -> Chain[bytes]:
         chain = self.sectors[inode].get(sector)
         if chain is None:
             chain = Chain(ChainKind.SECTOR, self.initial_sector(inode, sector), inode, sector)
             self.sectors[inode][sector] = chain
-        start = sector * self.sector_bytes
-        version = chain.append(birth, bytes(live[start : start + self.sector_bytes]))
-        self.steps.append(Step(birth, page, ((chain, version),)))
+        return chain
 
     def _bytes(self, inode: int) -> bytearray:
         if inode not in self._data:
@@ -314,25 +344,3 @@ def history_of(trace: Trace) -> History:
         length = len(trace)
         kept = _latest = trace, length, last, History(trace)
     return kept[3]
-
-
-def _floor_of_size(sizes: list[int], end: int) -> int:
-    """The version after the last one that is too short for these bytes."""
-    version = len(sizes)
-    while version and sizes[version - 1] >= end:
-        version -= 1
-    return version
-
-
-def _floor_of_span(values: list[bytes], low: int, high: int) -> int:
-    """The version after the last one in which these bytes of a sector are not what they are now."""
-    now = _span(values[-1], low, high)
-    version = len(values)
-    while version and _span(values[version - 1], low, high) == now:
-        version -= 1
-    return version
-
-
-def _span(value: bytes, low: int, high: int) -> bytes:
-    """These bytes of a sector: a version is short where the file ended, and past its end it holds zeros."""
-    return value[low:high].ljust(high - low, b"\0")

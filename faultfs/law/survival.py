@@ -4,6 +4,7 @@ Each law says how many digits a crash has and what they choose (the clauses of F
 
     posix       one digit a pending chain: sectors by (inode, sector), then sizes by inode, then names   F14
     posix_split the same, but a rename and a removal are in parts, with versions of their own  F29 to F31
+    posix_garbage   the same as posix, and sectors may be torn, or hold garbage                          F44
     ext4, ext4_ordered, xfs, btrfs
                 sectors, then sizes, then one: how many points, counted from the newest, that have been
                 committed are lost                                                   F26 to F28, F40 to F43
@@ -19,7 +20,7 @@ is ignored.
 Invariants
   1  the image of any (index, digits) under a law is legal under that law; each legal image has such a pair
   2  strict <= prefix <= posix <= posix_split, ext4_ordered <= ext4, and pagecache, ext4, xfs, btrfs, lazyfs
-     <= posix, at every index, as sets of contents
+     <= posix <= posix_garbage, at every index, as sets of contents
   3  a pending rename moves both its names or neither, unless a log untied it (F12) or under `posix_split`
 
 Threads: pure; a trace that grows meanwhile is read up to the index only.
@@ -60,6 +61,7 @@ class Law(StrEnum):
     EXT4_ORDERED = "ext4_ordered"
     XFS = "xfs"
     BTRFS = "btrfs"
+    POSIX_GARBAGE = "posix_garbage"
 
     @classmethod
     def of(cls, name: "str | Law") -> "Law":
@@ -68,6 +70,10 @@ class Law(StrEnum):
             return cls(name)
         except ValueError:
             raise UnknownLawError(f"no law {name!r}: one of {', '.join(cls)}") from None
+
+
+# The laws under which each pending chain has a digit of its own.
+PRODUCTS = frozenset({Law.POSIX, Law.POSIX_SPLIT, Law.POSIX_GARBAGE})
 
 
 class ChainInfo(msgspec.Struct, frozen=True):
@@ -101,7 +107,7 @@ def chains(trace: Trace, index: int, law: str | Law) -> list[ChainInfo]:
 def chains_at(history: History, index: int, law: Law) -> list[ChainInfo]:
     """The same of a history that there is already."""
     history = history_under(history, law)
-    if law in (Law.POSIX, Law.POSIX_SPLIT):
+    if law in PRODUCTS:
         window = history.at(index)
         return [_describe(history, index, chain, window.legal[chain]) for chain in window.pending]
     if law in RULES:
@@ -119,11 +125,11 @@ def chains_at(history: History, index: int, law: Law) -> list[ChainInfo]:
 def choose(history: History, index: int, digits: Sequence[int], law: str | Law) -> Choice:
     """The version of each pending chain that these digits choose.
 
-    Under `posix_split` the chains are those of `history.torn`.
+    Under `posix_split` the chains are those of `history.torn`, under `posix_garbage` of `history.garbled`.
     """
     law = Law.of(law)
     first = max(0, digits[0]) if digits else 0
-    if law in (Law.POSIX, Law.POSIX_SPLIT):
+    if law in PRODUCTS:
         return _choose_posix(history_under(history, law), index, digits)
     if law in RULES:
         return _choose_journalled(history, index, digits, law)
@@ -168,6 +174,8 @@ def digits_of(
 
 def history_under(history: History, law: Law) -> History:
     """The history whose chains the law speaks of."""
+    if law is Law.POSIX_GARBAGE:
+        return history.garbled
     return history.torn if law is Law.POSIX_SPLIT else history
 
 
@@ -219,8 +227,8 @@ def close_names(history: History, steps: list[Step], index: int, choice: Mapping
 
 def image_of(history: History, index: int, choice: Mapping[AnyChain, int]) -> Image:
     """The image of a choice; a chain that the choice leaves out is at its newest version."""
-    if choice and not history.owns(next(iter(choice))):
-        history = history.torn
+    if choice:
+        history = history.owner(next(iter(choice)))
     names, legal = {}, history.at(index).legal
     for name in sorted(history.names):
         chain = history.names[name]

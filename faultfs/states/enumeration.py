@@ -28,7 +28,7 @@ from ..disk.image import Image
 from ..disk.trace import Trace
 from ..law.history import History, history_of
 from ..law.journal import RULES
-from ..law.survival import Law, Survivors, digits_of, file_bytes, history_under
+from ..law.survival import PRODUCTS, Law, Survivors, digits_of, file_bytes, history_under
 from .contents import Entry
 from .options import unwind, versions_of
 from .sampling import Estimate, Sampler, estimate
@@ -76,7 +76,7 @@ class Enumeration:
         self._limit = limit
         self._points: dict[int, Enumeration] = {}
         self._bytes: dict[tuple[int, int], bytes] = {}
-        if law in (Law.POSIX, Law.POSIX_SPLIT):
+        if law in PRODUCTS:
             findings = search(self.history, start, stop, limit)
         elif law in RULES:
             findings = search_journal(self.history, law, start, stop, limit)
@@ -121,7 +121,7 @@ class Enumeration:
 
         Only under the laws whose version vectors are a product; under the others bounded stays bounded.
         """
-        if not self.bounded or self.law not in (Law.POSIX, Law.POSIX_SPLIT):
+        if not self.bounded or self.law not in PRODUCTS:
             return
         self.draws = count
         for index in self.bounded:

@@ -14,7 +14,7 @@ from ..disk.image import Image
 from ..disk.trace import Trace
 from ..law.history import History
 from ..law.journal import RULES
-from ..law.survival import Law, history_under
+from ..law.survival import PRODUCTS, Law, history_under
 from .enumeration import Enumeration
 from .journalled import JournalProduct
 from .options import UNLIMITED
@@ -80,4 +80,4 @@ def _product_of(history: History, law: Law) -> Product | None:
     """The product whose states the law has at an index; None where they are no product."""
     if law in RULES:
         return JournalProduct(history, law)
-    return Product(history) if law in (Law.POSIX, Law.POSIX_SPLIT) else None
+    return Product(history) if law in PRODUCTS else None

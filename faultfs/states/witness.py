@@ -15,7 +15,7 @@ from typing import Final
 
 from ..disk.trace import Trace
 from ..law.history import History, history_of
-from ..law.survival import Law, Survivors, choose, digits_of, history_under, image_of
+from ..law.survival import PRODUCTS, Law, Survivors, choose, digits_of, history_under, image_of
 from .enumeration import crash_states
 
 __all__ = ["WITNESS_LIMIT", "witness_at"]
@@ -28,7 +28,7 @@ def witness_at(
 ) -> Survivors | None:
     """The digits at `index` of the content of this key that `digits` lead to at `first`; None: not found."""
     law = Law.of(law)
-    if law in (Law.POSIX, Law.POSIX_SPLIT):
+    if law in PRODUCTS:
         history = history_of(trace)
         carried = _carried(history, law, first, digits, index)
         if carried is not None and _leads(history, law, index, carried, key):

@@ -26,6 +26,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "create": {"name": "new"},
     "remove": {"name": "a"},
     "size": {"name": "a"},
+    "read": {"name": "a"},
     "read_into": {"name": "a", "offset": 0, "buffer": bytearray(2)},
     "write": {"name": "a", "offset": 0, "buffer": b"12"},
     "write_through": {"name": "a", "offset": 0, "buffer": b"12"},
@@ -172,6 +173,10 @@ def test_write_through_is_a_write(disk: Disk) -> None:
     assert disk.write_through("a", 4, b"xyz") == 3
     assert disk.write_through("a", 0, memoryview(b"_12_")[1:3]) == 2
     assert content(disk)["a"] == b"1234xyz"
+
+
+def test_read_gives_the_whole_file(disk: Disk) -> None:
+    assert (disk.read("a"), disk.read("b")) == (b"12345", b"")
 
 
 def test_syncs_change_nothing_that_is_read(disk: Disk) -> None:

@@ -30,6 +30,7 @@ BEYOND: dict[str, dict[str, Bad]] = {
     "punch": SPAN,
     "allocate": SPAN,
     "datasync": {"name": FILES},
+    "read": {"name": FILES},
     "rename": {"old": FILES, "new": FILES},
     "link": {"old": FILES, "new": FILES},
     "write_through": {"name": FILES, "offset": OFFSETS, "buffer": BUFFERS},

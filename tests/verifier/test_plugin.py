@@ -53,6 +53,25 @@ def test_law_of_the_command_line_is_that_of_the_machine(home: Path) -> None:
     )
 
 
+def test_a_profile_gives_machines_their_attributes_and_a_strange_one_is_an_error(home: Path) -> None:
+    (home / "own.toml").write_text('law = "prefix"\nexamples = 6\nkeys = 1\n')
+    done = _pytest(home, "--powercut-profile", "own.toml")
+    assert done.returncode == 0, done.stdout
+    assert "prefix lost something in" in done.stdout
+    for text, told in (("keys = 99", "a number from 1 to"), ("kyes = 1", "no kyes"), ("=", "own.toml")):
+        (home / "own.toml").write_text(text)
+        done = _pytest(home, "--powercut-profile", "own.toml")
+        assert done.returncode == 4, done.stdout
+        assert told in done.stderr + done.stdout
+
+
+def test_a_budget_ends_the_search_and_says_so(home: Path) -> None:
+    done = _pytest(home, "--powercut-examples", "200", "--powercut-budget", "0.05")
+    assert done.returncode == 0, done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("SlottedMachine: ")]
+    assert "not searched: the budget was spent" in line
+
+
 def test_finding_is_a_file_and_the_file_is_a_regression_test(home: Path) -> None:
     source = (home / "test_slotted.py").read_text()
     (home / "test_slotted.py").write_text(source.replace(*_BROKEN))

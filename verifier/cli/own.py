@@ -35,7 +35,8 @@ def gate_own(asked: OwnGate, named: Mapping[str, object]) -> int:
     for option, given in named.items():
         if given is not None:
             raise UsageError(f"{option} means nothing with --store: what is searched stands in the profile")
-    from ..gate.own import load_plan, run_own
+    from ..gate.own import run_own
+    from ..gate.own_plan import load_plan
     from .pages import page_of_own
 
     plan = load_plan(asked.profile)

@@ -38,7 +38,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from powercut.faultfs import EventKind, FaultDevice, Image, Law, crash_states
+from powercut.faultfs import EventKind, FaultDevice, Image, crash_states
+from powercut.faultfs.law.survival import PRODUCTS
 from powercut.faultfs.states.branching import Exploration, Witness, explore
 from powercut.faultfs.states.enumeration import CrashState, Enumeration
 from powercut.faultfs.states.readset import Ask, Question, ReadTree, WatchedDevice
@@ -150,7 +151,7 @@ class Recoveries:
 
         It is not closed under laws whose version vectors are no product, and where nothing is pruned.
         """
-        if states.law not in (Law.POSIX, Law.POSIX_SPLIT) or not self.is_pruned:
+        if states.law not in PRODUCTS or not self.is_pruned:
             return Exploration(index, -1)
         return explore(
             states.history,

@@ -3,12 +3,13 @@
     model     examples of its machine, drawn by the seed
     crash     every crash state of all small programs, under each law; after each recovery it goes on
     faults    every device call of a few programs struck by every fault
+    kill      the process killed at each system call, over real files
     damage    every byte of what it leaves flipped, and every file lost, emptied or taken back
     syncs     each sync left out in turn: needed, redundant or never with anything to do
 
-A profile is a TOML file with a table for each stage that is to be run. Without one, those are run that each
-store should pass, at the sizes below; `faults` and `damage`, which a plain log does not, are asked for by
-name. A violation ends its stage; those after it are run all the same, for they ask other questions.
+What is run is in the plan (`own_plan`); `faults` and `damage`, which a plain log does not pass, are asked for
+by name where no profile has them. A violation ends its stage; those after it are run all the same, for they
+ask other questions.
 
 Invariants
   1  equal store, profile and seed give equal reports, but for seconds
@@ -17,29 +18,32 @@ Invariants
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from threading import active_count
 from time import process_time
 from typing import Final
 
 import msgspec
 
-from powercut.faultfs import Law, UnknownLawError
+from powercut.faultfs import FaultDevice
 from powercut.faultfs.faults.rot import Damage, How
 
 from ..examples import run_machine
 from ..finders.continuations import Continuations, continuations
 from ..finders.coverage import Coverage
 from ..finders.crashes import CONTINUED, search_tape
-from ..finders.damage import Sweep
+from ..finders.damage import OLDER_REFUSED, Sweep
 from ..finders.faults import sweep
+from ..finders.kill import Task, run_task
+from ..finders.kill.lives import LAW as KILL_LAW
 from ..finders.recoveries import Recoveries
 from ..finders.syncs import SyncBound, leave_out
 from ..finders.templates import TEMPLATES
 from ..finders.ways import Finding
 from ..machine import StoreMachine
+from ..oracles.damage import CORRECTED, HARMLESS, REFUSED
 from ..reducing.mend import mend
 from ..reducing.shrink import shrink
 from ..registry import load
@@ -49,10 +53,21 @@ from ..tapes.programs import random_program, small_programs
 from ..tapes.tape import Era, Kind, Operation, Tape
 from ..telling.report import tell
 from ..verdict import Violation
-from .plans import Count, Names, Positive
+from .own_plan import (
+    ALL,
+    ASKED,
+    STAGES,
+    CrashStage,
+    DamageStage,
+    FaultsStage,
+    KillStage,
+    ModelStage,
+    OwnPlan,
+    SyncsStage,
+)
 from .profile import ProfileError
 
-__all__ = ["OwnPlan", "OwnReport", "OwnStage", "load_plan", "run_own"]
+__all__ = ["OwnReport", "OwnStage", "run_own"]
 
 _UPSERT, _CHECKPOINT, _RMW = Operation(Kind.UPSERT), Operation(Kind.CHECKPOINT), Operation(Kind.RMW)
 _FAULTED: Final = (
@@ -62,60 +77,7 @@ _FAULTED: Final = (
 _ROTTEN: Final = ((_UPSERT, _CHECKPOINT, Operation(Kind.UPSERT, 0, 1), _CHECKPOINT),)
 
 
-class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Examples of the machine, of so many steps each."""
-
-    examples: Positive = 30
-    steps: Positive = 8
-
-
-class CrashStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All programs of so many steps, and so many operations after each recovery; random ones besides."""
-
-    laws: Names = ("posix", "posix_split", "ext4", "prefix", "lazyfs")
-    steps: Count = 2
-    more: Count = 1
-    limit: Positive = 64
-    random: Count = 4
-    length: Positive = 5
-
-
-class FaultsStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """States of one crash point behind a fault that are all searched."""
-
-    limit: Count = 16
-
-
-class DamageStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bytes of each file that are flipped, evenly spread where it has more."""
-
-    bytes: Positive = 400
-
-
-class SyncsStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The search without each sync, as that of `crash`."""
-
-    laws: Names = ("posix", "ext4", "prefix")
-    steps: Count = 2
-    more: Count = 1
-    limit: Positive = 64
-    random: Count = 2
-    length: Positive = 5
-
-
-class OwnPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The stages that are run; a stage that is absent is not."""
-
-    seed: int = 0
-    model: ModelStage | None = None
-    crash: CrashStage | None = None
-    faults: FaultsStage | None = None
-    damage: DamageStage | None = None
-    syncs: SyncsStage | None = None
-
-
-_ASKED: Final = ("faults", "damage")  # By name only, where no profile has them.
-ALL: Final = OwnPlan(0, ModelStage(), CrashStage(), FaultsStage(), DamageStage(), SyncsStage())
+_ENDINGS: Final = (CORRECTED, HARMLESS, OLDER_REFUSED, REFUSED)
 
 
 class OwnStage(msgspec.Struct):
@@ -158,20 +120,6 @@ class OwnReport(msgspec.Struct):
             )
 
 
-def load_plan(profile: str) -> OwnPlan:
-    """The plan in a TOML file, or all stages for "". Raises ProfileError."""
-    if not profile:
-        return ALL
-    try:
-        plan = msgspec.convert(tomllib.loads(Path(profile).read_text(encoding="utf-8")), OwnPlan)
-        for stage in (plan.crash, plan.syncs):
-            for law in stage.laws if stage is not None else ():
-                Law.of(law)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnknownLawError, UnicodeDecodeError) as error:
-        raise ProfileError(f"profile {profile}: {error}") from None
-    return plan
-
-
 def run_own(
     store: str,
     plan: OwnPlan,
@@ -185,13 +133,11 @@ def run_own(
     Raises SubjectError for a store that cannot be loaded, ProfileError for a stage that the plan has not.
     """
     run = _Run(store, plan, findings)
-    there = [
-        name for name in ("model", "crash", "faults", "damage", "syncs") if getattr(plan, name) is not None
-    ]
+    there = [name for name in STAGES if getattr(plan, name) is not None]
     if strange := set(stages).difference(there):
         raise ProfileError(f"no stage {min(strange)!r}: there are {', '.join(there)}")
     for name in there:
-        if name not in (stages or [each for each in there if plan is not ALL or each not in _ASKED]):
+        if name not in (stages or [each for each in there if plan is not ALL or each not in ASKED]):
             continue
         say(name)
         started, stage = process_time(), OwnStage(name)
@@ -271,7 +217,29 @@ class _Run:
             if finding is not None:
                 self._end(stage, total, finding, f"{sum(total.fired.values()):,} damages")
                 return
-        self._end(stage, total, None, f"{sum(total.fired.values()):,} damages, none silent")
+        endings = {what: count for what, count in total.reached.items() if what in _ENDINGS}
+        stage.details.append(", ".join(f"{count:,} {what}" for what, count in sorted(endings.items())))
+        self._end(stage, total, None, f"{sum(total.fired.values()):,} damages, silent 0")
+
+    def kill(self, stage: OwnStage, plan: KillStage) -> None:
+        """In a process of its own, which loads the store by its name."""
+        programs = [*small_programs(plan.steps), *_FAULTED]
+        random = Random(self._seed)
+        programs += [random_program(random, plan.length) for _ in range(plan.random)]
+        tapes = tuple(self._tape(program, KILL_LAW) for program in programs)
+        # System calls are traced in one thread: of a store with others, calls of the device are killed at.
+        tally = run_task(Task(tapes, traced=not self._has_threads()))  # From the opening on.
+        kills = sum(tally.fired.values())
+        opened = f"{tally.checked:,} contents opened"
+        stage.line = f"{tally.programs:,} programs, {kills:,} kills by {tally.way}, {opened}"
+        stage.details += filter(None, [tally.unknown, tally.why])
+        stage.short = "" if kills else "nothing was killed"
+        if isinstance(tally.violation, Violation):
+            if tally.tape is not None:
+                self._end(stage, Coverage(), Finding(tally.tape, tally.violation), stage.line)
+            else:
+                stage.found.append(f"{tally.violation.oracle}: {tally.violation.breach.value}")
+                stage.details.append(tally.violation.detail)
 
     def syncs(self, stage: OwnStage, plan: SyncsStage) -> None:
         programs = tuple(self._programs(plan.steps, plan.random, plan.length))
@@ -301,6 +269,13 @@ class _Run:
             f"{count} {verdict}" for verdict, count in counts.items()
         )
         stage.short = "" if left.sites else "no sync was made by any program"
+
+    def _has_threads(self) -> bool:
+        """True if the store begins a thread as it opens."""
+        before, subject = active_count(), self._maker(FaultDevice())
+        count = active_count()
+        subject.close()
+        return count > before
 
     # -- what they share -----------------------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ Invariants
   1  an example is a tape: what the rules did, `tape()` says, and `play` does again. What a rule of one's own
      does besides is searched as it happened, for it is the trace of the run itself that is
   2  nothing but the example decides: no clock, no count over examples, no state kept between them
-     that a verdict could depend on. (Hypothesis runs a failing example again; a verdict that
-     differs would be called flaky.)
+     that a verdict could depend on; a `budget` only ends the search. (Hypothesis runs a failing
+     example again; a verdict that differs would be called flaky.)
   3  teardown judges only where the rules saw nothing wrong, so it never masks their objection
   4  searching is no part of the time by which Hypothesis' deadline judges an example
 
@@ -85,6 +85,7 @@ class StoreMachine(RuleBasedStateMachine):
     operations  operations of the store's own, that the tape, the generator and the shrinker then have
     known       limitations that are no news
     floor       the least that a run must have looked at, by the names of `Summary.figures`
+    refusals    exceptions of its own, which it may raise where the disk did something wrong
     spec        what the store is held against: its model, and what its exceptions say
     subject     the name that tapes give the store; "": `module:class` of the machine itself
     """
@@ -100,10 +101,12 @@ class StoreMachine(RuleBasedStateMachine):
     operations: ClassVar[Collection[Own]] = ()
     known: ClassVar[Collection[Known]] = ()
     floor: ClassVar[Mapping[str, int]] = {}
+    refusals: ClassVar[tuple[type[Exception], ...]] = ()
     spec: Spec = PLAIN
     subject: ClassVar[str] = ""
     geometry: ClassVar[str] = "tiny"  # Of a store of the registry that has them,
     kernels: ClassVar[str] = INTERPRETED  # likewise.
+    budget: ClassVar[float] = 0.0  # Processor seconds of searching; 0.0: without an end.
     examples: ClassVar[int] = 0  # Their number, where it is not as the settings say.
     told: ClassVar[list[str]] = []  # The lines of the runs that have passed, newest last.
     _summary: ClassVar[Summary | None] = None
@@ -118,7 +121,7 @@ class StoreMachine(RuleBasedStateMachine):
     @classmethod
     def run(cls, own: settings | None = None) -> str:
         """Run as a test; the line of what was looked at. Raises what is found, and below the floor."""
-        cls._summary, cls._known_shown = Summary(cls.__name__), set()
+        cls._summary, cls._known_shown = Summary(cls.__name__, cls.budget), set()
         run_state_machine_as_test(cls, settings=settings_of(own or settings(), cls.examples))
         summary = cls._summary
         missing = summary.shortfalls({**FLOOR, **cls.floor})
@@ -133,6 +136,7 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         if self.operations:
             self.spec = replace(self.spec, own=tuple(self.operations))
+        self.spec = self.spec.refusing(tuple(self.refusals))
         self._maker = StoreMaker(self._open_store, self.spec)
         self._world = World(self._maker)
         self._ended: list[Era] = []
@@ -243,6 +247,8 @@ class StoreMachine(RuleBasedStateMachine):
             self._world.let_go()
 
     def _search(self) -> None:
+        if self._summary is not None and self._summary.skips():
+            return
         recoveries = self.recoveries() or Recoveries(self._maker, self.law, self.states_max)
         further = None
         if self.more >= 0:
@@ -293,6 +299,8 @@ class StoreMachine(RuleBasedStateMachine):
         """The one place that raises: Hypothesis tells failures apart by their place."""
         if finding is None:
             return
+        if self._summary is not None:
+            self._summary.has_found = True
         segments, raised = [*self._segments, self._world.segment], self._world.raised
         self._world.let_go()
         error = StoreViolationError(finding, lambda: shown(finding, segments, self._maker, self.tell))

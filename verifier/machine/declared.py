@@ -49,6 +49,13 @@ def check_machine(machine: type[Any]) -> None:
         raise SubjectError(
             f"{named} gives its store no operation: kinds has none on a key, and operations none"
         )
+    if not isinstance(machine.budget, int | float) or not 0 <= machine.budget < 1 << 31:
+        raise SubjectError(f"{named}.budget is {machine.budget!r}: processor seconds are expected, 0: no end")
+    refusals = machine.refusals
+    if not isinstance(refusals, tuple) or not all(
+        isinstance(each, type) and issubclass(each, Exception) for each in refusals
+    ):
+        raise SubjectError(f"{named}.refusals is {refusals!r}: a tuple of types of exceptions is expected")
     if not isinstance(machine.spec, Spec):
         raise SubjectError(f"{named}.spec is {machine.spec!r}: a Spec is expected")
     try:

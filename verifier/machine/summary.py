@@ -8,6 +8,8 @@ Invariant: an example that is played twice counts once; what is below the floor 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
+from time import process_time
 from typing import Final
 
 from ..finders.coverage import Coverage
@@ -23,8 +25,12 @@ FLOOR: Final[Mapping[str, int]] = {"programs": 1, "operations": 1, "states": 2, 
 class Summary:
     """Figures of all examples of one run."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, budget: float = 0.0) -> None:
+        """`budget`: processor seconds after which examples are no more searched; 0.0: all are."""
         self.name = name
+        self.unsearched = 0  # Examples that came after that.
+        self.has_found = False  # From then on all are: one that fails is played again.
+        self._until = process_time() + budget if budget else inf
         self.coverage = Coverage()
         self.operations = 0
         self._seen: set[Tape] = set()
@@ -37,6 +43,12 @@ class Summary:
             self.operations += sum(
                 each.kind in KEYED or each.kind == Kind.OWN for era in tape.eras for each in era.program
             )
+
+    def skips(self) -> bool:
+        """True, and counted, of an example that is not to be searched."""
+        is_spent = not self.has_found and process_time() > self._until
+        self.unsearched += is_spent
+        return is_spent
 
     @property
     def figures(self) -> dict[str, int]:
@@ -61,6 +73,8 @@ class Summary:
             parts.append(f"{found['continued']:,} gone on from")
         if found["unexhausted"]:
             parts.append(f"{found['unexhausted']:,} points not exhausted")
+        if self.unsearched:
+            parts.append(f"{self.unsearched:,} not searched: the budget was spent")
         lost = ", ".join(
             f"{what.removeprefix('law ')} lost something in {count:,}"
             for what, count in sorted(self.coverage.fired.items())

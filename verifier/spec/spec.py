@@ -5,13 +5,14 @@
 
 A maker of one's own is any callable that takes a device. Its spec is its attribute `spec`, if it has
 one (a class that is its own maker has it as a class attribute), else `PLAIN`: a dict, OSError for what
-a device refused, and no other exception that is expected.
+a device refused, and no other exception that is expected. An attribute `refusals`, a tuple of exception
+types, adds to what it may raise where the disk did something wrong: a fault, or damaged bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, runtime_checkable
 
 from powercut.faultfs import FaultDevice, Image
@@ -98,6 +99,14 @@ class Spec:
     foresee: Callable[[FaultDevice], Foreseen] | None = None  # Looks at the files, where a store can do that.
     forge: Callable[[Mapping[str, bytes]], Forged] | None = None  # Of what is on the device.
 
+    def refusing(self, refusals: Types) -> Spec:
+        """The same, and these exceptions say that the disk did something wrong."""
+        if not refusals:
+            return self
+        old = self.errors
+        errors = replace(old, refusals=old.refusals + refusals, corruption=old.corruption + refusals)
+        return replace(self, errors=errors)
+
 
 PLAIN: Final = Spec()
 
@@ -105,6 +114,11 @@ PLAIN: Final = Spec()
 @runtime_checkable
 class _Specified(Protocol):
     spec: Spec
+
+
+@runtime_checkable
+class _Refusing(Protocol):
+    refusals: Types
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +137,8 @@ class StoreMaker:
         if isinstance(make_store, StoreMaker):
             return make_store
         maker: object = make_store
-        return cls(make_store, maker.spec if isinstance(maker, _Specified) else PLAIN)
+        spec = maker.spec if isinstance(maker, _Specified) else PLAIN
+        return cls(make_store, spec.refusing(maker.refusals if isinstance(maker, _Refusing) else ()))
 
     def __call__(self, device: FaultDevice) -> Subject:
         return subject_of(self.make(device))

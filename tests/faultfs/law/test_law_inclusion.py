@@ -29,6 +29,7 @@ WITHIN = [
     (Law.BTRFS, Law.POSIX),
     (Law.LAZYFS, Law.POSIX),
     (Law.POSIX, Law.POSIX_SPLIT),
+    (Law.POSIX, Law.POSIX_GARBAGE),
 ]
 
 

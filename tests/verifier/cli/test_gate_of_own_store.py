@@ -74,11 +74,36 @@ def test_broken_store_is_told_with_a_tape_that_plays_it(home: Path) -> None:
     assert f"powercut replay {tape.relative_to(home)}" in done.stdout
 
 
+def test_kill_finds_what_only_a_process_that_ends_shows(home: Path) -> None:
+    kill = ("--store", "slotted:Slotted", "--stage", "kill", "--json", "gate.json")
+    assert _gate(home, *kill).returncode == 0
+    assert "kills by" in json.loads((home / "gate.json").read_text())["stages"][0]["line"]
+    source = (home / "slotted.py").read_text()
+    rewritten = """        data = self.device.read("slots")
+        self.device.truncate("slots", 0)
+        self.device.write("slots", 0, data)
+        self.device.sync("slots")
+
+    def read_all"""
+    (home / "slotted.py").write_text(
+        source.replace('        self.device.sync("slots")\n\n    def read_all', rewritten)
+    )
+    done = _gate(home, *kill)
+    assert done.returncode == 1
+    assert "lost acknowledged operation" in done.stdout
+
+
+def test_every_byte_that_is_damaged_is_told_where_a_store_cannot_see_it(home: Path) -> None:
+    done = _gate(home, "--store", "slotted:Slotted", "--stage", "damage")
+    assert done.returncode == 1
+    assert "damage" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (("--store", "slotted:Absent"), "cannot be loaded"),
-        (("--store", "slotted:Slotted", "--stage", "kill"), "no stage 'kill'"),
+        (("--store", "slotted:Slotted", "--stage", "stress"), "no stage 'stress'"),
         (("--store", "slotted:Slotted", "--law", "posix"), "--law means nothing with --store"),
         (("--store", "slotted:Slotted", "--profile", "slotted.py"), "profile slotted.py"),
         (("--store", "slotted:Slotted", "--html", "no/where.html"), "--html no/where.html: no file can"),

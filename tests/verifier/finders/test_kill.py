@@ -114,7 +114,7 @@ def test_life_is_killed_before_and_after_every_call(way: str, swept: Callable[[T
     assert tally.lives == 2 * calls + 2
     assert 10 < tally.checked <= tally.distinct < calls
     assert tally.after_checkpoint == 1
-    names = {"mkdir folder", "openat root", "pwrite64 tables", "fdatasync segment", "fsync folder"}
+    names = {"mkdir folder", "openat root", "pwrite64 tables", "fsync segment", "fsync folder"}
     if way == "called":
         names = {"create root", "write tables", "sync segment", "sync_names folder"}
     assert names <= tally.reached.keys()

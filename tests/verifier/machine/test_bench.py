@@ -40,6 +40,7 @@ class Store:
     def checkpoint(self) -> None:
         if "aside" in self.device.list():
             self.device.remove("aside")
+            self.device.sync_names()  # Else the rename below may come apart (F12).
         self.device.create("aside")
         self.device.write("aside", 0, repr(self.content).encode())
         if self.syncs:

@@ -20,6 +20,10 @@ _STORES = Path(__file__).parents[3] / "docs" / "own-store"
 _LIMIT = 64
 _CHECKPOINT = Operation(Kind.CHECKPOINT)
 _LONGER = tuple((*[Operation(Kind.UPSERT, 0, n % 2) for n in range(count)], _CHECKPOINT) for count in (3, 4))
+# A run is written with the third key, and what follows goes into the next log.
+_FLUSHED = tuple(
+    (*[Operation(Kind.UPSERT, 0, n % 4) for n in range(count)], _CHECKPOINT) for count in (2, 3, 4)
+)
 
 _PLANTED = {
     "slotted: the tail stays": ('device.truncate("slots", self.count * SLOT)', "pass", {Breach.HOLE}),
@@ -45,6 +49,31 @@ _PLANTED = {
         "pass",
         {Breach.LOST_ACK},
     ),
+    "lsm: a run is not synced": ("        self.device.sync(name)\n", "", {Breach.UNOPENABLE}),
+    "lsm: the manifest before the names of what it names": (
+        """        self.device.sync_names()
+        self.device.rename""",
+        "        self.device.rename",
+        {Breach.UNOPENABLE, Breach.LOST_ACK},
+    ),
+    "lsm: the old log goes before the manifest is there": (
+        """        self.device.sync_names()
+        self.runs""",
+        "        self.runs",
+        {Breach.UNOPENABLE, Breach.LOST_ACK, Breach.HOLE},
+    ),
+    "lsm: a new log that begins at the end of the old one": (
+        "self.log, self.end = log, 0\n        self._clean",
+        "self.log = log\n        self._clean",
+        None,
+    ),
+    "threaded: a thread that does not sync": (
+        """                self.device.sync("log")
+                self.end""",
+        "                self.end",
+        {Breach.LOST_ACK},
+    ),
+    "threaded: its name is not synced": ("device.sync_names()", "pass", {Breach.LOST_ACK}),
 }
 
 
@@ -59,7 +88,8 @@ def _store(name: str, old: str = "", new: str = "") -> Any:
 def _search(store: Any) -> Finding | None:
     recoveries = Recoveries(store, "posix", _LIMIT)
     further = Continuations(store, "posix", _LIMIT, continuations(1), recoveries)
-    for program in (*small_programs(2), *_LONGER):
+    programs = (*small_programs(1), *_FLUSHED) if store.__name__ == "Lsm" else (*small_programs(2), *_LONGER)
+    for program in programs:
         _, finding = search_tape(
             Tape((Era(program),), subject="own:Store"),
             limit=_LIMIT,
@@ -72,7 +102,7 @@ def _search(store: Any) -> Finding | None:
     return None
 
 
-@pytest.mark.parametrize("name", ["slotted", "snapshots"])
+@pytest.mark.parametrize("name", ["slotted", "snapshots", "lsm", "threaded"])
 def test_right_store_is_silent(name: str) -> None:
     assert _search(_store(name)) is None
 

@@ -18,7 +18,10 @@ from .lives import LAW
 
 __all__ = ["Allowed", "State"]
 
-_CHANGES: Final = SYNC_KINDS | {EventKind.CREATE, EventKind.REMOVE, EventKind.WRITE, EventKind.TRUNCATE}
+_CHANGES: Final = SYNC_KINDS | {
+    *(EventKind.CREATE, EventKind.REMOVE, EventKind.WRITE, EventKind.TRUNCATE),
+    *(EventKind.RENAME, EventKind.LINK, EventKind.ALLOCATE),
+}
 
 State = tuple[int, tuple[int, ...], Image]  # Crash index, survivors, and what they come to.
 

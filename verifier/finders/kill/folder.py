@@ -14,9 +14,9 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from powercut.engine.device import Buffer, Device, FileDevice
+from powercut.engine.device import Buffer, Device, FileDevice, read_exactly
 from powercut.faultfs import FaultDevice, Image, Trace
 
 from .marks import Marks
@@ -60,6 +60,7 @@ class FolderDevice:
         self._trap = trap
         self._device: Device | None = None
         self._owner: object = None
+        self._is_closed = False
 
     def acquire(self, owner: object) -> bool:
         """Take it, and open the folder if it is not open. Raises what opening raises."""
@@ -67,7 +68,7 @@ class FolderDevice:
             return False
         if self._device is None:
             self._device = self._make_device(self._folder)
-        self._owner = owner
+        self._owner, self._is_closed = owner, False
         return True
 
     def release(self, owner: object) -> None:
@@ -85,6 +86,10 @@ class FolderDevice:
 
     def read_into(self, name: str, offset: int, buffer: bytearray | memoryview) -> int:
         return self._opened().read_into(name, offset, buffer)
+
+    def read(self, name: str) -> bytes:
+        """The whole file."""
+        return read_exactly(self, name, 0, self.size(name))
 
     def create(self, name: str) -> None:
         self._change(lambda device, _: device.create(name))
@@ -105,14 +110,31 @@ class FolderDevice:
     def sync_names(self) -> None:
         self._change(lambda device, _: device.sync_names())
 
+    # What only stores of one's own ask for; `Device` is the engine's seam, and a FileDevice has these too.
+
+    def datasync(self, name: str) -> None:
+        self._change(lambda device, _: cast(FileDevice, device).datasync(name))
+
+    def rename(self, old: str, new: str) -> None:
+        self._change(lambda device, _: cast(FileDevice, device).rename(old, new))
+
+    def link(self, old: str, new: str) -> None:
+        self._change(lambda device, _: cast(FileDevice, device).link(old, new))
+
+    def allocate(self, name: str, offset: int, size: int) -> None:
+        self._change(lambda device, _: cast(FileDevice, device).allocate(name, offset, size))
+
     def close(self) -> None:
+        self._is_closed = True
         device, self._device = self._device, None
         if device is not None:
             device.close()
 
     def _opened(self) -> Device:
-        if self._device is None:
+        if self._is_closed:
             raise OSError(errno.EBADF, "the device is closed", str(self._folder))
+        if self._device is None:  # Of a store that acquires no device, and finds it open.
+            self._device = self._make_device(self._folder)
         return self._device
 
     def _change(self, call: Callable[[Device, int], T], size: int = 0) -> T:

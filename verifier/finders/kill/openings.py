@@ -53,6 +53,8 @@ def _open(device: FaultDevice | FolderDevice, make_store: MakeStore, *, is_last:
     errors = maker.spec.errors
     device.label = "OPEN"
     try:
+        if device.acquire(opened):  # Closed before, it is open again for a store that does not acquire it.
+            device.release(opened)
         mounted = maker.mount(cast(FaultDevice, device))
         opened.content = mounted.subject.read_all()
         audit(mounted)
