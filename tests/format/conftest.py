@@ -101,11 +101,26 @@ def deltas(device: MemoryDevice) -> None:
         store.close(checkpoint=False)
 
 
+def indexed(device: MemoryDevice) -> None:
+    """An image of the index with overflow buckets, named by the checkpoint of a later life as well."""
+    with FasterKv.open(device, create=True, settings=TINY, runtime=FixedRuntime()) as store:
+        west = store.session("west")
+        for number in range(160):
+            west.upsert(b"key-%02d" % (number % 40), b"%d" % number * (number % 11))
+        west.delete(b"key-03")
+        store.checkpoint(CheckpointKind.INCREMENTAL, index=True)
+    with FasterKv.open(device, settings=TINY, runtime=FixedRuntime()) as store:
+        store.resume_session("west").upsert(b"key-04", b"of the second life")
+        store.checkpoint()
+        store.close(checkpoint=False)
+
+
 PROGRAMS: dict[str, Callable[[MemoryDevice], None]] = {
     "empty": empty,
     "two-checkpoints": two_checkpoints,
     "snapshots": snapshots,
     "deltas": deltas,
+    "indexed": indexed,
 }
 
 

@@ -25,8 +25,10 @@ from powercut.faultfs import FaultDevice, Image, Trace, survivor_image
 from ..faster.geometries import GEOMETRIES
 from ..faster.stepped import SteppedRuntime
 from ..faster.subject import FasterSubject
+from ..oracles.structure import judge_spares
 from ..spec.history import crash_index
 from ..spec.model import session_name
+from ..spec.subject import mount
 from ..tapes.tape import Crash
 from ..verdict import Breach, Verdict, Violation
 from .calls import Issuer
@@ -77,6 +79,8 @@ def open_cut(image: Image, geometry: str) -> Recovery | Violation:
         subject = FasterSubject(FaultDevice(image), GEOMETRIES[geometry], SteppedRuntime(), geometry=geometry)
         content = subject.read_all()
         subject.check()
+        if (spared := judge_spares(mount(subject), subject.spec)) is not None:
+            return spared
         for older in subject.store.checkpoints()[1:]:
             with subject.open_to_read(FaultDevice(image, record_reads=False), older.version) as store:
                 dict(store.items())

@@ -46,7 +46,7 @@ from powercut.faultfs.states.readset import Ask, Question, ReadTree, WatchedDevi
 
 from ..errors import SubjectError
 from ..oracles.progress import bounded
-from ..oracles.structure import audit, failed, judge_probe, recovered_bound, release
+from ..oracles.structure import audit, failed, judge_probe, judge_spares, recovered_bound, release
 from ..spec.spec import StoreMaker
 from ..spec.subject import Bound, MakeStore, Mounted, mount
 from ..verdict import Breach, Violation
@@ -195,7 +195,8 @@ class Recoveries:
                 audit(mounted)
                 outcome.recovered = recovered_bound(mounted)
                 outcome.path = self._path(mounted, device, opened)
-                outcome.error = judge_probe(mounted, outcome.content, spec.errors)
+                outcome.error = judge_spares(mounted, spec)
+                outcome.error = outcome.error or judge_probe(mounted, outcome.content, spec.errors)
         except SubjectError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)

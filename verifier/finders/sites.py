@@ -23,7 +23,10 @@ from powercut.faultfs.faults.rot import OPEN, Damage, How, Past
 from ..tapes.operations import CHECKPOINTS
 from ..tapes.tape import LOGS, Crash, Era, Kind, Operation, Tape
 
-__all__ = ["BITS", "LOG", "MEDIA", "alike", "bits", "sampled_bytes", "sites", "while_open"]
+__all__ = [
+    *("BITS", "IMAGES", "LOG", "MEDIA"),
+    *("alike", "bits", "bytes_of_images", "sampled_bytes", "sites", "while_open"),
+]
 
 Content = Mapping[str, bytes]
 
@@ -167,13 +170,18 @@ def bits(content: Content, past: Past) -> Iterator[Damage]:
             )
 
 
-def sampled_bytes(content: Content, past: Past, random: Random, count: int) -> Iterator[Damage]:
-    """A bit of each of `count` bytes of segments, and of each byte of images."""
+def bytes_of_images(content: Content, past: Past) -> Iterator[Damage]:
+    """A bit of each byte of images of the index."""
     names = sorted(content.keys() | past.keys())
     for name in sorted(content):
         if name.startswith(IMAGES):
             file = names.index(name)
             yield from (Damage(How.FLIP, 1, file, at, at % BITS) for at in range(len(content[name])))
+
+
+def sampled_bytes(content: Content, past: Past, random: Random, count: int) -> Iterator[Damage]:
+    """A bit of each of `count` bytes of segments."""
+    names = sorted(content.keys() | past.keys())
     places = [(names.index(name), at) for name in sorted(content) for at in range(len(content[name]))]
     places = [place for place in places if names[place[0]].startswith(LOG)]
     for file, at in sorted(random.sample(places, min(count, len(places)))):

@@ -15,7 +15,7 @@ from ..verdict import Breach, Violation
 from .prefix import show
 from .progress import HungError
 
-__all__ = ["audit", "compare_probe", "failed", "judge_probe", "recovered_bound", "release"]
+__all__ = ["audit", "compare_probe", "failed", "judge_probe", "judge_spares", "recovered_bound", "release"]
 
 _PROBED: Final = [b"key-%d" % number for number in range(KEYS_MAX)]  # Deleted ones too.
 
@@ -50,6 +50,16 @@ def compare_probe(mounted: Mounted | None, content: dict[bytes, bytes]) -> Viola
     key = min(key for key in found.keys() | content.keys() if found.get(key) != content.get(key))
     detail = f"{key.decode()}: listed {show(content.get(key))}, a read finds {show(found.get(key))}"
     return Violation("structure", Breach.WRONG_VALUE, detail)
+
+
+def judge_spares(mounted: Mounted, spec: Spec) -> Violation | None:
+    """Judge an opening where nothing is damaged: each file that it could do without was there, and good."""
+    reads = () if mounted.tells is None or not spec.spares else mounted.tells.reading()
+    for each in reads:
+        if isinstance(each, tuple) and each[-1] != "accepted" and str(each[0]).startswith(spec.spares):
+            detail = f"{each[0]} is {each[-1]}, and nothing was damaged"
+            return Violation("structure", Breach.BROKEN_INVARIANT, detail)
+    return None
 
 
 def release(mounted: Mounted | None, spec: Spec) -> None:

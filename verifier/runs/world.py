@@ -22,7 +22,7 @@ from ..errors import SubjectError
 from ..oracles.damage import DamageOracle
 from ..oracles.faults import FaultOracle
 from ..oracles.progress import bounded
-from ..oracles.structure import audit, compare_probe, failed, recovered_bound, release
+from ..oracles.structure import audit, compare_probe, failed, judge_spares, recovered_bound, release
 from ..spec.history import Life, Observation, Segment
 from ..spec.model import Issued, longest_cut
 from ..spec.spec import StoreMaker
@@ -97,6 +97,9 @@ class World:
             return self.fail("openable", self._breach, error) and self.abandon()
         if not self.has_returned(is_entry=False):
             return False
+        is_harmed = self.fault_oracle.has_faults or self.damage_oracle.is_struck
+        if not is_harmed and (found := judge_spares(self.mounted, self.spec)) is not None:
+            return self.object_to(found)
         recovered = recovered_bound(self.mounted)
         if (verdict := self.damage_oracle.judge_opening(recovered)) != OK:
             return self.object_to(verdict)

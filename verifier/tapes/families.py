@@ -279,7 +279,7 @@ FAMILIES: Final[dict[str, Family]] = {
     ),
     "gathered": Family(_gathered, ("behind", "gathered")),
     "kinds": Family(_kinds, ("tiny", "long", "roomy")),
-    "indexed": Family(indexed, ("tiny",)),
+    "indexed": Family(indexed, ("tiny", "paired")),
     "logged": Family(logged, ("tiny", "many"), LOGS, LOGGED_CRASHES),
 }
 # Kinds that random programs have only where they are asked for, by name.

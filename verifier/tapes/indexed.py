@@ -29,7 +29,12 @@ _BUCKETS: Final = (1, 2, 4)  # Of REOPEN_AS: those that have another index, or a
 
 
 def indexed(geometry: str) -> Iterator[Run]:
-    """All of them."""
+    """All of them; where a page holds one large value, those that truncate."""
+    if geometry == "paired":
+        for taken, (key, size), last in product(_WITH, ((0, 0), (2, 2), (5, 1)), (2, 4)):
+            paged = _large(*range(last + 1))
+            yield ((*paged, taken, Operation(Kind.TRUNCATE_AT, 0, key, size), _WITHOUT[0], _REOPEN, _GROWN),)
+        return
     few = (_WITH[0], _WITHOUT[0], _UPSERT, _GROWN, Operation(Kind.DELETE), _REOPEN)
     for steps in (1, 2, 3):
         for program in product(few, repeat=steps):
@@ -39,8 +44,12 @@ def indexed(geometry: str) -> Iterator[Run]:
     yield from _phased()
 
 
+def _large(*keys: int) -> tuple[Operation, ...]:
+    return tuple(Operation(Kind.UPSERT, 0, key, SIZES - 1) for key in keys)
+
+
 def _followed() -> Iterator[Run]:
-    large = tuple(Operation(Kind.UPSERT, 0, key, SIZES - 1) for key in range(KEYS_MAX))
+    large = _large(*range(KEYS_MAX))
     for one, other in product(_WITH, _TAKEN):
         yield ((_UPSERT, one, _GROWN, other), (_GROWN, other, _GROWN), (_UPSERT, one))
         yield ((*large[:5], _GROWN, one, _GROWN, *large[5:], other, _REOPEN, _GROWN, other),)
@@ -52,9 +61,11 @@ def _followed() -> Iterator[Run]:
 
 
 def _phased() -> Iterator[Run]:
-    large = Operation(Kind.UPSERT, 0, 1, SIZES - 1)
+    (large,) = _large(1)
     for size, phase in product(range(len(PLAIN), len(CHECKPOINTS)), range(_PHASES)):
         started = (Operation(Kind.START, 0, 0, size), *[Operation(Kind.STEP)] * phase)
         for used in (_GROWN, large, Operation(Kind.DELETE), Operation(Kind.INSERT, 1, 1)):
             yield ((_UPSERT, *started, used, _TAKEN[size], _GROWN), (used, _WITHOUT[0]))
+        # Pages turn between the copy and its end.
+        yield ((_UPSERT, *started, *_large(1, 2, 3), _TAKEN[size], _GROWN),)
         yield ((_UPSERT, _WITHOUT[0], *started, _GROWN, _REOPEN, _GROWN, _TAKEN[size]),)

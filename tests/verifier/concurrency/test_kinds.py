@@ -6,20 +6,20 @@ from powercut.verifier.concurrency.kinds import kinds_tapes
 from powercut.verifier.concurrency.lanes import FAR_LANE, lanes_of, split
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded
-from powercut.verifier.tapes.operations import CHECKPOINTS
+from powercut.verifier.tapes.operations import PLAIN
 from powercut.verifier.tapes.tape import Kind
 
 
 def test_every_kind_but_the_usual_one_is_beside_sessions() -> None:
     tapes = list(kinds_tapes("narrow"))
-    assert len(set(tapes)) == len(tapes) == 50 * (len(CHECKPOINTS) - 1)
+    assert len(set(tapes)) == len(tapes) == 50 * (len(PLAIN) - 1)
     sizes = set()
     for tape in tapes:
         lanes = lanes_of(split(tape.eras[-1].program)[1])
         assert FAR_LANE in lanes
         assert min(lanes) < FAR_LANE
         sizes |= {each.size for each in lanes[FAR_LANE] if each.kind == Kind.CHECKPOINT}
-    assert sizes == set(range(len(CHECKPOINTS)))
+    assert sizes == set(range(len(PLAIN)))
 
 
 def test_the_store_stands_them() -> None:

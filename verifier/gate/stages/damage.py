@@ -21,7 +21,7 @@ from powercut.faultfs import Law
 
 from ...faster.geometries import GEOMETRIES
 from ...finders.damage import OLDER_REFUSED, Sweep
-from ...finders.sites import BITS, LOG, MEDIA, bits, sampled_bytes, sites, while_open
+from ...finders.sites import BITS, IMAGES, LOG, MEDIA, bits, bytes_of_images, sampled_bytes, sites, while_open
 from ...oracles.damage import HARMLESS, REFUSED, UNCONTRADICTED
 from ...tapes.tape import STORE
 from ..chunks import Chunk, Deadline, Definition, Result, until
@@ -73,7 +73,7 @@ class DamagePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Files, sectors and extents of one medium, closed and open; and bytes of its segments."""
+    """Files, sectors and extents of one medium, closed and open; bytes of its segments, and of images all."""
 
     medium: str
     law: str
@@ -89,6 +89,7 @@ class Pieces:
         count = self.bytes if tape.subject == STORE else sum(map(len, content.values()))
         finding = (
             sweep.run(until(sites(content, past, extent_bytes), deadline))
+            or sweep.run(until(bytes_of_images(content, past), deadline))
             or sweep.run(until(sampled_bytes(content, past, Random(self.seed), count), deadline))
             or sweep.run(until(while_open(sites(content, past, extent_bytes)), deadline))
             or sweep.cut_repairs(until(sites(content, past, extent_bytes), deadline))
@@ -116,7 +117,7 @@ class SomeBits:
         own = islice(bits(sweep.content, sweep.past), self.part, None, self.parts)
         finding = sweep.run(until(own, deadline))
         coverage.programs = int(self.part == 0)
-        held = sum(len(data) for name, data in sweep.content.items() if not name.startswith(LOG))
+        held = sum(len(data) for name, data in sweep.content.items() if not name.startswith((*LOG, *IMAGES)))
         coverage.legal = len(range(self.part, held * BITS, self.parts))
         coverage.visited = sum(coverage.fired.values()) - (finding is not None)
         return Result(coverage, finding)

@@ -20,6 +20,7 @@ from .durability import DURABILITY
 from .faults import FAULTED
 from .flush import FLUSHED
 from .forged import FORGED
+from .indexed import INDEXED
 from .keeping import KEEPING
 from .kinds import KINDS
 from .logged import LOGGED
@@ -51,7 +52,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED),
     *LOGGED,
 )
 
@@ -72,4 +73,4 @@ def find(name: str) -> Mutant:
     for mutant in (*BANK, CONTROL):
         if mutant.name == name:
             return mutant
-    raise KeyError(f"no planted bug {name!r}: expected one of {[mutant.name for mutant in BANK]}")
+    raise KeyError(f"no planted bug {name!r}: `powercut mutants --list` has all of them")

@@ -68,7 +68,7 @@ NEWS: Final[tuple[Mutant, ...]] = (
         "checkpoint-of-nothing-new-written",
         "powercut: a one-key store of which a checkpoint was taken every second grew for ever",
         "powercut.engine.checkpoint.driver",
-        "            if self.newest is not None and not self._parts.has_news:\n",
+        "            if self.newest is not None and not self._is_due(self.newest, running):\n",
         "            if False:\n",
         "figures",
         "WRONG_RESULT",

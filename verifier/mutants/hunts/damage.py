@@ -23,9 +23,10 @@ from powercut.faultfs.faults.rot import Damage
 from ...faster.geometries import GEOMETRIES
 from ...finders.crashes import Coverage, Finding
 from ...finders.damage import Sweep
-from ...finders.sites import BITS, MEDIA, bits, sites, while_open
+from ...finders.sites import BITS, MEDIA, bits, bytes_of_images, sites, while_open
 from ...reducing.passes import count_operations
 from ...reducing.shrink import shrink
+from ...tapes.operations import CHECKPOINTS
 from ...tapes.tape import LOGS, SIZES, Crash, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
 
@@ -54,6 +55,10 @@ def small_media() -> Iterator[Tape]:
     yield Tape((Era((upsert, *shifted)),))
     yield Tape((Era(shifted[:-2]), Era((upsert, checkpoint))))
     yield Tape((Era((checkpoint,)), Era((upsert, checkpoint))))
+    # An image of the index, and a checkpoint before it that has none.
+    indexed = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("fold_over with index"))
+    yield Tape((Era((*large, upsert, indexed)),))
+    yield Tape((Era((upsert, checkpoint, *large, upsert, indexed)),))
 
 
 def hunt_damage(request: Answer) -> Answer:
@@ -115,7 +120,8 @@ def _pieces(sweep: Sweep) -> Iterator[Damage]:
 
 
 def _bits_of_bytes(sweep: Sweep) -> Iterator[Damage]:
-    return (bit for bit in _every_bit(sweep) if bit.argument == bit.position % BITS)
+    yield from bytes_of_images(sweep.content, sweep.past)
+    yield from (bit for bit in _every_bit(sweep) if bit.argument == bit.position % BITS)
 
 
 def _every_bit(sweep: Sweep) -> Iterator[Damage]:
