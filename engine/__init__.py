@@ -32,9 +32,9 @@ from .fasterlog import Commit, Entry, FasterLog, LogArrays, LogIterator, LogSett
 from .flush import BehindTail, Flusher, FlushMetrics, FlushSettings, OlderThan, ToReadOnly
 from .metadata.layout import Version
 from .runtime import Runtime, ThreadRuntime
+from .sessions.listed import SessionInfo
 from .sessions.pending import Ticket
 from .sessions.reader import LogRecord
-from .sessions.listed import SessionInfo
 from .sessions.session import Session
 from .settings import Settings
 from .shared.phases import CheckpointKind, Phase
@@ -77,8 +77,8 @@ __all__ = [
     "Runtime",
     "SerialError",
     "Session",
-    "SessionInfo",
     "SessionError",
+    "SessionInfo",
     "Settings",
     "SettingsError",
     "Stats",

@@ -3,7 +3,8 @@
     store             FasterKv, in the tape's geometry, with its kernels
     log               FasterLog, likewise
     sessions          FasterKv with its sessions side by side: played by `concurrency`, made by no maker
-    answers           the same with every answer judged: played by `answers`, likewise
+    appenders         FasterLog with several tasks side by side, likewise
+    answers           FasterKv with every answer judged: played by `answers`, likewise
     module:factory    one's own: a callable that takes a device, or a StoreMachine
 
 Invariants
@@ -28,7 +29,7 @@ from .errors import SubjectError
 from .spec.spec import Spec, StoreMaker
 from .spec.subject import MakeStore
 from .tapes.kept import UnsupportedTapeError
-from .tapes.tape import ANSWERS, COMPILED, INTERPRETED, LOGS, SESSIONS, STORE, Tape
+from .tapes.tape import ANSWERS, APPENDERS, COMPILED, INTERPRETED, LOGS, SESSIONS, SIDE_BY_SIDE, STORE, Tape
 
 __all__ = ["load", "maker_of", "name_of"]
 
@@ -51,8 +52,10 @@ def maker_of(tape: Tape, make_store: MakeStore | None = None) -> StoreMaker:
     """
     if tape.subject == ANSWERS:
         raise UnsupportedTapeError("every answer judged: its reference is that of FasterKv alone")
-    if tape.subject == SESSIONS:
-        raise UnsupportedTapeError("sessions side by side: they have a scheduler, and no store of one's own")
+    if tape.subject in SIDE_BY_SIDE:
+        raise UnsupportedTapeError(
+            f"{tape.subject} side by side: they have a scheduler, and no store of one's own"
+        )
     if make_store is not None:
         return StoreMaker.of(make_store)
     known = _REGISTRY.get(tape.subject)
@@ -64,7 +67,7 @@ def load(name: str) -> StoreMaker:
     """The maker that `module:factory` names; modules of the working folder are found. Raises SubjectError."""
     named = _OWN.fullmatch(name)
     if named is None:
-        known = ", ".join((*_REGISTRY, SESSIONS, ANSWERS))
+        known = ", ".join((*_REGISTRY, SESSIONS, APPENDERS, ANSWERS))
         raise SubjectError(f"subject {name!r}: there are {known}, and module:factory of one's own")
     here = os.getcwd()
     if here not in sys.path:
@@ -107,7 +110,8 @@ def _faster(tape: Tape) -> StoreMaker:
 
 
 def _log(tape: Tape) -> StoreMaker:
-    from .faster.fasterlog.geometries import LOG_GEOMETRIES, make_log
+    from .faster.fasterlog.geometries import make_log
+    from .faster.fasterlog.seams import LOG_GEOMETRIES
 
     if tape.geometry not in LOG_GEOMETRIES:
         raise UnsupportedTapeError(f"geometry {tape.geometry!r}: a log has {', '.join(LOG_GEOMETRIES)}")

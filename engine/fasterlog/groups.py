@@ -10,7 +10,8 @@ Invariants
   C1  acknowledged  =>  every block up to there was written before a sync that returned
   C2  a failed write fails the commit and changes nothing: the blocks wait, and are written again
   C3  a failed sync poisons: what is durable is unknown
-  C4  a block that the device may hold and that is rolled back is overwritten, and that is synced, before
+  C4  what is written or confirmed is not behind a root that says that the log is closed
+  C5  a block that the device may hold and that is rolled back is overwritten, and that is synced, before
       anything else is written
 
 Threads: any; `turn` is held by the one who writes, `lock` for as long as the tail is looked at. Whoever has
@@ -19,12 +20,12 @@ both took `turn` first. No device is asked under `lock`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, NamedTuple
 
 from ..device import telling
-from ..errors import EngineError, OperationError, PoisonedError
+from ..errors import ClosedError, EngineError, OperationError, PoisonedError
 from ..metadata.layout import Pointer
 from .beside import Beside
 from .blocks import Block
@@ -63,8 +64,10 @@ class Groups:
         self.progress = dict(parts.last.progress)  # Of named iterators, as the next commit keeps it.
         is_beside = getattr(parts.disk.device, "is_beside", False)
         self._beside = Beside(parts.disk.device, parts.files, parts.root, parts.last) if is_beside else None
-        self.failures = 0  # Commits that failed.
-        self.failure: EngineError | None = None
+        self._failure: tuple[int, EngineError] | None = (
+            None  # Of the last commit, and below which it had all.
+        )
+        self.is_closed = False
         self._parts = parts
         self._tail = tail
         self._root = parts.root
@@ -80,6 +83,12 @@ class Groups:
         """True if nobody can commit: this log was opened to read, and no other process writes it."""
         return self._parts.read_only and self._beside is None
 
+    def check_open(self) -> None:
+        """Raises ClosedError, PoisonedError."""
+        if self.is_closed:
+            raise ClosedError("the log is closed; open it again")
+        self._parts.disk.poison.check()
+
     def look(self) -> None:
         """Take in what another process has confirmed, if one writes. Raises CorruptionError, DeviceError."""
         if self._beside is not None:
@@ -94,7 +103,7 @@ class Groups:
         Raises DeviceError where it cannot be written (C2), PoisonedError.
         """
         with self.turn:
-            self._parts.disk.poison.check()
+            self.check_open()
             with self.lock:
                 progress = dict(self.progress)
                 if cookie is None and self.last.end >= wanted and progress == self.last.progress:
@@ -103,12 +112,13 @@ class Groups:
                 blocks = list(self._tail.sealed)
             if not blocks:
                 return self.committed
+            self._failure = None  # Tried again.
             try:
                 with telling("committing"):
                     self._write(blocks)
                     self._parts.files.sync()
             except EngineError as error:
-                self.failure, self.failures = error, self.failures + 1
+                self._failure = blocks[-1].header.end, error
                 self.waiters.tell(self.last.end, error)
                 raise
             self._publish(blocks[-1])
@@ -119,7 +129,7 @@ class Groups:
     def relieve(self) -> None:
         """Write what is sealed: its memory is free then. Raises DeviceError, PoisonedError."""
         with self.turn, self._telling("writing the log"):
-            self._parts.disk.poison.check()
+            self.check_open()
             with self.lock:
                 blocks = list(self._tail.sealed)
             self._write(blocks)
@@ -159,31 +169,56 @@ class Groups:
         it. Raises PoisonedError.
         """
         with self.turn, self._telling("confirming"):
+            self.check_open()
             if self.last.end > self._root.head.offset:
                 self.confirm()
 
-    def wait(self, address: int, seconds: float | None, is_closed: Callable[[], bool]) -> bool:
+    def close(self) -> bool:
+        """Let the root say that the log is closed, and take nothing more; False if it is closed already.
+
+        Whoever waits for the turn finds it so: what he wrote would stand behind the end in the root (C4).
+        Raises PoisonedError.
+        """
+        with self.turn:
+            with self.lock:
+                if self.is_closed:
+                    return False
+                self.is_closed = True
+            if not self._parts.read_only and self._parts.disk.poison.reason is None:
+                self.confirm(is_closed=True)
+                self._parts.roots.settle()
+        return True
+
+    def wait(self, address: int, seconds: float | None) -> bool:
         """Wait for a commit of the entry at `address`; whether there is one. Raises what a failed one did."""
-        poison, runtime, failures = self._parts.disk.poison, self._parts.disk.runtime, self.failures
+        poison, runtime = self._parts.disk.poison, self._parts.disk.runtime
+        failure: EngineError | None = None
 
         def has_ended() -> bool:
+            nonlocal failure
             self.look()
-            has_failed = poison.reason is not None or self.failures != failures
-            return self.last.end > address or has_failed or is_closed() or self.is_final
+            failure = self.failure_of(address)
+            has_failed = poison.reason is not None or failure is not None
+            return self.last.end > address or has_failed or self.is_closed or self.is_final
 
         runtime.until("a commit", has_ended, None if seconds is None else runtime.now() + seconds)
         if self.last.end > address:
             return True
-        if self.failures != failures and self.failure is not None:
-            raise self.failure
+        if failure is not None:
+            raise failure
         return False
+
+    def failure_of(self, address: int) -> EngineError | None:
+        """The failure of the last commit, if it should have held the entry and was not tried again."""
+        failed = self._failure
+        return failed[1] if failed is not None and self.last.end <= address < failed[0] else None
 
     # -- taking back -------------------------------------------------------------------------------
 
     def roll_back(self, address: int) -> None:
         """Drop the entries from `address` on. Raises OperationError, DeviceError, PoisonedError."""
         with self.turn, self._telling("rolling back"):
-            self._parts.disk.poison.check()
+            self.check_open()
             with self.lock:
                 if not self.last.end <= address <= self._tail.at:
                     raise OperationError(
@@ -205,16 +240,18 @@ class Groups:
                 self._overwrite(sealed)
             with self.lock:
                 self._tail.roll_back(address)
+                if self._failure is not None:  # It should not have held them any more.
+                    self._failure = min(self._failure[0], address), self._failure[1]
 
     def _overwrite(self, sealed: Sealed) -> None:
-        """Take the block from the device for good (C4)."""
+        """Take the block from the device for good (C5)."""
         self._parts.files.write(sealed.header.address, bytes(self._parts.settings.write_unit))
         self._parts.files.sync()
 
     def truncate(self, address: int) -> int:
         """Make `address` the begin, unless that is above it; the begin. Raises PoisonedError."""
         with self.turn, self._telling("truncating"):
-            self._parts.disk.poison.check()
+            self.check_open()
             if address > self.begin:
                 self.confirm(address)
                 self.begin = address  # After it is durable: who is told of it may count on it.

@@ -223,9 +223,9 @@ class FasterLog(LogView):
         if address > end:
             raise OperationError(f"address {address}: expected at most {end}, where the last commit ends")
         if self.begin < address < end:
-            with telling("truncating"):
-                block = self._source.reader.block_at(address, end)
-            if address not in self._source.tail.boundaries(block):
+            with self._source.reading():
+                block = self._source.reader.find(address, end)
+            if block is not None and address not in self._source.tail.boundaries(block):
                 raise OperationError(f"address {address} is in an entry, or between two: expected one's own")
         return self._source.groups.truncate(address)
 
@@ -241,19 +241,15 @@ class FasterLog(LogView):
         The last commit is confirmed first: damage to it is told from then on.
         """
         self._automatic.stop()
-        with self._source.groups.turn, self._source.lock:
-            if self._source.is_closed:
-                return
-            self._source.is_closed = True
-        poison = self._source.parts.disk.poison
+        groups = self._source.groups
+        is_first = True
         try:
-            if not self._source.parts.read_only and poison.reason is None:
-                self._source.groups.confirm(is_closed=True)
-                self._source.parts.roots.settle()
+            is_first = groups.close()
         finally:
-            self._source.groups.waiters.tell(0, ClosedError("the log is closed"))
-            self._source.parts.roots.await_third()
-            self._lease.close()
+            if is_first:
+                groups.waiters.tell(0, ClosedError("the log is closed"))
+                self._source.parts.roots.await_third()
+                self._lease.close()
 
     def forget(self, name: str) -> None:
         """Drop the progress of the name, with the next commit; of one that there is not, nothing.

@@ -8,10 +8,11 @@ Threads: any, beside whoever appends, commits and truncates.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ..device import Buffer, telling
-from ..errors import ClosedError, DeviceError, OperationError, ReadOnlyError
+from ..errors import DeviceError, OperationError, ReadOnlyError
 from .blocks import HEADER_BYTES, Block, Header
 from .groups import Groups
 from .progress import encode_progress
@@ -39,7 +40,6 @@ class Source:
         self.tail.adopt(last.end, last.number, last.crc, encode_progress(last.progress))
         self.groups = Groups(parts, self.tail, self.lock)
         self.reader = LogReader(parts.files, lambda: self.groups.begin, disk.runtime.lock())
-        self.is_closed = False
 
     # -- its state ---------------------------------------------------------------------------------
 
@@ -58,15 +58,18 @@ class Source:
         """True if another process writes it, or did when it was opened."""
         return self.is_read_only and not self.is_final
 
+    @property
+    def is_closed(self) -> bool:
+        """True if it is closed."""
+        return self.groups.is_closed
+
     def has_ended(self) -> bool:
         """True if the log is closed or poisoned."""
         return self.is_closed or self.parts.disk.poison.reason is not None
 
     def check_open(self) -> None:
         """Raises ClosedError, PoisonedError."""
-        if self.is_closed:
-            raise ClosedError("the log is closed; open it again")
-        self.parts.disk.poison.check()
+        self.groups.check_open()
 
     def check_writable(self) -> None:
         """Raises ReadOnlyError, ClosedError, PoisonedError."""
@@ -125,6 +128,16 @@ class Source:
             if each is None:
                 return
             yield each
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read the device, as long as the log is open. Raises ClosedError, PoisonedError, DeviceError."""
+        try:
+            with telling("reading the log"):
+                yield
+        except DeviceError:
+            self.check_open()  # It was closed meanwhile.
+            raise
 
     def _all(self, begin: int, end: int, ahead: list[tuple[Header, Buffer | None]]) -> Iterator[Block]:
         """The committed blocks from `begin` on, and what stood behind them."""

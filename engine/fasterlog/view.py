@@ -10,7 +10,6 @@ from typing import Final
 from weakref import finalize
 
 from ..arguments import check_flag, seconds_of
-from ..device import telling
 from ..errors import OperationError
 from .groups import Commit
 from .iterator import LogIterator
@@ -74,12 +73,13 @@ class LogView:
                   commits, there is no end but `timeout`
 
         Where nobody can commit (opened to read, with no other process that writes) it waits for nothing.
-        Raises what the commit raised that should have held it, ClosedError if the log is closed meanwhile.
+        Raises what the last commit raised, if it failed and should have held it, and was not tried again, and
+        ClosedError if the log is closed meanwhile.
         """
         check_address(address)
         seconds, source = seconds_of(timeout), self._source
         source.check_open()
-        if source.groups.wait(address, seconds, lambda: source.is_closed):
+        if source.groups.wait(address, seconds):
             return True
         source.check_open()
         return False
@@ -93,6 +93,10 @@ class LogView:
             await pause(LOOK_SECONDS)
             source.check_open()
         future, _ = future_of(source.groups.waiters, address)
+        source.check_open()  # Who closed it, or failed, meanwhile has told those who waited by then.
+        failure = source.groups.failure_of(address)
+        if failure is not None:
+            raise failure
         source.groups.waiters.tell(source.groups.last.end)  # It may be durable by now.
         await future
 
@@ -105,7 +109,7 @@ class LogView:
         end = self._source.end()
         if not self.begin <= address < end:
             raise OperationError(f"address {address}: expected one of [{self.begin}, {end})")
-        with telling("reading the log"):
+        with self._source.reading():
             return self._source.reader.read(address, end)
 
     def scan(

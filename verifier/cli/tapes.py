@@ -22,7 +22,7 @@ from ..runs.play import play
 from ..runs.run import Run
 from ..spec.spec import StoreMaker
 from ..tapes.kept import Kept, Outcome, UnstableError, UnsupportedTapeError, keep, replay
-from ..tapes.tape import ANSWERS, COMPILED, INTERPRETED, SESSIONS, Tape, encode_tape
+from ..tapes.tape import ANSWERS, APPENDERS, COMPILED, INTERPRETED, SIDE_BY_SIDE, Tape, encode_tape
 from ..telling.report import tell
 from ..verdict import Unknown, Verdict, Violation
 from .arguments import write
@@ -69,7 +69,7 @@ def replay_tape(kept: Kept, path: str, store: str, html: Path | None = None, *, 
 def _write_page(html: Path, tape: Tape, run: Run, maker: StoreMaker | None, path: str) -> bool:
     from ..telling.html import page_of
 
-    is_crash = isinstance(run.verdict, Violation) and tape.subject not in (ANSWERS, SESSIONS)
+    is_crash = isinstance(run.verdict, Violation) and tape.subject not in (ANSWERS, *SIDE_BY_SIDE)
     found = mend(tape, maker) if is_crash else None
     return write(html, page_of(tape, run, maker, mend=found, path=path).encode())
 
@@ -105,7 +105,7 @@ def mend_tape(kept: Kept, store: str, *, is_json: bool) -> int:
     """Search for the syncs that would mend it."""
     tape = kept.tape
     maker = opened(tape, store)
-    if tape.subject == SESSIONS:
+    if tape.subject in SIDE_BY_SIDE:
         raise UnsupportedTapeError("sessions side by side: what a power cut took is not what this tape shows")
     run = _play_twice(tape, maker)
     found = mend(tape, maker)
@@ -133,23 +133,25 @@ def opened(tape: Tape, store: str) -> StoreMaker | None:
         Law.of(tape.law)
     except UnknownLawError as error:
         raise UnsupportedTapeError(str(error)) from None
-    if tape.subject not in (ANSWERS, SESSIONS):
+    if tape.subject not in (ANSWERS, *SIDE_BY_SIDE):
         return load(store) if store else maker_of(tape)
     if store:
         raise UsageError(f"--store {store}: a tape for {tape.subject} has a store of its own")
+    from ..faster.fasterlog.seams import LOG_GEOMETRIES
     from ..faster.geometries import GEOMETRIES
 
-    kernels = (INTERPRETED,) if tape.subject == SESSIONS else (INTERPRETED, COMPILED)
+    known = LOG_GEOMETRIES if tape.subject == APPENDERS else GEOMETRIES
+    kernels = (INTERPRETED,) if tape.subject in SIDE_BY_SIDE else (INTERPRETED, COMPILED)
     if tape.kernels not in kernels:
         raise UnsupportedTapeError(f"kernels {tape.kernels!r}: there are {' and '.join(kernels)}")
-    if tape.geometry not in GEOMETRIES:
-        raise UnsupportedTapeError(f"geometry {tape.geometry!r}: there are {', '.join(GEOMETRIES)}")
+    if tape.geometry not in known:
+        raise UnsupportedTapeError(f"geometry {tape.geometry!r}: there are {', '.join(known)}")
     return None
 
 
 def _check_eras(tape: Tape) -> None:
     """Raises UnsupportedTapeError."""
-    is_beside = tape.subject == SESSIONS
+    is_beside = tape.subject in SIDE_BY_SIDE
     for number, era in enumerate(tape.eras, 1):
         what = "sessions side by side" if is_beside else "what is judged answer by answer"
         if era.faults and (is_beside or tape.subject == ANSWERS):
@@ -162,8 +164,8 @@ def _check_eras(tape: Tape) -> None:
         for what, found, known in (("fault", effects, Effect), ("damage", hows, How)):
             if not all(0 <= each <= max(known) for each in found):
                 raise UnsupportedTapeError(f"era {number}: this release knows no such {what}: {found}")
-    if is_beside and (len(tape.eras) > 1 or tape.eras[0].crash is not None):
-        raise UnsupportedTapeError("sessions side by side: there is one era, and the power goes at its end")
+    if is_beside and len(tape.eras) > 1:
+        raise UnsupportedTapeError("sessions side by side: there is one era")
 
 
 def code_of(verdict: Verdict) -> int:

@@ -10,6 +10,7 @@ asked for: what others wrote meanwhile is not durable, and whoever has synced is
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Final
 
@@ -24,17 +25,30 @@ _LOOKS: Final = frozenset((EventKind.LIST, EventKind.READ, EventKind.SIZE))
 class AnnouncedDevice(FaultDevice):
     """A FaultDevice that calls `touch` with (file or names, writes) at each call.
 
-    turn   called as a sync returns; None: nothing is
+    turn     called as a sync returns; None: nothing is
+    failing  WRITE or SYNC: the next such call fails, and has done nothing
     """
 
-    __slots__ = ("_touch", "turn")
+    __slots__ = ("_touch", "failing", "has_failed", "turn")
 
     def __init__(self, image: Image | None, touch: Callable[[str, bool], None]) -> None:
         self._touch = touch
         self.turn: Callable[[str], None] | None = None
+        self.failing: EventKind | None = None
+        self.has_failed = False
         super().__init__(image)
 
+    def write(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
+        self._fail_if(EventKind.WRITE, name)
+        return super().write(name, offset, buffer)
+
+    def _fail_if(self, kind: EventKind, name: str) -> None:
+        if self.failing is kind:
+            self.failing, self.has_failed = None, True
+            raise OSError(errno.EIO, "the device has failed", name)
+
     def sync(self, name: str) -> None:
+        self._fail_if(EventKind.SYNC, name)
         super().sync(name)
         self._return()
 

@@ -18,7 +18,7 @@ Source: CPR's guarantee (Prasaad et al., SIGMOD 2019), at every moment and not a
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from powercut.faultfs import FaultDevice, Image, Trace, survivor_image
 
@@ -34,7 +34,32 @@ from ..verdict import Breach, Verdict, Violation
 from .calls import Issuer
 from .ends import Recovery
 
-__all__ = ["Ran", "judge_crash", "judge_recovered", "open_cut", "tell_cut"]
+__all__ = ["Cut", "Ran", "judge_crash", "judge_recovered", "open_cut", "tell_cut"]
+
+
+class Cut(Protocol):
+    """A run that has ended, as a search of its power cuts sees it."""
+
+    @property
+    def trace(self) -> Trace: ...
+
+    @property
+    def begun(self) -> int: ...
+
+    @property
+    def geometry(self) -> str: ...
+
+    def owes(self, index: int) -> bool:
+        """True if anything was acknowledged by this index of the trace."""
+
+    def recovered(self, image: Image) -> Any:
+        """Open a crash state, and tell all that it holds, or the violation that it is."""
+
+    def judge(self, recovery: Any, index: int) -> Verdict:
+        """The verdict on what was found in a content that is legal at this index."""
+
+    def told(self) -> Hashable:
+        """All that is judged beside the trace."""
 
 
 class Ran(NamedTuple):
@@ -50,6 +75,18 @@ class Ran(NamedTuple):
         """The bound that was acknowledged by this index of the trace."""
         return next((bound for at, bound in reversed(self.acks) if at <= index), {})
 
+    def owes(self, index: int) -> bool:
+        """True if anything was acknowledged by this index."""
+        return any(self.acked_by(index).values())
+
+    def recovered(self, image: Image) -> Recovery | Violation:
+        """Open a crash state, and tell all that it holds."""
+        return open_cut(image, self.geometry)
+
+    def judge(self, recovery: Recovery | Violation, index: int) -> Verdict:
+        """The verdict on what was found in a content that is legal at this index."""
+        return judge_recovered(self.issuer, recovery, self.issuer.issued_by(index), self.acked_by(index))
+
     def told(self) -> Hashable:
         """All that is judged beside the trace."""
         acks = tuple((at, tuple(bound.items())) for at, bound in self.acks)
@@ -64,12 +101,11 @@ def tell_cut(trace: Trace, index: int, verdict: Violation) -> Violation:
     return Violation(verdict.oracle, verdict.breach, f"power cut {where}: {verdict.detail}")
 
 
-def judge_crash(ran: Ran, crash: Crash, law: str) -> Verdict:
+def judge_crash(ran: Cut, crash: Crash, law: str) -> Verdict:
     """The verdict on one power cut of the run."""
     index = crash_index(ran.trace, crash)
     image = survivor_image(ran.trace, index, crash.survivors, law)
-    recovery = open_cut(image, ran.geometry)
-    verdict = judge_recovered(ran.issuer, recovery, ran.issuer.issued_by(index), ran.acked_by(index))
+    verdict = ran.judge(ran.recovered(image), index)
     return tell_cut(ran.trace, index, verdict) if isinstance(verdict, Violation) else verdict
 
 

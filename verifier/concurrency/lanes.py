@@ -22,7 +22,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -40,10 +40,11 @@ from ..spec.model import TRUNCATIONS
 from ..tapes.tape import KEYED, SESSIONS, Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .announced import AnnouncedDevice
+from .appending import LogCall
 from .calls import ASIDE, BEHIND, FAR, OF_SESSIONS, Call, Issuer, Listing
 from .cuts import Ran, judge_crash, judge_recovered
 from .ends import End, Kept, State, changes_of, content_of, recover_cut
-from .schedule import Record, Scheduler, replay_schedule
+from .schedule import Record, Scheduler
 
 __all__ = [
     "ASIDE_LANE",
@@ -53,7 +54,6 @@ __all__ = [
     "SessionsRun",
     "created",
     "lanes_of",
-    "play_sessions",
     "split",
 ]
 
@@ -274,8 +274,8 @@ class SessionsRun:
 
     tape: Tape
     record: Record
-    calls: list[Call] = field(default_factory=list)
-    listings: list[Listing] = field(default_factory=list)
+    calls: Sequence[Call | LogCall] = ()
+    listings: Sequence[Listing] = ()
     alone: int = 0  # So many of the calls came before FORK.
     verdict: Verdict = OK
 
@@ -288,16 +288,3 @@ class SessionsRun:
             state.update(f"{listing}\n".encode())
         state.update(msgspec.json.encode(self.verdict))
         return state.hexdigest()
-
-
-def play_sessions(tape: Tape) -> SessionsRun:
-    """Run the tape's last program under its schedule."""
-    programs: list[SessionsProgram] = []
-
-    def make() -> SessionsProgram:
-        programs.append(SessionsProgram(tape))
-        return programs[-1]
-
-    record, verdict = replay_schedule(make, tape.eras[-1].switches)
-    last = programs[-1]
-    return SessionsRun(tape, record, last.calls, last.listings, last.alone, verdict)

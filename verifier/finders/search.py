@@ -15,7 +15,7 @@ from typing import Final
 
 from ..runs.play import play
 from ..spec.subject import MakeStore
-from ..tapes.tape import ANSWERS, SESSIONS, Tape
+from ..tapes.tape import ANSWERS, APPENDERS, SIDE_BY_SIDE, Tape
 from ..verdict import Violation
 from .crashes import Finding, search_tape
 from .damage import search_damage
@@ -40,10 +40,14 @@ def search(tape: Tape, make_store: MakeStore | None = None) -> Finding | None:
 
 def search_programs(tape: Tape, make_store: MakeStore | None = None) -> tuple[Tape | None, int]:
     """A tape of the same programs that shows a violation, if one was found; and how many runs it took."""
-    if tape.subject == SESSIONS and make_store is None:
+    if tape.subject in SIDE_BY_SIDE and make_store is None:
         from ..concurrency.programs import search_lanes
         from ..concurrency.schedule import Bounded
+        from .cpr.cuts import search_cuts
 
+        if tape.subject == APPENDERS:
+            cut, _ = search_cuts(tape, Bounded(PREEMPTIONS, SCHEDULES_MAX), SCHEDULES_MAX)
+            return cut.tape, cut.exploration.schedules
         seen = search_lanes(tape, [Bounded(PREEMPTIONS, SCHEDULES_MAX)], SCHEDULES_MAX)
         return seen.tape, seen.exploration.schedules
     if tape.subject == ANSWERS and make_store is None:

@@ -24,7 +24,7 @@ from ..reducing.mend import mend
 from ..reducing.passes import count_operations
 from ..reducing.shrink import shrink
 from ..runs.play import play
-from ..tapes.tape import ANSWERS, SESSIONS, Tape, encode_tape
+from ..tapes.tape import ANSWERS, SIDE_BY_SIDE, Tape, encode_tape
 from ..telling.report import tell
 from ..verdict import Verdict, Violation
 from .document import Stage, Violated
@@ -102,7 +102,7 @@ def _shrink(finding: Finding) -> tuple[Tape, _Replay]:
 
 def _tell(tape: Tape, file: str) -> str:
     story = tell(tape, path=file)
-    if tape.subject in (ANSWERS, SESSIONS):
+    if tape.subject in (ANSWERS, *SIDE_BY_SIDE):
         return story
     return story + "\n".join(["", *mend(tape).lines(), ""])
 

@@ -115,11 +115,12 @@ def _ask_all(
         "search": mutant.search,
         "preemptions": mutant.preemptions,
         "around": mutant.around,
+        "is_of_log": mutant.is_of_log,
         "limit_seconds": limit_seconds,
         "deadline": None if deadline == inf else deadline,
     }
     hunt = {"task": "hunt", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}
-    if mutant.search == SCHEDULES:
+    if mutant.search == SCHEDULES and not mutant.is_of_log:
         hunt["survey"] = server.survey(mutant.name, limit_seconds, common["deadline"])
     unknown, found = server.ask(hunt)
     if unknown or not (found["tape"] or found["operations"]):  # Some need no operation, some have no tape.

@@ -35,6 +35,7 @@ KILLS: Final = "kill"
 STRESS: Final = "stress"  # In compiled kernels; a bank of its own, for it shows no tape.
 # And what no stage can see, for no disk of ours is below the device: its contract, an oracle as well.
 CONTRACT: Final = "contract"
+_LOG: Final = "powercut.engine.fasterlog."
 
 
 class Plantable(Protocol):
@@ -106,6 +107,11 @@ class Mutant:
     search: str = CRASHES
     preemptions: int = 0
     around: tuple[str, ...] = ()
+
+    @property
+    def is_of_log(self) -> bool:
+        """True if it is in FasterLog, and none of the store's programs comes to it."""
+        return self.module.startswith(_LOG)
 
     def edited(self, source: str) -> str:
         """The source with the bug in it. Raises HarnessError unless the old text is there once."""

@@ -51,8 +51,8 @@ WALL_FACTOR: Final = 6  # A child may wait this much longer than it may work: ot
 GRACE_SECONDS: Final = 5
 # What a stem would import besides our own. A missing name costs time and nothing else; a test finds it.
 WARM: Final = (
-    *("abc", "array", "ast", "bisect", "concurrent.futures.thread", "contextlib", "copyreg", "ctypes"),
-    *("dataclasses", "enum", "fcntl", "functools", "hashlib", "heapq", "itertools", "math", "mmap"),
+    *("abc", "array", "ast", "asyncio", "bisect", "concurrent.futures.thread", "contextlib", "copyreg"),
+    *("ctypes", "dataclasses", "enum", "fcntl", "functools", "hashlib", "heapq", "itertools", "math", "mmap"),
     *("importlib.util", "operator", "pathlib", "pkgutil", "platform", "queue", "random", "subprocess"),
     *("struct", "tempfile", "threading", "types", "typing", "uuid", "warnings"),
     *("fastcrc", "greenlet", "msgspec", "msgspec.json", "msgspec.structs", "typing_extensions"),
@@ -61,9 +61,10 @@ WARM: Final = (
 OURS: Final = (
     *("powercut.faultfs", "powercut.verifier.finders.crashes", "powercut.verifier.finders.damage"),
     *("powercut.verifier.finders.faults", "powercut.verifier.finders.shared"),
-    "powercut.verifier.oracles.linear",
+    *("powercut.verifier.oracles.committed", "powercut.verifier.oracles.linear"),
     *("powercut.verifier.reach.monitor", "powercut.verifier.reach.pairs"),
-    *("powercut.verifier.reducing.shrink", "powercut.verifier.tapes.families"),
+    *("powercut.verifier.reducing.shrink", "powercut.verifier.tapes.appenders"),
+    "powercut.verifier.tapes.families",
 )
 # What is left for a stem to import, by folder or file.
 LEFT: Final = (

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ..registry import maker_of
 from ..spec.history import Segment, crash_index
 from ..spec.subject import MakeStore
-from ..tapes.tape import ANSWERS, SESSIONS, Era, Tape
+from ..tapes.tape import ANSWERS, SIDE_BY_SIDE, Era, Tape
 from .run import Run
 from .steps import take_steps
 from .world import World
@@ -82,10 +82,10 @@ def play(tape: Tape, make_store: MakeStore | None = None) -> Run:
 
     Raises SubjectError, UnsupportedTapeError: the registry's.
     """
-    if tape.subject == SESSIONS and make_store is None:
-        from ..concurrency.lanes import play_sessions
+    if tape.subject in SIDE_BY_SIDE and make_store is None:
+        from ..concurrency.grounds import play_beside
 
-        beside = play_sessions(tape)
+        beside = play_beside(tape)
         return Run(tape, [], beside.verdict, beside)
     if tape.subject == ANSWERS and make_store is None:
         from ..answers.player import play_answers

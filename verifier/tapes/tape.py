@@ -29,6 +29,7 @@ from .operations import ASKED, BESIDE, KEYED, LOGGED, OPERATIONS, SIZES, Kind
 
 __all__ = [
     "ANSWERS",
+    "APPENDERS",
     "ASKED",
     "BESIDE",
     "COMPILED",
@@ -42,6 +43,7 @@ __all__ = [
     "OPERATION_NUMBERS",
     "SESSIONS",
     "SESSIONS_MAX",
+    "SIDE_BY_SIDE",
     "SIZES",
     "STORE",
     "Crash",
@@ -59,8 +61,10 @@ SESSIONS_MAX: Final = 4
 KEYS_MAX: Final = 8
 STORE: Final = "store"  # The subject FasterKv,
 SESSIONS: Final = "sessions"  # the same with its sessions side by side,
-LOGS: Final = "log"  # The subject FasterLog.
-ANSWERS: Final = "answers"  # and with all that it can be asked, every answer judged.
+LOGS: Final = "log"  # The subject FasterLog,
+APPENDERS: Final = "appenders"  # and with several tasks side by side.
+ANSWERS: Final = "answers"  # FasterKv with all that it can be asked, every answer judged.
+SIDE_BY_SIDE: Final = frozenset((SESSIONS, APPENDERS))  # These have a scheduler.
 INTERPRETED: Final = "interpreted"
 COMPILED: Final = "compiled"
 OPERATION_NUMBERS: Final = 4

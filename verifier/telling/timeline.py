@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from math import inf
 from typing import Final
 
+from ..concurrency.appenders import lanes_of_log
+from ..concurrency.appending import LogCall
 from ..concurrency.calls import OF_SESSIONS, Call, Listing
 from ..concurrency.lanes import ASIDE_LANE, BEHIND_LANE, FAR_LANE, SessionsRun, lanes_of, split
 from ..oracles.prefix import show
 from ..spec.model import session_name
-from ..tapes.tape import Kind, Operation
+from ..tapes.tape import APPENDERS, Kind, Operation, Tape
 
 __all__ = ["tell_beside"]
 
@@ -42,7 +44,7 @@ def tell_beside(run: SessionsRun) -> Iterator[str]:
     preemptions = run.record.deviations
     many = "preemption" if len(preemptions) == 1 else "preemptions"
     yield f"schedule, {len(preemptions)} {many}"
-    names = _tasks(beside)
+    names = _tasks(run.tape, beside)
     left = {point for point, _ in preemptions}
     for task, start, end in run.record.runs():
         place = run.record.describe(run.record.points[end - 1]) if end > start else "its end"
@@ -51,8 +53,10 @@ def tell_beside(run: SessionsRun) -> Iterator[str]:
         yield f"  {name:12} {end - start:5} points, then at {place}{mark}"
 
 
-def _tasks(beside: list[Operation]) -> list[str]:
+def _tasks(tape: Tape, beside: list[Operation]) -> list[str]:
     """The tasks in their order: sessions by number, then the checkpoints, then truncations beside them."""
+    if tape.subject == APPENDERS:
+        return [session_name(lane) for lane in lanes_of_log(beside)]
     aside = {FAR_LANE: "checkpoint", ASIDE_LANE: "truncation", BEHIND_LANE: "flush worker"}
     return [aside.get(lane) or session_name(lane) for lane in lanes_of(beside)]
 
@@ -64,13 +68,13 @@ def _line(operation: Operation) -> str:
     return f"{session_name(operation.session)}  {kind.name.lower()} key-{operation.key}"
 
 
-def _said(call: Call) -> str:
+def _said(call: Call | LogCall) -> str:
     issued = call.issued
     told = "did not return" if call.returned == inf else f"-> {_result(call)}"
     return f"{issued.kind.name.lower()} {issued.key.decode()} #{issued.serial} {told}"
 
 
-def _result(call: Call) -> str:
+def _result(call: Call | LogCall) -> str:
     result = call.result
     return show(result) if result is None or isinstance(result, bytes) else str(result)
 

@@ -1,5 +1,6 @@
 """Commits survive, what was dropped does not come back, and failures are told."""
 
+import asyncio
 import errno
 from contextlib import suppress
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from powercut.engine import (
+    ClosedError,
     Commit,
     CorruptionError,
     DeviceError,
@@ -17,6 +19,7 @@ from powercut.engine import (
     OperationError,
     PoisonedError,
 )
+from powercut.engine.fasterlog.waiting import Call, Waiters, future_of
 from powercut.faultfs import FaultDevice, crash_states
 from powercut.verifier.faster.stepped import SteppedRuntime
 
@@ -112,8 +115,9 @@ def test_a_full_disk_fails_the_commit_and_a_retry_succeeds(bench: Any, entries: 
     with pytest.raises(DeviceError) as raised:
         log.commit()
     assert raised.value.errno == errno.ENOSPC
-    assert log.wait(address, timeout=0) is False
-    log.enqueue(b"b")
+    with pytest.raises(DeviceError):  # Also who begins to wait now: nobody has tried it again.
+        log.wait(address, timeout=0)
+    assert log.wait(log.enqueue(b"b"), timeout=0) is False
     bench.device.failing = ""
     assert log.commit() == Commit(2, 1024)
     assert entries(log) == [b"a", b"b"]
@@ -285,3 +289,16 @@ def test_what_is_no_log_is_refused(bench: Any) -> None:
     bench.device.create("segment-00000000")
     with pytest.raises(CorruptionError):
         bench.open()
+
+
+def test_who_begins_to_wait_while_it_is_closed_is_told(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = bench.open()
+    address = log.enqueue(b"a")
+
+    def close_first(waiters: Waiters, awaited: int) -> tuple[asyncio.Future[None], Call]:
+        log.close()  # Between the look whether it is open and the wait.
+        return future_of(waiters, awaited)
+
+    monkeypatch.setattr("powercut.engine.fasterlog.view.future_of", close_first)
+    with pytest.raises(ClosedError):
+        asyncio.run(asyncio.wait_for(log.wait_async(address), 10))

@@ -200,9 +200,9 @@ def test_store_that_cannot_be_loaded_is_refused_and_no_other_is_played(
     [
         ("mylog:Absent", "has no attribute 'Absent'"),
         ("mylog:lost", "it is no callable"),
-        ("mylog", "there are store, log, sessions, answers, and module:factory"),
-        ("my log:Log", "there are store, log, sessions, answers, and module:factory"),
-        ("store", "there are store, log, sessions, answers, and module:factory"),
+        ("mylog", "there are store, log, sessions, appenders, answers, and module:factory"),
+        ("my log:Log", "there are store, log, sessions, appenders, answers, and module:factory"),
+        ("store", "there are store, log, sessions, appenders, answers, and module:factory"),
         ("broken:Log", "ZeroDivisionError: division by zero"),
         ("mylog:number", "TypeError: number() takes 0 positional arguments"),
     ],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from powercut.verifier.concurrency.again import again_tapes
-from powercut.verifier.concurrency.lanes import FAR_LANE, SessionsProgram, lanes_of, play_sessions, split
+from powercut.verifier.concurrency.grounds import play_beside
+from powercut.verifier.concurrency.lanes import FAR_LANE, SessionsProgram, lanes_of, split
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded, Scheduler
 from powercut.verifier.tapes.tape import Kind, Operation
@@ -36,7 +37,7 @@ def test_a_session_can_go_on_as_a_sync_of_the_checkpoint_returns() -> None:
 
 def test_the_store_stands_them() -> None:
     tapes = list(again_tapes("many"))
-    assert all(play_sessions(tape).verdict == OK for tape in tapes)
+    assert all(play_beside(tape).verdict == OK for tape in tapes)
     searched = search_lanes(tapes[2], [Bounded(1)], 2_000)
     assert searched.verdict is None
     assert searched.is_complete

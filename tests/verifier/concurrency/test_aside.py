@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from powercut.engine.checkpoint import driver
 from powercut.engine.checkpoint.running import Running
 from powercut.verifier.concurrency.aside import aside_tapes
-from powercut.verifier.concurrency.lanes import ASIDE_LANE, FAR_LANE, lanes_of, play_sessions, split
+from powercut.verifier.concurrency.grounds import play_beside
+from powercut.verifier.concurrency.lanes import ASIDE_LANE, FAR_LANE, lanes_of, split
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded
 from powercut.verifier.gate.profile import load_profile
@@ -49,8 +50,8 @@ def test_begin_that_a_checkpoint_had_and_does_not_hold_is_found(monkeypatch: pyt
     assert searched.verdict is not None
     assert searched.verdict.breach is Breach.LOST_ACK
     assert searched.tape is not None
-    assert play_sessions(searched.tape).verdict == searched.verdict
-    assert "truncation" in "\n".join(tell_beside(play_sessions(searched.tape)))
+    assert play_beside(searched.tape).verdict == searched.verdict
+    assert "truncation" in "\n".join(tell_beside(play_beside(searched.tape)))
 
 
 def test_profile_that_does_not_name_them_has_the_chunks_of_before() -> None:

@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from powercut.verifier.concurrency.flushed import flushed_tapes
-from powercut.verifier.concurrency.lanes import BEHIND_LANE, lanes_of, play_sessions, split
+from powercut.verifier.concurrency.grounds import play_beside
+from powercut.verifier.concurrency.lanes import BEHIND_LANE, lanes_of, split
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded
 from powercut.verifier.faster.flushing import GATHERING
@@ -24,7 +25,7 @@ def test_every_program_has_a_worker_beside_it_and_stands_without_a_preemption(ge
         lanes = lanes_of(split(tape.eras[-1].program)[1])
         assert BEHIND_LANE in lanes
         assert len(lanes) > 1
-        assert play_sessions(tape).verdict == OK
+        assert play_beside(tape).verdict == OK
 
 
 def test_a_few_are_completed_and_come_to_a_flush_and_to_a_writer_that_waits() -> None:

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from powercut.verifier.concurrency.calls import Call
-from powercut.verifier.concurrency.lanes import SessionsProgram, play_sessions, split
+from powercut.verifier.concurrency.grounds import play_beside
+from powercut.verifier.concurrency.lanes import SessionsProgram, split
 from powercut.verifier.concurrency.programs import SETTINGS, search_lanes, tape_of
 from powercut.verifier.concurrency.schedule import Bounded, Record, Scheduler
 from powercut.verifier.finders.search import search_programs
@@ -130,7 +131,7 @@ def test_a_session_tape_shrinks_by_searching_its_schedules() -> None:
             self.verdict = verdict
 
     def run(tape: Tape) -> Judged:
-        beside_run = play_sessions(tape)
+        beside_run = play_beside(tape)
         changed = any(call.issued.session == 1 and call.result for call in beside_run.calls)
         return Judged(Violation("model", Breach.WRONG_VALUE, "") if changed else OK)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from powercut.verifier.concurrency.lanes import FAR_LANE, lanes_of, play_sessions, split
+from powercut.verifier.concurrency.grounds import play_beside
+from powercut.verifier.concurrency.lanes import FAR_LANE, lanes_of, split
 from powercut.verifier.concurrency.moving import moving_tapes
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded
@@ -13,7 +14,7 @@ from powercut.verifier.verdict import OK
 def test_no_two_are_the_same_and_all_are_sound_without_a_preemption() -> None:
     tapes = list(moving_tapes("narrow"))
     assert len(set(tapes)) == len(tapes)
-    assert all(play_sessions(tape).verdict == OK for tape in tapes)
+    assert all(play_beside(tape).verdict == OK for tape in tapes)
 
 
 def test_in_each_something_moves_beside_one_session() -> None:

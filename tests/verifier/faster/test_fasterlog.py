@@ -3,7 +3,8 @@
 import pytest
 
 from powercut.faultfs import FaultDevice
-from powercut.verifier.faster.fasterlog.geometries import LOG_GEOMETRIES, make_log
+from powercut.verifier.faster.fasterlog.geometries import make_log
+from powercut.verifier.faster.fasterlog.seams import LOG_GEOMETRIES
 from powercut.verifier.finders.crashes import search_tape
 from powercut.verifier.finders.faults import sweep
 from powercut.verifier.finders.templates import OF_SUBJECT, PROGRAMS, TEMPLATES

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from powercut.verifier.concurrency.cpr import KINDS, cpr_tapes
 from powercut.verifier.concurrency.cuts import Ran, judge_recovered
 from powercut.verifier.concurrency.ends import Kept
-from powercut.verifier.concurrency.lanes import SessionsProgram, play_sessions
+from powercut.verifier.concurrency.grounds import play_beside
+from powercut.verifier.concurrency.lanes import SessionsProgram
 from powercut.verifier.concurrency.programs import SETTINGS, tape_of
 from powercut.verifier.concurrency.schedule import Bounded, replay_schedule
 from powercut.verifier.faster.subject import FasterSubject
@@ -68,20 +69,20 @@ def test_a_tape_with_a_crash_plays_that_cut_and_says_what_it_lost(monkeypatch: p
     searched, _ = search_cuts(program("snapshot"), Bounded(0), 1)
     assert searched.tape is not None
     assert searched.tape.eras[-1].crash is not None
-    runs = [play_sessions(searched.tape) for _ in range(2)]
+    runs = [play_beside(searched.tape) for _ in range(2)]
     assert runs[0].digest() == runs[1].digest()
     assert isinstance(runs[0].verdict, Violation)
     assert runs[0].verdict.breach is Breach.LOST_ACK
     assert "power cut" in runs[0].verdict.detail
     monkeypatch.undo()
-    assert play_sessions(searched.tape).verdict == OK
+    assert play_beside(searched.tape).verdict == OK
 
 
 @pytest.mark.parametrize("sync", range(6))
 def test_a_crash_at_any_place_of_a_sound_run_is_stood(sync: int) -> None:
     tape = program("incremental")
     crashed = replace(tape, eras=(replace(tape.eras[-1], crash=Crash(sync, 0, (1, 1, 1))),))
-    assert play_sessions(crashed).verdict == OK
+    assert play_beside(crashed).verdict == OK
 
 
 def test_what_was_not_issued_by_then_is_no_part_of_what_a_cut_leaves() -> None:

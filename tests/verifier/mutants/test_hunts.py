@@ -20,7 +20,7 @@ from powercut.verifier.mutants import client, hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.hunt import Row, kill, matrix
 from powercut.verifier.mutants.hunts.answers import FAMILY_FEATURES, answers_order
-from powercut.verifier.mutants.hunts.cpr import cut_order
+from powercut.verifier.mutants.hunts.cpr import appenders_order, cut_order
 from powercut.verifier.mutants.hunts.crash import search_order
 from powercut.verifier.mutants.hunts.damage import features as damage_features
 from powercut.verifier.mutants.hunts.damage import ordered, small_media
@@ -59,6 +59,8 @@ def test_hint_names_features_that_some_program_has(mutant: Mutant) -> None:
         assert set(mutant.around) <= features(next(search_order(1, mutant.around))[0])
     elif mutant.around and mutant.search == CUTS:
         assert set(mutant.around) <= features(next(cut_order(list(mutant.around))))
+    elif mutant.around and mutant.search == SCHEDULES and mutant.is_of_log:
+        assert set(mutant.around) <= features(next(appenders_order(list(mutant.around))))
     elif mutant.around and mutant.search == SCHEDULES:
         tapes = programs(mutant.preemptions, mutant.oracle)
         assert set(mutant.around) <= features(next(likely_first(tapes, mutant.around, features))[0])

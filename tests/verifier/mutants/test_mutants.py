@@ -35,9 +35,19 @@ def test_old_text_stands_once_and_the_edit_compiles_to_something_else(mutant: Mu
 @each_of_all
 def test_every_bug_has_an_ancestor_and_a_kind(mutant: Mutant) -> None:
     assert mutant.ancestor.partition(":")[2].strip()
-    of_programs = {"model", "prefix", "serials", "openable", "structure", "contract"}
+    of_programs = {"model", "prefix", "serials", "openable", "structure", "contract", "committed"}
     assert mutant.oracle in of_programs | {
-        *("linearizable", "progress", "faults", "damage", "pagecache", "figures", "log", "inspection")
+        *(
+            "linearizable",
+            "progress",
+            "faults",
+            "damage",
+            "pagecache",
+            "figures",
+            "log",
+            "inspection",
+            "committed",
+        )
     }
     assert mutant.search in {*(stage.name for stage in STAGES), CONTRACT}
     assert mutant.breach in Breach.__members__

@@ -1,24 +1,13 @@
-"""Geometries of logs: the smallest that still have every kind of boundary, by name."""
+"""The maker of logs, by the name of a geometry."""
 
 from __future__ import annotations
 
-from typing import Final
-
-from powercut.engine import LogSettings
-
 from ...spec.spec import StoreMaker
 from ..stepped import SteppedRuntime
+from .seams import LOG_GEOMETRIES
 from .subject import LOG_SPEC, LogSubject
 
-__all__ = ["LOG_GEOMETRIES", "make_log"]
-
-# Small enough that a page ends and a segment begins within a few entries.
-LOG_GEOMETRIES: Final = {
-    "tiny": LogSettings(page_bytes=1024, segment_bytes=2048, write_unit=512),
-    # A page is one write unit, and one segment.
-    "paired": LogSettings(page_bytes=512, segment_bytes=512, write_unit=512),
-    "many": LogSettings(page_bytes=512, segment_bytes=4096, write_unit=512),
-}
+__all__ = ["make_log"]
 
 
 def make_log(geometry: str) -> StoreMaker:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -24,10 +24,9 @@ from powercut.faultfs import Event
 from powercut.faultfs.states.enumeration import CrashState
 from powercut.faultfs.states.witness import witness_at
 
-from ...concurrency.cuts import Ran, judge_recovered, open_cut, tell_cut
-from ...concurrency.ends import Kept, Recovery
-from ...concurrency.grounds import repeated
-from ...concurrency.lanes import SessionsProgram
+from ...concurrency.cuts import Cut, tell_cut
+from ...concurrency.ends import Kept
+from ...concurrency.grounds import program_of, repeated
 from ...concurrency.programs import Searched
 from ...concurrency.schedule import Bounded, explore, replay_schedule, shrink_switches
 from ...spec.history import crash_at
@@ -38,7 +37,7 @@ from ..enumerated import Enumerated, Enumerations
 __all__ = ["CutTally", "Cuts", "Opened", "search_cuts"]
 
 LIMIT: Final = 1 << 16  # Crash states of one index: a program whose pages turn has some thousands.
-Opened = dict[tuple[str, int], Recovery | Violation]
+Opened = dict[tuple[str, int], Any]  # By geometry and content what an opening found.
 
 
 @dataclass(slots=True)
@@ -80,7 +79,7 @@ class Cuts:
         self.tally = CutTally()
         self.crash: Crash | None = None
 
-    def judge(self, ran: Ran) -> Verdict:
+    def judge(self, ran: Cut) -> Verdict:
         """The verdict on every power cut in the run."""
         key = tuple(ran.trace.events), ran.told()
         if key not in self._verdicts:
@@ -88,13 +87,13 @@ class Cuts:
         verdict, self.crash = self._verdicts[key]
         return verdict
 
-    def _judge(self, ran: Ran) -> tuple[Verdict, Crash | None]:
+    def _judge(self, ran: Cut) -> tuple[Verdict, Crash | None]:
         for state in self._states(ran):
-            recovery = self._open(state, ran.geometry)
+            recovery = self._open(state, ran)
             self.tally.judged += 1
-            self.tally.owing += any(ran.acked_by(state.last).values())
+            self.tally.owing += ran.owes(state.last)
             for at in dict.fromkeys((state.first, state.last)):
-                verdict = judge_recovered(ran.issuer, recovery, ran.issuer.issued_by(at), ran.acked_by(at))
+                verdict = ran.judge(recovery, at)
                 if not isinstance(verdict, Violation):
                     continue
                 digits = witness_at(ran.trace, self._law, state.key, state.index, state.digits, at)
@@ -102,7 +101,7 @@ class Cuts:
                 return tell_cut(ran.trace, at, verdict), crash
         return OK, None
 
-    def _states(self, ran: Ran) -> Sequence[CrashState]:
+    def _states(self, ran: Cut) -> Sequence[CrashState]:
         events = tuple(ran.trace.events)
         if events not in self._known:
             enumerated = self._enumerations.of(ran.trace, ran.begun)
@@ -125,13 +124,13 @@ class Cuts:
                 first, last = spans.get(key, (index + 1, index))
                 tally.visited += first <= index <= last
 
-    def _open(self, state: CrashState, geometry: str) -> Recovery | Violation:
-        key = geometry, state.key
+    def _open(self, state: CrashState, ran: Cut) -> Any:
+        key = ran.geometry, state.key
         if state.key not in self._contents:
             self._contents.add(state.key)
             self.tally.contents += 1
         if key not in self._opened:
-            self._opened[key] = open_cut(state.image, geometry)
+            self._opened[key] = ran.recovered(state.image)
         return self._opened[key]
 
 
@@ -157,6 +156,6 @@ def search_cuts(
 def _with_crash(tape: Tape, switches: Sequence[int]) -> Tape:
     """The tape with this schedule, and with the power cut that shows its violation, if it takes one."""
     cuts = Cuts(tape.law)
-    replay_schedule(lambda: SessionsProgram(tape, Kept(cuts=cuts)), switches)
+    replay_schedule(lambda: program_of(tape, Kept(cuts=cuts)), switches)
     era = replace(tape.eras[-1], switches=tuple(switches), crash=cuts.crash)
     return replace(tape, eras=(era,))

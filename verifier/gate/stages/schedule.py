@@ -25,8 +25,10 @@ from ...concurrency.moving import moving_tapes
 from ...concurrency.programs import Searched, portfolio, random_lanes, search_lanes, small_tapes
 from ...concurrency.rarer import rarer_tapes
 from ...concurrency.skewed import skewed_tapes
+from ...finders.cpr.cuts import Opened, search_cuts
 from ...finders.crashes import Coverage, Finding
-from ...tapes.tape import Tape
+from ...tapes.appenders import appenders_tapes, thirds_tapes
+from ...tapes.tape import APPENDERS, Tape
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, until
 from ..document import NO_LAW, Bound, Stage
 from ..plans import Floor, Names, Positive, check_geometries
@@ -48,6 +50,7 @@ __all__ = [
 
 
 _RUN: Final = "schedules run"
+_CUTS: Final = "contents after a power cut"  # Judged, of programs in whose schedules it is cut.
 _SHARE: Final = 0.1  # A random program of which fewer schedules than that have orders of their own is left.
 ASIDE: Final = "their own, truncations aside"
 _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
@@ -57,6 +60,8 @@ _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "rarer": rarer_tapes,
     "flushed": flushed_tapes,
     "kinds": kinds_tapes,
+    "appenders": appenders_tapes,
+    "thirds": thirds_tapes,
 }
 
 
@@ -106,6 +111,8 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rarer: FamilyPlan | None = None  # Operations of the rarer kinds beside each other.
     flushed: FamilyPlan | None = None  # The flush worker beside sessions, checkpoints and truncations.
     kinds: FamilyPlan | None = None  # A checkpoint of each kind but the usual one.
+    appenders: FamilyPlan | None = None  # Two tasks of a log, and every power cut in each of their schedules,
+    thirds: FamilyPlan | None = None  # likewise three.
     aside: AsidePlan | None = None
 
 
@@ -178,8 +185,14 @@ class RandomLanes:
 def _search_all(tapes: Sequence[Tape], preemptions: int, limit: int, deadline: Deadline) -> Result:
     """Every schedule of at most so many preemptions of each tape."""
     result = Result()
+    opened: Opened = {}
     for tape in until(tapes, deadline):
-        searched = search_lanes(tape, [Stopping(preemptions, limit, deadline)], limit)
+        strategy = Stopping(preemptions, limit, deadline)
+        if tape.subject == APPENDERS:
+            searched, tally = search_cuts(tape, strategy, limit, opened)
+            searched.reached[_CUTS] = tally.judged
+        else:
+            searched = search_lanes(tape, [strategy], limit)
         if deadline.has_cut and searched.verdict is None:
             break  # Not counted: of this program some schedules are left.
         _count(result, searched)

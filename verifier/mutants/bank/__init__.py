@@ -13,6 +13,7 @@ from ..planted import Mutant
 from .again import AGAIN
 from .ages import AGED
 from .answers import ANSWERED
+from .appenders import APPENDING
 from .boundaries import BOUNDARIES
 from .cpr import CPR
 from .damage import DAMAGED
@@ -53,7 +54,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *FLUSHED,
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED),
-    *LOGGED,
+    *(*LOGGED, *APPENDING),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

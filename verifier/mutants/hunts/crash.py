@@ -38,10 +38,10 @@ from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
 from ..bank import BANK
-from ..planted import CONTRACT, CRASHES, CUTS, DAMAGE, FAULTS, KILLS, MODEL, SCHEDULES
+from ..planted import CONTRACT, CRASHES, CUTS, DAMAGE, FAULTS, KILLS, MODEL, SCHEDULES, Mutant
 from .answers import hunt_answers
 from .contract import judge_contract
-from .cpr import hunt_cuts
+from .cpr import hunt_appenders, hunt_cuts
 from .damage import hunt_damage
 from .faults import hunt_faults
 from .order import features, likely_first
@@ -72,8 +72,14 @@ def answer(request: Answer) -> bytes:
     if request["task"] == "replay":
         return msgspec.json.encode(_replay(request))
     if request["task"] == "survey":
-        return msgspec.json.encode(survey_schedules([bug for bug in BANK if bug.search == SCHEDULES]))
-    return msgspec.json.encode(_CHASES[request["search"]](request))
+        return msgspec.json.encode(survey_schedules(_surveyed()))
+    is_of_log = request["search"] == SCHEDULES and request.get("is_of_log", False)
+    hunt = hunt_appenders if is_of_log else _CHASES[request["search"]]
+    return msgspec.json.encode(hunt(request))
+
+
+def _surveyed() -> list[Mutant]:
+    return [bug for bug in BANK if bug.search == SCHEDULES and not bug.is_of_log]
 
 
 def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, bool]]:

@@ -16,11 +16,12 @@ from typing import Final
 
 from ...concurrency import aside
 from ...concurrency.again import again_tapes
+from ...concurrency.appenders import lanes_of_log
 from ...concurrency.flushed import flushed_tapes
 from ...concurrency.kinds import kinds_tapes
 from ...concurrency.lanes import FAR_LANE, lanes_of, split
 from ...concurrency.skewed import skewed_tapes
-from ...tapes.tape import Tape
+from ...tapes.tape import APPENDERS, Tape
 
 __all__ = ["SCHEDULES_MAX", "count_beside", "programs"]
 
@@ -31,6 +32,8 @@ SCHEDULES_MAX: Final = (1, 400, 30_000)  # Of one program, by preemptions.
 def count_beside(tape: Tape) -> tuple[int, int]:
     """(operations side by side, sessions that issue them)."""
     _, beside = split(tape.eras[-1].program)
+    if tape.subject == APPENDERS:
+        return len(beside), len(lanes_of_log(beside))
     return len(beside), sum(lane < FAR_LANE for lane in lanes_of(beside))
 
 
