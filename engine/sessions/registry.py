@@ -27,13 +27,12 @@ from typing import Final, Protocol
 from ..errors import SessionError, UnknownSessionError
 from ..kernels import words as w
 from ..kernels.atomics import Space, load, store
-from ..metadata.layout import NAME_BYTES_MAX
 from ..metadata.marks import SessionMark
 from ..runtime import Runtime
 from ..shared.shared import Shared
 from ..shared.spaces import ROWS_MAX, SESSIONS_MAX
 from .nameless import Nameless
-from .state import FIELDS, NOWHERE, SessionState, read
+from .state import FIELDS, NOWHERE, SessionState, check_name, read
 
 __all__ = ["Handled", "SessionRegistry", "SessionState"]
 
@@ -340,13 +339,3 @@ def _unsaved(states: Mapping[str, SessionState], nameless: Nameless, epochs: Spa
         if serial != state.saved:
             lost[name] = serial - state.saved
     return lost
-
-
-def check_name(name: str) -> None:
-    """Raises SessionError where `name` is no session name."""
-    if type(name) is not str or not 1 <= len(name.encode(errors="replace")) <= NAME_BYTES_MAX:
-        raise SessionError(f"session name {name!r}: expected 1 to {NAME_BYTES_MAX} bytes of UTF-8")
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise SessionError(f"session name {name!r}: expected text that UTF-8 can hold") from None

@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ..errors import SessionError
 from ..kernels import words as w
 from ..kernels.atomics import Space, load
+from ..metadata.layout import NAME_BYTES_MAX
 from ..shared.spaces import ROWS_MAX
 
-__all__ = ["FIELDS", "NOWHERE", "SessionState", "read"]
+__all__ = ["FIELDS", "NOWHERE", "SessionState", "check_name", "read"]
 
 NOWHERE: Final = ROWS_MAX * w.ROW_WORDS
 # Where in a row the fields of a live session are.
@@ -50,3 +52,13 @@ def read(epochs: Space, state: SessionState, word: int, field: str) -> int:
         return load(epochs, state.row + word)
     value: int = getattr(state, field)
     return value
+
+
+def check_name(name: str) -> None:
+    """Raises SessionError where `name` is no session name."""
+    if type(name) is not str or not 1 <= len(name.encode(errors="replace")) <= NAME_BYTES_MAX:
+        raise SessionError(f"session name {name!r}: expected 1 to {NAME_BYTES_MAX} bytes of UTF-8")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise SessionError(f"session name {name!r}: expected text that UTF-8 can hold") from None

@@ -153,3 +153,17 @@ def floor_of_span(values: list[bytes], low: int, high: int) -> int:
 def _span(value: bytes, low: int, high: int) -> bytes:
     """These bytes of a sector: a version is short where the file ended, and past its end it holds zeros."""
     return value[low:high].ljust(high - low, b"\0")
+
+
+class Untied(NamedTuple):
+    """Renames that some crash leaves half done, by birth: from which crash index on.
+
+    freed  of these, with the new name free though it had a file
+    """
+
+    halves: dict[int, int]
+    freed: dict[int, int]
+
+    def indices(self) -> frozenset[int]:
+        """The crash indices with more states of names than before."""
+        return frozenset((*self.halves.values(), *self.freed.values()))

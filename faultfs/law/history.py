@@ -10,7 +10,7 @@ Threads: built once, then read only; a trace that grows meanwhile is read up to 
 from ..disk.events import Aftermath, Event, EventKind
 from ..disk.trace import PAGE_BYTES, Trace
 from .aftermath import Failures
-from .chains import NO_FILE, AnyChain, Chain, ChainKind, Shows, Step, floor_of_size, floor_of_span
+from .chains import NO_FILE, AnyChain, Chain, ChainKind, Shows, Step, Untied, floor_of_size, floor_of_span
 from .edges import Edges
 from .garbage import spoiled
 from .logged import LoggedNames
@@ -323,8 +323,8 @@ class History:
         self._live.clear()
         self._data.clear()
         self.logged_names = LoggedNames(self.trace.events, self.names, self.name_steps)
-        # F12: renames that a log has untied, by birth, and from which index on.
-        self.untied = {} if self.is_torn else self.logged_names.untied()
+        # F12: renames that a log has untied.
+        self.untied = Untied({}, {}) if self.is_torn else self.logged_names.untied()
         self._windows = Windows(
             self.names, self.sizes, self.sectors, self.name_steps, self.name_syncs, self.untied
         )

@@ -32,7 +32,7 @@ from itertools import islice, product
 from typing import Final, NamedTuple, TypeAlias
 
 from ..disk.events import Event, EventKind
-from .chains import NO_FILE, AnyChain, Chain, Step
+from .chains import NO_FILE, AnyChain, Chain, Step, Untied
 
 Names: TypeAlias = dict[Chain[int], int]  # A version of each name.
 
@@ -40,6 +40,9 @@ FILE_SYNCS: Final = frozenset({EventKind.SYNC, EventKind.DATASYNC, EventKind.WRI
 MOVES: Final = frozenset({EventKind.LINK, EventKind.RENAME})
 _CHANGES: Final = frozenset({EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE})
 _READINGS: Final = 256
+_WHOLE: Final = "whole"
+_FREE: Final = frozenset({"free"})
+_PLACES: Final = frozenset({_WHOLE, "before"}) | _FREE
 
 
 class LoggedNames:
@@ -55,28 +58,32 @@ class LoggedNames:
             lost = {chain.values[chain.before(version)] for chain, version in moves}
             self._files.append({event.inode, *lost} - {NO_FILE})  # type: ignore[arg-type]
 
-    def untied(self) -> dict[int, int]:
-        """The renames that some crash leaves half done, by birth: from which crash index on. F12."""
-        found: dict[int, int] = {}
+    def untied(self) -> Untied:
+        """The renames that some crash leaves half done. F12."""
+        halves, freed = dict[int, int](), dict[int, int]()
         if not any(len(step.moves) > 1 for step in self._steps.values()):
-            return found
+            return Untied(halves, freed)
         for at, event in enumerate(self._events):
             if (event.kind in FILE_SYNCS or at + 1 in self._steps) and self.renames(at + 1):
                 for position in sorted(self.positions(at + 1)):
                     for names in self.found(position, at + 1):
-                        whole = [step for step in self.renames(at + 1) if step.birth not in found]
-                        found |= dict.fromkeys(self._torn(whole, names, at + 1), at + 1)
-        return found
+                        for known, places in ((halves, _PLACES), (freed, _FREE)):
+                            left = [step for step in self.renames(at + 1) if step.birth not in known]
+                            known |= dict.fromkeys(self._torn(left, names, at + 1, places), at + 1)
+        return Untied(halves, freed)
 
-    def _torn(self, renames: list[Step], names: Names, index: int) -> list[int]:
-        """The fewest renames, by birth, that are not whole in what is found, however it is read."""
+    def _torn(self, renames: list[Step], names: Names, index: int, places: frozenset[str]) -> list[int]:
+        """The fewest renames, by birth, that are not whole in what is found, however it is read, and have
+        come to one of these places.
+        """
         moved = sorted({chain for step in renames for chain, _ in step.moves}, key=lambda chain: chain.name)
         # A name that is bound as it was before is at either version.
         readings = product(*(_alike(chain, names[chain], index) for chain in moved))  # type: ignore[index,arg-type]
         torn = []
         for reading in islice(readings, _READINGS):
             at = dict(zip(moved, reading, strict=True))
-            half = [step.birth for step in renames if len(_moved(at, step)) > 1]
+            come = {step.birth: _moved(at, step) for step in renames}
+            half = [birth for birth, to in come.items() if len(to) > 1 and not to.isdisjoint(places)]
             torn.append(half)
             if not half:
                 break
@@ -212,7 +219,7 @@ def _moved(names: Mapping[AnyChain, int], step: Step) -> set[str]:
     for chain, made in step.moves:
         version = names[chain]
         is_free = version == made - 1 and version in chain.passing
-        found.add("whole" if version >= made else "free" if is_free else "before")
+        found.add(_WHOLE if version >= made else "free" if is_free else "before")
     return found
 
 

@@ -13,7 +13,7 @@ Threads: one at a time; the chains do not change any more.
 from bisect import bisect_left, bisect_right
 from typing import Final
 
-from .chains import FOREVER, NO_FILE, AnyChain, Chain, ChainKind, Step
+from .chains import FOREVER, NO_FILE, AnyChain, Chain, ChainKind, Step, Untied
 
 _NAME = ChainKind.NAME
 _ONLY: Final = range(1)
@@ -62,7 +62,7 @@ class Windows:
         sectors: dict[int, dict[int, Chain[bytes]]],
         name_steps: list[Step],
         name_syncs: list[int],
-        untied: dict[int, int],
+        untied: Untied,
     ) -> None:
         self._names = [names[name] for name in sorted(names)]
         chains: list[AnyChain] = []
@@ -74,7 +74,7 @@ class Windows:
         self._name_steps = name_steps
         self._name_syncs = name_syncs
         self._untied = untied
-        self._unties = frozenset(untied.values())
+        self._unties = untied.indices()
         self._changed: dict[int, list[AnyChain]] = {0: []}  # By index: which chains have a birth or a kill.
         for chain in chains:
             if len(chain.births) > 1:
@@ -131,15 +131,21 @@ class Windows:
         steps = [step for step in self._name_steps if covered < step.birth <= index]
         if not self._unties:
             return steps
-        untied = {birth for birth, since in self._untied.items() if since <= index}
-        return [part for step in steps for part in (_parts(step) if step.birth in untied else (step,))]
+        halves, freed = self._untied
+        untied = {birth for birth, since in halves.items() if since <= index}
+        free = {birth for birth, since in freed.items() if since <= index}
+        return [
+            part
+            for step in steps
+            for part in (_parts(step, is_freed=step.birth in free) if step.birth in untied else (step,))
+        ]
 
 
-def _parts(step: Step) -> list[Step]:
-    """Each name of a rename on its own; one that had a file loses it first."""
+def _parts(step: Step, *, is_freed: bool) -> list[Step]:
+    """Each name of a rename on its own; one that had a file may be freed first."""
     found = []
     for chain, version in step.moves:
-        if version - 1 in chain.passing:
+        if is_freed and version - 1 in chain.passing:
             found.append(Step(step.birth, step.page, ((chain, version - 1),)))
         found.append(Step(step.birth, step.page, ((chain, version),)))
     return found

@@ -70,7 +70,7 @@ class _Search:
         self.product = product
         self.whole_kinds = whole_kinds  # Of events after which an index is visited whole.
         self.is_whole_due = True  # Whether what the points before have found cannot be built upon.
-        self.unties = frozenset(history.untied.values())  # Indices with more states of names than before.
+        self.unties = history.untied.indices()  # Indices with more states of names than before.
         self.depth = 0  # Of the latest bounded point.
         self.legal = 0
         self.names_legal = 1

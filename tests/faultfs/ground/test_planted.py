@@ -37,7 +37,8 @@ EDGE, WHOLE = "self._resize(birth, page, inode, page_end)", "self._resize(birth,
 SPAN = "self._cover(birth - 1, event.inode, 0, len(self._bytes(event.inode)))"
 ALLOCATED = "edge + PAGE_BYTES, size"
 NAMED = "event.kind in MOVES"
-FREED = "if version - 1 in chain.passing"
+UNTIED = "else self.logged_names.untied()"
+FREED = "if is_freed and version - 1 in chain.passing"
 COMMITTED, WINDOWS = (f"powercut.faultfs.law.{name}" for name in ("committed", "windows"))
 BROUGHT, LATER = "return syncs[at - 1] if at else 0", "[self, log._replace(written=dict(now))]"
 FOLDER, BETWEEN = "if self.has_folder and event.kind is EventKind.RENAME", "elif chain in self.given"
@@ -53,7 +54,14 @@ BUGS = (
     Bug("F8-cut-bytes-are-never-zeroed", HISTORY, "for sector in cut:", "for sector in ():", "ext4", "posix"),
     Bug("F9-sync-of-one-file-syncs-all", HISTORY, SYNC, EVERY, "ext4", "posix"),
     Bug("F10-sync-of-names-syncs-files", HISTORY, NAMES, f"{NAMES}; {EVERY}", "ext4", "posix"),
-    Bug("F12-no-rename-is-untied", HISTORY, "else self.logged_names.untied()", "else {}", "btrfs", "posix"),
+    Bug(
+        "F12-no-rename-is-untied",
+        HISTORY,
+        "else self.logged_names.untied()",
+        "else Untied({}, {})",
+        "btrfs",
+        "posix",
+    ),
     Bug("F27-no-size-without-data", JOURNAL, "Needs.NOTHING),", "Needs.NEW),", "ext4", "ext4"),
     Bug("F27-size-joins-at-once", JOURNAL, JOINS, AT_ONCE, "ext4", "ext4"),
     Bug("F28-sync-commits-all", JOURNAL, COMMIT, ALL, "ext4", "ext4"),

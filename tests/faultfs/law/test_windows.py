@@ -48,12 +48,13 @@ def test_a_window_says_what_each_chain_says_of_the_index(
             assert window.pending == [c for c in several_left if not c.inode or c.inode in named]
             synced = max((sync for sync in history.name_syncs if sync < index), default=0)
             steps = [s for s in history.name_steps if synced < s.birth <= index]
-            whole = [s for s in steps if history.untied.get(s.birth, index + 1) > index]
+            whole = [s for s in steps if history.untied.halves.get(s.birth, index + 1) > index]
             assert [s for s in window.name_steps if s in whole] == whole
             parts = [s.moves[0] for s in window.name_steps if s not in whole]
-            moves = [move for s in steps if s not in whole for move in s.moves]
-            free = [((c, v - 1), (c, v)) if v - 1 in c.passing else ((c, v),) for c, v in moves]
-            assert parts == [part for each in free for part in each]
+            free = {s.birth for s in steps if history.untied.freed.get(s.birth, index + 1) <= index}
+            moves = [(s.birth in free, *move) for s in steps if s not in whole for move in s.moves]
+            each = [((c, v - 1), (c, v)) if f and v - 1 in c.passing else ((c, v),) for f, c, v in moves]
+            assert parts == [part for several in each for part in several]
         several += len(starts) > 3
     assert several > 10
 

@@ -20,7 +20,9 @@ class TriedNames:
     def __init__(self, disk: Any) -> None:
         self.disk = disk
         self.known: dict[tuple[int, int], Names] = {}
-        self.came_apart: dict[int, int] = {}  # Renames that a log has untied, by event: from which index on.
+        # Renames that a log has untied, by event: from which index on; and those with the new name free.
+        self.came_apart: dict[int, int] = {}
+        self.came_free: dict[int, int] = {}
 
     def name_versions(self, name: str) -> list[tuple[int, Any]]:
         """Its event, and what the name is bound to, for each version."""
@@ -122,16 +124,19 @@ class TriedNames:
 
     def come_apart(self, index: int) -> None:
         """Note the fewest renames of which a crash from now on may show one name and not the other."""
-        for commit in range(index + 1) if self.whole(index) else ():
+        for commit in range(index + 1) if self.pending(index) else ():
             for found in self.found(commit, index):
-                self.compare(found, self.whole(index), index)
+                for known, places in ((self.came_apart, {0, 1, 2}), (self.came_free, {1})):
+                    whole = [op for op in self.pending(index) if op[0] not in known]
+                    known |= dict.fromkeys(self.fewest(found, whole, index, places), index)
 
-    def whole(self, index: int) -> list[Any]:
-        """The renames that may be lost, and have not come apart."""
+    def pending(self, index: int) -> list[Any]:
+        """The renames that may be lost."""
         renames = [op for op in self.disk.operations if len(op[2]) == 2 and op[0] < index]
-        return [op for op in renames if op[0] not in self.came_apart and not self.disk.durable(op, index)]
+        return [op for op in renames if not self.disk.durable(op, index)]
 
-    def compare(self, found: Names, whole: list[Any], index: int) -> None:
+    def fewest(self, found: Names, whole: list[Any], index: int, places: set[int]) -> list[int]:
+        """The fewest of these renames that have come apart, to one of these places, however it is read."""
         names = sorted({key[1] for op in whole for key in op[2]})
         # Any way to read what a name is bound to as one of its versions, or as free between two.
         ways = []
@@ -148,12 +153,13 @@ class TriedNames:
             )
         fewest = [op[0] for op in whole]
         for way in product(*ways):
-            fewest = min(fewest, self.halves(whole, dict(zip(names, way, strict=True))), key=len)
+            halves = self.halves(whole, dict(zip(names, way, strict=True)), places)
+            fewest = min(fewest, halves, key=len)
             if not fewest:
                 break
-        self.came_apart |= dict.fromkeys(fewest, index)
+        return fewest
 
-    def halves(self, renames: list[Any], at: dict[str, float]) -> list[int]:
+    def halves(self, renames: list[Any], at: dict[str, float], places: set[int]) -> list[int]:
         """The renames, by event, of whose names one has come to it and the other has not."""
         halves = []
         for op in renames:
@@ -161,7 +167,7 @@ class TriedNames:
             for _, name in op[2]:
                 made = [when for when, _ in self.name_versions(name)].index(op[0])
                 come.add(0 if at[name] <= made - 1 else 1 if at[name] < made else 2)
-            halves += [op[0]] * (len(come) > 1)
+            halves += [op[0]] * (len(come) > 1 and bool(come & places))
         return halves
 
     def in_parts(self, index: int) -> list[Any]:
@@ -175,8 +181,9 @@ class TriedNames:
                 held = self.disk.start.get(key)
                 for other in self.disk.operations[: self.disk.operations.index(op)]:
                     held = other[2].get(key, held)
-                # A name that had a file loses it first.
-                parts += [(*op[:2], {key: None})] * bool(held and value) + [(*op[:2], {key: value})]
+                # A name that had a file may lose it first.
+                is_free = held and value and self.came_free.get(op[0], index + 1) <= index
+                parts += [(*op[:2], {key: None})] * bool(is_free) + [(*op[:2], {key: value})]
         return parts
 
 
