@@ -6,6 +6,8 @@
     twice     another checkpoint of any kind follows in the same lane
     more      an operation that waits for the device, a truncation, a session that resumes, beside it
 
+Of a kind with an image of the index every fifth of these.
+
 Invariant: programs of one kind come in the order of their operations beside each other.
 """
 
@@ -29,11 +31,14 @@ _LARGE: Final = SIZES - 1
 _CHANGES: Final = ((Kind.RMW, 0), (Kind.UPSERT, SIZES), (Kind.DELETE, 0), (Kind.INSERT, 0))
 _TURNING: Final = Operation(Kind.UPSERT, 1, 1, _LARGE), Operation(Kind.UPSERT, 1, 2, _LARGE)
 _PHASES: Final = range(1, 5)
+_OF_IMAGES: Final = 5  # A cut has several times as many states.
 
 
 def cpr_tapes(kind: str, geometry: str) -> Iterator[Tape]:
     """All programs beside checkpoints of this kind, by its name, in this geometry."""
     programs = [*_beside(kind), *_begun(kind), *_twice(kind), *_more(kind)]
+    if kind not in PLAIN:
+        programs = programs[::_OF_IMAGES]
     yield from (tape_of(each, geometry) for each in sorted(programs, key=_beside_each_other))
 
 

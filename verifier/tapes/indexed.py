@@ -25,6 +25,7 @@ _TAKEN: Final = tuple(Operation(Kind.CHECKPOINT, 0, 0, size) for size in range(l
 _WITHOUT, _WITH = _TAKEN[: len(PLAIN)], _TAKEN[len(PLAIN) :]
 _UPSERT, _GROWN, _REOPEN = Operation(Kind.UPSERT), Operation(Kind.RMW), Operation(Kind.REOPEN)
 _PHASES: Final = 7
+_IMAGING: Final = 2  # Steps after which the image is there.
 _BUCKETS: Final = (1, 2, 4)  # Of REOPEN_AS: those that have another index, or all of it from memory.
 
 
@@ -38,7 +39,7 @@ def indexed(geometry: str) -> Iterator[Run]:
     few = (_WITH[0], _WITHOUT[0], _UPSERT, _GROWN, Operation(Kind.DELETE), _REOPEN)
     for steps in (1, 2, 3):
         for program in product(few, repeat=steps):
-            if _WITH[0] in program:
+            if _WITH[0] in program[: 4 - steps]:  # Of the longest those that begin with it.
                 yield ((_UPSERT, *program),)
     yield from _followed()
     yield from _phased()
@@ -50,7 +51,7 @@ def _large(*keys: int) -> tuple[Operation, ...]:
 
 def _followed() -> Iterator[Run]:
     large = _large(*range(KEYS_MAX))
-    for one, other in product(_WITH, _TAKEN):
+    for one, other in (*product(_WITH[:1], _TAKEN), *product(_WITH[1:], _WITHOUT[:1])):
         yield ((_UPSERT, one, _GROWN, other), (_GROWN, other, _GROWN), (_UPSERT, one))
         yield ((*large[:5], _GROWN, one, _GROWN, *large[5:], other, _REOPEN, _GROWN, other),)
         truncate = Operation(Kind.TRUNCATE)
@@ -63,6 +64,8 @@ def _followed() -> Iterator[Run]:
 def _phased() -> Iterator[Run]:
     (large,) = _large(1)
     for size, phase in product(range(len(PLAIN), len(CHECKPOINTS)), range(_PHASES)):
+        if size > len(PLAIN) and phase > _IMAGING:
+            continue  # From there on it is a checkpoint of its kind, of which there are others.
         started = (Operation(Kind.START, 0, 0, size), *[Operation(Kind.STEP)] * phase)
         for used in (_GROWN, large, Operation(Kind.DELETE), Operation(Kind.INSERT, 1, 1)):
             yield ((_UPSERT, *started, used, _TAKEN[size], _GROWN), (used, _WITHOUT[0]))

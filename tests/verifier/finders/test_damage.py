@@ -23,7 +23,7 @@ from powercut.faultfs.faults.rot import Damage, How
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.finders.damage import Sweep
 from powercut.verifier.finders.sites import MEDIA, bits, sampled_bytes, sites, while_open
-from powercut.verifier.oracles.damage import CORRECTED, HARMLESS, REFUSED
+from powercut.verifier.oracles.damage import CORRECTED, HARMLESS, REFUSED, SPARED
 from powercut.verifier.reducing.passes import count_operations
 from powercut.verifier.reducing.shrink import shrink
 from powercut.verifier.runs.play import play
@@ -72,7 +72,9 @@ def test_pieces_closed_and_open_end_as_they_may(medium: str) -> None:
     assert sweep.run(islice(_all_pieces(sweep), 0, None, 7)) is None
     assert sweep.run(sampled_bytes(sweep.content, sweep.past, Random(3), 12)) is None
     reached, fired = sweep.coverage.reached, sweep.coverage.fired
-    assert sum(reached.get(end, 0) for end in (CORRECTED, REFUSED, HARMLESS)) == sum(fired.values()) > 0
+    assert (
+        sum(reached.get(end, 0) for end in (CORRECTED, REFUSED, HARMLESS, SPARED)) == sum(fired.values()) > 0
+    )
     assert reached[CORRECTED] > 0
     assert 0 < sweep.coverage.checked <= sweep.coverage.distinct <= sum(fired.values())
 

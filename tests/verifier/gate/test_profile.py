@@ -38,9 +38,10 @@ def followed() -> set[str]:
     truncate = Operation(Kind.TRUNCATE_AT)
     log = Tape((Era((*program, *program, truncate)),), "tiny", subject=LOGS)
     snapshot = Operation(Kind.CHECKPOINT, size=CHECKPOINTS.index("snapshot"))
-    for tape in (log, Tape((Era((Operation(Kind.UPSERT), snapshot)),))):
+    indexed = Operation(Kind.CHECKPOINT, size=CHECKPOINTS.index("fold_over with index"))
+    for tape in (log, *(Tape((Era((Operation(Kind.UPSERT), taken)),)) for taken in (snapshot, indexed))):
         coverage.merge(search_tape(tape, depth=0, limit=64)[0])
-    steps = ("OPEN ", "WAIT_FLUSH ", "PERSIST ", "CLOSE ", "LOG ")
+    steps = ("OPEN ", "PREPARE ", "WAIT_FLUSH ", "PERSIST ", "CLOSE ", "LOG ")
     return {what for what in coverage.reached if what.startswith(steps)}
 
 

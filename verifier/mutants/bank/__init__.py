@@ -74,4 +74,4 @@ def find(name: str) -> Mutant:
     for mutant in (*BANK, CONTROL):
         if mutant.name == name:
             return mutant
-    raise KeyError(f"no planted bug {name!r}: `powercut mutants --list` has all of them")
+    raise KeyError(f"no planted bug {name!r}: expected one of {[mutant.name for mutant in BANK]}")

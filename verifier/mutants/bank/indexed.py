@@ -36,7 +36,7 @@ INDEXED: Final[tuple[Mutant, ...]] = (
         around=(_WITH, "phases", "pages"),
     ),
     _crash(
-        "relinked-from-the-checkpoint's-start",
+        "relinked-from-the-start-of-the-checkpoint",
         "FASTER 12aa82f4: recovery scanned from the start of the log checkpoint, not from that of the index",
         _RECOVERY,
         "            low = max(begin, image.start - image.start % chosen.page_bytes)\n",
