@@ -23,7 +23,7 @@ Source: lazy branching on what recovery reads (Jaaru, ASPLOS 2021). Where we dif
 too, and the count of what was not listed is exact.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
@@ -165,12 +165,30 @@ def explore(
         elif node.question[0] == Ask.ALL:
             return found
         else:
+            unknown: set[Any] = set()
             for answered, part in point.split(region, node.question):
                 stack.append((node.branches, answered, part))
-                if found.regions + len(stack) > _REGIONS * limit:
+                # An answer that nothing was asked behind yet takes an opening, whatever else is found.
+                if answered not in node.branches:
+                    unknown.add(answered)
+                if found.regions + len(stack) > _REGIONS * limit or opened + len(unknown) > limit:
                     return found
     assert found.is_closed, "regions are disjoint and nothing is left out"
     return found
+
+
+class _Lazy:
+    """Parts that are worked out as they are asked for, each once: whoever gives up asks for few."""
+
+    def __init__(self, parts: Iterator[tuple[Any, dict[AnyChain, Versions]]]) -> None:
+        self._made: list[tuple[Any, dict[AnyChain, Versions]]] = []
+        self._rest = parts
+
+    def __iter__(self) -> Iterator[tuple[Any, dict[AnyChain, Versions]]]:
+        yield from self._made
+        for part in self._rest:
+            self._made.append(part)
+            yield part
 
 
 class _Point:
@@ -184,7 +202,7 @@ class _Point:
         self._legal = history.at(index).legal
         self._files: dict[tuple[int | None, ...], bytes] = {}
         self._chains: dict[tuple[int, int, int], list[AnyChain]] = {}
-        self._known: dict[tuple[Any, ...], list[tuple[Any, dict[AnyChain, Versions]]]] = {}
+        self._known: dict[tuple[Any, ...], _Lazy] = {}
         chains = [chain for inode in self.inodes for chain in history.file_chains(inode)]
         self._choices = {chain: count for chain in chains if (count := len(self._legal[chain])) > 1}
         self._product = prod(self._choices.values())
@@ -220,7 +238,8 @@ class _Point:
     def others(self, region: Region) -> Iterator[Witness]:
         """A few contents of a region besides its witness, that it may not stand alone for millions: every set
         of some parts of the chains loses as much as it can."""
-        oldest = {chain: (region.versions.get(chain) or self._all(chain))[0] for chain in self._choices}
+        left = {chain: region.versions.get(chain) or self._all(chain) for chain in self._choices}
+        oldest = {chain: versions[0] for chain, versions in left.items() if len(versions) > 1}
         for parts in range(1, 1 << min(len(oldest), _PARTS)):
             lost = (chain for place, chain in enumerate(oldest) if parts >> place % _PARTS & 1)
             yield self.witness(region, {chain: oldest[chain] for chain in lost})
@@ -266,7 +285,7 @@ class _Point:
 
     def _parts(
         self, region: Region, inode: int, low: int, high: int, *, is_size: bool
-    ) -> list[tuple[Any, dict[AnyChain, Versions]]]:
+    ) -> Iterable[tuple[Any, dict[AnyChain, Versions]]]:
         """The sizes of a file, or its bytes from low to high; with each the versions that show it.
 
         Of a chain of which any version that is left shows it, nothing is said. A function of what is left of
@@ -277,10 +296,10 @@ class _Point:
         if (known := self._known.get(asked)) is None:
             left = {chain: region.versions.get(chain) or self._all(chain) for chain in chains}
             shows: Any = self._by_size if is_size else self._by_bytes
-            known = self._known[asked] = [
+            known = self._known[asked] = _Lazy(
                 (shown, {chain: each for chain, each in part.items() if len(each) < len(left[chain])})
                 for shown, part in shows(left, inode, low, high)
-            ]
+            )
         return known
 
     def _concerned(self, inode: int, low: int, high: int) -> list[AnyChain]:
