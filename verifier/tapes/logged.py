@@ -14,7 +14,7 @@ from typing import Final
 
 from .tape import Crash, Kind, Operation
 
-__all__ = ["LOGGED_CRASHES", "logged"]
+__all__ = ["LOGGED_CRASHES", "killed_lives", "killed_runs", "logged"]
 
 Run = tuple[tuple[Operation, ...], ...]
 
@@ -29,6 +29,7 @@ _LETTERS: Final = (
     *(Operation(Kind.TRUNCATE_AT, 0, 0, 1), Operation(Kind.ROLLBACK, 0, 0, 1), _ONE),
 )
 _STEPS: Final = 3
+_KILLED_STEPS: Final = 2
 _CHOICES: Final = 4  # Sectors of which each is lost or not.
 LOGGED_CRASHES: Final = (
     Crash(),
@@ -62,3 +63,16 @@ def logged(geometry: str) -> Iterator[Run]:
                 (_MANY, _COMMIT, took, _LONG, _COMMIT, other, truncate, took, _COMMIT, _REOPEN, took, other),
             )
     yield ((_MANY, _COMMIT, _ONE, _COMMIT), (_ALL, _SHORT, _COMMIT, _REOPEN, _ONE))
+
+
+def killed_runs() -> Iterator[tuple[Operation, ...]]:
+    """Small programs for processes that are killed: what is not a step of the tape itself is not in them."""
+    letters = (_SHORT, _LONG, _MANY, _COMMIT, _REOPEN)
+    for steps in range(_KILLED_STEPS + 1):
+        yield from product(letters, repeat=steps)
+
+
+def killed_lives() -> Iterator[Run]:
+    """Runs of three lives: the first two end in the middle of a commit, the last is killed everywhere."""
+    for first in ((_MANY, _COMMIT), (_SHORT, _COMMIT, _LONG, _LONG, _COMMIT)):
+        yield (first, (_LONG, _SHORT, _COMMIT), (_SHORT, _COMMIT, _REOPEN))

@@ -34,7 +34,7 @@ from powercut.verifier.finders.kill.points import Death, KillPoint, Life, Way, W
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.model import Issued, Result
 from powercut.verifier.spec.subject import MakeStore
-from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
+from powercut.verifier.tapes.tape import LOGS, Era, Kind, Operation, Tape
 
 PROGRAM = (
     *(Operation(), Operation(Kind.CHECKPOINT), Operation(Kind.RMW)),
@@ -139,7 +139,7 @@ class Talkative(FasterSubject):
     def __init__(self, device: FaultDevice) -> None:
         super().__init__(device, GEOMETRIES["tiny"], SteppedRuntime())
         self.device = device
-        self.is_real = type(device) is not FaultDevice
+        self.is_real = not isinstance(device, FaultDevice)
 
     def checkpoint(self) -> dict[int, int]:
         if self.is_real:
@@ -197,6 +197,19 @@ def silent(home: Path, way: Called | Traced) -> Tally:
 
     with patch.object(lives_module, "_say", say):
         return sweep(home, way, make_file_device)
+
+
+def forgetful(home: Path, way: Called | Traced) -> list[Tally]:
+    """A log that forgets the commits behind the one that its root names, and before it one that does not."""
+    sweeper = Sweeper(home, way=way)
+    program = Operation(Kind.ENQUEUE), Operation(Kind.CHECKPOINT)
+    tape = Tape((Era(program),), law="pagecache", subject=LOGS)
+    sweeper.sweep(tape, start_step=len(program))
+    whole, sweeper.tally = sweeper.tally, Tally()
+    sweeper.opened.clear()
+    with patch("powercut.engine.fasterlog.recovery.last_of", lambda files, root, last: (last, "")):
+        sweeper.sweep(tape, start_step=len(program))
+    return [whole, sweeper.tally]
 
 
 def wavering(home: Path, way: Called | Traced) -> str:
@@ -281,6 +294,7 @@ CASES: dict[str, Callable[[Path, Called | Traced], object]] = {
     "hasty": lambda home, way: sweep(home, way, make_file_device, Hasty),
     "silent": silent,
     "talkative": lambda home, way: sweep(home, way, make_file_device, Talkative),
+    "forgetful": forgetful,
     "wavering": wavering,
     "images": images,
     "endless": endless,

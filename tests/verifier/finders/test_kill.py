@@ -210,6 +210,14 @@ def test_bug_of_the_store_is_told_with_a_tape_that_shows_it_in_the_simulator(
     assert tally.tape.eras[0].crash is not None
 
 
+def test_log_is_killed_at_every_call_and_one_that_forgets_is_told(way: str, planted: Planted) -> None:
+    whole, forgetful = (msgspec.convert(told, Tally) for told in planted("forgetful", way))
+    assert whole.violation is None
+    assert whole.fired["entry"] > 1
+    assert forgetful.violation is not None
+    assert (forgetful.violation.oracle, forgetful.violation.breach) == ("prefix", Breach.LOST_ACK)
+
+
 def test_life_that_does_not_come_to_its_place_is_a_fault_of_the_harness(
     planted: Planted, why_not: str
 ) -> None:

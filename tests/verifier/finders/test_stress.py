@@ -15,12 +15,12 @@ import pytest
 from powercut.engine import CheckpointKind, FasterKv, MemoryDevice
 from powercut.engine.compiler.compilation import available
 from powercut.verifier.cli.summary import tell_gate
-from powercut.verifier.finders.stress import campaign, life
+from powercut.verifier.finders.stress import campaign, crew, life
 from powercut.verifier.finders.stress.campaign import Campaign, run_stress
 from powercut.verifier.finders.stress.writer import Writer
 from powercut.verifier.gate import run_gate
 from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile
-from powercut.verifier.gate.stages.stress import Planted, Stressed, stress_chunks
+from powercut.verifier.gate.stages.stress import Planted, Stressed, StressedLog, stress_chunks
 from powercut.verifier.verdict import OK, Breach, Unknown, Verdict, Violation
 
 needs_compiled = pytest.mark.skipif(not available(), reason="compiled kernels need numba")
@@ -79,7 +79,8 @@ def test_session_that_hangs_is_undecided_and_named(monkeypatch: pytest.MonkeyPat
         gate.wait()
 
     # The clock stands still until two writers and the checkpoints have begun.
-    monkeypatch.setattr(life, "monotonic", lambda: next(looks) if len(begun) == 3 else 0.0)
+    for module in (life, crew):
+        monkeypatch.setattr(module, "monotonic", lambda: next(looks) if len(begun) == 3 else 0.0)
     monkeypatch.setattr(Writer, "run", wait_for_ever)
     monkeypatch.setattr(life._Checkpointer, "run", wait_for_ever)
     found = run_stress({"lives": 1}, sessions=2, kernels="interpreted")
@@ -221,7 +222,8 @@ def test_shipped_floors_are_amounts_of_work() -> None:
     for name in names():
         plan = load_profile(name).stress
         assert plan is not None
-        chunk, hunts = stress_chunks(plan, "", 0)
+        chunk, logs, hunts = stress_chunks(plan, "", 0)
+        assert isinstance(logs, StressedLog)
         assert isinstance(chunk, Stressed)
         assert isinstance(hunts, Planted)
         assert len(hunts.names) == plan.floor["killed"] == 5

@@ -13,6 +13,7 @@ value and holds no model.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,9 +64,16 @@ class Beginning:
         return Beginning(trace.initial, tuple(model.history), model.recoveries, world.segment.floor)
 
 
+class _WithoutHoles(FaultDevice):
+    """A disk that cannot give room back, as the folder of a life: a file system may or may not do so."""
+
+    def punch(self, name: str, offset: int, size: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "no holes here", name)
+
+
 def rehearse(beginning: Beginning, era: Era, make_store: MakeStore) -> World:
     """Play the era in the simulator; `verdict` says what is objected to."""
-    world = beginning.world(make_store, FaultDevice(beginning.image))
+    world = beginning.world(make_store, _WithoutHoles(beginning.image))
     next(play_eras(world, Tape((era,), law=LAW)))  # And no further: it does not end here.
     return world
 

@@ -2,10 +2,18 @@
 
 from typing import Final
 
-__all__ = ["AMOUNTS"]
+__all__ = ["AMOUNTS", "of_log"]
 
 AMOUNTS: Final = (
     *("rounds", "lives", "recoveries", "judged", "audited", "checkpoints", "pages written", "taken back"),
     *("appends", "in batches", "carried off", "pending", "added", "upserts", "deletes", "reads"),
     *("in place", "copied", "device reads"),
+    # Of logs.
+    *("log lives", "log entries", "log batches", "log commits", "log waits", "log awaits", "log followed"),
+    *("log scans", "log truncations", "log taken back"),
 )
+
+
+def of_log(amount: str) -> bool:
+    """True if it is one of logs."""
+    return amount.startswith("log ")

@@ -30,14 +30,16 @@ from ...verdict import OK, Unknown, Verdict
 from .amounts import AMOUNTS
 from .ledger import Ledger
 from .life import HANG_SECONDS, Life, live
+from .logged import LogLife, live_log
 from .writer import Mix
 
-__all__ = ["MIXES", "STRESSED", "Campaign", "run_stress"]
+__all__ = ["MIXES", "STRESSED", "Campaign", "run_log_stress", "run_stress"]
 
 SWITCH_SECONDS: Final = 1e-5
 LIVES: Final = 3  # In a round: two recoveries, the second of a store with a void range.
 AUDITED: Final = 5  # One round in so many is short enough for the engine's own audit.
 AUDITED_APPENDS: Final = 4_000
+LOG_ENTRIES: Final = 5_000  # Of one life.
 
 _LARGE: Final = {"page_bytes": 1 << 16, "segment_bytes": 1 << 22, "write_unit": 512, "extent_bytes": 1 << 16}
 _SMALL: Final = {"page_bytes": 1 << 14, "segment_bytes": 1 << 20, "write_unit": 512, "extent_bytes": 1 << 12}
@@ -149,6 +151,30 @@ def run_stress(
         while campaign.verdict == OK and campaign.missing(amounts) and monotonic() < deadline:
             _run_round(campaign, campaign.reached["rounds"], order)
             campaign.reached["rounds"] += 1
+    return campaign
+
+
+def run_log_stress(amounts: Mapping[str, int], *, deadline: float = inf, seed: int = 0) -> Campaign:
+    """Stress logs likewise, one device a round."""
+    campaign = Campaign()
+    with _switching_often():
+        while campaign.verdict == OK and campaign.missing(amounts) and monotonic() < deadline:
+            device = MemoryDevice()
+            life: LogLife | None = None
+            for _ in range(LIVES):
+                life = LogLife(
+                    device,
+                    f"{seed}:{campaign.reached['log lives']}",
+                    LOG_ENTRIES,
+                    deadline,
+                    {} if life is None else life.kept,
+                    (0, 0) if life is None else life.least,
+                    reached=campaign.reached,
+                )
+                goes_on = live_log(life)
+                campaign.verdict = life.verdict
+                if not goes_on or monotonic() >= deadline:
+                    break
     return campaign
 
 

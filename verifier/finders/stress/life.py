@@ -13,9 +13,7 @@ Threads: `live` makes them all and ends them all, unless one hangs.
 
 from __future__ import annotations
 
-import sys
 import threading
-import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +25,7 @@ from powercut.engine import CheckpointKind, Device, EngineError, FasterKv, Invar
 
 from ...spec.model import session_name
 from ...verdict import OK, Breach, Unknown, Verdict, Violation
+from .crew import Crew, blame
 from .judge import ORACLE, judge_content, key_of
 from .ledger import Ledger
 from .writer import Mix, ObjectionError, Writer
@@ -38,7 +37,6 @@ TICK_SECONDS: Final = 0.05
 LOOK_SECONDS: Final = 0.002
 CHECKPOINTS: Final = 20  # Of a life, on average: they come by operations, not by time.
 AUDIT_BYTES_MAX: Final = 1 << 23  # Of log: the audit walks it in Python.
-_ENGINE: Final = FasterKv.__module__.rpartition(".")[0]  # The package in which an error is the store's own.
 # What Session.counters gives, in its order.
 COUNTERS: Final = (
     *("in place", "copied", "appended", "left", "retries"),
@@ -98,55 +96,6 @@ class _Checkpointer:
         start = sum(each.ended for each in self._ledgers)
         while not is_over() and sum(each.ended for each in self._ledgers) < start + more:
             self._never.wait(LOOK_SECONDS)
-
-
-class _Crew:
-    """Threads, their errors, and the flag that ends them."""
-
-    def __init__(self) -> None:
-        self.errors: list[BaseException] = []
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
-
-    def start(self, name: str, work: Callable[[Callable[[], bool]], None]) -> None:
-        def run() -> None:
-            try:
-                work(self._stop.is_set)
-            except BaseException as error:  # noqa: BLE001 (told by whoever made the thread)
-                self.errors.append(error)
-                self._stop.set()
-
-        # Daemons: one that hangs must not keep the process.
-        thread = threading.Thread(target=run, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    def wait(self, seconds: float) -> bool:
-        """True if the flag is up."""
-        return self._stop.wait(seconds)
-
-    def join(self, seconds: float) -> str:
-        """The stacks of the threads that have not ended after so long, "" if all have."""
-        deadline = monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - monotonic()))
-        return self.where()
-
-    def where(self) -> str:
-        """The stack of each thread."""
-        frames = sys._current_frames()
-        places = []
-        for thread in self._threads:
-            frame = frames.get(thread.ident or 0)
-            if thread.is_alive() and frame is not None:
-                stack = traceback.extract_stack(frame)[-3:]
-                places.append(
-                    f"{thread.name}: " + " < ".join(f"{at.name}:{at.lineno}" for at in reversed(stack))
-                )
-        return "; ".join(places)
 
 
 def live(life: Life) -> bool:
@@ -226,7 +175,7 @@ def _work(life: Life, store: FasterKv) -> Verdict:
         for session, ledger in zip(sessions, life.ledgers, strict=True)
     ]
     checkpointer = _Checkpointer(life, store)
-    crew = _Crew()
+    crew = Crew()
     for ledger, writer in zip(life.ledgers, writers, strict=True):
         crew.start(session_name(ledger.session), writer.run)
     crew.start("checkpoints", checkpointer.run)
@@ -240,11 +189,11 @@ def _work(life: Life, store: FasterKv) -> Verdict:
         life.reached.update(writer.counts)
         life.reached.update(dict(zip(COUNTERS, session.counters(), strict=True)))
     if crew.errors:
-        return _blame(crew.errors[0])
+        return blame(crew.errors[0])
     return Unknown(f"nobody gets on: {hung}") if hung else OK
 
 
-def _watch(life: Life, crew: _Crew, writers: Sequence[Writer], checkpointer: _Checkpointer) -> str:
+def _watch(life: Life, crew: Crew, writers: Sequence[Writer], checkpointer: _Checkpointer) -> str:
     """Wait until the life is over; the stacks of the threads if one of them does not get on."""
     past: list[int] = []
     since: list[float] = []
@@ -264,15 +213,3 @@ def _watch(life: Life, crew: _Crew, writers: Sequence[Writer], checkpointer: _Ch
         if done >= life.mix.operations or appends >= life.appends or now >= life.deadline:
             break
     return ""
-
-
-def _blame(error: BaseException) -> Verdict:
-    """The verdict for the first error of a thread. Raises it where it is the harness's own."""
-    if isinstance(error, ObjectionError):
-        return error.violation
-    where = error.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    if where is None or not where.tb_frame.f_globals["__name__"].startswith(_ENGINE):
-        raise error
-    return Violation(ORACLE, Breach.ERROR, f"{type(error).__name__}: {error}")

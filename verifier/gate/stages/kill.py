@@ -5,6 +5,7 @@
     random    random tapes with several lives, the last one from its opening to its end
     broad     programs whose pages turn in a store of large pages: writes that a kill can end early
     images    crash states of random tapes, written into folders
+    logs      small programs of a log, and a few of several lives
 
 Counting: `reached` by system call and what it was for, `fired` by where in a call the kill was. `by system
 calls` among the reached says how kills were dealt; `by device calls` stands there with the reason where
@@ -13,25 +14,28 @@ system calls cannot be traced, and then what is reached are no system calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Final
 
 import msgspec
 
+from ...faster.fasterlog.seams import LOG_GEOMETRIES
 from ...finders.crashes import Coverage, Finding
 from ...finders.kill import Tally, Task, run_task
+from ...tapes.logged import killed_lives, killed_runs
 from ...tapes.programs import random_tapes, small_programs
-from ...tapes.tape import KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+from ...tapes.tape import KEYS_MAX, LOGS, SIZES, Crash, Era, Kind, Operation, Tape
 from ...verdict import Violation
 from ..chunks import Chunk, Deadline, Definition, Result
 from ..document import Stage
-from ..plans import Count, Floor, Names, Positive, check_geometries
+from ..plans import Count, Floor, Names, Positive, check_geometries, check_names
 
 __all__ = ["LAW", "STAGE", "KillPlan", "Killed", "kill_chunks"]
 
 LAW: Final = "pagecache"
+_OF_LOG: Final = "programs of a log"
 
 
 class KillPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +47,7 @@ class KillPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     broad      programs of long writes
     images     random tapes of which `states` crash states each are written into folders
     chunk      small programs a chunk; images go by a half of it, random tapes by a tenth
+    logs       geometries of a log, for its small programs
     """
 
     geometries: Names
@@ -55,6 +60,7 @@ class KillPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     states: Positive
     chunk: Positive
     floor: Floor
+    logs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,10 @@ class Killed:
         tally = run_task(task, deadline=deadline.at)
         if tally.is_cut:
             deadline.is_over()
-        return result_of(tally)
+        result = result_of(tally)
+        if self.tapes[0].subject == LOGS:
+            result.coverage.reached[_OF_LOG] = tally.programs
+        return result
 
 
 def result_of(tally: Tally) -> Result:
@@ -115,10 +124,27 @@ def kill_chunks(plan: KillPlan, law: str, seed: int) -> Iterator[Chunk]:
         yield Killed(tuple(lives[start : start + few]))
     if plan.broad:
         yield _broad(Random(f"{seed}:broad"), plan.broad)
+    yield from _logs(plan.logs)
     images = _random(plan, f"{seed}:images", plan.images, "posix")
     half = max(1, plan.chunk // 2)
     for start in range(0, len(images), half):
         yield Killed(tuple(images[start : start + half]), (), plan.states, f"{seed}:{start}")
+
+
+def _logs(geometries: Sequence[str]) -> Iterator[Killed]:
+    """Every step of small programs of a log, then lives that follow each other."""
+    runs = list(killed_runs())
+    for geometry in geometries:
+        tapes = tuple(Tape((Era(run),), geometry, LAW, subject=LOGS) for run in runs)
+        yield Killed(tapes, tuple(map(len, runs)))
+    if geometries:
+        lives = [
+            Tape(
+                (Era(first, Crash(1)), Era(second, Crash(0, 1)), Era(last)), geometries[0], LAW, subject=LOGS
+            )
+            for first, second, last in killed_lives()
+        ]
+        yield Killed(tuple(lives))
 
 
 def _sampled(plan: KillPlan, random: Random) -> Iterator[Killed]:
@@ -173,6 +199,7 @@ def _describe(stage: Stage) -> str:
 
 def _check(plan: KillPlan) -> None:
     check_geometries(plan.geometries)
+    check_names("geometry of a log", plan.logs, tuple(LOG_GEOMETRIES))
 
 
 STAGE: Final[Definition[KillPlan]] = Definition(

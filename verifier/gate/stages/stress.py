@@ -1,4 +1,4 @@
-"""Stage `stress`: sessions on threads of their own. One chunk, since it needs every core to itself.
+"""Stage `stress`: sessions on threads of their own, and tasks of a log. One chunk each, for threads.
 
 What threads do is no function of the seed. So the floor of this stage is its amount of work: lives follow
 each other until every figure of it is reached, on a slow machine later. The clock is a cap: reaching it
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import msgspec
 
 from ...finders.crashes import Coverage
-from ...finders.stress.amounts import AMOUNTS
+from ...finders.stress.amounts import AMOUNTS, of_log
 from ...mutants.stressed import NAMES, stress_planted
 from ...verdict import Unknown, Violation
 from ..chunks import Chunk, Deadline, Definition, Result
@@ -31,7 +31,7 @@ from ..plans import Floor, Positive, check_names
 if TYPE_CHECKING:
     from ...finders.stress.campaign import Campaign
 
-__all__ = ["STAGE", "StressPlan", "Stressed", "stress_chunks"]
+__all__ = ["STAGE", "StressPlan", "Stressed", "StressedLog", "stress_chunks"]
 
 _TOLD_MAX: Final = 3  # Figures that are left.
 # Where the document counts a figure of the campaign as a number of its own.
@@ -67,7 +67,7 @@ class Stressed:
             run_stress,  # It brings numpy, which no other stage has use for.
         )
 
-        amounts = dict(self.amounts)
+        amounts = {name: least for name, least in self.amounts if not of_log(name)}
         cap = monotonic() + self.cap_seconds
         campaign = run_stress(
             amounts,
@@ -76,20 +76,44 @@ class Stressed:
             seed=self.seed,
             kernels=self.kernels,
         )
-        reached = dict(sorted(campaign.reached.items()))
-        coverage = Coverage(programs=reached.pop("lives", 0), checked=reached.pop("judged", 0))
-        coverage.reached.update(reached)
-        result = Result(coverage)
-        if isinstance(campaign.verdict, Violation):
-            result.objection = campaign.verdict
-        elif isinstance(campaign.verdict, Unknown):
-            result.unknown = campaign.verdict.why
-        elif left := _left(campaign, amounts):
-            if cap <= deadline.at:
-                result.unknown = f"its cap of {self.cap_seconds} s was reached with {left}"
-            elif deadline.is_over():
-                result.how_far = left
-        return result
+        return _result(campaign, amounts, cap, deadline, self.cap_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class StressedLog:
+    """The same of logs."""
+
+    seed: int
+    amounts: tuple[tuple[str, int], ...]
+    cap_seconds: int
+
+    def run(self, deadline: Deadline) -> Result:
+        from ...finders.stress.campaign import run_log_stress
+
+        amounts = {name: least for name, least in self.amounts if of_log(name)}
+        cap = monotonic() + self.cap_seconds
+        campaign = run_log_stress(amounts, deadline=min(deadline.at, cap), seed=self.seed)
+        return _result(campaign, amounts, cap, deadline, self.cap_seconds)
+
+
+def _result(
+    campaign: Campaign, amounts: dict[str, int], cap: float, deadline: Deadline, cap_seconds: int
+) -> Result:
+    """The campaign as the stage counts it."""
+    reached = dict(sorted(campaign.reached.items()))
+    coverage = Coverage(programs=reached.pop("lives", 0), checked=reached.pop("judged", 0))
+    coverage.reached.update(reached)
+    result = Result(coverage)
+    if isinstance(campaign.verdict, Violation):
+        result.objection = campaign.verdict
+    elif isinstance(campaign.verdict, Unknown):
+        result.unknown = campaign.verdict.why
+    elif left := _left(campaign, amounts):
+        if cap <= deadline.at:
+            result.unknown = f"its cap of {cap_seconds} s was reached with {left}"
+        elif deadline.is_over():
+            result.how_far = left
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +171,11 @@ def _amounts(plan: StressPlan) -> dict[str, int]:
 
 
 def stress_chunks(plan: StressPlan, law: str, seed: int) -> Iterator[Chunk]:
-    """The campaign, and beside it the planted bugs: threads of one process leave a part of two cores."""
+    """The campaigns, and beside them the planted bugs: threads of one process leave a part of two cores."""
     amounts = tuple(_amounts(plan).items())
     yield Stressed(seed, plan.sessions, amounts, plan.cap_seconds, plan.kernels)
+    if any(of_log(name) for name, _ in amounts):
+        yield StressedLog(seed, amounts, plan.cap_seconds)
     if plan.planted:
         yield Planted(plan.planted, seed, plan.sessions, plan.cap_seconds)
 
