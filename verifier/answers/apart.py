@@ -1,7 +1,7 @@
 """Apart: what a store stands on, and calls with what they cannot take; asked in a program, beside all others.
 
-    ground  settings, memory, devices and folders: none of it is the store's that is open (`faster.budgets`,
-            `faster.devices`)
+    ground  settings, memory, devices, folders, handles that nobody closes: none of it is the store's that is
+            open (`faster.budgets`, `faster.devices`, `faster.handed`)
     wrong   calls that are refused before anything is done (`faster.wrong`)
 
 Of what is asked there only the first answer that is another than expected is told.
@@ -16,6 +16,7 @@ from typing import Final
 
 from ..faster.budgets import asked_flush_settings, asked_memory, asked_settings
 from ..faster.devices import asked_folder, asked_memory_device, asked_paths
+from ..faster.handed import asked_sessions
 from ..tapes.tape import Operation
 from .asking import Answers, Asker, Raised, told_by
 
@@ -23,7 +24,7 @@ __all__ = ["ground", "wrong"]
 
 _GROUND: Final[tuple[Callable[[], tuple[list[object], list[object]]], ...]] = (
     *(asked_settings, asked_flush_settings, asked_memory),
-    *(asked_memory_device, asked_folder, asked_paths),
+    *(asked_memory_device, asked_folder, asked_paths, asked_sessions),
 )
 
 

@@ -29,7 +29,7 @@ from .edges import key_of
 __all__ = ["failed", "forget", "misuse", "viewed"]
 
 _NOBODY: Final = "nobody"
-_ROWS: Final = 256  # Sessions and iterators that may be live at once.
+_ROWS: Final = 256 + 64  # Sessions and iterators that may be live at once, if most are iterators.
 
 
 def _raised(error: type[Exception]) -> Raised:

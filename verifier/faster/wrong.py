@@ -141,7 +141,8 @@ def _batches(store: FasterKv, session: Session) -> Iterator[Refusal]:
 
 def _calls(store: FasterKv, session: Session) -> Iterator[Refusal]:
     for name in _NAMES:
-        yield SessionError, None, partial(store.session, name)
+        if name is not None:  # Of a session it says that it has none.
+            yield SessionError, None, partial(store.session, name)
         yield UnknownSessionError, None, partial(store.resume_session, name)
         yield UnknownSessionError, None, partial(store.forget_session, name)
     for kind in _TYPES:

@@ -248,7 +248,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.VIEWED: _asked("views of bytes", 3),
     Kind.FAILED: _asked("no read answered", 8),
     Kind.WRONG: _asked("wrong arguments", 4),
-    Kind.GROUND: replace(_asked("what a store stands on", 5), is_apart=True),
+    Kind.GROUND: replace(_asked("what a store stands on", 6), is_apart=True),
     Kind.OWN: Row("operation of its own", lane=Lane.NOWHERE, size_max=OWN_MAX - 1),
 }
 # Operations on a key, with a result that the reference dict tells.

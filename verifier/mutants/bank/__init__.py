@@ -21,6 +21,7 @@ from .durability import DURABILITY
 from .faults import FAULTED
 from .flush import FLUSHED
 from .forged import FORGED
+from .handed import HANDED
 from .indexed import INDEXED
 from .keeping import KEEPING
 from .kinds import KINDS
@@ -53,7 +54,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED),
     *(*LOGGED, *APPENDING),
 )
 
