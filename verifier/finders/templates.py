@@ -33,6 +33,7 @@ def _upserts(*keys: int, session: int = 0, size: int = SIZES - 1) -> _Program:
 _CHECKPOINT, _REOPEN = Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
 _SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot"))
 _DELTA: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
+_INDEXED: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot with index"))
 _FLUSH: Final = Operation(Kind.FLUSH, 0, 0, 1)
 _READ, _RMW, _DELETE, _INSERT = (Operation(kind) for kind in (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT))
 _ENQUEUE, _ENQUEUE_MANY = Operation(Kind.ENQUEUE), Operation(Kind.ENQUEUE_MANY, 0, 0, 2)
@@ -59,10 +60,10 @@ PROGRAMS: Final[dict[str, _Program]] = {
         *(*_upserts(0, 1, 2), _FLUSH, _READ, *_upserts(3, 4), _FLUSH, Operation(Kind.START), _FLUSH),
         *(Operation(Kind.STEP), *_upserts(5), _FLUSH, _CHECKPOINT, *_upserts(0, 1), _FLUSH, _REOPEN, _READ),
     ),
-    # Beside the log, before and behind an opening.
+    # Beside the log, before and behind an opening; with an image of the index, too.
     "snapshot": (
         *(*_upserts(0, 1, 2), _DELTA, _RMW, _DELTA, _SNAPSHOT, _REOPEN, _READ, *_upserts(3, 4), _RMW),
-        *(_CHECKPOINT, _SNAPSHOT, _REOPEN, _READ),
+        *(_CHECKPOINT, _INDEXED, _REOPEN, _READ),
     ),
     "stepped": (
         *_upserts(0, 1, session=1, size=0),

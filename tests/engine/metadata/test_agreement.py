@@ -7,7 +7,16 @@ import pytest
 
 from powercut.engine import CorruptionError, SerialError
 from powercut.engine.metadata.agreement import check_block, check_newest, check_order, voids_after
-from powercut.engine.metadata.layout import Block, Extent, Pointer, Root, Version, VoidRange
+from powercut.engine.metadata.layout import (
+    NO_IMAGE,
+    Block,
+    Extent,
+    Image,
+    Pointer,
+    Root,
+    Version,
+    VoidRange,
+)
 from powercut.engine.metadata.marks import SessionMark
 from powercut.engine.metadata.tables import NO_BLOCK
 
@@ -124,3 +133,46 @@ def test_sessions_may_be_forgotten_and_others_come() -> None:
     check_order(OLDER, NEWER._replace(sessions=[ONE, SessionMark("b", (2 << 32) + 1, 1)]))
     with pytest.raises(SerialError, match="it, or a later number"):
         check_order(OLDER._replace(sessions=[TWO]), NEWER)
+
+
+# -- the image of the index that a block names ---------------------------------------------------------
+
+OWN = Image(Version(1, 3), 64, 512, 2, 3, 9)
+
+
+def test_a_block_may_have_an_image_of_its_own_or_the_one_before_it_or_none() -> None:
+    older = OLDER._replace(image=OWN)
+    check_block(older, 0, GEOMETRY)
+    for image in (OWN, OWN._replace(version=NEWER.version, final=1024), NO_IMAGE):
+        newer = NEWER._replace(image=image)
+        check_block(newer, 0, GEOMETRY)
+        check_order(older, newer)
+    # Between a full block and the one before it there may have been one that had it.
+    check_order(older, NEWER._replace(is_full=True, image=OWN._replace(version=Version(1, 4))))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"version": Version(2, 3)},
+        {"version": Version(1, 4)},
+        {"version": Version(1, 0)},
+        {"start": 56},
+        {"start": 520},
+        {"final": 513},
+        {"buckets": 3},
+        {"buckets": 4},
+        {"buckets": 0},
+        {"used": 1 << 63},
+    ],
+    ids=str,
+)
+def test_an_image_that_contradicts_its_block_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(CorruptionError, match="tables at byte 77: found"):
+        check_block(OLDER._replace(image=OWN._replace(**changed)), 77, GEOMETRY)
+
+
+@pytest.mark.parametrize("changed", [{"version": Version(1, 2)}, {"start": 72}, {"crc": 8}], ids=str)
+def test_an_image_that_is_not_the_one_before_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(CorruptionError, match="an image of version"):
+        check_order(OLDER._replace(image=OWN), NEWER._replace(image=OWN._replace(**changed)))

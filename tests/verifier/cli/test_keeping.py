@@ -66,6 +66,22 @@ def test_damage_is_told_with_the_checkpoints_that_need_it(folder: Path, run: Run
     assert [each["damage"] and each["damage"]["offset"] for each in found] == [1024, None]
 
 
+def test_a_damaged_image_of_the_index_is_told_and_no_damage_of_its_checkpoint(
+    folder: Path, called: Called, run: Run
+) -> None:
+    with FasterKv.open(folder) as store:
+        point = store.checkpoint(index=True)
+    assert f"with the index of {point.version.life}.{point.version.counter}" in run("list", str(folder))[1]
+    (image,) = folder.glob("index-*")
+    image.write_bytes(b"\xff" + image.read_bytes()[1:])
+    code, told, _ = run("verify", str(folder))
+    assert (code, "the index DAMAGED, opened without it" in told.splitlines()[0]) == (1, True)
+    found = json.loads(run("verify", str(folder), "--json")[1])["checkpoints"][0]
+    assert (found["damage"], found["index_damage"]["file"]) == (None, image.name)
+    looked_at = called("inspect", str(folder)).stdout.decode()
+    assert f"{image.name}: openings do without it" in looked_at.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("list",), ("drop", "x"), ("list", "x", "mine"), ("purge", "x"), ("list", ""), ("list", "none")],

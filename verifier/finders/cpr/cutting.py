@@ -174,11 +174,15 @@ def _judge_cut(
     try:
         with FasterKv.open(FaultDevice(image), create=True, settings=SETTINGS, kernels=kernels) as store:
             serials, newest = store.serials(), store.newest
+            images = {each.verdict for each in store.findings if each.file.startswith("index-")}
             with store.session("judge") as session:
                 values = session.read_many(np.arange(len(loaded.content), dtype=np.uint64))
             store.close(checkpoint=False)
     except EngineError as error:
         return Violation("openable", Breach.UNOPENABLE, f"{type(error).__name__}: {error}")
+    if images - {"accepted"}:
+        return Violation("structure", Breach.BROKEN_INVARIANT, f"an image of the index is {sorted(images)}")
+    reached["from an image"] += bool(images)
     told = {acked.point.version: acked.point.serials for acked in loaded.acks}
     if newest is not None and newest.version in told and serials != told[newest.version]:
         detail = f"version {newest.version.counter} was told with {told[newest.version]}, it has {serials}"

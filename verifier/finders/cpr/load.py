@@ -51,7 +51,7 @@ SETTINGS: Final = Settings(
     ring_pages=16,
     index_buckets=128,
 )
-_KINDS: Final = tuple(CheckpointKind)
+_KINDS: Final = [(kind, index) for index in (False, True) for kind in CheckpointKind]
 _FLUSH: Final = FlushSettings(threshold_pages=1, threshold_bytes=1 << 14, interval=0.005)
 
 
@@ -189,7 +189,8 @@ class _Crew:
                 if self.stop.wait(TICK_SECONDS):
                     return
             least = {f"s{each}": count for each, count in enumerate(self.ended)}
-            point = self.store.checkpoint(_KINDS[number % len(_KINDS)], timeout=None)
+            kind, is_indexed = _KINDS[number % len(_KINDS)]
+            point = self.store.checkpoint(kind, index=is_indexed, timeout=None)
             issued = {f"s{each}": count for each, count in enumerate(self.issued)}
             self.loaded.acks.append(Acked(len(self.loaded.device.trace), point, least, issued))
             self.done += 1

@@ -45,6 +45,18 @@ INDEXED: Final[tuple[Mutant, ...]] = (
         around=(_WITH, "pages"),
     ),
     _crash(
+        "image-of-another-checkpoint-used",
+        "FASTER #651: a recovery took the newest index there was, whatever log it had chosen",
+        _RECOVERY,
+        "        block = block or each\n",
+        "        newest = next(tables.links(root.head, [])).block\n"
+        "        block = block or each._replace(image=newest.image)\n",
+        oracle="damage",
+        breach="REFUSED",
+        search=DAMAGE,
+        around=("root", "file"),
+    ),
+    _crash(
         "damaged-image-believed",
         "garnet #2159: an index that was cut short was loaded without a word",
         _IMAGE,
