@@ -99,7 +99,15 @@ def passed_through_another_s_name(device: FaultDevice) -> None:
     device.rename("other", "b")
 
 
+def renamed_after_its_sync(device: FaultDevice) -> None:
+    device.truncate("old", 100)
+    device.write_through("other", 0, N)
+    device.create("b")
+    device.rename("other", "a")
+
+
 LOGGED = [
+    (renamed_after_its_sync, {"a": N, "b": b"", "old": OLD}),
     (removed_after_its_sync, {"old": OLD, "other": X}),
     (replaced_after_its_sync, {"old": OLD, "other": X}),
     (removed_after_the_folder_s, {"b": b"", "old": X}),
