@@ -122,12 +122,14 @@ class LoggedNames:
         """The names that may be found at this crash index, if the last commit was at this position."""
         now = {chain: bisect_right(chain.births, position) - 1 for chain in self._names.values()}
         logs = [_Log(dict(now))]
-        changed: set[int] = set()  # Files that a sync would write,
+        changed: set[int] = set()  # Files that a sync writes,
+        less: set[int] = set()  # those that it may write, for they have lost a name,
         moved: set[int] = set()  # and those that have got another name, or lost one.
         for at, event in enumerate(self._events[position:index], position):
             if step := self._steps.get(at + 1):
                 lost = {_bound(now, chain) for chain, _ in step.moves} - {NO_FILE}
-                changed |= lost | {event.inode}
+                less |= lost
+                changed |= {event.inode} if event.kind is not EventKind.REMOVE else set()
                 moved |= lost | ({event.inode} if event.kind in MOVES else set())
                 for chain, version in step.moves:
                     now[chain] = version  # type: ignore[index]
@@ -137,11 +139,13 @@ class LoggedNames:
             elif event.kind is EventKind.SYNC_NAMES:
                 joined = frozenset[int]().union(*(log.with_names(now) for log in logs))
                 logs = [_Log(dict(now), joined, dict(now), has_folder=True)]
-            elif event.kind in FILE_SYNCS and event.inode in changed:
-                changed.discard(event.inode)
-                logs = [log.synced(event.inode, now) for log in logs]
+            elif event.kind in FILE_SYNCS and event.inode in changed | less:
+                written = [log.synced(event.inode, now) for log in logs]
                 if event.inode in moved:
-                    logs += [log.with_folder(now) for log in logs]
+                    written += [log.with_folder(now) for log in written]
+                logs = written if event.inode in changed else logs + written
+                changed.discard(event.inode)
+                less.discard(event.inode)
             logs = [log for place, log in enumerate(logs) if log not in logs[:place]]
         return [log.replayed() for log in logs]
 

@@ -106,7 +106,16 @@ def renamed_after_its_sync(device: FaultDevice) -> None:
     device.rename("other", "a")
 
 
+def synced_again_with_a_name_less(device: FaultDevice) -> None:
+    device.link("other", "b")
+    device.write("other", 0, N)
+    device.sync("b")
+    device.rename("old", "other")
+    device.sync("b")
+
+
 LOGGED = [
+    (synced_again_with_a_name_less, {"b": N, "old": OLD, "other": N}),
     (renamed_after_its_sync, {"a": N, "b": b"", "old": OLD}),
     (removed_after_its_sync, {"old": OLD, "other": X}),
     (replaced_after_its_sync, {"old": OLD, "other": X}),

@@ -52,14 +52,15 @@ class TriedNames:
         """The names that may be, if the last commit took what was issued before that event."""
         start = self.names_at(commit)
         logs: list[Log] = [(start, set(), None, False)]
-        changed, moved = set(), set()
+        changed, shorter, moved = set(), set(), set()
         for at, event in enumerate(self.disk.trace.events[commit:index], commit):
             before, now = self.names_at(at), self.names_at(at + 1)
             names = {name for name in now if now[name] != before[name]}
             losers = {before[name][1] for name in names} - {None}
-            if names or event.kind in CHANGES:
-                changed |= {event.inode} | losers
+            if (names and event.kind != EventKind.REMOVE) or event.kind in CHANGES:
+                changed |= {event.inode}
             if names:
+                shorter |= losers
                 moved |= losers | (
                     {event.inode} if event.kind in (EventKind.LINK, EventKind.RENAME) else set()
                 )
@@ -67,10 +68,12 @@ class TriedNames:
             elif event.kind == EventKind.SYNC_NAMES:
                 files = set().union(*(self.with_folder(log, now)[1] for log in logs))
                 logs = [(now, files, now, True)]
-            elif event.kind in FILE_SYNCS and event.inode in changed:
+            elif event.kind in FILE_SYNCS and event.inode in changed | shorter:
+                new = [self.with_file(log, event.inode, now) for log in logs]
+                new += [self.with_folder(log, now) for log in new if event.inode in moved]
+                logs = new if event.inode in changed else [*logs, *new]
                 changed -= {event.inode}
-                logs = [self.with_file(log, event.inode, now) for log in logs]
-                logs += [self.with_folder(log, now) for log in logs if event.inode in moved]
+                shorter -= {event.inode}
         return [self.replayed(log) for log in logs]
 
     def with_folder(self, log: Log, now: Names) -> Log:
