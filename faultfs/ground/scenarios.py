@@ -184,6 +184,7 @@ _TEXTS: Final = (
         _BOTH,
         "link old a; create b; sync_names; remove a; create a; rename other old",
     ),
+    ("logged-renamed", _BOTH, "truncate old 100; write_through other 0 N*100; create b; rename other a"),
     ("logged-by-link", _BOTH, "link old b; truncate other 0; create a; write_through old 0 N*100"),
     ("logged-size", _BOTH, "truncate other 2048; link other a; write other 2048 N*100; sync_names"),
     (

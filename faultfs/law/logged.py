@@ -6,12 +6,12 @@ was changed since writes files and their names to a log, which is applied to the
     logged      each file that was synced since p; and where the commit gives one of its names to another
                 file, that one, if it has a name left; and so on
     folder      a sync of names brings it, with every name as it is then; so may the sync of a file that has
-                got another name since p, or lost one. Who has got a name since p is logged with it, and who
-                is renamed from then on
+                got another name since p, or lost one, and a new name of a file that is logged. Who has got
+                a name since p is logged with it, and who is renamed from then on
     written     the names of logged files at the last sync, or at any later step on one of them: what befalls
                 them is in the log at once, and anybody's sync writes it, of a file of another folder too
     found       a logged file has lost the names that the commit gives it, and has those that were written;
-                a name that it got, and lost again, may be free. All others are as the commit has them
+                all others are as the commit has them
 
 So a synced file has its name, and the rename that freed the name may be missing; and a name may be free that
 a rename gave to a file that is not logged. A sync of a file that has not changed since it was committed or
@@ -122,12 +122,14 @@ class LoggedNames:
         """The names that may be found at this crash index, if the last commit was at this position."""
         now = {chain: bisect_right(chain.births, position) - 1 for chain in self._names.values()}
         logs = [_Log(dict(now))]
-        changed: set[int] = set()  # Files that a sync would write,
+        changed: set[int] = set()  # Files that a sync writes,
+        less: set[int] = set()  # those that it may write, for they have lost a name,
         moved: set[int] = set()  # and those that have got another name, or lost one.
         for at, event in enumerate(self._events[position:index], position):
             if step := self._steps.get(at + 1):
                 lost = {_bound(now, chain) for chain, _ in step.moves} - {NO_FILE}
-                changed |= lost | {event.inode}
+                less |= lost
+                changed |= {event.inode} if event.kind is not EventKind.REMOVE else set()
                 moved |= lost | ({event.inode} if event.kind in MOVES else set())
                 for chain, version in step.moves:
                     now[chain] = version  # type: ignore[index]
@@ -137,13 +139,15 @@ class LoggedNames:
             elif event.kind is EventKind.SYNC_NAMES:
                 joined = frozenset[int]().union(*(log.with_names(now) for log in logs))
                 logs = [_Log(dict(now), joined, dict(now), has_folder=True)]
-            elif event.kind in FILE_SYNCS and event.inode in changed:
-                changed.discard(event.inode)
-                logs = [log.synced(event.inode, now) for log in logs]
+            elif event.kind in FILE_SYNCS and event.inode in changed | less:
+                written = [log.synced(event.inode, now) for log in logs]
                 if event.inode in moved:
-                    logs += [_Log(dict(now), log.with_names(now), dict(now), has_folder=True) for log in logs]
+                    written += [log.with_folder(now) for log in written]
+                logs = written if event.inode in changed else logs + written
+                changed.discard(event.inode)
+                less.discard(event.inode)
             logs = [log for place, log in enumerate(logs) if log not in logs[:place]]
-        return [names for log in logs for names in log.replayed()]
+        return [log.replayed() for log in logs]
 
     def _synced(self, index: int) -> int:
         """The position behind the last sync of names."""
@@ -154,21 +158,21 @@ class LoggedNames:
 
 
 class _Log(NamedTuple):
-    """A log: the names of the commit that it is applied to, the files in it, and the names last written.
-
-    `given` are names that files got which were in it.
-    """
+    """A log: the names of the commit that it is applied to, the files in it, and the names last written."""
 
     commit: Names
     files: frozenset[int] = frozenset()
     written: Names | None = None
-    given: frozenset[Chain[int]] = frozenset()
     has_folder: bool = False
 
     def with_names(self, now: Names) -> frozenset[int]:
         """The files in it when the folder is: those that have got a name as well."""
         got = {_bound(now, chain) for chain in now if _bound(now, chain) != _bound(self.commit, chain)}
         return self.files | got - {NO_FILE}
+
+    def with_folder(self, now: Names) -> "_Log":
+        """The log when the folder joins it, and all names with it."""
+        return _Log(dict(now), self.with_names(now), dict(now), has_folder=True)
 
     def synced(self, inode: int, now: Names) -> "_Log":
         """The log after a sync of a file that has changed."""
@@ -188,25 +192,21 @@ class _Log(NamedTuple):
             log = log._replace(files=log.files | {event.inode})
         if log.files.isdisjoint({*lost, event.inode}):
             return [log]
-        if event.inode in log.files:
-            got = {chain for chain in now if _bound(now, chain) == event.inode}
-            log = log._replace(given=log.given | got)
-        return [self, log._replace(written=dict(now))]
+        logs = [self, log._replace(written=dict(now))]
+        if event.inode in log.files and event.kind in MOVES:
+            logs.append(log.with_folder(now))
+        return logs
 
-    def replayed(self) -> list[Names]:
+    def replayed(self) -> Names:
         """The commit with the log applied to it."""
         if self.written is None:
-            return [self.commit]
-        found, freed = dict(self.commit), Names()
+            return self.commit
+        found = dict(self.commit)
         for chain, version in self.commit.items():
             inode = _bound(self.commit, chain)
-            if inode != NO_FILE and _bound(self.written, chain) != inode:
-                if inode in self.files:
-                    found[chain] = version + 1  # The version after one that is bound is free.
-                elif chain in self.given:
-                    freed[chain] = version + 1
-        own = {chain: v for chain, v in self.written.items() if chain.values[v] in self.files}
-        return [found | own, found | freed | own] if freed else [found | own]
+            if inode in self.files and _bound(self.written, chain) != inode:
+                found[chain] = version + 1  # The version after one that is bound is free.
+        return found | {chain: v for chain, v in self.written.items() if chain.values[v] in self.files}
 
 
 def _bound(names: Names, chain: AnyChain) -> int:

@@ -37,6 +37,7 @@ from ..tapes.tape import STORE, Kind, Operation
 from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
 from .forging import Forgeries
+from .leftovers import Leftovers
 from .listening import Listener
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
@@ -129,6 +130,7 @@ class FasterSubject:
         self._listener = Listener(self.store, device, self._sessions)
         self._at_opening = self._bound(self.store.serials(), _begin(self.store))
         self._life = Life(family, geometry)
+        self._leftovers = Leftovers(device)
         self._flushes = FlushBench(self.store, runtime, geometry)
 
     def ran(self, kind: Kind) -> None:
@@ -177,9 +179,11 @@ class FasterSubject:
     def checkpoint(self) -> dict[int, int]:
         """A whole checkpoint; one that was started is driven to its end in its place."""
         self.ran(Kind.CHECKPOINT)
-        ticket = self.begin()
-        self._ticket = None
-        return self._told(ticket.result().serials)
+        self._leftovers.look()
+        ticket, self._ticket = self.begin(), None
+        serials = ticket.result().serials
+        self._leftovers.judge()
+        return self._told(serials)
 
     @property
     def is_checkpointing(self) -> bool:

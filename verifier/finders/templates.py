@@ -55,6 +55,8 @@ PROGRAMS: Final[dict[str, _Program]] = {
         *_upserts(0, 1, 2, 3, 4, 5),
         *(_CHECKPOINT, Operation(Kind.TRUNCATE_AT), _READ, _RMW, _CHECKPOINT, _CHECKPOINT, _REOPEN, _READ),
     ),
+    # In segments of a page: removals that fail, and the checkpoint that makes up for them.
+    "shrunk": (*_upserts(0, 1, 2), Operation(Kind.TRUNCATE_AT), _CHECKPOINT, _CHECKPOINT),
     # Where there is a flush worker: it writes ahead of need, beside a checkpoint, and before a closing.
     "gathered": (
         *(*_upserts(0, 1, 2), _FLUSH, _READ, *_upserts(3, 4), _FLUSH, Operation(Kind.START), _FLUSH),
@@ -113,7 +115,7 @@ def _templates() -> Iterator[Fault]:
 
 TEMPLATES: Final = tuple(_templates())
 # What only stores of other sizes come to: the program is played there, whatever the geometry of a sweep.
-OF_GEOMETRY: Final = {"flushed": "lagging"}
+OF_GEOMETRY: Final = {"flushed": "lagging", "shrunk": "paired"}
 # Programs of another subject than FasterKv.
 OF_SUBJECT: Final = {"logged": LOGS, "logged ahead": LOGS, "logged again": LOGS}
 

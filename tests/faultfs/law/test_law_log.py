@@ -99,7 +99,24 @@ def passed_through_another_s_name(device: FaultDevice) -> None:
     device.rename("other", "b")
 
 
+def renamed_after_its_sync(device: FaultDevice) -> None:
+    device.truncate("old", 100)
+    device.write_through("other", 0, N)
+    device.create("b")
+    device.rename("other", "a")
+
+
+def synced_again_with_a_name_less(device: FaultDevice) -> None:
+    device.link("other", "b")
+    device.write("other", 0, N)
+    device.sync("b")
+    device.rename("old", "other")
+    device.sync("b")
+
+
 LOGGED = [
+    (synced_again_with_a_name_less, {"b": N, "old": OLD, "other": N}),
+    (renamed_after_its_sync, {"a": N, "b": b"", "old": OLD}),
     (removed_after_its_sync, {"old": OLD, "other": X}),
     (replaced_after_its_sync, {"old": OLD, "other": X}),
     (removed_after_the_folder_s, {"b": b"", "old": X}),

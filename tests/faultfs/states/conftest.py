@@ -10,8 +10,8 @@ from powercut.faultfs import EventKind
 FILE_SYNCS = (EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH)
 CHANGES = (EventKind.CREATE, EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE)
 Names = dict[str, tuple[float, Any]]
-# Names of the commit, files in the log, names as it was written, names that its files got, and the folder.
-Log = tuple[Names, set[int], Names | None, set[str], bool]
+# Names of the commit, files in the log, names as it was written, and if it has the folder.
+Log = tuple[Names, set[int], Names | None, bool]
 
 
 class TriedNames:
@@ -51,27 +51,30 @@ class TriedNames:
     def found(self, commit: int, index: int) -> list[Names]:
         """The names that may be, if the last commit took what was issued before that event."""
         start = self.names_at(commit)
-        logs: list[Log] = [(start, set(), None, set(), False)]
-        changed, moved = set(), set()
+        logs: list[Log] = [(start, set(), None, False)]
+        changed, shorter, moved = set(), set(), set()
         for at, event in enumerate(self.disk.trace.events[commit:index], commit):
             before, now = self.names_at(at), self.names_at(at + 1)
             names = {name for name in now if now[name] != before[name]}
             losers = {before[name][1] for name in names} - {None}
-            if names or event.kind in CHANGES:
-                changed |= {event.inode} | losers
+            if (names and event.kind != EventKind.REMOVE) or event.kind in CHANGES:
+                changed |= {event.inode}
             if names:
+                shorter |= losers
                 moved |= losers | (
                     {event.inode} if event.kind in (EventKind.LINK, EventKind.RENAME) else set()
                 )
                 logs = [new for log in logs for new in self.after_names(log, event, losers, now)]
             elif event.kind == EventKind.SYNC_NAMES:
                 files = set().union(*(self.with_folder(log, now)[1] for log in logs))
-                logs = [(now, files, now, set(), True)]
-            elif event.kind in FILE_SYNCS and event.inode in changed:
+                logs = [(now, files, now, True)]
+            elif event.kind in FILE_SYNCS and event.inode in changed | shorter:
+                new = [self.with_file(log, event.inode, now) for log in logs]
+                new += [self.with_folder(log, now) for log in new if event.inode in moved]
+                logs = new if event.inode in changed else [*logs, *new]
                 changed -= {event.inode}
-                logs = [self.with_file(log, event.inode, now) for log in logs]
-                logs += [self.with_folder(log, now) for log in logs if event.inode in moved]
-        return [names for log in logs for names in self.replayed(log)]
+                shorter -= {event.inode}
+        return [self.replayed(log) for log in logs]
 
     def with_folder(self, log: Log, now: Names) -> Log:
         disk, files, *_ = log
@@ -79,43 +82,36 @@ class TriedNames:
             now,
             files | {now[name][1] for name in now if now[name][1] != disk[name][1]} - {None},
             now,
-            set(),
             True,
         )
 
     def with_file(self, log: Log, inode: int, now: Names) -> Log:
-        disk, files, _, got, folder = log
+        disk, files, _, folder = log
         more = {inode}
         while more:
             files = files | more
             names = {name for name, (_, inode) in now.items() if inode in more}
             more = {disk[name][1] for name in names} & {inode for _, inode in now.values()} - {None} - files
-        return disk, files, now, got, folder
+        return disk, files, now, folder
 
     def after_names(self, log: Log, event: Any, losers: set[int], now: Names) -> list[Log]:
-        """As the log was written, and as anybody's sync writes it now."""
-        disk, files, _, got, folder = log
+        """As the log was written, and as anybody's sync writes it now, with the folder or without."""
+        disk, files, _, folder = log
         if folder and event.kind == EventKind.RENAME:
             files = files | {event.inode}
         if not files & {event.inode, *losers}:
             return [log]
-        if event.inode in files:
-            got = got | {name for name, (_, inode) in now.items() if inode == event.inode}
-        return [log, (disk, files, now, got, folder)]
+        written = disk, files, now, folder
+        is_new = event.inode in files and event.kind in (EventKind.LINK, EventKind.RENAME)
+        return [log, written, *([self.with_folder(written, now)] if is_new else [])]
 
-    def replayed(self, log: Log) -> list[Names]:
-        disk, files, text, got, _ = log
+    def replayed(self, log: Log) -> Names:
+        disk, files, text, _ = log
         if text is None:
-            return [dict(disk)]
-        lost = {name for name, (_, inode) in disk.items() if inode and inode != text[name][1]}
+            return dict(disk)
+        lost = [name for name, (_, inode) in disk.items() if inode in files and inode != text[name][1]]
         own = {name: text[name] for name in text if text[name][1] in files}
-        found = []
-        for free in (
-            {n for n in lost if disk[n][1] in files},
-            {n for n in lost if disk[n][1] in files or n in got},
-        ):
-            found.append({**disk, **{name: self.freed(name, disk[name][0]) for name in free}, **own})
-        return found
+        return {**disk, **{name: self.freed(name, disk[name][0]) for name in lost}, **own}
 
     def freed(self, name: str, version: float) -> tuple[float, None]:
         """The name when it has lost what it was bound to: between two versions if a rename has filled it."""

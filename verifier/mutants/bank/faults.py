@@ -199,6 +199,17 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         FAULTS,
         around=("write", "short", "cut"),
     ),
+    Mutant(
+        "failed-removal-forgotten",
+        "constructed: a segment whose removal failed is taken for gone, and stays for ever",
+        "powercut.engine.log.segments",
+        "                except OSError:\n                    continue  # Nothing",
+        "                except OSError:\n                    pass  # Nothing",
+        "structure",
+        "BROKEN_INVARIANT",
+        FAULTS,
+        around=("remove", "error", "shrunk"),
+    ),
     # After a failed append ext4 has no place for the page: it is lost, though it is written again and synced.
     *(
         Mutant(
