@@ -47,7 +47,7 @@ def planted(module: ModuleType, old: str, new: str) -> Any:
 
 
 def lies(module: Any) -> object:
-    """How long a lie and a late sync are excused, and what another file's sync makes of it."""
+    """The indices at which a lie and a late sync are excused, with another file's sync between."""
     sync, other = Event(EventKind.SYNC, "a", 1), Event(EventKind.SYNC, "b", 2)
     lie = Event(EventKind.FAULT, "a", 1, size=Effect.LYING, target="SYNC")
 
