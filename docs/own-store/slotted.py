@@ -61,6 +61,7 @@ class SlottedMachine(StoreMachine):
     """The bench for it."""
 
     sizes = 2  # A value of 380 bytes more does not go into a slot.
+    states_max = 16
 
     def make_store(self, device: FaultDevice) -> Slotted:
         return Slotted(device)

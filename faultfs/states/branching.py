@@ -33,6 +33,7 @@ from ..disk.image import Image, groups_of
 from ..law.chains import NO_FILE, AnyChain
 from ..law.history import History
 from ..law.survival import Survivors, file_bytes
+from .lazy import Lazy
 from .product import Product
 from .readset import Ask, Leaf, Outcome, Question, ReadTree
 
@@ -177,20 +178,6 @@ def explore(
     return found
 
 
-class _Lazy:
-    """Parts that are worked out as they are asked for, each once: whoever gives up asks for few."""
-
-    def __init__(self, parts: Iterator[tuple[Any, dict[AnyChain, Versions]]]) -> None:
-        self._made: list[tuple[Any, dict[AnyChain, Versions]]] = []
-        self._rest = parts
-
-    def __iter__(self) -> Iterator[tuple[Any, dict[AnyChain, Versions]]]:
-        yield from self._made
-        for part in self._rest:
-            self._made.append(part)
-            yield part
-
-
 class _Point:
     """Everything legal at one crash index."""
 
@@ -202,7 +189,7 @@ class _Point:
         self._legal = history.at(index).legal
         self._files: dict[tuple[int | None, ...], bytes] = {}
         self._chains: dict[tuple[int, int, int], list[AnyChain]] = {}
-        self._known: dict[tuple[Any, ...], _Lazy] = {}
+        self._known: dict[tuple[Any, ...], Lazy[tuple[Any, dict[AnyChain, Versions]]]] = {}
         chains = [chain for inode in self.inodes for chain in history.file_chains(inode)]
         self._choices = {chain: count for chain in chains if (count := len(self._legal[chain])) > 1}
         self._product = prod(self._choices.values())
@@ -296,7 +283,7 @@ class _Point:
         if (known := self._known.get(asked)) is None:
             left = {chain: region.versions.get(chain) or self._all(chain) for chain in chains}
             shows: Any = self._by_size if is_size else self._by_bytes
-            known = self._known[asked] = _Lazy(
+            known = self._known[asked] = Lazy(
                 (shown, {chain: each for chain, each in part.items() if len(each) < len(left[chain])})
                 for shown, part in shows(left, inode, low, high)
             )
