@@ -15,10 +15,8 @@ Threads: under the log's lock.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..device import Buffer
 from ..errors import OperationError
@@ -34,6 +32,10 @@ from .blocks import (
 )
 from .progress import decode_progress
 from .settings import LogSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["ADDRESS_LIMIT", "FULL", "Dropped", "Sealed", "Tail"]
 
@@ -127,7 +129,10 @@ class Tail:
             run = (self.at, len(lengths))
             self._take(data, lengths)
             return [run]
-        longest = max(lengths)
+        import numpy as np  # Its caller gives addresses as an array.
+
+        sizes = np.frombuffer(lengths, np.uint32)
+        longest = int(sizes.max())
         if longest > self.entry_max:
             raise self._too_long(longest)
         if total > self._memory // 2:
@@ -138,19 +143,22 @@ class Tail:
         if self.held + total + 2 * page > self._memory:
             return None
         self._check_space(2 * total + 2 * page)
-        return self._spread(memoryview(data), lengths)
+        ends = np.zeros(len(sizes) + 1, np.int64)
+        np.cumsum(sizes, out=ends[1:])
+        return self._spread(memoryview(data), lengths, ends)
 
-    def _spread(self, data: memoryview, lengths: array[int]) -> list[tuple[int, int]]:
-        """Take a batch over several blocks."""
+    def _spread(
+        self, data: memoryview, lengths: array[int], ends: NDArray[np.int64]
+    ) -> list[tuple[int, int]]:
+        """Take a batch over several blocks; `ends` tells where each of the entries begins, and all end."""
+        import numpy as np
+
         runs: list[tuple[int, int]] = []
-        ends = list(accumulate(lengths, initial=0))
+        taken = ends + ENTRY_BYTES * np.arange(len(ends))  # With their places in the table.
         first = 0
         while first < len(lengths):
             # So many more as their bytes and their places in the table have room for.
-            limit = ends[first] + ENTRY_BYTES * first + self._room
-            last = bisect_right(
-                range(len(ends)), limit, lo=first, key=lambda place: ends[place] + ENTRY_BYTES * place
-            )
+            last = int(np.searchsorted(taken, taken[first] + self._room, side="right"))
             if last - 1 == first:
                 self._seal(to_page_end=True)
                 continue
