@@ -89,13 +89,6 @@ class Handles:
         found = [get() for get, _ in list(self._live.values())]
         return [session for session in found if session is not None]
 
-    def named(self, name: str) -> Session:
-        """The live handle of this name. Raises KeyError."""
-        for session in self.live():
-            if session.name == name and not session.is_closed:
-                return session
-        raise KeyError(name)
-
     def threads(self) -> dict[int, str]:
         """Names of the threads that have opened the live ones, by number of the session."""
         found = ((get(), owner) for get, owner in list(self._live.values()))

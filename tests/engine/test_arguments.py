@@ -25,6 +25,7 @@ from powercut.engine import (
     FlushSettings,
     MemoryDevice,
     OperationError,
+    Session,
     SessionError,
     Settings,
     SettingsError,
@@ -332,10 +333,16 @@ def test_a_call_of_a_session_that_is_refused_takes_no_serial_and_does_nothing(
 ) -> None:
     bad = SESSION[call][name][number]
     given = {each: FINE[each] for each in SESSION[call] if each in FINE} | {name: bad}
-    s = used._handles.named("s")
+    s = of(used)
     with pytest.raises(OperationError) as caught:
         awaited(getattr(s, call)(**given))
     assert caught.value.done == (0 if call.endswith("_many") else None)
+
+
+def of(store: FasterKv) -> Session:
+    """The session that a fixture has opened."""
+    (session,) = store._handles.live()
+    return session
 
 
 def awaited(answer: Any) -> None:
@@ -345,5 +352,5 @@ def awaited(answer: Any) -> None:
 
 @pytest.mark.parametrize("timeout", [0, 0.0, 1, 2.5, math.inf, 1e300, np.float32(3), np.int64(2), None])
 def test_any_number_of_seconds_is_a_timeout(used: FasterKv, timeout: Any) -> None:
-    assert used._handles.named("s").complete_pending(timeout=timeout) is True
+    assert of(used).complete_pending(timeout=timeout) is True
     assert used.checkpoint(CheckpointKind.FOLD_OVER, timeout=timeout).serials == {"s": 1}

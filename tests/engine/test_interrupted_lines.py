@@ -84,7 +84,8 @@ def every_line(
     while True:
         at += 1
         with FasterKv.open(MemoryDevice(), create=True, settings=TINY, kernels="compiled") as store:
-            store.session("s").upsert(b"key", b"value")
+            held = store.session("s")
+            held.upsert(b"key", b"value")
             with interrupting(module, functions, at) as seen, suppress(KeyboardInterrupt):
                 do(store)
             then(store)
@@ -93,7 +94,8 @@ def every_line(
 
 
 def session_of(store: FasterKv) -> Session:
-    return store._handles.named("s")
+    (session,) = store._handles.live()
+    return session
 
 
 @needs_compiled

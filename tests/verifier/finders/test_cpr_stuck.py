@@ -34,9 +34,9 @@ def broken(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         self._system.set(self._system.version + 1, self._system.phase)
         rest(self)
 
-    def unnamed(self: Checkpointer, *given: object) -> object:
+    def unnamed(self: Checkpointer, *given: object, **named: object) -> object:
         try:
-            return run(self, *given)  # type: ignore[arg-type]
+            return run(self, *given, **named)  # type: ignore[arg-type]
         except CheckpointError:
             raise CheckpointError("try again") from None
 
