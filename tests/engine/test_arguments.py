@@ -25,7 +25,6 @@ from powercut.engine import (
     FlushSettings,
     MemoryDevice,
     OperationError,
-    Session,
     SessionError,
     Settings,
     SettingsError,
@@ -270,7 +269,6 @@ class Bytes:
 def test_a_path_may_be_text_bytes_or_anything_like_a_path(tmp_path: Path, tiny: Settings, kind: int) -> None:
     where = PATH_KINDS[kind](tmp_path / "störe\udcff")
     with FasterKv.open(where, create=True, settings=tiny) as store:
-        store.session("s").upsert(b"k", b"v")
         store.checkpoint()
     assert inspect_store(where).is_sound
     device = FileDevice(where)
@@ -333,16 +331,10 @@ def test_a_call_of_a_session_that_is_refused_takes_no_serial_and_does_nothing(
 ) -> None:
     bad = SESSION[call][name][number]
     given = {each: FINE[each] for each in SESSION[call] if each in FINE} | {name: bad}
-    s = of(used)
+    (s,) = used._handles.live()
     with pytest.raises(OperationError) as caught:
         awaited(getattr(s, call)(**given))
     assert caught.value.done == (0 if call.endswith("_many") else None)
-
-
-def of(store: FasterKv) -> Session:
-    """The session that a fixture has opened."""
-    (session,) = store._handles.live()
-    return session
 
 
 def awaited(answer: Any) -> None:
@@ -352,5 +344,6 @@ def awaited(answer: Any) -> None:
 
 @pytest.mark.parametrize("timeout", [0, 0.0, 1, 2.5, math.inf, 1e300, np.float32(3), np.int64(2), None])
 def test_any_number_of_seconds_is_a_timeout(used: FasterKv, timeout: Any) -> None:
-    assert of(used).complete_pending(timeout=timeout) is True
+    (s,) = used._handles.live()
+    assert s.complete_pending(timeout=timeout) is True
     assert used.checkpoint(CheckpointKind.FOLD_OVER, timeout=timeout).serials == {"s": 1}
