@@ -27,7 +27,7 @@ Source: fsync of btrfs, Linux 6.18, by its crash images: FAULTS.md, F42.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Final, NamedTuple, TypeAlias
 
@@ -53,7 +53,10 @@ class LoggedNames:
         self._names = names
         self._steps = {step.birth: step for step in steps}
         self._files: list[set[int]] = []  # Those that an event concerns.
+        self._synced = [0]  # By index: the position behind the last sync of names before it.
+        self._walks: dict[int, _Walk] = {}  # By position of the commit.
         for at, event in enumerate(events):
+            self._synced.append(at + 1 if event.kind is EventKind.SYNC_NAMES else self._synced[-1])
             moves = self._steps[at + 1].moves if at + 1 in self._steps else ()
             lost = {chain.values[chain.before(version)] for chain, version in moves}
             self._files.append({event.inode, *lost} - {NO_FILE})  # type: ignore[arg-type]
@@ -64,34 +67,30 @@ class LoggedNames:
         if not any(len(step.moves) > 1 for step in self._steps.values()):
             return Untied(halves, freed)
         for at, event in enumerate(self._events):
-            if (event.kind in FILE_SYNCS or at + 1 in self._steps) and self.renames(at + 1):
-                for position in sorted(self.positions(at + 1)):
-                    for names in self.found(position, at + 1):
-                        for known, places in ((halves, _PLACES), (freed, _FREE)):
-                            left = [step for step in self.renames(at + 1) if step.birth not in known]
-                            known |= dict.fromkeys(self._torn(left, names, at + 1, places), at + 1)
+            if event.kind not in FILE_SYNCS and at + 1 not in self._steps:
+                continue
+            if renames := self.renames(at + 1):
+                for names in self._differing(renames, at + 1):
+                    left = [step for step in renames if step.birth not in halves]
+                    halves |= dict.fromkeys(_torn(left, names, at + 1, _PLACES), at + 1)
+                    left = [s for s in renames if s.birth not in freed and _may_be_free(s, names)]
+                    freed |= dict.fromkeys(_torn(left, names, at + 1, _FREE), at + 1)
         return Untied(halves, freed)
 
-    def _torn(self, renames: list[Step], names: Names, index: int, places: frozenset[str]) -> list[int]:
-        """The fewest renames, by birth, that are not whole in what is found, however it is read, and have
-        come to one of these places.
-        """
-        moved = sorted({chain for step in renames for chain, _ in step.moves}, key=lambda chain: chain.name)
-        # A name that is bound as it was before is at either version.
-        readings = product(*(_alike(chain, names[chain], index) for chain in moved))  # type: ignore[index,arg-type]
-        torn = []
-        for reading in islice(readings, _READINGS):
-            at = dict(zip(moved, reading, strict=True))
-            come = {step.birth: _moved(at, step) for step in renames}
-            half = [birth for birth, to in come.items() if len(to) > 1 and not to.isdisjoint(places)]
-            torn.append(half)
-            if not half:
-                break
-        return min(torn, key=len)
+    def _differing(self, renames: list[Step], index: int) -> Iterator[Names]:
+        """What may be found at this index, as far as it differs in the names that these have moved."""
+        moved = list(dict.fromkeys(chain for step in renames for chain, _ in step.moves))
+        seen = set[tuple[int, ...]]()
+        for position in sorted(self.positions(index)):
+            for names in self.found(position, index):
+                versions = tuple(names[chain] for chain in moved)  # type: ignore[index]
+                if versions not in seen:
+                    seen.add(versions)
+                    yield names
 
     def renames(self, index: int) -> list[Step]:
         """The renames that no sync of names has covered at this index."""
-        synced = self._synced(index)
+        synced = self._synced[index]
         return [s for birth, s in self._steps.items() if synced < birth <= index and len(s.moves) > 1]
 
     def positions(self, index: int) -> set[int]:
@@ -103,7 +102,7 @@ class LoggedNames:
         Where one of these gives a file another name, it depends on what was changed since the commit: one
         before each change.
         """
-        synced = self._synced(index)
+        synced = self._synced[index]
         later = [at for at in range(synced, index) if at + 1 in self._steps]
         found = {synced, index, *later}
         if not later:
@@ -120,41 +119,64 @@ class LoggedNames:
 
     def found(self, position: int, index: int) -> list[Names]:
         """The names that may be found at this crash index, if the last commit was at this position."""
-        now = {chain: bisect_right(chain.births, position) - 1 for chain in self._names.values()}
-        logs = [_Log(dict(now))]
-        changed: set[int] = set()  # Files that a sync writes,
-        less: set[int] = set()  # those that it may write, for they have lost a name,
-        moved: set[int] = set()  # and those that have got another name, or lost one.
-        for at, event in enumerate(self._events[position:index], position):
-            if step := self._steps.get(at + 1):
-                lost = {_bound(now, chain) for chain, _ in step.moves} - {NO_FILE}
-                less |= lost
-                changed |= {event.inode} if event.kind is not EventKind.REMOVE else set()
-                moved |= lost | ({event.inode} if event.kind in MOVES else set())
-                for chain, version in step.moves:
-                    now[chain] = version  # type: ignore[index]
-                logs = [each for log in logs for each in log.after(event, lost, now)]
-            elif event.kind in _CHANGES:
-                changed.add(event.inode)
-            elif event.kind is EventKind.SYNC_NAMES:
-                joined = frozenset[int]().union(*(log.with_names(now) for log in logs))
-                logs = [_Log(dict(now), joined, dict(now), has_folder=True)]
-            elif event.kind in FILE_SYNCS and event.inode in changed | less:
-                written = [log.synced(event.inode, now) for log in logs]
-                if event.inode in moved:
-                    written += [log.with_folder(now) for log in written]
-                logs = written if event.inode in changed else logs + written
-                changed.discard(event.inode)
-                less.discard(event.inode)
-            logs = [log for place, log in enumerate(logs) if log not in logs[:place]]
-        return [log.replayed() for log in logs]
+        walk = self._walks.get(position)
+        if walk is None or walk.index > index:
+            now = {chain: bisect_right(chain.births, position) - 1 for chain in self._names.values()}
+            walk = self._walks[position] = _Walk(now, position)
+        for at in range(walk.index, index):
+            walk.advance(self._events[at], self._steps.get(at + 1))
+        return walk.replayed()
 
-    def _synced(self, index: int) -> int:
-        """The position behind the last sync of names."""
-        for at in range(index - 1, -1, -1):
-            if self._events[at].kind is EventKind.SYNC_NAMES:
-                return at + 1
-        return 0
+
+class _Walk:
+    """What may be in the log since one commit, from event to event."""
+
+    __slots__ = ("_changed", "_less", "_logs", "_moved", "_now", "_replayed", "index")
+
+    def __init__(self, now: Names, position: int) -> None:
+        self.index = position
+        self._logs = [_Log(dict(now))]
+        self._replayed: list[Names] | None = None
+        self._now = now
+        self._changed: set[int] = set()  # Files that a sync writes,
+        self._less: set[int] = set()  # those that it may write, for they have lost a name,
+        self._moved: set[int] = set()  # and those that have got another name, or lost one.
+
+    def advance(self, event: Event, step: Step | None) -> None:
+        """Go past the next event; `step` is what it does to names."""
+        self.index += 1
+        now, logs = self._now, self._logs
+        if step is not None:
+            lost = {_bound(now, chain) for chain, _ in step.moves} - {NO_FILE}
+            self._less |= lost
+            self._changed |= {event.inode} if event.kind is not EventKind.REMOVE else set()
+            self._moved |= lost | ({event.inode} if event.kind in MOVES else set())
+            for chain, version in step.moves:
+                now[chain] = version  # type: ignore[index]
+            logs = [each for log in logs for each in log.after(event, lost, now)]
+        elif event.kind in _CHANGES:
+            self._changed.add(event.inode)
+            return
+        elif event.kind is EventKind.SYNC_NAMES:
+            joined = frozenset[int]().union(*(log.with_names(now) for log in logs))
+            logs = [_Log(dict(now), joined, dict(now), has_folder=True)]
+        elif event.kind in FILE_SYNCS and event.inode in self._changed | self._less:
+            written = [log.synced(event.inode, now) for log in logs]
+            if event.inode in self._moved:
+                written += [log.with_folder(now) for log in written]
+            logs = written if event.inode in self._changed else logs + written
+            self._changed.discard(event.inode)
+            self._less.discard(event.inode)
+        else:
+            return
+        self._logs = [log for place, log in enumerate(logs) if log not in logs[:place]]
+        self._replayed = None
+
+    def replayed(self) -> list[Names]:
+        """The commit with each of the logs applied to it."""
+        if self._replayed is None:
+            self._replayed = [log.replayed() for log in self._logs]
+        return self._replayed
 
 
 class _Log(NamedTuple):
@@ -211,6 +233,29 @@ class _Log(NamedTuple):
 
 def _bound(names: Names, chain: AnyChain) -> int:
     return chain.values[names[chain]]  # type: ignore[index, return-value]
+
+
+def _torn(renames: list[Step], names: Names, index: int, places: frozenset[str]) -> list[int]:
+    """The fewest renames, by birth, that are not whole in what is found, however it is read, and have come to
+    one of these places.
+    """
+    moved = sorted({chain for step in renames for chain, _ in step.moves}, key=lambda chain: chain.name)
+    # A name that is bound as it was before is at either version.
+    readings = product(*(_alike(chain, names[chain], index) for chain in moved))  # type: ignore[index,arg-type]
+    torn = []
+    for reading in islice(readings, _READINGS):
+        at = dict(zip(moved, reading, strict=True))
+        come = {step.birth: _moved(at, step) for step in renames}
+        half = [birth for birth, to in come.items() if len(to) > 1 and not to.isdisjoint(places)]
+        torn.append(half)
+        if not half:
+            break
+    return min(torn, key=len)
+
+
+def _may_be_free(step: Step, names: Names) -> bool:
+    """True if a name that the step has filled is free there, and had a file before."""
+    return any(made - 1 in chain.passing and _bound(names, chain) == NO_FILE for chain, made in step.moves)
 
 
 def _moved(names: Mapping[AnyChain, int], step: Step) -> set[str]:

@@ -122,9 +122,11 @@ class TriedNames:
         """Note the fewest renames of which a crash from now on may show one name and not the other."""
         for commit in range(index + 1) if self.pending(index) else ():
             for found in self.found(commit, index):
-                for known, places in ((self.came_apart, {0, 1, 2}), (self.came_free, {1})):
-                    whole = [op for op in self.pending(index) if op[0] not in known]
-                    known |= dict.fromkeys(self.fewest(found, whole, index, places), index)
+                whole = [op for op in self.pending(index) if op[0] not in self.came_apart]
+                self.came_apart |= dict.fromkeys(self.fewest(found, whole, index, {0, 1, 2}), index)
+                whole = [op for op in self.pending(index) if op[0] not in self.came_free]
+                whole = [op for op in whole if any(found[name][1] is None for _, name in op[2])]
+                self.came_free |= dict.fromkeys(self.fewest(found, whole, index, {1}), index)
 
     def pending(self, index: int) -> list[Any]:
         """The renames that may be lost."""
