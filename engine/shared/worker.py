@@ -25,6 +25,7 @@ from .bell import Bell
 __all__ = ["Worker"]
 
 RETRY_LEAST, RETRY_MOST = 0.05, 5.0
+logging.getLogger("powercut").addHandler(logging.NullHandler())  # Who wants to read it says where.
 
 _running: set[ref[Worker]] = set()
 

@@ -78,7 +78,7 @@ class LoggedNames:
         return Untied(halves, freed)
 
     def _differing(self, renames: list[Step], index: int) -> Iterator[Names]:
-        """What may be found at this index, as far as it differs in the names that these have moved."""
+        """The names that may be found at this index, each once by those that these renames have moved."""
         moved = list(dict.fromkeys(chain for step in renames for chain, _ in step.moves))
         seen = set[tuple[int, ...]]()
         for position in sorted(self.positions(index)):
@@ -129,7 +129,7 @@ class LoggedNames:
 
 
 class _Walk:
-    """What may be in the log since one commit, from event to event."""
+    """A walk from one commit, event by event: the logs that there may be since."""
 
     __slots__ = ("_changed", "_less", "_logs", "_moved", "_now", "_replayed", "index")
 

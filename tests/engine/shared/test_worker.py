@@ -1,0 +1,35 @@
+"""A worker's failures are for whoever asks; a program that has set up no logging hears nothing of them."""
+
+import subprocess
+import sys
+
+PROGRAM = """
+from powercut import FasterLog, MemoryDevice
+
+class Failing(MemoryDevice):
+    is_failing = False
+    def sync(self, name):
+        if self.is_failing:
+            raise OSError(5, "no answer")
+        super().sync(name)
+    datasync = sync
+
+device = Failing()
+log = FasterLog.open(device, create=True)
+log.commit_every(seconds=0.001)
+log.enqueue(b"entry")
+device.is_failing = True
+for _ in range(1000):
+    if log.automatic.failures:
+        break
+    try:
+        log.wait(log.enqueue(b"entry"), timeout=0.01)
+    except Exception:
+        pass
+print(log.automatic.failures > 0)
+"""
+
+
+def test_a_commit_that_fails_by_itself_prints_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")
