@@ -17,10 +17,14 @@ from typing import Any, Final
 
 from powercut.engine import EngineError, FasterKv, MemoryDevice, Session, SessionError, Settings
 
+from .stepped import SteppedRuntime
+
 __all__ = ["asked_sessions"]
 
 Asked = tuple[list[object], list[object]]  # What was expected, and what was found.
-_SMALL: Final = Settings(page_bytes=1024, segment_bytes=4096, write_unit=512, extent_bytes=512, ring_pages=2)
+_SMALL: Final = Settings(
+    page_bytes=1024, segment_bytes=4096, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=64
+)
 _COLD: Final = 40  # Records behind which the first is on the device.
 _MANY: Final = 260  # More sessions than there are rows.
 
@@ -42,8 +46,17 @@ def asked_sessions() -> Asked:
     return expected, found
 
 
+class _Owned(SteppedRuntime):
+    """A runtime without threads of its own whose callers come and go."""
+
+    def owner(self) -> threading.Thread:
+        return threading.current_thread()
+
+
 def _opened() -> FasterKv:
-    return FasterKv.open(MemoryDevice(), create=True, settings=_SMALL, kernels="interpreted")
+    return FasterKv.open(
+        MemoryDevice(), create=True, settings=_SMALL, kernels="interpreted", runtime=_Owned()
+    )
 
 
 def _counts(store: FasterKv) -> int:

@@ -13,7 +13,9 @@ import pytest
 from powercut.engine import FasterKv, MemoryDevice, Session, SessionError, Settings, Ticket
 from powercut.engine.shared.spaces import SESSIONS_MAX
 
-SMALL = Settings(page_bytes=1024, segment_bytes=4096, write_unit=512, extent_bytes=512, ring_pages=2)
+SMALL = Settings(
+    page_bytes=1024, segment_bytes=4096, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=64
+)
 KEPT: list[Session] = []  # What something still holds.
 
 

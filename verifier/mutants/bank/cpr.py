@@ -20,7 +20,8 @@ CPR: Final[tuple[Mutant, ...]] = (
         _TOLD,
         _CPR,
         "    running.marks = parts.sessions.marks(running.version)\n",
-        "    running.marks = parts.sessions.marks(running.version)\n    parts.sessions.save(running.marks)\n",
+        "    running.marks = parts.sessions.marks(running.version)\n"
+        "    parts.sessions.save(running.version, running.marks)\n",
     ),
     _cut(
         "point-told-is-of-the-end",

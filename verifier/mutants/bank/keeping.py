@@ -18,7 +18,7 @@ KEEPING: Final[tuple[Mutant, ...]] = (
         _TOLD,
         _CPR,
         "    _commit(parts, head, running.begin)\n",
-        "    parts.sessions.save(running.marks)\n    _commit(parts, head, running.begin)\n",
+        "    parts.sessions.save(running.version, running.marks)\n    _commit(parts, head, running.begin)\n",
         "prefix",
         "LOST_ACK",
     ),
