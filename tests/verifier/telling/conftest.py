@@ -128,13 +128,14 @@ def browsing(browser: str, profile: Path) -> Iterator[Page]:
     answers_in, answers_out = os.pipe()
     # It reads commands from descriptor 3, and answers on 4.
     child = f'exec "$0" "$@" 3<&{commands_in} 4>&{answers_out}'
-    process = subprocess.Popen(
-        ["bash", "-c", child, browser, *FLAGS, f"--user-data-dir={profile}"],
-        pass_fds=(commands_in, answers_out),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with (profile / "said").open("wb") as said:
+        process = subprocess.Popen(
+            ["bash", "-c", child, browser, *FLAGS, f"--user-data-dir={profile}"],
+            pass_fds=(commands_in, answers_out),
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
     os.close(commands_in)
     os.close(answers_out)
     try:
@@ -198,8 +199,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     if found is None:
         pytest.skip("no browser of the Chromium family is there")
     with ExitStack() as held:
+        profile = tmp_path_factory.mktemp("browser")
         try:
-            opened = held.enter_context(browsing(found, tmp_path_factory.mktemp("browser")))
+            opened = held.enter_context(browsing(found, profile))
         except (AssertionError, OSError):
-            pytest.skip("the browser that is there does not start")
+            said = (profile / "said").read_text(errors="replace").splitlines()
+            pytest.skip(f"the browser that is there does not start: {said[-1:]}")
         yield opened
