@@ -71,14 +71,14 @@ rm -rf .tox/ci/* .tox/gate/gate.json
 
 readme() { stage "$2" "$3" "$1"; }
 
-readme 'python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox -e gate' gate 22m
+readme 'python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox -e gate' gate 30m
 export TOX_RESULT_JSON=.tox/ci/matrix.json
-readme '.venv/bin/tox' matrix 42m
+readme '.venv/bin/tox' matrix 40m
 export TOX_RESULT_JSON=.tox/ci/oldest.json
-stage oldest 16m '.venv/bin/tox -e oldest'
+stage oldest 14m '.venv/bin/tox -e oldest'
 unset TOX_RESULT_JSON
 
-stage check 5m '.venv/bin/python ci/check.py --gate .tox/gate/gate.json .tox/ci/matrix.json .tox/ci/oldest.json'
+stage check 4m '.venv/bin/python ci/check.py --gate .tox/gate/gate.json .tox/ci/matrix.json .tox/ci/oldest.json'
 
 if [ ${#failed[@]} -gt 0 ]; then
     printf -v list '%s, ' "${failed[@]}"
