@@ -120,8 +120,8 @@ class Handles:
                 session.close()
 
     def orphans(self) -> list[str]:
-        """Names of live sessions whose threads have ended, in order."""
-        return sorted(session.name for session in self.live() if self._is_orphan(session))
+        """Names of live sessions whose threads have ended, in order; those without a name are left out."""
+        return sorted(each.name for each in self.live() if each.name and self._is_orphan(each))
 
     def _is_orphan(self, session: Session) -> bool:
         _, owner = self._live.get(session.order, (None, None))
