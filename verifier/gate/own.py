@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from threading import active_count
-from time import process_time
 from typing import Final
 
 import msgspec
@@ -66,6 +65,7 @@ from .own_plan import (
     SyncsStage,
 )
 from .profile import ProfileError
+from .workers import cpu_seconds
 
 __all__ = ["OwnReport", "OwnStage", "run_own"]
 
@@ -140,10 +140,10 @@ def run_own(
         if name not in (stages or [each for each in there if plan is not ALL or each not in ASKED]):
             continue
         say(name)
-        started, stage = process_time(), OwnStage(name)
+        started, stage = cpu_seconds(), OwnStage(name)
         run.report.stages.append(stage)
         getattr(run, name)(stage, getattr(plan, name))
-        stage.cpu_seconds = round(process_time() - started, 1)
+        stage.cpu_seconds = round(cpu_seconds() - started, 1)
     return run.report
 
 

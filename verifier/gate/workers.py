@@ -35,7 +35,7 @@ from ..garbage import collected_seldom
 from ..reach.seen import watched
 from .chunks import Chunk, Deadline, Result
 
-__all__ = ["Workers"]
+__all__ = ["Workers", "cpu_seconds"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -195,7 +195,7 @@ def _cost(chunk: Chunk) -> int:
 
 
 def _run(chunk: Chunk, deadline: float, is_watched: bool) -> Result:
-    own, before = Deadline(deadline), _cpu_seconds()
+    own, before = Deadline(deadline), cpu_seconds()
     with collected_seldom():
         if is_watched and not getattr(
             chunk, "has_threads", False
@@ -208,11 +208,11 @@ def _run(chunk: Chunk, deadline: float, is_watched: bool) -> Result:
         else:
             result = chunk.run(own)
     result.is_cut = own.has_cut
-    result.cpu_seconds += _cpu_seconds() - before
+    result.cpu_seconds += cpu_seconds() - before
     return result
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     """Processor seconds of this process, and of its children that have ended."""
     return sum(os.times()[:4])
 
