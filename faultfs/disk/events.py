@@ -19,6 +19,18 @@
     SYNC_FAILED a name      first byte  see below  the Aftermath
     FAULT       a name      first byte             the Effect         the call   which fault fired
     ROT         a name      first byte  bytes now
+    FOLDER      the name
+    SYMLINK     the name                the target
+    EXCHANGE    old name                                             new name
+    UNNAMED
+    SYNC_ALL
+    MODE        a name                                permission bits
+
+A name is a key of `places`: it says in which folder it stands. CREATE, FOLDER, SYMLINK and UNNAMED (a file
+that has no name yet, O_TMPFILE) make the inode that they carry; REMOVE takes away the name of a file, of a
+symbolic link or of an empty folder; RENAME, LINK (also of an unnamed file, whose old name is "") and EXCHANGE
+may name two folders. SYNC_NAMES carries the inode of its folder, 0 of the root; SYNC_ALL (sync, syncfs) syncs
+everything there is. MODE is a remark: no law loses it.
 
 FAULT is a remark like MARK. SYNC_FAILED says what a sync that failed has left behind: its `data` are the
 whole file where the content went back, the bytes of the write where one write was lost, else nothing.
@@ -56,6 +68,12 @@ class EventKind(IntEnum):
     SYNC_FAILED = 16
     FAULT = 17
     ROT = 18
+    FOLDER = 19
+    SYMLINK = 20
+    EXCHANGE = 21
+    UNNAMED = 22
+    SYNC_ALL = 23
+    MODE = 24
 
     __hash__ = int.__hash__  # That of its name is a function of Python.
 

@@ -79,6 +79,12 @@ def test_the_numbers_of_events_are_those_that_kept_traces_carry() -> None:
         "SYNC_FAILED": 16,
         "FAULT": 17,
         "ROT": 18,
+        "FOLDER": 19,
+        "SYMLINK": 20,
+        "EXCHANGE": 21,
+        "UNNAMED": 22,
+        "SYNC_ALL": 23,
+        "MODE": 24,
     }
 
 

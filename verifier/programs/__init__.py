@@ -1,0 +1,1 @@
+"""Programs of any kind: recorded on real files, and judged by what they read after a power cut."""
