@@ -1,110 +1,67 @@
 """FaultDevice: a disk in memory that records every call, so that a crash can be chosen afterwards.
 
 It has the shape of a Device (list, create, remove, size, read_into, write, truncate, sync, sync_names,
-close), and rename, link, datasync, allocate and write_through besides. Its errors are OSError. What is
-written is visible at once to every reader, as in a page cache; what of it survives a power cut is the law's
-business, not the device's.
+close), and the rest of a file system besides: rename, link, datasync, allocate, write_through; folders and
+symbolic links. Its errors are OSError, with the numbers of Linux. What is written is visible at once to every
+reader, as in a page cache; what of it survives a power cut is the law's business, not the device's.
 
-Invariants
-  1  the live content is the initial image with the trace's events applied in order
-  2  every call that is recorded passes `_event`, before it takes effect: the one place where a fault will
-     strike
-  3  a file of the initial image is shared until it is first written
+A name is a path: `a/b` is the name b in the folder a, which `make_folder` has made (`lookup`). Whoever makes
+no folder has a flat disk.
+
+Invariants: those of `living`.
 
 Threads: any thread, any call; one lock per device makes each call one moment.
 """
 
 import errno
 import os
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from threading import Lock
 
-from ..errors import RunawayError
-from .arguments import check_name, check_offset, check_span, flat, refused
+from .arguments import check_offset, check_span, flat, refused
 from .events import Event, EventKind
-from .image import Image
-from .trace import SECTOR_BYTES, Trace
+from .living import Living
+from .places import split
+from .tree import Kind
 
 # The kinds of frequent calls, as plain globals: looking a member up in its class costs as much as a lock.
 _CREATE, _REMOVE, _WRITE, _TRUNCATE = EventKind.CREATE, EventKind.REMOVE, EventKind.WRITE, EventKind.TRUNCATE
 _SYNC, _SYNC_NAMES, _READ, _SIZE = EventKind.SYNC, EventKind.SYNC_NAMES, EventKind.READ, EventKind.SIZE
 
 
-class FaultDevice:
+class FaultDevice(Living):
     """A disk that starts as `image` (empty if None) and keeps the trace of everything since."""
 
-    __slots__ = (
-        "_append",
-        "_closed",
-        "_files",
-        "_lock",
-        "_names",
-        "_next_inode",
-        "_reads",
-        "calls_max",
-        "is_dead",
-        "label",
-        "lock_owner",
-        "trace",
-    )
-
-    def __init__(
-        self,
-        image: Image | None = None,
-        *,
-        sector_bytes: int = SECTOR_BYTES,
-        record_reads: bool = True,
-    ) -> None:
-        self.trace = Trace(image, sector_bytes=sector_bytes)
-        self._append = self.trace.events.append
-        self._names = dict(self.trace.initial.names)
-        self._files: dict[int, bytes | bytearray] = dict(self.trace.initial.files)
-        self._next_inode = max(self._files, default=0) + 1
-        self._reads = record_reads
-        self._lock = Lock()
-        self._closed = False
-        self.label: Callable[[], str] | str = ""  # Stamped on each event: who called, in the caller's words.
-        self.lock_owner: object | None = None
-        self.calls_max = sys.maxsize  # Events of the trace; the call after the last of them is RunawayError.
-        self.is_dead = False
+    __slots__ = ()
 
     # The shape of a Device.
 
-    def list(self) -> list[str]:
-        """The names, sorted."""
+    def list(self, folder: str = "") -> list[str]:
+        """The names in a folder, sorted; in the root if none is said. Raises OSError."""
         with self._lock:
             self._check_open()
+            inode = self._lookup.folder(folder)
             if self._reads:
-                self._event(EventKind.LIST)
-            return sorted(self._names)
+                self._event(EventKind.LIST, "", inode)
+            return list(self._lookup.children(inode)) if self._lookup.folders else sorted(self._names)
 
     def create(self, name: str) -> None:
         """A new empty file; FileExistsError if the name is taken."""
         with self._lock:
-            self._check_open()
-            check_name(name)
-            if name in self._names:
-                raise refused(errno.EEXIST, name)
-            inode = self._next_inode
-            self._event(_CREATE, name, inode)
-            self._next_inode = inode + 1
-            self._names[name] = inode
-            self._files[inode] = b""
+            self._files[self._made(_CREATE, self._free(name))] = b""
 
     def remove(self, name: str) -> None:
-        """Takes the name away; FileNotFoundError if there is none."""
+        """Takes the name of a file, or of a symbolic link, away; FileNotFoundError if there is none."""
         with self._lock:
-            inode = self._inode(name)
-            self._event(_REMOVE, name, inode)
-            del self._names[name]
+            key, inode = self._bound(name)
+            if inode in self._lookup.folders:
+                raise refused(errno.EISDIR, name)
+            self._event(_REMOVE, key, inode)
+            del self._names[key]
             self._forget(inode)
 
     def size(self, name: str) -> int:
         """The length of the file in bytes."""
         with self._lock:
-            inode = self._inode(name, _SIZE)
+            name, inode = self._inode(name, _SIZE)
             size = len(self._files[inode])
             if self._reads:
                 self._event(_SIZE, name, inode, 0, b"", size)
@@ -115,7 +72,7 @@ class FaultDevice:
         it."""
         target = flat(buffer, name, is_target=True)
         with self._lock:
-            inode = self._inode(name, _READ)
+            name, inode = self._inode(name, _READ)
             check_offset(offset, name)
             data = self._files[inode][offset : offset + len(target)]
             count = len(data)
@@ -134,7 +91,7 @@ class FaultDevice:
         taken."""
         data = buffer if type(buffer) is bytes else flat(buffer, name).tobytes()
         with self._lock:
-            inode = self._inode(name)
+            name, inode = self._inode(name)
             check_offset(offset, name)
             count = len(data)
             self._event(_WRITE, name, inode, offset, data, count)
@@ -148,7 +105,7 @@ class FaultDevice:
     def truncate(self, name: str, size: int) -> None:
         """Makes the file this long: shortened, or grown by zeros."""
         with self._lock:
-            inode = self._inode(name)
+            name, inode = self._inode(name)
             check_offset(size, name)
             self._event(_TRUNCATE, name, inode, 0, b"", size)
             live = self._writable(inode)
@@ -160,13 +117,14 @@ class FaultDevice:
     def sync(self, name: str) -> None:
         """Makes this file's bytes and size durable; not its name."""
         with self._lock:
-            self._event(_SYNC, name, self._inode(name))
+            self._event(_SYNC, *self._inode(name))
 
-    def sync_names(self) -> None:
-        """Makes all names durable; not what the files hold."""
+    def sync_names(self, folder: str = "") -> None:
+        """Makes all names in a folder durable, in the root if none is said; not what the files hold, and not
+        the folder's own name. Raises OSError."""
         with self._lock:
             self._check_open()
-            self._event(_SYNC_NAMES)
+            self._event(_SYNC_NAMES, "", self._lookup.folder(folder))
 
     def close(self) -> None:
         """From now on every call is EBADF, until someone acquires the device. The trace can still be read."""
@@ -181,38 +139,108 @@ class FaultDevice:
     # The rest of a file system.
 
     def rename(self, old: str, new: str) -> None:
-        """Moves the name; a file that bore the new name loses it. Nothing happens if both are names of one
-        file."""
+        """Moves the name of a file, link or folder; what bore the new name loses it, which for a folder must
+        be an empty one. Nothing happens if both are names of one file."""
         with self._lock:
-            inode = self._inode(old)
-            check_name(new)
-            self._event(EventKind.RENAME, old, inode, 0, b"", 0, new)
-            replaced = self._names.get(new)
+            key, inode = self._bound(old)
+            target = self._lookup.key(new, follows=False)
+            replaced = self._names.get(target)
+            self._check_move(inode, target, new)
+            if replaced not in (None, inode):
+                self._check_replaced(inode, replaced, new)
+            self._event(EventKind.RENAME, key, inode, 0, b"", 0, target)
             if replaced != inode:
-                del self._names[old]
-                self._names[new] = inode
+                del self._names[key]
+                self._names[target] = inode
                 if replaced is not None:
                     self._forget(replaced)
 
-    def link(self, old: str, new: str) -> None:
-        """A second name for the file; FileExistsError if it is taken."""
+    def exchange(self, old: str, new: str) -> None:
+        """Lets two names change places (renameat2, RENAME_EXCHANGE), whatever they are bound to."""
         with self._lock:
-            inode = self._inode(old)
-            check_name(new)
-            if new in self._names:
-                raise refused(errno.EEXIST, new)
-            self._event(EventKind.LINK, old, inode, 0, b"", 0, new)
-            self._names[new] = inode
+            (key, inode), (target, other) = self._bound(old), self._bound(new)
+            self._check_move(inode, target, new)
+            self._check_move(other, key, old)
+            self._event(EventKind.EXCHANGE, key, inode, 0, b"", 0, target)
+            self._names[key], self._names[target] = other, inode
+
+    def link(self, old: str, new: str) -> None:
+        """A second name for the file, or symbolic link; FileExistsError if it is taken."""
+        with self._lock:
+            key, inode = self._bound(old)
+            target = self._free(new)
+            if inode in self._lookup.folders:
+                raise refused(errno.EPERM, old)
+            self._event(EventKind.LINK, key, inode, 0, b"", 0, target)
+            self._names[target] = inode
+
+    def symlink(self, target: str, name: str) -> None:
+        """A symbolic link to a path, which need not be there."""
+        with self._lock:
+            key = self._free(name)
+            if type(target) is not str or not target or "\0" in target:
+                raise refused(errno.ENOENT if target == "" else errno.EINVAL, target)
+            self._lookup.links[self._made(EventKind.SYMLINK, key, target)] = target
+
+    def make_folder(self, name: str) -> None:
+        """A new empty folder; FileExistsError if the name is taken."""
+        with self._lock:
+            self._lookup.folders.add(self._made(EventKind.FOLDER, self._free(name)))
+
+    def remove_folder(self, name: str) -> None:
+        """Takes the name of an empty folder away."""
+        with self._lock:
+            key, inode = self._bound(name)
+            if inode not in self._lookup.folders:
+                raise refused(errno.ENOTDIR, name)
+            if self._lookup.children(inode):
+                raise refused(errno.ENOTEMPTY, name)
+            self._event(_REMOVE, key, inode)
+            del self._names[key]
+            self._forget(inode)
+
+    def sync_all(self) -> None:
+        """Makes everything durable, of all files and folders (sync, syncfs)."""
+        with self._lock:
+            self._check_open()
+            self._event(EventKind.SYNC_ALL)
+
+    def kind(self, name: str) -> Kind:
+        """The kind of what the name is bound to; a symbolic link is not followed."""
+        with self._lock:
+            return self._lookup.item(self._bound(name)[1]).kind
+
+    def target(self, name: str) -> str:
+        """The path that a symbolic link leads to; OSError (EINVAL) for anything else."""
+        with self._lock:
+            inode = self._bound(name)[1]
+            if inode not in self._lookup.links:
+                raise refused(errno.EINVAL, name)
+            return self._lookup.links[inode]
+
+    def _check_move(self, inode: int, target: str, name: str) -> None:
+        """A folder does not go below itself."""
+        if inode in self._lookup.folders and self._lookup.is_below(split(target)[0], inode):
+            raise refused(errno.EINVAL, name)
+
+    def _check_replaced(self, inode: int, replaced: int, name: str) -> None:
+        is_folder, was_folder = inode in self._lookup.folders, replaced in self._lookup.folders
+        if was_folder and self._lookup.holds(replaced, inode):
+            raise refused(errno.ENOTEMPTY, name)
+        if is_folder != was_folder:
+            raise refused(errno.ENOTDIR if is_folder else errno.EISDIR, name)
+        if was_folder and self._lookup.children(replaced):
+            raise refused(errno.ENOTEMPTY, name)
 
     def datasync(self, name: str) -> None:
         """Makes this file's bytes durable, and of its size what they need to be read (fdatasync)."""
         with self._lock:
-            self._event(EventKind.DATASYNC, name, self._inode(name))
+            self._event(EventKind.DATASYNC, *self._inode(name))
 
     def allocate(self, name: str, offset: int, size: int) -> None:
         """Reserves room for these bytes (fallocate): what is there stays, what is new reads zeros."""
         with self._lock:
-            inode = self._inode(name)
+            name, inode = self._inode(name)
             check_span(offset, size, name)
             self._event(EventKind.ALLOCATE, name, inode, offset, b"", size)
             live = self._writable(inode)
@@ -236,7 +264,7 @@ class FaultDevice:
 
     def _end_write_through(self, name: str, offset: int, count: int) -> None:
         with self._lock:
-            self._event(EventKind.WRITE_THROUGH, name, self._inode(name), offset, b"", count)
+            self._event(EventKind.WRITE_THROUGH, *self._inode(name), offset, b"", count)
 
     # What only the bench asks for.
 
@@ -245,89 +273,6 @@ class FaultDevice:
         with self._lock:
             self._append(Event(EventKind.MARK, data=payload, label=label))
 
-    def image(self) -> Image:
-        """The live content, as it would be after a clean shutdown."""
-        with self._lock:
-            names = {name: self._names[name] for name in sorted(self._names)}
-            return Image(names, {inode: bytes(self._files[inode]) for inode in sorted(set(names.values()))})
-
     def materialise(self, folder: str | os.PathLike[str]) -> None:
         """Writes the live content into a real folder, which is made if it is missing; links stay links."""
-        root = Path(folder)
-        root.mkdir(parents=True, exist_ok=True)
-        image = self.image()
-        for inode, (first, *others) in image.groups().items():
-            (root / first).write_bytes(image.files[inode])
-            for other in others:
-                os.link(root / first, root / other)
-
-    def acquire(self, owner: object) -> bool:
-        """Takes the device for one owner, False if it is taken. A closed device is open again.
-
-        The new owner is a new process on a machine that stayed on: what was not synced is still not synced.
-        """
-        with self._lock:
-            if self.is_dead:
-                raise refused(errno.EBADF, "")
-            if self.lock_owner is not None:
-                return False
-            self.lock_owner = owner
-            self._closed = False
-            return True
-
-    def release(self, owner: object) -> None:
-        """Gives the device back; nothing happens if the owner does not have it."""
-        with self._lock:
-            if self.lock_owner is owner:
-                self.lock_owner = None
-
-    # Under the lock.
-
-    def _before(self, kind: EventKind, name: str, target: str) -> None:
-        """Hears of a call that is about to take effect; for devices that watch what is done to them."""
-
-    def _event(
-        self,
-        kind: EventKind,
-        name: str = "",
-        inode: int = 0,
-        offset: int = 0,
-        data: bytes = b"",
-        size: int = 0,
-        target: str = "",
-    ) -> None:
-        """Records a call that is about to take effect. Invariant 2."""
-        self._before(kind, name, target)
-        if len(self.trace.events) >= self.calls_max:
-            raise RunawayError(f"{self.calls_max:,} calls on the device")
-        label = self.label
-        if not isinstance(label, str):
-            label = label()
-        self._append(Event(kind, name, inode, offset, data, size, target, label))
-
-    def _inode(self, name: str, probe: EventKind | None = None) -> int:
-        if self._closed:
-            raise refused(errno.EBADF, name)
-        inode = self._names.get(name) if type(name) is str else None
-        if inode is None:
-            check_name(name)
-            if probe is not None and self._reads:
-                self._event(probe, name)
-            raise refused(errno.ENOENT, name)
-        return inode
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise refused(errno.EBADF, "")
-
-    def _writable(self, inode: int) -> bytearray:
-        live = self._files[inode]
-        if isinstance(live, bytearray):
-            return live
-        copy = self._files[inode] = bytearray(live)  # Invariant 3.
-        return copy
-
-    def _forget(self, inode: int) -> None:
-        """Drops the bytes of a file without a name: no call can reach them, and the trace has them still."""
-        if inode not in self._names.values():
-            del self._files[inode]
+        self.image().materialise(folder)

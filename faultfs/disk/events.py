@@ -90,7 +90,27 @@ class Aftermath(IntEnum):
     BTRFS = 6  # As KEPT; a size that is synced without its data is taken back by a clean unmount (6.18).
 
 
-SYNC_KINDS = frozenset({EventKind.SYNC, EventKind.SYNC_NAMES, EventKind.DATASYNC, EventKind.WRITE_THROUGH})
+SYNC_KINDS = frozenset(
+    {
+        EventKind.SYNC,
+        EventKind.SYNC_NAMES,
+        EventKind.DATASYNC,
+        EventKind.WRITE_THROUGH,
+        EventKind.SYNC_ALL,
+    }
+)
+# The events that bind names, or take names away.
+NAME_KINDS = frozenset(
+    {
+        EventKind.CREATE,
+        EventKind.REMOVE,
+        EventKind.LINK,
+        EventKind.RENAME,
+        EventKind.FOLDER,
+        EventKind.SYMLINK,
+        EventKind.EXCHANGE,
+    }
+)
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):

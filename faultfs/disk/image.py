@@ -1,24 +1,30 @@
 """The image: the whole content of a disk, as a value.
 
-Two images are equal iff the same names hold the same bytes and the same names share a file. Inode numbers say
-which names share a file and nothing more.
+Two images are equal iff the same paths hold the same things (a folder; a link to the same target; a file with
+the same bytes) and the same paths share a file. Inode numbers say which names share a file, and in which
+folder a name stands, and nothing more: a name in a folder that no path leads to is not there.
 
 The key is a hash that can be moved step by step:
-    key(image) = XOR over files f with a name of  named_key(names of f, file_key(f))
+    key(image) = XOR over files f with a path of  named_key(paths of f, file_key(f))
+                 XOR over folders with a path and symbolic links of  their own keys (`tree`)
     file_key(f) = size_key(size of f) XOR grain_key(g, bytes of grain g) for every grain g below the size
 so a changed sector costs one XOR out and one in. A grain of zeros contributes 0: a hole and written zeros are
 one.
 
 Invariants
-  1  every inode in names is in files
+  1  every inode in names that a path leads to is in files, in folders or in links
   2  a == b  =>  a.key() == b.key();  a != b with equal keys happens with probability 2**-128
 
 Threads: a value; nobody changes it once it is built.
 """
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import lru_cache
 from hashlib import blake2b
+from pathlib import Path
+
+from .tree import FLAT, Forest, Item, Kind, groups_of
 
 GRAIN_BYTES = (
     512  # The unit of hashing: the smallest sector, so that every sector is a whole number of grains.
@@ -27,15 +33,25 @@ KEY_BYTES = 16
 
 
 class Image:
-    """A durable disk content: names bound to inodes, inodes bound to bytes."""
+    """A durable disk content: names bound to inodes, inodes bound to bytes, to a target or to a folder."""
 
-    __slots__ = ("_groups", "_key", "files", "names")
+    __slots__ = ("_files", "_key", "_paths", "files", "forest", "names")
 
-    def __init__(self, names: dict[str, int], files: dict[int, bytes]) -> None:
+    def __init__(
+        self,
+        names: dict[str, int],
+        files: dict[int, bytes],
+        folders: Set[int] = frozenset(),
+        links: Mapping[int, str] | None = None,
+    ) -> None:
+        """`names` are keys of `places`; `folders` the inodes of folders, `links` the targets of symbolic
+        links."""
         self.names = names
         self.files = files
+        self.forest = Forest(frozenset(folders), links or {}) if folders or links else FLAT
         self._key: int | None = None
-        self._groups: dict[int, tuple[str, ...]] | None = None
+        self._paths: list[tuple[str, int]] | None = None
+        self._files: dict[int, tuple[str, ...]] | None = None
 
     @classmethod
     def of(cls, content: Mapping[str, bytes]) -> "Image":
@@ -44,46 +60,108 @@ class Image:
         names = {name: inode for inode, (name, _) in enumerate(ordered, 1)}
         return cls(names, {inode: bytes(data) for inode, (_, data) in enumerate(ordered, 1)})
 
+    @classmethod
+    def under(cls, forest: Forest, bindings: Iterable[tuple[str, int]], files: dict[int, bytes]) -> "Image":
+        """The image of these bindings, where the forest says which inodes are no files."""
+        return cls(dict(bindings), files, forest.folders, forest.links)
+
+    @property
+    def folders(self) -> frozenset[int]:
+        """The inodes of folders, but for the root."""
+        return self.forest.folders
+
+    @property
+    def links(self) -> Mapping[int, str]:
+        """The target of each symbolic link, by inode."""
+        return self.forest.links
+
     def content(self) -> dict[str, bytes]:
-        """The bytes of each name, sorted by name."""
-        return {name: self.files[self.names[name]] for name in sorted(self.names)}
+        """The bytes of each file by its path, sorted by path."""
+        return {path: self.files[inode] for path, inode in self.bound() if not self.forest.has(inode)}
+
+    def paths(self) -> dict[str, Item]:
+        """Everything there is by its path, sorted by path; names that share a file have one inode."""
+        return {path: self._item(inode) for path, inode in self.bound()}
 
     def groups(self) -> dict[int, tuple[str, ...]]:
-        """The sorted names of each file that has one."""
-        if self._groups is None:
-            self._groups = groups_of(sorted(self.names.items()))
-        return self._groups
+        """The sorted paths of each file that has one."""
+        if self._files is None:
+            self._files = groups_of([each for each in self.bound() if not self.forest.has(each[1])])
+        return self._files
 
     def key(self) -> int:
         """The content hash, 128 bits: the same for equal images, on every interpreter."""
         if self._key is None:
-            key = 0
+            key = self.forest.key(self.bound())
             for inode, names in self.groups().items():
                 key ^= named_key(names, file_key(self.files[inode]))
             self._key = key
         return self._key
 
+    def materialise(self, folder: str | os.PathLike[str]) -> None:
+        """Writes the content into a real folder, which is made if it is missing; hard and symbolic links stay
+        what they are.
+
+        Raises OSError.
+        """
+        root = Path(folder)
+        root.mkdir(parents=True, exist_ok=True)
+        made: dict[int, Path] = {}
+        for path, inode in self.bound():  # A folder sorts before what is in it.
+            place = root / path
+            if inode in self.folders:
+                place.mkdir(exist_ok=True)
+            elif inode in made:
+                os.link(made[inode], place, follow_symlinks=False)
+            elif inode in self.links:
+                place.symlink_to(self.links[inode])
+            else:
+                place.write_bytes(self.files[inode])
+            made.setdefault(inode, place)
+
+    def bound(self) -> list[tuple[str, int]]:
+        """Every path and its inode, sorted by path; not to be changed."""
+        if self._paths is None:
+            self._paths = self.forest.paths(sorted(self.names.items()))
+        return self._paths
+
+    def _item(self, inode: int) -> Item:
+        if inode in self.folders:
+            return Item(Kind.FOLDER, inode)
+        if inode in self.links:
+            return Item(Kind.LINK, inode, self.links[inode].encode("utf-8", "surrogateescape"))
+        return Item(Kind.FILE, inode, self.files[inode])
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Image):
             return NotImplemented
-        if self.content() != other.content():
+        if [_seen(item) for item in self.paths().items()] != [_seen(item) for item in other.paths().items()]:
             return False
-        return sorted(self.groups().values()) == sorted(other.groups().values())
+        return _shared(self) == _shared(other)
 
     def __hash__(self) -> int:
         return hash(self.key())
 
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{name}: {len(data)}" for name, data in self.content().items())
-        return f"Image({{{sizes}}})"
+        shown = (
+            f"{path}/"
+            if kind is Kind.FOLDER
+            else f"{path} -> {data!r}"
+            if kind is Kind.LINK
+            else f"{path}: {len(data)}"
+            for path, (kind, _, data) in self.paths().items()
+        )
+        return f"Image({{{', '.join(shown)}}})"
 
 
-def groups_of(bindings: list[tuple[str, int]]) -> dict[int, tuple[str, ...]]:
-    """Inode to its names, from (name, inode) pairs in name order."""
-    groups: dict[int, tuple[str, ...]] = {}
-    for name, inode in bindings:
-        groups[inode] = (*groups.get(inode, ()), name)
-    return groups
+def _seen(item: tuple[str, Item]) -> tuple[str, Kind, bytes]:
+    return item[0], item[1].kind, item[1].data
+
+
+def _shared(image: Image) -> list[tuple[str, ...]]:
+    """The paths that lead to one file or symbolic link."""
+    groups = groups_of([each for each in image.bound() if each[1] not in image.folders])
+    return sorted(groups.values())
 
 
 def grain_key(grain: int, data: bytes) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from threading import RLock
 from typing import TypeVar
 
-from ..disk.arguments import flat, is_name, is_offset
+from ..disk.arguments import flat, is_offset
 from ..disk.device import FaultDevice
 from ..disk.events import Aftermath, Event, EventKind
 from ..disk.image import Image
@@ -63,11 +63,12 @@ class PlannedDevice(FaultDevice):
 
     # Calls that move no bytes.
 
-    def list(self) -> list[str]:
-        return self._around(EventKind.LIST, "", lambda: FaultDevice.list(self), is_ready=True)
+    def list(self, folder: str = "") -> list[str]:
+        is_ready = self._lookup.is_folder(folder)
+        return self._around(EventKind.LIST, "", lambda: FaultDevice.list(self, folder), is_ready=is_ready)
 
     def create(self, name: str) -> None:
-        is_ready = is_name(name) and name not in self._names
+        is_ready = self._lookup.is_free(name)
         self._around(EventKind.CREATE, name, lambda: FaultDevice.create(self, name), is_ready=is_ready)
 
     def remove(self, name: str) -> None:
@@ -92,11 +93,11 @@ class PlannedDevice(FaultDevice):
         )
 
     def rename(self, old: str, new: str) -> None:
-        is_ready = self._has(old) and is_name(new)
+        is_ready = self._has(old) and self._lookup.is_name(new)
         self._around(EventKind.RENAME, old, lambda: FaultDevice.rename(self, old, new), is_ready=is_ready)
 
     def link(self, old: str, new: str) -> None:
-        is_ready = self._has(old) and is_name(new) and new not in self._names
+        is_ready = self._has(old) and self._lookup.is_free(new)
         self._around(EventKind.LINK, old, lambda: FaultDevice.link(self, old, new), is_ready=is_ready)
 
     # Syncs.
@@ -109,9 +110,12 @@ class PlannedDevice(FaultDevice):
         with self._turn:
             self._sync(EventKind.DATASYNC, name, lambda: FaultDevice.datasync(self, name))
 
-    def sync_names(self) -> None:
+    def sync_names(self, folder: str = "") -> None:
         with self._turn:
-            self._sync(EventKind.SYNC_NAMES, "", lambda: FaultDevice.sync_names(self))
+            if self._lookup.is_folder(folder):
+                self._sync(EventKind.SYNC_NAMES, "", lambda: FaultDevice.sync_names(self, folder))
+            else:
+                FaultDevice.sync_names(self, folder)
 
     def write_through(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
         with self._turn:  # One call: nothing comes between its write and its sync.
@@ -132,7 +136,7 @@ class PlannedDevice(FaultDevice):
         if not self._has(name) and (call is not EventKind.SYNC_NAMES or self._closed):
             effect()
             return
-        late = self.plan.late.pop(self._names.get(name, 0), None) if self.plan.is_on else None
+        late = self.plan.late.pop(self._number(name), None) if self.plan.is_on else None
         fault = self._strike(call)
         if late is not None:
             self._fail_sync(Fault(Effect.KEPT, call), name, is_late=True)
@@ -149,7 +153,7 @@ class PlannedDevice(FaultDevice):
         self, fault: Fault, name: str, span: range | None = None, *, is_late: bool = False
     ) -> None:
         """Fail a sync; `is_late`: the one before has failed, and this call reports it."""
-        inode, data = self._names.get(name, 0), b""
+        inode, data = self._number(name), b""
         if fault.effect is Effect.REVERTED:
             data = self._durable(inode)
             self._files[inode] = bytearray(data)
@@ -159,9 +163,7 @@ class PlannedDevice(FaultDevice):
             if span is not None:  # As KEPT, of these bytes.
                 aftermath, start = Aftermath.LOST, span.start
                 data = bytes(self._files[inode][span.start : span.stop])
-            self._append(
-                Event(EventKind.SYNC_FAILED, name, inode, start, data, aftermath, "", self._caller())
-            )
+            self._remark(EventKind.SYNC_FAILED, name, start, data, aftermath, "", self._caller())
         if fault.effect is Effect.LATE:
             self.plan.late[inode] = fault
             return
@@ -186,7 +188,7 @@ class PlannedDevice(FaultDevice):
             fault = self._strike(EventKind.READ) if self._has(name) and is_offset(offset) else None
             if fault is None:
                 return effect()
-            there = max(0, min(len(view), len(self._files[self._names[name]]) - offset))
+            there = max(0, min(len(view), len(self._files[self._number(name)]) - offset))
             if fault.effect is Effect.SHORT and there > 1:
                 self._fire(fault, name, offset)
                 return FaultDevice.read_into(self, name, offset, view[: _part(fault, there)])
@@ -202,7 +204,7 @@ class PlannedDevice(FaultDevice):
     def _stale(self, name: str, offset: int, count: int) -> bytes:
         """These bytes of the file, each as the sector it is in was before its newest version."""
         history, index = History(self.trace), len(self.trace)
-        inode = self._names[name]
+        inode = self._number(name)
         choice = {chain: max(0, len(chain.values) - 2) for chain in history.sectors[inode].values()}
         return file_bytes(history, index, inode, choice)[offset : offset + count]  # type: ignore[arg-type]
 
@@ -215,7 +217,7 @@ class PlannedDevice(FaultDevice):
         with self._turn:
             if not self._has(name) or not is_offset(offset):
                 return effect()
-            growth = max(0, offset + len(data) - len(self._files[self._names[name]])) if data else 0
+            growth = max(0, offset + len(data) - len(self._files[self._number(name)])) if data else 0
             fault = self._strike(EventKind.WRITE, growth)
             if fault is None:
                 return effect()
@@ -231,13 +233,12 @@ class PlannedDevice(FaultDevice):
             if fault.effect is Effect.LOST and data:
                 self._fire(fault, name, offset)
                 count = effect()
-                inode = self._names[name]
-                self._append(Event(EventKind.SYNC_FAILED, name, inode, offset, data, Aftermath.LOST))
+                self._remark(EventKind.SYNC_FAILED, name, offset, data, Aftermath.LOST)
                 return count
             return self._carry_out(fault, name, effect)
 
     def _write_what_fits(self, fault: Fault, name: str, offset: int, data: bytes) -> int:
-        size = len(self._files[self._names[name]])
+        size = len(self._files[self._number(name)])
         room = fault.amount - self._grown()
         fits = max(0, size + max(0, room) - offset)
         self._fire(fault, name, offset)
@@ -247,8 +248,9 @@ class PlannedDevice(FaultDevice):
         raise fault.error(name)
 
     def _elsewhere(self, fault: Fault, name: str, offset: int) -> tuple[str, int]:
-        names = sorted(self._names)
-        if fault.amount or len(names) == 1:
+        # The next file of the root; from one in a folder nothing goes into another file.
+        names = sorted(key for key, inode in self._names.items() if inode in self._files and "/" not in key)
+        if fault.amount or len(names) == 1 or name not in names:
             return name, offset + max(1, fault.amount) * self.trace.sector_bytes
         return names[(names.index(name) + 1) % len(names)], offset
 
@@ -288,7 +290,7 @@ class PlannedDevice(FaultDevice):
 
     def _rot(self, fault: Fault, name: str, offset: int, length: int | None) -> None:
         """Change one byte of the file, or of what is about to be read of it, from now on."""
-        inode = self._names[name]
+        inode = self._number(name)
         live = self._writable(inode)
         length = len(live) if length is None else length
         if not length:
@@ -296,11 +298,20 @@ class PlannedDevice(FaultDevice):
         at = offset + fault.amount % length
         live[at] ^= _FLIP
         self._fire(fault, name, at)
-        self._append(Event(EventKind.ROT, name, inode, at, bytes(live[at : at + 1])))
+        self._remark(EventKind.ROT, name, at, bytes(live[at : at + 1]), 0)
 
     def _has(self, name: str) -> bool:
         """True if a good disk would find this file. Invariant 2."""
-        return not self._closed and type(name) is str and name in self._names
+        return not self._closed and self._number(name) in self._files
+
+    def _number(self, name: str) -> int:
+        """The inode of a name, 0 if there is none such."""
+        return self._lookup.number(name)
+
+    def _remark(self, kind: EventKind, name: str, offset: int, data: bytes, size: int, *texts: str) -> None:
+        """Put an event that is no call into the trace; `texts` are its target and label."""
+        key = self._lookup.key_or_path(name)
+        self._append(Event(kind, key, self._number(name), offset, data, size, *texts))
 
     def _strike(self, call: EventKind, growth: int = 0) -> Fault | None:
         plan = self.plan
@@ -320,9 +331,7 @@ class PlannedDevice(FaultDevice):
     def _fire(self, fault: Fault, name: str, offset: int = 0, *, is_counted: bool = True) -> None:
         if is_counted:
             self.plan.tell(fault, str(Place.at(self._caller(), fault.call, name)))
-        inode = self._names.get(name, 0)
-        event = Event(EventKind.FAULT, name, inode, offset, b"", fault.effect, fault.call.name, fault.name)
-        self._append(event)
+        self._remark(EventKind.FAULT, name, offset, b"", fault.effect, fault.call.name, fault.name)
 
     def _caller(self) -> str:
         return self.label if isinstance(self.label, str) else self.label()

@@ -19,10 +19,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ..disk.events import SYNC_KINDS
-from .chains import FOREVER, NO_FILE, AnyChain
+from .chains import FOREVER, AnyChain
 from .history import History
 from .journal import RULES, Journal, Rules
-from .logged import FILE_SYNCS, MOVES
+from .logged import FILE_SYNCS
+from .logs import MOVES
 
 _Point = tuple[int, dict[AnyChain, int]]
 
@@ -62,7 +63,7 @@ class Commits(Journal):
 
     def reachable(self, index: int) -> list[int]:
         found = {chain.values[v] for _, names in self._listed(index) for chain, v in names.items()}
-        return sorted(found - {NO_FILE})  # type: ignore[arg-type]
+        return sorted(inode for inode in self.history.sizes if inode in found)
 
     def cuts(self, index: int) -> range:
         return range(self._floor(index), bisect_right(self.births, index) + 1)

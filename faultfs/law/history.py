@@ -7,16 +7,20 @@ Invariants
 Threads: built once, then read only; a trace that grows meanwhile is read up to where it ended.
 """
 
-from ..disk.events import Aftermath, Event, EventKind
+from ..disk.events import NAME_KINDS, Aftermath, Event, EventKind
+from ..disk.paths import Paths
 from ..disk.trace import PAGE_BYTES, Trace
 from .aftermath import Failures
-from .chains import NO_FILE, AnyChain, Chain, ChainKind, Shows, Step, Untied, floor_of_size, floor_of_span
+from .chains import AnyChain, Chain, ChainKind, Step, Untied, floor_of_size, floor_of_span
 from .edges import Edges
 from .garbage import spoiled
 from .logged import LoggedNames
+from .names import Names
 from .windows import Window, Windows
 
-_SILENT = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK, EventKind.FAULT})
+_SILENT = frozenset(
+    {EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK, EventKind.FAULT, EventKind.MODE}
+)
 
 
 class History:
@@ -27,26 +31,24 @@ class History:
         self.is_torn = is_torn
         self.is_garbled = is_garbled
         self._torn: History | None = None
+        self._paths: Paths | None = None
         self._garbled: History | None = None
         self.sector_bytes = trace.sector_bytes
         initial = trace.initial
-        self.names = {
-            name: Chain(ChainKind.NAME, initial.names[name], name=name) for name in sorted(initial.names)
-        }
         self.sizes = {
             inode: Chain(ChainKind.SIZE, len(data), inode) for inode, data in sorted(initial.files.items())
         }
         self.sectors: dict[int, dict[int, Chain[bytes]]] = {inode: {} for inode in self.sizes}
         self.steps: list[Step] = []
         self.issued = [0]  # issued[t]: how many steps events[0:t] made.
-        self.name_steps: list[Step] = []
-        self.name_syncs: list[int] = []
+        self._naming = Names(initial, self.steps, self._empty if is_torn else None)
+        self.names = self._naming.chains
+        self.name_steps = self._naming.steps
         self._file_syncs: dict[int, list[int]] = {}
         self._failures = Failures(
             trace.sector_bytes, {inode: len(data) for inode, data in initial.files.items()}
         )
         self._edges = Edges()
-        self._live = dict(initial.names)
         self._data: dict[int, bytearray] = {}
         for birth, event in enumerate(trace.events, 1):
             if event.kind not in _SILENT:
@@ -71,6 +73,13 @@ class History:
         if self._garbled is None:
             self._garbled = History(self.trace, is_garbled=True)
         return self._garbled
+
+    @property
+    def paths(self) -> Paths:
+        """The paths of names, for people."""
+        if self._paths is None:
+            self._paths = Paths(self.trace.initial, self.trace.events[: len(self.issued) - 1])
+        return self._paths
 
     def owner(self, chain: AnyChain) -> "History":
         """Of this history and those made of it, the one whose chain this is."""
@@ -124,9 +133,9 @@ class History:
         oldest = min(chain.births[floor + 1] for chain, floor in floors.items())
         pending = []
         for step in self.steps[self.issued[oldest - 1] : self.issued[index]]:
-            chain, version = step.moves[0]
-            if version > floors.get(chain, version):
-                pending.append(step)
+            moves = tuple((chain, v) for chain, v in step.moves if v > floors.get(chain, v))
+            if moves:  # F46: of a rename that a sync has covered in part, the rest.
+                pending.append(step if len(moves) == len(step.moves) else step._replace(moves=moves))
         return pending
 
     def pending_name_steps(self, index: int) -> list[Step]:
@@ -149,54 +158,34 @@ class History:
             case EventKind.WRITE_THROUGH:
                 self._cover(birth - 1, event.inode, event.offset, event.offset + event.size)
             case EventKind.SYNC:
-                self._file_syncs.setdefault(event.inode, []).append(birth - 1)
-                self._edges.synced(self.sizes[event.inode])
-                self._failures.synced(event.inode, self.sectors[event.inode])
+                self._sync(birth, event.inode)
             case EventKind.SYNC_NAMES:
-                self.name_syncs.append(birth - 1)
+                self._naming.sync(birth - 1, event.inode)
+            case EventKind.SYNC_ALL:
+                self._naming.sync_all(birth - 1)
+                for inode in self.sizes:
+                    self._sync(birth, inode)
             case EventKind.SYNC_FAILED:
                 self._fail(birth, event)
             case EventKind.ROT:
                 self._write(birth, event.inode, event.offset, event.data)
                 self._failures.rot(event, birth)
-            case EventKind.CREATE:
+            case EventKind.CREATE | EventKind.UNNAMED:
                 self.sizes[event.inode] = Chain(ChainKind.SIZE, 0, event.inode)
                 self.sectors[event.inode] = {}
-                self._bind(birth, (event.name, event.inode))
-            case EventKind.REMOVE:
-                self._unbind(birth, event.name)
-            case EventKind.LINK:
-                self._bind(birth, (event.target, event.inode))
-            case EventKind.RENAME if self._live.get(event.target) != event.inode:
-                if self.is_torn:
-                    # F29: up to three changes of two names, each on its own.
-                    self._unbind(birth, event.target)
-                    self._bind(birth, (event.target, event.inode))
-                    self._bind(birth, (event.name, NO_FILE))
-                else:
-                    self._bind(birth, (event.name, NO_FILE), (event.target, event.inode))
             case _:
                 pass
+        if event.kind in NAME_KINDS:
+            self._naming.replay(birth, event)
 
-    def _bind(self, birth: int, *bindings: tuple[str, int]) -> None:
-        moves: list[tuple[AnyChain, int]] = []
-        for name, inode in bindings:
-            if name not in self.names:
-                self.names[name] = Chain(ChainKind.NAME, NO_FILE, name=name)
-            elif self._live.get(name, NO_FILE) != NO_FILE and inode != NO_FILE:
-                self.names[name].pass_by(birth, NO_FILE, Shows(0))
-            moves.append((self.names[name], self.names[name].append(birth, inode)))
-            self._live[name] = inode
-        self.steps.append(Step(birth, 0, tuple(moves)))
-        self.name_steps.append(self.steps[-1])
+    def _sync(self, birth: int, inode: int) -> None:
+        self._file_syncs.setdefault(inode, []).append(birth - 1)
+        self._edges.synced(self.sizes[inode])
+        self._failures.synced(inode, self.sectors[inode])
 
-    def _unbind(self, birth: int, name: str) -> None:
-        """Takes a name away; torn, the file that has lost its last name is emptied besides (F30)."""
-        inode = self._live.get(name, NO_FILE)
-        if inode != NO_FILE or not self.is_torn:
-            self._bind(birth, (name, NO_FILE))
-        is_gone = inode != NO_FILE and inode not in self._live.values()
-        if self.is_torn and is_gone and self.sizes[inode].values[-1]:
+    def _empty(self, birth: int, inode: int) -> None:
+        """Take the bytes of a file that has lost its last name (F30)."""
+        if inode in self.sizes and self.sizes[inode].values[-1]:
             self._resize(birth, 0, inode, 0)
 
     def _cover(self, index: int, inode: int, start: int, end: int) -> None:
@@ -315,19 +304,16 @@ class History:
         return self._data[inode]
 
     def _seal(self) -> None:
-        for name_chain in self.names.values():
-            name_chain.seal(self.name_syncs)
+        self.forest = self._naming.seal()
+        self.ordered_names = sorted(self.names.items())
         for inode, size_chain in self.sizes.items():
             syncs = self._file_syncs.get(inode, [])
             self._failures.seal(inode, size_chain, self.sectors[inode], syncs)
-        self._live.clear()
         self._data.clear()
-        self.logged_names = LoggedNames(self.trace.events, self.names, self.name_steps)
+        self.logged_names = LoggedNames(self.trace.events, self.names, self.name_steps, self.forest)
         # F12: renames that a log has untied.
         self.untied = Untied({}, {}) if self.is_torn else self.logged_names.untied()
-        self._windows = Windows(
-            self.names, self.sizes, self.sectors, self.name_steps, self.name_syncs, self.untied
-        )
+        self._windows = Windows(self._naming, self.sizes, self.sectors, self.untied)
 
 
 _latest: tuple[Trace, int, Event | None, History] | None = None

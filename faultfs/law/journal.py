@@ -24,9 +24,10 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from ..disk.events import Event, EventKind
+from ..disk.places import split
 from ..disk.trace import PAGE_BYTES
 from .aftermath import has_its_data
-from .chains import FOREVER, NO_FILE, AnyChain, ChainKind, Shows, Step
+from .chains import FOREVER, AnyChain, ChainKind, Shows, Step
 from .history import History
 
 TO_JOURNAL = frozenset({EventKind.TRUNCATE, EventKind.ALLOCATE})
@@ -102,7 +103,7 @@ class Journal:
         return self._commits[at][0] if at < len(self._commits) else FOREVER
 
     def reachable(self, index: int) -> list[int]:
-        """The inodes that have a name at some point, ascending."""
+        """The files that have a name at some point, ascending."""
         cuts = self.cuts(index)
         found = set()
         for chain in self.history.names.values():
@@ -111,7 +112,7 @@ class Journal:
                 chain.values[v]
                 for v in range(version_after(moved, cuts[0]), version_after(moved, cuts[-1]) + 1)
             }
-        return sorted(found - {NO_FILE})
+        return sorted(found & self.history.sizes.keys())
 
     # Questions.
 
@@ -201,7 +202,7 @@ class Journal:
     def _replay(self) -> None:
         history = self.history
         touched: dict[int, int] = {}  # For a file: how many steps there were up to the last that concerns it.
-        names, synced = 0, set(history.name_syncs)
+        within: dict[int, int] = {}  # For a folder: the same of a name in it.
         for index, event in enumerate(history.trace.events):
             steps = history.steps_of(index + 1)
             for step in steps:
@@ -214,9 +215,9 @@ class Journal:
                     self._moves.append(step.moves)
                 touched[event.inode] = len(self.births)
                 if chain.kind is ChainKind.NAME:
-                    names = len(self.births)
                     for name, bound in step.moves:
-                        self._names.setdefault(name, []).append((names, bound))
+                        self._names.setdefault(name, []).append((len(self.births), bound))
+                        touched[name.values[bound]] = within[split(name.name)[0]] = len(self.births)  # type: ignore[index]
                     continue
                 self._note_passing(chain.inode, version, count)
                 self._before[chain.inode].append(len(self.births))
@@ -234,8 +235,14 @@ class Journal:
                 if self.rules.shows & Shows.EXT4 and not steps:
                     self._set_size_again(index, event.inode)
                     touched[event.inode] = len(self.births)
-            if event.kind is EventKind.SYNC_NAMES and index in synced:
-                self._commit(index, names)
+            if event.kind is EventKind.SYNC_NAMES:
+                # F47: a folder is an inode too, and the step that concerned it last may be on its own name.
+                own = touched.get(event.inode, 0) if event.inode else 0
+                self._commit(index, max(within.get(event.inode, 0), own))
+            elif event.kind is EventKind.SYNC_ALL:
+                self._commit(index, len(self.births))
+                for inode in history.sizes:
+                    self._whole.setdefault(inode, []).append((index, len(self._before[inode]) - 1))
             elif event.kind in _SYNCS_OF_A_FILE and event.inode in history.sizes:
                 self._after_sync(index, event, touched.get(event.inode, 0))
 

@@ -29,15 +29,16 @@ Source: fsync of btrfs, Linux 6.18, by its crash images: FAULTS.md, F42.
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
 from ..disk.events import Event, EventKind
+from ..disk.places import split
+from ..disk.tree import Forest
 from .chains import NO_FILE, AnyChain, Chain, Step, Untied
-
-Names: TypeAlias = dict[Chain[int], int]  # A version of each name.
+from .logs import MOVES, ROOTS, Log, Names, Tree, bound_to
 
 FILE_SYNCS: Final = frozenset({EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH})
-MOVES: Final = frozenset({EventKind.LINK, EventKind.RENAME})
+_SYNCS: Final = FILE_SYNCS | {EventKind.SYNC_NAMES}
 _CHANGES: Final = frozenset({EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE})
 _READINGS: Final = 256
 _WHOLE: Final = "whole"
@@ -48,18 +49,28 @@ _PLACES: Final = frozenset({_WHOLE, "before"}) | _FREE
 class LoggedNames:
     """The names that the commits and the log of one history may leave."""
 
-    def __init__(self, events: Sequence[Event], names: dict[str, Chain[int]], steps: list[Step]) -> None:
+    def __init__(
+        self, events: Sequence[Event], names: dict[str, Chain[int]], steps: list[Step], forest: Forest
+    ) -> None:
         self._events = events
         self._names = names
+        self._forest = forest
+        self._above: dict[AnyChain, int] = {chain: split(name)[0] for name, chain in names.items()}
         self._steps = {step.birth: step for step in steps}
         self._files: list[set[int]] = []  # Those that an event concerns.
         self._synced = [0]  # By index: the position behind the last sync of names before it.
         self._walks: dict[int, _Walk] = {}  # By position of the commit.
         for at, event in enumerate(events):
-            self._synced.append(at + 1 if event.kind is EventKind.SYNC_NAMES else self._synced[-1])
+            self._synced.append(at + 1 if self._syncs_all(event) else self._synced[-1])
             moves = self._steps[at + 1].moves if at + 1 in self._steps else ()
             lost = {chain.values[chain.before(version)] for chain, version in moves}
             self._files.append({event.inode, *lost} - {NO_FILE})  # type: ignore[arg-type]
+
+    def _syncs_all(self, event: Event) -> bool:
+        """True for a sync of all names that there are."""
+        return event.kind is EventKind.SYNC_ALL or (
+            event.kind is EventKind.SYNC_NAMES and not self._forest.folders
+        )
 
     def untied(self) -> Untied:
         """The renames that some crash leaves half done. F12."""
@@ -67,7 +78,7 @@ class LoggedNames:
         if not any(len(step.moves) > 1 for step in self._steps.values()):
             return Untied(halves, freed)
         for at, event in enumerate(self._events):
-            if event.kind not in FILE_SYNCS and at + 1 not in self._steps:
+            if event.kind not in _SYNCS and at + 1 not in self._steps:
                 continue
             if renames := self.renames(at + 1):
                 for names in self._differing(renames, at + 1):
@@ -91,7 +102,13 @@ class LoggedNames:
     def renames(self, index: int) -> list[Step]:
         """The renames that no sync of names has covered at this index."""
         synced = self._synced[index]
-        return [s for birth, s in self._steps.items() if synced < birth <= index and len(s.moves) > 1]
+        return [
+            s
+            for birth, s in self._steps.items()
+            if synced < birth <= index
+            and len(s.moves) > 1
+            and all(version > chain.legal(index).start for chain, version in s.moves)
+        ]
 
     def positions(self, index: int) -> set[int]:
         """The commits that matter for the names at this index.
@@ -102,7 +119,7 @@ class LoggedNames:
         Where one of these gives a file another name, it depends on what was changed since the commit: one
         before each change.
         """
-        synced = self._synced[index]
+        synced = self._durable(index) if self._forest.folders else self._synced[index]
         later = [at for at in range(synced, index) if at + 1 in self._steps]
         found = {synced, index, *later}
         if not later:
@@ -117,12 +134,19 @@ class LoggedNames:
         ]
         return found | {0, *before}
 
+    def _durable(self, index: int) -> int:
+        """The index up to which all steps on names are durable."""
+        for birth, step in self._steps.items():
+            if birth > index or any(v > chain.legal(index).start for chain, v in step.moves):
+                return min(birth - 1, index)
+        return index
+
     def found(self, position: int, index: int) -> list[Names]:
         """The names that may be found at this crash index, if the last commit was at this position."""
         walk = self._walks.get(position)
         if walk is None or walk.index > index:
             now = {chain: bisect_right(chain.births, position) - 1 for chain in self._names.values()}
-            walk = self._walks[position] = _Walk(now, position)
+            walk = self._walks[position] = _Walk(now, position, Tree(self._forest.folders, self._above))
         for at in range(walk.index, index):
             walk.advance(self._events[at], self._steps.get(at + 1))
         return walk.replayed()
@@ -131,11 +155,12 @@ class LoggedNames:
 class _Walk:
     """A walk from one commit, event by event: the logs that there may be since."""
 
-    __slots__ = ("_changed", "_less", "_logs", "_moved", "_now", "_replayed", "index")
+    __slots__ = ("_changed", "_less", "_logs", "_moved", "_now", "_replayed", "_tree", "index")
 
-    def __init__(self, now: Names, position: int) -> None:
+    def __init__(self, now: Names, position: int, tree: Tree) -> None:
         self.index = position
-        self._logs = [_Log(dict(now))]
+        self._tree = tree
+        self._logs = [Log(dict(now), tree)]
         self._replayed: list[Names] | None = None
         self._now = now
         self._changed: set[int] = set()  # Files that a sync writes,
@@ -147,7 +172,7 @@ class _Walk:
         self.index += 1
         now, logs = self._now, self._logs
         if step is not None:
-            lost = {_bound(now, chain) for chain, _ in step.moves} - {NO_FILE}
+            lost = {bound_to(now, chain) for chain, _ in step.moves} - {NO_FILE}
             self._less |= lost
             self._changed |= {event.inode} if event.kind is not EventKind.REMOVE else set()
             self._moved |= lost | ({event.inode} if event.kind in MOVES else set())
@@ -157,13 +182,20 @@ class _Walk:
         elif event.kind in _CHANGES:
             self._changed.add(event.inode)
             return
+        elif event.kind is EventKind.SYNC_NAMES and self._tree.folders:
+            logs = [each for log in logs for each in log.with_folder_and_new(event.inode, now)]
         elif event.kind is EventKind.SYNC_NAMES:
-            joined = frozenset[int]().union(*(log.with_names(now) for log in logs))
-            logs = [_Log(dict(now), joined, dict(now), has_folder=True)]
+            joined = frozenset[int]().union(*(log.with_names(now, ROOTS) for log in logs))
+            logs = [Log(dict(now), self._tree, joined, dict(now), ROOTS)]
+        elif event.kind is EventKind.SYNC_ALL:
+            logs = [Log(dict(now), self._tree)]
+            self._changed, self._less, self._moved = set(), set(), set()
         elif event.kind in FILE_SYNCS and event.inode in self._changed | self._less:
             written = [log.synced(event.inode, now) for log in logs]
             if event.inode in self._moved:
-                written += [log.with_folder(now) for log in written]
+                written += [
+                    log.with_folder(now, self._tree.of_file(event.inode, now, log.commit)) for log in written
+                ]
             logs = written if event.inode in self._changed else logs + written
             self._changed.discard(event.inode)
             self._less.discard(event.inode)
@@ -177,62 +209,6 @@ class _Walk:
         if self._replayed is None:
             self._replayed = [log.replayed() for log in self._logs]
         return self._replayed
-
-
-class _Log(NamedTuple):
-    """A log: the names of the commit that it is applied to, the files in it, and the names last written."""
-
-    commit: Names
-    files: frozenset[int] = frozenset()
-    written: Names | None = None
-    has_folder: bool = False
-
-    def with_names(self, now: Names) -> frozenset[int]:
-        """The files in it when the folder is: those that have got a name as well."""
-        got = {_bound(now, chain) for chain in now if _bound(now, chain) != _bound(self.commit, chain)}
-        return self.files | got - {NO_FILE}
-
-    def with_folder(self, now: Names) -> "_Log":
-        """The log when the folder joins it, and all names with it."""
-        return _Log(dict(now), self.with_names(now), dict(now), has_folder=True)
-
-    def synced(self, inode: int, now: Names) -> "_Log":
-        """The log after a sync of a file that has changed."""
-        waiting, files = [inode], set(self.files)
-        left = {_bound(now, chain) for chain in now}
-        while waiting:
-            inode = waiting.pop()
-            files.add(inode)
-            holders = {_bound(self.commit, chain) for chain in now if _bound(now, chain) == inode}
-            waiting += sorted((holders - files - {NO_FILE}) & left)
-        return self._replace(files=frozenset(files), written=dict(now))
-
-    def after(self, event: Event, lost: set[int], now: Names) -> "list[_Log]":
-        """The logs after a step on names: as it was last written, and written anew."""
-        log = self
-        if self.has_folder and event.kind is EventKind.RENAME:
-            log = log._replace(files=log.files | {event.inode})
-        if log.files.isdisjoint({*lost, event.inode}):
-            return [log]
-        logs = [self, log._replace(written=dict(now))]
-        if event.inode in log.files and event.kind in MOVES:
-            logs.append(log.with_folder(now))
-        return logs
-
-    def replayed(self) -> Names:
-        """The commit with the log applied to it."""
-        if self.written is None:
-            return self.commit
-        found = dict(self.commit)
-        for chain, version in self.commit.items():
-            inode = _bound(self.commit, chain)
-            if inode in self.files and _bound(self.written, chain) != inode:
-                found[chain] = version + 1  # The version after one that is bound is free.
-        return found | {chain: v for chain, v in self.written.items() if chain.values[v] in self.files}
-
-
-def _bound(names: Names, chain: AnyChain) -> int:
-    return chain.values[names[chain]]  # type: ignore[index, return-value]
 
 
 def _torn(renames: list[Step], names: Names, index: int, places: frozenset[str]) -> list[int]:
@@ -255,7 +231,7 @@ def _torn(renames: list[Step], names: Names, index: int, places: frozenset[str])
 
 def _may_be_free(step: Step, names: Names) -> bool:
     """True if a name that the step has filled is free there, and had a file before."""
-    return any(made - 1 in chain.passing and _bound(names, chain) == NO_FILE for chain, made in step.moves)
+    return any(made - 1 in chain.passing and bound_to(names, chain) == NO_FILE for chain, made in step.moves)
 
 
 def _moved(names: Mapping[AnyChain, int], step: Step) -> set[str]:

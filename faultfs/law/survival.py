@@ -198,7 +198,8 @@ def lost_data(history: History, index: int, inode: int) -> Choice:
 def named_now(history: History, index: int) -> list[int]:
     """The inodes that have a name if nothing was lost, ascending."""
     legal = history.at(index).legal
-    return sorted({chain.values[legal[chain][-1]] for chain in history.names.values()} - {NO_FILE})
+    newest = [(name, chain.values[legal[chain][-1]]) for name, chain in history.ordered_names]
+    return sorted(history.forest.bound([each for each in newest if each[1] != NO_FILE]).files)
 
 
 def page_count(history: History, index: int) -> int:
@@ -229,15 +230,14 @@ def image_of(history: History, index: int, choice: Mapping[AnyChain, int]) -> Im
     """The image of a choice; a chain that the choice leaves out is at its newest version."""
     if choice:
         history = history.owner(next(iter(choice)))
-    names, legal = {}, history.at(index).legal
-    for name in sorted(history.names):
-        chain = history.names[name]
+    bindings, legal = [], history.at(index).legal
+    for name, chain in history.ordered_names:
         inode = chain.values[choice[chain] if chain in choice else legal[chain][-1]]
         if inode != NO_FILE:
-            names[name] = inode
-    return Image(
-        names, {inode: file_bytes(history, index, inode, choice) for inode in sorted(set(names.values()))}
-    )
+            bindings.append((name, inode))
+    bound = history.forest.bound(bindings)
+    files = {inode: file_bytes(history, index, inode, choice) for inode in sorted(bound.files)}
+    return Image.under(history.forest, bound.bindings, files)
 
 
 def file_bytes(history: History, index: int, inode: int, choice: Mapping[AnyChain, int]) -> bytes:
@@ -325,7 +325,7 @@ def _describe_data(history: History, index: int) -> list[ChainInfo]:
 def _describe(history: History, index: int, chain: AnyChain, legal: range) -> ChainInfo:
     events = tuple(chain.births[version] - 1 for version in reversed(legal[1:]))
     if chain.kind is ChainKind.NAME:
-        return ChainInfo("name", (chain.name,), 0, 0, len(legal), events)
+        return ChainInfo("name", (history.paths.path(chain.name, index),), 0, 0, len(legal), events)
     names = names_of(history, index, chain.inode)
     return ChainInfo(chain.kind.name.lower(), names, chain.inode, chain.sector, len(legal), events)
 
@@ -333,7 +333,7 @@ def _describe(history: History, index: int, chain: AnyChain, legal: range) -> Ch
 def names_of(history: History, index: int, inode: int) -> tuple[str, ...]:
     """Every name under which a crash at this index may show the file."""
     found = []
-    for name, chain in sorted(history.names.items()):
+    for name, chain in history.ordered_names:
         if any(chain.values[version] == inode for version in chain.legal(index)):
-            found.append(name)
+            found.append(history.paths.path(name, index))
     return tuple(found)

@@ -10,20 +10,23 @@ Invariants
 Threads: one at a time; the chains do not change any more.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from typing import Final
 
+from ..disk.places import ROOT, split
 from .chains import FOREVER, NO_FILE, AnyChain, Chain, ChainKind, Step, Untied
+from .names import Names
 
 _NAME = ChainKind.NAME
 _ONLY: Final = range(1)
+_NOTHING: Final = frozenset[AnyChain]()
 _KEPT: Final = 256  # So that a long trace is not kept as often as it has windows.
 
 
 class Window:
     """The legal versions from one change to the next."""
 
-    __slots__ = ("_pending", "legal", "name_steps", "open", "reachable", "start")
+    __slots__ = ("_pending", "hidden", "legal", "name_steps", "open", "reachable", "start")
 
     def __init__(
         self,
@@ -32,12 +35,14 @@ class Window:
         chosen: list[AnyChain],
         reachable: list[int],
         name_steps: list[Step],
+        hidden: frozenset[AnyChain],
     ) -> None:
         self.start = start
         self.legal = legal
         self.open = chosen  # The chains with a choice, in canonical order, of files without a name too.
         self.reachable = reachable  # The inodes that have a name in some legal state, ascending.
         self.name_steps = name_steps  # Those that no sync of names has covered, in issue order.
+        self.hidden = hidden  # The names that no legal state shows, and that say nothing of another.
         self._pending: list[AnyChain] | None = None
 
     @property
@@ -49,7 +54,11 @@ class Window:
 
     def of_files(self, inodes: list[int]) -> list[AnyChain]:
         """The chains with a choice of these files, and those of names, in canonical order."""
-        return [chain for chain in self.open if chain.kind is _NAME or chain.inode in inodes]
+        return [
+            chain
+            for chain in self.open
+            if (chain not in self.hidden if chain.kind is _NAME else chain.inode in inodes)
+        ]
 
 
 class Windows:
@@ -57,13 +66,13 @@ class Windows:
 
     def __init__(
         self,
-        names: dict[str, Chain[int]],
+        naming: Names,
         sizes: dict[int, Chain[int]],
         sectors: dict[int, dict[int, Chain[bytes]]],
-        name_steps: list[Step],
-        name_syncs: list[int],
         untied: Untied,
     ) -> None:
+        names = naming.chains
+        self._forest = naming.forest
         self._names = [names[name] for name in sorted(names)]
         chains: list[AnyChain] = []
         for inode in sorted(sectors):
@@ -71,8 +80,7 @@ class Windows:
         chains += (sizes[inode] for inode in sorted(sizes))
         chains += self._names
         self._ranks = {chain: rank for rank, chain in enumerate(chains)}
-        self._name_steps = name_steps
-        self._name_syncs = name_syncs
+        self._name_steps = naming.steps
         self._untied = untied
         self._unties = untied.indices()
         self._changed: dict[int, list[AnyChain]] = {0: []}  # By index: which chains have a birth or a kill.
@@ -108,7 +116,7 @@ class Windows:
         if before is None:
             legal = {c: c.legal(start) if len(c.births) > 1 else _ONLY for c in self._ranks}
             chosen = [chain for chain, versions in legal.items() if len(versions) > 1]
-            return Window(start, legal, chosen, self._reachable(legal), self._steps(start))
+            return self._with_names(start, legal, chosen)
         legal, changed = before.legal.copy(), self._changed[start]
         for chain in changed:
             legal[chain] = chain.legal(start)
@@ -116,19 +124,45 @@ class Windows:
         if more := [chain for chain in changed if len(legal[chain]) > 1]:
             chosen += more
             chosen.sort(key=self._ranks.__getitem__)
-        if any(chain.kind is _NAME for chain in changed):
-            return Window(start, legal, chosen, self._reachable(legal), self._steps(start))
-        steps = self._steps(start) if start in self._unties else before.name_steps
-        return Window(start, legal, chosen, before.reachable, steps)
+        if start in self._unties or any(chain.kind is _NAME for chain in changed):
+            return self._with_names(start, legal, chosen)
+        return Window(start, legal, chosen, before.reachable, before.name_steps, before.hidden)
 
-    def _reachable(self, legal: dict[AnyChain, range]) -> list[int]:
-        found = {chain.values[version] for chain in self._names for version in legal[chain]}
-        return sorted(found - {NO_FILE})
+    def _with_names(self, start: int, legal: dict[AnyChain, range], chosen: list[AnyChain]) -> Window:
+        """The window, with what its names make of it worked out."""
+        seen, steps = self._names, self._steps(start, legal)
+        hidden = _NOTHING
+        if self._forest.folders:
+            seen = self._seen(legal)
+            steps = _coupled(steps, frozenset(seen))
+            moved = {chain for step in steps for chain, _ in step.moves}
+            hidden = frozenset(chain for chain in self._names if chain not in moved) - frozenset(seen)
+        found = {chain.values[version] for chain in seen for version in legal[chain]} - {NO_FILE}
+        reachable = sorted(inode for inode in found if not self._forest.has(inode))
+        return Window(start, legal, chosen, reachable, steps, hidden)
 
-    def _steps(self, index: int) -> list[Step]:
-        before = bisect_left(self._name_syncs, index)
-        covered = self._name_syncs[before - 1] if before else 0
-        steps = [step for step in self._name_steps if covered < step.birth <= index]
+    def _seen(self, legal: dict[AnyChain, range]) -> list[Chain[int]]:
+        """The names in folders to which some legal versions of names lead (F20)."""
+        inside: dict[int, list[Chain[int]]] = {}
+        for chain in self._names:
+            inside.setdefault(split(chain.name)[0], []).append(chain)
+        found, waiting = {ROOT}, [ROOT]
+        while waiting:
+            for chain in inside.get(waiting.pop(), ()):
+                fresh = {chain.values[version] for version in legal[chain]} & self._forest.folders - found
+                found |= fresh
+                waiting += sorted(fresh)
+        return [chain for folder in sorted(found) for chain in inside.get(folder, ())]
+
+    def _steps(self, index: int, legal: dict[AnyChain, range]) -> list[Step]:
+        """The steps on names that no sync has covered; of one that is covered in part, the rest (F46)."""
+        steps = []
+        for step in self._name_steps:
+            if step.birth > index:
+                break
+            moves = tuple((chain, v) for chain, v in step.moves if v > legal[chain].start)
+            if moves:
+                steps.append(step if len(moves) == len(step.moves) else step._replace(moves=moves))
         if not self._unties:
             return steps
         halves, freed = self._untied
@@ -139,6 +173,22 @@ class Windows:
             for step in steps
             for part in (_parts(step, is_freed=step.birth in free) if step.birth in untied else (step,))
         ]
+
+
+def _coupled(steps: list[Step], seen: frozenset[AnyChain]) -> list[Step]:
+    """The steps that say something of a name that is seen, alone or by way of others."""
+    leader: dict[AnyChain, AnyChain] = {}
+
+    def find(chain: AnyChain) -> AnyChain:
+        while (above := leader.setdefault(chain, chain)) is not chain:
+            leader[chain] = chain = leader[above]
+        return chain
+
+    for step in steps:
+        for chain, _ in step.moves[1:]:
+            leader[find(chain)] = find(step.moves[0][0])
+    shown = {find(chain) for step in steps for chain, _ in step.moves if chain in seen}
+    return [step for step in steps if find(step.moves[0][0]) in shown]
 
 
 def _parts(step: Step, *, is_freed: bool) -> list[Step]:

@@ -29,12 +29,12 @@ from itertools import product
 from math import prod
 from typing import Any, Generic, TypeAlias, cast
 
-from ..disk.image import Image, groups_of
-from ..law.chains import NO_FILE, AnyChain
+from ..disk.image import Image
+from ..law.chains import AnyChain
 from ..law.history import History
 from ..law.survival import Survivors, file_bytes
 from .lazy import Lazy
-from .product import Product
+from .product import NameState, Product, name_state
 from .readset import Ask, Leaf, Outcome, Question, ReadTree
 
 Bindings: TypeAlias = tuple[tuple[str, int], ...]
@@ -49,9 +49,9 @@ _REGIONS = 8  # For each opening allowed: a region that shares an outcome costs 
 class Names:
     """One set of bindings, the number of legal choices that lead to it, and one of them."""
 
-    bindings: Bindings
-    legal: int
-    choice: dict[AnyChain, int]
+    state: NameState  # Of one of these choices.
+    paths: Bindings
+    legal: int = 0
     _known: dict[tuple[int, str], Any] = field(default_factory=dict, init=False)
 
     def seen(self, what: int, name: str) -> Any:
@@ -62,13 +62,13 @@ class Names:
 
     def _see(self, what: int, name: str) -> Any:
         if what == Ask.NAMES:
-            return tuple(other for other, _ in self.bindings)
-        inode = next((bearer for other, bearer in self.bindings if other == name), None)
+            return tuple(other for other, _ in self.paths)
+        inode = next((bearer for other, bearer in self.paths if other == name), None)
         if what == Ask.NAME:
             return inode is not None
         if what not in (Ask.GROUP, Ask.FILE):
             return inode
-        group = tuple(other for other, bearer in self.bindings if bearer == inode)
+        group = tuple(other for other, bearer in self.paths if bearer == inode)
         if what == Ask.GROUP:
             return group
         return None if inode is None else (inode, group)
@@ -208,14 +208,12 @@ class _Point:
             partial = kept + [(taken, lost | moved) for taken, lost in partial]
         found: dict[Bindings, Names] = {}
         for taken, _ in partial:
-            choice: dict[AnyChain, int] = {}
-            bindings = []
-            for name, chain in sorted(self.history.names.items()):
-                choice[chain] = version = taken.get(chain, self._legal[chain].start)
-                if chain.values[version] != NO_FILE:
-                    bindings.append((name, chain.values[version]))
-            names = found.setdefault(tuple(bindings), Names(tuple(bindings), 0, choice))
-            names.legal += 1
+            choice: dict[AnyChain, int] = {
+                chain: taken.get(chain, self._legal[chain].start) for _, chain in self.history.ordered_names
+            }
+            state = name_state(self.history, choice, 0)
+            paths = tuple(self.history.forest.paths(state.bindings))
+            found.setdefault(state.bindings, Names(state, paths)).legal += 1
         return list(found.values())
 
     def count(self, region: Region) -> int:
@@ -239,13 +237,15 @@ class _Point:
         """The content of a region in which as much survives as can, but for what chains lose."""
         names = region.names[0]
         kept = {chain: versions[-1] for chain, versions in region.versions.items()}
-        choice = names.choice | kept | (lost or {})
-        files = {inode: self._file(inode, choice) for inode in groups_of(list(names.bindings))}
+        choice = names.state.choice | kept | (lost or {})
+        files = {inode: self._file(inode, choice) for inode in names.state.files}
         pending = self.history.pending(self.index)
         digits = [(newest := self._all(chain)[-1]) - choice.get(chain, newest) for chain in pending]
         while digits and not digits[-1]:
             digits.pop()
-        return Witness(self.index, tuple(digits), Image(dict(names.bindings), files))
+        return Witness(
+            self.index, tuple(digits), Image.under(self.history.forest, names.state.bindings, files)
+        )
 
     def _file(self, inode: int, choice: dict[AnyChain, int]) -> bytes:
         """The bytes of a file, made once for all choices that say the same of it."""

@@ -183,7 +183,7 @@ class Enumeration:
                 choice = versions_of(self.history, inode, state[3])
                 data = self._bytes[inode, state[0]] = file_bytes(self.history, first, inode, choice)
             files[inode] = data
-        return Image(dict(names.bindings), files)
+        return Image.under(self.history.forest, names.bindings, files)
 
     def digits_of(self, entry: Entry) -> Survivors:
         """The digits of a finding."""

@@ -13,13 +13,11 @@ Invariants
 from collections.abc import Iterator
 from typing import Any
 
-from ..disk.image import groups_of
-from ..law.chains import NO_FILE
 from ..law.committed import journal_of
 from ..law.history import History
 from ..law.survival import Law
 from .options import UNLIMITED
-from .product import Length, NameState, Product
+from .product import Length, NameState, Product, name_state
 
 
 class JournalProduct(Product):
@@ -59,14 +57,7 @@ class JournalProduct(Product):
 
     def _under(self, index: int, place: int, spent: int) -> NameState:
         cut, choice = self.journal.point(index, place)
-        bindings = []
-        for name, chain in sorted(self.history.names.items()):
-            inode = chain.values[choice[chain]]
-            if inode != NO_FILE:
-                bindings.append((name, inode))
-        return NameState(
-            tuple(bindings), groups_of(bindings), self.journal.last(index, cut), spent, choice, cut
-        )
+        return name_state(self.history, choice, self.journal.last(index, cut), spent, cut)
 
     def _lengths(self, index: int, inode: int, newest: bool, cut: int) -> Iterator[Length]:
         sizes, sectors = self.history.sizes[inode], self.history.sectors[inode]

@@ -38,7 +38,7 @@ class Membership:
             if index not in self._listed:
                 self._listed[index] = Enumeration(self._history, self.law, index, index, UNLIMITED)
             return self._listed[index].is_legal(image.key(), index)
-        groups = image.groups()
+        groups, rest = image.groups(), image.forest.key(image.bound())
         wanted = sorted(groups.values())
         files = {names: image.files[inode] for inode, names in groups.items()}
         if index not in self._names:
@@ -46,7 +46,7 @@ class Membership:
         return any(
             all(self._is_file(index, inode, files[names], state.cut) for inode, names in state.files.items())
             for state in self._names[index]
-            if sorted(state.files.values()) == wanted
+            if state.key == rest and sorted(state.files.values()) == wanted
         )
 
     def _is_file(self, index: int, inode: int, data: bytes, cut: int) -> bool:

@@ -22,7 +22,7 @@ from itertools import accumulate
 from operator import xor
 from typing import Any, NamedTuple, TypeAlias
 
-from ..disk.image import groups_of, size_key, span_key
+from ..disk.image import size_key, span_key
 from ..law.chains import NO_FILE, AnyChain, Chain
 from ..law.history import History
 from .options import NOTHING, UNLIMITED, Option, expand, fold
@@ -40,14 +40,27 @@ class _Layers(NamedTuple):
 
 
 class NameState(NamedTuple):
-    """One legal set of bindings."""
+    """One legal set of bindings, as far as paths lead to them."""
 
     bindings: tuple[tuple[str, int], ...]
-    files: dict[int, tuple[str, ...]]  # The names of each inode that has any.
+    files: dict[int, tuple[str, ...]]  # The paths of each file that has any.
     last: int
     spent: int
     choice: dict[AnyChain, int]
     cut: int = 0  # How far the journal has come, where there is one.
+    key: int = 0  # The part of the image's key that is of no file.
+
+
+def name_state(
+    history: History, choice: dict[AnyChain, int], last: int, spent: int = 0, cut: int = 0
+) -> NameState:
+    """The names at these versions; those of all chains of names must be there."""
+    bindings = []
+    for name, chain in history.ordered_names:
+        if (inode := chain.values[choice[chain]]) != NO_FILE:
+            bindings.append((name, inode))
+    shown, files, key = history.forest.bound(bindings)
+    return NameState(shown, files, last, spent, choice, cut, key)
 
 
 class Product:
@@ -58,7 +71,6 @@ class Product:
         self._visible: dict[tuple[AnyChain, int, int], int] = {}
         self._ordered: dict[int, tuple[list[int], list[Chain[bytes]]]] = {}
         self._whole: dict[tuple[AnyChain, bool], tuple[range, list[Option]]] = {}
-        self._names = [history.names[name] for name in sorted(history.names)]
         self._static: dict[int, tuple[list[int], list[int]]] = {}
 
     # Counting.
@@ -125,15 +137,16 @@ class Product:
         return list(found.values())
 
     def _name_state(self, index: int, moved: dict[AnyChain, int], spent: int) -> NameState:
-        last, bindings = UNLIMITED, []
+        last = UNLIMITED
         choice: dict[AnyChain, int] = {}
-        legal = self.history.at(index).legal
-        for chain in self._names:
-            version = choice[chain] = moved[chain] if chain in moved else legal[chain].start
+        window = self.history.at(index)
+        for _, chain in self.history.ordered_names:
+            if chain in window.hidden:  # It lasts as long as any.
+                choice[chain] = window.legal[chain][-1]
+                continue
+            version = choice[chain] = moved[chain] if chain in moved else window.legal[chain].start
             last = min(last, chain.kills[version] - 1)
-            if chain.values[version] != NO_FILE:
-                bindings.append((chain.name, chain.values[version]))
-        return NameState(tuple(bindings), groups_of(bindings), last, spent, choice)
+        return name_state(self.history, choice, last, spent)
 
     # States of one file.
 

@@ -43,6 +43,7 @@ from typing import Any, Generic, SupportsIndex, TypeAlias, TypeVar
 from ..disk.device import FaultDevice
 from ..disk.events import SYNC_KINDS, EventKind
 from ..disk.image import Image
+from ..disk.tree import FLAT
 
 Outcome = TypeVar("Outcome")
 
@@ -71,12 +72,14 @@ def answer(image: Image, question: Question) -> Any:
     """The answer of this crash state; equal answers are equal values, and hashable."""
     what, name, offset, length = question
     inode = image.names.get(name)
+    if inode is not None and image.forest.has(inode):
+        return None  # A folder, or a symbolic link: whoever came upon one has asked for everything.
     if what == _READ:
         return None if inode is None else image.files[inode][offset : offset + length]
     if what == _SIZE:
         return None if inode is None else len(image.files[inode])
     if what == _NAMES:
-        return tuple(sorted(image.names))
+        return tuple(path for path, _ in image.bound())
     if what == _NAME:
         return inode is not None
     if what == _GROUP:
@@ -99,12 +102,16 @@ class WatchedDevice(FaultDevice):
         super().__init__(image, **options)
         self.asked: dict[Question, None] = {}  # In the order in which they were first asked.
         self.changed: dict[str, None] = {}  # Names whose file, or which themselves, a call has changed.
+        if self.trace.initial.forest is not FLAT:
+            self._ask_all()
         # By inode: a file that was renamed since is asked for under a name that the content knows.
         self._first_names = {inode: name for name, inode in reversed(self.trace.initial.names.items())}
 
-    def list(self) -> list[str]:
+    def list(self, folder: str = "") -> list[str]:
         """The names, sorted; what is asked of them is asked of the content, and no more."""
-        return _Names(super().list(), self.asked)
+        if folder:
+            self._ask_all()
+        return _Names(super().list(folder), self.asked)
 
     def size(self, name: str) -> int:
         """The length of the file in bytes."""
@@ -119,33 +126,52 @@ class WatchedDevice(FaultDevice):
 
     def create(self, name: str) -> None:
         """A new empty file; FileExistsError if the name is taken."""
-        self.asked[_NAME, name, 0, 0] = None
+        self._ask_name(name)
         super().create(name)
 
     def link(self, old: str, new: str) -> None:
         """A second name for the file; FileExistsError if it is taken."""
-        self.asked[_NAME, new, 0, 0] = None
+        self._ask_name(new)
         super().link(old, new)
 
     def image(self) -> Image:
         """The live content."""
-        self.asked[Ask.ALL, "", 0, 0] = None
+        self._ask_all()
         return super().image()
 
-    def _ask_file(self, what: int, name: str, offset: int, length: int) -> None:
-        inode = self._names.get(name)
-        if inode is None:
+    def _ask_all(self) -> None:
+        """Ask for the whole content: nothing less is known to answer alike."""
+        self.asked[Ask.ALL, "", 0, 0] = None
+
+    def _ask_name(self, name: str) -> None:
+        """Ask whether a name is there; in a folder the way there matters as well."""
+        if type(name) is str and "/" in name:
+            self._ask_all()
+        else:
             self.asked[_NAME, name, 0, 0] = None
+
+    def _ask_file(self, what: int, name: str, offset: int, length: int) -> None:
+        inode = None if type(name) is str and "/" in name else self._names.get(name)
+        if inode is None:
+            self._ask_name(name)
         elif self.trace.initial.names.get(name) == inode:
             self.asked[what, name, offset, length] = None
         elif (first := self._first_names.get(inode)) is not None:
             self.asked[what, first, offset, length] = None
 
-    def _inode(self, name: str, probe: EventKind | None = None) -> int:
+    def _inode(self, name: str, probe: EventKind | None = None) -> tuple[str, int]:
         # Every call on a name that must be there passes here, one that fails or will fail too.
         if probe is None:
-            self.asked[_NAME, name, 0, 0] = None
+            self._ask_name(name)
         return super()._inode(name, probe)
+
+    def _bound(self, name: str) -> tuple[str, int]:
+        self._ask_name(name)
+        return super()._bound(name)
+
+    def _free(self, name: str) -> str:
+        self._ask_name(name)
+        return super()._free(name)
 
     def _before(self, kind: EventKind, name: str, target: str) -> None:
         if kind not in _LOOKS and kind not in _NAMELESS:
@@ -156,7 +182,7 @@ class WatchedDevice(FaultDevice):
     def _ask_change(self, kind: EventKind, name: str) -> None:
         """Ask whether a change would succeed; it is seen under every name of its file."""
         if name:
-            self.asked[_NAME, name, 0, 0] = None
+            self._ask_name(name)
         if name and kind not in SYNC_KINDS:
             self.changed[name] = None
             inode = self._names.get(name)

@@ -29,10 +29,10 @@ from random import Random
 import msgspec
 
 from ..disk.image import named_key, size_key
-from ..law.chains import NO_FILE, AnyChain
+from ..law.chains import AnyChain
 from ..law.history import History
 from ..law.survival import Survivors
-from .product import NameState, Product
+from .product import NameState, Product, name_state
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -101,19 +101,13 @@ class Sampler:
 
     def state_of(self, choice: dict[AnyChain, int]) -> tuple[int, NameState, object]:
         """The key of a choice, without its image being built; its names, and the trail of its files."""
-        bindings = []
         full = dict(choice)
-        for name, chain in sorted(self.history.names.items()):
-            version = full.setdefault(chain, chain.legal(self.index)[-1])
-            if chain.values[version] != NO_FILE:
-                bindings.append((name, chain.values[version]))
-        files: dict[int, tuple[str, ...]] = {}
-        for name, inode in bindings:
-            files[inode] = (*files.get(inode, ()), name)
-        names = NameState(tuple(bindings), files, self.index, 0, full)
-        key = 0
+        for _, chain in self.history.ordered_names:
+            full.setdefault(chain, chain.legal(self.index)[-1])
+        names = name_state(self.history, full, self.index)
+        key = names.key
         trail: object = None
-        for inode, group in files.items():
+        for inode, group in names.files.items():
             file = self._file(inode, choice)
             key ^= named_key(group, file[0])
             trail = (trail, inode, file)

@@ -12,11 +12,11 @@ Invariants
      are found
 """
 
-from ..disk.events import EventKind
+from ..disk.events import NAME_KINDS, EventKind
 from ..law.chains import NO_FILE, ChainKind
 from ..law.history import History
 from ..law.journal import TO_JOURNAL
-from ..law.logged import MOVES
+from ..law.logs import MOVES
 from ..law.survival import Law
 from .contents import Findings
 from .journalled import JournalProduct
@@ -36,9 +36,7 @@ _FILE_KINDS = frozenset(
     }
 )
 _FILE_SYNCS = frozenset({EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH})
-_NAME_KINDS = frozenset(
-    {EventKind.CREATE, EventKind.REMOVE, EventKind.LINK, EventKind.RENAME, EventKind.SYNC_NAMES}
-)
+_NAMING = NAME_KINDS | {EventKind.SYNC_NAMES}
 _TORN_KINDS = frozenset({EventKind.REMOVE, EventKind.RENAME})  # They change names and empty a file.
 _BASES = (True, False)  # Bounded points are searched from the newest state, then from the durable one.
 
@@ -87,13 +85,15 @@ class _Search:
         self._visit_point(start)
         for index in range(start + 1, self.findings.stop + 1):
             event = self.history.trace.events[index - 1]
-            if event.kind in self.whole_kinds:
+            if event.kind is EventKind.SYNC_ALL:
+                self._after_all(index)
+            elif event.kind in self.whole_kinds:
                 self._after_whole_event(index)
             elif event.kind in _FILE_SYNCS:
                 self._after_file_sync(index, event.inode)
             elif event.kind in _FILE_KINDS:
                 self._after_file_event(index, event.inode)
-            elif event.kind in _NAME_KINDS:
+            elif event.kind in _NAMING:
                 self._after_name_event(index)
             else:
                 self.findings.legal += self.legal
@@ -133,6 +133,16 @@ class _Search:
                 if chain.kind is not ChainKind.NAME:
                     self.files.pop(chain.inode, None)
                     self._recount(index, chain.inode)
+        self.names = None
+        self.is_whole_due = True
+        self._count_names(index)
+        self._visit_point(index)
+
+    def _after_all(self, index: int) -> None:
+        """Everything is durable: the index is visited whole, for what little is left."""
+        self.files.clear()
+        for inode in list(self.history.sizes):
+            self._recount(index, inode)
         self.names = None
         self.is_whole_due = True
         self._count_names(index)
@@ -186,7 +196,7 @@ class _Search:
         self, index: int, names: NameState, only: int = NO_FILE, states: list[Option] | None = None
     ) -> None:
         """Finds every disk state with these names; with only these states of the file `only`."""
-        found: list[Option] = [(0, names.last, 0, None)]
+        found: list[Option] = [(names.key, names.last, 0, None)]
         for inode, group in names.files.items():
             if inode == only and states is not None:
                 options = named(group, states)
@@ -201,7 +211,7 @@ class _Search:
         for newest in _BASES:
             files: dict[tuple[int, int], list[Option]] = {}
             for names in self.product.name_states(index, newest, self.depth):
-                found: list[Option] = [(0, names.last, names.spent, None)]
+                found: list[Option] = [(names.key, names.last, names.spent, None)]
                 for inode, group in names.files.items():
                     if (inode, names.cut) not in files:
                         states = self.product.file_states(index, inode, newest, self.depth, names.cut)

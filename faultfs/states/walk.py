@@ -20,14 +20,14 @@ from itertools import combinations
 from math import comb
 from typing import Any
 
-from ..disk.events import SYNC_KINDS
-from ..disk.image import groups_of, named_key, size_key
-from ..law.chains import NO_FILE, AnyChain, ChainKind, Step
+from ..disk.events import SYNC_KINDS, EventKind
+from ..disk.image import named_key, size_key
+from ..law.chains import AnyChain, ChainKind, Step
 from ..law.history import History
 from ..law.survival import Law, lost_data
 from .contents import Findings
 from .options import Option, named
-from .product import NameState, Product
+from .product import NameState, Product, name_state
 
 _State = tuple[
     int, NameState, Any, tuple[int, ...]
@@ -127,7 +127,7 @@ class _Cursor:
 
     def state(self, lost: int) -> _State:
         """The state at which the cursor stands, `lost` steps or pages before the newest."""
-        key = 0
+        key = self.names.key
         trail: Any = None
         for inode, names in self.names.files.items():
             file = self._file(inode)
@@ -165,7 +165,7 @@ class _Cursor:
         self.files[inode] = (key, 0, 0, (trail, chain, version))
 
     def _bind(self) -> None:
-        self.names = _bound(self.history, self.versions)
+        self.names = name_state(self.history, self.versions, 0)
 
 
 class _Losses:
@@ -188,6 +188,8 @@ class _Losses:
             event = self.history.trace.events[index - 1] if index > start else None
             if event is None or event.kind in SYNC_KINDS or self.history.steps_of(index):
                 _retire(self.findings, found, index - 1)
+                if event is not None and event.kind is EventKind.SYNC_ALL:
+                    self.files.clear()
                 self.files.pop(0 if event is None else event.inode, None)
                 found, dirty = self._visit(index)
             self.findings.legal += 1 << dirty
@@ -196,7 +198,8 @@ class _Losses:
         _retire(self.findings, found, stop)
 
     def _visit(self, index: int) -> tuple[list[_State], int]:
-        names = _bound(self.history, {chain: chain.legal(index)[-1] for chain in self.history.names.values()})
+        newest: dict[AnyChain, int] = {chain: chain.legal(index)[-1] for chain in self.history.names.values()}
+        names = name_state(self.history, newest, 0)
         keyed: dict[int, list[Option]] = {}
         for inode, group in sorted(names.files.items()):
             if inode not in self.files:
@@ -206,7 +209,7 @@ class _Losses:
         states: list[_State] = []
         for lost in self._subsets(len(dirty)):
             gone = {dirty[place] for place in lost}
-            key = 0
+            key = names.key
             trail: Any = None
             for inode, options in keyed.items():
                 added, _, _, file = options[inode in gone]
@@ -240,16 +243,6 @@ class _Losses:
         while (total := total + 2 * comb(count, depth + 1)) <= self.limit:
             depth += 1
         return depth
-
-
-def _bound(history: History, versions: dict[AnyChain, int]) -> NameState:
-    """The state of the names at these versions."""
-    bindings = []
-    for name, chain in sorted(history.names.items()):
-        inode = chain.values[versions[chain]]
-        if inode != NO_FILE:
-            bindings.append((name, inode))
-    return NameState(tuple(bindings), groups_of(bindings), 0, 0, {})
 
 
 def _key(product: Product, inode: int, versions: dict[AnyChain, int]) -> int:

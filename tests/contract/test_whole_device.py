@@ -40,7 +40,24 @@ CALLS: dict[str, dict[str, Any]] = {
     "sync_names": {},
     "list": {},
 }
-NAMES: tuple[Any, ...] = ("", "a/b", "/", "..", ".", "a\0b", None, 5, b"a", [], "x" * 256, "é" * 128)
+NAMES: tuple[Any, ...] = (
+    "",
+    "a/",
+    "/a",
+    "b//c",
+    "./a",
+    "../a",
+    "/",
+    "..",
+    ".",
+    "a\0b",
+    None,
+    5,
+    b"a",
+    [],
+    "x" * 256,
+    "é" * 128,
+)
 OFFSETS: tuple[Any, ...] = ("x", None, 1.5, -1, 1 << 70, [])
 BAD: dict[str, tuple[Any, ...]] = {
     "name": NAMES,
@@ -90,6 +107,16 @@ def test_an_argument_that_one_refuses_all_refuse_and_nothing_happens(
     if isinstance(disk, PlannedDevice) and call != "punch":
         # Nor is it counted: a plan strikes what a good disk would do. (A hole is a write there.)
         assert disk.plan.reached == {"create": 2, "write": 1}
+    assert content(disk) == {"a": b"12345", "b": b""}
+
+
+@pytest.mark.parametrize("call", sorted(call for call, given in CALLS.items() if given))
+def test_a_name_in_a_file_is_no_name(disk: Disk, call: str) -> None:
+    first = next(iter(CALLS[call]))
+    with pytest.raises(OSError) as caught:
+        getattr(disk, call)(**CALLS[call] | {first: "a/b"})
+    # A folder of files is flat; the recording devices have folders, and a is none.
+    assert caught.value.errno == (errno.EINVAL if isinstance(disk, FileDevice) else errno.ENOTDIR)
     assert content(disk) == {"a": b"12345", "b": b""}
 
 

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from powercut.faultfs import FaultDevice, Image, Law, Plan, PlannedDevice, crash_states
+from powercut.faultfs.disk.tree import Kind
 
 NAMES = ("a", "b", "c")
 CALLS = (
@@ -188,6 +189,61 @@ def moving_device() -> Callable[[int, int], FaultDevice]:
                         device.sync(name)
                     case "write" if generator.random() < 0.5:
                         device.write(name, 0, b"n")
+        return device
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def growing_device() -> Callable[[int, int], FaultDevice]:
+    """A device after random calls on a small tree: folders, links, moves between folders, syncs of each."""
+    paths = ("a", "d", "e", "d/x", "d/y", "e/x", "d/f", "d/f/z", "e/f", "f")
+    calls = (
+        *("make", "make", "create", "create", "rename", "rename", "rename", "link", "symlink", "remove"),
+        *("exchange", "names", "names", "names", "sync", "write", "all", "clear"),
+    )
+
+    def call(generator: Random, device: FaultDevice) -> None:
+        one, other = generator.choice(paths), generator.choice(paths)
+        there = [path for path, item in device.image().paths().items() if item.kind is Kind.FILE]
+        match generator.choice(calls):
+            case "make":
+                device.make_folder(generator.choice(("d", "e", "d/f", "e/f")))
+            case "create":
+                device.create(one)
+            case "rename":
+                device.rename(one, other)
+            case "link":
+                device.link(one, other)
+            case "symlink":
+                device.symlink(other, one)
+            case "remove":
+                device.remove(one)
+            case "clear":
+                device.remove_folder(one)
+            case "exchange":
+                device.exchange(one, other)
+            case "names":
+                device.sync_names(generator.choice(("", "d", "e", "d/f")))
+            case "sync" if there:
+                device.sync(generator.choice(there))
+            case "write" if there:
+                name = generator.choice(there)
+                device.write(name, 0, generator.choice((b"n", b"m"))[: device.size(name)])
+            case "all" if generator.random() < 0.3:
+                device.sync_all()
+
+    def make(seed: int, count: int) -> FaultDevice:
+        generator = Random(seed)
+        start = FaultDevice()
+        start.make_folder("d")
+        for path in ("a", "d/x"):
+            start.create(path)
+            start.write(path, 0, b"o")
+        device = FaultDevice(start.image() if generator.random() < 0.7 else None, record_reads=False)
+        while len(device.trace) < count:
+            with suppress(OSError):
+                call(generator, device)
         return device
 
     return make

@@ -52,8 +52,8 @@ class AnnouncedDevice(FaultDevice):
         super().sync(name)
         self._return()
 
-    def sync_names(self) -> None:
-        super().sync_names()
+    def sync_names(self, folder: str = "") -> None:
+        super().sync_names(folder)
         self._return()
 
     def _return(self) -> None:
@@ -67,6 +67,10 @@ class AnnouncedDevice(FaultDevice):
         if is_write and name:
             self._touch(name, True)
 
-    def _inode(self, name: str, probe: EventKind | None = None) -> int:
+    def _inode(self, name: str, probe: EventKind | None = None) -> tuple[str, int]:
         self._touch(name, False)  # A call that fails stands in no trace.
         return super()._inode(name, probe)
+
+    def _bound(self, name: str) -> tuple[str, int]:
+        self._touch(name, False)
+        return super()._bound(name)

@@ -15,12 +15,14 @@ Invariants
   2  calls are in the order of their first events; every event but those of "step" and "done" is of one call
 """
 
+import stat
 import zlib
 from typing import Final
 
 import msgspec
 
 from powercut.faultfs import Event, Image, Trace
+from powercut.faultfs.disk.places import ROOT
 
 from ..errors import VerifierError
 
@@ -85,8 +87,16 @@ class Recording(msgspec.Struct, frozen=True):
 
     def trace(self) -> Trace:
         """The trace as laws take it."""
-        files = {number: inode.data for number, inode in self.inodes.items()}
-        return Trace(Image(self.names, files), list(self.events), sector_bytes=self.sector_bytes)
+        files, folders, links = dict[int, bytes](), set[int](), dict[int, str]()
+        for number, inode in self.inodes.items():
+            if stat.S_ISDIR(inode.mode):
+                folders.add(number)
+            elif stat.S_ISLNK(inode.mode):
+                links[number] = inode.data.decode("utf-8", "surrogateescape")
+            else:
+                files[number] = inode.data
+        initial = Image(self.names, files, folders - {ROOT}, links)
+        return Trace(initial, list(self.events), sector_bytes=self.sector_bytes)
 
 
 def dump(recording: Recording) -> bytes:

@@ -117,7 +117,7 @@ class Careless(FaultDevice):
 class Nameless(FaultDevice):
     """Leaves out the sync of the names."""
 
-    def sync_names(self) -> None:
+    def sync_names(self, folder: str = "") -> None:
         pass
 
 

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from powercut.faultfs import FaultDevice, History, Law, Trace, crash_states
+from powercut.faultfs import EventKind, FaultDevice, History, Law, Trace, crash_states
 from powercut.faultfs.law.chains import NO_FILE, AnyChain
 from powercut.faultfs.law.history import history_of
 from powercut.faultfs.law.survival import history_under
@@ -46,7 +46,8 @@ def test_a_window_says_what_each_chain_says_of_the_index(
             several_left = [chain for chain in chains if len(chain.legal(index)) > 1]
             assert window.open == several_left
             assert window.pending == [c for c in several_left if not c.inode or c.inode in named]
-            synced = max((sync for sync in history.name_syncs if sync < index), default=0)
+            syncs = [at for at, event in enumerate(trace.events) if event.kind is EventKind.SYNC_NAMES]
+            synced = max((sync for sync in syncs if sync < index), default=0)
             steps = [s for s in history.name_steps if synced < s.birth <= index]
             whole = [s for s in steps if history.untied.halves.get(s.birth, index + 1) > index]
             assert [s for s in window.name_steps if s in whole] == whole

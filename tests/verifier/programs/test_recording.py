@@ -44,3 +44,23 @@ def test_another_format_is_refused_by_its_number() -> None:
     data[len(b"powercut recording\n")] = 9
     with pytest.raises(RecordingError, match="format 9"):
         load(bytes(data))
+
+
+def test_its_trace_begins_with_the_tree_as_it_was() -> None:
+    inodes = {**RECORDING.inodes, 4: Inode(0o120777, 0, 0, 8, b"../old")}
+    recording = Recording(
+        root="/data",
+        names={**RECORDING.names, "2/link": 4},
+        inodes={**inodes, 0: Inode(0o40755, 0, 0, 1)},
+        events=RECORDING.events,
+        calls=[],
+        processes=[],
+        steps=[],
+    )
+    paths = recording.trace().initial.paths()
+    assert {path: (item.kind.name, item.data) for path, item in paths.items()} == {
+        "inner": ("FOLDER", b""),
+        "inner/link": ("LINK", b"../old"),
+        "inner/new": ("FILE", b""),
+        "old": ("FILE", b"bytes"),
+    }

@@ -39,7 +39,7 @@ class Saved(UserDict[bytes, bytes]):
 
 class Unsynced(Saved):
     def checkpoint(self) -> None:
-        self.device.sync_names, kept = (lambda: None), self.device.sync_names  # type: ignore[method-assign]
+        self.device.sync_names, kept = (lambda folder="": None), self.device.sync_names  # type: ignore[method-assign]
         try:
             self.sync()
         finally:

@@ -1,0 +1,146 @@
+"""Logs: what a file system like btrfs has written of names since its last commit (F42, F48).
+
+    commit      the names that it is applied to after a crash
+    files       the inodes in it, folders too: their names in the commit go, those last written come
+    folders     the folders in it: all names in them are as they were when it was written
+
+Invariants
+  1  without folders on the disk there is one, the root, and its names are all names
+  2  what is replayed gives each name one of its versions
+
+Threads: values.
+Source: fsync of btrfs, Linux 6.18: FAULTS.md, F42 and F48.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from ..disk.events import Event, EventKind
+from ..disk.places import ROOT, split
+from .chains import NO_FILE, AnyChain, Chain
+
+__all__ = ["MOVES", "ROOTS", "Log", "Names", "Tree", "bound_to"]
+
+Names: TypeAlias = dict[Chain[int], int]  # A version of each name.
+
+_RENAMES: Final = frozenset({EventKind.RENAME, EventKind.EXCHANGE})
+MOVES: Final = _RENAMES | {EventKind.LINK}
+ROOTS: Final = frozenset({ROOT})
+
+
+class Tree(NamedTuple):
+    """Which inodes are folders, and in which of them each name stands."""
+
+    folders: frozenset[int]
+    above: Mapping[AnyChain, int]
+
+    def within(self, chain: AnyChain, folders: frozenset[int]) -> bool:
+        """True for a name in one of these folders."""
+        return not self.folders or self.above[chain] in folders
+
+    def of_file(self, inode: int, *states: Names) -> frozenset[int]:
+        """The folders in which the file has a name in one of these states."""
+        return frozenset(
+            self.above[chain] for names in states for chain in names if bound_to(names, chain) == inode
+        )
+
+    def of_event(self, event: Event) -> frozenset[int]:
+        """The folders of the names that an event moves."""
+        keys = (event.name, event.target) if event.kind in MOVES else (event.name,)
+        return frozenset(split(key)[0] for key in keys)
+
+
+class Log(NamedTuple):
+    """A log: the names of the commit that it is applied to, the inodes in it, and the names last written."""
+
+    commit: Names
+    tree: Tree
+    files: frozenset[int] = frozenset()
+    written: Names | None = None
+    folders: frozenset[int] = frozenset()  # Those whose names it has.
+
+    def with_names(self, now: Names, folders: frozenset[int]) -> frozenset[int]:
+        """The files in it when these folders are: those that have got a name in them as well."""
+        got = {
+            bound_to(now, chain)
+            for chain in now
+            if bound_to(now, chain) != bound_to(self.commit, chain) and self.tree.within(chain, folders)
+        }
+        return self.files | got - {NO_FILE}
+
+    def with_folder(self, now: Names, folders: frozenset[int]) -> "Log":
+        """The log when these folders join it, and all names in them with them."""
+        commit = {
+            chain: now[chain] if self.tree.within(chain, folders) else v for chain, v in self.commit.items()
+        }
+        files = self.with_names(now, folders)
+        if self.tree.folders:
+            files = self._with_parents(files | folders - {ROOT}, now)
+        return self._replace(commit=commit, files=files, written=dict(now), folders=self.folders | folders)
+
+    def with_folder_and_new(self, folder: int, now: Names) -> "list[Log]":
+        """The logs after a sync of a folder: with its names; with those of all new folders below it too."""
+        own = self if folder == ROOT else self.synced(folder, now)
+        old = {bound_to(self.commit, chain) for chain in now}
+        below, waiting = {folder}, [folder]
+        while waiting:
+            above = waiting.pop()
+            new = {
+                bound_to(now, chain)
+                for chain in now
+                if self.tree.above[chain] == above and bound_to(now, chain) in self.tree.folders
+            }
+            waiting += sorted(new - old - below)
+            below |= new - old
+        found = [own.with_folder(now, frozenset({folder}))]
+        return found if below == {folder} else [*found, own.with_folder(now, frozenset(below))]
+
+    def synced(self, inode: int, now: Names) -> "Log":
+        """The log after a sync of a file that has changed."""
+        waiting, files = [inode], set(self.files)
+        left = {bound_to(now, chain) for chain in now}
+        while waiting:
+            inode = waiting.pop()
+            files.add(inode)
+            holders = {bound_to(self.commit, chain) for chain in now if bound_to(now, chain) == inode}
+            waiting += sorted((holders - files - {NO_FILE}) & left)
+        joined = frozenset(files)
+        if self.tree.folders:
+            joined = self._with_parents(joined, now)
+        return self._replace(files=joined, written=dict(now))
+
+    def _with_parents(self, files: frozenset[int], now: Names) -> frozenset[int]:
+        """These inodes, and the folders of their names that the commit does not have, and so on (F48)."""
+        old = {bound_to(self.commit, chain) for chain in now}
+        while True:
+            parents = {self.tree.above[chain] for chain in now if bound_to(now, chain) in files}
+            if parents - old - files <= {ROOT}:
+                return files
+            files |= parents - old - {ROOT}
+
+    def after(self, event: Event, lost: set[int], now: Names) -> "list[Log]":
+        """The logs after a step on names: as it was last written, and written anew."""
+        log = self
+        if self.folders & self.tree.of_event(event) and event.kind in _RENAMES:
+            log = log._replace(files=log.files | {event.inode})
+        if log.files.isdisjoint({*lost, event.inode}):
+            return [log]
+        logs = [self, log._replace(written=dict(now))]
+        if event.inode in log.files and event.kind in MOVES:
+            logs.append(log.with_folder(now, self.tree.of_event(event)))
+        return logs
+
+    def replayed(self) -> Names:
+        """The commit with the log applied to it."""
+        if self.written is None:
+            return self.commit
+        found = dict(self.commit)
+        for chain, version in self.commit.items():
+            inode = bound_to(self.commit, chain)
+            if inode in self.files and bound_to(self.written, chain) != inode:
+                found[chain] = version + 1  # The version after one that is bound is free.
+        return found | {chain: v for chain, v in self.written.items() if chain.values[v] in self.files}
+
+
+def bound_to(names: Names, chain: AnyChain) -> int:
+    return chain.values[names[chain]]  # type: ignore[index, return-value]

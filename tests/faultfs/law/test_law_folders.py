@@ -1,0 +1,189 @@
+"""Clauses F45 to F48: what a power cut leaves of names in folders, and what it does not."""
+
+from collections.abc import Callable
+
+import pytest
+
+from powercut.faultfs import Event, EventKind, FaultDevice, Image, Law, Trace, crash_states
+
+ALL = tuple(Law)
+JOURNALLED = (Law.EXT4, Law.EXT4_ORDERED, Law.XFS)
+SPLIT = (Law.POSIX, Law.POSIX_SPLIT, Law.POSIX_GARBAGE)
+Look = set[tuple[str, ...]]
+
+
+def found(device: FaultDevice, law: Law, index: int | None = None) -> Look:
+    """The paths that a crash at the end, or at an index, may show."""
+    at = len(device.trace) if index is None else index
+    states = crash_states(device.trace, law, start=at, stop=at)
+    assert states.completeness == "exhaustive"
+    return {tuple(state.image.paths()) for state in states}
+
+
+def start(*folders: str, files: tuple[str, ...] = ()) -> FaultDevice:
+    """A disk with these folders and files, all durable."""
+    device = FaultDevice()
+    for folder in folders:
+        device.make_folder(folder)
+    for file in files:
+        device.create(file)
+    return FaultDevice(device.image())
+
+
+@pytest.mark.parametrize("law", SPLIT)
+def test_f45_a_new_file_in_a_new_folder_needs_both_names(law: Law) -> None:
+    device = start()
+    device.make_folder("d")
+    device.create("d/x")
+    device.sync("d/x")
+    assert found(device, law) == {(), ("d",), ("d", "d/x")}
+    device.sync_names("d")
+    assert found(device, law) == {(), ("d", "d/x")}
+    device.sync_names()
+    assert found(device, law) == {("d", "d/x")}
+
+
+@pytest.mark.parametrize("law", [*JOURNALLED, Law.BTRFS])
+def test_f47_f48_a_synced_file_brings_the_folders_that_lead_to_it(law: Law) -> None:
+    device = start()
+    device.make_folder("d")
+    device.make_folder("d/e")
+    device.create("d/e/x")
+    device.sync("d/e/x")
+    assert found(device, law) == {("d", "d/e", "d/e/x")}
+
+
+@pytest.mark.parametrize("law", SPLIT)
+def test_f10_a_sync_of_one_folder_is_none_of_another(law: Law) -> None:
+    device = start("d", "e")
+    device.create("d/x")
+    device.create("e/y")
+    device.sync_names("e")
+    assert found(device, law) == {("d", "d/x", "e", "e/y"), ("d", "e", "e/y")}
+
+
+def test_f47_f48_a_sync_of_a_folder_brings_what_was_issued_before_only_where_a_journal_does() -> None:
+    device = start("d", "e")
+    device.create("d/x")
+    device.create("e/y")
+    device.create("d/z")
+    device.sync_names("e")
+    for law in JOURNALLED:
+        assert found(device, law) == {("d", "d/x", "e", "e/y"), ("d", "d/x", "d/z", "e", "e/y")}
+    assert ("d", "e", "e/y") in found(device, Law.BTRFS)
+
+
+@pytest.mark.parametrize("law", ALL)
+def test_f45_a_folder_removed_after_what_was_in_it_comes_back_as_its_names_say(law: Law) -> None:
+    device = start("d", files=("d/x",))
+    device.remove("d/x")
+    device.remove_folder("d")
+    expected: dict[Law, Look] = {
+        Law.STRICT: {("d", "d/x")},
+        Law.PAGECACHE: {("d",), ()},
+        Law.LAZYFS: {()},
+    }
+    assert found(device, law) == expected.get(law, {("d", "d/x"), ("d",), ()})
+    device.sync_names()
+    assert found(device, law) == {()}
+
+
+@pytest.mark.parametrize("law", SPLIT)
+def test_f46_a_rename_between_folders_is_whole_until_one_of_them_is_synced(law: Law) -> None:
+    def moved() -> FaultDevice:
+        device = start("d", "e", files=("d/x",))
+        device.rename("d/x", "e/x")
+        return device
+
+    old, new = ("d", "d/x", "e"), ("d", "e", "e/x")
+    both, none = ("d", "d/x", "e", "e/x"), ("d", "e")
+    parts = {both, none} if law is Law.POSIX_SPLIT else set()
+    device = moved()
+    assert found(device, law) == {old, new} | parts
+    device.sync_names("e")
+    assert found(device, law) == {new, both}
+    device.sync_names("d")
+    assert found(device, law) == {new}
+    device = moved()
+    device.sync_names("d")
+    assert found(device, law) == {new, none}
+
+
+@pytest.mark.parametrize("law", [*JOURNALLED, Law.BTRFS])
+@pytest.mark.parametrize("synced", ["d", "e"])
+def test_f47_f48_a_sync_of_either_folder_brings_the_rename_whole_or_not_at_all(law: Law, synced: str) -> None:
+    device = start("d", "e", files=("d/x",))
+    device.rename("d/x", "e/x")
+    device.sync_names(synced)
+    old, new = ("d", "d/x", "e"), ("d", "e", "e/x")
+    assert new in found(device, law)
+    if law is not Law.BTRFS or synced == "e":
+        assert found(device, law) == {new}
+    assert ("d", "d/x", "e", "e/x") not in found(device, law)
+    assert old not in found(device, law)
+
+
+@pytest.mark.parametrize("law", ALL)
+def test_f12_an_exchange_is_whole_but_where_it_is_in_parts(law: Law) -> None:
+    device = start("d", files=("d/x", "y"))
+    device.write("y", 0, b"y")
+    device = FaultDevice(device.image())
+    device.exchange("d/x", "y")
+    index = len(device.trace)
+    states = crash_states(device.trace, law, start=index, stop=index)
+    contents = [state.image.content() for state in states]
+    before, after = {"d/x": b"", "y": b"y"}, {"d/x": b"y", "y": b""}
+    assert all(content in (before, after) for content in contents) == (law is not Law.POSIX_SPLIT)
+    assert (before in contents) == (law is not Law.LAZYFS)
+    assert (after in contents) == (law is not Law.STRICT)
+
+
+@pytest.mark.parametrize("law", ALL)
+def test_f45_a_symbolic_link_has_its_target_with_its_name(law: Law) -> None:
+    device = start("d")
+    device.symlink("../x", "d/l")
+    device.sync_names("d")
+    (state,) = crash_states(device.trace, law, start=2, stop=2)
+    assert state.image.paths()["d/l"].data == b"../x"
+
+
+@pytest.mark.parametrize("law", ALL)
+def test_f45_a_file_without_a_name_is_not_there_before_it_is_linked(law: Law) -> None:
+    events = [
+        Event(EventKind.UNNAMED, "", 1),
+        Event(EventKind.WRITE, "", 1, 0, b"data", 4),
+        Event(EventKind.SYNC, "", 1),
+        Event(EventKind.LINK, "", 1, target="x"),
+        Event(EventKind.SYNC_NAMES),
+    ]
+    trace = Trace(Image({}, {}), events)
+    for index in range(4):
+        assert [state.image for state in crash_states(trace, law, start=index, stop=index)] == [Image({}, {})]
+    (state,) = crash_states(trace, law, start=5, stop=5)
+    assert state.image == Image.of({"x": b"data"})
+    linked = [state.image for state in crash_states(trace, law, start=4, stop=4)]
+    assert (Image.of({"x": b"data"}) in linked) == (law is not Law.STRICT)
+
+
+@pytest.mark.parametrize("law", ALL)
+def test_f45_sync_all_makes_everything_durable(
+    law: Law, growing_device: Callable[[int, int], FaultDevice]
+) -> None:
+    for seed in range(30):
+        device = growing_device(seed, 8)
+        device.sync_all()
+        index = len(device.trace)
+        if law is not Law.PAGECACHE or index:
+            (state,) = crash_states(device.trace, law, start=index, stop=index)
+            assert state.image == device.image(), seed
+
+
+def test_f20_names_in_a_folder_that_is_gone_have_no_chains() -> None:
+    device = start("d", files=tuple(f"d/{number}" for number in range(9)))
+    for number in range(9):
+        device.remove(f"d/{number}")
+    device.remove_folder("d")
+    device.sync_names()
+    index = len(device.trace)
+    states = crash_states(device.trace, Law.POSIX, start=index, stop=index)
+    assert (states.legal, states.distinct) == (1, 1)
