@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import traceback
 
 import msgspec
 
@@ -76,7 +77,9 @@ def answer(descriptor: int) -> None:
         except RecordingError as error:
             told = b"-" + str(error).encode()
         except OSError as error:
-            told = b"-" + f"{error.filename or ''}: {error.strerror}".encode()
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{os.path.basename(where.filename)}:{where.lineno}"
+            told = b"-" + f"{error.filename or 'a call of the recorder'}: {error.strerror} ({place})".encode()
         wire.sendall(told)
 
 

@@ -2,7 +2,8 @@
 
 A handler is a generator. It yields ALONE to be resumed when no other call is at work on the tree, and
 GO to let its own call be done, which gives what that returned. One that ends before GO is not asked again:
-the call is none of ours.
+the call is none of ours. A thread may be killed before its call returns: GO gives LOST then, and
+the handler looks at the disk for what was done.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator
 from enum import Enum
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from powercut.faultfs import Event, EventKind
 
@@ -19,7 +20,9 @@ from .mappings import Mappings
 from .tracees import Thread
 from .tree import Node, NotRecordedError, Tree
 
-__all__ = ["Context", "Handler", "Script", "Stop", "Wish"]
+__all__ = ["LOST", "Context", "Handler", "Script", "Stop", "Wish"]
+
+LOST: Final = -(1 << 40)  # The result of a call in the midst of which its thread was killed.
 
 _Identity = tuple[int, int]
 
@@ -82,6 +85,10 @@ class Stop:
         if mode == usual:
             return (event,)
         return event, Event(EventKind.MODE, event.name, node.number, size=mode)
+
+    def took_effect(self, result: int, *keys: str) -> bool:
+        """True if a call on these names was done; where nobody heard its result, the disk says it."""
+        return result == 0 or (result == LOST and not all(map(self.tree.is_as_known, keys)))
 
     def end(self, why: str) -> NoReturn:
         """End the recording: no event says what the call did. Raises NotRecordedError."""

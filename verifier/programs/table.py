@@ -8,7 +8,7 @@ from typing import Final
 
 from ..tracing.numbers import NUMBERS
 from ..tracing.seccomp import Filter, Traced
-from .calls import copies, files, maps, names, opens, refused, syncs, told
+from .calls import attributes, copies, files, maps, names, opens, refused, syncs, told
 from .stops import Handler
 
 __all__ = ["FILTER", "HANDLERS"]
@@ -54,14 +54,14 @@ _ALWAYS: Final[dict[str, Handler]] = {
     "sendto": told.sendto,
     "sendmsg": told.sendmsg,
     "sendmmsg": told.sendmmsg,
-    "setxattr": refused.attribute,
-    "lsetxattr": refused.attribute,
-    "fsetxattr": refused.attribute_of_descriptor,
-    "removexattr": refused.attribute,
-    "lremovexattr": refused.attribute,
-    "fremovexattr": refused.attribute_of_descriptor,
-    "setxattrat": refused.attribute,
-    "removexattrat": refused.attribute,
+    "setxattr": attributes.attribute,
+    "lsetxattr": attributes.attribute,
+    "fsetxattr": attributes.attribute_of_descriptor,
+    "removexattr": attributes.attribute,
+    "lremovexattr": attributes.attribute,
+    "fremovexattr": attributes.attribute_of_descriptor,
+    "setxattrat": attributes.attribute_at,
+    "removexattrat": attributes.attribute_at,
     "io_submit": refused.io_submit,
     "mount": refused.never,
     "umount2": refused.never,

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from ..tracing.requests import take_descriptor
 from .tree import Node, NotRecordedError, Tree
 
-__all__ = ["AT_FDCWD", "Place", "Running", "Thread"]
+__all__ = ["AT_FDCWD", "MemoryGoneError", "Place", "Running", "Thread"]
 
 AT_FDCWD: Final = -100
 _PATH_BYTES: Final = 4096
 _VECTORS_MAX: Final = 1024
 _SELF: Final = ("/proc/self/", "/proc/thread-self/")
+
+
+class MemoryGoneError(NotRecordedError):
+    """The memory of a process is not there: it was killed, if the kernel could read it before."""
 
 
 class Place(NamedTuple):
@@ -43,20 +45,20 @@ class Running:
 
     def read(self, address: int, count: int) -> bytes:
         """Bytes of its memory; fewer where there are no more."""
-        if self._memory < 0:
-            self._memory = os.open(f"/proc/{self.pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
         try:
+            if self._memory < 0:
+                self._memory = os.open(f"/proc/{self.pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
             return os.pread(self._memory, count, address)
         except (OSError, OverflowError):
             return b""
 
     def exact(self, address: int, count: int) -> bytes:
-        """So many bytes of its memory. Raises NotRecordedError where they cannot be read."""
+        """So many bytes of its memory. Raises MemoryGoneError where they cannot be read."""
         data = self.read(address, count)
         while len(data) < count:
             more = self.read(address + len(data), count - len(data))
             if not more:
-                raise NotRecordedError(f"{count} bytes of the memory of process {self.pid} cannot be read")
+                raise MemoryGoneError(f"{count} bytes of the memory of process {self.pid} cannot be read")
             data += more
         return data
 
@@ -80,6 +82,22 @@ class Running:
             self._handle = -1
 
 
+class Taken:
+    """A descriptor of ours while it is held."""
+
+    __slots__ = ("_number",)
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __enter__(self) -> int:
+        return self._number
+
+    def __exit__(self, *_: object) -> None:
+        if self._number >= 0:
+            os.close(self._number)
+
+
 class Thread:
     """A thread of a process."""
 
@@ -91,15 +109,13 @@ class Thread:
         self.number = process.started
         process.started += 1
 
-    @contextmanager
-    def descriptor(self, number: int) -> Iterator[int]:
-        """A descriptor of ours for one of its, -1 where it has none."""
-        taken = self.process.take(_signed(number))
-        try:
-            yield taken
-        finally:
-            if taken >= 0:
-                os.close(taken)
+    def descriptor(self, number: int) -> Taken:
+        """A descriptor of ours for one of its, -1 where it has none; given back at the end of a `with`."""
+        number = _signed(number)
+        taken = self.process.take(number)
+        if taken < 0 and os.path.lexists(f"/proc/{self.tid}/fd/{number}"):
+            raise NotRecordedError(f"the first thread of process {self.process.pid} has ended before others")
+        return Taken(taken)
 
     def text(self, address: int) -> str:
         """The zero-terminated text at an address; "" where there is none."""

@@ -23,9 +23,9 @@ from typing import Final, NoReturn
 from ..tracing import requests
 from ..tracing.requests import CONT, LISTEN, SEIZE, SYSCALL, Peek, ask, event_message
 from .recording import Process
-from .stops import Context, Script, Stop, Wish
+from .stops import LOST, Context, Script, Stop, Wish
 from .table import FILTER, HANDLERS
-from .tracees import Running, Thread
+from .tracees import MemoryGoneError, Running, Thread
 from .tree import NotRecordedError
 
 __all__ = ["Tracer"]
@@ -40,7 +40,9 @@ _OPTIONS: Final = (
     | requests.EXITKILL
 )
 _FORK, _VFORK, _CLONE, _EXEC, _SECCOMP, _STOP = 1, 2, 3, 4, 7, 128
-_SYSCALL_STOP: Final = signal.SIGTRAP | 0x80
+# What waitpid says of a thread that is at a call, and of one whose call has ended.
+_AT_CALL: Final = _SECCOMP << 16 | signal.SIGTRAP << 8 | 0x7F
+_AFTER_CALL: Final = (signal.SIGTRAP | 0x80) << 8 | 0x7F
 _STOPPING: Final = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 _WALL: Final = 0x40000000
 _PATIENCE: Final = 0.01  # Seconds until a call under way is asked if it sleeps.
@@ -55,7 +57,7 @@ class Tracer:
         self._context = context
         self._threads: dict[int, Thread] = {}
         self._running: dict[int, Running] = {}
-        self._under_way: dict[int, tuple[Stop, Script]] = {}
+        self._under_way: dict[int, Script] = {}
         self._inside = 0
         self._held: deque[int] = deque()
         self._peek = Peek()
@@ -69,9 +71,10 @@ class Tracer:
         """
         self._step = step
         main = self._start(command)
+        wait, heard = self._wait, self._heard
         while True:
-            pid, status = self._wait()
-            if self._heard(pid, status) and pid == main:
+            pid, status = wait()
+            if heard(pid, status) and pid == main:
                 return os.waitstatus_to_exitcode(status)
 
     def end(self) -> None:
@@ -96,7 +99,7 @@ class Tracer:
         if pid == 0:
             self._be_started(command, begin)
         try:
-            ask(SEIZE, pid, None, _OPTIONS)
+            ask(SEIZE, pid, 0, _OPTIONS)
         except OSError as error:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -136,25 +139,25 @@ class Tracer:
 
     def _heard(self, pid: int, status: int) -> bool:
         """Do what a stop asks for; True where it was an end."""
-        if not os.WIFSTOPPED(status):
-            self._ended(pid)
-            return True
-        number, event = status >> 8 & 0xFF, status >> 16
-        with suppress(ProcessLookupError):  # It was killed meanwhile: its end is heard next.
-            self._stopped(pid, number, event)
+        try:
+            if status == _AFTER_CALL:
+                self._leave(pid)
+            elif status == _AT_CALL and not self._inside:
+                self._enter(pid)
+            elif os.WIFSTOPPED(status):
+                self._stopped(pid, status >> 8 & 0xFF, status >> 16)
+            else:
+                self._ended(pid)
+                return True
+        except ProcessLookupError:
+            pass  # It was killed meanwhile: its end is heard next.
         return False
 
     def _stopped(self, tid: int, number: int, event: int) -> None:
         if tid not in self._threads:
             self._adopt(tid, 0)
         if event == _SECCOMP:
-            if self._inside:
-                self._held.append(tid)
-            else:
-                self._enter(tid)
-            return
-        if number == _SYSCALL_STOP:
-            self._leave(tid)
+            self._held.append(tid)
             return
         if event == _STOP and number in _STOPPING:
             ask(LISTEN, tid)
@@ -163,35 +166,45 @@ class Tracer:
             self._adopt(event_message(tid), tid)
         elif event == _EXEC:
             self._executed(tid, event_message(tid))
-        ask(CONT, tid, None, 0 if event else number)
+        ask(CONT, tid, 0, 0 if event else number)
 
     # -- Calls ---------------------------------------------------------------------------------------
 
     def _enter(self, tid: int) -> None:
         """A thread is at a call, and nobody is inside."""
         architecture, number, *arguments = self._peek.call(tid)
-        thread = self._threads[tid]
+        thread = self._threads.get(tid) or self._adopt(tid, 0)
         if architecture != requests.ARCH_X86_64 or number not in HANDLERS:
             raise NotRecordedError(f"process {thread.process.pid} makes calls of another kind than x86-64")
         name, handler = HANDLERS[number]
         stop = Stop(thread, name, tuple(arguments), self._context)
-        self._look(thread)
+        if self._context.mappings:
+            self._look(thread)
         script = handler(stop)
-        wish = next(script, None)
-        if wish is Wish.ALONE:
+        try:
             wish = next(script, None)
-            self._inside = tid if wish else 0
+            if wish is Wish.ALONE:
+                wish = next(script, None)
+                self._inside = tid if wish else 0
+        except MemoryGoneError:
+            wish = None  # The kernel cannot read its arguments either: the call fails.
         if wish is None:
             ask(CONT, tid)
         else:
-            self._under_way[tid] = stop, script
+            self._under_way[tid] = script
             ask(SYSCALL, tid)
 
     def _leave(self, tid: int) -> None:
         """A call has ended."""
-        _, script = self._under_way.pop(tid)
-        with suppress(StopIteration):
-            script.send(self._peek.result(tid))
+        script = self._under_way.pop(tid)
+        try:
+            result = self._peek.result(tid)
+        except ProcessLookupError:
+            result = LOST  # It was killed meanwhile: its end is heard next.
+        try:  # noqa: SIM105 (a frequent one)
+            script.send(result)
+        except StopIteration:
+            pass
         ask(CONT, tid)
         if self._inside == tid:
             self._inside = 0
@@ -205,10 +218,10 @@ class Tracer:
 
     # -- Processes -----------------------------------------------------------------------------------
 
-    def _adopt(self, tid: int, by: int) -> None:
+    def _adopt(self, tid: int, by: int) -> Thread:
         """A process or thread that is new: of the command, or started by a recorded one."""
         if tid in self._threads:
-            return
+            return self._threads[tid]
         pid, parent = _family(tid)
         running = self._running.get(pid)
         if running is None:
@@ -218,7 +231,8 @@ class Tracer:
                 place = known.place if known else -1
             running = self._running[pid] = Running(pid, len(self.processes))
             self.processes.append(Process(place, _command(pid) if by >= 0 else "", self._step))
-        self._threads[tid] = Thread(tid, running)
+        thread = self._threads[tid] = Thread(tid, running)
+        return thread
 
     def _executed(self, pid: int, former: int) -> None:
         """A process runs another program: its thread that asked for it is the only one that is left."""
@@ -240,9 +254,12 @@ class Tracer:
         if tid in self._held:
             self._held.remove(tid)
         lost = self._under_way.pop(tid, None)
+        if lost is not None:
+            with suppress(StopIteration):
+                lost.send(LOST)
         if self._inside == tid:
-            assert lost is not None
-            lost[0].end("the thread was killed in the midst of it")
+            self._inside = 0
+            self._let_in()
         if thread is not None and tid == thread.process.pid:
             self._running.pop(tid, None)
             thread.process.close()

@@ -45,18 +45,13 @@ def kind_of(mode: int) -> Kind | None:
 class Node:
     """A file, symbolic link or folder."""
 
-    __slots__ = ("kind", "last", "names", "number")
+    __slots__ = ("kind", "name", "names", "number")
 
     def __init__(self, number: int, kind: Kind) -> None:
         self.number = number
         self.kind = kind
         self.names: dict[str, None] = {}  # Keys, in the order in which it got them.
-        self.last = ""  # The key of its last name, where it has lost it.
-
-    @property
-    def name(self) -> str:
-        """A key of it: its first name, or the last that it had; "" if it never had one."""
-        return next(iter(self.names), self.last)
+        self.name = ""  # Its first key, or the last that it had; "" if it never had one.
 
 
 class Tree:
@@ -66,6 +61,7 @@ class Tree:
         self.root = Node(ROOT, Kind.FOLDER)
         self.names: dict[str, Node] = {}
         self.numbers: dict[int, Node] = {ROOT: self.root}
+        self.path_on_disk = root
         self._title = os.path.basename(root) or "/"
         self._nodes: dict[tuple[int, int], Node] = {}
         self._paths: dict[str, str] = {}
@@ -105,17 +101,35 @@ class Tree:
         self.unbind(key)
         self.names[key] = node
         node.names[key] = None
+        node.name = next(iter(node.names))
 
     def unbind(self, key: str) -> None:
         """Take the name away, if it is one."""
         node = self.names.pop(key, None)
         if node is not None:
             del node.names[key]
-            node.last = key
+            node.name = next(iter(node.names), key)
             if node.kind is Kind.FOLDER:
                 self._paths.clear()
             else:
                 self._paths.pop(key, None)
+
+    def real(self, key: str) -> str:
+        """The path of a key on the disk."""
+        parts: list[str] = []
+        while key:
+            folder, name = split(key)
+            parts.append(name)
+            key = self.numbers[folder].name
+        return os.path.join(self.path_on_disk, *reversed(parts))
+
+    def is_as_known(self, key: str) -> bool:
+        """False where the disk has another thing under this key."""
+        try:
+            found = self.find(os.lstat(self.real(key)))
+        except FileNotFoundError:
+            return key not in self.names
+        return found is not None and found is self.names.get(key)
 
     def path(self, node: Node) -> str:
         """The path of a node as it is told, beginning with the name of the root."""

@@ -11,7 +11,7 @@ import platform
 import signal
 import struct
 import sys
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Final
 
 from .seccomp import ARCH_X86_64, Filter
@@ -56,15 +56,25 @@ _RESULT: Final = struct.Struct("=24xq")
 _INFO_BYTES: Final = 88
 
 
-@lru_cache(maxsize=1)
-def _libc() -> ctypes.CDLL:
+_Function = Callable[..., int]
+
+
+def _nothing(*_: object) -> int:
+    return -1
+
+
+def _libc() -> tuple[_Function, _Function, _Function]:
+    """The functions ptrace, prctl and syscall: on Linux every C library has them."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
     libc.ptrace.restype = ctypes.c_long
     libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong)
     libc.syscall.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_long, ctypes.c_long)
     libc.syscall.restype = ctypes.c_long
-    return libc
+    return libc.ptrace, libc.prctl, libc.syscall
+
+
+_PTRACE, _PRCTL, _SYSCALL = _libc() if sys.platform == "linux" else (_nothing,) * 3
 
 
 def is_possible_here() -> str:
@@ -74,9 +84,9 @@ def is_possible_here() -> str:
     return ""
 
 
-def ask(request: int, pid: int, address: object = None, data: object = None) -> None:
+def ask(request: int, pid: int, address: int = 0, data: int = 0) -> None:
     """One request. Raises OSError."""
-    if _libc().ptrace(request, pid, address, data) == -1:
+    if _PTRACE(request, pid, address, data) == -1:
         code = ctypes.get_errno()
         raise OSError(code, f"ptrace {request:#x}: {os.strerror(code)}")
 
@@ -84,7 +94,7 @@ def ask(request: int, pid: int, address: object = None, data: object = None) -> 
 def event_message(pid: int) -> int:
     """The number that came with the stop: of a new process, of a call."""
     message = ctypes.c_ulong()
-    ask(GETEVENTMSG, pid, None, ctypes.addressof(message))
+    ask(GETEVENTMSG, pid, 0, ctypes.addressof(message))
     return message.value
 
 
@@ -110,12 +120,11 @@ class Peek:
 
 def take_descriptor(pidfd: int, number: int) -> int:
     """A descriptor of ours for the open file behind one of another process; -1 where it has none."""
-    found: int = _libc().syscall(_PIDFD_GETFD, pidfd, number, 0)
-    return found
+    return _SYSCALL(_PIDFD_GETFD, pidfd, number, 0)
 
 
 def _control(option: int, value: int, data: object = None) -> None:
-    if _libc().prctl(option, value, data, 0, 0) == -1:
+    if _PRCTL(option, value, data, 0, 0) == -1:
         code = ctypes.get_errno()
         raise OSError(code, f"prctl {option}: {os.strerror(code)}")
 

@@ -93,7 +93,7 @@ class Tracee:
         self._stop = 0
         try:
             if self._wait():
-                ask(SETOPTIONS, pid, None, SYSGOOD | TRACESECCOMP | EXITKILL)
+                ask(SETOPTIONS, pid, 0, SYSGOOD | TRACESECCOMP | EXITKILL)
         except BaseException:
             self.kill()
             raise
@@ -102,7 +102,7 @@ class Tracee:
         """Let it run to the next call that changes something; its name, "" where it ended first."""
         sent = 0
         while self.status is None:
-            ask(CONT, self.pid, None, sent)
+            ask(CONT, self.pid, 0, sent)
             if not self._wait():
                 break
             if self._stop == _EVENT_SECCOMP:
@@ -118,7 +118,7 @@ class Tracee:
         """Make the write that it is about to do end after `count` bytes."""
         registers = self._registers()
         registers[_THIRD] = count
-        ask(SETREGS, self.pid, None, ctypes.addressof(registers))
+        ask(SETREGS, self.pid, 0, ctypes.addressof(registers))
 
     def finish(self) -> int:
         """Let the call be done, and stop before the child hears of it; what the call returned."""
@@ -136,7 +136,7 @@ class Tracee:
 
     def _registers(self) -> ctypes.Array[ctypes.c_ulong]:
         registers = (ctypes.c_ulong * _REGISTERS)()
-        ask(GETREGS, self.pid, None, ctypes.addressof(registers))
+        ask(GETREGS, self.pid, 0, ctypes.addressof(registers))
         return registers
 
     def _wait(self) -> bool:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from ..stops import Script, Stop, Wish
+from ..stops import LOST, Script, Stop, Wish
 from .files import number_at, put, read_back
 from .told import tell
 
@@ -39,6 +39,8 @@ def _copy(stop: Stop, source: int, target: int, offset_at: int, from_at: int) ->
         else:
             offset = os.lseek(taken, 0, os.SEEK_CUR)
         count = yield Wish.GO
+        if count == LOST:
+            count = os.fstat(taken).st_size - offset  # It may have copied all that follows.
         if count >= 0:
             data = read_back(stop, taken, offset, count)
             put(stop, node, offset, data, is_through=bool(opened & os.O_DSYNC))

@@ -53,15 +53,14 @@ def _rename(stop: Stop, old: tuple[int, int], new: tuple[int, int], flags: int =
         if found is not None and stop.tree.find(found) is stop.tree.root and (yield Wish.GO) == 0:
             stop.end("the root of the recording itself")
         return
-    if (yield Wish.GO) != 0:
+    keys = [stop.tree.key(place.folder, place.name) for place in (source, target) if place.folder is not None]
+    if not stop.took_effect((yield Wish.GO), *keys):
         return
-    if source.folder is None or target.folder is None:
+    if len(keys) < 2:
         stop.end(f"{source.path} to {target.path}: one of them is outside of the recorded folder")
     if flags & _WHITEOUT:
         stop.end(f"RENAME_WHITEOUT of {source.path}")
-    _renamed(
-        stop, stop.tree.key(source.folder, source.name), stop.tree.key(target.folder, target.name), flags
-    )
+    _renamed(stop, keys[0], keys[1], flags)
 
 
 def _renamed(stop: Stop, old: str, new: str, flags: int) -> None:
@@ -111,11 +110,13 @@ def _link(stop: Stop, old: tuple[int, int], new: tuple[int, int], flags: int = 0
         node = stop.tree.find(os.stat(path) if flags & (_FOLLOW | _EMPTY_PATH) else os.lstat(path))
     except OSError:
         return
-    if (node is None and target.folder is None) or (yield Wish.GO) != 0 or target.folder is None:
+    if target.folder is None:
+        return  # A name outside: whatever is done by that name is done to the same file.
+    key = stop.tree.key(target.folder, target.name)
+    if not stop.took_effect((yield Wish.GO), key):
         return
     if node is None:
         stop.end(f"{path} is no file of the recorded folder")
-    key = stop.tree.key(target.folder, target.name)
     said = f"{stop.tree.path(node)}, {stop.tree.path_of(key)}"
     stop.add(said, Event(EventKind.LINK, next(iter(node.names), ""), node.number, target=key))
     stop.tree.bind(key, node)
@@ -136,9 +137,11 @@ def _make(stop: Stop, place: tuple[int, int], kind: EventKind, data: bytes = b""
     """A name that is made with what it names."""
     yield Wish.ALONE
     target = stop.thread.place(stop.tree, *place)
-    if target.folder is None or (yield Wish.GO) != 0:
+    if target.folder is None:
         return
-    made(stop, target, kind, data)
+    key = stop.tree.key(target.folder, target.name)
+    if stop.took_effect((yield Wish.GO), key):
+        made(stop, target._replace(path=stop.tree.real(key)), kind, data)
 
 
 def made(stop: Stop, target: Place, kind: EventKind, data: bytes = b"") -> None:
@@ -192,9 +195,11 @@ def symlinkat(stop: Stop) -> Script:
 def _remove(stop: Stop, place: tuple[int, int]) -> Script:
     yield Wish.ALONE
     target = stop.thread.place(stop.tree, *place)
-    if target.folder is None or (yield Wish.GO) != 0:
+    if target.folder is None:
         return
     key = stop.tree.key(target.folder, target.name)
+    if not stop.took_effect((yield Wish.GO), key):
+        return
     node = stop.tree.names.get(key)
     if node is not None:  # Else a socket, a named pipe or a device file.
         stop.add(stop.tree.path_of(key), Event(EventKind.REMOVE, key, node.number))
@@ -224,7 +229,10 @@ def _mode(stop: Stop, look: Callable[[], os.stat_result]) -> Script:
         return
     if node is None or (yield Wish.GO) != 0:
         return
-    mode = stat.S_IMODE(look().st_mode)
+    try:
+        mode = stat.S_IMODE(look().st_mode)
+    except OSError:  # The thread was killed, and its paths are gone.
+        mode = stat.S_IMODE(os.stat(stop.tree.real(node.name)).st_mode)
     stop.add(f"{stop.tree.path(node)}, {mode:o}", Event(EventKind.MODE, node.name, node.number, size=mode))
 
 

@@ -9,7 +9,8 @@ from typing import Final
 
 from powercut.faultfs import Event, EventKind
 
-from ..stops import Script, Stop, Wish
+from ..found import walk
+from ..stops import LOST, Script, Stop, Wish
 from ..tracees import Place
 from ..tree import Kind
 from .names import made
@@ -24,9 +25,12 @@ def _open(stop: Stop, flags: int) -> Script:
         return
     yield Wish.ALONE
     result = yield Wish.GO
-    if result < 0:
+    if result < 0 and result != LOST:
         return
     with stop.thread.descriptor(result) as taken:
+        if taken < 0:
+            _look_for_it(stop)
+            return
         found = os.fstat(taken)
         if not stat.S_ISREG(found.st_mode):
             return
@@ -45,6 +49,14 @@ def _open(stop: Stop, flags: int) -> Script:
             said = f"{stop.tree.path(node)}, O_TRUNC"
             stop.add(said, Event(EventKind.TRUNCATE, node.name, node.number))
             stop.context.mappings.resized(node, 0)
+
+
+def _look_for_it(stop: Stop) -> None:
+    """The thread was killed, or the file is closed already: one that nobody knows yet is what it made."""
+    for found in walk(stop.tree.path_on_disk):
+        folder = stop.tree.folder(os.path.dirname(found.path))
+        if folder is not None and stop.tree.key(folder, found.name) not in stop.tree.names:
+            made(stop, Place(folder, found.name, found.path), EventKind.CREATE)
 
 
 def _unnamed(stop: Stop, path: str, found: os.stat_result) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from powercut.faultfs import Event, EventKind
 
 from ..stops import Script, Stop, Wish
+from ..tracees import MemoryGoneError
 
 __all__ = ["sendmmsg", "sendmsg", "sendto", "tell"]
 
@@ -56,7 +57,10 @@ def tell(stop: Stop, taken: int, found: os.stat_result, data: _Data) -> Script:
     entry = stop.begin()
     count = yield Wish.GO
     if count > 0:
-        payload = data(count)
+        try:
+            payload = data(count)
+        except MemoryGoneError:
+            return  # It was killed: nobody knows what it told.
         entry.events = (Event(EventKind.MARK, data=payload, label=label),)
         entry.text = f"{stop.name}({label}, {len(payload)} bytes)"
 
