@@ -180,14 +180,15 @@ class Tracer:
         stop = Stop(thread, name, tuple(arguments), self._context)
         if self._context.mappings:
             self._look(thread)
-        script = handler(stop)
         try:
+            script = handler(stop)
             wish = next(script, None)
             if wish is Wish.ALONE:
                 wish = next(script, None)
                 self._inside = tid if wish else 0
         except MemoryGoneError:
-            wish = None  # The kernel cannot read its arguments either: the call fails.
+            ask(CONT, tid)  # The kernel cannot read its arguments either: the call fails.
+            return
         if wish is None:
             ask(CONT, tid)
         else:
