@@ -96,7 +96,7 @@ def test_calls_with_addresses_that_are_none_fail_as_without_the_recorder(recorde
     recording = recorded(
         "libc = ctypes.CDLL(None, use_errno=True); fd = os.open('a', os.O_CREAT | os.O_WRONLY)\n"
         "bad = ctypes.c_void_p(8); size = ctypes.c_long(10)\n"
-        "for call in (libc.write, libc.writev): assert (call(fd, bad, size), ctypes.get_errno()) == (-1, 14)\n"
+        "for call in libc.write, libc.writev: assert (call(fd, bad, size), ctypes.get_errno()) == (-1, 14)\n"
         "assert libc.syscall(437, -100, bad, bad, 24) == -1 and ctypes.get_errno() == 14\n"
         "assert libc.rename(bad, b'b') == -1 and ctypes.get_errno() == 14"
     )
