@@ -74,8 +74,8 @@ GIT = (
 COMMANDS = {
     "git": ["sh", "-c", GIT],
     "tar": ["sh", "-c", "mkdir -p a/b; echo x > a/b/c; ln a/b/c a/d; tar cf t a; rm -r a; tar xpf t"],
-    "cp": ["sh", "-c", "mkdir a; seq 9999 > a/x; ln -s x a/l; cp -a a b; cp --sparse=always a/x c; mv b d"],
-    "dd": [
+    "cp": ["sh", "-c", "mkdir a; seq 9999 > a/x; ln -s x a/l; cp -a a b; cp a/x c; mv b d"],
+    "dd": ["sh", "-c", "seq 9999 | dd of=x bs=512 oflag=dsync; dd if=x of=y conv=fsync"],
         "sh",
         "-c",
         "seq 9999 | dd of=x bs=512 oflag=dsync status=none; dd if=x of=y conv=fsync status=none",
