@@ -37,6 +37,7 @@ _CODES: Final = {
     "MissingStoreError": USAGE,
     "NotAStoreError": USAGE,
     "ProfileError": USAGE,
+    "RecordingError": USAGE,
     "UnknownLawError": USAGE,
     "UnfitMachineError": USAGE,
     "StoreExistsError": USAGE,
