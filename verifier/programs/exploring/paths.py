@@ -35,6 +35,7 @@ class Paths:
             self._name(inode, key)
         for event in recording.events:
             self._replay(bound, event)
+        self._ends = set(bound.values())
         self._lasting = {*recording.names, *bound}
         self._has_one_step = len(recording.steps) < 2
 
@@ -62,6 +63,10 @@ class Paths:
         self._keys[inode] = key
         self._every.setdefault(inode, []).append(key)
         self._bound.setdefault(key, set()).add(inode)
+
+    def is_named(self, inode: int) -> bool:
+        """True if the inode has a name at the end."""
+        return inode in self._ends
 
     def of_key(self, key: str) -> str:
         """The path of a name in a folder, by the folder's last name."""

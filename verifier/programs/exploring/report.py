@@ -25,7 +25,7 @@ from .syncs import Mending, Unsynced, mend, needless, unsynced
 __all__ = ["Kind", "Report", "Told", "report_of"]
 
 CALLS_BEFORE: Final = 3
-_TEXT_BYTES: Final = 400
+_TEXT_BYTES: Final = 120
 _SYNCS: Final = frozenset({EventKind.SYNC, EventKind.SYNC_NAMES, EventKind.DATASYNC, EventKind.SYNC_ALL})
 
 
@@ -99,6 +99,12 @@ def report_of(
         unneeded, syncs = needless(recording, found, readings, wanted)
     never = unsynced(recording, found.trace, found.legality)
     notes = list(readings.notes)
+    first = found.legality.answers[0]
+    if first.status:
+        notes.append(
+            f"before the first step the command that reads ends with status {first.status}: while that is "
+            "legal, so is any state that it cannot read"
+        )
     if len(set(found.legality.answers)) == 1:
         notes.append("the command that reads answers the same at every point: it cannot tell what is lost")
     return Report(
@@ -129,7 +135,7 @@ def _told_unsynced(each: Unsynced, width: int) -> str:
     if each.has_size:
         parts.append("its size")
     if each.has_name:
-        parts.append("its name")
+        parts.append("that its name is gone" if each.is_gone else "its name")
     return f"{each.path}: {', '.join(parts)}: acknowledged with {each.told}"
 
 
@@ -222,6 +228,8 @@ def _answer(answer: Answer | None) -> str:
     if answer is None:
         return ""
     text = answer.output.decode(errors="replace")
-    shown = repr(text if len(text) <= _TEXT_BYTES else text[:_TEXT_BYTES] + "…")
+    if len(text) > _TEXT_BYTES:
+        text = f"{text[: _TEXT_BYTES // 2]}…{text[-_TEXT_BYTES // 2 :]}"
+    shown = f"{text!r}" if len(answer.output) <= _TEXT_BYTES else f"{len(answer.output)} bytes {text!r}"
     how = f"ended by signal {-answer.status}" if answer.status < 0 else f"exit {answer.status}"
     return f"{how}, {shown}"

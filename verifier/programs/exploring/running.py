@@ -2,7 +2,7 @@
 
 Invariants
   1  a known finding that occurs is told and fails nothing; one that does not occur fails
-  2  reports are in the order of the laws, each followed by its second eras
+  2  reports are in the order of the laws, each followed by those of second eras that show another kind
 
 Threads: one.
 """
@@ -25,9 +25,11 @@ from ..reading.readers import Command
 from ..reading.spaces import missing_folders
 from ..recording import Recording
 from .asked import Readings
+from .eras import begin_eras, record_again
 from .ignoring import without
+from .legality import NothingToExploreError
 from .report import Report, report_of
-from .search import Wanted, explore
+from .search import Exploration, Wanted, explore
 from .workload import ROOT, Workload, WorkloadError, command_of
 
 __all__ = ["Record", "explore_recording", "record_workload"]
@@ -72,14 +74,48 @@ def explore_recording(
             for law in workload.laws:
                 wanted = Wanted(Law.of(law), workload.ack, workload.atomic, workload.limit)
                 found = explore(recording, readings, wanted)
-                reports.append(_known(report_of(recording, found, readings, wanted), workload))
+                report = _known(report_of(recording, found, readings, wanted), workload)
+                reports.append(report)
+                if workload.after:
+                    reports += _eras(report, found, readings, workload, wanted)
             return reports
     finally:
         for each in missing:
             os.rmdir(each)
 
 
-def _known(report: Report, workload: Workload) -> Report:
+def _eras(
+    first: Report, found: Exploration, readings: Readings, workload: Workload, wanted: Wanted
+) -> Iterator[Report]:
+    """Go on after states of the first era, and search what that leaves."""
+    root, command = readings.setting.root, readings.command
+    commands = [command.read, command_of(workload.after, root)]
+    eras, count = begin_eras(found, readings)
+    idle, states, told = 0, 0, {kind.verdict for kind in first.kinds}
+    for era in eras:
+        recording = record_again(era, root, command.cwd, commands)
+        recording = msgspec.structs.replace(without(recording, workload.ignore), sector_bytes=workload.sector)
+        with Readings(recording, command) as again:
+            try:
+                searched = explore(recording, again, wanted)
+            except NothingToExploreError:
+                idle += 1
+                continue
+            report = report_of(recording, searched, again, wanted, has_advice=False)
+        report.era, report.unsynced = era.told, []
+        report = _known(report, workload, is_second=True)
+        states += report.states
+        report.kinds = [kind for kind in report.kinds if kind.verdict not in told]
+        if report.kinds:
+            told |= {kind.verdict for kind in report.kinds}
+            yield report
+    first.notes.append(
+        f"second eras: after {len(eras)} of {count} states whose readings differ, {states:,} crash states; "
+        f"in {idle} nothing happened; a kind that the first era shows is not told again"
+    )
+
+
+def _known(report: Report, workload: Workload, *, is_second: bool = False) -> Report:
     """Take away what is known, and say what is known and did not occur. Invariant 1."""
     verdicts = {kind.verdict for kind in report.kinds}
     for each in workload.known:
@@ -87,7 +123,7 @@ def _known(report: Report, workload: Workload) -> Report:
             continue
         if each.verdict in verdicts:
             report.known.append(f"{each.verdict}: {each.reason}")
-        elif not report.is_bounded:
+        elif not report.is_bounded and not is_second:
             report.gone.append(f"{each.verdict}: {each.reason}")
     known = {each.verdict for each in workload.known if not each.law or each.law == report.law}
     report.kinds = [kind for kind in report.kinds if kind.verdict not in known]

@@ -24,7 +24,7 @@ from .asked import Readings
 from .legality import Legality, NothingToExploreError, Point, Range, points_of
 from .verdicts import Verdict, judge
 
-__all__ = ["Exploration", "Finding", "Wanted", "explore", "legality_of"]
+__all__ = ["Exploration", "Finding", "Wanted", "explore", "legality_of", "search", "states_of"]
 
 LIMIT: Final = 1024
 _LOOKS: Final = 64  # Indices of a range at which a state is looked for.
@@ -56,14 +56,23 @@ class Finding:
 class Exploration:
     """All that a search saw."""
 
-    law: Law
     trace: Trace
     legality: Legality
-    completeness: str = "exhaustive"
+    enumeration: Enumeration
     states: int = 0  # Distinct contents.
     judged: int = 0  # Contents × ranges in which they are legal.
     first: dict[Verdict, Finding] = field(default_factory=dict)
     counts: Counter[Verdict] = field(default_factory=Counter)
+
+    @property
+    def law(self) -> Law:
+        """The law under which was searched."""
+        return self.enumeration.law
+
+    @property
+    def completeness(self) -> str:
+        """`exhaustive`, or `bounded(k)`: states of at most k losses where an index has too many."""
+        return self.enumeration.completeness
 
     @property
     def is_bounded(self) -> bool:
@@ -101,11 +110,9 @@ def search(
     trace: Trace, legality: Legality, readings: Readings, wanted: Wanted, *, is_short: bool = False
 ) -> Exploration:
     """Judge every crash state of a trace; with `is_short` until the first finding."""
-    found = Exploration(wanted.law, trace, legality)
     states = crash_states(trace, wanted.law, limit=wanted.limit)
-    found.completeness = states.completeness
-    kept = iter(states)
-    for state, reading in _read(kept, readings):
+    found = Exploration(trace, legality, states)
+    for state, reading in _read(iter(states), readings):
         found.states += 1
         for finding in _judged(state, reading, states, legality, found):
             found.counts[finding.verdict] += 1
@@ -113,6 +120,11 @@ def search(
             if is_short:
                 return found
     return found
+
+
+def states_of(found: Exploration, readings: Readings) -> Iterator[tuple[CrashState, Reading]]:
+    """The crash states of a search once more, with their readings."""
+    return _read(iter(found.enumeration), readings)
 
 
 def _read(states: Iterator[CrashState], readings: Readings) -> Iterator[tuple[CrashState, Reading]]:

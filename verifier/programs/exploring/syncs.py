@@ -16,11 +16,12 @@ Hippocrates (ASPLOS 2021) mends for memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from powercut.faultfs import Event, EventKind, Trace, chains
-from powercut.faultfs.law.chains import ChainKind
+from powercut.faultfs import Event, EventKind, Trace
+from powercut.faultfs.law.chains import NO_FILE, ChainKind
+from powercut.faultfs.law.history import history_of
 
 from ..recording import Recording
 from .asked import Readings
@@ -84,7 +85,7 @@ class Unsynced:
     sectors: int = 0
     has_size: bool = False
     has_name: bool = False
-    events: set[int] = field(default_factory=set)
+    is_gone: bool = False  # The name was taken away, and may come back.
 
 
 class _Mender:
@@ -205,22 +206,26 @@ def needless(
 
 def unsynced(recording: Recording, trace: Trace, legality: Legality) -> list[Unsynced]:
     """What was acknowledged and is not durable even at the end of the recording, by file."""
-    paths = Paths(recording)
+    paths, history, end = Paths(recording), history_of(trace), len(trace)
     found: dict[str, Unsynced] = {}
-    for point in legality.points[1:]:
-        if not point.is_acknowledged:
+    last = [point for point in legality.points[1:] if point.is_acknowledged]
+    for chain in history.pending(end):
+        legal = chain.legal(end)
+        births = [chain.births[v] for v in legal[1:] if chain.values[v] != chain.values[v - 1]]
+        behind = [point for point in last if births and births[0] <= point.at]
+        if not behind:
             continue
-        for info in chains(trace, len(trace), "posix"):
-            if not info.events or min(info.events) >= point.at:
-                continue
-            path = paths.of_key(info.names[0]) if info.kind == "name" else paths.of(info.inode)
-            each = found.setdefault(path, Unsynced(path, point.told))
-            if each.told != point.told:
-                continue
-            each.sectors += info.kind == "sector"
-            each.has_size |= info.kind == "size"
-            each.has_name |= info.kind == "name"
-            each.events.update(event for event in info.events if event < point.at)
+        if chain.kind is ChainKind.NAME:
+            path, is_gone = paths.of_key(chain.name), chain.values[legal[-1]] == NO_FILE
+        elif paths.is_named(chain.inode):
+            path, is_gone = paths.of(chain.inode), False
+        else:
+            continue  # A file that is gone: what it held matters to nobody.
+        each = found.setdefault(path, Unsynced(path, behind[0].told))
+        each.sectors += chain.kind is ChainKind.SECTOR
+        each.has_size |= chain.kind is ChainKind.SIZE
+        each.has_name |= chain.kind is ChainKind.NAME
+        each.is_gone |= is_gone
     return list(found.values())
 
 

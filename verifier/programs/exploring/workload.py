@@ -86,7 +86,7 @@ class Workload(msgspec.Struct, forbid_unknown_fields=True):
     after: str = ""
     check: str = ""
     ack: str = ""
-    laws: list[str] = ["posix"]
+    laws: list[str] = msgspec.field(default_factory=lambda: ["posix"])
     ignore: list[str] = []
     atomic: bool = True
     limit: int = 1024
