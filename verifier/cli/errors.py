@@ -44,7 +44,6 @@ _CODES: Final = {
     "StoreLockedError": ENVIRONMENT,
     "UnsupportedVersionError": ENVIRONMENT,
     "NothingToExploreError": ENVIRONMENT,
-    "RecordingError": USAGE,
     "WorkloadError": USAGE,
     "NondeterministicReaderError": USAGE,
     "UnstableError": NONDETERMINISM,

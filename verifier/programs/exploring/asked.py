@@ -54,7 +54,7 @@ class Readings:
 
     @property
     def notes(self) -> list[str]:
-        """What could not be had, each in a line."""
+        """Things that could not be had, each in a line."""
         return list(dict.fromkeys(each.note for each in self._readers if each.note))
 
     @property

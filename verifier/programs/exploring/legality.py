@@ -104,7 +104,7 @@ class Legality:
         return set(self.answers[: part.low]) - self.legal(part)
 
     def meeting(self, first: int, last: int) -> Iterator[Range]:
-        """The ranges that share an index with first .. last, cut to them, in order."""
+        """The ranges that share an index with first .. last, limited to them, in order."""
         for part in self.ranges:
             if part.start <= last and first <= part.stop:
                 yield part._replace(start=max(part.start, first), stop=min(part.stop, last))

@@ -163,7 +163,7 @@ def _live(trace: Trace, index: int) -> Image:
 
 
 def _between(trace: Trace, points: list[Point], readings: Readings) -> dict[int, set[Answer]]:
-    """What a program that was killed leaves, while a step is under way."""
+    """Answers to what a program that was killed leaves, while a step is under way."""
     between: dict[int, set[Answer]] = {}
     for number, point in enumerate(points[1:], 1):
         images = (_live(trace, index) for index in range(point.begun, point.at + 1))

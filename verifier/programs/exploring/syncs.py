@@ -205,7 +205,7 @@ def needless(
 
 
 def unsynced(recording: Recording, trace: Trace, legality: Legality) -> list[Unsynced]:
-    """What was acknowledged and is not durable even at the end of the recording, by file."""
+    """Things acknowledged that are not durable even at the end of the recording, by file."""
     paths, history, end = Paths(recording), history_of(trace), len(trace)
     found: dict[str, Unsynced] = {}
     last = [point for point in legality.points[1:] if point.is_acknowledged]

@@ -4,7 +4,7 @@
     init = ["./app create"]             run before, not recorded
     steps = ["./app put k v"]           recorded; each ends in an acknowledgement
     read = "./app dump"                 or "module:function", called with the folder
-    after = "./app put k2 v2"           run after a recovery, recorded, and cut once more
+    after = "./app put k2 v2"           run after a recovery, recorded; the power is cut once more
     check = "./app fsck"                a checker: a status other than 0 is a finding
     ack = "^ok"                         each line of output that matches is an acknowledgement as well
     laws = ["posix"]
@@ -77,7 +77,7 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Workload(msgspec.Struct, forbid_unknown_fields=True):
-    """What a file says. Commands are as a shell takes them."""
+    """The values of a file. Commands are as a shell takes them."""
 
     read: str
     steps: list[str] = []

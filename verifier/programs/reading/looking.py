@@ -34,7 +34,7 @@ class _Span(ctypes.Structure):
 
 
 class Looking:
-    """What one reading has asked and changed so far."""
+    """Questions and changes of one reading so far."""
 
     def __init__(self, placed: Placed, setting: Setting) -> None:
         self._placed = placed

@@ -29,12 +29,13 @@ from typing import IO, Final, NamedTuple
 import msgspec
 
 from ...errors import HarnessError
-from ...finders.kill.ptrace import die_with_parent, why_not
+from ...tracing.requests import die_with_parent
 from ..recording import load
 from .asking import TREE, Question
 from .placing import Placed
 from .scene import Entry, Scene, Setting
 from .spaces import enter_space
+from .syscalls import why_not
 from .tracing import Ending, Limits, Output, TracedReader
 
 __all__ = ["Answer", "Command", "Reader", "Reading"]
@@ -139,7 +140,7 @@ class Reader:
         self._send(_Show(entries, blobs, is_fresh))
 
     def end(self) -> Reading:
-        """What was read of the scene that was begun."""
+        """The reading of the scene that was begun."""
         shown = msgspec.msgpack.decode(self._receive(), type=_Shown)
         if shown.error:
             raise HarnessError(shown.error)

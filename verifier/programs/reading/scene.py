@@ -34,7 +34,7 @@ _SECOND: Final = 1_000_000_000
 
 
 class Entry(NamedTuple):
-    """What a path leads to. The bytes of a symbolic link are its target; a folder has none."""
+    """The thing that a path leads to. The bytes of a symbolic link are its target; a folder has none."""
 
     inode: int
     mode: int  # st_mode.

@@ -1,7 +1,7 @@
 """Stops: the system calls of a reader at which its tracer looks what it asks of the folder.
 
 The child asks to be traced and installs a seccomp filter that stops it at these calls alone; io_uring is
-answered ENOSYS, so that programs take their other road; a process that is not of x86-64 stops at every call.
+answered ENOSYS, so that programs do without it; a process that is not of x86-64 stops at every call.
 
 Linux on x86-64 only. Source: ptrace(2), seccomp(2), the table of calls of x86-64.
 """
@@ -11,20 +11,24 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import struct
+import signal
+from functools import lru_cache
 from typing import Final
 
-__all__ = [
-    "ARGUMENTS",
-    "CALLS",
-    "FOREIGN",
-    "Call",
-    "Registers",
-    "ask",
-    "be_traced",
-    "event_message",
-    "registers",
-]
+from ...tracing.requests import (
+    CONT,
+    EXITKILL,
+    GETREGS,
+    SETOPTIONS,
+    TRACEME,
+    TRACESECCOMP,
+    ask,
+    filter_calls,
+    is_possible_here,
+)
+from ...tracing.seccomp import Filter, Traced
+
+__all__ = ["ARGUMENTS", "CALLS", "Call", "Registers", "be_traced", "registers", "why_not"]
 
 
 class Call:
@@ -130,74 +134,60 @@ CALLS: Final = {
     439: _at("faccessat2", "stat"),
     452: _at("fchmodat2", "change"),
 }
-FOREIGN: Final = 0xFFFF  # The message of a call of another architecture.
 ARGUMENTS: Final = (14, 13, 12, 7, 9, 8)  # rdi, rsi, rdx, r10, r8, r9 in struct user_regs_struct.
 _MMAP, _IO_URING_SETUP = 9, 425
-
-_TRACEME, _GETREGS, _GETEVENTMSG = 0, 12, 0x4201
-_NO_NEW_PRIVS, _SECCOMP, _MODE_FILTER = 38, 22, 2
-_ARCH_X86_64: Final = 0xC000003E
-_LOAD, _JUMP_IF, _RETURN = 0x20, 0x15, 0x06
-_ALLOW, _TRACE, _ERROR = 0x7FFF0000, 0x7FF00000, 0x00050000
-_CALL_AT, _ARCH_AT, _ARGUMENTS_AT = 0, 4, 16  # Offsets in struct seccomp_data.
-
+_NO_DESCRIPTOR: Final = 1 << 31  # A map of memory alone has -1 in the place of one.
 Registers = ctypes.c_ulong * 27
 
-
-class _Program(ctypes.Structure):
-    _fields_ = (("count", ctypes.c_ushort), ("code", ctypes.c_char_p))
-
-
-def _assemble() -> bytes:
-    code = [(_LOAD, 0, 0, _ARCH_AT), (_JUMP_IF, 1, 0, _ARCH_X86_64), (_RETURN, 0, 0, _TRACE | FOREIGN)]
-    code.append((_LOAD, 0, 0, _CALL_AT))
-    code += [(_JUMP_IF, 0, 1, _IO_URING_SETUP), (_RETURN, 0, 0, _ERROR | errno.ENOSYS)]
-    # A map of memory alone has no descriptor.
-    code += [(_JUMP_IF, 0, 4, _MMAP), (_LOAD, 0, 0, _ARGUMENTS_AT + 8 * 4)]
-    code += [(_JUMP_IF, 0, 1, 0xFFFFFFFF), (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _TRACE | _MMAP)]
-    for number in CALLS:
-        code += [(_JUMP_IF, 0, 1, number), (_RETURN, 0, 0, _TRACE | number)]
-    code.append((_RETURN, 0, 0, _ALLOW))
-    return b"".join(struct.pack("HBBI", *line) for line in code)
-
-
-_CODE: Final = _assemble()
-_PROGRAM: Final = _Program(len(_CODE) // 8, _CODE)
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
-_LIBC.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
-_LIBC.ptrace.restype = ctypes.c_long
-_LIBC.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong)
-
-
-def ask(request: int, pid: int, data: object = None) -> None:
-    """One request of ptrace. Raises OSError."""
-    if _LIBC.ptrace(request, pid, None, data) == -1:
-        code = ctypes.get_errno()
-        raise OSError(code, f"ptrace {request:#x}: {os.strerror(code)}")
+_FILTER: Final = Filter(
+    [
+        *(Traced(number) for number in CALLS if number != _MMAP),
+        Traced(_MMAP, CALLS[_MMAP].descriptor, _NO_DESCRIPTOR, (0,)),
+    ],
+    {_IO_URING_SETUP: errno.ENOSYS},
+    is_strict=True,
+)
 
 
 def be_traced() -> None:
     """In the child: be traced by the parent, stop, and then at the calls of the table. Raises OSError."""
-    ask(_TRACEME, 0)
-    os.kill(os.getpid(), 19)
-    for option, value, data in (
-        (_NO_NEW_PRIVS, 1, None),
-        (_SECCOMP, _MODE_FILTER, ctypes.addressof(_PROGRAM)),
-    ):
-        if _LIBC.prctl(option, value, data, 0, 0) == -1:
-            code = ctypes.get_errno()
-            raise OSError(code, f"prctl {option}: {os.strerror(code)}")
+    ask(TRACEME, 0)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    filter_calls(_FILTER)
 
 
 def registers(pid: int) -> ctypes.Array[ctypes.c_ulong]:
     """The registers of a stopped child."""
     values = Registers()
-    ask(_GETREGS, pid, ctypes.addressof(values))
+    ask(GETREGS, pid, None, ctypes.addressof(values))
     return values
 
 
-def event_message(pid: int) -> int:
-    """The message of the event at which it stopped: the number of the call, or a new process."""
-    message = ctypes.c_ulong()
-    ask(_GETEVENTMSG, pid, ctypes.addressof(message))
-    return message.value
+@lru_cache(maxsize=1)
+def why_not() -> str:
+    """The reason why readers cannot be traced here; "" where they can. One child is forked to find out."""
+    if reason := is_possible_here():
+        return reason
+    child = os.fork()
+    if child == 0:
+        try:
+            be_traced()
+            os.stat("/")
+            os._exit(0)
+        finally:
+            os._exit(1)
+    try:
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSTOPPED(status):
+            return "a child may not be traced"
+        ask(SETOPTIONS, child, None, TRACESECCOMP | EXITKILL)
+        ask(CONT, child)
+        _, status = os.waitpid(child, 0)
+        is_seen = os.WIFSTOPPED(status) and status >> 16
+        return "" if is_seen else "the system calls of a traced child are not seen"
+    except OSError as error:
+        return f"{error.strerror or error}"
+    finally:
+        os.kill(child, signal.SIGKILL)
+        while os.WIFSTOPPED(os.waitpid(child, 0)[1]):
+            pass

@@ -11,7 +11,8 @@ starting a program, linking it and importing its modules is done once.
 Invariants
   1  `asked` holds a question for everything of the initial scene that a call gave away (asking.py)
   2  `soiled` holds each path of the folder that a call may have changed
-  3  only a process that is alone, without a second thread, becomes a template; else each reading is a start
+  3  only a process that is alone, without a second thread, and shares nothing with its copies that cannot be
+     put back (shared.py) becomes a template; else each reading is a start
   4  when a reading has ended, or was ended, none of its processes is left but the template
 
 Threads: one, which forked the reader and has no other children. Linux on x86-64 only. Source: ptrace(2); the
@@ -28,17 +29,33 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from ...tracing.requests import (
+    CONT,
+    EXITKILL,
+    SETOPTIONS,
+    SETREGS,
+    SYSCALL,
+    SYSGOOD,
+    TRACECLONE,
+    TRACEEXEC,
+    TRACEFORK,
+    TRACESECCOMP,
+    TRACEVFORK,
+    ask,
+    event_message,
+)
+from ...tracing.seccomp import FOREIGN
 from .asking import Question
 from .looking import Looking
 from .placing import Placed
 from .scene import Setting
-from .syscalls import ARGUMENTS, CALLS, FOREIGN, Registers, ask, be_traced, event_message, registers
+from .shared import Shared
+from .syscalls import ARGUMENTS, CALLS, Registers, be_traced, registers
 
 __all__ = ["Ending", "Limits", "Output", "TracedReader"]
 
-_CONT, _SYSCALL, _SETREGS, _SETOPTIONS = 7, 24, 13, 0x4200
-_FORK, _CLONE, _VFORK, _EXEC, _SECCOMP = 1, 3, 2, 4, 7  # Events, as bits of the options.
-_OPTIONS: Final = 0x1 | sum(1 << each for each in (_FORK, _VFORK, _CLONE, _EXEC, _SECCOMP)) | 0x100000
+_EXECUTED, _SECCOMP = 4, 7  # Events of a stop.
+_OPTIONS: Final = SYSGOOD | TRACEFORK | TRACEVFORK | TRACECLONE | TRACEEXEC | TRACESECCOMP | EXITKILL
 _ALL: Final = 0x40000000  # __WALL
 _RAX, _ORIG_RAX, _RIP = 10, 15, 16
 _CLONE_CALL, _CLONE_PARENT = 56, 0x8000
@@ -46,7 +63,7 @@ _NONE: Final = (1 << 64) - 1
 
 
 class Limits:
-    """How long one reading may take, and how much of it: calls that are seen, seconds of the processor, and a
+    """Bounds: how long one reading may take, and how much of it: calls that are seen, seconds of the processor, and a
     cap of the clock."""
 
     def __init__(self, calls: int = 200_000, processor: int = 20, clock: float = 60.0) -> None:
@@ -64,7 +81,7 @@ class Output:
         self._kept = [0, 0]
 
     def keep(self) -> None:
-        """What was written so far belongs to every reading from now on."""
+        """Output so far belongs to every reading from now on."""
         self._kept = [os.fstat(each).st_size for each in self._files]
 
     def clear(self) -> None:
@@ -78,13 +95,13 @@ class Output:
             os.ftruncate(file, size)
 
     def read(self) -> tuple[bytes, bytes]:
-        """What was written to both."""
+        """The bytes written to both."""
         out, err = (os.pread(each, os.fstat(each).st_size, 0) for each in self._files)
         return out, err
 
 
 class Ending:
-    """How one reading ended: status as of a shell's child (negative: a signal), or why it was ended."""
+    """The end of one reading: status as of a shell's child (negative: a signal), or why it was ended."""
 
     __slots__ = ("asked", "err", "out", "soiled", "status", "why")
 
@@ -112,6 +129,7 @@ class TracedReader:
         self._limits = limits
         self._output = Output()
         self._template = 0
+        self._shared = Shared()
         self._saved: ctypes.Array[ctypes.c_ulong] | None = None
         self._is_alone = True  # False once it was found that it cannot be a template.
         self._alive: set[int] = set()
@@ -151,6 +169,7 @@ class TracedReader:
         if self._template:
             self._alive = {self._template}
             self._template = 0
+            self._shared.drop()
             self._end_all()
 
     def _start(self) -> tuple[int, str]:
@@ -161,8 +180,8 @@ class TracedReader:
             self._be_reader()
         self._main, self._alive = pid, {pid}
         os.waitpid(pid, _ALL)
-        ask(_SETOPTIONS, pid, _OPTIONS)
-        ask(_CONT, pid)
+        ask(SETOPTIONS, pid, None, _OPTIONS)
+        ask(CONT, pid)
         return self._follow()
 
     def _be_reader(self) -> None:
@@ -184,6 +203,7 @@ class TracedReader:
 
     def _copy(self) -> None:
         """Let a copy of the template go on."""
+        self._shared.restore()
         pid, saved = self._template, self._saved
         assert saved is not None
         wanted = Registers(*saved)
@@ -193,19 +213,19 @@ class TracedReader:
         if self._is_fresh:
             self._is_fresh = False  # It stands before its call: this one is done in its place.
         else:
-            ask(_SYSCALL, pid)
+            ask(SYSCALL, pid)
             os.waitpid(pid, _ALL)
             wanted[_ORIG_RAX], wanted[_RIP] = _NONE, saved[_RIP] - 2
-        ask(_SETREGS, pid, ctypes.addressof(wanted))
-        ask(_CONT, pid)
+        ask(SETREGS, pid, None, ctypes.addressof(wanted))
+        ask(CONT, pid)
         os.waitpid(pid, _ALL)
         child = event_message(pid)
         os.waitpid(child, _ALL)
         again = Registers(*saved)
         again[_RAX], again[_ORIG_RAX], again[_RIP] = saved[_ORIG_RAX], _NONE, saved[_RIP] - 2
-        ask(_SETREGS, child, ctypes.addressof(again))
+        ask(SETREGS, child, None, ctypes.addressof(again))
         self._main, self._alive = child, {child}
-        ask(_CONT, child)
+        ask(CONT, child)
 
     def _follow(self) -> tuple[int, str]:
         """Until all its processes have ended: the status of the first, or why it was ended; or, where it has
@@ -222,7 +242,7 @@ class TracedReader:
                 self._alive.add(pid)  # Its first stop, before or after its parent told of it.
                 self._unborn.discard(pid)
                 self._born.add(pid)
-                ask(_CONT, pid)
+                ask(CONT, pid)
                 continue
             event, sent = status >> 16, os.WSTOPSIG(status)
             if event == _SECCOMP:
@@ -233,10 +253,10 @@ class TracedReader:
                 sent = 0
             elif event:
                 sent = 0
-                if event != _EXEC and (child := event_message(pid)) not in self._born:
+                if event != _EXECUTED and (child := event_message(pid)) not in self._born:
                     self._alive.add(child)
                     self._unborn.add(child)
-            ask(_CONT, pid, sent)
+            ask(CONT, pid, None, sent)
         if result == -signal.SIGXCPU or result == -signal.SIGKILL:
             return result, f"it did not end within {self._limits.processor} s of the processor"
         return result, ""
@@ -253,7 +273,7 @@ class TracedReader:
         self._looking.see(pid, CALLS[number], [values[place] for place in ARGUMENTS])
         if not self._is_alone or self._template or not (self._looking.asked or self._looking.soiled):
             return False
-        if self._alive != {self._main} or pid != self._main:
+        if self._alive != {self._main} or pid != self._main or not self._shared.hold(pid):
             self._is_alone = False
             return False
         self._template, self._saved, self._is_fresh = pid, values, True

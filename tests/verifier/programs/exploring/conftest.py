@@ -39,12 +39,18 @@ class Recorder:
         return Recording(self.root, dict(image.names), inodes, device.trace.events, [], [], ended)
 
     def readings(
-        self, recording: Recording, *read: str, check: str = "", jobs: int = 1, is_pruned: bool = True
+        self,
+        recording: Recording,
+        *read: str,
+        check: str = "",
+        jobs: int = 1,
+        is_pruned: bool = True,
+        is_plain: bool = False,
     ) -> Readings:
         """Readers of a recording; `{root}` in a word is the folder."""
         words = tuple(word.replace("{root}", self.root) for word in read)
         checker = ("/bin/sh", "-c", check.replace("{root}", self.root)) if check else ()
-        command = Command(words, "/", checker, calls=3000, processor=2, clock=20.0)
+        command = Command(words, "/", checker, calls=3000, processor=2, clock=20.0, is_plain=is_plain)
         self._open.append(Readings(recording, command, jobs=jobs, is_pruned=is_pruned))
         return self._open[-1]
 
