@@ -35,8 +35,8 @@ def _lines(report: Report) -> list[str]:
     if report.era:
         lines.append(f"after {report.era}")
     lines.append(
-        f"law {report.law}: {_states(report.states)} of {report.events} events and {report.points - 1} "
-        f"acknowledgements; {report.judged} judged, {report.read} read; {report.completeness}"
+        f"law {report.law}: {_states(report.states)} of {report.events} events with {report.points - 1} "
+        f"acknowledged; {report.judged} judged, {report.read} read; {report.completeness}"
     )
     lines += [f"note: {note}" for note in report.notes]
     lines += [f"known: {each}" for each in report.known]

@@ -175,7 +175,7 @@ def test_pruning_changes_no_verdict(recorder: Recorder, name: str) -> None:
     law = Law.POSIX_SPLIT
     program = replacing(has_file_sync=False, has_folder_sync=False)
     recording = recorder.record(program, rewriting, start={**OLD, "other": b"x"})
-    seen = []
+    seen, made = [], 0
     for jobs, is_pruned in ((1, True), (2, True), (1, False)):
         readings = recorder.readings(
             recording, *READERS[name], jobs=jobs, is_pruned=is_pruned, is_plain=not is_pruned
