@@ -1,7 +1,8 @@
 """The report: all that an exploration says, as a value; the JSON document is this value, the text tells it.
 
 Invariants
-  1  a story tells every call from the first that lost something to the power cut, and before it up to CALLS_BEFORE
+  1  a story tells every call from the first that lost something to the power cut, and up to CALLS_BEFORE
+     before it
   2  a call is told as lost iff of each of its changes an earlier version survived; in part iff of some
 """
 

@@ -40,6 +40,7 @@ __all__ = ["Known", "Workload", "WorkloadError", "command_of", "load_workload"]
 
 ROOT: Final = "{root}"
 _FUNCTION: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_QUOTED: Final = r"""'[^']*'|"[^"$`\\]*\""""
 _SHELL: Final = frozenset("|&;<>()$`*?[]#~\n")
 # Imports first: a reader is started once for many crash states, up to where it first looks at the folder.
 _CALL: Final = """
@@ -138,6 +139,6 @@ def command_of(text: str, root: str) -> tuple[str, ...]:
         raise WorkloadError(f"{text!r} is no command: {error}") from None
     if not words:
         raise WorkloadError("a command is expected, and this one is empty")
-    plain = re.sub(r"'[^']*'", "", text)
+    plain = re.sub(_QUOTED, "", text)
     is_assignment = "=" in words[0]
     return ("/bin/sh", "-c", text) if is_assignment or _SHELL & set(plain) else words

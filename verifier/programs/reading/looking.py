@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -25,6 +26,7 @@ __all__ = ["Looking"]
 
 _PATH_BYTES: Final = 4096
 _HERE: Final = -100  # AT_FDCWD
+_PLAIN: Final = re.compile(r"(?:/(?!\.{0,2}(?:/|$))[^/]+)+")  # No empty name, none of dots alone.
 _MAP_SHARED, _PROT_WRITE = 1, 2
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -45,12 +47,14 @@ class Looking:
         self._lists = lru_cache(1 << 14)(lambda path: setting.moves(path, is_listed=True))
         self._outside: dict[str, bool] = {}
         self._buffer = ctypes.create_string_buffer(_PATH_BYTES)
+        self._has_links = True  # A path may lead elsewhere than it says.
         self.asked: dict[Question, None] = {}
         self.soiled: dict[str, None] = {}
 
     def begin(self) -> None:
         """A new reading."""
         self.asked, self.soiled = {}, {}
+        self._has_links = any(entry.is_link for entry in self._placed.scene.values())
 
     def see_all(self) -> None:
         """Something happened that nobody understands: everything may have been asked, and changed."""
@@ -59,6 +63,7 @@ class Looking:
 
     def see(self, pid: int, call: Call, values: list[int]) -> None:
         """Take in a call that is about to be done."""
+        self._has_links |= call.name in ("symlink", "symlinkat")
         for folder, place in call.paths:
             for path in self._paths(pid, _HERE if folder < 0 else values[folder], values[place]):
                 self._see_path(call, path, values)
@@ -135,6 +140,8 @@ class Looking:
             text = f"{base}/{text}"
         if self._outside.get(text):
             return []
+        if text.startswith(self._head) and not self._has_links and _PLAIN.fullmatch(text):
+            return [text[len(self._head) :]]
         lexical, real = os.path.normpath(text), os.path.realpath(text)
         found = [self._below(each) for each in dict.fromkeys((lexical, real))]
         paths = [each for each in found if each is not None]

@@ -63,8 +63,7 @@ _NONE: Final = (1 << 64) - 1
 
 
 class Limits:
-    """Bounds: how long one reading may take, and how much of it: calls that are seen, seconds of the processor, and a
-    cap of the clock."""
+    """Bounds of one reading: calls that are seen, seconds of the processor, and a cap of the clock."""
 
     def __init__(self, calls: int = 200_000, processor: int = 20, clock: float = 60.0) -> None:
         self.calls = calls
