@@ -39,7 +39,8 @@ PROGRAMS: Final = {
     ),
     "sqlite": (
         "import sqlite3\nbase = sqlite3.connect('a', isolation_level=None)\n"
-        "base.execute('create table t(a)')\nfor n in range(500): base.execute('insert into t values(?)', (n,))"
+        "base.execute('create table t(a)')\n"
+        "for n in range(500): base.execute('insert into t values(?)', (n,))"
     ),
 }
 
