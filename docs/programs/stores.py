@@ -11,6 +11,7 @@ import os
 import shelve
 import sqlite3
 import sys
+from typing import Any
 
 
 def use_dumb(what: str, path: str, value: str) -> None:
@@ -23,9 +24,14 @@ def use_dumb(what: str, path: str, value: str) -> None:
             data["a"] = value
 
 
+def shelf(under: Any) -> shelve.Shelf[Any]:
+    """A shelf over a store."""
+    return shelve.Shelf(under)
+
+
 def use_shelve(what: str, path: str, value: str) -> None:
     """Keep one value in a shelf over dbm.dumb, sync it and close it."""
-    with shelve.Shelf(dbm.dumb.open(path, "r" if what == "get" else "c")) as data:
+    with dbm.dumb.open(path, "r" if what == "get" else "c") as under, shelf(under) as data:
         if what == "get":
             print(sorted(data.items()))
         else:

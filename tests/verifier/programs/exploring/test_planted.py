@@ -122,7 +122,7 @@ def names(module: Any) -> object:
 
 
 def moving(module: Any) -> object:
-    """Whether paths differ between states: written, renamed, in a folder, static, never there."""
+    """The paths that differ between states: written, renamed, in a folder, static, never there."""
     recording = Recording(
         "/d",
         {"f": 1, "old": 2, "still": 3, "sub": 4, "4/in": 5},
