@@ -155,7 +155,7 @@ class LoggedNames:
 class _Walk:
     """A walk from one commit, event by event: the logs that there may be since."""
 
-    __slots__ = ("_changed", "_less", "_logs", "_moved", "_now", "_replayed", "_tree", "index")
+    __slots__ = ("_changed", "_left", "_less", "_logs", "_moved", "_now", "_replayed", "_tree", "index")
 
     def __init__(self, now: Names, position: int, tree: Tree) -> None:
         self.index = position
@@ -166,6 +166,7 @@ class _Walk:
         self._changed: set[int] = set()  # Files that a sync writes,
         self._less: set[int] = set()  # those that it may write, for they have lost a name,
         self._moved: set[int] = set()  # and those that have got another name, or lost one.
+        self._left: set[int] = set()  # Folders that a rename has taken a name out of, into another.
 
     def advance(self, event: Event, step: Step | None) -> None:
         """Go past the next event; `step` is what it does to names."""
@@ -176,6 +177,12 @@ class _Walk:
             self._less |= lost
             self._changed |= {event.inode} if event.kind is not EventKind.REMOVE else set()
             self._moved |= lost | ({event.inode} if event.kind in MOVES else set())
+            if len({self._tree.above[chain] for chain, _ in step.moves}) > 1:
+                self._left |= {
+                    self._tree.above[chain]
+                    for chain, version in step.moves
+                    if chain.values[version] == NO_FILE or event.kind is EventKind.EXCHANGE
+                }
             for chain, version in step.moves:
                 now[chain] = version  # type: ignore[index]
             logs = [each for log in logs for each in log.after(event, lost, now)]
@@ -183,13 +190,19 @@ class _Walk:
             self._changed.add(event.inode)
             return
         elif event.kind is EventKind.SYNC_NAMES and self._tree.folders:
-            logs = [each for log in logs for each in log.with_folder_and_new(event.inode, now)]
+            is_whole = event.inode in self._left  # F48: it is a commit.
+            logs = [
+                Log(dict(now), self._tree) if is_whole else log.with_new_below(event.inode, now)
+                for log in logs
+            ]
+            if is_whole:
+                self._forget()
         elif event.kind is EventKind.SYNC_NAMES:
             joined = frozenset[int]().union(*(log.with_names(now, ROOTS) for log in logs))
             logs = [Log(dict(now), self._tree, joined, dict(now), ROOTS)]
         elif event.kind is EventKind.SYNC_ALL:
             logs = [Log(dict(now), self._tree)]
-            self._changed, self._less, self._moved = set(), set(), set()
+            self._forget()
         elif event.kind in FILE_SYNCS and event.inode in self._changed | self._less:
             written = [log.synced(event.inode, now) for log in logs]
             if event.inode in self._moved:
@@ -203,6 +216,10 @@ class _Walk:
             return
         self._logs = [log for place, log in enumerate(logs) if log not in logs[:place]]
         self._replayed = None
+
+    def _forget(self) -> None:
+        """Note that all is committed that there was."""
+        self._changed, self._less, self._moved, self._left = set(), set(), set(), set()
 
     def replayed(self) -> list[Names]:
         """The commit with each of the logs applied to it."""

@@ -70,30 +70,29 @@ class Log(NamedTuple):
 
     def with_folder(self, now: Names, folders: frozenset[int]) -> "Log":
         """The log when these folders join it, and all names in them with them."""
+        if not self.tree.folders:
+            return Log(dict(now), self.tree, self.with_names(now, folders), dict(now), self.folders | folders)
+        got = self.with_names(now, folders) - self.files
+        # Who has a name elsewhere keeps it: the folder is written, and the file is not.
+        kept = {inode for inode in got if not self.tree.of_file(inode, self.commit) <= folders}
         commit = {
-            chain: now[chain] if self.tree.within(chain, folders) else v for chain, v in self.commit.items()
+            chain: now[chain] if self.tree.within(chain, folders) else version
+            for chain, version in self.commit.items()
         }
-        files = self.with_names(now, folders)
-        if self.tree.folders:
-            files = self._with_parents(files | folders - {ROOT}, now)
+        files = self._with_parents(self.files | got - kept | folders - {ROOT}, now)
         return self._replace(commit=commit, files=files, written=dict(now), folders=self.folders | folders)
 
-    def with_folder_and_new(self, folder: int, now: Names) -> "list[Log]":
-        """The logs after a sync of a folder: with its names; with those of all new folders below it too."""
-        own = self if folder == ROOT else self.synced(folder, now)
+    def with_new_below(self, folder: int, now: Names) -> "Log":
+        """The log after a sync of the names of a folder: all new folders below it join as well (F48)."""
+        log = self if folder == ROOT else self.synced(folder, now)
         old = {bound_to(self.commit, chain) for chain in now}
         below, waiting = {folder}, [folder]
         while waiting:
             above = waiting.pop()
-            new = {
-                bound_to(now, chain)
-                for chain in now
-                if self.tree.above[chain] == above and bound_to(now, chain) in self.tree.folders
-            }
-            waiting += sorted(new - old - below)
-            below |= new - old
-        found = [own.with_folder(now, frozenset({folder}))]
-        return found if below == {folder} else [*found, own.with_folder(now, frozenset(below))]
+            new = {bound_to(now, chain) for chain in now if self.tree.above[chain] == above}
+            waiting += sorted(new & self.tree.folders - old - below)
+            below.update(waiting)
+        return log.with_folder(now, frozenset(below))
 
     def synced(self, inode: int, now: Names) -> "Log":
         """The log after a sync of a file that has changed."""
