@@ -1,4 +1,4 @@
-"""Clauses F45 to F48: what a power cut leaves of names in folders, and what it does not."""
+"""Clauses F45, F46, F47 and F48: what a power cut leaves of names in folders, and what it does not."""
 
 from collections.abc import Callable
 
