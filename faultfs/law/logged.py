@@ -166,7 +166,7 @@ class _Walk:
         self._changed: set[int] = set()  # Files that a sync writes,
         self._less: set[int] = set()  # those that it may write, for they have lost a name,
         self._moved: set[int] = set()  # and those that have got another name, or lost one.
-        self._left: set[int] = set()  # Folders that a rename has taken a name out of, into another.
+        self._left: set[int] = set()  # Folders of which a name went into another; or they did.
 
     def advance(self, event: Event, step: Step | None) -> None:
         """Go past the next event; `step` is what it does to names."""
@@ -178,10 +178,12 @@ class _Walk:
             self._changed |= {event.inode} if event.kind is not EventKind.REMOVE else set()
             self._moved |= lost | ({event.inode} if event.kind in MOVES else set())
             if len({self._tree.above[chain] for chain, _ in step.moves}) > 1:
+                is_both = event.kind is EventKind.EXCHANGE or event.inode in self._tree.folders
+                self._left |= {event.inode} if is_both else set()
                 self._left |= {
                     self._tree.above[chain]
                     for chain, version in step.moves
-                    if chain.values[version] == NO_FILE or event.kind is EventKind.EXCHANGE
+                    if is_both or chain.values[version] == NO_FILE
                 }
             for chain, version in step.moves:
                 now[chain] = version  # type: ignore[index]

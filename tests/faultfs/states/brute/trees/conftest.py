@@ -127,7 +127,20 @@ class Tree:
         return event.kind == EventKind.SYNC and key == ("data", event.inode)
 
     def is_durable(self, when: int, key: Key, index: int) -> bool:
-        return any(self.covers(sync, key) for sync in range(when + 1, index))
+        if any(self.covers(sync, key) for sync in range(when + 1, index)):
+            return True
+        later = [(at, move) for at, move in self.moves if at >= when and key in move]
+        return any(self.brings(sync, move) for at, move in later for sync in range(at + 1, index))
+
+    def brings(self, sync: int, move: dict[Key, Any]) -> bool:
+        """True for a sync that makes all of a move between folders durable (F46)."""
+        event = self.events[sync]
+        if event.kind != EventKind.SYNC_NAMES or len({key[1] for key in move}) < 2:
+            return False
+        is_both = None not in move.values() or any(
+            self.kinds.get(inode) == "folder" for inode in move.values()
+        )
+        return any(key[1] == event.inode for key, inode in move.items() if is_both or inode is None)
 
     def parts(self, index: int) -> list[Move]:
         """The assignments issued, those of a rename apart that a sync or a log has taken apart (F12, F46)."""

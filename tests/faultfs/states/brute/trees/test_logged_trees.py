@@ -42,7 +42,10 @@ class Logged:
                 less |= lost
                 moved |= lost | ({event.inode} if event.kind in MOVES else set())
                 if len({key[1] for key in keys}) > 1:
-                    left |= {key[1] for key in keys if now[key] is None or event.kind == EventKind.EXCHANGE}
+                    is_folder = self.kinds.get(event.inode) == "folder"
+                    is_both = is_folder or event.kind == EventKind.EXCHANGE
+                    left |= {key[1] for key in keys if is_both or now[key] is None}
+                    left |= {event.inode} if is_folder else set()
                 logs = [new for log in logs for new in self.after_names(log, event, lost, now)]
             elif event.kind == EventKind.SYNC_ALL or (
                 event.kind == EventKind.SYNC_NAMES and event.inode in left
