@@ -192,6 +192,28 @@ _TEXTS: Final = (
         _BOTH,
         "sync old; write old 8192 N*100; sync old; truncate old 0; write old 0 M*512; link old a",
     ),
+    # A log beside the commit: no log has what befell `third`.
+    ("logged-shorter", _THREE, "truncate third 50; rename old b; truncate b 6144; sync_names"),
+    (
+        "logged-shorter-joined",
+        _THREE,
+        "truncate third 50; rename old b; truncate b 6144; create old; sync old",
+    ),
+    (
+        "logged-shorter-again",
+        _THREE,
+        "truncate third 50; link old b; sync_names; truncate b 0; rename b c; create z; sync z",
+    ),
+    (
+        "logged-removed-last",
+        _THREE,
+        "truncate third 50; write old 0 N*100; sync old; remove old; create z; sync z",
+    ),
+    (
+        "logged-removed-folder",
+        _BOTH,
+        "create z; sync_names; write old 0 N*100; sync old; remove old; create y; sync y",
+    ),
     ("logged-part", _BOTH, "rename old a; write other 0 N*4096; write_through other 8192 M*100"),
     # One write of data that fails at a sync, and what comes after it.
     ("failed-append", _BOTH, "write old 8192 N*4096; sync_fails old; sync old"),

@@ -12,7 +12,8 @@ Threads: values.
 Source: fsync of btrfs, Linux 6.18: FAULTS.md, F42 and F48.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from itertools import combinations
 from typing import Final, NamedTuple, TypeAlias
 
 from ..disk.events import Event, EventKind
@@ -59,14 +60,18 @@ class Log(NamedTuple):
     written: Names | None = None
     folders: frozenset[int] = frozenset()  # Those whose names it has.
 
-    def with_names(self, now: Names, folders: frozenset[int]) -> frozenset[int]:
-        """The files in it when these folders are: those that have got a name in them as well."""
+    def named(self, now: Names, folders: frozenset[int]) -> frozenset[int]:
+        """The files that have got a name in these folders."""
         got = {
             bound_to(now, chain)
             for chain in now
             if bound_to(now, chain) != bound_to(self.commit, chain) and self.tree.within(chain, folders)
         }
-        return self.files | got - {NO_FILE}
+        return frozenset(got - {NO_FILE})
+
+    def with_names(self, now: Names, folders: frozenset[int]) -> frozenset[int]:
+        """The files in it when these folders are: those that have got a name in them as well."""
+        return self.files | self.named(now, folders)
 
     def with_folder(self, now: Names, folders: frozenset[int]) -> "Log":
         """The log when these folders join it, and all names in them with them."""
@@ -130,16 +135,28 @@ class Log(NamedTuple):
             logs.append(log.with_folder(now, self.tree.of_event(event)))
         return logs
 
-    def replayed(self) -> Names:
-        """The commit with the log applied to it."""
+    def replayed(self) -> list[Names]:
+        """The commit with the log applied to it, in each way in which files without names have lost them."""
         if self.written is None:
-            return self.commit
+            return [self.commit]
+        named = self.files & {bound_to(self.written, chain) for chain in self.written}
+        gone = sorted((self.files - named) & {bound_to(self.commit, chain) for chain in self.commit})
+        written = {chain: v for chain, v in self.written.items() if chain.values[v] in self.files}
+        return [
+            self._without({*named, *lost}) | written
+            for count in range(len(gone) + 1 if self.folders else 1)
+            for lost in combinations(gone, count)
+        ]
+
+    def _without(self, files: Set[int]) -> Names:
+        """The names of the commit, free where one of these files has lost it."""
+        assert self.written is not None
         found = dict(self.commit)
         for chain, version in self.commit.items():
             inode = bound_to(self.commit, chain)
-            if inode in self.files and bound_to(self.written, chain) != inode:
+            if inode in files and bound_to(self.written, chain) != inode:
                 found[chain] = version + 1  # The version after one that is bound is free.
-        return found | {chain: v for chain, v in self.written.items() if chain.values[v] in self.files}
+        return found
 
 
 def bound_to(names: Names, chain: AnyChain) -> int:
