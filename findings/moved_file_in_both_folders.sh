@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
 # A file that was renamed into another folder, whose fsync has returned, is in both after a power cut.
 #
-# Guess:   A job is moved from todo/ to done/ by rename, which is atomic, and done/ is synced: after a
-#          power cut it is in done/ alone. At worst, without the sync, it is still in todo/ alone.
+# Guess:   A job is moved from jobs/ to done/ by rename, which is atomic, and done/ is synced: after a
+#          power cut it is in done/ alone. At worst, without the sync, it is still in jobs/ alone.
 # Seen:    So it is on ext4 and xfs. On btrfs both names are there, two links to one file, although
 #          the fsync of done/ has returned; stat counts both links, and a queue takes the job again.
-#          An fsync of todo/, or of the file, makes the rename whole. Where the move is made of link
-#          and unlink and todo/ is synced alone, neither name is there on btrfs, and the job is lost.
+#          An fsync of jobs/, or of the file, makes the rename whole. Where the move is made of link
+#          and unlink and jobs/ is synced alone, neither name is there on btrfs, and the job is lost.
 # Version: Linux 6.18.44, default options of mkfs.ext4 1.47.0, mkfs.xfs 6.1.0, mkfs.btrfs 6.2
 # Source:  the disk as it is when fsync has returned, copied before anything else is written to it,
 #          and mounted: the fsync of a folder of btrfs logs that folder, and no other
 # Needs:   root, a loop device, and the three mkfs as the system has them
 # Output:
-#   | ext4  rename, done/ synced: done/job (1 link); todo/ synced: done/job (1 link)
-#   | ext4  link and unlink, todo/ synced: done/job (1 link)
-#   | xfs   rename, done/ synced: done/job (1 link); todo/ synced: done/job (1 link)
-#   | xfs   link and unlink, todo/ synced: done/job (1 link)
-#   | btrfs rename, done/ synced: done/job todo/job (2 links); todo/ synced: done/job (1 link)
-#   | btrfs link and unlink, todo/ synced: nothing
+#   | ext4  rename, done/ synced: done/job (1 link); jobs/ synced: done/job (1 link)
+#   | ext4  link and unlink, jobs/ synced: done/job (1 link)
+#   | xfs   rename, done/ synced: done/job (1 link); jobs/ synced: done/job (1 link)
+#   | xfs   link and unlink, jobs/ synced: done/job (1 link)
+#   | btrfs rename, done/ synced: done/job jobs/job (2 links); jobs/ synced: done/job (1 link)
+#   | btrfs link and unlink, jobs/ synced: nothing
 set -euo pipefail
 self=$(realpath "$0")
 folder=$(mktemp -d)
@@ -55,11 +55,11 @@ def left(kind, move, synced):
     run(f"mkfs.{kind}", "-q", "-f" if kind != "ext4" else "-F", str(image))
     run("mount", "-o", "loop", str(image), str(where))
     try:
-        for name in ("todo", "done"):
+        for name in ("jobs", "done"):
             (where / name).mkdir()
-        (where / "todo/job").write_bytes(b"pay 100")
+        (where / "jobs/job").write_bytes(b"pay 100")
         os.sync()
-        move(where / "todo/job", where / "done/job")
+        move(where / "jobs/job", where / "done/job")
         sync(where / synced)
         shutil.copyfile(image, cut)
     finally:
@@ -75,9 +75,9 @@ def left(kind, move, synced):
 
 
 for kind in ("ext4", "xfs", "btrfs"):
-    target, source = left(kind, os.rename, "done"), left(kind, os.rename, "todo")
-    print(f"{kind:5} rename, done/ synced: {target}; todo/ synced: {source}")
-    print(f"{kind:5} link and unlink, todo/ synced: {left(kind, link_and_unlink, 'todo')}")
+    target, source = left(kind, os.rename, "done"), left(kind, os.rename, "jobs")
+    print(f"{kind:5} rename, done/ synced: {target}; jobs/ synced: {source}")
+    print(f"{kind:5} link and unlink, jobs/ synced: {left(kind, link_and_unlink, 'jobs')}")
 PROGRAM
 cat seen.txt
 diff <(sed -n 's/^#   | //p' "$self") seen.txt || { echo "$(basename "$self"): no longer as stated" >&2; exit 1; }
