@@ -9,6 +9,7 @@ Threads: values.
 
 from typing import Final
 
+from .folders import FOLDERS
 from .idioms import IDIOMS
 from .program import Program
 
@@ -238,7 +239,7 @@ _TEXTS: Final = (
 )
 
 SCENARIOS: Final[dict[str, Program]] = {
-    **{name: Program.parse(f"{start}: {calls}") for name, start, calls in _TEXTS},
+    **{name: Program.parse(f"{start}: {calls}") for name, start, calls in (*_TEXTS, *FOLDERS)},
     **{f"idiom-{name}": idiom.program for name, idiom in IDIOMS.items()},
 }
 # Of some options only, and asked for by name: an allocation that is many extents where groups are small.

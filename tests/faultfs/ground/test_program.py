@@ -8,6 +8,7 @@ from powercut.faultfs import EventKind
 from powercut.faultfs.errors import ProgramError
 from powercut.faultfs.ground.contents import tell
 from powercut.faultfs.ground.drawn import draw
+from powercut.faultfs.ground.growing import grow
 from powercut.faultfs.ground.program import Program, parse_call
 from powercut.faultfs.ground.scenarios import SCENARIOS, is_playable
 
@@ -105,3 +106,14 @@ def test_drawn_programs_are_those_of_the_seed_and_write_each_letter_once() -> No
         words |= {call.word for call in program.calls}
     assert 70 < marked < 130
     assert words >= {"create", "write", "truncate", "empty", "rename", "link", "remove", "allocate", "punch"}
+
+
+def test_drawn_programs_on_folders_are_those_of_the_seed_and_play_on_a_device() -> None:
+    words = set()
+    for seed in range(200):
+        program = grow(Random(seed))
+        assert program == grow(Random(seed))
+        assert Program.parse(str(program)) == program
+        assert 5 <= len(program.calls) <= 9
+        words |= {call.word for call in program.calls}
+    assert words >= {"make_folder", "remove_folder", "sync_folder", "symlink", "exchange", "rename", "link"}
