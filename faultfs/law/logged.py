@@ -121,9 +121,9 @@ class LoggedNames:
     def positions(self, index: int) -> set[int]:
         """The commits that matter for the names at this index.
 
-        The last sync of names, one before each later step on names, and now; of those before it, the oldest
-        of all, one before each of them, and one before each event of a file that a later step concerns, for
-        the file may be logged.
+        The last sync of names, one before each later step on names and sync of a folder, and now; of those
+        before it, the oldest of all, one before each of them, and one before each event of a file that a
+        later step concerns, for the file may be logged.
         Where one of these gives a file another name, it depends on what was changed since the commit: one
         before each change.
         """
@@ -135,6 +135,7 @@ class LoggedNames:
         if any(self._events[at].kind in MOVES for at in later):
             found |= {at for at in range(synced, index) if self._events[at].kind in _CHANGES}
         files = set().union(*(self._files[at] for at in later))
+        found |= {at for at in range(synced, index) if self._events[at].kind is EventKind.SYNC_NAMES}
         before = [
             at
             for at in range(synced)
@@ -182,6 +183,7 @@ class _Walk:
 
     __slots__ = (
         "_changed",
+        "_left",
         "_less",
         "_logs",
         "_moved",
@@ -204,6 +206,7 @@ class _Walk:
         self._moved: set[int] = set()  # and those that have got another name, or lost one.
         self._own: set[int] = set()  # Files that are in every log because they were synced.
         self._taken = taken
+        self._left: set[int] = set()  # Folders that a rename has taken a name out of, into another.
 
     def advance(self, event: Event, step: Step | None) -> None:
         """Go past the next event; `step` is what it does to names."""
@@ -214,6 +217,12 @@ class _Walk:
             self._less |= lost
             self._changed |= {event.inode} if event.kind is not EventKind.REMOVE else set()
             self._moved |= lost | ({event.inode} if event.kind in MOVES else set())
+            if len({self._tree.above[chain] for chain, _ in step.moves}) > 1:
+                self._left |= {
+                    self._tree.above[chain]
+                    for chain, version in step.moves
+                    if chain.values[version] == NO_FILE or event.kind is EventKind.EXCHANGE
+                }
             for chain, version in step.moves:
                 now[chain] = version  # type: ignore[index]
             for log in logs:
@@ -223,10 +232,16 @@ class _Walk:
             self._changed.add(event.inode)
             return
         elif event.kind is EventKind.SYNC_NAMES and self._tree.folders:
-            for log in logs:
-                for made in log.with_folder_and_new(event.inode, now):
-                    self._take(log.named(now, made.folders) | made.files - log.files)
-            logs = [each for log in logs for each in log.with_folder_and_new(event.inode, now)]
+            is_whole = event.inode in self._left  # F48: it is a commit.
+            made = [
+                Log(dict(now), self._tree) if is_whole else log.with_new_below(event.inode, now)
+                for log in logs
+            ]
+            for log, new in zip(logs, made, strict=True):
+                self._take(log.named(now, new.folders) | new.files - log.files)
+            logs = made
+            if is_whole:
+                self._forget()
         elif event.kind is EventKind.SYNC_NAMES:
             for log in logs:
                 self._take(log.named(now, ROOTS))
@@ -234,7 +249,7 @@ class _Walk:
             logs = [Log(dict(now), self._tree, joined, dict(now), ROOTS)]
         elif event.kind is EventKind.SYNC_ALL:
             logs = [Log(dict(now), self._tree)]
-            self._changed, self._less, self._moved, self._own = set(), set(), set(), set()
+            self._forget()
         elif event.kind in FILE_SYNCS and event.inode in self._changed | self._less:
             written = [log.synced(event.inode, now) for log in logs]
             for log, new in zip(logs, written, strict=True):
@@ -269,6 +284,11 @@ class _Walk:
             self._take(log.named(self._now, self._tree.of_event(event)) - {event.inode})
         elif event.kind is EventKind.RENAME and log.folders & self._tree.of_event(event):
             self._take({event.inode})
+
+    def _forget(self) -> None:
+        """Note that all is committed that there was."""
+        self._changed, self._less, self._moved = set(), set(), set()
+        self._own, self._left = set(), set()
 
     def replayed(self) -> list[Names]:
         """The commit with each of the logs applied to it."""

@@ -59,6 +59,7 @@ class Log(NamedTuple):
     files: frozenset[int] = frozenset()
     written: Names | None = None
     folders: frozenset[int] = frozenset()  # Those whose names it has.
+    entries: frozenset[AnyChain] = frozenset()  # Names in them that it has without their files.
 
     def named(self, now: Names, folders: frozenset[int]) -> frozenset[int]:
         """The files that have got a name in these folders."""
@@ -75,44 +76,45 @@ class Log(NamedTuple):
 
     def with_folder(self, now: Names, folders: frozenset[int]) -> "Log":
         """The log when these folders join it, and all names in them with them."""
+        if not self.tree.folders:
+            return Log(dict(now), self.tree, self.with_names(now, folders), dict(now), self.folders | folders)
+        got = self.with_names(now, folders) - self.files
+        # Who has a name elsewhere keeps it: the folder is written, and the file is not.
+        kept = {inode for inode in got if not self.tree.of_file(inode, self.commit) <= folders}
         commit = {
-            chain: now[chain] if self.tree.within(chain, folders) else v for chain, v in self.commit.items()
+            chain: now[chain] if self.tree.within(chain, folders) else version
+            for chain, version in self.commit.items()
         }
-        files = self.with_names(now, folders)
-        if self.tree.folders:
-            files = self._with_parents(files | folders - {ROOT}, now)
-        return self._replace(commit=commit, files=files, written=dict(now), folders=self.folders | folders)
+        files = self._with_parents(self.files | got - kept | folders - {ROOT}, now)
+        own = {chain for chain in now if bound_to(now, chain) in kept and self.tree.within(chain, folders)}
+        return Log(commit, self.tree, files, dict(now), self.folders | folders, self.entries | own)
 
-    def with_folder_and_new(self, folder: int, now: Names) -> "list[Log]":
-        """The logs after a sync of a folder: with its names; with those of all new folders below it too."""
-        own = self if folder == ROOT else self.synced(folder, now)
+    def with_new_below(self, folder: int, now: Names) -> "Log":
+        """The log after a sync of the names of a folder: all new folders below it join as well (F48)."""
+        log = self if folder == ROOT else self.synced(folder, now)
         old = {bound_to(self.commit, chain) for chain in now}
         below, waiting = {folder}, [folder]
         while waiting:
             above = waiting.pop()
-            new = {
-                bound_to(now, chain)
-                for chain in now
-                if self.tree.above[chain] == above and bound_to(now, chain) in self.tree.folders
-            }
-            waiting += sorted(new - old - below)
-            below |= new - old
-        found = [own.with_folder(now, frozenset({folder}))]
-        return found if below == {folder} else [*found, own.with_folder(now, frozenset(below))]
+            new = {bound_to(now, chain) for chain in now if self.tree.above[chain] == above}
+            waiting += sorted(new & self.tree.folders - old - below)
+            below.update(waiting)
+        return log.with_folder(now, frozenset(below))
 
     def synced(self, inode: int, now: Names) -> "Log":
         """The log after a sync of a file that has changed."""
         waiting, files = [inode], set(self.files)
         left = {bound_to(now, chain) for chain in now}
+        old = {ROOT, *(bound_to(self.commit, chain) for chain in now)}
         while waiting:
             inode = waiting.pop()
             files.add(inode)
-            holders = {bound_to(self.commit, chain) for chain in now if bound_to(now, chain) == inode}
-            waiting += sorted((holders - files - {NO_FILE}) & left)
-        joined = frozenset(files)
-        if self.tree.folders:
-            joined = self._with_parents(joined, now)
-        return self._replace(files=joined, written=dict(now))
+            names = [chain for chain in now if bound_to(now, chain) == inode]
+            joining = {bound_to(self.commit, chain) for chain in names} & left
+            if self.tree.folders:
+                joining |= {self.tree.above[chain] for chain in names} - old  # F48
+            waiting += sorted(joining - files - {NO_FILE})
+        return self._replace(files=frozenset(files), written=dict(now))
 
     def _with_parents(self, files: frozenset[int], now: Names) -> frozenset[int]:
         """These inodes, and the folders of their names that the commit does not have, and so on (F48)."""
@@ -129,7 +131,8 @@ class Log(NamedTuple):
         if self.folders & self.tree.of_event(event) and event.kind in _RENAMES:
             log = log._replace(files=log.files | {event.inode})
         if log.files.isdisjoint({*lost, event.inode}):
-            return [log]
+            gone = {each: now[each] for each in log.entries if now[each] != log.commit[each]}  # type: ignore[index]
+            return [log, log._replace(commit=log.commit | gone)] if gone else [log]
         logs = [self, log._replace(written=dict(now))]
         if event.inode in log.files and event.kind in MOVES:
             logs.append(log.with_folder(now, self.tree.of_event(event)))
