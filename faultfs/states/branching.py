@@ -129,12 +129,15 @@ def explore(
     open_content: Callable[[Image], Outcome],
     limit: int,
     is_new: Callable[[Outcome], bool] | None = None,
+    *,
+    lists: bool = True,
 ) -> Exploration[Outcome]:
     """Follows everything legal at `index` through the tree; gives up past `limit` openings, or eight times as
     many regions.
 
     `open_content` recovers a content that the tree does not find and adds it to the tree; `is_new` says of an
-    outcome that is met whether it counts as an opening (None: those opened here do).
+    outcome that is met whether it counts as an opening (None: those opened here do); `lists`: with more
+    contents of each region than its witness.
     """
     point = _Point(history, index)
     found = Exploration[Outcome](index, point.legal)
@@ -160,7 +163,8 @@ def explore(
                         return found
                 known.add(id(node))
                 found.outcomes.append((node.outcome, point.witness(region)))
-                found.listed.extend((node.outcome, each) for each in point.others(region))
+                if lists:
+                    found.listed.extend((node.outcome, each) for each in point.others(region))
             found.regions += 1
             found.covered += point.count(region)
         elif node.question[0] == Ask.ALL:

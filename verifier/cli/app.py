@@ -33,7 +33,9 @@ from .arguments import (
     write,
 )
 from .errors import ENVIRONMENT, OK, USAGE, UsageError, explain
+from .explored import explore, try_once
 from .interrupt import INTERRUPTED, end_interrupted
+from .recorded import record
 from .stores import backup, checkpoints, inspect, migrate, salvage
 
 __all__ = ["main"]
@@ -254,6 +256,10 @@ def ground(
 
 for _command in (inspect, migrate, backup, salvage, checkpoints):
     app.command()(_command)
+# What follows the command's name is the command's.
+app.command(context_settings={"allow_interspersed_args": False})(record)
+app.command()(explore)
+app.command("try")(try_once)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -21,58 +21,43 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import signal
-import struct
-import sys
 from functools import lru_cache
 from typing import Final
 
+from ...tracing.numbers import NUMBERS
+from ...tracing.requests import (
+    CONT,
+    EXITKILL,
+    GETREGS,
+    SETOPTIONS,
+    SETREGS,
+    SYSCALL,
+    SYSGOOD,
+    TRACEME,
+    TRACESECCOMP,
+    ask,
+    die_with_parent,
+    event_message,
+    filter_calls,
+    is_possible_here,
+)
+from ...tracing.seccomp import Filter, Traced
+
 __all__ = ["Tracee", "die_with_parent", "enter", "why_not"]
 
-# Every call that can change what a folder holds, or make it durable; numbers are those of x86-64.
-_CALLS: Final = {
-    "write": 1,
-    "pwrite64": 18,
-    "writev": 20,
-    "msync": 26,
-    "sendfile": 40,
-    "fsync": 74,
-    "fdatasync": 75,
-    "truncate": 76,
-    "ftruncate": 77,
-    "rename": 82,
-    "mkdir": 83,
-    "rmdir": 84,
-    "creat": 85,
-    "link": 86,
-    "unlink": 87,
-    "symlink": 88,
-    "sync": 162,
-    "mkdirat": 258,
-    "unlinkat": 263,
-    "renameat": 264,
-    "linkat": 265,
-    "symlinkat": 266,
-    "sync_file_range": 277,
-    "fallocate": 285,
-    "pwritev": 296,
-    "syncfs": 306,
-    "renameat2": 316,
-    "copy_file_range": 326,
-    "pwritev2": 328,
-    "openat2": 437,
-}
-_OPENS: Final = {"open": (2, 1), "openat": (257, 2)}  # With the place of the flags among the arguments.
-_OPEN_CHANGES: Final = os.O_CREAT | os.O_TRUNC
-_NAMES: Final = {number: name for name, number in _CALLS.items()} | {
-    number: name for name, (number, _) in _OPENS.items()
-}
+# Every call that can change what a folder holds, or make it durable.
+_CALLS: Final = (
+    *("write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile", "copy_file_range"),
+    *("truncate", "ftruncate", "fallocate"),
+    *("msync", "fsync", "fdatasync", "sync", "syncfs", "sync_file_range"),
+    *("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"),
+    *("mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "creat", "openat2"),
+)
+_OPENS: Final = {"open": 1, "openat": 2}  # With the place of the flags among the arguments.
+_NAMES: Final = {NUMBERS[name]: name for name in (*_CALLS, *_OPENS)}
 _SIZED: Final = {"write", "pwrite64"}  # The third argument is how many bytes.
 
-_TRACEME, _GETREGS, _SETREGS, _CONT, _SYSCALL = 0, 12, 13, 7, 24
-_SETOPTIONS, _GETEVENTMSG = 0x4200, 0x4201
-_SYSGOOD, _TRACESECCOMP, _EXITKILL = 0x1, 0x80, 0x100000
 _EVENT_SECCOMP: Final = signal.SIGTRAP | 7 << 8
 _SYSCALL_STOP: Final = signal.SIGTRAP | 0x80
 _NO_FILE: Final = (1 << 30) - 1  # A descriptor that nobody has.
@@ -80,73 +65,20 @@ _REGISTERS: Final = 27
 _THIRD: Final = 12  # rdx, the third argument, in struct user_regs_struct.
 _RAX: Final = 10
 
-_PDEATHSIG, _NO_NEW_PRIVS, _SECCOMP, _MODE_FILTER = 1, 38, 22, 2
-_ARCH_X86_64: Final = 0xC000003E
-_LOAD, _JUMP_IF, _JUMP_IF_ANY, _RETURN = 0x20, 0x15, 0x45, 0x06
-_ALLOW, _TRACE = 0x7FFF0000, 0x7FF00000
-_CALL_AT, _ARCH_AT, _ARGUMENTS_AT = 0, 4, 16  # Offsets in struct seccomp_data.
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("count", ctypes.c_ushort), ("code", ctypes.c_char_p))
-
-
-def _assemble() -> bytes:
-    """The filter: the calls of the tables are traced, with their number as the message; others run."""
-    code = [(_LOAD, 0, 0, _ARCH_AT), (_JUMP_IF, 1, 0, _ARCH_X86_64), (_RETURN, 0, 0, _ALLOW)]
-    code.append((_LOAD, 0, 0, _CALL_AT))
-    for number in _CALLS.values():
-        code += [(_JUMP_IF, 0, 1, number), (_RETURN, 0, 0, _TRACE | number)]
-    for number, place in _OPENS.values():
-        code += [(_JUMP_IF, 0, 4, number), (_LOAD, 0, 0, _ARGUMENTS_AT + 8 * place)]
-        code += [(_JUMP_IF_ANY, 0, 1, _OPEN_CHANGES), (_RETURN, 0, 0, _TRACE | number)]
-        code.append((_RETURN, 0, 0, _ALLOW))
-    code.append((_RETURN, 0, 0, _ALLOW))
-    return b"".join(struct.pack("HBBI", *line) for line in code)
-
-
-_CODE: Final = _assemble()
-_PROGRAM: Final = _Program(len(_CODE) // 8, _CODE)
-
-
-@lru_cache(maxsize=1)
-def _libc() -> ctypes.CDLL:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
-    libc.ptrace.restype = ctypes.c_long
-    libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong)
-    return libc
-
-
-def _ask(request: int, pid: int, address: object = None, data: object = None) -> None:
-    if _libc().ptrace(request, pid, address, data) == -1:
-        code = ctypes.get_errno()
-        raise OSError(code, f"ptrace {request:#x}: {os.strerror(code)}")
-
-
-def _control(option: int, value: int, data: object = None) -> None:
-    if _libc().prctl(option, value, data, 0, 0) == -1:
-        code = ctypes.get_errno()
-        raise OSError(code, f"prctl {option}: {os.strerror(code)}")
+_FILTER: Final = Filter(
+    [Traced(NUMBERS[name]) for name in _CALLS]
+    + [Traced(NUMBERS[name], place, os.O_CREAT | os.O_TRUNC) for name, place in _OPENS.items()]
+)
 
 
 # -- in the child ------------------------------------------------------------------------------------
 
 
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process when its parent dies; where it is dead already, end."""
-    if sys.platform == "linux":
-        _control(_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-
 def enter() -> None:
     """Be traced by the parent from now on. Raises OSError where it is not permitted."""
-    _ask(_TRACEME, 0)
+    ask(TRACEME, 0)
     os.kill(os.getpid(), signal.SIGSTOP)
-    _control(_NO_NEW_PRIVS, 1)
-    _control(_SECCOMP, _MODE_FILTER, ctypes.addressof(_PROGRAM))
+    filter_calls(_FILTER)
 
 
 # -- in the parent -----------------------------------------------------------------------------------
@@ -161,7 +93,7 @@ class Tracee:
         self._stop = 0
         try:
             if self._wait():
-                _ask(_SETOPTIONS, pid, None, _SYSGOOD | _TRACESECCOMP | _EXITKILL)
+                ask(SETOPTIONS, pid, 0, SYSGOOD | TRACESECCOMP | EXITKILL)
         except BaseException:
             self.kill()
             raise
@@ -170,13 +102,11 @@ class Tracee:
         """Let it run to the next call that changes something; its name, "" where it ended first."""
         sent = 0
         while self.status is None:
-            _ask(_CONT, self.pid, None, sent)
+            ask(CONT, self.pid, 0, sent)
             if not self._wait():
                 break
             if self._stop == _EVENT_SECCOMP:
-                message = ctypes.c_ulong()
-                _ask(_GETEVENTMSG, self.pid, None, ctypes.addressof(message))
-                return _NAMES[message.value]
+                return _NAMES[event_message(self.pid)]
             sent = self._stop & 0x7F  # A signal, for the child itself.
         return ""
 
@@ -188,11 +118,11 @@ class Tracee:
         """Make the write that it is about to do end after `count` bytes."""
         registers = self._registers()
         registers[_THIRD] = count
-        _ask(_SETREGS, self.pid, None, ctypes.addressof(registers))
+        ask(SETREGS, self.pid, 0, ctypes.addressof(registers))
 
     def finish(self) -> int:
         """Let the call be done, and stop before the child hears of it; what the call returned."""
-        _ask(_SYSCALL, self.pid)
+        ask(SYSCALL, self.pid)
         if not self._wait() or self._stop != _SYSCALL_STOP:
             raise OSError(f"a traced call did not come to its end: {self.status or self._stop:#x}")
         return ctypes.c_long(self._registers()[_RAX]).value
@@ -206,7 +136,7 @@ class Tracee:
 
     def _registers(self) -> ctypes.Array[ctypes.c_ulong]:
         registers = (ctypes.c_ulong * _REGISTERS)()
-        _ask(_GETREGS, self.pid, None, ctypes.addressof(registers))
+        ask(GETREGS, self.pid, 0, ctypes.addressof(registers))
         return registers
 
     def _wait(self) -> bool:
@@ -222,8 +152,9 @@ class Tracee:
 @lru_cache(maxsize=1)
 def why_not() -> str:
     """The reason why children cannot be traced here; "" where they can. One child is forked to find out."""
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        return f"system calls are traced on Linux x86-64 only, this is {sys.platform} {platform.machine()}"
+    reason = is_possible_here()
+    if reason:
+        return reason
     parent = os.getpid()
     child = os.fork()
     if child == 0:

@@ -1,6 +1,7 @@
 """The names of small trees under a law with a log: each commit and the logs since (F41, F42, F48)."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 from powercut.faultfs import Event, EventKind, FaultDevice, Law
@@ -30,8 +31,9 @@ class Logged:
 
     def found(self, commit: int, index: int) -> set[frozenset[tuple[Key, Any]]]:
         disk = self.names_at(commit)
-        # A log: names of the commit and of folders; inodes, folders in it; the names it was written with.
-        logs = [(disk, frozenset[int](), frozenset[int](), disk)]
+        # A log: names of the commit and of folders; inodes, folders in it; the names it was written with; and
+        # names in its folders of which it has no inode.
+        logs = [(disk, frozenset[int](), frozenset[int](), disk, frozenset[Key]())]
         changed, less, moved, left = set[int](), set[int](), set[int](), set[int]()
         for at in range(commit, index):
             event, before, now = self.events[at], self.names_at(at), self.names_at(at + 1)
@@ -50,7 +52,7 @@ class Logged:
             elif event.kind == EventKind.SYNC_ALL or (
                 event.kind == EventKind.SYNC_NAMES and event.inode in left
             ):
-                logs = [(now, frozenset(), frozenset(), now)]
+                logs = [(now, frozenset(), frozenset(), now, frozenset())]
                 changed, less, moved, left = set(), set(), set(), set()
             elif event.kind == EventKind.SYNC_NAMES:
                 logs = [self.with_new_folders(log, event.inode, now) for log in logs]
@@ -66,7 +68,7 @@ class Logged:
                 logs = new if event.inode in changed else logs + new
                 changed -= {event.inode}
                 less -= {event.inode}
-        return {frozenset(self.replayed(*log).items()) for log in logs}
+        return {frozenset(names.items()) for log in logs for names in self.replayed(log)}
 
     def with_parents(self, old: Any, inodes: set[int], now: Any) -> frozenset[int]:
         while more := {k[1] for inode in inodes for k in of(now, inode)} - inodes - {0} - set(old.values()):
@@ -74,22 +76,24 @@ class Logged:
         return frozenset(inodes)
 
     def with_file(self, log: Any, inode: int, now: Any) -> Any:
-        disk, inodes, folders, _ = log
+        disk, inodes, folders, _, entries = log
         waiting, joined = [inode], set(inodes)
         while waiting:
             inode = waiting.pop()
             joined |= {inode}
             had = {disk[key] for key in of(now, inode)} - {None} - joined
             waiting += [each for each in had if of(now, each)]
-        return disk, self.with_parents(disk, joined, now), folders, now
+            waiting += {key[1] for key in of(now, inode)} - joined - {0} - set(disk.values())
+        return disk, frozenset(joined), folders, now, entries
 
     def with_folders(self, log: Any, folders: set[int], now: Any) -> Any:
-        disk, inodes, before, _ = log
+        disk, inodes, before, _, entries = log
         got = {now[key] for key in now if key[1] in folders and now[key] != disk[key]} - {None} - inodes
         joined = {inode for inode in got if all(key[1] in folders for key in of(disk, inode))}
         new_disk = {key: now[key] if key[1] in folders else disk[key] for key in disk}
         everything = self.with_parents(disk, inodes | joined | folders - {0}, now)
-        return new_disk, everything, before | folders, now
+        bare = {key for key in now if key[1] in folders and now[key] in got - joined}
+        return new_disk, everything, before | folders, now, entries | bare
 
     def with_new_folders(self, log: Any, folder: int, now: Any) -> Any:
         below = {folder}
@@ -105,22 +109,32 @@ class Logged:
         return self.with_folders(self.with_file(log, folder, now) if folder else log, below, now)
 
     def after_names(self, log: Any, event: Event, lost: set[int], now: Any) -> list[Any]:
-        disk, inodes, folders, _ = log
+        disk, inodes, folders, _, entries = log
         touched = {
             folder_of(key) for key in ((event.name, event.target) if event.kind in MOVES else (event.name,))
         }
         if folders & touched and event.kind in (EventKind.RENAME, EventKind.EXCHANGE):
             inodes = inodes | {event.inode}
         if not inodes & {event.inode, *lost}:
-            return [(disk, inodes, folders, log[3])] if inodes == log[1] else [log]
-        written = disk, inodes, folders, now
+            gone = {key: now[key] for key in entries if now[key] != disk[key]}
+            return [log, (disk | gone, *log[1:])] if gone else [log]
+        written = disk, inodes, folders, now, entries
         if event.inode in inodes and event.kind in MOVES:
             return [log, written, self.with_folders(written, touched, now)]
         return [log, written]
 
-    def replayed(self, disk: Any, inodes: frozenset[int], folders: frozenset[int], text: Any) -> Any:
-        gone = {key: None for key, inode in disk.items() if inode in inodes and text[key] != inode}
-        return disk | gone | {key: inode for key, inode in text.items() if inode in inodes}
+    def replayed(self, log: Any) -> list[Any]:
+        """Inodes with no name left keep those of the commit, but that folders in the log may lose them."""
+        disk, inodes, folders, text, _ = log
+        own = {key: inode for key, inode in text.items() if inode in inodes}
+        lost = {key: inode for key, inode in disk.items() if inode in inodes and text[key] != inode}
+        nameless = sorted(set(lost.values()) - set(own.values()))
+        ways = product((False, True), repeat=len(nameless)) if folders else [(True,) * len(nameless)]
+        found = []
+        for way in ways:
+            kept = {inode for inode, is_kept in zip(nameless, way, strict=True) if is_kept}
+            found.append(disk | {key: None for key, inode in lost.items() if inode not in kept} | own)
+        return found
 
 
 MOVES = (EventKind.LINK, EventKind.RENAME, EventKind.EXCHANGE)
@@ -139,7 +153,7 @@ def test_names_of_small_trees_with_a_log_are_those_that_trying_finds(
     growing_device: Callable[[int, int], FaultDevice], tree_of: Any, hold_tree: Callable[..., int]
 ) -> None:
     checked, moved = 0, 0
-    for seed in range(120):
+    for seed in range(700):
         device = growing_device(7000 + seed, 5 + seed % 8)
         if any(event.kind == EventKind.WRITE for event in device.trace.events):
             continue

@@ -1,0 +1,103 @@
+"""Threads and processes side by side: nothing waits for ever, and a thread may die in its call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from powercut.faultfs import EventKind
+from powercut.verifier.programs.recording import Recording
+
+Record = Callable[..., Recording]
+
+
+def test_an_opening_that_waits_for_another_program_holds_nobody(recorded: Record) -> None:
+    recording = recorded(
+        "os.mkfifo('p')\nif not os.fork():\n"
+        "  fd = os.open('p', os.O_CREAT | os.O_WRONLY); os.write(fd, b'x'); os._exit(0)\n"
+        "time.sleep(.1); open('a', 'w').close(); os.mkdir('d'); fd = os.open('p', os.O_RDONLY)\n"
+        "assert os.read(fd, 1) == b'x'; os.wait()"
+    )
+    assert [call.name for call in recording.calls] == ["openat", "mkdir", "write"]
+
+
+def test_a_splice_that_waits_for_a_pipe_holds_nobody(recorded: Record) -> None:
+    recording = recorded(
+        "r, w = os.pipe(); fd = os.open('a', os.O_CREAT | os.O_WRONLY)\n"
+        "def work(): os.splice(r, fd, 5)\n"
+        "beside = threading.Thread(target=work); beside.start(); time.sleep(.1)\n"
+        "os.mkdir('d'); os.rename('d', 'e'); os.write(w, b'12345'); beside.join()"
+    )
+    assert [call.name for call in recording.calls] == ["openat", "mkdir", "rename", "splice"]
+
+
+def test_a_file_that_another_thread_has_just_made_is_known(recorded: Record) -> None:
+    recording = recorded(
+        "def write(n):\n  while True:\n    try: fd = os.open(f'{n}', os.O_WRONLY); break\n"
+        "    except FileNotFoundError: pass\n  os.write(fd, b'x')\n"
+        "def make(n): os.open(f'{n}', os.O_CREAT | os.O_WRONLY)\n"
+        "for n in range(30):\n  a = threading.Thread(target=write, args=(n,)); a.start(); make(n); a.join()"
+    )
+    assert len([event for event in recording.events if event.kind is EventKind.WRITE]) == 30
+
+
+WORK = {
+    "a long write": "os.write(fd, b'x' * (1 << 25))",
+    "writes and syncs": "os.pwrite(fd, b'x' * (1 << 22), 100); os.fsync(fd)",
+    "renames": "os.rename('a', 'b'); os.rename('b', 'a')",
+    "names": "os.link('a', 'b'); os.unlink('b'); os.mkdir('d'); os.rmdir('d'); os.symlink('a', 'l'); os.unlink('l')",  # noqa: E501
+    "sizes": "os.ftruncate(fd, 1 << 22); os.ftruncate(fd, 0)",
+    "new files": "os.close(os.open('n', os.O_CREAT)); os.unlink('n')",
+}
+
+
+@pytest.mark.parametrize("name", WORK)
+@pytest.mark.parametrize(
+    "script",
+    [
+        "threading.Thread(target=run).start(); time.sleep(.05); os._exit(0)",
+        "pid = os.fork()\nif not pid: run()\ntime.sleep(.05); os.kill(pid, 9); os.wait()",
+    ],
+)
+def test_a_thread_dies_in_its_call(name: str, script: str, recorded: Record) -> None:
+    # Whatever it was at, and however far it came, the self-check finds the folder as recorded.
+    begin = "fd = os.open('a', os.O_CREAT | os.O_RDWR)\n"
+    recorded(f"{begin}def run():\n  while True: {WORK[name]}\n{script}")
+
+
+def test_a_thread_executes_another_program(recorded: Record) -> None:
+    recording = recorded(
+        "def run(): os.mkdir('d'); os.execv('/bin/sh', ['sh', '-c', 'exec mkdir e'])\n"
+        "threading.Thread(target=run).start(); time.sleep(1000)"
+    )
+    assert [call.text for call in recording.calls] == ["mkdir(root/d)", "mkdir(root/e)"]
+    assert len(recording.processes) == 1
+    assert recording.processes[0].command == "mkdir e"
+
+
+def test_a_program_that_is_stopped_goes_on(recorded: Record) -> None:
+    recording = recorded(
+        "pid = os.fork()\nif not pid:\n  os.mkdir('a'); os.kill(os.getpid(), signal.SIGSTOP); os.mkdir('b'); "
+        "os._exit(0)\n"
+        "os.waitpid(pid, os.WUNTRACED); os.mkdir('c'); os.kill(pid, signal.SIGCONT); os.wait()"
+    )
+    assert [call.text[11:-1] for call in recording.calls] == ["a", "c", "b"]
+
+
+def test_signals_reach_their_handlers(recorded: Record) -> None:
+    recorded(
+        "seen = []\nsignal.signal(signal.SIGUSR1, lambda *_: seen.append(1))\n"
+        "os.kill(os.getpid(), signal.SIGUSR1); os.mkdir('a')\nassert seen == [1]"
+    )
+
+
+def test_calls_with_addresses_that_are_none_fail_as_without_the_recorder(recorded: Record) -> None:
+    recording = recorded(
+        "libc = ctypes.CDLL(None, use_errno=True); fd = os.open('a', os.O_CREAT | os.O_WRONLY)\n"
+        "bad = ctypes.c_void_p(8); size = ctypes.c_long(10)\n"
+        "for call in libc.write, libc.writev: assert (call(fd, bad, size), ctypes.get_errno()) == (-1, 14)\n"
+        "assert libc.syscall(437, -100, bad, bad, 24) == -1 and ctypes.get_errno() == 14\n"
+        "assert libc.rename(bad, b'b') == -1 and ctypes.get_errno() == 14"
+    )
+    assert [call.name for call in recording.calls] == ["openat"]

@@ -1,0 +1,60 @@
+"""Entries: what is being recorded, call by call, until events and calls are made of it.
+
+Invariants
+  1  entries stand in the order in which the calls took effect; what is told outside stands where its
+     call began, for whoever hears it may act before it returns
+  2  an entry without a text is of a call that failed: it leaves nothing
+"""
+
+from __future__ import annotations
+
+from powercut.faultfs import Event, EventKind
+
+from .recording import Call
+
+__all__ = ["Entries", "Entry"]
+
+
+class Entry:
+    """One call; or with process -1 a mark of the recorder itself."""
+
+    __slots__ = ("events", "name", "process", "text", "thread")
+
+    def __init__(self, process: int, thread: int, name: str) -> None:
+        self.process = process
+        self.thread = thread
+        self.name = name
+        self.text = ""
+        self.events: tuple[Event, ...] = ()
+
+
+class Entries:
+    """All calls so far."""
+
+    def __init__(self) -> None:
+        self._rows: list[Entry] = []
+
+    def begin(self, process: int, thread: int, name: str) -> Entry:
+        """An entry whose place is taken now."""
+        entry = Entry(process, thread, name)
+        self._rows.append(entry)
+        return entry
+
+    def mark(self, label: str, number: int) -> None:
+        """The begin or the end of a step."""
+        entry = self.begin(-1, 0, label)
+        entry.text = label
+        entry.events = (Event(EventKind.MARK, data=b"%d" % number, label=label),)
+
+    def told(self) -> tuple[list[Event], list[Call]]:
+        """The events, and the calls that made them."""
+        events: list[Event] = []
+        calls: list[Call] = []
+        for entry in self._rows:
+            if not entry.text:
+                continue  # Invariant 2.
+            first = len(events)
+            events.extend(entry.events)
+            if entry.process >= 0:
+                calls.append(Call(first, len(events), entry.process, entry.thread, entry.name, entry.text))
+        return events, calls

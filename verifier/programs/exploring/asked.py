@@ -1,0 +1,128 @@
+"""Readings of crash states: each content read once, and those that answer alike to all that was asked, once.
+
+Invariants
+  1  `readings(images)` gives for each image what a reader of its own would have answered
+  2  what is read does not depend on how many processes read: images are taken in batches of a fixed size
+  3  without `is_pruned` every distinct image is read
+
+Threads: one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final, TypeVar
+
+from powercut.faultfs import Image
+
+from ..reading.asking import Answers
+from ..reading.readers import Command, Reader, Reading
+from ..reading.scene import Scene, Setting
+from ..recording import Recording, dump
+
+__all__ = ["NondeterministicReaderError", "Readings"]
+
+_BATCH: Final = 8
+_Item = TypeVar("_Item")
+
+
+class NondeterministicReaderError(ValueError):
+    """The command that reads answers differently where nothing differs."""
+
+
+class Readings:
+    """A pool of readers of one recording's states, and all that they have answered."""
+
+    def __init__(
+        self, recording: Recording, command: Command, *, jobs: int = 1, is_pruned: bool = True
+    ) -> None:
+        self.command = command
+        self.setting = Setting(recording)
+        self.made = 0  # Readings that a process made.
+        self._is_pruned = is_pruned
+        self._by_key: dict[int, Reading] = {}
+        self._tree: Answers[Reading] = Answers()
+        data = dump(recording)
+        self._readers: list[Reader] = []
+        try:
+            for _ in range(jobs):
+                self._readers.append(Reader(data, command))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def notes(self) -> list[str]:
+        """Things that could not be had, each in a line."""
+        return list(dict.fromkeys(each.note for each in self._readers if each.note))
+
+    @property
+    def distinct(self) -> int:
+        """The number of distinct contents that have an answer."""
+        return len(self._by_key)
+
+    def __enter__(self) -> Readings:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes."""
+        for reader in self._readers:
+            reader.close()
+        self._readers = []
+
+    def of(self, image: Image) -> Reading:
+        """The reading of one image."""
+        return next(self.all([image]))[1]
+
+    def fresh(self, image: Image) -> Reading:
+        """The reading of an image by a command that is started anew, whatever is known of it."""
+        self.made += 1
+        self._readers[0].begin(self.setting.scene(image), is_fresh=True)
+        return self._readers[0].end()
+
+    def check_determinism(self, image: Image) -> None:
+        """Ask about one content from two starts. Raises NondeterministicReaderError."""
+        first, second = self.fresh(image), self.fresh(image)
+        if (first.answer, first.again, first.why) != (second.answer, second.again, second.why):
+            shown = " and ".join(repr(each.answer.output[:60]) for each in (first, second))
+            raise NondeterministicReaderError(
+                f"the command that reads gives two answers on one content, nothing lost: {shown}"
+            )
+
+    def all(self, images: Iterable[Image]) -> Iterator[tuple[Image, Reading]]:
+        """Each image with its reading, in order. Invariants 1 and 2."""
+        for batch in _batches(images, _BATCH):
+            wanted: dict[int, Scene] = {}
+            for image in batch:
+                key = image.key()
+                if key in self._by_key or key in wanted:
+                    continue
+                scene = self.setting.scene(image)
+                known = self._tree.find(scene) if self._is_pruned else None
+                if known is None:
+                    wanted[key] = scene
+                else:
+                    self._by_key[key] = known
+            self._read(wanted)
+            for image in batch:
+                yield image, self._by_key[image.key()]
+
+    def _read(self, wanted: dict[int, Scene]) -> None:
+        for group in _batches(wanted.items(), len(self._readers)):
+            for reader, (_, scene) in zip(self._readers, group, strict=False):
+                reader.begin(scene)
+            for reader, (key, scene) in zip(self._readers, group, strict=False):
+                self._by_key[key] = reading = reader.end()
+                self.made += 1
+                if self._is_pruned:
+                    self._tree.add(scene, reading.asked, reading)
+
+
+def _batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

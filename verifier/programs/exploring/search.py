@@ -1,0 +1,171 @@
+"""The search: every crash state of a recording under a law, read and judged.
+
+Invariants
+  1  each distinct content is judged in every range of indices with other legal answers in which it is legal
+  2  a finding's digits lead to its content at its index, and it has its verdict there
+  3  findings are in the order of their crash states, so the first of a kind does not depend on `jobs`
+
+Where the law leaves more states at an index than `limit`, that index is bounded, and `completeness` says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from powercut.faultfs import Enumeration, Image, Law, Trace, crash_states, survivor_image
+from powercut.faultfs.states.enumeration import CrashState
+
+from ..reading.readers import Answer, Reading
+from ..recording import Recording
+from .asked import Readings
+from .legality import Legality, NothingToExploreError, Point, Range, points_of
+from .verdicts import Verdict, judge
+
+__all__ = ["Exploration", "Finding", "Wanted", "explore", "legality_of", "search", "states_of"]
+
+LIMIT: Final = 1024
+_LOOKS: Final = 64  # Indices of a range at which a state is looked for.
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Options of a search."""
+
+    law: Law = Law.POSIX
+    acknowledgement: str = ""  # A pattern of lines of output.
+    is_atomic: bool = True
+    limit: int = LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A crash state that is wrong."""
+
+    verdict: Verdict
+    index: int
+    survivors: tuple[int, ...]
+    key: int
+    part: Range
+    reading: Reading
+
+
+@dataclass(slots=True)
+class Exploration:
+    """All that a search saw."""
+
+    trace: Trace
+    legality: Legality
+    enumeration: Enumeration
+    states: int = 0  # Distinct contents.
+    judged: int = 0  # Contents × ranges in which they are legal.
+    first: dict[Verdict, Finding] = field(default_factory=dict)
+    counts: Counter[Verdict] = field(default_factory=Counter)
+
+    @property
+    def law(self) -> Law:
+        """The law under which was searched."""
+        return self.enumeration.law
+
+    @property
+    def completeness(self) -> str:
+        """`exhaustive`, or `bounded(k)`: states of at most k losses where an index has too many."""
+        return self.enumeration.completeness
+
+    @property
+    def is_bounded(self) -> bool:
+        """True where some crash states were left out."""
+        return self.completeness != "exhaustive"
+
+
+def legality_of(recording: Recording, trace: Trace, readings: Readings, wanted: Wanted) -> Legality:
+    """Ask the reader at each point of the real run. Raises NothingToExploreError."""
+    points = points_of(recording, wanted.acknowledgement)
+    if not any(event.inode or event.name for event in trace.events):
+        raise NothingToExploreError(
+            f"nothing happened below {recording.root}: the recording has no event there"
+        )
+    if len(points) == 1:
+        raise NothingToExploreError("the recording has no step and no acknowledgement: nothing is owed")
+    images = [_live(trace, point.at) for point in points]
+    readings.check_determinism(images[-1])
+    answers: list[Answer] = []
+    for point, (_, reading) in zip(points, readings.all(images), strict=True):
+        if reading.why:
+            raise NothingToExploreError(f"nothing lost, and the command that reads hangs at {point.told}")
+        answers.append(reading.answer)
+    between = {} if wanted.is_atomic else _between(trace, points, readings)
+    return Legality(points, answers, len(trace), between)
+
+
+def explore(recording: Recording, readings: Readings, wanted: Wanted) -> Exploration:
+    """Judge every crash state. Raises NothingToExploreError, UnknownLawError."""
+    trace = recording.trace()
+    return search(trace, legality_of(recording, trace, readings, wanted), readings, wanted)
+
+
+def search(
+    trace: Trace, legality: Legality, readings: Readings, wanted: Wanted, *, is_short: bool = False
+) -> Exploration:
+    """Judge every crash state of a trace; with `is_short` until the first finding."""
+    states = crash_states(trace, wanted.law, limit=wanted.limit)
+    found = Exploration(trace, legality, states)
+    for state, reading in _read(iter(states), readings):
+        found.states += 1
+        for finding in _judged(state, reading, states, legality, found):
+            found.counts[finding.verdict] += 1
+            found.first.setdefault(finding.verdict, finding)
+            if is_short:
+                return found
+    return found
+
+
+def states_of(found: Exploration, readings: Readings) -> Iterator[tuple[CrashState, Reading]]:
+    """The crash states of a search once more, with their readings."""
+    return _read(iter(found.enumeration), readings)
+
+
+def _read(states: Iterator[CrashState], readings: Readings) -> Iterator[tuple[CrashState, Reading]]:
+    pending: list[CrashState] = []
+
+    def images() -> Iterator[Image]:
+        for state in states:
+            pending.append(state)
+            yield state.image
+
+    for number, (_, reading) in enumerate(readings.all(images())):
+        yield pending[number], reading
+
+
+def _judged(
+    state: CrashState, reading: Reading, states: Enumeration, legality: Legality, found: Exploration
+) -> Iterator[Finding]:
+    """At most one finding of a state: in the first range in which it is legal and wrong."""
+    for part in legality.meeting(state.first, state.last):
+        found.judged += 1
+        verdict = judge(reading, legality, part)
+        if verdict is None:
+            continue
+        if part.start == state.first:
+            yield Finding(verdict, state.first, state.digits, state.key, part, reading)
+            return
+        for index in dict.fromkeys((part.start, part.stop, *range(part.start, part.stop)[:_LOOKS])):
+            then = states.witness(state.key, index)
+            if then is not None:
+                yield Finding(verdict, index, then.digits, state.key, part, reading)
+                return
+
+
+def _live(trace: Trace, index: int) -> Image:
+    return survivor_image(trace, index, (), Law.POSIX)
+
+
+def _between(trace: Trace, points: list[Point], readings: Readings) -> dict[int, set[Answer]]:
+    """Answers to what a program that was killed leaves, while a step is under way."""
+    between: dict[int, set[Answer]] = {}
+    for number, point in enumerate(points[1:], 1):
+        images = (_live(trace, index) for index in range(point.begun, point.at + 1))
+        between[number] = {reading.answer for _, reading in readings.all(images) if not reading.why}
+    return between
