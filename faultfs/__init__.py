@@ -16,6 +16,7 @@ from .faults.planned import PlannedDevice
 from .law.chains import ChainKind
 from .law.history import History
 from .law.survival import ChainInfo, Law, Survivors, chains, survivor_image
+from .os import filesystem
 from .render import render_trace, tell_crash
 from .states.enumeration import CrashState, Enumeration, crash_states
 
@@ -47,6 +48,7 @@ __all__ = [
     "UnknownLawError",
     "chains",
     "crash_states",
+    "filesystem",
     "render_trace",
     "survivor_image",
     "tell_crash",

@@ -1,8 +1,8 @@
 """One crash state as a picture (SVG): device calls in time, what survived filled, what was lost hollow.
 
-Each file has a lane, and the folder's names have one. A call that changed something is a box in its lane, in
-the order of time; a sync is a wall through the lane of what it made durable. A call that has lost a part of
-its sectors, size and names is filled in part.
+Each file has a lane, and the names in each folder have one. A call that changed something is a box in its
+lane, in the order of time; a sync is a wall through the lane of what it made durable. A call that has lost a
+part of its sectors, size and names is filled in part.
 
 Invariants
   1  the picture is a function of its arguments: equal trace, crash and remarks, equal text
@@ -13,7 +13,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from .disk.events import SYNC_KINDS, Event, EventKind
+from .disk.events import NAME_KINDS, SYNC_KINDS, Event, EventKind
+from .disk.paths import Paths
+from .disk.places import split
 from .disk.trace import Trace
 from .law.chains import AnyChain
 from .law.history import history_of
@@ -22,9 +24,9 @@ from .law.survival import Law, choose, history_under
 __all__ = ["picture"]
 
 _NAMES = "names"
-_OF_NAMES = {EventKind.CREATE, EventKind.REMOVE, EventKind.LINK, EventKind.RENAME, EventKind.SYNC_NAMES}
-_SILENT = {EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK, EventKind.FAULT}
+_SILENT = {EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK, EventKind.FAULT, EventKind.MODE}
 _LEFT, _TOP, _COLUMN, _LANE, _BOX = 160, 64, 42, 38, 22  # Pixels.
+_WALL = _LANE // 2 - 2
 _STYLE = (
     "text{font:13px ui-monospace,monospace;fill:#57606a}.lane{stroke:#d0d7de}"
     ".kept{fill:#2da44e;stroke:#2da44e}.lost{fill:none;stroke:#cf222e;stroke-dasharray:3 2}"
@@ -52,8 +54,9 @@ def picture(
     """
     trace.check_index(index)
     shown = [each for each in range(start, index) if trace.events[each].kind not in _SILENT]
-    lanes = [_NAMES, *dict.fromkeys(_lane(trace.events[each]) for each in shown)]
-    lanes = list(dict.fromkeys(lanes))
+    paths = Paths(trace.initial, trace.events)
+    lane_of = {each: _lane(trace.events[each], each, paths) for each in shown}
+    lanes = list(dict.fromkeys([_NAMES, *lane_of.values()]))
     kept, lost = _survival(trace, index, digits, law)
     place = {each: _LEFT + _COLUMN * number + _COLUMN // 2 for number, each in enumerate(shown)}
     end = _LEFT + _COLUMN * len(shown) + _COLUMN // 2
@@ -71,8 +74,10 @@ def picture(
         parts.append(f'<line class="lane" x1="{_LEFT}" y1="{y}" x2="{end}" y2="{y}"/>')
     for each in shown:
         event = trace.events[each]
-        y = _TOP + _LANE * lanes.index(_lane(event)) + _LANE // 2
-        parts += _call(event, each, place[each], y, kept[each], lost[each])
+        y = _TOP + _LANE * lanes.index(lane_of[each]) + _LANE // 2
+        walls = (_TOP, bottom) if event.kind is EventKind.SYNC_ALL else (y - _WALL, y + _WALL)
+        what = _told(event, each, paths)
+        parts += _call(event, what, place[each], y, walls, kept[each], lost[each])
     for index, text in sorted((remarks or {}).items()):
         x = max((place[each] for each in shown if each < index), default=_LEFT) + _COLUMN // 2
         parts.append(f'<line class="told" x1="{x}" y1="44" x2="{x}" y2="{bottom}"/>')
@@ -85,8 +90,22 @@ def picture(
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _lane(event: Event) -> str:
-    return _NAMES if event.kind in _OF_NAMES else event.name
+def _lane(event: Event, index: int, paths: Paths) -> str:
+    """The file that an event concerns, or the names of its folder; of all, those of the root."""
+    if event.kind in NAME_KINDS:
+        folder = split(event.target if event.kind is EventKind.LINK else event.name)[0]
+    elif event.kind in (EventKind.SYNC_NAMES, EventKind.SYNC_ALL):
+        folder = event.inode
+    else:
+        return paths.path(event.name, index) or f"file {event.inode}"
+    return f"{_NAMES} in {paths.folder(folder, index)}" if folder else _NAMES
+
+
+def _told(event: Event, index: int, paths: Paths) -> str:
+    is_text = event.kind is EventKind.SYMLINK
+    target = event.target if is_text else paths.path(event.target, index)
+    name = paths.path(event.name, index)
+    return " ".join(part for part in (str(index), event.kind.name.lower(), name, target, event.label) if part)
 
 
 def _survival(
@@ -106,12 +125,12 @@ def _survival(
     return kept, lost
 
 
-def _call(event: Event, index: int, x: int, y: int, kept: int, lost: int) -> Iterator[str]:
-    what = " ".join(part for part in (event.kind.name.lower(), event.name, event.target, event.label) if part)
-    yield f"<g><title>{escape(f'{index} {what}')}</title>"
+def _call(
+    event: Event, what: str, x: int, y: int, walls: tuple[int, int], kept: int, lost: int
+) -> Iterator[str]:
+    yield f"<g><title>{escape(what)}</title>"
     if event.kind in SYNC_KINDS:
-        half = _LANE // 2 - 2
-        yield f'<line class="wall" x1="{x}" y1="{y - half}" x2="{x}" y2="{y + half}"/>'
+        yield f'<line class="wall" x1="{x}" y1="{walls[0]}" x2="{x}" y2="{walls[1]}"/>'
     else:
         left, top = f'x="{x - _BOX // 2}" width="{_BOX}"', y - _BOX // 2
         filled = _BOX * kept // (kept + lost) if kept + lost else _BOX

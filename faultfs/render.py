@@ -8,6 +8,7 @@ Invariants
 from collections.abc import Sequence
 
 from .disk.events import SYNC_KINDS, Event, EventKind
+from .disk.paths import Paths
 from .disk.trace import Trace
 from .law.chains import NO_FILE, AnyChain, ChainKind
 from .law.history import History, history_of
@@ -17,12 +18,13 @@ from .law.survival import Law, choose, history_under, names_of
 def render_trace(trace: Trace, *, start: int = 0, stop: int | None = None, crash: int | None = None) -> str:
     """The events from start to stop, one a line; syncs stand out, a crash index is shown where it falls."""
     end = trace.check_index(len(trace) if stop is None else stop)
+    paths = Paths(trace.initial, trace.events)
     lines = []
     for index in range(trace.check_index(start), end + 1):
         if index == crash:
             lines.append("~" * 12 + f" the power is cut: {index} events issued " + "~" * 12)
         if index < end:
-            lines.append(_line(index, trace.events[index]))
+            lines.append(_line(index, trace.events[index], paths))
     return "\n".join(lines)
 
 
@@ -38,23 +40,32 @@ def tell_crash(trace: Trace, index: int, digits: Sequence[int], law: str | Law) 
     return lines
 
 
-def _line(index: int, event: Event) -> str:
+def _line(index: int, event: Event, paths: Paths) -> str:
     call = event.kind.name.lower()
+    name = paths.path(event.name, index)
     match event.kind:
         case EventKind.WRITE | EventKind.READ:
-            what = f"{event.name}  {event.offset}+{event.size}"
+            what = f"{name}  {event.offset}+{event.size}"
         case EventKind.TRUNCATE:
-            what = f"{event.name}  to {event.size}"
+            what = f"{name}  to {event.size}"
         case EventKind.SIZE:
-            what = f"{event.name}  {event.size}"
+            what = f"{name}  {event.size}"
         case EventKind.LINK | EventKind.RENAME:
-            what = f"{event.name} -> {event.target}"
+            what = f"{name or 'no name'} -> {paths.path(event.target, index)}"
+        case EventKind.EXCHANGE:
+            what = f"{name} <-> {paths.path(event.target, index)}"
+        case EventKind.SYMLINK:
+            what = f"{name} -> {event.target}"
+        case EventKind.SYNC_NAMES | EventKind.LIST if event.inode:
+            what = paths.folder(event.inode, index)
+        case EventKind.MODE:
+            what = f"{name}  {event.size:o}"
         case EventKind.MARK:
             what = f"{event.label}  {len(event.data)} bytes" if event.data else event.label
         case _:
-            what = event.name
+            what = name
     if event.kind in (EventKind.READ, EventKind.SIZE) and event.inode == NO_FILE:
-        what = f"{event.name}  absent"
+        what = f"{name}  absent"
     text = f"{index:6}  {call:<10}  {what}".rstrip()
     if event.label and event.kind is not EventKind.MARK:
         text = f"{text}  [{event.label}]"
@@ -68,7 +79,9 @@ def _loss(history: History, index: int, chain: AnyChain, version: int) -> str:
         f"{history.trace.events[event].kind.name.lower()} #{event}" for event in dict.fromkeys(lost)
     )
     if chain.kind is ChainKind.NAME:
-        return f"name {chain.name}: {_binding(index, chain, version)} ({events} lost)"
+        return (
+            f"name {history.paths.path(chain.name, index)}: {_binding(index, chain, version)} ({events} lost)"
+        )
     file = " or ".join(names_of(history, index, chain.inode))
     if chain.kind is ChainKind.SIZE:
         sizes = history.sizes[chain.inode].values

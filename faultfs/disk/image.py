@@ -35,7 +35,7 @@ KEY_BYTES = 16
 class Image:
     """A durable disk content: names bound to inodes, inodes bound to bytes, to a target or to a folder."""
 
-    __slots__ = ("_files", "_key", "_paths", "files", "forest", "names")
+    __slots__ = ("_at", "_files", "_key", "_paths", "files", "forest", "names")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Image:
         self.files = files
         self.forest = Forest(frozenset(folders), links or {}) if folders or links else FLAT
         self._key: int | None = None
+        self._at: dict[str, int] | None = None
         self._paths: list[tuple[str, int]] | None = None
         self._files: dict[int, tuple[str, ...]] | None = None
 
@@ -82,6 +83,14 @@ class Image:
     def paths(self) -> dict[str, Item]:
         """Everything there is by its path, sorted by path; names that share a file have one inode."""
         return {path: self._item(inode) for path, inode in self.bound()}
+
+    def at(self, path: str) -> int | None:
+        """The inode at a path, None if there is none."""
+        if not self.forest.folders:
+            return self.names.get(path)
+        if self._at is None:
+            self._at = dict(self.bound())
+        return self._at.get(path)
 
     def groups(self) -> dict[int, tuple[str, ...]]:
         """The sorted paths of each file that has one."""

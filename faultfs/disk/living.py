@@ -20,9 +20,25 @@ from .arguments import refused
 from .events import Event, EventKind
 from .image import Image
 from .lookup import Lookup
+from .places import ROOT
 from .trace import SECTOR_BYTES, Trace
+from .tree import Item
 
-__all__ = ["Living"]
+__all__ = ["Living", "Nameless"]
+
+
+class Nameless(str):
+    """An argument in the place of a name: a file that is held, and may have no name any more."""
+
+    __slots__ = ("inode",)
+    inode: int
+
+    @classmethod
+    def of(cls, inode: int) -> "Nameless":
+        """The file of this inode."""
+        made = cls(f"#{inode}")
+        made.inode = inode
+        return made
 
 
 class Living:
@@ -97,6 +113,38 @@ class Living:
             files = {inode: bytes(self._files[inode]) for inode in inodes}
             return Image(names, files, frozenset(self._lookup.folders), links)
 
+    def resolve(self, path: str, *, follows: bool = True) -> tuple[str, Item | None]:
+        """A path as a program gives it, as the one by which this device knows it (empty for the root), and
+        the kind and inode of what is there, without its bytes; None if nothing is. Raises OSError."""
+        with self._lock:
+            self._check_open()
+            known = self._lookup.resolve(path, follows=follows)
+            inode = self._names.get(self._lookup.key(known, follows=False)) if known else ROOT
+            return known, None if inode is None else self._lookup.item(inode)
+
+    def name_of(self, inode: int) -> str:
+        """A name of a file that is held; of one that has none, what stands in its place."""
+        with self._lock:
+            return self._lookup.name_of(inode) or Nameless.of(inode)
+
+    def links_of(self, inode: int) -> int:
+        """The number of names of a file."""
+        with self._lock:
+            return sum(bound == inode for bound in self._names.values())
+
+    def hold(self, inode: int) -> None:
+        """Keeps what the inode has, though its last name goes, until it is let go as often."""
+        with self._lock:
+            self._held[inode] = self._held.get(inode, 0) + 1
+
+    def let_go(self, inode: int) -> None:
+        """Takes a hold back. O(names of the disk)."""
+        with self._lock:
+            self._held[inode] -= 1
+            if not self._held[inode]:
+                del self._held[inode]
+                self._forget(inode)
+
     # Under the lock.
 
     def _before(self, kind: EventKind, name: str, target: str) -> None:
@@ -125,6 +173,8 @@ class Living:
         """The key and the inode of a file that must be there."""
         if self._closed:
             raise refused(errno.EBADF, name)
+        if type(name) is Nameless:
+            return "", name.inode
         inode = self._names.get(name) if type(name) is str and "/" not in name else None
         if inode in self._files:
             return name, inode

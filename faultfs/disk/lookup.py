@@ -44,7 +44,41 @@ class Lookup:
             check_name(part)
         if len(parts) == 1 and not self.links:
             return path
-        return self._walk(path, parts, follows=follows)
+        key = self._walk(path, parts, follows=follows)
+        if key is None:
+            raise refused(errno.EISDIR, path)
+        return key
+
+    def resolve(self, path: str, *, follows: bool = True) -> str:
+        """A path as a program gives it to its system, as the one by which a device knows it: from the root,
+        without `.`, `..`, doubled or last slashes, through links; empty for the root.
+
+        The name at its end may be bound to nothing; where the path ends in a slash, only to a folder. Raises
+        OSError: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EINVAL for a NUL.
+        """
+        if not path:
+            raise refused(errno.ENOENT, path)
+        if "\0" in path:
+            raise refused(errno.EINVAL, path)
+        key = self._walk(path, path.split("/"), follows=follows)
+        if path.endswith("/") and key is not None and self.names.get(key, 0) not in (0, *self.folders):
+            raise refused(errno.ENOTDIR, path)
+        return "" if key is None else self.path_of(key)
+
+    def path_of(self, key: str) -> str:
+        """The path of a name, from its key. O(names of the disk) for each folder on the way."""
+        parts = []
+        while True:
+            head, slash, name = key.rpartition("/")
+            parts.append(name)
+            if not slash:
+                return "/".join(reversed(parts))
+            key = next(each for each, inode in self.names.items() if inode == int(head))
+
+    def name_of(self, inode: int) -> str | None:
+        """A path of an inode, None if it has none."""
+        key = next((each for each, bound in self.names.items() if bound == inode), None)
+        return None if key is None else self.path_of(key)
 
     def folder(self, path: str) -> int:
         """The inode of a folder, that of the root for the empty path. Raises OSError."""
@@ -123,28 +157,31 @@ class Lookup:
             return Item(Kind.LINK, inode, self.links[inode].encode("utf-8", "surrogateescape"))
         return Item(Kind.FILE, inode, data)
 
-    def _walk(self, path: str, parts: list[str], *, follows: bool) -> str:
-        waiting, above, hops = parts[::-1], [ROOT], 0
+    def _walk(self, path: str, parts: list[str], *, follows: bool) -> str | None:
+        """The key at the end of the way; None if that is the root."""
+        waiting, above, hops = parts[::-1], [("", ROOT)], 0
         while waiting:
             part = waiting.pop()
             if part in ("", "."):
                 continue
             if part == "..":
-                above = above[:-1] or [ROOT]
+                above = above[:-1] or [("", ROOT)]
                 continue
-            key = key_of(above[-1], part)
+            check_name(part)
+            key = key_of(above[-1][1], part)
             inode = self.names.get(key, 0)
-            if inode in self.links and (waiting or follows):
+            is_last = all(each in ("", ".") for each in waiting)
+            if inode in self.links and (follows or waiting):
                 hops += 1
                 if hops > _LINKS_MAX:
                     raise refused(errno.ELOOP, path)
                 target = self.links[inode]
-                above = [ROOT] if target.startswith("/") else above
+                above = [("", ROOT)] if target.startswith("/") else above
                 waiting += target.split("/")[::-1]
-            elif not any(each not in ("", ".") for each in waiting):
-                return key
             elif inode in self.folders:
-                above.append(inode)
+                above.append((key, inode))
+            elif is_last and not (inode and "." in waiting):
+                return key
             else:
                 raise refused(errno.ENOTDIR if inode else errno.ENOENT, path)
-        raise refused(errno.EISDIR, path)
+        return above[-1][0] or None

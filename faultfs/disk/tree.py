@@ -61,6 +61,10 @@ class Forest(NamedTuple):
         """True for an inode that is no file."""
         return inode in self.folders or inode in self.links
 
+    def told(self, inode: int) -> str:
+        """An inode that is no file, in words: a folder is one, a symbolic link is its target."""
+        return f"link {self.links[inode]}" if inode in self.links else "folder"
+
     def bound(self, bindings: _Pairs) -> "Bound":
         """The names that bindings, sorted by key, show."""
         if self is FLAT:

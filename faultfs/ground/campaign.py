@@ -32,6 +32,7 @@ from . import kernel
 from .contents import is_failure
 from .drawn import draw
 from .evidence import DRAWN, Collection, Evidence, Head, Sighting, union
+from .growing import grow
 from .player import NOISES, PAGES, Noise
 from .program import Program
 from .rig import FILE_SYSTEMS, Depth, Options, Rig
@@ -53,6 +54,11 @@ _PAGED: Final = (
     "allocate",
 )  # Pages written apart tell something.
 _FAILING: Final = "failed"  # Begins the name of a scenario in which a sync fails: its noise is commits.
+_FOLDERS: Final = (
+    "folder",
+    ("commit", "chmod"),
+)  # Begins the names of those about names alone, and their noise.
+_GROWN: Final = 4  # Every fourth drawn program is one on folders.
 _LONG: Final = {"allocate-long": ("beside",)}  # Other calls are over before a commit beside them begins.
 _LATE: Final = ("replace-unsynced", "move-unsynced", "empty-rewrite", "append-alone")
 _NEEDED: Final = {"ext4": "mkfs.ext4", "xfs": "mkfs.xfs", "btrfs": "mkfs.btrfs"}
@@ -97,6 +103,7 @@ def tasks_of(plan: Plan) -> Iterator[Task]:
             continue
         noises: list[Noise | None] = [None]
         kinds = (*_KINDS, *PAGES) if name.startswith(_PAGED) else _KINDS
+        kinds = _FOLDERS[1] if name.startswith(_FOLDERS[0]) else kinds
         kinds = ("commit",) if name.startswith(_FAILING) else (*kinds, *_LONG.get(name, ()))
         noises += [Noise(kind, after) for after in range(1, len(program.calls) + 1) for kind in kinds]
         if plan.is_late and name in _LATE:
@@ -108,7 +115,7 @@ def tasks_of(plan: Plan) -> Iterator[Task]:
     for number in range(plan.drawn):
         seed = f"{plan.seed}.{number}"
         generator = Random(seed)
-        program = draw(generator)
+        program = grow(generator) if number % _GROWN == _GROWN - 1 else draw(generator)
         kind = generator.choice(("", *NOISES[:-1]))
         noise = Noise(kind, generator.randint(1, len(program.calls))) if kind else None
         yield Task(plan.options, f"{DRAWN}{seed}", program, noise, few, seed)

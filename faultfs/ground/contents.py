@@ -2,6 +2,7 @@
 
     old=O*8192+N*100 other=X*4096 third~old         three names, of which the first and the last share a file
     old=                                            an empty file
+    a/ a/f=N*100 a/b/ l->old                        folders, a file in one of them, a symbolic link to `old`
     -                                               no name at all
 
 A run is a byte and how often it stands there: a letter or a digit of 1 to 9 for itself, 0 for the zero byte,
@@ -15,40 +16,59 @@ Invariants
 Threads: pure.
 """
 
+import re
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from ..disk.image import Image
+from ..disk.places import ROOT, key_of
+from ..disk.tree import Item, Kind
 from ..errors import ProgramError
 
 NOTHING = "-"
+_SHAPE = re.compile(r"(.*?)(->|=|~|/? )(.*?) ?", re.DOTALL)
 FAILURE = "!"
 
 
 def tell(image: Image) -> str:
     """The text of a content. Invariants 1 and 2."""
-    groups = image.groups()
-    told = []
-    for name, inode in sorted(image.names.items()):
-        first = groups[inode][0]
-        told.append(f"{name}={tell_bytes(image.files[inode])}" if name == first else f"{name}~{first}")
-    return " ".join(told) or NOTHING
+    return " ".join(tell_items(image.paths())) or NOTHING
+
+
+def tell_items(paths: Mapping[str, Item]) -> Iterator[str]:
+    """The text of each path, in order."""
+    first: dict[int, str] = {}
+    for path, (kind, inode, data) in sorted(paths.items()):
+        if kind is Kind.FOLDER:
+            yield f"{path}/"
+        elif first.setdefault(inode, path) != path:
+            yield f"{path}~{first[inode]}"
+        else:
+            yield f"{path}->{data.decode()}" if kind is Kind.LINK else f"{path}={tell_bytes(data)}"
 
 
 def parse(text: str) -> Image:
     """The content of a text; ProgramError if it is none."""
+    paths: dict[str, int] = {}
     names: dict[str, int] = {}
     files: dict[int, bytes] = {}
-    for part in () if text == NOTHING else text.split(" "):
-        name, equals, runs = part.partition("=")
-        if equals:
-            names[name] = len(files) + 1
-            files[names[name]] = parse_bytes(runs)
-            continue
-        name, _, other = part.partition("~")
-        if other not in names:
+    folders, links = set[int](), dict[int, str]()
+    for number, part in enumerate(() if text == NOTHING else text.split(" "), 1):
+        path, target, runs = _SHAPE.fullmatch(part + " ").groups()  # type: ignore[union-attr]
+        if part.endswith("/"):
+            folders.add(number)
+        elif target == "->":
+            links[number] = runs
+        elif target == "=":
+            files[number] = parse_bytes(runs)
+        elif target != "~" or runs not in paths:
             raise ProgramError(f"{part!r} is no file, and shares none that stands before it")
-        names[name] = names[other]
-    return Image(names, files)
+        above, slash, name = path.rpartition("/")
+        if slash and paths.get(above) not in folders:
+            raise ProgramError(f"{part!r} is in no folder that stands before it")
+        paths[path] = paths[runs] if target == "~" else number
+        names[key_of(paths[above] if slash else ROOT, name)] = paths[path]
+    return Image(names, files, folders, links)
 
 
 def is_failure(text: str) -> bool:

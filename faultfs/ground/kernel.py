@@ -31,6 +31,8 @@ _FICLONE: Final = 0x40049409
 _KEEP_SIZE: Final = 1
 _PUNCH_HOLE: Final = 2
 _MS_SYNC: Final = 4
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
 _ATTEMPTS: Final = 200  # To get a loop device that nobody else takes first.
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
@@ -144,6 +146,11 @@ def punch(file: int, offset: int, size: int) -> None:
     """A hole."""
     flags = _KEEP_SIZE | _PUNCH_HOLE
     _check(_libc.fallocate(file, flags, ctypes.c_long(offset), ctypes.c_long(size)), "fallocate")
+
+
+def exchange(one: str, other: str) -> None:
+    """renameat2 with RENAME_EXCHANGE: two names change places."""
+    _check(_libc.renameat2(_AT_FDCWD, one.encode(), _AT_FDCWD, other.encode(), _RENAME_EXCHANGE), "renameat2")
 
 
 def clone(source: int, target: int) -> None:

@@ -27,10 +27,10 @@ from typing import Final, NamedTuple
 
 from ..disk.image import Image
 from . import kernel
-from .contents import tell
 from .epochs import Marks
 from .fuse import Recorder
 from .program import Call, Program
+from .reading import files_below
 
 PAGES: Final = {"page0": 0, "page2": 8192, "page4": 16384}
 NOISES: Final = ("commit", "syncfs", "writeback", "begun", "chmod", "slow", *PAGES, "beside", "late")
@@ -68,11 +68,7 @@ class Player:
 
     def prepare(self, start: Image) -> None:
         """Puts a content into the folder and makes it durable."""
-        for inode, (first, *others) in start.groups().items():
-            with open(self._path(first), "wb") as file:
-                file.write(start.files[inode])
-            for name in others:
-                os.link(self._path(first), self._path(name))
+        start.materialise(self.folder)
         kernel.sync_file_system(self._directory)
         kernel.sync_file_system(self._directory)  # What the first one left to be done.
 
@@ -150,10 +146,41 @@ class Player:
             os.rename(self._path(old), self._path(new))
             if not is_same:
                 self._drop(new)
-                if old in self._files:
-                    self._files[new] = self._files.pop(old)
+                self._move(old, new)
 
         return act
+
+    def _do_exchange(self, old: str, new: str) -> Callable[[], object]:
+        def act() -> None:
+            kernel.exchange(self._path(old), self._path(new))
+            self._move(old, "")
+            self._move(new, old)
+            self._move("", new)
+
+        return act
+
+    def _do_make_folder(self, name: str) -> Callable[[], object]:
+        return lambda: os.mkdir(self._path(name))
+
+    def _do_remove_folder(self, name: str) -> Callable[[], object]:
+        return lambda: os.rmdir(self._path(name))
+
+    def _do_symlink(self, target: str, name: str) -> Callable[[], object]:
+        return lambda: os.symlink(target, self._path(name))
+
+    def _do_sync_folder(self, name: str) -> Callable[[], object]:
+        folder = os.open(self._path(name), os.O_RDONLY)
+
+        def act() -> None:
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+        return act
+
+    def _do_sync_all(self) -> Callable[[], object]:
+        return lambda: kernel.sync_file_system(self._directory)
 
     def _do_link(self, old: str, new: str) -> Callable[[], object]:
         return lambda: os.link(self._path(old), self._path(new))
@@ -205,6 +232,11 @@ class Player:
             self._files[name] = os.open(self._path(name), os.O_RDWR)
         return self._files[name]
 
+    def _move(self, old: str, new: str) -> None:
+        """Has the open files of a name, and of all below it, go by another one."""
+        for name in [each for each in self._files if f"{each}/".startswith(f"{old}/")]:
+            self._files[new + name[len(old) :]] = self._files.pop(name)
+
     def _drop(self, name: str) -> None:
         if name in self._files:
             os.close(self._files.pop(name))
@@ -238,8 +270,9 @@ class Player:
             case "late":
                 sleep(_LATE_SECONDS)
             case _:
-                for name in sorted(os.listdir(self.folder), key=lambda name: (name != "old", name))[:1]:
-                    file = os.open(self._path(name), os.O_RDWR)
+                files = sorted(files_below(self.folder), key=lambda path: (path != self._path("old"), path))
+                for path in files[:1]:
+                    file = os.open(path, os.O_RDWR)
                     kernel.flush_range(file, PAGES[kind], _PAGE_BYTES)
                     os.close(file)
                 self._commit_by_mode()
@@ -273,8 +306,8 @@ class Player:
         os.fsync(self._other)
 
     def _write_back(self, *, is_waited: bool) -> None:
-        for name in sorted(os.listdir(self.folder)):
-            file = os.open(self._path(name), os.O_RDWR)
+        for path in files_below(self.folder):
+            file = os.open(path, os.O_RDWR)
             kernel.flush_range(file, is_waited=is_waited)
             os.close(file)
 
@@ -289,31 +322,3 @@ _ON_FILE: Final[dict[str, Callable[..., object]]] = {
     "punch": kernel.punch,
     "flush_range": kernel.flush_range,
 }
-
-
-def read_folder(folder: str) -> str:
-    """The content of a folder, as text; or what could not be read of it."""
-    names: dict[str, int] = {}
-    files: dict[int, bytes] = {}
-    try:
-        for name in sorted(os.listdir(folder)):
-            file = os.open(f"{folder}/{name}", os.O_RDONLY)
-            try:
-                status = os.fstat(file)
-                names[name] = status.st_ino
-                if status.st_ino not in files:
-                    files[status.st_ino] = _read(file, status.st_size)
-            finally:
-                os.close(file)
-    except OSError as error:
-        return f"!read {error.errno}"
-    return tell(Image(names, files))
-
-
-def _read(file: int, size: int) -> bytes:
-    data = b""
-    while True:
-        more = os.pread(file, size + 1 - len(data), len(data))
-        if not more:
-            return data
-        data += more

@@ -26,6 +26,14 @@ are of the kernel alone, and are told as what they mean to whoever reads the fil
     msync          name              msync(MS_SYNC)                      datasync
     flush_range    name              sync_file_range, waited for         -
     sync_fails     name              fsync, no write of data succeeds    sync, which fails
+    make_folder    name              mkdir                               make_folder
+    remove_folder  name              rmdir                               remove_folder
+    sync_folder    name              fsync of that folder                sync_names of it
+    symlink        target name       symlink                             symlink
+    exchange       old new           renameat2(RENAME_EXCHANGE)          exchange
+    sync_all                         syncfs                              sync_all
+
+A name is a path below the folder of the program: `a/b` is the name b in the folder a.
 
 Invariants
   1  parse(str(program)) == program
@@ -167,6 +175,12 @@ _SHAPES = {
     "msync": "name",
     "flush_range": "name",
     "sync_fails": "name",
+    "make_folder": "name",
+    "remove_folder": "name",
+    "sync_folder": "name",
+    "symlink": "target name",
+    "exchange": "old new",
+    "sync_all": "",
 }
 
 
@@ -209,5 +223,6 @@ _TOLD: dict[str, Callable[..., object] | None] = {
     "msync": FaultDevice.datasync,
     "flush_range": None,
     "sync_fails": _fail,
+    "sync_folder": FaultDevice.sync_names,
 }
 assert _TOLD.keys() == _SHAPES.keys()

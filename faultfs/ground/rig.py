@@ -26,8 +26,9 @@ from . import kernel
 from .contents import parse
 from .epochs import BLOCK_BYTES, Blocks, Epoch, Marks, Piece, Record, epochs_of, parts
 from .fuse import Recorder
-from .player import Noise, Player, read_folder
+from .player import Noise, Player
 from .program import Program
+from .reading import read_folder
 
 _MIB: Final = 1 << 20
 # The least size at which mkfs chooses what it would for a large disk: blocks of 4096, a journal, two copies

@@ -9,6 +9,7 @@ Threads: values.
 
 from typing import Final
 
+from .folders import FOLDERS
 from .idioms import IDIOMS
 from .program import Program
 
@@ -192,6 +193,28 @@ _TEXTS: Final = (
         _BOTH,
         "sync old; write old 8192 N*100; sync old; truncate old 0; write old 0 M*512; link old a",
     ),
+    # A log beside the commit: no log has what befell `third`.
+    ("logged-shorter", _THREE, "truncate third 50; rename old b; truncate b 6144; sync_names"),
+    (
+        "logged-shorter-joined",
+        _THREE,
+        "truncate third 50; rename old b; truncate b 6144; create old; sync old",
+    ),
+    (
+        "logged-shorter-again",
+        _THREE,
+        "truncate third 50; link old b; sync_names; truncate b 0; rename b c; create z; sync z",
+    ),
+    (
+        "logged-removed-last",
+        _THREE,
+        "truncate third 50; write old 0 N*100; sync old; remove old; create z; sync z",
+    ),
+    (
+        "logged-removed-folder",
+        _BOTH,
+        "create z; sync_names; write old 0 N*100; sync old; remove old; create y; sync y",
+    ),
     ("logged-part", _BOTH, "rename old a; write other 0 N*4096; write_through other 8192 M*100"),
     # One write of data that fails at a sync, and what comes after it.
     ("failed-append", _BOTH, "write old 8192 N*4096; sync_fails old; sync old"),
@@ -216,7 +239,7 @@ _TEXTS: Final = (
 )
 
 SCENARIOS: Final[dict[str, Program]] = {
-    **{name: Program.parse(f"{start}: {calls}") for name, start, calls in _TEXTS},
+    **{name: Program.parse(f"{start}: {calls}") for name, start, calls in (*_TEXTS, *FOLDERS)},
     **{f"idiom-{name}": idiom.program for name, idiom in IDIOMS.items()},
 }
 # Of some options only, and asked for by name: an allocation that is many extents where groups are small.

@@ -16,13 +16,14 @@ Threads: as `journal`.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from ..disk.events import SYNC_KINDS
 from .chains import FOREVER, AnyChain
 from .history import History
 from .journal import RULES, Journal, Rules
-from .logged import FILE_SYNCS
+from .logged import FILE_SYNCS, Taken
 from .logs import MOVES
 
 _Point = tuple[int, dict[AnyChain, int]]
@@ -74,7 +75,30 @@ class Commits(Journal):
         logged = bisect_right(
             self.history.sizes[inode].births, self._logged(index, inode), legal.start, legal.stop
         )
-        return self._shown(inode, range(found[0], max(found[-1] + 1, logged)))
+        found = self._shown(inode, range(found[0], max(found[-1] + 1, logged)))
+        return self._with_taken(index, inode, found) if inode in self._taken else found
+
+    def _with_taken(self, index: int, inode: int, found: Sequence[int]) -> Sequence[int]:
+        """These versions of a size, and shorter ones with which a log has taken the file in (F41)."""
+        chain = self.history.sizes[inode]
+        longest = max(chain.values[version] for version in found)
+        more = set()
+        for at, is_again in self._taken.get(inode, {}).items():
+            version = bisect_right(chain.births, at) - 1  # The size in memory.
+            if at < index and found[-1] < version and chain.values[version] < longest:
+                more |= {version} if chain.values[version] or is_again else set()
+        return [*found, *sorted(more)]
+
+    def taken_at(self, index: int) -> list[int]:
+        """The files that the event before this index may have brought to a log with a shorter size."""
+        return [inode for inode, events in self._taken.items() if index - 1 in events]
+
+    @cached_property
+    def _taken(self) -> Taken:
+        """The files that have ever become shorter, and the events at which a log may take them in."""
+        shorter = [inode for inode, chain in self.history.sizes.items() if _is_ever_shorter(chain.values)]
+        taken = self.history.logged_names.taken() if shorter else {}
+        return {inode: taken[inode] for inode in shorter if inode in taken}
 
     def narrowed(self, index: int, inode: int, version: int, cut: int) -> dict[int, range]:
         found = super().narrowed(index, inode, version, cut)
@@ -123,6 +147,10 @@ class Commits(Journal):
                 found[key] = cut, names
         self._points = index, list(found.values())
         return self._points[1]
+
+
+def _is_ever_shorter(sizes: Sequence[int]) -> bool:
+    return any(after < before for before, after in pairwise(sizes))
 
 
 @lru_cache(maxsize=4)

@@ -133,8 +133,12 @@ class History:
         oldest = min(chain.births[floor + 1] for chain, floor in floors.items())
         pending = []
         for step in self.steps[self.issued[oldest - 1] : self.issued[index]]:
-            moves = tuple((chain, v) for chain, v in step.moves if v > floors.get(chain, v))
-            if moves:  # F46: of a rename that a sync has covered in part, the rest.
+            if len(step.moves) == 1:  # The most frequent.
+                chain, version = step.moves[0]
+                if version > floors.get(chain, version):
+                    pending.append(step)
+            elif moves := tuple((chain, v) for chain, v in step.moves if v > floors.get(chain, v)):
+                # F46: of a rename that a sync has covered in part, the rest.
                 pending.append(step if len(moves) == len(step.moves) else step._replace(moves=moves))
         return pending
 

@@ -114,6 +114,10 @@ class Journal:
             }
         return sorted(found & self.history.sizes.keys())
 
+    def taken_at(self, index: int) -> list[int]:
+        """The files of which the event before this index makes sizes legal, besides its own."""
+        return []
+
     # Questions.
 
     def cuts(self, index: int) -> range:

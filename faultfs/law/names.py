@@ -41,6 +41,8 @@ class Names:
         self._links = dict(initial.links)
         self._syncs: dict[int, list[int]] = {}  # By folder: the events that synced its names,
         self._whole: list[int] = []  # and those that synced everything.
+        # Of moves between folders: a folder whose sync makes a name of another durable, and that name.
+        self._across: list[tuple[int, AnyChain, int]] = []
         self.forest = FLAT
 
     def replay(self, birth: int, event: Event) -> None:
@@ -80,6 +82,9 @@ class Names:
     def sync(self, index: int, folder: int) -> None:
         """The names of one folder are durable after this event."""
         self._syncs.setdefault(folder, []).append(index)
+        for _, chain, version in (each for each in self._across if each[0] == folder):
+            chain.cover(index, version)
+        self._across = [each for each in self._across if each[0] != folder]
 
     def sync_all(self, index: int) -> None:
         """All names are."""
@@ -108,8 +113,20 @@ class Names:
                 self.chains[name].pass_by(birth, NO_FILE, Shows(0))
             moves.append((self.chains[name], self.chains[name].append(birth, inode)))
             self._live[name] = inode
+        if len(moves) > 1 and self._folders:
+            self._note_move(*moves)
         self._all.append(Step(birth, 0, tuple(moves)))
         self.steps.append(self._all[-1])
+
+    def _note_move(self, first: tuple[AnyChain, int], second: tuple[AnyChain, int]) -> None:
+        """F46: a sync of the old folder makes a move durable; of a folder, or an exchange, one of either."""
+        (old, made), (new, version) = first, second
+        above, below = split(old.name)[0], split(new.name)[0]
+        if above == below:
+            return
+        self._across.append((above, new, version))
+        if old.values[made] != NO_FILE or new.values[version] in self._folders:
+            self._across.append((below, old, made))
 
     def _unbind(self, birth: int, name: str) -> None:
         """Takes a name away; torn, the file that has lost its last name is emptied besides (F30)."""

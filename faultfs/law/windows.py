@@ -160,8 +160,11 @@ class Windows:
         for step in self._name_steps:
             if step.birth > index:
                 break
-            moves = tuple((chain, v) for chain, v in step.moves if v > legal[chain].start)
-            if moves:
+            if len(step.moves) == 1:  # The most frequent.
+                chain, version = step.moves[0]
+                if version > legal[chain].start:
+                    steps.append(step)
+            elif moves := tuple((chain, v) for chain, v in step.moves if v > legal[chain].start):
                 steps.append(step if len(moves) == len(step.moves) else step._replace(moves=moves))
         if not self._unties:
             return steps

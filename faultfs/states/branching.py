@@ -17,8 +17,7 @@ Invariants
   2  every content of a region answers as its witness does, so its outcome is the witness's
   3  a witness is survivor_image(trace, index, digits, law)
 
-For the laws whose choices are a product: `posix`, and `posix_split` over the torn history. Threads: pure, but
-for what `open_content` does.
+For the laws whose choices are a product: `posix`, `posix_split`. Threads: pure, but for `open_content`.
 Source: lazy branching on what recovery reads (Jaaru, ASPLOS 2021). Where we differ: names and sizes branch
 too, and the count of what was not listed is exact.
 """
@@ -30,6 +29,7 @@ from math import prod
 from typing import Any, Generic, TypeAlias, cast
 
 from ..disk.image import Image
+from ..disk.tree import Forest
 from ..law.chains import AnyChain
 from ..law.history import History
 from ..law.survival import Survivors, file_bytes
@@ -50,6 +50,7 @@ class Names:
 
     state: NameState  # Of one of these choices.
     paths: Bindings
+    forest: Forest
     legal: int = 0
     _known: dict[tuple[int, str], Any] = field(default_factory=dict, init=False)
 
@@ -63,14 +64,13 @@ class Names:
         if what == Ask.NAMES:
             return tuple(other for other, _ in self.paths)
         inode = next((bearer for other, bearer in self.paths if other == name), None)
-        if what == Ask.NAME:
-            return inode is not None
+        if inode not in self.state.files:  # Nothing, or what is no file.
+            told = self.forest.told(inode) if inode is not None else False
+            return told if what == Ask.NAME else () if what == Ask.GROUP and inode is None else None
         if what not in (Ask.GROUP, Ask.FILE):
-            return inode
-        group = tuple(other for other, bearer in self.paths if bearer == inode)
-        if what == Ask.GROUP:
-            return group
-        return None if inode is None else (inode, group)
+            return what == Ask.NAME or inode
+        group = self.state.files[inode]
+        return group if what == Ask.GROUP else (inode, group)
 
 
 @dataclass(slots=True)
@@ -204,7 +204,7 @@ class _Point:
             }
             state = name_state(self.history, choice, 0)
             paths = tuple(self.history.forest.paths(state.bindings))
-            found.setdefault(state.bindings, Names(state, paths)).legal += 1
+            found.setdefault(state.bindings, Names(state, paths, self.history.forest)).legal += 1
         return list(found.values())
 
     def count(self, region: Region) -> int:

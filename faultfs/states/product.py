@@ -141,7 +141,7 @@ class Product:
         choice: dict[AnyChain, int] = {}
         window = self.history.at(index)
         for _, chain in self.history.ordered_names:
-            if chain in window.hidden:  # It lasts as long as any.
+            if window.hidden and chain in window.hidden:  # It lasts as long as any.
                 choice[chain] = window.legal[chain][-1]
                 continue
             version = choice[chain] = moved[chain] if chain in moved else window.legal[chain].start

@@ -71,9 +71,9 @@ _NAMELESS = frozenset({EventKind.SYNC_NAMES, EventKind.MARK})  # They change no 
 def answer(image: Image, question: Question) -> Any:
     """The answer of this crash state; equal answers are equal values, and hashable."""
     what, name, offset, length = question
-    inode = image.names.get(name)
+    inode = image.at(name)
     if inode is not None and image.forest.has(inode):
-        return None  # A folder, or a symbolic link: whoever came upon one has asked for everything.
+        return image.forest.told(inode) if what == _NAME else None
     if what == _READ:
         return None if inode is None else image.files[inode][offset : offset + length]
     if what == _SIZE:

@@ -262,6 +262,7 @@ class _JournalSearch(_Search):
     def _after_file_sync(self, index: int, inode: int) -> None:
         self.names = None  # A sync of a file commits names; and a size needs less of its sectors.
         self.is_whole_due |= self.journalled.journal.rules.is_logged  # Or other names are found.
+        self._drop_taken(index)
         self._after_file_event(index, inode)
 
     def _after_name_event(self, index: int) -> None:
@@ -270,7 +271,15 @@ class _JournalSearch(_Search):
             self.files.pop(event.inode, None)  # A name may bring a size to the log.
             self._recount(index, event.inode)
             self.is_whole_due = True
+        self._drop_taken(index)
         super()._after_name_event(index)
+
+    def _drop_taken(self, index: int) -> None:
+        """Have the files found anew that this event may have brought to a log."""
+        for inode in self.journalled.journal.taken_at(index):
+            self.files.pop(inode, None)
+            self._recount(index, inode)
+            self.is_whole_due = True
 
     def _recount(self, index: int, inode: int) -> None:
         self.options.pop(inode, None)

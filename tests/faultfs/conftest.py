@@ -195,6 +195,41 @@ def moving_device() -> Callable[[int, int], FaultDevice]:
 
 
 @pytest.fixture(scope="session")
+def shrinking_device() -> Callable[[int, int], FaultDevice]:
+    """A device after random calls on names and sizes, and syncs."""
+
+    def make(seed: int, calls: int) -> FaultDevice:
+        generator = Random(seed)
+        device = FaultDevice(Image.of({"a": b"o" * 900, "b": b"p" * 900}), sector_bytes=4096)
+        for _ in range(calls):
+            names = device.image().names
+            present, absent = sorted(names), [name for name in "abc" if name not in names]
+            call = generator.choice(
+                ("create", "rename", "rename", "link", "truncate", "truncate", "append", "sync", "names")
+            )
+            if call == "create" and absent:
+                device.create(generator.choice(absent))
+            elif call == "names":
+                device.sync_names()
+            elif present:
+                name = generator.choice(present)
+                match call:
+                    case "rename":
+                        device.rename(name, generator.choice("abc"))
+                    case "link" if absent:
+                        device.link(name, generator.choice(absent))
+                    case "truncate":
+                        device.truncate(name, generator.choice((0, 100, 500, 1000)))
+                    case "append" if generator.random() < 0.5:
+                        device.write(name, device.size(name), b"n" * 50)
+                    case "sync":
+                        device.sync(name)
+        return device
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def growing_device() -> Callable[[int, int], FaultDevice]:
     """A device after random calls on a small tree: folders, links, moves between folders, syncs of each."""
     paths = ("a", "d", "e", "d/x", "d/y", "e/x", "d/f", "d/f/z", "e/f", "f")

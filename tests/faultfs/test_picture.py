@@ -76,3 +76,21 @@ def test_only_what_is_asked_for_is_drawn_and_text_is_escaped(device: FaultDevice
 def test_an_index_that_the_trace_does_not_have_is_refused(device: FaultDevice) -> None:
     with pytest.raises(CrashIndexError):
         picture(device.trace, len(device.trace) + 1, (), "posix")
+
+
+def test_names_of_each_folder_have_a_lane_and_a_sync_of_all_goes_through_every_lane() -> None:
+    device = FaultDevice()
+    device.make_folder("d")
+    device.create("d/x")
+    device.write("d/x", 0, b"data")
+    device.sync_names("d")
+    device.sync_all()
+    drawn = picture(device.trace, 5, (), "posix")
+    lanes = [text for text in ("names", "names in d", "d/x") if f">{text}</text>" in drawn]
+    assert lanes == ["names", "names in d", "d/x"]
+    walls = [line for line in drawn.splitlines() if 'class="wall"' in line and "y1" in line][:2]
+    heights = [
+        int(line.split('y2="')[1].split('"')[0]) - int(line.split('y1="')[1].split('"')[0]) for line in walls
+    ]
+    assert heights[1] > 2 * heights[0]
+    assert "2 write d/x" in drawn

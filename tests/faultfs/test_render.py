@@ -120,3 +120,45 @@ def test_each_digit_names_the_event_that_it_loses_first() -> None:
     )
     (prefix,) = chains(device.trace, 3, Law.PREFIX)
     assert (prefix.kind, prefix.values, prefix.events) == ("prefix", 3, (2, 0))
+
+
+def tree_device() -> FaultDevice:
+    """A file that went from one folder into another, which then was renamed."""
+    device = FaultDevice()
+    device.make_folder("d")
+    device.create("d/x")
+    device.make_folder("e")
+    device.rename("d/x", "e/y")
+    device.symlink("../a", "e/l")
+    device.sync_names("e")
+    device.rename("e", "f")
+    device.write("f/y", 0, b"data")
+    device.exchange("d", "f")
+    device.list("d")
+    device.sync_all()
+    return device
+
+
+def test_a_trace_of_folders_is_told_by_paths() -> None:
+    lines = [line.split(None, 1)[1] for line in render_trace(tree_device().trace).splitlines()]
+    assert lines == [
+        "folder      d",
+        "create      d/x",
+        "folder      e",
+        "rename      d/x -> e/y",
+        "symlink     e/l -> ../a",
+        "sync_names  e  ============",
+        "rename      e -> f",
+        "write       f/y  0+4",
+        "exchange    d <-> f",
+        "list        d",
+        "sync_all  ============",
+    ]
+
+
+def test_losses_in_folders_are_told_by_paths() -> None:
+    trace = tree_device().trace
+    digits = (1, 1, *[0] * 20)
+    assert any(line.startswith("d/x or f/y ") for line in tell_crash(trace, 8, digits, "posix"))
+    lost = {line for one in range(8) for line in tell_crash(trace, 5, (*[0] * one, 1), "posix")}
+    assert {"name d: absent (folder #0 lost)", "name e/l: absent (symlink #4 lost)"} <= lost

@@ -11,7 +11,10 @@ from powercut.faultfs.ground.contents import is_failure, parse, parse_bytes, tel
 
 @pytest.mark.parametrize(
     "text",
-    ["-", "old=", "old=O*8192+N*100 other=X*4096", "a=0*3+A*1 b~a c=<ff>*2+<20>*1", "a= b~a c="],
+    [
+        *("-", "old=", "old=O*8192+N*100 other=X*4096", "a=0*3+A*1 b~a c=<ff>*2+<20>*1", "a= b~a c="),
+        *("a/", "a/ a/b/ a/b/f=O*1 a/f~a/b/f b/ b/f~a/b/f", "a/ a/l->../m l->a m~l"),
+    ],
 )
 def test_text_of_a_content_is_the_text_again(text: str) -> None:
     assert tell(parse(text)) == text
@@ -38,11 +41,22 @@ def test_runs_of_a_long_file_are_short() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["old", "b~a", "old=N", "old=N*", "old=*3", "old=é*3", "old=<zz>*1", "old=N*-1"]
+    "text",
+    [
+        *("old", "b~a", "old=N", "old=N*", "old=*3", "old=é*3", "old=<zz>*1", "old=N*-1"),
+        *("a/f=", "a= a/f=", "a/ b/f=", "l->a l/f=", "a/ b~c"),
+    ],
 )
 def test_text_that_is_no_content_is_refused(text: str) -> None:
     with pytest.raises(ProgramError):
         parse(text)
+
+
+def test_what_stands_in_a_folder_is_told_by_its_path() -> None:
+    image = Image({"a": 1, "1/f": 2, "l": 3}, {2: b"N"}, {1}, {3: "a/f"})
+    assert tell(image) == "a/ a/f=N*1 l->a/f"
+    assert parse("a/ a/f=N*1 l->a/f") == image
+    assert parse("a/ a/f=N*1 l->a/g") != image
 
 
 def test_failure_is_no_content() -> None:

@@ -43,7 +43,10 @@ FREED = "if is_freed and version - 1 in chain.passing"
 COMMITTED, WINDOWS = (f"powercut.faultfs.law.{name}" for name in ("committed", "windows"))
 BROUGHT, LATER = "return syncs[at - 1] if at else 0", "[self, log._replace(written=dict(now))]"
 FOLDER = "if self.folders & self.tree.of_event(event) and event.kind in _RENAMES"
-NEWS = "if event.inode in log.files and event.kind in MOVES"
+NEWS = "        if event.inode in log.files and event.kind in MOVES:\n            logs"
+TAKEN, GONE = "if inode in self._taken else found", "for lost in combinations(gone, count)"
+COUNTS, _BTRFS = "range(len(gone) + 1 if self.folders else 1)", ("btrfs", "btrfs")
+AGAIN = "if chain.values[version] or is_again"
 
 BUGS = (
     Bug("F3-sync-holds-before-it-returns", CHAINS, "syncs[at] + 1 if", "syncs[at] if", "xfs", "posix"),
@@ -82,7 +85,13 @@ BUGS = (
     Bug("F41-datasync-brings-its-bytes", COMMITTED, BROUGHT, "return 0", "btrfs", "btrfs"),
     Bug("F42-nobody-else-writes-the-log", WRITTEN, LATER, "[self]", "btrfs", "btrfs"),
     Bug("F42-folder-joins-no-log", WRITTEN, FOLDER, "if False", "btrfs", "btrfs"),
-    Bug("F42-new-name-brings-no-folder", WRITTEN, NEWS, "if False", "btrfs", "btrfs"),
+    Bug(
+        "F42-new-name-brings-no-folder", WRITTEN, NEWS, NEWS.replace("event.kind in MOVES", "False"), *_BTRFS
+    ),
+    Bug("F41-name-brings-no-size", COMMITTED, TAKEN, "if False else found", *_BTRFS),
+    Bug("F41-name-never-empties", COMMITTED, AGAIN, "if chain.values[version]", *_BTRFS),
+    Bug("F42-last-name-is-lost", WRITTEN, GONE, "for lost in [gone]", *_BTRFS),
+    Bug("F42-folder-loses-every-last-name", WRITTEN, COUNTS, "range(len(gone), len(gone) + 1)", *_BTRFS),
     Bug("F43-link-brings-no-size", JOURNAL, "is EventKind.LINK", "is None", "btrfs", "btrfs"),
 )
 

@@ -8,6 +8,7 @@ from powercut.faultfs import EventKind
 from powercut.faultfs.errors import ProgramError
 from powercut.faultfs.ground.contents import tell
 from powercut.faultfs.ground.drawn import draw
+from powercut.faultfs.ground.growing import grow
 from powercut.faultfs.ground.program import Program, parse_call
 from powercut.faultfs.ground.scenarios import SCENARIOS, is_playable
 
@@ -93,13 +94,26 @@ def test_clone_is_not_played_on_ext4() -> None:
 
 
 def test_drawn_programs_are_those_of_the_seed_and_write_each_letter_once() -> None:
-    words = set()
+    words, marked = set(), 0
     for seed in range(200):
         program = draw(Random(seed))
+        marked += program.calls[0].arguments == ("third", 50)
         assert program == draw(Random(seed))
         assert Program.parse(str(program)) == program
         written = [call.arguments[2] for call in program.calls if call.word in ("write", "write_through")]
         letters = [data[:1] for data in written if isinstance(data, bytes)]
         assert len(set(letters)) == len(letters)
         words |= {call.word for call in program.calls}
+    assert 70 < marked < 130
     assert words >= {"create", "write", "truncate", "empty", "rename", "link", "remove", "allocate", "punch"}
+
+
+def test_drawn_programs_on_folders_are_those_of_the_seed_and_play_on_a_device() -> None:
+    words = set()
+    for seed in range(200):
+        program = grow(Random(seed))
+        assert program == grow(Random(seed))
+        assert Program.parse(str(program)) == program
+        assert 5 <= len(program.calls) <= 9
+        words |= {call.word for call in program.calls}
+    assert words >= {"make_folder", "remove_folder", "sync_folder", "symlink", "exchange", "rename", "link"}

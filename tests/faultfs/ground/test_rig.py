@@ -37,6 +37,27 @@ rig.close()
     assert found[after][0] <= 5
 
 
+@pytest.mark.parametrize("file_system", FILE_SYSTEMS)
+def test_calls_on_folders_leave_what_they_leave_on_the_device(
+    file_system: str, on_machine: Callable[..., Any]
+) -> None:
+    """Once everything is synced; open files follow the folder that is renamed above them."""
+    code = f"""
+from powercut.faultfs.ground.contents import tell as text
+program = Program.parse(
+    "a/ a/d/ a/d/f=O*100 a/l~a/d/f e/ g=X*1: write a/d/f 0 N*50; rename a/d b; write b/f 50 M*50;"
+    " make_folder a/h; symlink ../g a/h/s; remove_folder e; exchange a b; sync_folder a; link g b/g;"
+    " remove a/f; rename b/l a/k; write a/k 100 P*10; sync_all"
+)
+rig = Rig(folder, Options("{file_system}"))
+tell([search(rig, program), text(program.device().image()), 2 * len(program.calls)])
+rig.close()
+"""
+    found, left, last = on_machine(BEGIN + code, file_system)
+    assert {content for content, steps in found.items() if steps[1] == last} == {left}
+    assert left == "a/ a/k=N*50+M*50+P*10 b/ b/g=X*1 b/h/ b/h/s->../g g~b/g"
+
+
 def test_sync_of_which_the_writes_are_refused_fails_and_one_that_cannot_fail_is_told(
     on_machine: Callable[..., Any],
 ) -> None:

@@ -23,6 +23,8 @@ class TriedNames:
         # Renames that a log has untied, by event: from which index on; and those with the new name free.
         self.came_apart: dict[int, int] = {}
         self.came_free: dict[int, int] = {}
+        self.taken: dict[int, dict[int, bool]] = {}  # See `taken_in`.
+        self.tried = -1
 
     def name_versions(self, name: str) -> list[tuple[int, Any]]:
         """Its event, and what the name is bound to, for each version."""
@@ -53,6 +55,7 @@ class TriedNames:
         start = self.names_at(commit)
         logs: list[Log] = [(start, set(), None, False)]
         changed, shorter, moved = set(), set(), set()
+        own: set[int] = set()
         for at, event in enumerate(self.disk.trace.events[commit:index], commit):
             before, now = self.names_at(at), self.names_at(at + 1)
             names = {name for name in now if now[name] != before[name]}
@@ -64,26 +67,48 @@ class TriedNames:
                 moved |= losers | (
                     {event.inode} if event.kind in (EventKind.LINK, EventKind.RENAME) else set()
                 )
+                for log in logs:
+                    is_new = event.kind in (EventKind.LINK, EventKind.RENAME)
+                    if is_new and event.inode in log[1]:
+                        self.take(at, {event.inode} - own, True)
+                        self.take(at, self.with_names(log, now) - own - {event.inode})
+                    elif event.kind == EventKind.RENAME and log[3]:
+                        self.take(at, {event.inode} - own)
                 logs = [new for log in logs for new in self.after_names(log, event, losers, now)]
             elif event.kind == EventKind.SYNC_NAMES:
+                for log in logs:
+                    self.take(at, self.with_names(log, now) - own)
                 files = set().union(*(self.with_folder(log, now)[1] for log in logs))
                 logs = [(now, files, now, True)]
             elif event.kind in FILE_SYNCS and event.inode in changed | shorter:
                 new = [self.with_file(log, event.inode, now) for log in logs]
+                for log, made in zip(logs, new, strict=True):
+                    more = self.with_names(made, now) if event.inode in moved else set()
+                    self.take(at, (made[1] - log[1] | more) - own - {event.inode})
+                own |= changed & {event.inode}
                 new += [self.with_folder(log, now) for log in new if event.inode in moved]
                 logs = new if event.inode in changed else [*logs, *new]
                 changed -= {event.inode}
                 shorter -= {event.inode}
-        return [self.replayed(log) for log in logs]
+        return [names for log in logs for names in self.replayed(log)]
+
+    def take(self, at: int, files: set[int], is_again: bool = False) -> None:
+        for inode in files:
+            self.taken.setdefault(inode, {}).setdefault(at, False)
+            self.taken[inode][at] |= is_again
+
+    def taken_in(self, inode: int, index: int) -> dict[int, bool]:
+        """The events by which a log may have a file for its names, and if it may have had it before (F41)."""
+        for commit in range(index) if self.tried < index else ():
+            self.found(commit, index)
+        self.tried = max(index, self.tried)
+        return {at: is_again for at, is_again in self.taken.get(inode, {}).items() if at < index}
+
+    def with_names(self, log: Log, now: Names) -> set[int]:
+        return {now[name][1] for name in now if now[name][1] != log[0][name][1]} - {None}
 
     def with_folder(self, log: Log, now: Names) -> Log:
-        disk, files, *_ = log
-        return (
-            now,
-            files | {now[name][1] for name in now if now[name][1] != disk[name][1]} - {None},
-            now,
-            True,
-        )
+        return now, log[1] | self.with_names(log, now), now, True
 
     def with_file(self, log: Log, inode: int, now: Names) -> Log:
         disk, files, _, folder = log
@@ -105,13 +130,25 @@ class TriedNames:
         is_new = event.inode in files and event.kind in (EventKind.LINK, EventKind.RENAME)
         return [log, written, *([self.with_folder(written, now)] if is_new else [])]
 
-    def replayed(self, log: Log) -> Names:
-        disk, files, text, _ = log
+    def replayed(self, log: Log) -> list[Names]:
+        """Files with no name left keep those of the commit, but that a folder in the log may lose them."""
+        disk, files, text, folder = log
         if text is None:
-            return dict(disk)
-        lost = [name for name, (_, inode) in disk.items() if inode in files and inode != text[name][1]]
+            return [dict(disk)]
         own = {name: text[name] for name in text if text[name][1] in files}
-        return {**disk, **{name: self.freed(name, disk[name][0]) for name in lost}, **own}
+        lost = {name: inode for name, (_, inode) in disk.items() if inode in files and inode != text[name][1]}
+        left = {inode for _, inode in own.values()}
+        ways = []
+        for kept in product((False, True), repeat=len(set(lost.values()) - left)):
+            gone = left | {
+                inode for inode, is_kept in zip({*lost.values()} - left, kept, strict=True) if not is_kept
+            }
+            if folder or all(kept):
+                freed = {
+                    name: self.freed(name, disk[name][0]) for name, inode in lost.items() if inode in gone
+                }
+                ways.append({**disk, **freed, **own})
+        return ways
 
     def freed(self, name: str, version: float) -> tuple[float, None]:
         """The name when it has lost what it was bound to: between two versions if a rename has filled it."""

@@ -74,6 +74,26 @@ _PLANTED = {
         {Breach.LOST_ACK},
     ),
     "threaded: its name is not synced": ("device.sync_names()", "pass", {Breach.LOST_ACK}),
+    "segmented: the folder of its segments is not synced": (
+        "        self._sync_folder(self.folder)\n",
+        "",
+        {Breach.LOST_ACK},
+    ),
+    "segmented: the folder's own name is not synced": (
+        '        self._sync_folder(".")\n',
+        "",
+        {Breach.LOST_ACK},
+    ),
+    "segmented: renamed before it is synced": (
+        "        self.os.fsync(self.fd)\n        self.os.replace",
+        "        self.os.replace",
+        None,
+    ),
+    "segmented: a checkpoint that syncs nothing": (
+        "self.os.fdatasync(self.fd)",
+        "pass",
+        {Breach.LOST_ACK},
+    ),
 }
 
 
@@ -102,7 +122,7 @@ def _search(store: Any) -> Finding | None:
     return None
 
 
-@pytest.mark.parametrize("name", ["slotted", "snapshots", "lsm", "threaded"])
+@pytest.mark.parametrize("name", ["slotted", "snapshots", "lsm", "threaded", "segmented"])
 def test_right_store_is_silent(name: str) -> None:
     assert _search(_store(name)) is None
 

@@ -1,5 +1,6 @@
 """The fast enumeration against trying every subset of what was issued: the laws with a journal, read out."""
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise, product
 from typing import Any
@@ -22,6 +23,7 @@ class Journalled:
         self.disk = disk
         self.law = law
         self.shows = law.removesuffix("_ordered")
+        self.taken = Counter[str]()
 
     def role(self, op: Operation) -> str:
         return str(self.disk.roles.get(id(op), ""))
@@ -142,16 +144,48 @@ class Journalled:
         newer = [
             op for op in files if id(op) in chosen and op[0] >= max(until, self.brought(key_of(op)[1], index))
         ]
-        if not all(self.disk.durable(op, index) for op in newer):
-            return False
         kept = [op for op in files if id(op) in chosen]
-        return all(self.stands_alone(sizes, chosen, index) for sizes in self.sizes_of(kept, files))
+        for sizes in self.sizes_of(kept, files):
+            if self.is_taken(sizes, files, journal, until, index):
+                newer = [op for op in newer if op not in sizes]  # No data come with this size.
+            elif not self.stands_alone(sizes, chosen, index):
+                return False
+        return all(self.disk.durable(op, index) for op in newer)
+
+    def is_taken(
+        self,
+        sizes: list[Operation],
+        files: list[Operation],
+        journal: list[Operation],
+        until: int,
+        index: int,
+    ) -> bool:
+        """True if a log has the file for its names with this size, which is shorter than the commit's."""
+        if not sizes:
+            return False
+        key, last = key_of(sizes[-1]), sizes[-1]
+        bound = max(until, self.brought(key[1], index))
+        if last[0] < bound or self.disk.durable(last, index):
+            return False
+        changes = [op for op in files if key in op[2] and not self.role(op)]
+        of_commit = [self.disk.start[key]]
+        for op in changes:
+            if op in journal or self.disk.durable(op, index):
+                of_commit = [op[2][key]]
+            elif op[0] < bound:
+                of_commit.append(op[2][key])
+        for at, is_again in self.disk.moved.taken_in(key[1], index).items():
+            before = [op for op in changes if op[0] < at]
+            if before and before[-1] is last and last[2][key] < max(of_commit) and (last[2][key] or is_again):
+                self.taken["with another name" if is_again else "for its names"] += 1
+                return True
+        return False
 
     def brought(self, inode: int, index: int) -> int:
         """The last event that may have brought all of a file: a sync, or a name after one."""
-        last = 0
+        last = -1
         for at, event in enumerate(self.disk.trace.events[:index]):
-            is_name = event.kind in (EventKind.LINK, EventKind.RENAME) and last
+            is_name = event.kind in (EventKind.LINK, EventKind.RENAME) and last >= 0
             if event.inode == inode and (event.kind in FILE_SYNCS or is_name):
                 last = at
         return last
@@ -230,3 +264,17 @@ def test_names_found_are_those_that_trying_finds(
         return Journalled(disk, law).states(index)
 
     agree(law, states_at, range(0, 120, 2), moving_device)
+
+
+def test_sizes_that_a_name_brings_are_those_that_trying_finds(
+    agree: Callable[..., Any], shrinking_device: Any
+) -> None:
+    def states_at(disk: Any, index: int) -> Any:
+        found = Journalled(disk, Law.BTRFS)
+        states = found.states(index)
+        taken.update(found.taken)
+        return states
+
+    taken = Counter[str]()
+    agree(Law.BTRFS, states_at, range(0, 120, 2), shrinking_device)
+    assert min(taken["for its names"], taken["with another name"]) > 5, taken  # F41
