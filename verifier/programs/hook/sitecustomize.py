@@ -1,4 +1,4 @@
-"""Keep, for each thread of a Python program, the line of the user's code that calls into C.
+"""Keep, for each thread of a Python program, the line of the user's code that runs.
 
 Runs inside of the recorded program, in whichever Python that is, so it imports nothing of this package.
 The lines stand in memory of the process; where, the recorder hears by a write to a descriptor that nobody
@@ -15,9 +15,11 @@ import struct
 import sys
 import sysconfig
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+Tracer = Callable[[FrameType, str, Any], Any]
 SIGN = -20547  # A descriptor that nobody has.
 SLOTS, SLOT_BYTES = 64, 256
 HEAD = struct.Struct("IH")
@@ -33,19 +35,27 @@ class Lines:
         self._library = tuple({os.path.realpath(sysconfig.get_path(name)) for name in _FOLDERS})
         self._users: dict[str, bool] = {__file__: False}
 
-    def keep(self, frame: FrameType, event: str, _: Any) -> None:
-        """Hear of a call, as `sys.setprofile` tells it."""
-        if event != "c_call":
-            return
+    def begin(self, frame: FrameType, event: str, _: Any) -> "Tracer | None":
+        """Hear of a frame that begins, as `sys.settrace` tells it; the user's are told line by line."""
+        return self._go_on if event == "call" and self._is_users(frame.f_code.co_filename) else None
+
+    def _go_on(self, frame: FrameType, event: str, _: Any) -> "Tracer":
         at: FrameType | None = frame
-        while at is not None and not self._is_users(at.f_code.co_filename):
-            at = at.f_back
+        if event == "return":
+            at = frame.f_back
+            while at is not None and not self._is_users(at.f_code.co_filename):
+                at = at.f_back
         if at is not None:
-            told = f"{os.path.basename(at.f_code.co_filename)}:{at.f_lineno} {at.f_code.co_name}"
-            text = told.encode("utf-8", "replace")[: SLOT_BYTES - HEAD.size]
-            thread = threading.get_native_id()
-            slot = thread % SLOTS * SLOT_BYTES
-            self.memory[slot : slot + HEAD.size + len(text)] = HEAD.pack(thread, len(text)) + text
+            self._keep(at)
+        return self._go_on
+
+    def _keep(self, frame: FrameType) -> None:
+        code = frame.f_code
+        told = f"{os.path.basename(code.co_filename)}:{frame.f_lineno} {code.co_name}"
+        text = told.encode("utf-8", "replace")[: SLOT_BYTES - HEAD.size]
+        thread = threading.get_native_id()
+        slot = thread % SLOTS * SLOT_BYTES
+        self.memory[slot : slot + HEAD.size + len(text)] = HEAD.pack(thread, len(text)) + text
 
     def _is_users(self, file: str) -> bool:
         found = self._users.get(file)
@@ -66,8 +76,8 @@ def _begin() -> None:
     lines = Lines()
     with contextlib.suppress(OSError):
         os.pwrite(SIGN, lines.memory, 0)
-    threading.setprofile(lines.keep)
-    sys.setprofile(lines.keep)
+    threading.settrace(lines.begin)
+    sys.settrace(lines.begin)
 
 
 if __name__ == "sitecustomize":
