@@ -159,7 +159,7 @@ def be_traced() -> None:
 def registers(pid: int) -> ctypes.Array[ctypes.c_ulong]:
     """The registers of a stopped child."""
     values = Registers()
-    ask(GETREGS, pid, 0, ctypes.addressof(values))
+    ask(GETREGS, pid, 0, ctypes.byref(values))
     return values
 
 

@@ -215,14 +215,14 @@ class TracedReader:
             ask(SYSCALL, pid)
             os.waitpid(pid, _ALL)
             wanted[_ORIG_RAX], wanted[_RIP] = _NONE, saved[_RIP] - 2
-        ask(SETREGS, pid, 0, ctypes.addressof(wanted))
+        ask(SETREGS, pid, 0, ctypes.byref(wanted))
         ask(CONT, pid)
         os.waitpid(pid, _ALL)
         child = event_message(pid)
         os.waitpid(child, _ALL)
         again = Registers(*saved)
         again[_RAX], again[_ORIG_RAX], again[_RIP] = saved[_ORIG_RAX], _NONE, saved[_RIP] - 2
-        ask(SETREGS, child, 0, ctypes.addressof(again))
+        ask(SETREGS, child, 0, ctypes.byref(again))
         self._main, self._alive = child, {child}
         ask(CONT, child)
 
