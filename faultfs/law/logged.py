@@ -123,7 +123,7 @@ class LoggedNames:
 
         The last sync of names, one before each later step on names and sync of a folder, and now; of those
         before it, the oldest of all, one before each of them, and one before each event of a file that a
-        later step concerns, for the file may be logged.
+        later step concerns, or of a folder, for these may be logged.
         Where one of these gives a file another name, it depends on what was changed since the commit: one
         before each change.
         """
@@ -134,7 +134,7 @@ class LoggedNames:
             return found
         if any(self._events[at].kind in MOVES for at in later):
             found |= {at for at in range(synced, index) if self._events[at].kind in _CHANGES}
-        files = set().union(*(self._files[at] for at in later))
+        files = self._forest.folders.union(*(self._files[at] for at in later))
         found |= {at for at in range(synced, index) if self._events[at].kind is EventKind.SYNC_NAMES}
         before = [
             at
@@ -234,16 +234,11 @@ class _Walk:
             self._changed.add(event.inode)
             return
         elif event.kind is EventKind.SYNC_NAMES and self._tree.folders:
-            is_whole = event.inode in self._left  # F48: it is a commit.
-            made = [
-                Log(dict(now), self._tree) if is_whole else log.with_new_below(event.inode, now)
-                for log in logs
-            ]
-            for log, new in zip(logs, made, strict=True):
-                self._take(log.named(now, new.folders) | new.files - log.files)
-            logs = made
-            if is_whole:
+            if event.inode in self._left:  # F48: it is a commit.
+                logs = [Log(dict(now), self._tree)]
                 self._forget()
+            else:
+                logs = self._after_folder(event.inode)
         elif event.kind is EventKind.SYNC_NAMES:
             for log in logs:
                 self._take(log.named(now, ROOTS))
@@ -257,10 +252,7 @@ class _Walk:
             for log, new in zip(logs, written, strict=True):
                 self._take(new.files - log.files - {event.inode})
             if event.inode in self._moved:
-                folders = [self._tree.of_file(event.inode, now, log.commit) for log in written]
-                for log, joining in zip(written, folders, strict=True):
-                    self._take(log.named(now, joining) - {event.inode})
-                written += [log.with_folder(now, each) for log, each in zip(written, folders, strict=True)]
+                written += self._with_folders_of(event.inode, written)
             if event.inode in self._changed:
                 logs = written
                 self._own.add(event.inode)
@@ -272,6 +264,25 @@ class _Walk:
             return
         self._logs = [log for place, log in enumerate(logs) if log not in logs[:place]]
         self._replayed = None
+
+    def _after_folder(self, folder: int) -> list[Log]:
+        """The logs after a sync of a folder; if it has got another name, those above may join as well."""
+        made = list[Log]()
+        for log in self._logs:
+            made += (new := log.with_names_of(folder, self._now))
+            for each in new:
+                self._take(log.named(self._now, each.folders) | each.files - log.files)
+        return made + self._with_folders_of(folder, made) if folder in self._moved else made
+
+    def _with_folders_of(self, inode: int, logs: list[Log]) -> list[Log]:
+        """These logs when the folders in which the file has, or had, a name join."""
+        made = list[Log]()
+        for log in logs:
+            made += (new := log.with_folders(self._now, self._tree.of_file(inode, self._now, log.commit)))
+            for each in new:
+                joined = each.files - log.files if self._tree.folders else frozenset[int]()
+                self._take((log.named(self._now, each.folders) | joined) - {inode})
+        return made
 
     def _take(self, files: Set[int], *, is_again: bool = False) -> None:
         """Note that a log takes in files for their names, unless they are in all logs by their own syncs."""
