@@ -46,6 +46,14 @@ FOLDER = "if self.folders & self.tree.of_event(event) and event.kind in _RENAMES
 NEWS = "        if event.inode in log.files and event.kind in MOVES:\n            logs"
 TAKEN, GONE = "if inode in self._taken else found", "for lost in combinations(gone, count)"
 COUNTS, _BTRFS = "range(len(gone) + 1 if self.folders else 1)", ("btrfs", "btrfs")
+NAMING, PART = (
+    "powercut.faultfs.law.names",
+    "step if len(moves) == len(step.moves) else step._replace(moves=moves)",
+)
+OWN_NAMES = "own = self._syncs.get(split(chain.name)[0], [])"
+ALL_NAMES = "own = sorted(each for syncs in self._syncs.values() for each in syncs)"
+UP_TO, ELSEWHERE = "max(within.get(event.inode, 0), own)", "if inode not in self.loose or"
+ABOVE, HELD = "more |= {self.tree.above[chain] for chain in names} - old", "for chain in names} & left"
 AGAIN = "if chain.values[version] or is_again"
 
 BUGS = (
@@ -92,6 +100,13 @@ BUGS = (
     Bug("F41-name-never-empties", COMMITTED, AGAIN, "if chain.values[version]", *_BTRFS),
     Bug("F42-last-name-is-lost", WRITTEN, GONE, "for lost in [gone]", *_BTRFS),
     Bug("F42-folder-loses-every-last-name", WRITTEN, COUNTS, "range(len(gone), len(gone) + 1)", *_BTRFS),
+    Bug("F45-sync-of-a-folder-syncs-all-names", NAMING, OWN_NAMES, ALL_NAMES, "xfs", "posix"),
+    Bug("F46-a-move-between-folders-stays-whole", WINDOWS, PART, "step", "btrfs", "posix"),
+    Bug("F47-sync-of-a-folder-commits-all", JOURNAL, UP_TO, "len(self.births)", "xfs", "xfs"),
+    Bug("F48-file-keeps-no-name-elsewhere", WRITTEN, ELSEWHERE, "if True or", *_BTRFS),
+    Bug("F48-new-folders-below-bring-nothing", WRITTEN, "found |= moved", "pass", *_BTRFS),
+    Bug("F48-file-brings-no-folder-above", WRITTEN, ABOVE, "pass", *_BTRFS),
+    Bug("F42-nobody-joins-for-a-name-it-had", WRITTEN, HELD, "for chain in ()}", *_BTRFS),
     Bug("F43-link-brings-no-size", JOURNAL, "is EventKind.LINK", "is None", "btrfs", "btrfs"),
 )
 
