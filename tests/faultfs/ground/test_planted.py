@@ -28,7 +28,7 @@ EVERY = "[self._file_syncs.setdefault(each, []).append(birth - 1) for each in se
 NAMES = "self._naming.sync(birth - 1, event.inode)"
 COMMIT, ALL = "self._commit(index, touched)", "self._commit(index, len(self.births))"
 NOTHING = "(lambda *_: None)("
-EDGES, LOGGED, WRITTEN = (f"powercut.faultfs.law.{name}" for name in ("edges", "logged", "logs"))
+EDGES, WALKS, WRITTEN = (f"powercut.faultfs.law.{name}" for name in ("edges", "walks", "logs"))
 DIRTY = "Shows.XFS | Shows.EXT4 if is_dirty else Shows"
 JOINS, AT_ONCE = "range(first, max(first + 1", "range(max(first, min(legal.stop, stop) - 1), max(first + 1"
 LOGS = "elif event.kind in FILE_SYNCS and event.inode in self._changed | self._less:"
@@ -88,7 +88,7 @@ BUGS = (
     Bug("F40-size-waits-for-older-data", JOURNAL, OWN, OLDER, "xfs", "xfs"),
     Bug("F27-size-waits-for-older-data", JOURNAL, OWN, OLDER, "ext4 nodioread_nolock", "ext4_ordered"),
     Bug("F41-sync-commits-names", JOURNAL, "is_logged=True", "is_logged=False", "btrfs", "btrfs"),
-    Bug("F42-sync-logs-no-name", LOGGED, LOGS, "elif False:", "btrfs", "btrfs"),
+    Bug("F42-sync-logs-no-name", WALKS, LOGS, "elif False:", "btrfs", "btrfs"),
     Bug("F12-no-name-is-found-free", WINDOWS, FREED, "if False", "btrfs", "posix"),
     Bug("F41-datasync-brings-its-bytes", COMMITTED, BROUGHT, "return 0", "btrfs", "btrfs"),
     Bug("F42-nobody-else-writes-the-log", WRITTEN, LATER, "[self]", "btrfs", "btrfs"),
