@@ -34,6 +34,7 @@ class Walk:
         "_moved",
         "_now",
         "_own",
+        "_parted",
         "_replayed",
         "_taken",
         "_tree",
@@ -51,7 +52,8 @@ class Walk:
         self._moved: set[int] = set()  # and those that have got another name, or lost one.
         self._own: set[int] = set()  # Files that are in every log because they were synced.
         self._taken = taken
-        self._left: set[int] = set()  # Folders of which a name went into another; or they did.
+        self._left: set[int] = set()  # Folders of which a name went into another; or they did;
+        self._parted: set[int] = set()  # and those of which one did that was in a log, or the folder was.
 
     def advance(self, event: Event, step: Step | None) -> None:
         """Go past the next event; `step` is what it does to names."""
@@ -64,12 +66,14 @@ class Walk:
             self._moved |= lost | ({event.inode} if event.kind in MOVES else set())
             if len({self._tree.above[chain] for chain, _ in step.moves}) > 1:
                 is_both = event.kind is EventKind.EXCHANGE or event.inode in self._tree.folders
-                self._left |= {event.inode} if is_both else set()
-                self._left |= {
+                left = {event.inode} if is_both else set[int]()
+                left |= {
                     self._tree.above[chain]
                     for chain, version in step.moves
                     if is_both or chain.values[version] == NO_FILE
                 }
+                is_logged = any(event.inode in log.files or log.folders & left for log in logs)
+                (self._parted if is_logged and not is_both else self._left).update(left)
             for chain, version in step.moves:
                 now[chain] = version  # type: ignore[index]
             for log in logs:
@@ -83,7 +87,8 @@ class Walk:
                 logs = [Log(dict(now), self._tree)]
                 self._forget()
             else:
-                logs = self._after_folder(event.inode)
+                is_parted = event.inode in self._parted  # The log may have all that there was to it.
+                logs = self._after_folder(event.inode) + [Log(dict(now), self._tree)] * is_parted
         elif event.kind is EventKind.SYNC_NAMES:
             for log in logs:
                 self._take(log.named(now, ROOTS))
@@ -146,7 +151,7 @@ class Walk:
     def _forget(self) -> None:
         """Note that all is committed that there was."""
         self._changed, self._less, self._moved = set(), set(), set()
-        self._own, self._left = set(), set()
+        self._own, self._left, self._parted = set(), set(), set()
 
     def replayed(self) -> list[Names]:
         """The commit with each of the logs applied to it."""

@@ -35,6 +35,7 @@ class Logged:
         # inodes that it has for their names alone.
         logs = [(disk, frozenset[int](), frozenset[int](), disk, frozenset[int]())]
         changed, less, moved, left = set[int](), set[int](), set[int](), set[int]()
+        parted = set[int]()
         for at in range(commit, index):
             event, before, now = self.events[at], self.names_at(at), self.names_at(at + 1)
             keys = [key for key in now if now[key] != before[key]]
@@ -46,19 +47,23 @@ class Logged:
                 if len({key[1] for key in keys}) > 1:
                     is_folder = self.kinds.get(event.inode) == "folder"
                     is_both = is_folder or event.kind == EventKind.EXCHANGE
-                    left |= {key[1] for key in keys if is_both or now[key] is None}
-                    left |= {event.inode} if is_folder else set()
+                    away = {key[1] for key in keys if is_both or now[key] is None}
+                    away |= {event.inode} if is_both else set()
+                    is_logged = any(event.inode in log[1] or log[2] & away for log in logs)
+                    (parted if is_logged and not is_both else left).update(away)
                 logs = [new for log in logs for new in self.after_names(log, event, lost, now)]
             elif event.kind == EventKind.SYNC_ALL or (
                 event.kind == EventKind.SYNC_NAMES and event.inode in left
             ):
                 logs = [(now, frozenset(), frozenset(), now, frozenset())]
-                changed, less, moved, left = set(), set(), set(), set()
+                changed, less, moved, left, parted = set(), set(), set(), set(), set()
             elif event.kind == EventKind.SYNC_NAMES:
                 synced = [self.with_file(log, event.inode, now) if event.inode else log for log in logs]
                 logs = [new for log in synced for new in self.with_folders(log, {event.inode}, now)]
                 if event.inode in moved:
                     logs += [new for log in logs for new in self.with_places(log, event.inode, now)]
+                if event.inode in parted:
+                    logs.append((now, frozenset(), frozenset(), now, frozenset()))
             elif event.kind == EventKind.SYNC and event.inode in changed | less:
                 new = [self.with_file(log, event.inode, now) for log in logs]
                 if event.inode in moved:
