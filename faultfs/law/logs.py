@@ -131,7 +131,11 @@ class Log(NamedTuple):
         if self.folders & self.tree.of_event(event) and event.kind in _RENAMES:
             log = log._replace(files=log.files | {event.inode})
         if log.files.isdisjoint({*lost, event.inode}):
-            gone = {each: now[each] for each in log.entries if now[each] != log.commit[each]}  # type: ignore[index]
+            gone: Names = {  # Of names alone.
+                each: now[each]  # type: ignore[misc, index]
+                for each in log.entries
+                if now[each] != log.commit[each]  # type: ignore[index]
+            }
             return [log, log._replace(commit=log.commit | gone)] if gone else [log]
         logs = [self, log._replace(written=dict(now))]
         if event.inode in log.files and event.kind in MOVES:
