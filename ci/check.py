@@ -39,6 +39,7 @@ STAGES = (
     "cpr",
     "stress",
     "kill",
+    "programs",
     "reach",
     "mutants",
     "power",

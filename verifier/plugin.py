@@ -6,8 +6,10 @@
     --powercut-budget SECONDS  of the processor, after which a machine searches no more examples
     --powercut-findings DIR    where tapes of findings go; default: powercut-findings
     tests/tapes/*.json         each tape is a test: no crash state of its programs breaks a promise
+    tests/workloads/*.toml     each workload of a program (powercut try) is a test: no crash state is wrong
     fault_device               a FaultDevice
     crash_states               crash_states(device, law="posix"): images of what a power cut can leave
+    try_program                try_program(steps=[...], read=..., ...): fails where a crash state is wrong
 
 What a machine has looked at, and the file of what it found, are properties of its report: so they stand in
 JUnit files, and cross from the workers of xdist.
@@ -62,7 +64,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect kept tapes."""
+    """Collect kept tapes and workloads."""
+    if file_path.suffix == ".toml" and file_path.parent.name == "workloads":
+        return _WorkloadFile.from_parent(parent, path=file_path)
     if (
         file_path.suffix == ".json"
         and file_path.parent.name == "tapes"
@@ -139,6 +143,33 @@ def crash_states() -> Callable[..., Iterator[Image]]:
         return (state.image for state in crash_states(device.trace, law, **bounds))
 
     return states
+
+
+@pytest.fixture
+def try_program() -> Callable[..., None]:
+    """Record a program and judge every crash state: the keys of a workload file as arguments."""
+
+    def judge(**values: Any) -> None:
+        from .programs.exploring.workload import Workload
+
+        _judge_program(Workload(**values))
+
+    return judge
+
+
+def _judge_program(workload: Any) -> None:
+    """Fail with the text of what is wrong; skip where nothing can be recorded."""
+    from .programs.exploring.running import explore_recording, record_workload
+    from .programs.exploring.text import tell
+    from .programs.reading.syscalls import why_not
+    from .programs.record import record
+
+    if reason := why_not():
+        pytest.skip(reason)
+    workload.check_values()
+    reports = explore_recording(record_workload(workload, record), workload)
+    if wrong := [report for report in reports if report.kinds or report.gone]:
+        raise AssertionError("\n".join(tell(report) for report in wrong))
 
 
 def _told() -> list[str]:
@@ -225,3 +256,27 @@ class _TapeItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, f"tape {self.path.name}"
+
+
+class _WorkloadFile(pytest.File):
+    """A file with a workload."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        yield _WorkloadItem.from_parent(self, name="workload")
+
+
+class _WorkloadItem(pytest.Item):
+    """A program as a test: no crash state of it is wrong, or as its workload knows."""
+
+    def runtest(self) -> None:
+        from .programs.exploring.workload import load_workload
+
+        _judge_program(load_workload(self.path))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        return (
+            str(excinfo.value) if isinstance(excinfo.value, AssertionError) else super().repr_failure(excinfo)
+        )
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, f"workload {self.path.name}"

@@ -41,7 +41,6 @@ Bindings: TypeAlias = tuple[tuple[str, int], ...]
 Versions: TypeAlias = tuple[int, ...]
 
 _NO_END = 1 << 62
-_PARTS = 5  # Of the chains, where a few contents of a region are listed.
 _REGIONS = 8  # For each opening allowed: a region that shares an outcome costs a fraction of an opening.
 
 
@@ -105,16 +104,13 @@ class Witness:
 
 @dataclass(slots=True)
 class Exploration(Generic[Outcome]):
-    """The outcomes found at one index, each with a witness; closed if there are no others.
-
-    `listed`: a few more contents of the regions, with their outcomes."""
+    """The outcomes found at one index, each with a witness; closed if there are no others."""
 
     index: int
     legal: int
     covered: int = 0
     regions: int = 0
     outcomes: list[tuple[Outcome, Witness]] = field(default_factory=list)
-    listed: list[tuple[Outcome, Witness]] = field(default_factory=list)
 
     @property
     def is_closed(self) -> bool:
@@ -129,15 +125,12 @@ def explore(
     open_content: Callable[[Image], Outcome],
     limit: int,
     is_new: Callable[[Outcome], bool] | None = None,
-    *,
-    lists: bool = True,
 ) -> Exploration[Outcome]:
     """Follows everything legal at `index` through the tree; gives up past `limit` openings, or eight times as
     many regions.
 
     `open_content` recovers a content that the tree does not find and adds it to the tree; `is_new` says of an
-    outcome that is met whether it counts as an opening (None: those opened here do); `lists`: with more
-    contents of each region than its witness.
+    outcome that is met whether it counts as an opening (None: those opened here do).
     """
     point = _Point(history, index)
     found = Exploration[Outcome](index, point.legal)
@@ -163,8 +156,6 @@ def explore(
                         return found
                 known.add(id(node))
                 found.outcomes.append((node.outcome, point.witness(region)))
-                if lists:
-                    found.listed.extend((node.outcome, each) for each in point.others(region))
             found.regions += 1
             found.covered += point.count(region)
         elif node.question[0] == Ask.ALL:
@@ -224,20 +215,11 @@ class _Point:
                 count = count // self._choices[chain] * len(left)
         return count * sum(names.legal for names in region.names)
 
-    def others(self, region: Region) -> Iterator[Witness]:
-        """A few contents of a region besides its witness, that it may not stand alone for millions: every set
-        of some parts of the chains loses as much as it can."""
-        left = {chain: region.versions.get(chain) or self._all(chain) for chain in self._choices}
-        oldest = {chain: versions[0] for chain, versions in left.items() if len(versions) > 1}
-        for parts in range(1, 1 << min(len(oldest), _PARTS)):
-            lost = (chain for place, chain in enumerate(oldest) if parts >> place % _PARTS & 1)
-            yield self.witness(region, {chain: oldest[chain] for chain in lost})
-
-    def witness(self, region: Region, lost: dict[AnyChain, int] | None = None) -> Witness:
-        """The content of a region in which as much survives as can, but for what chains lose."""
+    def witness(self, region: Region) -> Witness:
+        """The content of a region in which as much survives as can."""
         names = region.names[0]
         kept = {chain: versions[-1] for chain, versions in region.versions.items()}
-        choice = names.state.choice | kept | (lost or {})
+        choice = names.state.choice | kept
         files = {inode: self._file(inode, choice) for inode in names.state.files}
         pending = self.history.pending(self.index)
         digits = [(newest := self._all(chain)[-1]) - choice.get(chain, newest) for chain in pending]

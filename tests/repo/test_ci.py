@@ -63,6 +63,7 @@ GATE = {
         "cpr": STAGE,
         "stress": STAGE | {"bounds": []},
         "kill": STAGE | {"bounds": []},
+        "programs": STAGE | {"bounds": []},
         "reach": STAGE | {"bounds": []},
         "mutants": STAGE | {"mutants": [{"name": "lost-sync", "killed": True}]},
         "power": STAGE | {"bounds": []},

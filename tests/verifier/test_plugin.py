@@ -116,3 +116,31 @@ def test_it_is_no_entry_point_or_pytest_would_load_the_kernels_itself() -> None:
         "project"
     ]
     assert "entry-points" not in project
+
+
+_REPLACE = "import os,sys; os.chdir(sys.argv[1]); open('t','w').write('1'); os.rename('t','f')"
+
+
+def test_a_program_is_a_test_by_a_fixture_or_by_a_workload_file(tmp_path: Path) -> None:
+    from powercut.verifier.programs.reading.syscalls import why_not
+
+    if reason := why_not():
+        pytest.skip(reason)
+    python = f"{sys.executable} -S -E"
+    (tmp_path / "put.py").write_text(_REPLACE)
+    start = "sh -c 'echo 0 > {root}/f'"
+    (tmp_path / "test_program.py").write_text(
+        "def test_it(try_program):\n"
+        f"    try_program(init=[{start!r}], steps=['{python} put.py {{root}}'], read='cat {{root}}/f')\n"
+    )
+    (tmp_path / "workloads").mkdir()
+    known = "".join(
+        f'[[known]]\nverdict = "{each}"\nreason = "no sync"\n' for each in ("lost acknowledged", "mixed")
+    )
+    (tmp_path / "workloads" / "put.toml").write_text(
+        f'folder = ".."\ninit = ["{start}"]\nsteps = ["{python} put.py {{root}}"]\n'
+        f'read = "cat {{root}}/f"\n{known}'
+    )
+    done = _pytest(tmp_path)
+    assert "found: lost acknowledged (" in done.stdout
+    assert "1 failed, 1 passed" in done.stdout

@@ -44,7 +44,7 @@ IsWhole = Annotated[
 
 
 def explore(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A recording (powercut record).")],
+    trace: Annotated[str, typer.Argument(metavar="TRACE", help="A recording (powercut record).")],
     read: Read,
     law: Laws = None,
     ack: Ack = "",
@@ -62,7 +62,7 @@ def explore(
     from ..programs.exploring.workload import Workload
     from ..programs.recording import load
 
-    check_named(str(trace))
+    check_named(trace)
     workload = Workload(
         read=read,
         laws=law or ["posix"],
@@ -75,7 +75,7 @@ def explore(
         sector=sector,
     )
     workload.check_values()
-    return _judge(load(trace.read_bytes()), workload, jobs, is_pruned=not is_whole, is_json=json)
+    return _judge(load(Path(trace).read_bytes()), workload, jobs, is_pruned=not is_whole, is_json=json)
 
 
 def try_once(

@@ -19,6 +19,9 @@ def record(
     command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="After --, with its arguments.")],
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="The folder that is recorded.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Write the recording there.")],
+    is_lines: Annotated[
+        bool, typer.Option("--lines", help="Of Python programs, keep the line behind each call.")
+    ] = False,
 ) -> int:
     """Record what a program, and every process below it, does to a folder: Linux on x86-64."""
     if not root.is_dir():
@@ -32,7 +35,8 @@ def record(
     from ..programs.record import record as recorded
     from ..programs.recording import dump
 
-    recording = recorded([command], root, out=sys.stdout.buffer, err=sys.stderr.buffer, reads_input=True)
+    outputs = sys.stdout.buffer, sys.stderr.buffer
+    recording = recorded([command], root, out=outputs[0], err=outputs[1], reads_input=True, lines=is_lines)
     if not write(out, dump(recording)):
         return ENVIRONMENT
     status = recording.steps[-1].status

@@ -113,8 +113,7 @@ class Behind:
         found, recoveries = None, self._known.recoveries
         for index in states.bounded:
             if found is None or states.history.trace.events[index - 1].kind not in LOOKS | {EventKind.FAULT}:
-                # What else a region holds is judged as its witness is.
-                found = recoveries.explore(states, index, 0, self._known.limit, lists=False)
+                found = recoveries.explore(states, index, 0, self._known.limit)
             for outcome, witness in found.outcomes:
                 there = dataclasses.replace(witness, index=index)
                 verdict = self._judge(self._world.segment, firings, (there, outcome), keys)

@@ -257,7 +257,7 @@ class _Search:
         for index in states.bounded:
             if found is None or states.history.trace.events[index - 1].kind not in LOOKS:
                 found = self._recoveries.explore(states, index, self._bounds.depth, self._bounds.limit)
-            for outcome, witness in (*found.outcomes, *found.listed):
+            for outcome, witness in found.outcomes:
                 there = replace(witness, index=index)  # What looks on changes neither content nor digits.
                 finding = self._judge(stretch, there, outcome)
                 if finding is not None and not self._bounds.excuses(finding):

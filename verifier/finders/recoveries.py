@@ -146,9 +146,7 @@ class Recoveries:
         """All read sets of this depth so far."""
         return self._all.trees.setdefault(depth, ReadTree())
 
-    def explore(
-        self, states: Enumeration, index: int, depth: int, limit: int, *, lists: bool = True
-    ) -> Exploration[Outcome]:
+    def explore(self, states: Enumeration, index: int, depth: int, limit: int) -> Exploration[Outcome]:
         """All outcomes of a crash point of more states than the limit, by what they are asked.
 
         It is not closed under laws whose version vectors are no product, and where nothing is pruned.
@@ -162,7 +160,6 @@ class Recoveries:
             lambda image: self.of_image(image, depth),
             limit,
             self.meet,
-            lists=lists,
         )
 
     def _find(self, key: int, image: Image, depth: int) -> Outcome:

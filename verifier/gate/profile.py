@@ -31,6 +31,7 @@ from .stages.kill import KillPlan
 from .stages.model import ModelPlan
 from .stages.mutants import MutantsPlan
 from .stages.power import PowerPlan
+from .stages.programs import ProgramsPlan
 from .stages.reach import ReachPlan
 from .stages.schedule import SchedulePlan
 from .stages.stress import StressPlan
@@ -57,6 +58,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cpr: CprPlan | None = None
     stress: StressPlan | None = None
     kill: KillPlan | None = None
+    programs: ProgramsPlan | None = None
     reach: ReachPlan | None = None
     mutants: MutantsPlan | None = None
     power: PowerPlan | None = None

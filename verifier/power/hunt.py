@@ -45,8 +45,8 @@ LIMIT_SECONDS: Final = 900
 CHUNK_SECONDS: Final = 60
 AT_ONCE: Final = 16  # Chunks of one question to a group.
 # Of the third rung. What a stage finds for its price was measured; who has processes of its own comes last.
-_ORDER: Final = ("model", "schedule", "crash", "faults", "damage", "cpr", "kill", "stress")
-_LAST: Final = ("cpr", "kill", "stress")  # Of the third rung alone, as all that is compiled.
+_ORDER: Final = ("model", "schedule", "crash", "faults", "damage", "cpr", "kill", "programs", "stress")
+_LAST: Final = ("cpr", "kill", "programs", "stress")  # Of the third rung alone, as all that is compiled.
 COMPILED: Final = ", compiled"  # At the end of a kind.
 _ANSWERS: Final = "powercut.verifier.gate.hunted"
 _WARM: Final = (

@@ -18,12 +18,13 @@ __all__ = ["Entries", "Entry"]
 class Entry:
     """One call; or with process -1 a mark of the recorder itself."""
 
-    __slots__ = ("events", "name", "process", "text", "thread")
+    __slots__ = ("events", "name", "process", "site", "text", "thread")
 
-    def __init__(self, process: int, thread: int, name: str) -> None:
+    def __init__(self, process: int, thread: int, name: str, site: str = "") -> None:
         self.process = process
         self.thread = thread
         self.name = name
+        self.site = site
         self.text = ""
         self.events: tuple[Event, ...] = ()
 
@@ -34,9 +35,9 @@ class Entries:
     def __init__(self) -> None:
         self._rows: list[Entry] = []
 
-    def begin(self, process: int, thread: int, name: str) -> Entry:
+    def begin(self, process: int, thread: int, name: str, site: str = "") -> Entry:
         """An entry whose place is taken now."""
-        entry = Entry(process, thread, name)
+        entry = Entry(process, thread, name, site)
         self._rows.append(entry)
         return entry
 
@@ -56,5 +57,6 @@ class Entries:
             first = len(events)
             events.extend(entry.events)
             if entry.process >= 0:
-                calls.append(Call(first, len(events), entry.process, entry.thread, entry.name, entry.text))
+                made = first, len(events), entry.process, entry.thread
+                calls.append(Call(*made, entry.name, entry.text, entry.site))
         return events, calls

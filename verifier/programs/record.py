@@ -30,11 +30,13 @@ def record(
     out: IO[bytes] | None = None,
     err: IO[bytes] | None = None,
     reads_input: bool = False,
+    lines: bool = False,
 ) -> Recording:
     """Run each command to its end, one step each, and record what they do below `root`, a folder that exists.
 
     `folder` and `environment` are those of the commands, default: of this process. Their output goes to `out`
-    and `err`, or nowhere; it is in the recording. Raises NotRecordedError where there can be no recording.
+    and `err`, or nowhere; it is in the recording. With `lines` each call of a Python program names the line
+    of its own code behind it. Raises NotRecordedError where there can be no recording.
     """
     if not os.path.isdir(root):
         raise NotADirectoryError(20, os.strerror(20), os.fspath(root))
@@ -42,6 +44,7 @@ def record(
         os.path.abspath(root),
         [tuple(os.fspath(word) for word in command) for command in commands],
         os.getpid(),
+        lines,
     )
     ours, theirs = socket.socketpair()
     with ours:

@@ -16,6 +16,7 @@ import traceback
 
 import msgspec
 
+from ..garbage import collect_seldom
 from ..tracing.requests import adopt_orphans, die_with_parent, is_possible_here
 from .agreement import check
 from .entries import Entries
@@ -35,6 +36,7 @@ class Request(msgspec.Struct, frozen=True):
     root: str
     commands: list[tuple[str, ...]]
     caller: int  # The process that asks.
+    lines: bool  # Python programs keep the lines of their calls.
     sector_bytes: int = 512
 
 
@@ -43,6 +45,10 @@ def _record(request: Request) -> Recording:
     if reason:
         raise NotRecordedError(reason)
     adopt_orphans()
+    collect_seldom()
+    if request.lines:
+        paths = [os.path.join(os.path.dirname(__file__), "hook"), os.environ.get("PYTHONPATH", "")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     root = os.path.realpath(request.root)
     tree = Tree(root)
     names, inodes = start(root, tree)

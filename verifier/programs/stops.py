@@ -70,7 +70,9 @@ class Stop:
 
     def begin(self) -> Entry:
         """An entry of this call, at the place where the recording is now."""
-        return self.context.entries.begin(self.thread.process.place, self.thread.number, self.name)
+        return self.context.entries.begin(
+            self.thread.process.place, self.thread.number, self.name, self.thread.site()
+        )
 
     def add(self, said: str, *events: Event) -> None:
         """Record the call: its arguments as they are told, and its events."""

@@ -11,6 +11,7 @@ import struct
 from typing import Final, NamedTuple
 
 from ..tracing.requests import take_descriptor
+from .hook import sitecustomize as hook
 from .tree import Node, NotRecordedError, Tree
 
 __all__ = ["AT_FDCWD", "MemoryGoneError", "Place", "Running", "Thread"]
@@ -40,6 +41,7 @@ class Running:
         self.pid = pid
         self.place = place  # In Recording.processes.
         self.started = 0  # Threads so far.
+        self.lines = 0  # The address at which it keeps its lines (hook), where it does.
         self._memory = -1
         self._handle = -1
 
@@ -70,6 +72,7 @@ class Running:
 
     def executed(self) -> None:
         """Its memory is another."""
+        self.lines = 0
         if self._memory >= 0:
             os.close(self._memory)
             self._memory = -1
@@ -116,6 +119,15 @@ class Thread:
         if taken < 0 and os.path.lexists(f"/proc/{self.tid}/fd/{number}"):
             raise NotRecordedError(f"the first thread of process {self.process.pid} has ended before others")
         return Taken(taken)
+
+    def site(self) -> str:
+        """The line of the user's code at which it is, where it is known."""
+        if not self.process.lines:
+            return ""
+        at = self.process.lines + self.tid % hook.SLOTS * hook.SLOT_BYTES
+        slot = self.process.read(at, hook.SLOT_BYTES)
+        thread, length = hook.HEAD.unpack_from(slot) if len(slot) == hook.SLOT_BYTES else (0, 0)
+        return slot[hook.HEAD.size :][:length].decode(errors="replace") if thread == self.tid else ""
 
     def text(self, address: int) -> str:
         """The zero-terminated text at an address; "" where there is none."""

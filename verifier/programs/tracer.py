@@ -226,11 +226,12 @@ class Tracer:
         pid, parent = _family(tid)
         running = self._running.get(pid)
         if running is None:
-            place = -1
+            known = None
             if by >= 0:
                 known = self._running.get(parent) or (self._threads[by].process if by else None)
-                place = known.place if known else -1
+            place = known.place if known else -1
             running = self._running[pid] = Running(pid, len(self.processes))
+            running.lines = known.lines if known else 0
             self.processes.append(Process(place, _command(pid) if by >= 0 else "", self._step))
         thread = self._threads[tid] = Thread(tid, running)
         return thread

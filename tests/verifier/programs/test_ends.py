@@ -41,6 +41,10 @@ ENDS = {
         "asked = ctypes.create_string_buffer(block); list_ = (ctypes.c_void_p * 1)(ctypes.addressof(asked))\n"
         "libc.syscall(209, ring, long(1), list_)"
     ),
+    "makes calls of another kind than x86-64": (
+        "page = mmap.mmap(-1, 4096, prot=7); page.write(bytes.fromhex('b814000000cd80c3'))  # getpid\n"
+        "at = ctypes.addressof(ctypes.c_char.from_buffer(page)); ctypes.CFUNCTYPE(ctypes.c_int)(at)()"
+    ),
     "a name that is not UTF-8": "open(b'\\xff', 'w').close()",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,3 +138,32 @@ def test_what_a_step_leaves_running_goes_on_and_is_killed_at_the_end(recorded: R
 def test_a_root_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         record([["true"]], tmp_path / "absent")
+
+
+def test_calls_of_python_programs_name_the_line_behind_them(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "app.py").write_text(
+        "import os, shutil, threading\n"
+        "def save(name):\n"
+        "    with open(name, 'w') as file:\n"
+        "        file.write('x')\n"
+        "save('a')\n"
+        "shutil.copyfile('a', 'b')\n"
+        "thread = threading.Thread(target=lambda: os.rename('b', 'c'))\n"
+        "thread.start(); thread.join()\n"
+        "if not os.fork():\n"
+        "    os.mkdir('d')\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+    )
+    recording = record([[sys.executable, str(tmp_path / "app.py")]], root, folder=root, lines=True)
+    assert recording.steps[0].status == 0
+    sites = [(call.text, call.site) for call in recording.calls]
+    assert sites[:3] == [
+        ("openat(root/a)", "app.py:3 save"),
+        ("write(root/a, 1 bytes, at 0)", "app.py:3 save"),
+        ("openat(root/b)", "app.py:6 <module>"),
+    ]
+    assert ("rename(root/b, root/c)", "app.py:7 <lambda>") in sites
+    assert ("mkdir(root/d)", "app.py:10 <module>") in sites

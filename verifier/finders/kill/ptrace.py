@@ -118,7 +118,7 @@ class Tracee:
         """Make the write that it is about to do end after `count` bytes."""
         registers = self._registers()
         registers[_THIRD] = count
-        ask(SETREGS, self.pid, 0, ctypes.addressof(registers))
+        ask(SETREGS, self.pid, 0, ctypes.byref(registers))
 
     def finish(self) -> int:
         """Let the call be done, and stop before the child hears of it; what the call returned."""
@@ -136,7 +136,7 @@ class Tracee:
 
     def _registers(self) -> ctypes.Array[ctypes.c_ulong]:
         registers = (ctypes.c_ulong * _REGISTERS)()
-        ask(GETREGS, self.pid, 0, ctypes.addressof(registers))
+        ask(GETREGS, self.pid, 0, ctypes.byref(registers))
         return registers
 
     def _wait(self) -> bool:

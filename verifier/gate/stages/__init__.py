@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from ..chunks import Definition
-from . import cpr, crash, damage, faults, kill, model, mutants, power, reach, schedule, stress
+from . import cpr, crash, damage, faults, kill, model, mutants, power, programs, reach, schedule, stress
 
 __all__ = ["STAGES"]
 
@@ -16,6 +16,7 @@ STAGES: Final[tuple[Definition[Any], ...]] = (
     cpr.STAGE,
     stress.STAGE,
     kill.STAGE,
+    programs.STAGE,
     reach.STAGE,
     mutants.STAGE,
     power.STAGE,

@@ -10,6 +10,7 @@ from typing import Final
 
 from powercut.faultfs import Event, EventKind
 
+from ..hook.sitecustomize import SIGN
 from ..stops import LOST, Script, Stop, Wish
 from ..tracees import AT_FDCWD, MemoryGoneError
 from ..tree import Kind, Node
@@ -112,6 +113,8 @@ def write(stop: Stop) -> Script:
 
 def pwrite(stop: Stop) -> Script:
     """pwrite64(fd, buffer, count, offset)."""
+    if stop.arguments[0] & 0xFFFFFFFF == SIGN & 0xFFFFFFFF:
+        stop.thread.process.lines = stop.arguments[1]
     at = _signed(stop.arguments[3])
     return _write(stop, lambda count: stop.thread.process.exact(stop.arguments[1], count), max(at, 0))
 

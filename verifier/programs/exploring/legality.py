@@ -68,8 +68,8 @@ def points_of(recording: Recording, acknowledgement: str = "") -> list[Point]:
         elif event.label == _DONE:
             number = int(event.data or b"0")
             step = recording.steps[number] if number < len(recording.steps) else None
-            told = f"step {number + 1}" + (f", {' '.join(step.command)}" if step else "")
-            points.append(Point(position, begun, step is None or step.status == 0, told))
+            is_acknowledged = step is None or step.status == 0
+            points.append(Point(position, begun, is_acknowledged, f"step {number + 1}"))
             begun = position
         elif event.label == _OUT and pattern is not None:
             *lines, line = (line + event.data).split(b"\n")

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -35,6 +35,9 @@ from .workload import ROOT, Workload, WorkloadError, command_of
 __all__ = ["Record", "explore_recording", "record_workload"]
 
 
+_STDERR: Final = 2  # The output of `init` is none of the report.
+
+
 class Record(Protocol):
     """Runs commands, one step each, and records what they do below a folder (`record`)."""
 
@@ -48,7 +51,9 @@ def record_workload(workload: Workload, record: Record) -> Recording:
     with _root_of(workload) as root:
         for text in workload.init:
             command = command_of(text, root)
-            done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, cwd=workload.folder)
+            done = subprocess.run(
+                command, check=False, stdin=subprocess.DEVNULL, stdout=_STDERR, cwd=workload.folder
+            )
             if done.returncode:
                 raise WorkloadError(f"init: {text!r} ended with status {done.returncode}")
         return record([command_of(text, root) for text in workload.steps], root, folder=workload.folder)

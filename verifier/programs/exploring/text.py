@@ -28,8 +28,12 @@ def _lines(report: Report) -> list[str]:
     if report.kinds:
         kinds = ", ".join(f"{kind.verdict} ({_states(kind.states)})" for kind in report.kinds)
         lines = [f"found: {kinds}"]
+    elif report.gone:
+        lines = ["a known finding did not occur"]
     elif report.is_bounded:
         lines = ["inconclusive: no crash state that was tried is wrong, and not all were tried"]
+    elif report.known:
+        lines = ["as known: no crash state is wrong otherwise"]
     else:
         lines = ["consistent: no crash state is wrong"]
     if report.era:
@@ -62,6 +66,8 @@ def _kind(kind: Kind) -> list[str]:
     lines = [f"{kind.verdict}:"]
     lines += [f"  process {lane}" for lane in kind.lanes]
     lines += [_told(each, len(kind.lanes)) for each in kind.story]
+    if not any(each.fate in ("lost", "in part") for each in kind.story):
+        lines.append("  nothing is lost here: a kill of the program shows it too")
     lines += [f"  legal  {each}" for each in kind.expected]
     older = f"   (as at: {kind.older})" if kind.older else ""
     lines.append(f"  read   {kind.read}{older}")

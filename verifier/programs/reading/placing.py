@@ -28,6 +28,7 @@ class Placed:
     def __init__(self, root: str) -> None:
         self.root = root
         self.scene: Scene = {}
+        self._touched: set[str] = set()  # Folders whose times are no more those of the scene.
         self.inodes: dict[int, str] = {}  # Of the real folder: to one path of the scene each.
         self.forget()
 
@@ -53,12 +54,13 @@ class Placed:
             below += [each for each, entry in self.scene.items() if entry.inode in inodes and each]
             for each in dict.fromkeys(reversed(below)):
                 self._drop(each)
+            self._touched.add(_parent(path))
             _remove(self.real(path))
 
     def place(self, scene: Scene) -> None:
         """Make the folder hold this scene. O(paths), and the bytes that differ. Invariant 1."""
         before, after = _links(self.scene), _links(scene)
-        moved: set[str] = set()
+        moved, self._touched = self._touched, set()
         for path, entry in reversed(list(self.scene.items())):
             new = scene.get(path)
             if path and (new is None or not _fits(entry, new) or before.get(path) != after.get(path)):
@@ -77,7 +79,7 @@ class Placed:
         for path in moved | {path for path, entry in scene.items() if self.scene.get(path) is not entry}:
             if path in scene:
                 self._finish(path, scene[path])
-        self.scene = scene
+        self.scene = dict(scene)
         self.inodes = {os.lstat(self.real(path)).st_ino: path for path in reversed(list(scene))}
 
     def _drop(self, path: str) -> None:

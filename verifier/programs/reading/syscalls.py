@@ -159,7 +159,7 @@ def be_traced() -> None:
 def registers(pid: int) -> ctypes.Array[ctypes.c_ulong]:
     """The registers of a stopped child."""
     values = Registers()
-    ask(GETREGS, pid, None, ctypes.addressof(values))
+    ask(GETREGS, pid, 0, ctypes.byref(values))
     return values
 
 
@@ -180,7 +180,7 @@ def why_not() -> str:
         _, status = os.waitpid(child, 0)
         if not os.WIFSTOPPED(status):
             return "a child may not be traced"
-        ask(SETOPTIONS, child, None, TRACESECCOMP | EXITKILL)
+        ask(SETOPTIONS, child, 0, TRACESECCOMP | EXITKILL)
         ask(CONT, child)
         _, status = os.waitpid(child, 0)
         is_seen = os.WIFSTOPPED(status) and status >> 16

@@ -179,7 +179,7 @@ class TracedReader:
             self._be_reader()
         self._main, self._alive = pid, {pid}
         os.waitpid(pid, _ALL)
-        ask(SETOPTIONS, pid, None, _OPTIONS)
+        ask(SETOPTIONS, pid, 0, _OPTIONS)
         ask(CONT, pid)
         return self._follow()
 
@@ -215,14 +215,14 @@ class TracedReader:
             ask(SYSCALL, pid)
             os.waitpid(pid, _ALL)
             wanted[_ORIG_RAX], wanted[_RIP] = _NONE, saved[_RIP] - 2
-        ask(SETREGS, pid, None, ctypes.addressof(wanted))
+        ask(SETREGS, pid, 0, ctypes.byref(wanted))
         ask(CONT, pid)
         os.waitpid(pid, _ALL)
         child = event_message(pid)
         os.waitpid(child, _ALL)
         again = Registers(*saved)
         again[_RAX], again[_ORIG_RAX], again[_RIP] = saved[_ORIG_RAX], _NONE, saved[_RIP] - 2
-        ask(SETREGS, child, None, ctypes.addressof(again))
+        ask(SETREGS, child, 0, ctypes.byref(again))
         self._main, self._alive = child, {child}
         ask(CONT, child)
 
@@ -255,7 +255,7 @@ class TracedReader:
                 if event != _EXECUTED and (child := event_message(pid)) not in self._born:
                     self._alive.add(child)
                     self._unborn.add(child)
-            ask(CONT, pid, None, sent)
+            ask(CONT, pid, 0, sent)
         if result == -signal.SIGXCPU or result == -signal.SIGKILL:
             return result, f"it did not end within {self._limits.processor} s of the processor"
         return result, ""

@@ -1,0 +1,193 @@
+"""Small programs of ours, of which is known what a power cut may leave: the search is held to that.
+
+A program is a line of calls, played by an interpreter of Python on a real folder, where it is recorded, and
+over a FaultDevice. What is found has to be what is written beside it, and both ways must come to the same
+crash states.
+
+    create P · write P OFFSET CHAR*COUNT · truncate P SIZE · fsync P · fdatasync P · rename P Q · link P Q ·
+    unlink P · mkdir P
+
+Invariants
+  1  a recording of the real calls and the trace of the device have the same crash states
+  2  where nothing can be traced the device's trace is explored, and the tally says so
+
+Sources of the programs: docs/durable-files.md; a folder's sync that is taken for another's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from powercut.faultfs import FaultDevice, Image, Law, crash_states
+
+from ..reading.readers import Command
+from ..reading.syscalls import why_not
+from ..record import record
+from ..recording import Inode, Recording, Step
+from .asked import Readings
+from .search import Wanted, explore
+from .verdicts import Verdict
+
+__all__ = ["PROGRAMS", "Outcome", "Program", "try_program"]
+
+_OLD: Final = {"f": b"O" * 900, "sub/x": b"X" * 900}
+_FOLDERS: Final = ("sub",)
+LIMIT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A line of calls, the file that is read, and the verdicts that it must have."""
+
+    calls: str
+    file: str = "f"
+    verdicts: frozenset[Verdict] = frozenset()
+
+
+def _wrong(calls: str, *verdicts: Verdict, file: str = "f") -> Program:
+    return Program(calls, file, frozenset(verdicts))
+
+
+_LOST, _MIXED, _UNREADABLE = Verdict.LOST, Verdict.MIXED, Verdict.UNREADABLE
+PROGRAMS: Final = {
+    "replace": Program("create t; write t 0 N*900; fsync t; rename t f; fsync ."),
+    "replace-file-only": _wrong("create t; write t 0 N*900; fsync t; rename t f", _LOST),
+    "replace-folder-only": _wrong("create t; write t 0 N*900; rename t f; fsync .", _MIXED),
+    "rewrite": _wrong("truncate f 0; write f 0 N*900; fsync f", _MIXED),
+    "in-place": Program("write f 0 N*512; fdatasync f"),
+    "in-place-unsynced": _wrong("write f 0 N*512", _LOST),
+    "folder": Program(
+        "create sub/t; write sub/t 0 N*900; fsync sub/t; rename sub/t sub/x; fsync sub", file="sub/x"
+    ),
+    "other-folder": _wrong(
+        "create sub/t; write sub/t 0 N*900; fsync sub/t; rename sub/t sub/x; fsync .", _LOST, file="sub/x"
+    ),
+    "new-folder": _wrong(
+        "mkdir new; create new/f; write new/f 0 N*900; fsync new/f; fsync new", _LOST, _MIXED, file="new/f"
+    ),
+    "linked": _wrong("create t; write t 0 N*900; fsync t; unlink f; link t f; fsync .", _UNREADABLE),
+}
+_PLAYER: Final = """
+import os, sys
+os.chdir(sys.argv[1])
+for call in sys.argv[2].split(";"):
+    what, path, *rest = call.split()
+    if what == "create":
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    elif what in ("write", "truncate"):
+        file = os.open(path, os.O_WRONLY)
+        if what == "write":
+            char, count = rest[1].split("*")
+            os.pwrite(file, char.encode() * int(count), int(rest[0]))
+        else:
+            os.ftruncate(file, int(rest[0]))
+        os.close(file)
+    elif what in ("fsync", "fdatasync"):
+        file = os.open(path, os.O_RDONLY)
+        getattr(os, what)(file)
+        os.close(file)
+    else:
+        getattr(os, what)(path, *rest)
+"""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The figures of one program; `why` is what is wrong with the search, "" if nothing is."""
+
+    states: int = 0
+    judged: int = 0
+    read: int = 0
+    verdicts: frozenset[Verdict] = field(default_factory=frozenset)
+    why: str = ""
+    untraced: str = ""  # The reason why the device's trace was explored.
+
+
+def try_program(program: Program) -> Outcome:
+    """Record, explore and compare."""
+    with tempfile.TemporaryDirectory(prefix="powercut-") as home:
+        root = os.path.realpath(home)
+        made = _of_device(program, root)
+        untraced = why_not()
+        recording = made if untraced else _of_calls(program, root)
+        command = Command(("cat", f"{root}/{program.file}"), "/")
+        with Readings(recording, command) as readings:
+            found = explore(recording, readings, Wanted(Law.POSIX, limit=LIMIT))
+            outcome = Outcome(found.states, found.judged, readings.made, frozenset(found.first))
+        outcome.untraced = untraced
+        if found.is_bounded:
+            outcome.why = f"{found.completeness}, expected exhaustive"
+        elif outcome.verdicts != program.verdicts:
+            outcome.why = f"found {_told(outcome.verdicts)}, expected {_told(program.verdicts)}"
+        elif _keys(recording) != _keys(made):
+            outcome.why = "the recorded calls and those of the device have other crash states"
+        return outcome
+
+
+def _told(verdicts: frozenset[Verdict]) -> str:
+    return ", ".join(sorted(verdicts)) or "nothing"
+
+
+def _keys(recording: Recording) -> set[int]:
+    return {state.key for state in crash_states(recording.trace(), Law.POSIX, limit=LIMIT)}
+
+
+def _of_calls(program: Program, root: str) -> Recording:
+    for folder in _FOLDERS:
+        Path(root, folder).mkdir()
+    for name, data in _OLD.items():
+        Path(root, name).write_bytes(data)
+    return record([(sys.executable, "-S", "-E", "-c", _PLAYER, root, program.calls)], root)
+
+
+def _of_device(program: Program, root: str) -> Recording:
+    start = FaultDevice(record_reads=False)
+    for folder in _FOLDERS:
+        start.make_folder(folder)
+    for name, data in _OLD.items():
+        start.create(name)
+        start.write(name, 0, data)
+    device = FaultDevice(start.image(), record_reads=False)
+    device.mark("step", b"0")
+    for call in program.calls.split(";"):
+        what, path, *rest = call.split()
+        _CALLS[what](device, path, *rest)
+    device.mark("done", b"0")
+    return _recording(device.trace.initial, device, root)
+
+
+def _recording(image: Image, device: FaultDevice, root: str) -> Recording:
+    inodes = {number: Inode(0o100644, -1, -1, 0, data) for number, data in image.files.items()}
+    inodes |= {number: Inode(0o40755, -1, -1, 0) for number in image.folders}
+    return Recording(root, dict(image.names), inodes, device.trace.events, [], [], [Step(("calls",), 0)])
+
+
+def _fsync(device: FaultDevice, path: str) -> None:
+    if path in (".", *_FOLDERS, "new"):
+        device.sync_names("" if path == "." else path)
+    else:
+        device.sync(path)
+
+
+def _write(device: FaultDevice, path: str, offset: str, data: str) -> None:
+    char, _, count = data.partition("*")
+    device.write(path, int(offset), char.encode() * int(count))
+
+
+_CALLS: Final[dict[str, Callable[..., None]]] = {
+    "create": FaultDevice.create,
+    "write": _write,
+    "truncate": lambda device, path, size: device.truncate(path, int(size)),
+    "fsync": _fsync,
+    "fdatasync": FaultDevice.datasync,
+    "rename": FaultDevice.rename,
+    "link": FaultDevice.link,
+    "unlink": FaultDevice.remove,
+    "mkdir": FaultDevice.make_folder,
+}
