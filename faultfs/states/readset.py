@@ -43,7 +43,7 @@ from typing import Any, Generic, SupportsIndex, TypeAlias, TypeVar
 from ..disk.device import FaultDevice
 from ..disk.events import SYNC_KINDS, EventKind
 from ..disk.image import Image
-from ..disk.tree import FLAT
+from ..disk.tree import FLAT, Item
 
 Outcome = TypeVar("Outcome")
 
@@ -138,6 +138,21 @@ class WatchedDevice(FaultDevice):
         """The live content."""
         self._ask_all()
         return super().image()
+
+    def resolve(self, path: str, *, follows: bool = True) -> tuple[str, Item | None]:
+        """The path as this device knows it, and what is there: a name of the root is asked for, or all."""
+        self._ask_name(path)
+        return super().resolve(path, follows=follows)
+
+    def name_of(self, inode: int) -> str:
+        """A name of a file that is held; any may be it."""
+        self._ask_all()
+        return super().name_of(inode)
+
+    def links_of(self, inode: int) -> int:
+        """The number of names of a file; any may be one."""
+        self._ask_all()
+        return super().links_of(inode)
 
     def _ask_all(self) -> None:
         """Ask for the whole content: nothing less is known to answer alike."""

@@ -12,6 +12,7 @@ from powercut.faultfs import (
     EventKind,
     Fault,
     FaultDevice,
+    Image,
     Law,
     Plan,
     PlannedDevice,
@@ -19,6 +20,7 @@ from powercut.faultfs import (
     filesystem,
 )
 from powercut.faultfs.os import FileSystem
+from powercut.faultfs.states.readset import Ask, WatchedDevice
 
 
 @pytest.fixture
@@ -170,3 +172,14 @@ def test_after_a_power_cut_every_call_is_a_bad_descriptor(fake: FileSystem) -> N
         with pytest.raises(OSError) as caught:
             call()
         assert caught.value.errno == errno.EBADF
+
+
+def test_what_a_recovery_asks_by_a_path_is_asked_of_the_content() -> None:
+    device = WatchedDevice(Image.of({"a": b"data"}))
+    fake = filesystem(device)
+    assert not fake.path.exists("b")
+    assert (Ask.NAME, "b", 0, 0) in device.asked
+    fake.path.exists("a")
+    assert {what for what, *_ in device.asked} == {Ask.NAME}
+    fake.stat("a")
+    assert (Ask.ALL, "", 0, 0) in device.asked

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from powercut.faultfs import EventKind, FaultDevice, Image
+from powercut.faultfs.disk.tree import Item
 
 __all__ = ["AnnouncedDevice"]
 
@@ -70,6 +71,10 @@ class AnnouncedDevice(FaultDevice):
     def _inode(self, name: str, probe: EventKind | None = None) -> tuple[str, int]:
         self._touch(name, False)  # A call that fails stands in no trace.
         return super()._inode(name, probe)
+
+    def resolve(self, path: str, *, follows: bool = True) -> tuple[str, Item | None]:
+        self._touch(_NAMES, False)
+        return super().resolve(path, follows=follows)
 
     def _bound(self, name: str) -> tuple[str, int]:
         self._touch(name, False)

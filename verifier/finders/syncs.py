@@ -27,7 +27,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from powercut.faultfs import EventKind, FaultDevice
+from powercut.faultfs import Event, EventKind, FaultDevice, descriptors, opening
+from powercut.faultfs.disk.events import NAME_KINDS
+from powercut.faultfs.disk.places import ROOT, split
 
 from ..spec.spec import StoreMaker
 from ..tapes.tape import Era, Operation, Tape
@@ -41,8 +43,9 @@ __all__ = ["Left", "Site", "SyncBound", "leave_out", "left_out", "sites_of"]
 Program = tuple[Operation, ...]
 _CALLS: Final = ("sync", "datasync", "sync_names", "write_through")
 _BYTES: Final = frozenset({EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE})
-_NAMES: Final = frozenset({EventKind.CREATE, EventKind.REMOVE, EventKind.LINK, EventKind.RENAME})
-_OF_FILE: Final = frozenset({EventKind.SYNC, EventKind.DATASYNC})
+_OF_FILE: Final = frozenset({EventKind.SYNC, EventKind.DATASYNC, EventKind.SYNC_ALL})
+# Who stands between a store written over `os` and the device: the store's own line is told.
+_BETWEEN: Final = frozenset(str(module.__file__) for module in (descriptors, opening))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -213,6 +216,8 @@ class _Passing:
     def _passing(self, call: Callable[..., Any], kind: str) -> Callable[..., Any]:
         def passed(name: str = "", *rest: Any) -> Any:
             frame = sys._getframe(1)
+            while frame.f_code.co_filename in _BETWEEN and frame.f_back is not None:
+                frame = frame.f_back
             code = frame.f_code
             site = Site(Path(code.co_filename).name, frame.f_lineno, code.co_name, kind, role_of(name))
             if self._takes(site, self._device, name):
@@ -233,12 +238,27 @@ def _has_pending(device: FaultDevice, call: str, name: str) -> bool:
     if call == "write_through":
         return True
     if call == "sync_names":
-        told = (event.kind in _NAMES for event in events if event.kind in _NAMES | {EventKind.SYNC_NAMES})
+        folder = _inode_of(device, name)
+        told = (event.kind in NAME_KINDS for event in events if _concerns_names(event, folder))
         return next(told, False)
-    # The file's number now: it may have been made, or have come to its name, since.
-    named = (event.inode for event in events if event.inode and name in (event.name, event.target))
-    inode = next(named, device.trace.initial.names.get(name))
+    inode = _inode_of(device, name)
     told = (
-        event.kind in _BYTES for event in events if event.inode == inode and event.kind in _BYTES | _OF_FILE
+        event.kind in _BYTES
+        for event in events
+        if event.kind is EventKind.SYNC_ALL or (event.inode == inode and event.kind in _BYTES | _OF_FILE)
     )
     return next(told, False)
+
+
+def _inode_of(device: FaultDevice, name: str) -> int:
+    """The inode of a file or folder by its name now: it may have been made, or come to it, since."""
+    item = device.resolve(name or "/")[1]
+    return ROOT if item is None else item.inode
+
+
+def _concerns_names(event: Event, folder: int) -> bool:
+    """True for a sync of the names in a folder, and for what changes one."""
+    if event.kind in NAME_KINDS:
+        is_move = event.kind in (EventKind.RENAME, EventKind.LINK, EventKind.EXCHANGE)
+        return folder in {split(key)[0] for key in (event.name, event.target if is_move else event.name)}
+    return event.kind is EventKind.SYNC_ALL or (event.kind is EventKind.SYNC_NAMES and event.inode == folder)
