@@ -164,10 +164,10 @@ def truncate(stop: Stop) -> Script:
         path = stop.thread.path(AT_FDCWD, stop.thread.text(stop.arguments[0]))
         node = stop.tree.find(os.stat(path))
     except OSError:
-        return
+        node = None
+    result = yield Wish.GO  # Alone in any case, as in `names`.
     if node is None:
         return
-    result = yield Wish.GO
     if result == 0 or (result == LOST and os.stat(stop.tree.real(node.name)).st_size == stop.arguments[1]):
         _resized(stop, node, stop.arguments[1])
 
