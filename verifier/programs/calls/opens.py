@@ -41,7 +41,7 @@ def _open(stop: Stop, flags: int) -> Script:
         if flags & os.O_TMPFILE == os.O_TMPFILE:
             _unnamed(stop, path, found)
             return
-        if node is None or not node.names:
+        if node is None:
             name = os.path.basename(path)
             folder = None if not found.st_nlink else stop.tree.folder(os.path.dirname(path))
             if folder is not None and stop.tree.key(folder, name) not in stop.tree.names:
