@@ -117,8 +117,19 @@ class Thread:
         number = _signed(number)
         taken = self.process.take(number)
         if taken < 0 and os.path.lexists(f"/proc/{self.tid}/fd/{number}"):
-            raise NotRecordedError(f"the first thread of process {self.process.pid} has ended before others")
+            taken = self._own(number)
         return Taken(taken)
+
+    def _own(self, number: int) -> int:
+        """As `Running.take`, where the first thread of the process has ended before this one."""
+        try:
+            handle = os.pidfd_open(self.tid, os.O_EXCL)  # PIDFD_THREAD, since Linux 6.9.
+        except OSError as error:
+            raise NotRecordedError(f"the first thread of process {self.process.pid} has ended") from error
+        try:
+            return take_descriptor(handle, number)
+        finally:
+            os.close(handle)
 
     def site(self) -> str:
         """The line of the user's code at which it is, where it is known."""

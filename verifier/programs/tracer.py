@@ -60,6 +60,8 @@ class Tracer:
         self._under_way: dict[int, Script] = {}
         self._inside = 0
         self._held: deque[int] = deque()
+        self._announced: set[int] = set()  # By who started them, which may be heard after their end:
+        self._gone: set[int] = set()  # those that ended before that.
         self._peek = Peek()
         self._step = 0
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
@@ -82,7 +84,7 @@ class Tracer:
         while self._inside:
             self._heard(*self._wait())
         for pid in list(self._running):
-            with suppress(ProcessLookupError):  # Its end was heard before its parent told of it.
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         while self._running:
             try:
@@ -105,6 +107,7 @@ class Tracer:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             raise NotRecordedError(f"processes cannot be traced here: {error.strerror}") from error
+        self._announced.add(pid)
         self._adopt(pid, -1)
         os.write(go, b"!")
         os.close(begin)
@@ -164,7 +167,7 @@ class Tracer:
             ask(LISTEN, tid)
             return
         if event in (_FORK, _VFORK, _CLONE):
-            self._adopt(event_message(tid), tid)
+            self._announce(event_message(tid), tid)
         elif event == _EXEC:
             self._executed(tid, event_message(tid))
         ask(CONT, tid, 0, 0 if event else number)
@@ -220,6 +223,14 @@ class Tracer:
 
     # -- Processes -----------------------------------------------------------------------------------
 
+    def _announce(self, tid: int, by: int) -> None:
+        """A thread has started another; which may have been heard of already, or have ended."""
+        if tid in self._gone:
+            self._gone.discard(tid)
+        else:
+            self._announced.add(tid)
+            self._adopt(tid, by)
+
     def _adopt(self, tid: int, by: int) -> Thread:
         """A process or thread that is new: of the command, or started by a recorded one."""
         if tid in self._threads:
@@ -243,6 +254,7 @@ class Tracer:
         for tid in [tid for tid, thread in self._threads.items() if thread.process is running and tid != pid]:
             self._threads.pop(tid)
         if former != pid:
+            self._announced.discard(former)
             self._under_way.pop(former, None)
             self._under_way.pop(pid, None)
         running.executed()
@@ -253,6 +265,10 @@ class Tracer:
         self.processes[running.place] = Process(old.parent, _command(pid), old.step)
 
     def _ended(self, tid: int) -> None:
+        if tid in self._announced:
+            self._announced.discard(tid)
+        else:
+            self._gone.add(tid)
         thread = self._threads.pop(tid, None)
         if tid in self._held:
             self._held.remove(tid)

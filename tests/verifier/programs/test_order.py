@@ -124,3 +124,19 @@ def test_a_path_that_leads_nowhere_may_lead_somewhere_when_the_call_is_done(
         "for n in range(60):\n  os.mkdir('new'); open('new/f', 'w').close(); os.rename('new', f'{n}')\n"
         "beside.join()"
     )
+
+
+def test_other_threads_go_on_after_the_first_has_ended(recorded: Record) -> None:
+    recording = recorded(
+        "libc = ctypes.PyDLL(None)\n"
+        "def run():\n  time.sleep(.2); fd = os.open('a', os.O_CREAT | os.O_WRONLY)\n"
+        "  os.write(fd, b'x'); os.fsync(fd); os._exit(0)\n"
+        "threading.Thread(target=run).start()\n"
+        "ctypes.CDLL(None).syscall(60, 0)  # exit, of this thread alone; the lock of Python is let go before."
+    )
+    assert [call.name for call in recording.calls] == ["openat", "write", "fsync"]
+
+
+def test_a_child_that_ends_at_once_is_one_process(recorded: Record) -> None:
+    recording = recorded("for n in range(200):\n  if not os.fork(): os._exit(0)\n  os.wait()")
+    assert len(recording.processes) == 201
