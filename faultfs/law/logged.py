@@ -31,14 +31,14 @@ Source: fsync of btrfs, Linux 6.18, by its crash images: FAULTS.md, F42.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence, Set
-from itertools import islice, product
+from collections.abc import Iterator, Sequence, Set
 from typing import Final, TypeAlias
 
 from ..disk.events import SYNC_KINDS, Event, EventKind
 from ..disk.places import split
 from ..disk.tree import Forest
 from .chains import NO_FILE, AnyChain, Chain, Step, Untied
+from .halves import FREE, PLACES, may_be_free, torn
 from .logs import MOVES, ROOTS, Log, Names, Tree, bound_to
 
 # For a file: the events at which a log may take it in for its names, and if it may have had it before.
@@ -47,10 +47,8 @@ Taken: TypeAlias = dict[int, dict[int, bool]]
 FILE_SYNCS: Final = frozenset({EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH})
 _SYNCS: Final = FILE_SYNCS | {EventKind.SYNC_NAMES}
 _CHANGES: Final = frozenset({EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE})
-_READINGS: Final = 256
-_WHOLE: Final = "whole"
-_FREE: Final = frozenset({"free"})
-_PLACES: Final = frozenset({_WHOLE, "before"}) | _FREE
+_LOGS_MAX: Final = 256  # Of one walk.
+_WORK_MAX: Final = 2_000_000  # About three seconds.
 
 
 class LoggedNames:
@@ -68,6 +66,8 @@ class LoggedNames:
         self._synced = [0]  # By index: the position behind the last sync of names before it.
         self._walks: dict[int, _Walk] = {}  # By position of the commit.
         self._taken: Taken | None = None
+        self._work = 0  # Names that walks have gone past, in all logs.
+        self.is_cut = False  # Some walk has more logs than are followed.
         for at, event in enumerate(events):
             self._synced.append(at + 1 if self._syncs_all(event) else self._synced[-1])
             moves = self._steps[at + 1].moves if at + 1 in self._steps else ()
@@ -88,12 +88,14 @@ class LoggedNames:
         for at, event in enumerate(self._events):
             if event.kind not in _SYNCS and at + 1 not in self._steps:
                 continue
+            if self._work > _WORK_MAX:
+                break
             if renames := self.renames(at + 1):
                 for names in self._differing(renames, at + 1):
                     left = [step for step in renames if step.birth not in halves]
-                    halves |= dict.fromkeys(_torn(left, names, at + 1, _PLACES), at + 1)
-                    left = [s for s in renames if s.birth not in freed and _may_be_free(s, names)]
-                    freed |= dict.fromkeys(_torn(left, names, at + 1, _FREE), at + 1)
+                    halves |= dict.fromkeys(torn(left, names, at + 1, PLACES), at + 1)
+                    left = [s for s in renames if s.birth not in freed and may_be_free(s, names)]
+                    freed |= dict.fromkeys(torn(left, names, at + 1, FREE), at + 1)
         return Untied(halves, freed)
 
     def _differing(self, renames: list[Step], index: int) -> Iterator[Names]:
@@ -156,7 +158,8 @@ class LoggedNames:
         if walk is None or walk.index > index:
             walk = self._walks[position] = self._walk(position, {})
         for at in range(walk.index, index):
-            walk.advance(self._events[at], self._steps.get(at + 1))
+            self._work += walk.advance(self._events[at], self._steps.get(at + 1)) * len(self._names)
+        self.is_cut |= walk.is_cut
         return walk.replayed()
 
     def taken(self) -> Taken:
@@ -193,10 +196,12 @@ class _Walk:
         "_taken",
         "_tree",
         "index",
+        "is_cut",
     )
 
     def __init__(self, now: Names, position: int, tree: Tree, taken: Taken) -> None:
         self.index = position
+        self.is_cut = False
         self._tree = tree
         self._logs = [Log(dict(now), tree)]
         self._replayed: list[Names] | None = None
@@ -208,8 +213,14 @@ class _Walk:
         self._taken = taken
         self._left: set[int] = set()  # Folders of which a name went into another; or they did.
 
-    def advance(self, event: Event, step: Step | None) -> None:
-        """Go past the next event; `step` is what it does to names."""
+    def advance(self, event: Event, step: Step | None) -> int:
+        """Go past the next event; `step` is what it does to names. Gives the number of logs then."""
+        self._advance(event, step)
+        if len(self._logs) > _LOGS_MAX:
+            self._logs, self.is_cut = self._logs[:_LOGS_MAX], True
+        return len(self._logs)
+
+    def _advance(self, event: Event, step: Step | None) -> None:
         self.index += 1
         now, logs = self._now, self._logs
         if step is not None:
@@ -297,43 +308,3 @@ class _Walk:
         if self._replayed is None:
             self._replayed = [names for log in self._logs for names in log.replayed()]
         return self._replayed
-
-
-def _torn(renames: list[Step], names: Names, index: int, places: frozenset[str]) -> list[int]:
-    """The fewest renames, by birth, that are not whole in what is found, however it is read, and have come to
-    one of these places.
-    """
-    moved = sorted({chain for step in renames for chain, _ in step.moves}, key=lambda chain: chain.name)
-    # A name that is bound as it was before is at either version.
-    readings = product(*(_alike(chain, names[chain], index) for chain in moved))  # type: ignore[index,arg-type]
-    torn = []
-    for reading in islice(readings, _READINGS):
-        at = dict(zip(moved, reading, strict=True))
-        come = {step.birth: _moved(at, step) for step in renames}
-        half = [birth for birth, to in come.items() if len(to) > 1 and not to.isdisjoint(places)]
-        torn.append(half)
-        if not half:
-            break
-    return min(torn, key=len)
-
-
-def _may_be_free(step: Step, names: Names) -> bool:
-    """True if a name that the step has filled is free there, and had a file before."""
-    return any(made - 1 in chain.passing and bound_to(names, chain) == NO_FILE for chain, made in step.moves)
-
-
-def _moved(names: Mapping[AnyChain, int], step: Step) -> set[str]:
-    """The places that the names of a step have come to."""
-    found = set()
-    for chain, made in step.moves:
-        version = names[chain]
-        is_free = version == made - 1 and version in chain.passing
-        found.add(_WHOLE if version >= made else "free" if is_free else "before")
-    return found
-
-
-def _alike(chain: Chain[int], version: int, index: int) -> list[int]:
-    """The versions of a name that bind it alike, this one first."""
-    bound = chain.values[version]
-    legal = range(bisect_right(chain.kills, index), bisect_right(chain.births, index))
-    return [version, *(other for other in legal if other != version and chain.values[other] == bound)]
