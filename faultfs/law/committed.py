@@ -23,8 +23,8 @@ from ..disk.events import SYNC_KINDS
 from .chains import FOREVER, AnyChain
 from .history import History
 from .journal import RULES, Journal, Rules
-from .logged import FILE_SYNCS, Taken
 from .logs import MOVES
+from .walks import FILE_SYNCS, Taken
 
 _Point = tuple[int, dict[AnyChain, int]]
 
@@ -95,8 +95,12 @@ class Commits(Journal):
 
     @cached_property
     def _taken(self) -> Taken:
-        """The files that have ever become shorter, and the events at which a log may take them in."""
-        shorter = [inode for inode, chain in self.history.sizes.items() if _is_ever_shorter(chain.values)]
+        """The files that have ever become shorter, and the events at which a log may take them in.
+
+        One that has kept the name that it was made with is in the commit with that name, or not at all.
+        """
+        sizes, moved = self.history.sizes, self.history.logged_names.moved()
+        shorter = [inode for inode in sizes if inode in moved and _is_ever_shorter(sizes[inode].values)]
         taken = self.history.logged_names.taken() if shorter else {}
         return {inode: taken[inode] for inode in shorter if inode in taken}
 

@@ -11,7 +11,7 @@ was changed since writes files and their names to a log, which is applied to the
     written     the names of logged files at the last sync, or at any later step on one of them: what befalls
                 them is in the log at once, and anybody's sync writes it, of a file of another folder too
     found       a logged file has those names that were written, and has lost those that the commit gives it;
-                one that has no name left keeps these, but for any that the folder brought and lost
+                one that has no name left keeps these, but for any that a folder brought and lost;
                 all others are as the commit has them
     taken in    a file that joins for its names, and was not synced itself: it has no data in the log, but its
                 size in memory if that is less than the commit's and not 0; so again with each name that it
@@ -31,24 +31,23 @@ Source: fsync of btrfs, Linux 6.18, by its crash images: FAULTS.md, F42.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence, Set
-from typing import Final, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
+from typing import Final
 
 from ..disk.events import SYNC_KINDS, Event, EventKind
 from ..disk.places import split
 from ..disk.tree import Forest
 from .chains import NO_FILE, AnyChain, Chain, Step, Untied
-from .halves import FREE, PLACES, may_be_free, torn
-from .logs import MOVES, ROOTS, Log, Names, Tree, bound_to
+from .logs import MOVES, Names, Tree, bound_to
+from .walks import CHANGES, FILE_SYNCS, Taken, Walk
 
-# For a file: the events at which a log may take it in for its names, and if it may have had it before.
-Taken: TypeAlias = dict[int, dict[int, bool]]
-
-FILE_SYNCS: Final = frozenset({EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH})
 _SYNCS: Final = FILE_SYNCS | {EventKind.SYNC_NAMES}
-_CHANGES: Final = frozenset({EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE})
-_LOGS_MAX: Final = 256  # Of one walk.
+_READINGS: Final = 256
 _WORK_MAX: Final = 2_000_000  # About three seconds.
+_WHOLE: Final = "whole"
+_FREE: Final = frozenset({"free"})
+_PLACES: Final = frozenset({_WHOLE, "before"}) | _FREE
 
 
 class LoggedNames:
@@ -64,7 +63,7 @@ class LoggedNames:
         self._steps = {step.birth: step for step in steps}
         self._files: list[set[int]] = []  # Those that an event concerns.
         self._synced = [0]  # By index: the position behind the last sync of names before it.
-        self._walks: dict[int, _Walk] = {}  # By position of the commit.
+        self._walks: dict[int, Walk] = {}  # By position of the commit.
         self._taken: Taken | None = None
         self._work = 0  # Names that walks have gone past, in all logs.
         self.is_cut = False  # Some walk has more logs than are followed.
@@ -93,9 +92,9 @@ class LoggedNames:
             if renames := self.renames(at + 1):
                 for names in self._differing(renames, at + 1):
                     left = [step for step in renames if step.birth not in halves]
-                    halves |= dict.fromkeys(torn(left, names, at + 1, PLACES), at + 1)
-                    left = [s for s in renames if s.birth not in freed and may_be_free(s, names)]
-                    freed |= dict.fromkeys(torn(left, names, at + 1, FREE), at + 1)
+                    halves |= dict.fromkeys(_torn(left, names, at + 1, _PLACES), at + 1)
+                    left = [s for s in renames if s.birth not in freed and _may_be_free(s, names)]
+                    freed |= dict.fromkeys(_torn(left, names, at + 1, _FREE), at + 1)
         return Untied(halves, freed)
 
     def _differing(self, renames: list[Step], index: int) -> Iterator[Names]:
@@ -125,7 +124,7 @@ class LoggedNames:
 
         The last sync of names, one before each later step on names and sync of a folder, and now; of those
         before it, the oldest of all, one before each of them, and one before each event of a file that a
-        later step concerns, for the file may be logged.
+        later step concerns, or of a folder, for these may be logged.
         Where one of these gives a file another name, it depends on what was changed since the commit: one
         before each change.
         """
@@ -135,8 +134,8 @@ class LoggedNames:
         if not later:
             return found
         if any(self._events[at].kind in MOVES for at in later):
-            found |= {at for at in range(synced, index) if self._events[at].kind in _CHANGES}
-        files = set().union(*(self._files[at] for at in later))
+            found |= {at for at in range(synced, index) if self._events[at].kind in CHANGES}
+        files = self._forest.folders.union(*(self._files[at] for at in later))
         found |= {at for at in range(synced, index) if self._events[at].kind is EventKind.SYNC_NAMES}
         before = [
             at
@@ -162,6 +161,13 @@ class LoggedNames:
         self.is_cut |= walk.is_cut
         return walk.replayed()
 
+    def moved(self) -> set[int]:
+        """The inodes that have got another name, or lost one."""
+        made = {EventKind.CREATE, EventKind.FOLDER, EventKind.SYMLINK}
+        return set[int]().union(
+            *(self._files[birth - 1] for birth in self._steps if self._events[birth - 1].kind not in made)
+        )
+
     def taken(self) -> Taken:
         """For each file the events at which the log of some commit may take it in for its names.
 
@@ -170,141 +176,52 @@ class LoggedNames:
         if self._taken is None:
             self._taken = {}
             for position, first in enumerate(self._events):
-                if first.kind in _CHANGES or position + 1 in self._steps or first.kind in SYNC_KINDS:
+                if first.kind in CHANGES or position + 1 in self._steps or first.kind in SYNC_KINDS:
                     walk = self._walk(position, self._taken)
                     for at, event in enumerate(self._events[position:], position + 1):
                         walk.advance(event, self._steps.get(at))
         return self._taken
 
-    def _walk(self, position: int, taken: Taken) -> "_Walk":
+    def _walk(self, position: int, taken: Taken) -> Walk:
         now = {chain: bisect_right(chain.births, position) - 1 for chain in self._names.values()}
-        return _Walk(now, position, Tree(self._forest.folders, self._above), taken)
+        return Walk(now, position, Tree(self._forest.folders, self._above), taken)
 
 
-class _Walk:
-    """A walk from one commit, event by event: the logs that there may be since."""
+def _torn(renames: list[Step], names: Names, index: int, places: frozenset[str]) -> list[int]:
+    """The fewest renames, by birth, that are not whole in what is found, however it is read, and have come to
+    one of these places.
+    """
+    moved = sorted({chain for step in renames for chain, _ in step.moves}, key=lambda chain: chain.name)
+    # A name that is bound as it was before is at either version.
+    readings = product(*(_alike(chain, names[chain], index) for chain in moved))  # type: ignore[index,arg-type]
+    torn = []
+    for reading in islice(readings, _READINGS):
+        at = dict(zip(moved, reading, strict=True))
+        come = {step.birth: _moved(at, step) for step in renames}
+        half = [birth for birth, to in come.items() if len(to) > 1 and not to.isdisjoint(places)]
+        torn.append(half)
+        if not half:
+            break
+    return min(torn, key=len)
 
-    __slots__ = (
-        "_changed",
-        "_left",
-        "_less",
-        "_logs",
-        "_moved",
-        "_now",
-        "_own",
-        "_replayed",
-        "_taken",
-        "_tree",
-        "index",
-        "is_cut",
-    )
 
-    def __init__(self, now: Names, position: int, tree: Tree, taken: Taken) -> None:
-        self.index = position
-        self.is_cut = False
-        self._tree = tree
-        self._logs = [Log(dict(now), tree)]
-        self._replayed: list[Names] | None = None
-        self._now = now
-        self._changed: set[int] = set()  # Files that a sync writes,
-        self._less: set[int] = set()  # those that it may write, for they have lost a name,
-        self._moved: set[int] = set()  # and those that have got another name, or lost one.
-        self._own: set[int] = set()  # Files that are in every log because they were synced.
-        self._taken = taken
-        self._left: set[int] = set()  # Folders of which a name went into another; or they did.
+def _may_be_free(step: Step, names: Names) -> bool:
+    """True if a name that the step has filled is free there, and had a file before."""
+    return any(made - 1 in chain.passing and bound_to(names, chain) == NO_FILE for chain, made in step.moves)
 
-    def advance(self, event: Event, step: Step | None) -> int:
-        """Go past the next event; `step` is what it does to names. Gives the number of logs then."""
-        self._advance(event, step)
-        if len(self._logs) > _LOGS_MAX:
-            self._logs, self.is_cut = self._logs[:_LOGS_MAX], True
-        return len(self._logs)
 
-    def _advance(self, event: Event, step: Step | None) -> None:
-        self.index += 1
-        now, logs = self._now, self._logs
-        if step is not None:
-            lost = {bound_to(now, chain) for chain, _ in step.moves} - {NO_FILE}
-            self._less |= lost
-            self._changed |= {event.inode} if event.kind is not EventKind.REMOVE else set()
-            self._moved |= lost | ({event.inode} if event.kind in MOVES else set())
-            if len({self._tree.above[chain] for chain, _ in step.moves}) > 1:
-                is_both = event.kind is EventKind.EXCHANGE or event.inode in self._tree.folders
-                self._left |= {event.inode} if is_both else set()
-                self._left |= {
-                    self._tree.above[chain]
-                    for chain, version in step.moves
-                    if is_both or chain.values[version] == NO_FILE
-                }
-            for chain, version in step.moves:
-                now[chain] = version  # type: ignore[index]
-            for log in logs:
-                self._take_moved(log, event)
-            logs = [each for log in logs for each in log.after(event, lost, now)]
-        elif event.kind in _CHANGES:
-            self._changed.add(event.inode)
-            return
-        elif event.kind is EventKind.SYNC_NAMES and self._tree.folders:
-            is_whole = event.inode in self._left  # F48: it is a commit.
-            made = [
-                Log(dict(now), self._tree) if is_whole else log.with_new_below(event.inode, now)
-                for log in logs
-            ]
-            for log, new in zip(logs, made, strict=True):
-                self._take(log.named(now, new.folders) | new.files - log.files)
-            logs = made
-            if is_whole:
-                self._forget()
-        elif event.kind is EventKind.SYNC_NAMES:
-            for log in logs:
-                self._take(log.named(now, ROOTS))
-            joined = frozenset[int]().union(*(log.with_names(now, ROOTS) for log in logs))
-            logs = [Log(dict(now), self._tree, joined, dict(now), ROOTS)]
-        elif event.kind is EventKind.SYNC_ALL:
-            logs = [Log(dict(now), self._tree)]
-            self._forget()
-        elif event.kind in FILE_SYNCS and event.inode in self._changed | self._less:
-            written = [log.synced(event.inode, now) for log in logs]
-            for log, new in zip(logs, written, strict=True):
-                self._take(new.files - log.files - {event.inode})
-            if event.inode in self._moved:
-                folders = [self._tree.of_file(event.inode, now, log.commit) for log in written]
-                for log, joining in zip(written, folders, strict=True):
-                    self._take(log.named(now, joining) - {event.inode})
-                written += [log.with_folder(now, each) for log, each in zip(written, folders, strict=True)]
-            if event.inode in self._changed:
-                logs = written
-                self._own.add(event.inode)
-            else:
-                logs += written
-            self._changed.discard(event.inode)
-            self._less.discard(event.inode)
-        else:
-            return
-        self._logs = [log for place, log in enumerate(logs) if log not in logs[:place]]
-        self._replayed = None
+def _moved(names: Mapping[AnyChain, int], step: Step) -> set[str]:
+    """The places that the names of a step have come to."""
+    found = set()
+    for chain, made in step.moves:
+        version = names[chain]
+        is_free = version == made - 1 and version in chain.passing
+        found.add(_WHOLE if version >= made else "free" if is_free else "before")
+    return found
 
-    def _take(self, files: Set[int], *, is_again: bool = False) -> None:
-        """Note that a log takes in files for their names, unless they are in all logs by their own syncs."""
-        for inode in sorted(files - self._own):
-            events = self._taken.setdefault(inode, {})
-            events[self.index - 1] = events.get(self.index - 1, False) or is_again
 
-    def _take_moved(self, log: Log, event: Event) -> None:
-        """Note what a new name has a log take in: its file, and with the folder all that have got names."""
-        if event.kind in MOVES and event.inode in log.files:
-            self._take({event.inode}, is_again=True)
-            self._take(log.named(self._now, self._tree.of_event(event)) - {event.inode})
-        elif event.kind is EventKind.RENAME and log.folders & self._tree.of_event(event):
-            self._take({event.inode})
-
-    def _forget(self) -> None:
-        """Note that all is committed that there was."""
-        self._changed, self._less, self._moved = set(), set(), set()
-        self._own, self._left = set(), set()
-
-    def replayed(self) -> list[Names]:
-        """The commit with each of the logs applied to it."""
-        if self._replayed is None:
-            self._replayed = [names for log in self._logs for names in log.replayed()]
-        return self._replayed
+def _alike(chain: Chain[int], version: int, index: int) -> list[int]:
+    """The versions of a name that bind it alike, this one first."""
+    bound = chain.values[version]
+    legal = range(bisect_right(chain.kills, index), bisect_right(chain.births, index))
+    return [version, *(other for other in legal if other != version and chain.values[other] == bound)]

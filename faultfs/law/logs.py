@@ -58,8 +58,8 @@ class Log(NamedTuple):
     tree: Tree
     files: frozenset[int] = frozenset()
     written: Names | None = None
-    folders: frozenset[int] = frozenset()  # Those whose names it has.
-    entries: frozenset[AnyChain] = frozenset()  # Names in them that it has without their files.
+    folders: frozenset[int] = frozenset()  # Those whose names it has,
+    loose: frozenset[int] = frozenset()  # and files in it by their names alone, in some folders (F48).
 
     def named(self, now: Names, folders: frozenset[int]) -> frozenset[int]:
         """The files that have got a name in these folders."""
@@ -74,72 +74,75 @@ class Log(NamedTuple):
         """The files in it when these folders are: those that have got a name in them as well."""
         return self.files | self.named(now, folders)
 
-    def with_folder(self, now: Names, folders: frozenset[int]) -> "Log":
-        """The log when these folders join it, and all names in them with them."""
+    def with_folders(self, now: Names, folders: frozenset[int]) -> "list[Log]":
+        """The logs when these folders join: all names in them do, and those in new folders below them; those
+        in folders that have got a name in them may (F48)."""
         if not self.tree.folders:
-            return Log(dict(now), self.tree, self.with_names(now, folders), dict(now), self.folders | folders)
-        got = self.with_names(now, folders) - self.files
-        # Who has a name elsewhere keeps it: the folder is written, and the file is not.
-        kept = {inode for inode in got if not self.tree.of_file(inode, self.commit) <= folders}
+            files = self.with_names(now, folders)
+            return [Log(dict(now), self.tree, files, dict(now), self.folders | folders)]
+        deep, flat = (self._below(folders, now, is_deep) for is_deep in (True, False))
+        return [self._with(each, now) for each in ([deep] if deep == flat else [deep, flat])]
+
+    def _with(self, folders: frozenset[int], now: Names) -> "Log":
+        """The log when these folders join it, and all names in them with them."""
+        files = self._joined(self.named(now, folders) | folders - {ROOT}, now)
         commit = {
             chain: now[chain] if self.tree.within(chain, folders) else version
             for chain, version in self.commit.items()
         }
-        files = self._with_parents(self.files | got - kept | folders - {ROOT}, now)
-        own = {chain for chain in now if bound_to(now, chain) in kept and self.tree.within(chain, folders)}
-        return Log(commit, self.tree, files, dict(now), self.folders | folders, self.entries | own)
+        loose = self.loose | files - self.files
+        return Log(commit, self.tree, files, dict(now), self.folders | folders, loose)
 
-    def with_new_below(self, folder: int, now: Names) -> "Log":
-        """The log after a sync of the names of a folder: all new folders below it join as well (F48)."""
+    def with_names_of(self, folder: int, now: Names) -> "list[Log]":
+        """The logs after a sync of the names of a folder."""
         log = self if folder == ROOT else self.synced(folder, now)
-        old = {bound_to(self.commit, chain) for chain in now}
-        below, waiting = {folder}, [folder]
+        return log.with_folders(now, frozenset({folder}))
+
+    def _below(self, folders: frozenset[int], now: Names, is_deep: bool) -> frozenset[int]:
+        """These folders, and those that have got a name in them, all or only new ones, and so on."""
+        found, waiting = set(folders), sorted(folders)
+        old = set() if is_deep else {bound_to(self.commit, chain) for chain in now}
         while waiting:
-            above = waiting.pop()
-            new = {bound_to(now, chain) for chain in now if self.tree.above[chain] == above}
-            waiting += sorted(new & self.tree.folders - old - below)
-            below.update(waiting)
-        return log.with_folder(now, frozenset(below))
+            moved = self.named(now, frozenset({waiting.pop()})) & self.tree.folders - found - old
+            waiting += sorted(moved)
+            found |= moved
+        return frozenset(found)
 
     def synced(self, inode: int, now: Names) -> "Log":
         """The log after a sync of a file that has changed."""
-        waiting, files = [inode], set(self.files)
+        files = self._joined({inode}, now)
+        loose = (self.loose | files - self.files) - {inode} if self.tree.folders else self.loose
+        return self._replace(files=files, written=dict(now), loose=loose)
+
+    def _joined(self, joining: Set[int], now: Names) -> frozenset[int]:
+        """The files in the log when these join: with whoever had a name of theirs (F42, 1), and with the
+        folders of their names that the commit does not have (F48)."""
+        waiting, files = sorted(joining), set(self.files)
         left = {bound_to(now, chain) for chain in now}
         old = {ROOT, *(bound_to(self.commit, chain) for chain in now)}
         while waiting:
             inode = waiting.pop()
             files.add(inode)
             names = [chain for chain in now if bound_to(now, chain) == inode]
-            joining = {bound_to(self.commit, chain) for chain in names} & left
+            more = {bound_to(self.commit, chain) for chain in names} & left
             if self.tree.folders:
-                joining |= {self.tree.above[chain] for chain in names} - old  # F48
-            waiting += sorted(joining - files - {NO_FILE})
-        return self._replace(files=frozenset(files), written=dict(now))
-
-    def _with_parents(self, files: frozenset[int], now: Names) -> frozenset[int]:
-        """These inodes, and the folders of their names that the commit does not have, and so on (F48)."""
-        old = {bound_to(self.commit, chain) for chain in now}
-        while True:
-            parents = {self.tree.above[chain] for chain in now if bound_to(now, chain) in files}
-            if parents - old - files <= {ROOT}:
-                return files
-            files |= parents - old - {ROOT}
+                more |= {self.tree.above[chain] for chain in names} - old
+            waiting += sorted(more - files - {NO_FILE})
+        return frozenset(files)
 
     def after(self, event: Event, lost: set[int], now: Names) -> "list[Log]":
         """The logs after a step on names: as it was last written, and written anew."""
         log = self
         if self.folders & self.tree.of_event(event) and event.kind in _RENAMES:
-            log = log._replace(files=log.files | {event.inode})
+            # Who comes to a folder in the log joins it; who goes on from there is written whole.
+            is_new = self.tree.folders and event.inode not in self.files
+            loose = self.loose | {event.inode} if is_new else self.loose - {event.inode}
+            log = log._replace(files=log.files | {event.inode}, loose=loose)
         if log.files.isdisjoint({*lost, event.inode}):
-            gone: Names = {  # Of names alone.
-                each: now[each]  # type: ignore[misc, index]
-                for each in log.entries
-                if now[each] != log.commit[each]  # type: ignore[index]
-            }
-            return [log, log._replace(commit=log.commit | gone)] if gone else [log]
+            return [log]
         logs = [self, log._replace(written=dict(now))]
         if event.inode in log.files and event.kind in MOVES:
-            logs.append(log.with_folder(now, self.tree.of_event(event)))
+            logs += log.with_folders(now, self.tree.of_event(event))
         return logs
 
     def replayed(self) -> list[Names]:
@@ -161,7 +164,11 @@ class Log(NamedTuple):
         found = dict(self.commit)
         for chain, version in self.commit.items():
             inode = bound_to(self.commit, chain)
-            if inode in files and bound_to(self.written, chain) != inode:
+            if inode not in files or bound_to(self.written, chain) == inode:
+                continue
+            if inode not in self.loose or self.tree.above[chain] in self.folders | self.tree.of_file(
+                inode, self.written
+            ):
                 found[chain] = version + 1  # The version after one that is bound is free.
         return found
 

@@ -12,7 +12,7 @@ from typing import IO
 
 import msgspec
 
-from .recording import Recording, load
+from .recording import Recording
 from .running import Request
 from .tree import NotRecordedError
 
@@ -69,7 +69,7 @@ def record(
                 assert pipe is not None
                 pipe.close()
     if told[:1] == b"+":
-        return load(told[1:])
+        return msgspec.msgpack.decode(told[1:], type=Recording)
     if told[:1] == b"-":
         raise NotRecordedError(told[1:].decode(errors="replace"))
     raise NotRecordedError(f"the recorder ended: {errors.decode(errors='replace').strip()[-300:]}")

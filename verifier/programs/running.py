@@ -22,7 +22,7 @@ from .agreement import check
 from .entries import Entries
 from .found import start
 from .mappings import Mappings
-from .recording import Recording, RecordingError, Step, dump
+from .recording import Recording, RecordingError, Step
 from .stops import Context
 from .tracer import Tracer
 from .tree import NotRecordedError, Tree
@@ -79,7 +79,7 @@ def answer(descriptor: int) -> None:
         request = msgspec.msgpack.decode(b"".join(parts), type=Request)
         die_with_parent(request.caller)
         try:
-            told = b"+" + dump(_record(request))
+            told = b"+" + msgspec.msgpack.encode(_record(request))
         except RecordingError as error:
             told = b"-" + str(error).encode()
         except OSError as error:

@@ -82,7 +82,8 @@ class Tracer:
         while self._inside:
             self._heard(*self._wait())
         for pid in list(self._running):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # Its end was heard before its parent told of it.
+                os.kill(pid, signal.SIGKILL)
         while self._running:
             try:
                 pid, status = os.waitpid(-1, _WALL)

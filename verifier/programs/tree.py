@@ -5,7 +5,8 @@ a link, a descriptor, another mount. What stands outside of the root is no node.
 
 Invariants
   1  names[key] is a node, and key is among its names; a node without names is unnamed or removed
-  2  a number of a real inode that is used again makes a new node: the old one is dead by then
+  2  a number of a real inode that is used again makes a new node, or is outside: a node without names
+     whose inode has a link is dead, or has its only names outside
 """
 
 from __future__ import annotations
@@ -70,8 +71,11 @@ class Tree:
         self._nodes[found.st_dev, found.st_ino] = self.root
 
     def find(self, found: os.stat_result) -> Node | None:
-        """The node behind what stat says; None for what stands outside."""
-        return self._nodes.get((found.st_dev, found.st_ino))
+        """The node behind what stat says; None for what stands outside. Invariant 2."""
+        node = self._nodes.get((found.st_dev, found.st_ino))
+        if node is not None and not node.names and found.st_nlink and node is not self.root:
+            return None
+        return node
 
     def folder(self, path: str) -> Node | None:
         """The folder at a path of ours; None for what is no folder of the tree."""

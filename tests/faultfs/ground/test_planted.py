@@ -28,7 +28,7 @@ EVERY = "[self._file_syncs.setdefault(each, []).append(birth - 1) for each in se
 NAMES = "self._naming.sync(birth - 1, event.inode)"
 COMMIT, ALL = "self._commit(index, touched)", "self._commit(index, len(self.births))"
 NOTHING = "(lambda *_: None)("
-EDGES, LOGGED, WRITTEN = (f"powercut.faultfs.law.{name}" for name in ("edges", "logged", "logs"))
+EDGES, WALKS, WRITTEN = (f"powercut.faultfs.law.{name}" for name in ("edges", "walks", "logs"))
 DIRTY = "Shows.XFS | Shows.EXT4 if is_dirty else Shows"
 JOINS, AT_ONCE = "range(first, max(first + 1", "range(max(first, min(legal.stop, stop) - 1), max(first + 1"
 LOGS = "elif event.kind in FILE_SYNCS and event.inode in self._changed | self._less:"
@@ -46,6 +46,14 @@ FOLDER = "if self.folders & self.tree.of_event(event) and event.kind in _RENAMES
 NEWS = "        if event.inode in log.files and event.kind in MOVES:\n            logs"
 TAKEN, GONE = "if inode in self._taken else found", "for lost in combinations(gone, count)"
 COUNTS, _BTRFS = "range(len(gone) + 1 if self.folders else 1)", ("btrfs", "btrfs")
+NAMING, PART = (
+    "powercut.faultfs.law.names",
+    "step if len(moves) == len(step.moves) else step._replace(moves=moves)",
+)
+OWN_NAMES = "own = self._syncs.get(split(chain.name)[0], [])"
+ALL_NAMES = "own = sorted(each for syncs in self._syncs.values() for each in syncs)"
+UP_TO, ELSEWHERE = "max(within.get(event.inode, 0), own)", "if inode not in self.loose or"
+ABOVE, HELD = "more |= {self.tree.above[chain] for chain in names} - old", "for chain in names} & left"
 AGAIN = "if chain.values[version] or is_again"
 
 BUGS = (
@@ -80,7 +88,7 @@ BUGS = (
     Bug("F40-size-waits-for-older-data", JOURNAL, OWN, OLDER, "xfs", "xfs"),
     Bug("F27-size-waits-for-older-data", JOURNAL, OWN, OLDER, "ext4 nodioread_nolock", "ext4_ordered"),
     Bug("F41-sync-commits-names", JOURNAL, "is_logged=True", "is_logged=False", "btrfs", "btrfs"),
-    Bug("F42-sync-logs-no-name", LOGGED, LOGS, "elif False:", "btrfs", "btrfs"),
+    Bug("F42-sync-logs-no-name", WALKS, LOGS, "elif False:", "btrfs", "btrfs"),
     Bug("F12-no-name-is-found-free", WINDOWS, FREED, "if False", "btrfs", "posix"),
     Bug("F41-datasync-brings-its-bytes", COMMITTED, BROUGHT, "return 0", "btrfs", "btrfs"),
     Bug("F42-nobody-else-writes-the-log", WRITTEN, LATER, "[self]", "btrfs", "btrfs"),
@@ -92,6 +100,13 @@ BUGS = (
     Bug("F41-name-never-empties", COMMITTED, AGAIN, "if chain.values[version]", *_BTRFS),
     Bug("F42-last-name-is-lost", WRITTEN, GONE, "for lost in [gone]", *_BTRFS),
     Bug("F42-folder-loses-every-last-name", WRITTEN, COUNTS, "range(len(gone), len(gone) + 1)", *_BTRFS),
+    Bug("F45-sync-of-a-folder-syncs-all-names", NAMING, OWN_NAMES, ALL_NAMES, "xfs", "posix"),
+    Bug("F46-a-move-between-folders-stays-whole", WINDOWS, PART, "step", "btrfs", "posix"),
+    Bug("F47-sync-of-a-folder-commits-all", JOURNAL, UP_TO, "len(self.births)", "xfs", "xfs"),
+    Bug("F48-file-keeps-no-name-elsewhere", WRITTEN, ELSEWHERE, "if True or", *_BTRFS),
+    Bug("F48-new-folders-below-bring-nothing", WRITTEN, "found |= moved", "pass", *_BTRFS),
+    Bug("F48-file-brings-no-folder-above", WRITTEN, ABOVE, "pass", *_BTRFS),
+    Bug("F42-nobody-joins-for-a-name-it-had", WRITTEN, HELD, "for chain in ()}", *_BTRFS),
     Bug("F43-link-brings-no-size", JOURNAL, "is EventKind.LINK", "is None", "btrfs", "btrfs"),
 )
 

@@ -101,3 +101,26 @@ def test_calls_with_addresses_that_are_none_fail_as_without_the_recorder(recorde
         "assert libc.rename(bad, b'b') == -1 and ctypes.get_errno() == 14"
     )
     assert [call.name for call in recording.calls] == ["openat"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "os.mkdir(f'{n}/d')",
+        "os.chmod(f'{n}/f', 0o600)",
+        "os.truncate(f'{n}/f', 5)",
+        "os.unlink(f'{n}/f')",
+        "os.rename(f'{n}/f', f'{n}/g')",
+        "os.link(f'{n}/f', f'{n}/g')",
+    ],
+)
+def test_a_path_that_leads_nowhere_may_lead_somewhere_when_the_call_is_done(
+    call: str, recorded: Record
+) -> None:
+    recorded(
+        "def hunt():\n  for n in range(60):\n    while True:\n"
+        f"      try: {call}; break\n      except FileNotFoundError: pass\n"
+        "beside = threading.Thread(target=hunt); beside.start()\n"
+        "for n in range(60):\n  os.mkdir('new'); open('new/f', 'w').close(); os.rename('new', f'{n}')\n"
+        "beside.join()"
+    )

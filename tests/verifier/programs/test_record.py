@@ -167,3 +167,15 @@ def test_calls_of_python_programs_name_the_line_behind_them(tmp_path: Path) -> N
     ]
     assert ("rename(root/b, root/c)", "app.py:7 <lambda>") in sites
     assert ("mkdir(root/d)", "app.py:10 <module>") in sites
+
+
+def test_numbers_of_removed_things_may_be_used_again_outside(recorded: Record) -> None:
+    # ext4 gives the number of a removed file or folder to the next one.
+    recording = recorded(
+        "for n in range(20):\n"
+        "  os.mkdir('d'); open('d/a', 'w').close(); os.unlink('d/a'); os.rmdir('d')\n"
+        "  os.mkdir(f'../o{n}'); open(f'../o{n}/a', 'w').write('x'); os.mkdir(f'../o{n}/b')\n"
+        "  os.chmod(f'../o{n}/a', 0o600); os.unlink(f'../o{n}/a')"
+    )
+    assert len(recording.calls) == 80
+    assert all("root/d" in call.text for call in recording.calls)

@@ -19,7 +19,6 @@ def _changed(
     stop: Stop, node: Node, name: str, value: Callable[[], bytes], mode: Callable[[], int]
 ) -> Script:
     """An access list that says no more than permission bits (`cp -p` writes one) is recorded as these."""
-    yield Wish.ALONE
     value_before, mode_before = _value(value), mode()
     if (yield Wish.GO) != 0:
         return
@@ -41,11 +40,14 @@ def _of_path(stop: Stop, path: str, name: str, *, follows: bool) -> Script:
     def mode() -> int:
         return stat.S_IMODE(os.stat(path, follow_symlinks=follows).st_mode)
 
+    yield Wish.ALONE
     try:
         node = stop.tree.find(os.stat(path, follow_symlinks=follows))
     except OSError:
-        return
-    if node is not None:
+        node = None
+    if node is None:
+        yield Wish.GO  # Alone in any case, as in `names`.
+    else:
         yield from _changed(stop, node, name, lambda: os.getxattr(path, name, follow_symlinks=follows), mode)
 
 
@@ -68,6 +70,7 @@ def attribute_of_descriptor(stop: Stop) -> Script:
     with stop.thread.descriptor(stop.arguments[0]) as taken:
         node = stop.tree.find(os.fstat(taken)) if taken >= 0 else None
         if node is not None:
+            yield Wish.ALONE
             own = f"/proc/self/fd/{taken}"
 
             def mode() -> int:

@@ -37,6 +37,7 @@ _KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE, _UNSHARE = 0x1, 0x2, 0x10, 0x40
 _ENDS: Final = {0x8: "FALLOC_FL_COLLAPSE_RANGE", 0x20: "FALLOC_FL_INSERT_RANGE"}
 _APPEND: Final = os.O_APPEND
 _fcntl, _F_GETFL = fcntl.fcntl, fcntl.F_GETFL  # As plain globals: it is the most frequent call of all.
+_WRITE: Final = EventKind.WRITE
 _HERE: Final = -1  # At the place of the descriptor.
 
 _Data = Callable[[int], bytes]  # The bytes that the call wrote, given how many.
@@ -46,9 +47,9 @@ def _signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-def _through(node: Node, offset: int, size: int, *, is_through: bool) -> tuple[Event, ...]:
-    """The event of a write through to the disk, where it was one."""
-    return (Event(EventKind.WRITE_THROUGH, node.name, node.number, offset, size=size),) if is_through else ()
+def _through(node: Node, offset: int, size: int) -> tuple[Event, ...]:
+    """The event of a write through to the disk."""
+    return (Event(EventKind.WRITE_THROUGH, node.name, node.number, offset, size=size),)
 
 
 def _write(stop: Stop, data: _Data, at: int, flags: int = 0) -> Script:
@@ -70,7 +71,7 @@ def _write(stop: Stop, data: _Data, at: int, flags: int = 0) -> Script:
             offset = os.fstat(taken).st_size
         else:
             offset = os.lseek(taken, 0, os.SEEK_CUR) if at == _HERE else at
-        size = _asked(stop)
+        size = _asked(stop) if stop.name[-1] in "v2" else stop.arguments[2]
         count = yield Wish.GO
         if count < 0:
             if count == LOST:
@@ -87,9 +88,7 @@ def _write(stop: Stop, data: _Data, at: int, flags: int = 0) -> Script:
 
 
 def _asked(stop: Stop) -> int:
-    """The number of bytes that a write is asked for."""
-    if "v" not in stop.name:
-        return stop.arguments[2]
+    """The number of bytes that a write from several buffers is asked for."""
     table = stop.thread.process.read(stop.arguments[1], 16 * min(stop.arguments[2], 1024))
     return sum(length for _, length in struct.iter_unpack("QQ", table[: len(table) // 16 * 16]))
 
@@ -97,13 +96,13 @@ def _asked(stop: Stop) -> int:
 def put(stop: Stop, node: Node, offset: int, data: bytes, *, is_through: bool) -> None:
     """Record that bytes were written to a file."""
     count = len(data)
-    said = f"{stop.tree.path(node)}, {count} bytes, at {offset}"
-    if not count:
-        stop.add(said)
-        return
-    wrote = Event(EventKind.WRITE, node.name, node.number, offset, data, count)
-    stop.add(said, wrote, *_through(node, offset, count, is_through=is_through))
-    stop.context.mappings.wrote(node, offset, data)
+    entry = stop.begin()
+    entry.text = f"{stop.name}({stop.tree.path(node)}, {count} bytes, at {offset})"
+    if count:
+        wrote = Event(_WRITE, node.name, node.number, offset, data, count)
+        entry.events = (wrote, *_through(node, offset, count)) if is_through else (wrote,)
+        if stop.context.mappings:
+            stop.context.mappings.wrote(node, offset, data)
 
 
 def write(stop: Stop) -> Script:
@@ -164,10 +163,10 @@ def truncate(stop: Stop) -> Script:
         path = stop.thread.path(AT_FDCWD, stop.thread.text(stop.arguments[0]))
         node = stop.tree.find(os.stat(path))
     except OSError:
-        return
+        node = None
+    result = yield Wish.GO  # Alone in any case, as in `names`.
     if node is None:
         return
-    result = yield Wish.GO
     if result == 0 or (result == LOST and os.stat(stop.tree.real(node.name)).st_size == stop.arguments[1]):
         _resized(stop, node, stop.arguments[1])
 

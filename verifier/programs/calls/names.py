@@ -1,4 +1,8 @@
-"""Calls that change names: rename, link, symbolic link, removal, folder; and permission bits."""
+"""Calls that change names: rename, link, symbolic link, removal, folder; and permission bits.
+
+Also a call whose path leads nowhere, or outside, is done alone: let go, it could be done when another thread
+has made the path lead into the tree.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +54,7 @@ def _rename(stop: Stop, old: tuple[int, int], new: tuple[int, int], flags: int =
     source, target = stop.thread.place(stop.tree, *old), stop.thread.place(stop.tree, *new)
     if source.folder is None and target.folder is None:
         found = _lstat(source.path)
-        if found is not None and stop.tree.find(found) is stop.tree.root and (yield Wish.GO) == 0:
+        if (yield Wish.GO) == 0 and found is not None and stop.tree.find(found) is stop.tree.root:
             stop.end("the root of the recording itself")
         return
     keys = [stop.tree.key(place.folder, place.name) for place in (source, target) if place.folder is not None]
@@ -105,12 +109,13 @@ def _link(stop: Stop, old: tuple[int, int], new: tuple[int, int], flags: int = 0
     yield Wish.ALONE
     target = stop.thread.place(stop.tree, *new)
     text = stop.thread.text(old[1])
+    path = stop.thread.path(old[0], text)
     try:
-        path = stop.thread.path(old[0], text)
         node = stop.tree.find(os.stat(path) if flags & (_FOLLOW | _EMPTY_PATH) else os.lstat(path))
     except OSError:
-        return
+        node = None
     if target.folder is None:
+        yield Wish.GO
         return  # A name outside: whatever is done by that name is done to the same file.
     key = stop.tree.key(target.folder, target.name)
     if not stop.took_effect((yield Wish.GO), key):
@@ -138,6 +143,7 @@ def _make(stop: Stop, place: tuple[int, int], kind: EventKind, data: bytes = b""
     yield Wish.ALONE
     target = stop.thread.place(stop.tree, *place)
     if target.folder is None:
+        yield Wish.GO
         return
     key = stop.tree.key(target.folder, target.name)
     if stop.took_effect((yield Wish.GO), key):
@@ -196,6 +202,7 @@ def _remove(stop: Stop, place: tuple[int, int]) -> Script:
     yield Wish.ALONE
     target = stop.thread.place(stop.tree, *place)
     if target.folder is None:
+        yield Wish.GO
         return
     key = stop.tree.key(target.folder, target.name)
     if not stop.took_effect((yield Wish.GO), key):
@@ -226,8 +233,8 @@ def _mode(stop: Stop, look: Callable[[], os.stat_result]) -> Script:
     try:
         node: Node | None = stop.tree.find(look())
     except OSError:
-        return
-    if node is None or (yield Wish.GO) != 0:
+        node = None
+    if (yield Wish.GO) != 0 or node is None:
         return
     try:
         mode = stat.S_IMODE(look().st_mode)

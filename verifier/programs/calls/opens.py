@@ -12,7 +12,7 @@ from powercut.faultfs import Event, EventKind
 from ..found import walk
 from ..stops import LOST, Script, Stop, Wish
 from ..tracees import Place
-from ..tree import Kind
+from ..tree import Kind, Node
 from .names import made
 
 __all__ = ["creat", "open_", "openat", "openat2"]
@@ -25,11 +25,13 @@ def _open(stop: Stop, flags: int) -> Script:
         return
     yield Wish.ALONE
     result = yield Wish.GO
-    if result < 0 and result != LOST:
+    if result < 0:
+        if result == LOST:
+            _look_for_it(stop, flags)
         return
     with stop.thread.descriptor(result) as taken:
         if taken < 0:
-            _look_for_it(stop)
+            _look_for_it(stop, flags)
             return
         found = os.fstat(taken)
         if not stat.S_ISREG(found.st_mode):
@@ -39,21 +41,31 @@ def _open(stop: Stop, flags: int) -> Script:
         if flags & os.O_TMPFILE == os.O_TMPFILE:
             _unnamed(stop, path, found)
             return
-        if node is None or not node.names:
+        if node is None:
             name = os.path.basename(path)
             folder = None if not found.st_nlink else stop.tree.folder(os.path.dirname(path))
             if folder is not None and stop.tree.key(folder, name) not in stop.tree.names:
                 made(stop, Place(folder, name, path), EventKind.CREATE)
                 return
         if node is not None and flags & os.O_TRUNC:
-            said = f"{stop.tree.path(node)}, O_TRUNC"
-            stop.add(said, Event(EventKind.TRUNCATE, node.name, node.number))
-            stop.context.mappings.resized(node, 0)
+            _emptied(stop, node)
 
 
-def _look_for_it(stop: Stop) -> None:
-    """The thread was killed, or the file is closed already: one that nobody knows yet is what it made."""
+def _emptied(stop: Stop, node: Node) -> None:
+    stop.add(f"{stop.tree.path(node)}, O_TRUNC", Event(EventKind.TRUNCATE, node.name, node.number))
+    stop.context.mappings.resized(node, 0)
+
+
+def _look_for_it(stop: Stop, flags: int) -> None:
+    """The thread was killed, or the file is closed already.
+
+    A file that nobody knows yet is what it made; of those that are empty one may be what it emptied, and
+    nothing is said of the others by saying it of all.
+    """
     for found in walk(stop.tree.path_on_disk):
+        node = stop.tree.find(found.stat)
+        if node is not None and flags & os.O_TRUNC and found.kind is Kind.FILE and not found.stat.st_size:
+            _emptied(stop, node)
         folder = stop.tree.folder(os.path.dirname(found.path))
         if folder is not None and stop.tree.key(folder, found.name) not in stop.tree.names:
             made(stop, Place(folder, found.name, found.path), EventKind.CREATE)

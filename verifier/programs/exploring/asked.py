@@ -1,8 +1,8 @@
 """Readings of crash states: each content read once, and those that answer alike to all that was asked, once.
 
 Invariants
-  1  `readings(images)` gives for each image what a reader of its own would have answered
-  2  what is read does not depend on how many processes read: images are taken in batches of a fixed size
+  1  `all(contents)` gives for each what a reader of its own would have answered
+  2  what is read does not depend on how many processes read: contents are taken in batches of a fixed size
   3  without `is_pruned` every distinct image is read
 
 Threads: one.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from powercut.faultfs import Image
 
@@ -21,10 +21,31 @@ from ..reading.readers import Command, Reader, Reading
 from ..reading.scene import Scene, Setting
 from ..recording import Recording, dump
 
-__all__ = ["NondeterministicReaderError", "Readings"]
+__all__ = ["NondeterministicReaderError", "Readings", "Still"]
 
 _BATCH: Final = 8
 _Item = TypeVar("_Item")
+
+
+class Content(Protocol):
+    """A content of the disk by its key, as a CrashState is."""
+
+    @property
+    def key(self) -> int: ...
+
+    @property
+    def image(self) -> Image: ...
+
+
+_Content = TypeVar("_Content", bound=Content)
+
+
+class Still:
+    """An image that is there."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self.key = image.key()
 
 
 class NondeterministicReaderError(ValueError):
@@ -76,7 +97,7 @@ class Readings:
 
     def of(self, image: Image) -> Reading:
         """The reading of one image."""
-        return next(self.all([image]))[1]
+        return next(self.all([Still(image)]))[1]
 
     def fresh(self, image: Image) -> Reading:
         """The reading of an image by a command that is started anew, whatever is known of it."""
@@ -93,23 +114,23 @@ class Readings:
                 f"the command that reads gives two answers on one content, nothing lost: {shown}"
             )
 
-    def all(self, images: Iterable[Image]) -> Iterator[tuple[Image, Reading]]:
-        """Each image with its reading, in order. Invariants 1 and 2."""
-        for batch in _batches(images, _BATCH):
+    def all(self, contents: Iterable[_Content]) -> Iterator[tuple[_Content, Reading]]:
+        """Each content with its reading, in order; the image of one that is known is not made."""
+        for batch in _batches(contents, _BATCH):
             wanted: dict[int, Scene] = {}
-            for image in batch:
-                key = image.key()
+            for content in batch:
+                key = content.key
                 if key in self._by_key or key in wanted:
                     continue
-                scene = self.setting.scene(image)
+                scene = self.setting.scene(content.image)
                 known = self._tree.find(scene) if self._is_pruned else None
                 if known is None:
                     wanted[key] = scene
                 else:
                     self._by_key[key] = known
             self._read(wanted)
-            for image in batch:
-                yield image, self._by_key[image.key()]
+            for content in batch:
+                yield content, self._by_key[content.key]
 
     def _read(self, wanted: dict[int, Scene]) -> None:
         for group in _batches(wanted.items(), len(self._readers)):

@@ -20,7 +20,7 @@ from powercut.faultfs.states.enumeration import CrashState
 
 from ..reading.readers import Answer, Reading
 from ..recording import Recording
-from .asked import Readings
+from .asked import Readings, Still
 from .legality import Legality, NothingToExploreError, Point, Range, points_of
 from .verdicts import Verdict, judge
 
@@ -92,7 +92,7 @@ def legality_of(recording: Recording, trace: Trace, readings: Readings, wanted: 
     images = [_live(trace, point.at) for point in points]
     readings.check_determinism(images[-1])
     answers: list[Answer] = []
-    for point, (_, reading) in zip(points, readings.all(images), strict=True):
+    for point, (_, reading) in zip(points, readings.all(map(Still, images)), strict=True):
         if reading.why:
             raise NothingToExploreError(f"nothing lost, and the command that reads hangs at {point.told}")
         answers.append(reading.answer)
@@ -112,7 +112,7 @@ def search(
     """Judge every crash state of a trace; with `is_short` until the first finding."""
     states = crash_states(trace, wanted.law, limit=wanted.limit)
     found = Exploration(trace, legality, states)
-    for state, reading in _read(iter(states), readings):
+    for state, reading in readings.all(states):
         found.states += 1
         for finding in _judged(state, reading, states, legality, found):
             found.counts[finding.verdict] += 1
@@ -124,19 +124,7 @@ def search(
 
 def states_of(found: Exploration, readings: Readings) -> Iterator[tuple[CrashState, Reading]]:
     """The crash states of a search once more, with their readings."""
-    return _read(iter(found.enumeration), readings)
-
-
-def _read(states: Iterator[CrashState], readings: Readings) -> Iterator[tuple[CrashState, Reading]]:
-    pending: list[CrashState] = []
-
-    def images() -> Iterator[Image]:
-        for state in states:
-            pending.append(state)
-            yield state.image
-
-    for number, (_, reading) in enumerate(readings.all(images())):
-        yield pending[number], reading
+    return readings.all(found.enumeration)
 
 
 def _judged(
@@ -166,6 +154,6 @@ def _between(trace: Trace, points: list[Point], readings: Readings) -> dict[int,
     """Answers to what a program that was killed leaves, while a step is under way."""
     between: dict[int, set[Answer]] = {}
     for number, point in enumerate(points[1:], 1):
-        images = (_live(trace, index) for index in range(point.begun, point.at + 1))
+        images = (Still(_live(trace, index)) for index in range(point.begun, point.at + 1))
         between[number] = {reading.answer for _, reading in readings.all(images) if not reading.why}
     return between

@@ -6,6 +6,8 @@ that was open before, or of a folder, the next would find read. So offsets are p
 Invariants
   1  after `hold` said True, `restore` makes everything that copies share with the template what it was then
   2  pipes, sockets, events and memory that is shared and writable cannot be put back: `hold` says False
+  3  a folder below the root may be another one in the next state: a process that is in one, or has one open,
+     is not held either
 
 Threads: that of the tracer. Linux only.
 """
@@ -30,17 +32,18 @@ class Shared:
     def __init__(self) -> None:
         self._held: list[tuple[int, int]] = []  # A descriptor of ours for each, and its offset.
 
-    def hold(self, pid: int) -> bool:
-        """Take down what it shares; False where that cannot be put back. Invariant 2."""
+    def hold(self, pid: int, root: str) -> bool:
+        """Take down what it shares; False where that cannot be put back. Invariants 2 and 3."""
         self.drop()
-        if _shares_memory(pid):
+        if _shares_memory(pid) or _is_below(os.readlink(f"/proc/{pid}/cwd"), root):
             return False
         handle = os.pidfd_open(pid)
         try:
             for name in os.listdir(f"/proc/{pid}/fd"):
                 if int(name) < _OURS:
                     continue
-                if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("/"):
+                link = os.readlink(f"/proc/{pid}/fd/{name}")
+                if not link.startswith("/") or (_is_below(link, root) and os.path.isdir(link)):
                     return False
                 ours = take_descriptor(handle, int(name))
                 if ours < 0:
@@ -63,6 +66,10 @@ class Shared:
         for ours, _ in self._held:
             os.close(ours)
         self._held = []
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path.startswith(root + "/")
 
 
 def _shares_memory(pid: int) -> bool:

@@ -125,6 +125,7 @@ class TracedReader:
         self._command = list(command)
         self._cwd = cwd
         self._looking = Looking(placed, setting)
+        self._root = placed.root
         self._limits = limits
         self._output = Output()
         self._template = 0
@@ -272,7 +273,7 @@ class TracedReader:
         self._looking.see(pid, CALLS[number], [values[place] for place in ARGUMENTS])
         if not self._is_alone or self._template or not (self._looking.asked or self._looking.soiled):
             return False
-        if self._alive != {self._main} or pid != self._main or not self._shared.hold(pid):
+        if self._alive != {self._main} or pid != self._main or not self._shared.hold(pid, self._root):
             self._is_alone = False
             return False
         self._template, self._saved, self._is_fresh = pid, values, True

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from powercut.faultfs import Event, EventKind
 from powercut.verifier.programs.reading.placing import Placed
 from powercut.verifier.programs.reading.readers import Command, Reader
 from powercut.verifier.programs.reading.scene import Entry, Scene
@@ -115,3 +116,39 @@ def test_a_reader_finds_the_state_at_its_own_path_and_leaves_the_real_folder_alo
         reader.close()
     assert (root / "f").read_bytes() == b"the real one"
     assert not (root / "new").exists()
+
+
+READS = {
+    "in a folder that is another one in each state": ("sub", ("/bin/sh", "-c", "pwd; cat x")),
+    "with a folder open": (".", ("/bin/sh", "-c", "exec 5< sub; cat sub/x; ls /proc/self/fd/5/")),
+    "of a script that is read as it runs": ("..", ("/bin/bash", "reads.sh")),
+    "through a pipe": (".", ("/bin/sh", "-c", "cat sub/x | tr a-z A-Z")),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_reader_that_is_copied_answers_as_one_that_is_started(tmp_path: Path, name: str) -> None:
+    # The folder is made anew for each state; what copies share, as the place in a script, must not be.
+    where, read = READS[name]
+    root = tmp_path / "data"
+    root.mkdir()
+    script = b"read a < data/sub/x\necho $a\n" + b"# More than a buffer.\n" * 2000 + b"echo again $a\n"
+    (tmp_path / "reads.sh").write_bytes(script)
+    inodes = {1: Inode(0o40755, UID, GID, TIME)}
+    events = [Event(EventKind.REMOVE, "1/x", 3), Event(EventKind.RENAME, "sub", 1, target="gone")]
+    recording = Recording(str(root), {"sub": 1}, inodes, events, [], [], [])
+    told = []
+    for is_plain in (False, True):
+        reader = Reader(dump(recording), Command(read, str(root / where), is_plain=is_plain))
+        try:
+            if reader.note:
+                pytest.skip(reader.note)
+            for number in range(4):
+                folder = Entry(10 + number, stat.S_IFDIR | 0o755, UID, GID, TIME, b"")
+                inner = {"sub": folder, "sub/x": file(20 + number, b"state %d\n" % number)}
+                reader.begin({"": ROOT, **inner})
+                told.append(reader.end().answer)
+        finally:
+            reader.close()
+    assert told[:4] == told[4:]
+    assert len(set(told)) == 4

@@ -32,9 +32,10 @@ class Logged:
     def found(self, commit: int, index: int) -> set[frozenset[tuple[Key, Any]]]:
         disk = self.names_at(commit)
         # A log: names of the commit and of folders; inodes, folders in it; the names it was written with; and
-        # names in its folders of which it has no inode.
-        logs = [(disk, frozenset[int](), frozenset[int](), disk, frozenset[Key]())]
+        # inodes that it has for their names alone.
+        logs = [(disk, frozenset[int](), frozenset[int](), disk, frozenset[int]())]
         changed, less, moved, left = set[int](), set[int](), set[int](), set[int]()
+        parted = set[int]()
         for at in range(commit, index):
             event, before, now = self.events[at], self.names_at(at), self.names_at(at + 1)
             keys = [key for key in now if now[key] != before[key]]
@@ -46,88 +47,99 @@ class Logged:
                 if len({key[1] for key in keys}) > 1:
                     is_folder = self.kinds.get(event.inode) == "folder"
                     is_both = is_folder or event.kind == EventKind.EXCHANGE
-                    left |= {key[1] for key in keys if is_both or now[key] is None}
-                    left |= {event.inode} if is_folder else set()
+                    away = {key[1] for key in keys if is_both or now[key] is None}
+                    away |= {event.inode} if is_both else set()
+                    is_logged = any(event.inode in log[1] or log[2] & away for log in logs)
+                    (parted if is_logged and not is_both else left).update(away)
                 logs = [new for log in logs for new in self.after_names(log, event, lost, now)]
             elif event.kind == EventKind.SYNC_ALL or (
                 event.kind == EventKind.SYNC_NAMES and event.inode in left
             ):
                 logs = [(now, frozenset(), frozenset(), now, frozenset())]
-                changed, less, moved, left = set(), set(), set(), set()
+                changed, less, moved, left, parted = set(), set(), set(), set(), set()
             elif event.kind == EventKind.SYNC_NAMES:
-                logs = [self.with_new_folders(log, event.inode, now) for log in logs]
+                synced = [self.with_file(log, event.inode, now) if event.inode else log for log in logs]
+                logs = [new for log in synced for new in self.with_folders(log, {event.inode}, now)]
+                if event.inode in moved:
+                    logs += [new for log in logs for new in self.with_places(log, event.inode, now)]
+                if event.inode in parted:
+                    logs.append((now, frozenset(), frozenset(), now, frozenset()))
             elif event.kind == EventKind.SYNC and event.inode in changed | less:
                 new = [self.with_file(log, event.inode, now) for log in logs]
                 if event.inode in moved:
-                    new += [
-                        self.with_folders(
-                            log, {k[1] for names in (now, log[0]) for k in of(names, event.inode)}, now
-                        )
-                        for log in new
-                    ]
+                    new += [more for log in new for more in self.with_places(log, event.inode, now)]
                 logs = new if event.inode in changed else logs + new
                 changed -= {event.inode}
                 less -= {event.inode}
         return {frozenset(names.items()) for log in logs for names in self.replayed(log)}
 
-    def with_parents(self, old: Any, inodes: set[int], now: Any) -> frozenset[int]:
-        while more := {k[1] for inode in inodes for k in of(now, inode)} - inodes - {0} - set(old.values()):
-            inodes = inodes | more
+    def joined(self, log: Any, waiting: set[int], now: Any) -> frozenset[int]:
+        """The inodes in the log, with these, whoever had a name of theirs, and new folders above them."""
+        disk, inodes, *_ = log
+        while waiting:
+            inodes = inodes | waiting
+            keys = [key for inode in waiting for key in of(now, inode)]
+            had = {disk[key] for key in keys} & set(now.values()) - {None}
+            waiting = (had | {key[1] for key in keys} - {0} - set(disk.values())) - inodes
         return frozenset(inodes)
 
     def with_file(self, log: Any, inode: int, now: Any) -> Any:
-        disk, inodes, folders, _, entries = log
-        waiting, joined = [inode], set(inodes)
-        while waiting:
-            inode = waiting.pop()
-            joined |= {inode}
-            had = {disk[key] for key in of(now, inode)} - {None} - joined
-            waiting += [each for each in had if of(now, each)]
-            waiting += {key[1] for key in of(now, inode)} - joined - {0} - set(disk.values())
-        return disk, frozenset(joined), folders, now, entries
+        disk, inodes, folders, _, bare = log
+        new = self.joined(log, {inode}, now)
+        return disk, new, folders, now, (bare | new - inodes) - {inode}
 
-    def with_folders(self, log: Any, folders: set[int], now: Any) -> Any:
-        disk, inodes, before, _, entries = log
-        got = {now[key] for key in now if key[1] in folders and now[key] != disk[key]} - {None} - inodes
-        joined = {inode for inode in got if all(key[1] in folders for key in of(disk, inode))}
-        new_disk = {key: now[key] if key[1] in folders else disk[key] for key in disk}
-        everything = self.with_parents(disk, inodes | joined | folders - {0}, now)
-        bare = {key for key in now if key[1] in folders and now[key] in got - joined}
-        return new_disk, everything, before | folders, now, entries | bare
+    def with_places(self, log: Any, inode: int, now: Any) -> list[Any]:
+        """The logs when the folders join in which the inode has, or had, a name."""
+        return self.with_folders(log, {key[1] for names in (now, log[0]) for key in of(names, inode)}, now)
 
-    def with_new_folders(self, log: Any, folder: int, now: Any) -> Any:
-        below = {folder}
-        while (
-            more := {
-                now[key]
-                for key in now
-                if key[1] in below and self.kinds.get(now[key]) == "folder" and not of(log[0], now[key])
-            }
-            - below
-        ):
-            below |= more
-        return self.with_folders(self.with_file(log, folder, now) if folder else log, below, now)
+    def with_folders(self, log: Any, folders: set[int], now: Any) -> list[Any]:
+        """With the new folders in them, and so on; and perhaps with those that have another name there."""
+        disk, inodes, before, _, bare = log
+        found = []
+        for is_new_only in (True, False):
+            below = set(folders)
+            while (
+                more := {
+                    now[key]
+                    for key in now
+                    if key[1] in below and self.kinds.get(now[key]) == "folder" and now[key] != disk[key]
+                    if not (is_new_only and of(disk, now[key]))
+                }
+                - below
+            ):
+                below |= more
+            got = {now[key] for key in now if key[1] in below and now[key] != disk[key]} - {None}
+            new = self.joined(log, got | below - {0}, now)
+            new_disk = {key: now[key] if key[1] in below else disk[key] for key in disk}
+            found.append((new_disk, new, before | below, now, bare | new - inodes))
+        return found
 
     def after_names(self, log: Any, event: Event, lost: set[int], now: Any) -> list[Any]:
-        disk, inodes, folders, _, entries = log
+        disk, inodes, folders, _, bare = log
         touched = {
             folder_of(key) for key in ((event.name, event.target) if event.kind in MOVES else (event.name,))
         }
         if folders & touched and event.kind in (EventKind.RENAME, EventKind.EXCHANGE):
+            bare = bare - {event.inode} if event.inode in inodes else bare | {event.inode}
             inodes = inodes | {event.inode}
         if not inodes & {event.inode, *lost}:
-            gone = {key: now[key] for key in entries if now[key] != disk[key]}
-            return [log, (disk | gone, *log[1:])] if gone else [log]
-        written = disk, inodes, folders, now, entries
+            return [log]
+        written = disk, inodes, folders, now, bare
+        found = [log, written]
         if event.inode in inodes and event.kind in MOVES:
-            return [log, written, self.with_folders(written, touched, now)]
-        return [log, written]
+            found += self.with_folders(written, touched, now)
+        return found
 
     def replayed(self, log: Any) -> list[Any]:
         """Inodes with no name left keep those of the commit, but that folders in the log may lose them."""
-        disk, inodes, folders, text, _ = log
+        disk, inodes, folders, text, bare = log
         own = {key: inode for key, inode in text.items() if inode in inodes}
         lost = {key: inode for key, inode in disk.items() if inode in inodes and text[key] != inode}
+        lost = {
+            key: inode
+            for key, inode in lost.items()
+            if inode not in bare or key[1] in folders or key[1] in {other[1] for other in of(text, inode)}
+        }
         nameless = sorted(set(lost.values()) - set(own.values()))
         ways = product((False, True), repeat=len(nameless)) if folders else [(True,) * len(nameless)]
         found = []
