@@ -44,6 +44,7 @@ from .walks import CHANGES, FILE_SYNCS, Taken, Walk
 
 _SYNCS: Final = FILE_SYNCS | {EventKind.SYNC_NAMES}
 _READINGS: Final = 256
+_WORK_MAX: Final = 2_000_000  # About three seconds.
 _WHOLE: Final = "whole"
 _FREE: Final = frozenset({"free"})
 _PLACES: Final = frozenset({_WHOLE, "before"}) | _FREE
@@ -64,6 +65,8 @@ class LoggedNames:
         self._synced = [0]  # By index: the position behind the last sync of names before it.
         self._walks: dict[int, Walk] = {}  # By position of the commit.
         self._taken: Taken | None = None
+        self._work = 0  # Names that walks have gone past, in all logs.
+        self.is_cut = False  # Some walk has more logs than are followed.
         for at, event in enumerate(events):
             self._synced.append(at + 1 if self._syncs_all(event) else self._synced[-1])
             moves = self._steps[at + 1].moves if at + 1 in self._steps else ()
@@ -84,6 +87,8 @@ class LoggedNames:
         for at, event in enumerate(self._events):
             if event.kind not in _SYNCS and at + 1 not in self._steps:
                 continue
+            if self._work > _WORK_MAX:
+                break
             if renames := self.renames(at + 1):
                 for names in self._differing(renames, at + 1):
                     left = [step for step in renames if step.birth not in halves]
@@ -152,7 +157,8 @@ class LoggedNames:
         if walk is None or walk.index > index:
             walk = self._walks[position] = self._walk(position, {})
         for at in range(walk.index, index):
-            walk.advance(self._events[at], self._steps.get(at + 1))
+            self._work += walk.advance(self._events[at], self._steps.get(at + 1)) * len(self._names)
+        self.is_cut |= walk.is_cut
         return walk.replayed()
 
     def moved(self) -> set[int]:

@@ -21,6 +21,7 @@ Taken: TypeAlias = dict[int, dict[int, bool]]
 
 FILE_SYNCS: Final = frozenset({EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH})
 CHANGES: Final = frozenset({EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE})
+_LOGS_MAX: Final = 256  # Of one walk.
 
 
 class Walk:
@@ -39,10 +40,12 @@ class Walk:
         "_taken",
         "_tree",
         "index",
+        "is_cut",
     )
 
     def __init__(self, now: Names, position: int, tree: Tree, taken: Taken) -> None:
         self.index = position
+        self.is_cut = False
         self._tree = tree
         self._logs = [Log(dict(now), tree)]
         self._replayed: list[Names] | None = None
@@ -55,8 +58,14 @@ class Walk:
         self._left: set[int] = set()  # Folders of which a name went into another; or they did;
         self._parted: set[int] = set()  # and those of which one did that was in a log, or the folder was.
 
-    def advance(self, event: Event, step: Step | None) -> None:
-        """Go past the next event; `step` is what it does to names."""
+    def advance(self, event: Event, step: Step | None) -> int:
+        """Go past the next event; `step` is what it does to names. Gives the number of logs then."""
+        self._advance(event, step)
+        if len(self._logs) > _LOGS_MAX:
+            self._logs, self.is_cut = self._logs[:_LOGS_MAX], True
+        return len(self._logs)
+
+    def _advance(self, event: Event, step: Step | None) -> None:
         self.index += 1
         now, logs = self._now, self._logs
         if step is not None:

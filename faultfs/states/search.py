@@ -15,7 +15,7 @@ Invariants
 from ..disk.events import NAME_KINDS, EventKind
 from ..law.chains import NO_FILE, ChainKind
 from ..law.history import History
-from ..law.journal import TO_JOURNAL
+from ..law.journal import RULES, TO_JOURNAL
 from ..law.logs import MOVES
 from ..law.survival import Law
 from .contents import Findings
@@ -50,7 +50,13 @@ def search(history: History, start: int, stop: int, limit: int) -> Findings:
 
 def search_journal(history: History, law: Law, start: int, stop: int, limit: int) -> Findings:
     """Every content legal under a law with a journal from start to stop, as `search`."""
-    return _JournalSearch(history, law, Findings(start, stop), limit).run()
+    found = _JournalSearch(history, law, Findings(start, stop), limit).run()
+    if history.logged_names.is_cut and RULES[law].is_logged:
+        for index in range(start, stop + 1):  # F42: not all logs were followed.
+            if index not in found.bounded:
+                found.note_bound(index, 0)
+        found.bounded.sort()
+    return found
 
 
 class _Search:

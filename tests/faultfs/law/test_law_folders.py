@@ -255,3 +255,14 @@ def test_f20_names_in_a_folder_that_is_gone_have_no_chains() -> None:
     index = len(device.trace)
     states = crash_states(device.trace, Law.POSIX, start=index, stop=index)
     assert (states.legal, states.distinct) == (1, 1)
+
+
+def test_f20_a_name_in_a_folder_that_is_gone_still_couples_those_that_were_renamed_through_it() -> None:
+    device = start("d", "e", files=("e/y",))
+    device.rename("e/y", "d/z")
+    device.rename("d/z", "e/w")
+    device.remove_folder("d")
+    device.sync_names()
+    shown = found(device, Law.POSIX)
+    assert {("e", "e/w"), ("e", "e/y")} <= shown
+    assert ("e", "e/w", "e/y") not in shown
