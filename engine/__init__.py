@@ -40,7 +40,6 @@ from .settings import Settings
 from .shared.phases import CheckpointKind, Phase
 from .stats import Stats
 from .store import FasterKv
-from .upkeep.compaction import Compacted
 
 __all__ = [
     "BehindTail",
@@ -50,7 +49,6 @@ __all__ = [
     "CheckpointTicket",
     "ClosedError",
     "Commit",
-    "Compacted",
     "CorruptionError",
     "Device",
     "DeviceError",

@@ -15,7 +15,6 @@ from .ages import AGED
 from .answers import ANSWERED
 from .appenders import APPENDING
 from .boundaries import BOUNDARIES
-from .compaction import COMPACTED
 from .cpr import CPR
 from .damage import DAMAGED
 from .durability import DURABILITY
@@ -56,7 +55,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS, *COMPACTED),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS),
     *(*LOGGED, *APPENDING),
 )
 

@@ -1,1 +1,0 @@
-"""Upkeep: what keeps a store that lives for years from growing."""
