@@ -54,6 +54,22 @@ FOLDERS: Final = (
     ("folder-link-remove-target", _TWO, f"{_CUT}link a/f b/l; remove a/f; sync_folder b"),
     ("folder-link-remove-source", _TWO, f"{_CUT}link a/f b/l; remove a/f; sync_folder a"),
     ("folder-linked-remove", f"a/ a/f=O*100 b/ b/l~a/f {_M}", f"{_CUT}remove a/f; sync_folder b"),
+    # The folders of a file that was linked from one into another; and a sync that has nothing to write.
+    (
+        "folder-link-removed",
+        f"a/ a/f=O*100 b/ f=X*100 {_M}",
+        f"{_CUT}remove_folder b; remove f; create a/g; link a/f f; sync a/f; remove f; sync_folder a",
+    ),
+    (
+        "folder-link-logged",
+        _TWO,
+        f"{_CUT}write a/f 0 N*100; sync a/f; create a/g; create b/g; link a/f b/l; create z; sync z",
+    ),
+    (
+        "folder-unchanged",
+        f"a/ f=O*100 {_M}",
+        f"{_CUT}write f 0 N*100; sync f; rename f g; sync_folder a",
+    ),
     # A folder that gets another name.
     ("folder-renamed", _ONE, f"{_CUT}rename a c; sync_names"),
     ("folder-renamed-synced", _ONE, f"{_CUT}rename a c; create c/g; sync_folder c"),

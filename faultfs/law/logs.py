@@ -94,9 +94,36 @@ class Log(NamedTuple):
         return Log(commit, self.tree, files, dict(now), self.folders | folders, loose)
 
     def with_names_of(self, folder: int, now: Names) -> "list[Log]":
-        """The logs after a sync of the names of a folder."""
+        """The logs after a sync of the names of a folder: it writes nothing if the folder has not changed."""
         log = self if folder == ROOT else self.synced(folder, now)
-        return log.with_folders(now, frozenset({folder}))
+        made = log.with_folders(now, frozenset({folder}))
+        return made if self._has_changed(folder, now) else [*made, self]
+
+    def _has_changed(self, folder: int, now: Names) -> bool:
+        """True if a name of the folder, or in it, is not as it was committed or logged."""
+        written = self.commit if self.written is None or folder not in self.files else self.written
+        own = {folder} - {ROOT}
+        return any(
+            now[chain] != self.commit[chain]
+            if self.tree.above[chain] == folder
+            else now[chain] != written[chain] and own & {bound_to(now, chain), bound_to(written, chain)}
+            for chain in now
+        )
+
+    def with_folders_of(self, inode: int, now: Names, more: frozenset[int] = frozenset()) -> "list[Log]":
+        """The logs when any of the folders join in which the file has, or had, a name, or any of `more`.
+
+        F48: those were seen to join in which the commit has a name of it, and that the log does not have.
+        """
+        folders = sorted(self.tree.of_file(inode, now, self.commit) | more)
+        if not self.tree.folders:
+            return self.with_folders(now, frozenset(folders))
+        return [
+            log
+            for count in range(1, len(folders) + 1)
+            for some in combinations(folders, count)
+            for log in self.with_folders(now, frozenset(some))
+        ]
 
     def _below(self, folders: frozenset[int], now: Names, is_deep: bool) -> frozenset[int]:
         """These folders, and those that have got a name in them, all or only new ones, and so on."""
@@ -142,7 +169,7 @@ class Log(NamedTuple):
             return [log]
         logs = [self, log._replace(written=dict(now))]
         if event.inode in log.files and event.kind in MOVES:
-            logs += log.with_folders(now, self.tree.of_event(event))
+            logs += log.with_folders_of(event.inode, now, self.tree.of_event(event))
         return logs
 
     def replayed(self) -> list[Names]:

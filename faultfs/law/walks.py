@@ -134,10 +134,10 @@ class Walk:
         return made + self._with_folders_of(folder, made) if folder in self._moved else made
 
     def _with_folders_of(self, inode: int, logs: list[Log]) -> list[Log]:
-        """These logs when the folders in which the file has, or had, a name join."""
+        """These logs when any of the folders join in which the file has, or had, a name."""
         made = list[Log]()
         for log in logs:
-            made += (new := log.with_folders(self._now, self._tree.of_file(inode, self._now, log.commit)))
+            made += (new := log.with_folders_of(inode, self._now))
             for each in new:
                 joined = each.files - log.files if self._tree.folders else frozenset[int]()
                 self._take((log.named(self._now, each.folders) | joined) - {inode})
@@ -153,7 +153,8 @@ class Walk:
         """Note what a new name has a log take in: its file, and with the folder all that have got names."""
         if event.kind in MOVES and event.inode in log.files:
             self._take({event.inode}, is_again=True)
-            self._take(log.named(self._now, self._tree.of_event(event)) - {event.inode})
+            folders = self._tree.of_file(event.inode, self._now, log.commit) | self._tree.of_event(event)
+            self._take(log.named(self._now, folders) - {event.inode})
         elif event.kind is EventKind.RENAME and log.folders & self._tree.of_event(event):
             self._take({event.inode})
 

@@ -54,6 +54,7 @@ OWN_NAMES = "own = self._syncs.get(split(chain.name)[0], [])"
 ALL_NAMES = "own = sorted(each for syncs in self._syncs.values() for each in syncs)"
 UP_TO, ELSEWHERE = "max(within.get(event.inode, 0), own)", "if inode not in self.loose or"
 ABOVE, HELD = "more |= {self.tree.above[chain] for chain in names} - old", "for chain in names} & left"
+TOGETHER, IDLE = "range(len(folders), len(folders) + 1)", "else [*made, self]"
 AGAIN = "if chain.values[version] or is_again"
 
 BUGS = (
@@ -106,6 +107,8 @@ BUGS = (
     Bug("F48-file-keeps-no-name-elsewhere", WRITTEN, ELSEWHERE, "if True or", *_BTRFS),
     Bug("F48-new-folders-below-bring-nothing", WRITTEN, "found |= moved", "pass", *_BTRFS),
     Bug("F48-file-brings-no-folder-above", WRITTEN, ABOVE, "pass", *_BTRFS),
+    Bug("F48-folders-of-a-file-join-together", WRITTEN, "range(1, len(folders) + 1)", TOGETHER, *_BTRFS),
+    Bug("F48-sync-of-a-folder-always-writes", WRITTEN, IDLE, "else made", *_BTRFS),
     Bug("F42-nobody-joins-for-a-name-it-had", WRITTEN, HELD, "for chain in ()}", *_BTRFS),
     Bug("F43-link-brings-no-size", JOURNAL, "is EventKind.LINK", "is None", "btrfs", "btrfs"),
 )

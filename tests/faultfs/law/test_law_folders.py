@@ -180,6 +180,66 @@ def test_f48_a_link_elsewhere_and_a_removal_come_apart(synced: str, left: tuple[
         assert found(device, law) == {("d", "e", "e/x"), *([left] if synced == "e" else [])}
 
 
+def test_f48_any_folder_of_a_synced_file_may_join_the_log_without_the_others() -> None:
+    device = start("d", "e", files=("d/x",))
+    device.create("d/y")
+    device.create("e/y")
+    device.link("d/x", "e/x")
+    device.sync("d/x")
+    old, new = ("d", "d/x", "e"), ("d", "d/x", "e", "e/x")
+    both = ("d", "d/x", "d/y", "e", "e/x", "e/y")
+    in_old, in_new = ("d", "d/x", "d/y", "e", "e/x"), ("d", "d/x", "e", "e/x", "e/y")
+    assert found(device, Law.BTRFS) == {new, in_old, in_new, both}
+    assert old not in found(device, Law.BTRFS)
+
+
+def uncommitted(device: FaultDevice) -> Look:
+    """The paths that a crash at the end may show of `btrfs`, with a `m` as long as it was: no commit came."""
+    states = crash_states(device.trace, Law.BTRFS, start=len(device.trace), stop=len(device.trace))
+    return {tuple(s.image.paths()) for s in states if s.image.content()["m"]}
+
+
+def test_f48_a_link_of_a_file_in_the_log_may_bring_any_folder_of_it() -> None:
+    device = start("d", "e", files=("d/x", "m"))
+    device.write("m", 0, b"long")
+    device = FaultDevice(device.image())
+    device.truncate("m", 0)
+    device.write("d/x", 0, b"new")
+    device.sync("d/x")
+    device.create("d/y")
+    device.create("e/y")
+    device.link("d/x", "e/x")
+    device.create("z")
+    device.sync("z")
+    in_old, in_new = ("d", "d/x", "d/y", "e", "e/x"), ("d", "d/x", "e", "e/x", "e/y")
+    both = ("d", "d/x", "d/y", "e", "e/x", "e/y")
+    assert uncommitted(device) == {
+        (*each, "m", "z") for each in (("d", "d/x", "e", "e/x"), in_old, in_new, both)
+    }
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_f48_a_sync_of_a_folder_writes_nothing_only_if_that_has_not_changed(is_changed: bool) -> None:
+    device = start("d", files=("m", "x"))
+    device.write("m", 0, b"long")
+    device = FaultDevice(device.image())
+    device.truncate("m", 0)
+    device.write("x", 0, b"new")
+    device.sync("x")
+    device.rename("x", "y")
+    if is_changed:
+        device.create("d/z")
+    device.sync_names("d")
+    new = ("d", "d/z", "m", "y")
+    assert uncommitted(device) == ({new} if is_changed else {("d", "m", "x"), ("d", "m", "y")})
+    device.rename("y", "x")
+    device.sync_names("d")  # The log has the folder by now.
+    if is_changed:
+        assert uncommitted(device) == {new, ("d", "d/z", "m", "x")}
+    device.sync_names()
+    assert not any("y" in paths for paths in uncommitted(device))
+
+
 @pytest.mark.parametrize("law", [*JOURNALLED, Law.BTRFS])
 def test_f47_f48_a_sync_of_a_folder_brings_its_own_name_and_its_new_folders(law: Law) -> None:
     device = start()

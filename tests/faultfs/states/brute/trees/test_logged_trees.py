@@ -1,12 +1,18 @@
 """The names of small trees under a law with a log: each commit and the logs since (F41, F42, F48)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from itertools import product
 from typing import Any
 
 from powercut.faultfs import Event, EventKind, FaultDevice, Law
 
 Key = tuple[Any, ...]
+
+
+class Dated(dict[Key, Any]):
+    """Names, with the index at which they were so."""
+
+    at = 0
 
 
 class Logged:
@@ -23,17 +29,18 @@ class Logged:
             for names in self.found(commit, index)
         }
 
-    def names_at(self, index: int) -> dict[Key, Any]:
-        names: dict[Key, Any] = {key: None for _, move in self.moves for key in move} | self.tree.start
+    def names_at(self, index: int) -> Dated:
+        names = Dated({key: None for _, move in self.moves for key in move} | self.tree.start)
+        names.at = index
         for when, move in self.moves:
             names |= move if when < index else {}
         return names
 
     def found(self, commit: int, index: int) -> set[frozenset[tuple[Key, Any]]]:
         disk = self.names_at(commit)
-        # A log: names of the commit and of folders; inodes, folders in it; the names it was written with; and
-        # inodes that it has for their names alone.
-        logs = [(disk, frozenset[int](), frozenset[int](), disk, frozenset[int]())]
+        # A log: names of the commit and of folders; inodes, folders in it; the names it was written with;
+        # inodes that it has for their names alone; and when each folder was written, or, for -1, the commit.
+        logs = [self.empty(disk)]
         changed, less, moved, left = set[int](), set[int](), set[int](), set[int]()
         parted = set[int]()
         for at in range(commit, index):
@@ -55,15 +62,16 @@ class Logged:
             elif event.kind == EventKind.SYNC_ALL or (
                 event.kind == EventKind.SYNC_NAMES and event.inode in left
             ):
-                logs = [(now, frozenset(), frozenset(), now, frozenset())]
+                logs = [self.empty(now)]
                 changed, less, moved, left, parted = set(), set(), set(), set(), set()
             elif event.kind == EventKind.SYNC_NAMES:
                 synced = [self.with_file(log, event.inode, now) if event.inode else log for log in logs]
-                logs = [new for log in synced for new in self.with_folders(log, {event.inode}, now)]
+                idle = [log for log in logs if self.is_as_logged(log, event.inode, now)]
+                logs = [new for log in synced for new in self.with_folders(log, {event.inode}, now)] + idle
                 if event.inode in moved:
                     logs += [new for log in logs for new in self.with_places(log, event.inode, now)]
                 if event.inode in parted:
-                    logs.append((now, frozenset(), frozenset(), now, frozenset()))
+                    logs.append(self.empty(now))
             elif event.kind == EventKind.SYNC and event.inode in changed | less:
                 new = [self.with_file(log, event.inode, now) for log in logs]
                 if event.inode in moved:
@@ -84,17 +92,37 @@ class Logged:
         return frozenset(inodes)
 
     def with_file(self, log: Any, inode: int, now: Any) -> Any:
-        disk, inodes, folders, _, bare = log
+        disk, inodes, folders, _, bare, since = log
         new = self.joined(log, {inode}, now)
-        return disk, new, folders, now, (bare | new - inodes) - {inode}
+        return disk, new, folders, now, (bare | new - inodes) - {inode}, since
 
-    def with_places(self, log: Any, inode: int, now: Any) -> list[Any]:
-        """The logs when the folders join in which the inode has, or had, a name."""
-        return self.with_folders(log, {key[1] for names in (now, log[0]) for key in of(names, inode)}, now)
+    def empty(self, now: Dated) -> Any:
+        """A log with nothing in it."""
+        return now, frozenset[int](), frozenset[int](), now, frozenset[int](), {-1: now.at}
+
+    def is_as_logged(self, log: Any, folder: int, now: Dated) -> bool:
+        """True for a folder of which, and in which, no name has moved since it was written."""
+        since = log[5].get(folder, log[5][-1])
+        own = log[3].at if folder in log[1] else log[5][-1]
+        for when, move in self.moves:
+            for key, inode in move.items() if when < now.at else ():
+                is_own = folder and folder in (inode, self.names_at(when)[key])
+                if (when >= since and key[1] == folder) or (when >= own and is_own):
+                    return False
+        return True
+
+    def with_places(self, log: Any, inode: int, now: Any, more: Set[int] = frozenset()) -> list[Any]:
+        """The logs when any of the folders join in which the inode has, or had, a name, or any of `more`."""
+        places = more | {key[1] for names in (now, log[0]) for key in of(names, inode)}
+        found = []
+        for chosen in product((False, True), repeat=len(places)):
+            some = {folder for folder, is_chosen in zip(sorted(places), chosen, strict=True) if is_chosen}
+            found += self.with_folders(log, some, now) if some else []
+        return found
 
     def with_folders(self, log: Any, folders: set[int], now: Any) -> list[Any]:
         """With the new folders in them, and so on; and perhaps with those that have another name there."""
-        disk, inodes, before, _, bare = log
+        disk, inodes, before, _, bare, since = log
         found = []
         for is_new_only in (True, False):
             below = set(folders)
@@ -111,11 +139,12 @@ class Logged:
             got = {now[key] for key in now if key[1] in below and now[key] != disk[key]} - {None}
             new = self.joined(log, got | below - {0}, now)
             new_disk = {key: now[key] if key[1] in below else disk[key] for key in disk}
-            found.append((new_disk, new, before | below, now, bare | new - inodes))
+            later = since | dict.fromkeys(below, now.at)
+            found.append((new_disk, new, before | below, now, bare | new - inodes, later))
         return found
 
     def after_names(self, log: Any, event: Event, lost: set[int], now: Any) -> list[Any]:
-        disk, inodes, folders, _, bare = log
+        disk, inodes, folders, _, bare, since = log
         touched = {
             folder_of(key) for key in ((event.name, event.target) if event.kind in MOVES else (event.name,))
         }
@@ -124,15 +153,15 @@ class Logged:
             inodes = inodes | {event.inode}
         if not inodes & {event.inode, *lost}:
             return [log]
-        written = disk, inodes, folders, now, bare
+        written = disk, inodes, folders, now, bare, since
         found = [log, written]
         if event.inode in inodes and event.kind in MOVES:
-            found += self.with_folders(written, touched, now)
+            found += self.with_places(written, event.inode, now, touched)
         return found
 
     def replayed(self, log: Any) -> list[Any]:
         """Inodes with no name left keep those of the commit, but that folders in the log may lose them."""
-        disk, inodes, folders, text, bare = log
+        disk, inodes, folders, text, bare, _ = log
         own = {key: inode for key, inode in text.items() if inode in inodes}
         lost = {key: inode for key, inode in disk.items() if inode in inodes and text[key] != inode}
         lost = {
