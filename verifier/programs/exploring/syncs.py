@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from powercut.faultfs import Event, EventKind, Trace
+from powercut.faultfs.disk.events import NAME_KINDS
 from powercut.faultfs.law.chains import NO_FILE, ChainKind
 from powercut.faultfs.law.history import history_of
 
@@ -34,17 +35,6 @@ __all__ = ["Mending", "Place", "Unsynced", "mend", "needless", "unsynced"]
 
 SEARCHES: Final = 60
 _BYTES: Final = frozenset({EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE})
-_NAMES: Final = frozenset(
-    {
-        EventKind.CREATE,
-        EventKind.REMOVE,
-        EventKind.LINK,
-        EventKind.RENAME,
-        EventKind.FOLDER,
-        EventKind.SYMLINK,
-        EventKind.EXCHANGE,
-    }
-)
 _SYNCS: Final = frozenset({EventKind.SYNC, EventKind.SYNC_NAMES, EventKind.DATASYNC})
 
 
@@ -109,7 +99,7 @@ class _Mender:
         if event.kind in _BYTES:
             path = paths.general(event.name)
             yield Place(call, path, path, False), event.inode, Event(EventKind.SYNC, event.name, event.inode)
-        elif event.kind in _NAMES:
+        elif event.kind in NAME_KINDS:
             keys = [
                 key for key in (event.name, "" if event.kind is EventKind.SYMLINK else event.target) if key
             ]
