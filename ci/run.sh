@@ -73,9 +73,9 @@ readme() { stage "$2" "$3" "$1"; }
 
 readme 'python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox -e gate' gate 30m
 export TOX_RESULT_JSON=.tox/ci/matrix.json
-readme '.venv/bin/tox' matrix 40m
+readme '.venv/bin/tox' matrix 50m
 export TOX_RESULT_JSON=.tox/ci/oldest.json
-stage oldest 16m '.venv/bin/tox -e oldest'
+stage oldest 20m '.venv/bin/tox -e oldest'
 unset TOX_RESULT_JSON
 
 stage check 4m '.venv/bin/python ci/check.py --gate .tox/gate/gate.json .tox/ci/matrix.json .tox/ci/oldest.json'

@@ -194,7 +194,7 @@ def test_names_of_small_trees_with_a_log_are_those_that_trying_finds(
     growing_device: Callable[[int, int], FaultDevice], tree_of: Any, hold_tree: Callable[..., int]
 ) -> None:
     checked, moved = 0, 0
-    for seed in range(700):
+    for seed in range(350):
         device = growing_device(7000 + seed, 5 + seed % 8)
         if any(event.kind == EventKind.WRITE for event in device.trace.events):
             continue
