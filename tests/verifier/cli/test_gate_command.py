@@ -83,7 +83,7 @@ def test_gate_of_chosen_stages_says_so(called: _Called, tmp_path: Path) -> None:
     assert msgspec.json.decode(out.read_bytes())["chosen"] == ["crash"]
     refused = called("gate", "--stage", "crashes", folder=tmp_path)
     assert refused.returncode == 2
-    there = "model, crash, faults, damage, schedule, cpr, stress, kill, reach, mutants, power"
+    there = "model, crash, faults, damage, schedule, cpr, stress, kill, programs, reach, mutants, power"
     assert refused.stderr.decode() == f"powercut: no stage 'crashes' in profile ci: there are {there}\n"
 
 
