@@ -21,7 +21,7 @@ from .law.chains import AnyChain
 from .law.history import history_of
 from .law.survival import Law, choose, history_under
 
-__all__ = ["picture"]
+__all__ = ["picture", "survival"]
 
 _NAMES = "names"
 _SILENT = {EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK, EventKind.FAULT, EventKind.MODE}
@@ -57,7 +57,7 @@ def picture(
     paths = Paths(trace.initial, trace.events)
     lane_of = {each: _lane(trace.events[each], each, paths) for each in shown}
     lanes = list(dict.fromkeys([_NAMES, *lane_of.values()]))
-    kept, lost = _survival(trace, index, digits, law)
+    kept, lost = survival(trace, index, digits, law)
     place = {each: _LEFT + _COLUMN * number + _COLUMN // 2 for number, each in enumerate(shown)}
     end = _LEFT + _COLUMN * len(shown) + _COLUMN // 2
     bottom = _TOP + _LANE * len(lanes)
@@ -108,7 +108,7 @@ def _told(event: Event, index: int, paths: Paths) -> str:
     return " ".join(part for part in (str(index), event.kind.name.lower(), name, target, event.label) if part)
 
 
-def _survival(
+def survival(
     trace: Trace, index: int, digits: Sequence[int], law: str | Law
 ) -> tuple[Counter[int], Counter[int]]:
     """For each event the number of chains that kept, and that lost, what it gave them. Invariant 2."""

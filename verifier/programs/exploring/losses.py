@@ -9,7 +9,6 @@ Source: delta debugging (Zeller, Hildebrandt, 2002), on the digits of a crash st
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -18,6 +17,7 @@ from powercut.faultfs import Law, Trace, survivor_image
 from powercut.faultfs.law.chains import AnyChain
 from powercut.faultfs.law.history import history_of
 from powercut.faultfs.law.survival import choose, history_under
+from powercut.faultfs.picture import survival
 
 from .asked import Readings
 from .search import Exploration, Finding
@@ -61,16 +61,7 @@ def lost_chains(trace: Trace, index: int, survivors: tuple[int, ...], law: Law) 
 
 def lost_events(trace: Trace, index: int, survivors: tuple[int, ...], law: Law) -> dict[int, bool]:
     """The events that lost something; True of those that lost everything."""
-    history = history_under(history_of(trace), law)
-    choice = choose(history, index, survivors, law)
-    kept, lost = Counter[int](), Counter[int]()
-    every: list[AnyChain] = [*history.sizes.values(), *history.names.values()]
-    every += [chain for sectors in history.sectors.values() for chain in sectors.values()]
-    for chain in every:
-        newest = chain.legal(index)[-1]
-        survivor = choice.get(chain, newest)
-        for version in range(1, newest + 1):
-            (kept if version <= survivor else lost)[chain.births[version] - 1] += 1
+    kept, lost = survival(trace, index, survivors, law)
     return {event: not kept[event] for event in sorted(lost)}
 
 
