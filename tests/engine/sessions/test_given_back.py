@@ -21,7 +21,7 @@ KEPT: list[Session] = []  # What something still holds.
 
 @pytest.fixture(scope="module", autouse=True)
 def _only_what_is_new() -> None:
-    """What other tests have left behind is not looked through at each of hundreds of collections here."""
+    """Leaves out of hundreds of collections in this file all that other tests have left behind."""
     gc.collect()
     gc.freeze()
 
