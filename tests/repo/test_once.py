@@ -1,6 +1,11 @@
-"""Tests that one interpreter is enough for judge code that imports of others' packages msgspec alone."""
+"""Tests that one interpreter is enough for, and folders that the oldest releases are not tried with.
+
+The former judge code that brings of others' packages msgspec alone, by whichever way. The latter have none
+that imports another itself: what they call in others' packages others' folders call, whose tests are run.
+"""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -8,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-ALLOWED = {"msgspec", "pytest", "_typeshed"}  # The last is there for a type checker alone.
+ALLOWED = {"msgspec", "pytest", "tests", "_typeshed"}  # The last two are there for a type checker alone.
 MARK = "pytest.mark.once"
 
 
@@ -35,6 +40,10 @@ def file_of(root: Path, name: str) -> Path | None:
     return None
 
 
+def name_of(root: Path, file: Path) -> str:
+    return ".".join(["powercut", *file.relative_to(root).with_suffix("").parts])
+
+
 def others(root: Path, source: str) -> set[str]:
     """The packages of others that this source brings, by way of ours too."""
     waiting, seen, found = list(imports_of(source, "test")), set[Path](), set[str]()
@@ -44,8 +53,7 @@ def others(root: Path, source: str) -> set[str]:
             found |= {name.partition(".")[0]} - sys.stdlib_module_names
         elif (file := file_of(root, name)) is not None and file not in seen:
             seen.add(file)
-            own = file.relative_to(root).with_suffix("")
-            waiting += imports_of(file.read_text(encoding="utf-8"), ".".join(["powercut", *own.parts]))
+            waiting += imports_of(file.read_text(encoding="utf-8"), name_of(root, file))
     return found
 
 
@@ -71,3 +79,23 @@ def test_what_runs_once_brings_no_package_whose_release_could_matter(root: Path)
 )
 def test_package_is_found_by_whichever_way_it_comes(root: Path, source: str, expected: set[str]) -> None:
     assert expected <= others(root, source)
+
+
+def imported_in(root: Path, folder: str) -> set[str]:
+    """The packages of others that the modules of a folder import themselves."""
+    names = {
+        name.partition(".")[0]
+        for file in (root / folder).rglob("*.py")
+        for name in imports_of(file.read_text(encoding="utf-8"), name_of(root, file))
+    }
+    return names - sys.stdlib_module_names - {"powercut"}
+
+
+def test_folder_that_the_oldest_releases_are_not_tried_with_imports_none_of_them(root: Path) -> None:
+    text = (root / "tox.ini").read_text(encoding="utf-8").partition("[testenv:oldest]")[2]
+    folders = re.findall(r"--ignore=tests/(\S+)", text)
+    assert {folder: found for folder in folders if (found := imported_in(root, folder) - ALLOWED)} == {}
+    assert len(folders) > 3
+    assert {"numpy", "greenlet"} <= imported_in(root, "verifier/oracles") | imported_in(
+        root, "verifier/concurrency"
+    )
