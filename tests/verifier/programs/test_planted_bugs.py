@@ -113,7 +113,7 @@ BUGS = {
         CHANGES["mmap"],
     ),
     "a call on the place of a descriptor that appends": (
-        "from powercut.verifier.programs.calls import files\nfiles._APPEND = 0",
+        "from powercut.verifier.programs import frequent\nfrequent.files._APPEND = frequent._APPEND = 0",
         APPENDS + "os.write(os.open('a', os.O_WRONLY | os.O_APPEND), b'z')",
     ),
     "a new process is not followed": (
