@@ -7,13 +7,14 @@ import selectors
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 import msgspec
 
 from .recording import Recording
 from .running import Request
+from .starting import Place, forked, is_alone
 from .tree import NotRecordedError
 
 __all__ = ["record"]
@@ -47,32 +48,26 @@ def record(
         lines,
     )
     ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
-            worker = subprocess.Popen(
-                [sys.executable, "-P", "-c", _WORKER, str(theirs.fileno()), *sys.path],
-                stdin=None if reads_input else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=folder,
-                env=environment,
-                pass_fds=[theirs.fileno()],
-            )
+    out_end, err_end = os.pipe(), os.pipe()
+    with ours, open(out_end[0], "rb", 0) as outputs, open(err_end[0], "rb", 0) as errors:
+        try:
+            place = Place(theirs.fileno(), out_end[1], err_end[1], reads_input, folder, environment)
+            end = (forked if is_alone() else _spawned)(place)
+        finally:
+            theirs.close()
+            os.close(out_end[1])
+            os.close(err_end[1])
         try:
             ours.sendall(msgspec.msgpack.encode(request))
             ours.shutdown(socket.SHUT_WR)
-            told, errors = _relay(worker, ours, out, err)
+            told, said = _relay(ours.fileno(), (outputs.fileno(), out), (errors.fileno(), err))
         finally:
-            worker.kill()
-            worker.wait()
-            for pipe in (worker.stdout, worker.stderr):
-                assert pipe is not None
-                pipe.close()
+            end()
     if told[:1] == b"+":
         return msgspec.msgpack.decode(told[1:], type=Recording)
     if told[:1] == b"-":
         raise NotRecordedError(told[1:].decode(errors="replace"))
-    raise NotRecordedError(f"the recorder ended: {errors.decode(errors='replace').strip()[-300:]}")
+    raise NotRecordedError(f"the recorder ended: {said.decode(errors='replace').strip()[-300:]}")
 
 
 _WORKER = """\
@@ -83,29 +78,45 @@ answer(int(sys.argv[1]))
 """
 
 
+def _spawned(place: Place) -> Callable[[], None]:
+    """Start it as a new Python; what ends it."""
+    worker = subprocess.Popen(
+        [sys.executable, "-P", "-c", _WORKER, str(place.wire), *sys.path],
+        stdin=None if place.reads_input else subprocess.DEVNULL,
+        stdout=place.out,
+        stderr=place.err,
+        cwd=place.folder,
+        env=place.environment,
+        pass_fds=[place.wire],
+    )
+
+    def end() -> None:
+        worker.kill()
+        worker.wait()
+
+    return end
+
+
 def _relay(
-    worker: subprocess.Popen[bytes], wire: socket.socket, out: IO[bytes] | None, err: IO[bytes] | None
+    wire: int, out: tuple[int, IO[bytes] | None], err: tuple[int, IO[bytes] | None]
 ) -> tuple[bytes, bytes]:
     """Pass the output on until the answer is there; the answer, and the end of the error output."""
-    assert worker.stdout is not None
-    assert worker.stderr is not None
-    sinks = {worker.stdout.fileno(): out, worker.stderr.fileno(): err}
-    told, errors = [], b""
+    told, errors, sinks = [], b"", dict((out, err))
     with selectors.DefaultSelector() as ready:
-        for source in (wire.fileno(), *sinks):
+        for source in (wire, *sinks):
             ready.register(source, selectors.EVENT_READ)
         while ready.get_map():
             for key, _ in ready.select():
                 data = os.read(key.fd, _CHUNK)
                 if not data:
                     ready.unregister(key.fd)
-                elif key.fd == wire.fileno():
+                elif key.fd == wire:
                     told.append(data)
                 else:
                     sink = sinks[key.fd]
                     if sink is not None:
                         sink.write(data)
                         sink.flush()
-                    if key.fd == worker.stderr.fileno():
+                    if key.fd == err[0]:
                         errors = (errors + data)[-_CHUNK:]
     return b"".join(told), errors

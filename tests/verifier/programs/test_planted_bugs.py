@@ -76,6 +76,7 @@ UNSEEN = {
 def plant(monkeypatch: pytest.MonkeyPatch) -> Plant:
     def planted(bug: str) -> None:
         path, import_line, start = recorder._WORKER.partition("from powercut")
+        monkeypatch.setattr(recorder, "is_alone", lambda: False)
         monkeypatch.setattr(recorder, "_WORKER", f"{path}{bug}\n{import_line}{start}")
 
     return planted
