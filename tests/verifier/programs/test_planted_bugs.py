@@ -117,6 +117,11 @@ BUGS = {
         "from powercut.verifier.programs import frequent\nfrequent.files._APPEND = frequent._APPEND = 0",
         APPENDS + "os.write(os.open('a', os.O_WRONLY | os.O_APPEND), b'z')",
     ),
+    "the bytes of a file that comes in are not read": (
+        "from powercut.verifier.programs.calls import edge, names\n"
+        "names.came = lambda *of: (event for event in edge.came(*of) if event.kind != 3)",
+        "open('../x', 'w').write('x'); os.rename('../x', 'a')",
+    ),
     "a new process is not followed": (
         "from powercut.verifier.programs import tracer\ntracer._OPTIONS &= ~0x2 & ~0x4 & ~0x8",
         (
