@@ -118,8 +118,10 @@ BUGS = {
         APPENDS + "os.write(os.open('a', os.O_WRONLY | os.O_APPEND), b'z')",
     ),
     "the bytes of a file that comes in are not read": (
-        "from powercut.verifier.programs.calls import edge, names\n"
-        "names.came = lambda *of: (event for event in edge.came(*of) if event.kind != 3)",
+        (
+            "from powercut.verifier.programs.calls import edge, names\n"
+            "names.came = lambda *of: (event for event in edge.came(*of) if event.kind != 3)"
+        ),
         "open('../x', 'w').write('x'); os.rename('../x', 'a')",
     ),
     "a new process is not followed": (
