@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO
+from typing import IO, NamedTuple
 
 import msgspec
 
 from .recording import Recording
-from .running import Request
-from .starting import Place, forked, is_alone
+from .running import Request, answer
+from .starting import copied, is_alone
 from .tree import NotRecordedError
 
 __all__ = ["record"]
@@ -51,8 +52,8 @@ def record(
     out_end, err_end = os.pipe(), os.pipe()
     with ours, open(out_end[0], "rb", 0) as outputs, open(err_end[0], "rb", 0) as errors:
         try:
-            place = Place(theirs.fileno(), out_end[1], err_end[1], reads_input, folder, environment)
-            end = (forked if is_alone() else _spawned)(place)
+            place = _Place(theirs.fileno(), out_end[1], err_end[1], reads_input, folder, environment)
+            end = (_copied if is_alone() else _spawned)(place)
         finally:
             theirs.close()
             os.close(out_end[1])
@@ -78,7 +79,40 @@ answer(int(sys.argv[1]))
 """
 
 
-def _spawned(place: Place) -> Callable[[], None]:
+class _Place(NamedTuple):
+    """Descriptors, folder and environment of the process that records."""
+
+    wire: int
+    out: int
+    err: int
+    reads_input: bool
+    folder: str | os.PathLike[str] | None
+    environment: Mapping[str, str] | None
+
+
+def _copied(place: _Place) -> Callable[[], None]:
+    """Start it as a copy of this process; what ends it."""
+
+    def work(wire: int) -> None:
+        if place.folder is not None:
+            os.chdir(place.folder)
+        if place.environment is not None:
+            os.environ.clear()
+            os.environ.update(place.environment)
+        answer(wire)
+
+    with open(os.devnull, "rb") as nothing:
+        own = 0 if place.reads_input else nothing.fileno()
+        pid = copied(work, (own, place.out, place.err), place.wire)
+
+    def end() -> None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+    return end
+
+
+def _spawned(place: _Place) -> Callable[[], None]:
     """Start it as a new Python; what ends it."""
     worker = subprocess.Popen(
         [sys.executable, "-P", "-c", _WORKER, str(place.wire), *sys.path],

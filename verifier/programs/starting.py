@@ -1,37 +1,26 @@
-"""Starting the process that records: a copy of the caller, where that has no second thread.
+"""Starting a helper: a process that does one thing for its caller, as a copy of it.
 
 A copy costs a few milliseconds where a new Python takes a tenth of a second to import all of this. Nothing of
 the caller is to be seen in it: it has the caller's memory, and none of its descriptors, handlers of signals,
 timers or threads; it leaves by `_exit`, so nothing of the caller is written or cleaned up twice.
 
-Threads: any, for `is_alone`; else the only one of the process.
+Threads: a caller with a second one starts a new Python instead (`is_alone`).
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import signal
 import traceback
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
 
-from .running import answer
-
-__all__ = ["Place", "forked", "is_alone"]
+__all__ = ["copied", "is_alone"]
 
 _TASKS: Final = "/proc/self/task"
-
-
-class Place(NamedTuple):
-    """Descriptors, folder and environment of the process that records."""
-
-    wire: int
-    out: int
-    err: int
-    reads_input: bool
-    folder: str | os.PathLike[str] | None
-    environment: Mapping[str, str] | None
+_FIRST: Final = 3  # After standard input, output and error.
 
 
 def is_alone() -> bool:
@@ -42,35 +31,28 @@ def is_alone() -> bool:
         return False
 
 
-def forked(place: Place) -> Callable[[], None]:
-    """Start it as a copy of this process; what ends it. Raises OSError."""
+def copied(work: Callable[[int], None], ends: Sequence[int], kept: int = 0) -> int:
+    """Start a copy of this process, which does the work and ends; its number. Raises OSError.
+
+    `ends` are its standard input, output and error; it has one descriptor more, which the work is told:
+    that for `kept`.
+    """
     pid = os.fork()
     if pid == 0:
-        _be_worker(place)
-
-    def end() -> None:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-
-    return end
+        _be_copy(work, ends, kept)
+    return pid
 
 
-def _be_worker(place: Place) -> NoReturn:
+def _be_copy(work: Callable[[int], None], ends: Sequence[int], kept: int) -> NoReturn:
     try:
         gc.freeze()  # What the caller left is not collected here: its files would be closed by their numbers.
         _forget_signals()
-        if not place.reads_input:
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(place.out, 1)
-        os.dup2(place.err, 2)
-        os.closerange(3, place.wire)
-        os.closerange(place.wire + 1, os.sysconf("SC_OPEN_MAX"))
-        if place.folder is not None:
-            os.chdir(place.folder)
-        if place.environment is not None:
-            os.environ.clear()
-            os.environ.update(place.environment)
-        answer(place.wire)
+        high = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _FIRST) for each in (*ends, kept)]
+        for number, each in enumerate(high[:_FIRST]):
+            os.dup2(each, number)
+        os.dup2(high[_FIRST], _FIRST, inheritable=False)
+        os.closerange(_FIRST + 1, os.sysconf("SC_OPEN_MAX"))
+        work(_FIRST)
         os._exit(0)
     except BaseException:
         os.write(2, traceback.format_exc().encode())
