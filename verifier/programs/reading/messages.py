@@ -11,6 +11,7 @@ from typing import IO, Final, NamedTuple
 import msgspec
 
 from .asking import Question
+from .deeds import Deed
 
 __all__ = ["Answer", "Command", "Reading", "Show", "Shown", "Start", "Started", "receive", "send"]
 
@@ -33,6 +34,8 @@ class Reading(msgspec.Struct, frozen=True):
     error: bytes = b""  # The end of what it wrote to standard error.
     check: int = 0  # The exit status of the checker.
     asked: tuple[Question, ...] = ()
+    deeds: tuple[Deed, ...] | None = None  # What the first did, so that the second is known by what is left:
+    asked_again: tuple[Question, ...] = ()  # then what it asked of that is here, and else in `asked` too.
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -44,6 +47,7 @@ class Command(msgspec.Struct, frozen=True):
     calls: int = 200_000  # Bounds of a reading.
     processor: int = 20
     clock: float = 60.0
+    is_pruned: bool = True  # A reading that would be as one before is not made.
     is_plain: bool = False  # Each reading a start, each scene written whole: the way to measure against.
 
 

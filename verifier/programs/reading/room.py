@@ -5,7 +5,9 @@ It is a process of its own, in which nothing else runs: for what it mounts, and 
 Invariants
   1  a reading begins in exactly the scene that was asked for, whatever the one before did to the folder
   2  where the reader changed something it is asked again, and both answers are told
-  3  where nothing can be traced a reading is a start of the command, and tells that it may have asked for all
+  3  a second reading is not made where one was that found in all it asked for what this one would find: readers
+     of many states leave the same behind
+  4  where nothing can be traced a reading is a start of the command, and tells that it may have asked for all
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +24,11 @@ import msgspec
 from ...errors import HarnessError
 from ...tracing.requests import die_with_parent
 from ..recording import load
-from .asking import TREE
+from .asking import TREE, Answers
+from .deeds import ATTRIBUTES, Deed, done, is_same
 from .messages import Answer, Reading, Show, Shown, Start, Started, receive, send
 from .placing import Placed
-from .scene import Entry, Setting
+from .scene import Entry, Scene, Setting
 from .spaces import enter_space
 from .syscalls import why_not
 from .tracing import Ending, Limits, Output, TracedReader
@@ -45,7 +48,7 @@ class _Plain:
         self._output = Output()
         self.starts = 0
 
-    def read(self) -> Ending:
+    def read(self, left: Iterable[str] = ()) -> Ending:
         self.starts += 1
         why, status = "", 127
         out, err = self._output.ends
@@ -102,6 +105,9 @@ class _Room:
             self.reader = TracedReader(command.read, command.cwd, self.placed, setting, limits)
         self._checker = _Plain(command.check, command.cwd, limits) if command.check else None
         self._blobs: dict[int, bytes] = {}
+        self._again: Answers[Ending] = Answers()
+        self._soiled_again: dict[str, None] = {}
+        self._is_pruned = command.is_pruned and not is_plain
 
     def show(self, show: Show) -> Reading:
         self._blobs.update(show.blobs)
@@ -110,20 +116,58 @@ class _Room:
             self.reader.close()
         self.placed.place(scene)
         first = self.reader.read()
-        soiled, asked = dict(first.soiled), dict(first.asked)
-        answer, again, why = Answer(first.status, first.out), None, first.why
-        if soiled and not why:
-            second = self.reader.read()
-            asked |= second.asked
-            soiled |= second.soiled
-            again, why = Answer(second.status, second.out), second.why
-        check = 0
-        if self._checker is not None and not why:
+        soiled = dict(first.soiled)
+        reading = Reading(
+            Answer(first.status, first.out), None, first.why, first.err[-_ERROR_BYTES:], asked=tuple(first.asked)
+        )
+        if soiled and not first.why:
+            reading = self._read_again(reading, first, is_known=self._is_pruned and not show.is_fresh)
+            soiled |= self._soiled_again
+        if self._checker is not None and not reading.why:
             check = self._checker.read().status
-            asked[TREE, "", 0, 0] = None
+            asked = *reading.asked, *reading.asked_again, (TREE, "", 0, 0)
+            reading = msgspec.structs.replace(reading, check=check, asked=asked, deeds=None)
             soiled[""] = None
         self.placed.soiled(soiled)
-        return Reading(answer, again, why, first.err[-_ERROR_BYTES:], check, tuple(asked))
+        return reading
+
+    def _read_again(self, reading: Reading, first: Ending, *, is_known: bool) -> Reading:
+        """With the second reading. Invariant 3."""
+        left: Scene | None = None
+        deeds: list[Deed] | None = None
+        if is_known and "" not in first.soiled:
+            scene = self.placed.scene
+            left = self.placed.left(first.soiled)
+            deeds = _with_attributes(first.deeds, left)
+            if deeds is not None and not is_same(done(scene, deeds), left):
+                deeds = None
+        second = self._again.find(left) if left is not None else None
+        self._soiled_again = {}
+        if second is None:
+            second = self.reader.read(first.soiled)
+            self._soiled_again = second.soiled
+            if left is not None and not second.why:
+                self._again.add(left, second.asked, second)
+        again, why = Answer(second.status, second.out), second.why
+        if deeds is None or why:
+            asked = tuple(first.asked | second.asked)
+            return msgspec.structs.replace(reading, again=again, why=why, asked=asked)
+        asked_again = tuple(second.asked)
+        return msgspec.structs.replace(reading, again=again, deeds=tuple(deeds), asked_again=asked_again)
+
+
+def _with_attributes(deeds: list[Deed] | None, left: Scene) -> list[Deed] | None:
+    """Deeds with the attributes that files have now."""
+    if deeds is None:
+        return None
+    told = []
+    for what, path, number, data in deeds:
+        entry = left.get(path)
+        if what == ATTRIBUTES and entry is not None:
+            told.append((what, path, entry.mode, b"%d %d" % (entry.uid, entry.gid)))
+        elif what != ATTRIBUTES:
+            told.append((what, path, number, data))
+    return told
 
 
 def serve(parent: int) -> None:

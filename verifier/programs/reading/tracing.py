@@ -25,7 +25,7 @@ import ctypes
 import os
 import resource
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -46,6 +46,7 @@ from ...tracing.requests import (
 )
 from ...tracing.seccomp import FOREIGN
 from .asking import Question
+from .deeds import Deed
 from .looking import Looking
 from .placing import Placed
 from .scene import Setting
@@ -102,7 +103,7 @@ class Output:
 class Ending:
     """The end of one reading: status as of a shell's child (negative: a signal), or why it was ended."""
 
-    __slots__ = ("asked", "err", "out", "soiled", "status", "why")
+    __slots__ = ("asked", "deeds", "err", "out", "soiled", "status", "why")
 
     def __init__(self, status: int, why: str, told: tuple[bytes, bytes]) -> None:
         self.status = status
@@ -110,6 +111,7 @@ class Ending:
         self.out, self.err = told
         self.asked: dict[Question, None] = {}
         self.soiled: dict[str, None] = {}
+        self.deeds: list[Deed] | None = None
 
 
 class _ExpiredError(Exception):
@@ -138,11 +140,16 @@ class TracedReader:
         self._is_fresh = False  # The template stands before its own call.
         self._main = 0
         self._calls = 0
+        self._left: tuple[str, ...] = ()
         self.starts = 0
 
-    def read(self) -> Ending:
-        """One reading of the folder as it is now. Raises OSError where tracing fails."""
-        self._looking.begin()
+    def read(self, left: Iterable[str] = ()) -> Ending:
+        """One reading of the folder as it is now, with what a reading before has `left` in these paths.
+
+        Raises OSError where tracing fails.
+        """
+        self._left = tuple(left)
+        self._looking.begin(self._left)
         self._born, self._unborn = set(), set()
         self._calls = 0
         status, why = 0, ""
@@ -160,7 +167,8 @@ class TracedReader:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._end_all()
         ending = Ending(status, why, self._output.read())
-        ending.asked, ending.soiled = self._looking.asked, self._looking.soiled
+        looking = self._looking
+        ending.asked, ending.soiled, ending.deeds = looking.asked, looking.soiled, looking.deeds
         self._output.cut()
         return ending
 
@@ -279,7 +287,7 @@ class TracedReader:
         self._template, self._saved, self._is_fresh = pid, values, True
         self._alive = set()
         self._output.keep()
-        self._looking.begin()
+        self._looking.begin(self._left)
         return True
 
     def _end_all(self) -> None:
