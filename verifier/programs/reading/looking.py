@@ -4,7 +4,8 @@ Invariants
   1  a path is asked under every name that leads to it: each folder on the way, and where links lead
   2  an open file is known by its inode in the folder, whatever became of its name; one that the reader made
      is no part of the scene, and nothing is asked of it
-  3  what is the same in every crash state (Setting.moves) is not asked, unless it was changed since
+  3  what is the same in every crash state (Setting.moves) is not asked; of a scene that was changed since
+     everything is, for other scenes were not changed there
 
 Threads: that of the tracer.
 """
@@ -14,7 +15,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -52,14 +52,14 @@ class Looking:
         self._outside: dict[str, bool] = {}
         self._buffer = ctypes.create_string_buffer(_PATH_BYTES)
         self._has_links = True  # A path may lead elsewhere than it says.
-        self._left: tuple[str, ...] = ()
+        self._asks_all = False
         self.asked: dict[Question, None] = {}
         self.soiled: dict[str, None] = {}
         self.deeds: list[Deed] | None = []  # None where it did what no deed says.
 
-    def begin(self, left: Iterable[str] = ()) -> None:
-        """A new reading; of a scene in which somebody has changed the paths `left` before."""
-        self.asked, self.soiled, self._left, self.deeds = {}, {}, tuple(left), []
+    def begin(self, *, is_changed: bool = False) -> None:
+        """A new reading; of a scene that somebody has changed, anything may be asked. Invariant 3."""
+        self.asked, self.soiled, self._asks_all, self.deeds = {}, {}, is_changed, []
         self._has_links = any(entry.is_link for entry in self._placed.scene.values())
 
     def see_all(self) -> None:
@@ -162,15 +162,8 @@ class Looking:
 
     def _ask(self, what: int, path: str, offset: int = 0, length: int = 0) -> None:
         moves = self._lists if what in (LIST, STAT, TREE) else self._moves
-        if what == TREE or moves(path) or (self._left and self._is_left(path)):
+        if what == TREE or self._asks_all or moves(path):
             self.asked[what, path, offset, length] = None
-
-    def _is_left(self, path: str) -> bool:
-        """True for a path that has been changed, or is below or right above one."""
-        return any(
-            path == each or path.startswith(f"{each}/") or path == each.rpartition("/")[0]
-            for each in self._left
-        )
 
     def _paths(self, pid: int, folder: int, address: int) -> list[str]:
         """The paths below the root that a call names, also through links; none where it is elsewhere."""

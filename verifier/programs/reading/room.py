@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +48,7 @@ class _Plain:
         self._output = Output()
         self.starts = 0
 
-    def read(self, left: Iterable[str] = ()) -> Ending:
+    def read(self, *, is_changed: bool = False) -> Ending:
         self.starts += 1
         why, status = "", 127
         out, err = self._output.ends
@@ -144,7 +144,7 @@ class _Room:
         second = self._again.find(left) if left is not None else None
         self._soiled_again = {}
         if second is None:
-            second = self.reader.read(first.soiled)
+            second = self.reader.read(is_changed=True)
             self._soiled_again = second.soiled
             if left is not None and not second.why:
                 self._again.add(left, second.asked, second)

@@ -25,7 +25,7 @@ import ctypes
 import os
 import resource
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -140,16 +140,16 @@ class TracedReader:
         self._is_fresh = False  # The template stands before its own call.
         self._main = 0
         self._calls = 0
-        self._left: tuple[str, ...] = ()
+        self._is_changed = False
         self.starts = 0
 
-    def read(self, left: Iterable[str] = ()) -> Ending:
-        """One reading of the folder as it is now, with what a reading before has `left` in these paths.
+    def read(self, *, is_changed: bool = False) -> Ending:
+        """One reading of the folder as it is now; or as it `is_changed` by a reading before.
 
         Raises OSError where tracing fails.
         """
-        self._left = tuple(left)
-        self._looking.begin(self._left)
+        self._is_changed = is_changed
+        self._looking.begin(is_changed=is_changed)
         self._born, self._unborn = set(), set()
         self._calls = 0
         status, why = 0, ""
@@ -287,7 +287,7 @@ class TracedReader:
         self._template, self._saved, self._is_fresh = pid, values, True
         self._alive = set()
         self._output.keep()
-        self._looking.begin(self._left)
+        self._looking.begin(is_changed=self._is_changed)
         return True
 
     def _end_all(self) -> None:
