@@ -53,6 +53,7 @@ class Looking:
         self._buffer = ctypes.create_string_buffer(_PATH_BYTES)
         self._has_links = True  # A path may lead elsewhere than it says.
         self._asks_all = False
+        self.is_there = False  # A call has had to do with something in the folder.
         self.asked: dict[Question, None] = {}
         self.soiled: dict[str, None] = {}
         self.deeds: list[Deed] | None = []  # None where it did what no deed says.
@@ -60,10 +61,12 @@ class Looking:
     def begin(self, *, is_changed: bool = False) -> None:
         """A new reading; of a scene that somebody has changed, anything may be asked. Invariant 3."""
         self.asked, self.soiled, self._asks_all, self.deeds = {}, {}, is_changed, []
+        self.is_there = False
         self._has_links = any(entry.is_link for entry in self._placed.scene.values())
 
     def see_all(self) -> None:
         """Something happened that nobody understands: everything may have been asked, and changed."""
+        self.is_there = True
         self.asked[TREE, "", 0, 0] = None
         self._soil("")
 
@@ -81,6 +84,7 @@ class Looking:
             self._see_file(pid, call.deed, values[call.descriptor], values, call.name)
 
     def _see_path(self, call: Call, path: str, values: list[int]) -> None:
+        self.is_there = True
         parts = path.split("/")
         for end in range(1, len(parts) + 1):
             self._ask(NAME, "/".join(parts[:end]))
@@ -114,6 +118,7 @@ class Looking:
                 return
         except OSError:
             return
+        self.is_there = True
         if deed == "write":
             self._soil(path, self._deed(pid, call, path, descriptor, values))
         elif deed == "pread":

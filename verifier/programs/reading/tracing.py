@@ -1,7 +1,7 @@
 """Tracing a reader: what it asks of the folder, and one start for many crash states.
 
-A reader knows nothing of a crash state before it first asks for something that differs between them. There
-it is stopped, and for each state a copy of it goes on (`clone` is put in the place of its call), so that
+A reader knows nothing of a crash state before it first has to do with the folder, be it with a file that is
+the same in all, which it may open and change. There it is stopped, and for each state a copy of it goes on (`clone` is put in the place of its call), so that
 starting a program, linking it and importing its modules is done once.
 
     start -> ... runs ... -> openat(db)        stopped: the template
@@ -279,7 +279,7 @@ class TracedReader:
             return False
         values = registers(pid)
         self._looking.see(pid, CALLS[number], [values[place] for place in ARGUMENTS])
-        if not self._is_alone or self._template or not (self._looking.asked or self._looking.soiled):
+        if not self._is_alone or self._template or not self._looking.is_there:
             return False
         if self._alive != {self._main} or pid != self._main or not self._shared.hold(pid, self._root):
             self._is_alone = False
