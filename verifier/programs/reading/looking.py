@@ -108,9 +108,7 @@ class Looking:
         elif deed == "change":
             self._soil(path)
 
-    def _see_file(
-        self, pid: int, deed: str, descriptor: int, values: list[int], call: str = ""
-    ) -> None:
+    def _see_file(self, pid: int, deed: str, descriptor: int, values: list[int], call: str = "") -> None:
         try:
             here = f"/proc/{pid}/fd/{ctypes.c_int(descriptor).value}"
             path = self._placed.inodes.get(os.stat(here).st_ino)
@@ -152,7 +150,7 @@ class Looking:
         if call == "ftruncate":
             return (SIZE, path, values[1], b"") if values[1] <= _FILE_BYTES else None
         offset = {"pwrite64": values[3], "write": position}.get(call, -1)
-        data = self._bytes(pid, values[1], values[2]) if 0 <= offset and values[2] <= _DEED_BYTES else b""
+        data = self._bytes(pid, values[1], values[2]) if offset >= 0 and values[2] <= _DEED_BYTES else b""
         is_told = 0 <= offset <= _FILE_BYTES and len(data) == values[2]
         return (WRITE, path, offset, data) if is_told else None
 

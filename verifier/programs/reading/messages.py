@@ -1,7 +1,7 @@
 """Messages between a search and the processes that read for it.
 
-    length  msgpack     Start, once; then a Show for each scene
-    length  msgpack     Started; then a Shown for each
+length  msgpack     Start, once; then a Show for each scene
+length  msgpack     Started; then a Shown for each
 """
 
 from __future__ import annotations

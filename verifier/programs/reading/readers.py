@@ -1,6 +1,6 @@
 """Readers: processes that are shown scene after scene, and tell what the `--read` command answers there.
 
-Each has the folder for itself (room.py): a copy of this process, or a new Python where that has a second thread.
+Each has the folder for itself (room.py): a copy of this process; a new Python where that has a second thread.
 
 Threads: one caller for each object.
 """
@@ -96,7 +96,9 @@ class Reader:
         return data
 
 
-_Wait = Callable[[float | None], int]  # Until it has ended, or is ended for want of patience: its exit status.
+_Wait = Callable[
+    [float | None], int
+]  # Until it has ended, or is ended for want of patience: its exit status.
 
 
 def _copied(source: int, sink: int) -> _Wait:
