@@ -33,6 +33,7 @@ from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
 from .reopening import REOPENED
+from .rollbacks import BACKS
 from .schedule import CONCURRENCY
 from .truncation import DROPPED, TRUNCATED
 
@@ -55,7 +56,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *FLUSHED,
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED),
-    *(*LOGGED, *APPENDING),
+    *(*LOGGED, *APPENDING, *BACKS),
 )
 
 # An edit that changes nothing: the matrix must say that it survives.
