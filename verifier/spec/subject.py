@@ -26,6 +26,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from numbers import Integral
 from typing import Any, Final, NamedTuple, Protocol, cast
 
@@ -312,12 +313,14 @@ def bound_of(told: object, method: str) -> Bound:
     return cast("Bound", told)
 
 
+@cache
 def members() -> frozenset[str]:
     """Every method and property by which a subject can be asked for something."""
     return frozenset(name for each in (Subject, *CAPABILITIES) for name in _members(each))
 
 
-def _members(protocol: type) -> dict[str, object]:
+@cache
+def _members(protocol: type) -> Mapping[str, object]:
     return {name: member for name, member in vars(protocol).items() if not name.startswith("_")}
 
 
