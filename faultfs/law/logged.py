@@ -107,7 +107,7 @@ class LoggedNames:
         steps = tuple(
             (birth, event.name, event.target, *((chain.name, version) for chain, version in step.moves))
             for birth, step in self._steps.items()
-            if (event := self._events[birth - 1])
+            for event in (self._events[birth - 1],)
         )
         return self._forest.folders, names, steps, tuple((each.kind, each.inode) for each in self._events)
 
