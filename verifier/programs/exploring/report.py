@@ -18,7 +18,7 @@ from powercut.faultfs.real import tell_real
 from ..reading.readers import Answer
 from ..recording import Recording
 from .asked import Readings
-from .losses import lost_events, smallest
+from .losses import lost_events, telling
 from .paths import Paths
 from .search import Exploration, Finding, Wanted
 from .syncs import Mending, Unsynced, mend, needless, unsynced
@@ -46,6 +46,7 @@ class Kind(msgspec.Struct):
     states: int
     index: int
     survivors: list[int]
+    law: str  # The law of these survivors: the report's, or a narrower one, of a measured file system.
     lost: list[str]
     story: list[Told]
     lanes: list[str]
@@ -91,7 +92,7 @@ def report_of(
     recording: Recording, found: Exploration, readings: Readings, wanted: Wanted, *, has_advice: bool = True
 ) -> Report:
     """Make the first finding of each kind small, and look for what mends them."""
-    small = {verdict: smallest(found, finding, readings) for verdict, finding in found.first.items()}
+    small = telling(found, readings, wanted)
     kinds = [_kind(recording, found, finding) for finding in small.values()]
     mending, unneeded, syncs = Mending(), list[str](), 0
     if has_advice:
@@ -157,7 +158,8 @@ def _kind(recording: Recording, found: Exploration, finding: Finding) -> Kind:
         states=found.counts[finding.verdict],
         index=finding.index,
         survivors=list(finding.survivors),
-        lost=tell_crash(found.trace, finding.index, finding.survivors, found.law),
+        law=finding.law.value,
+        lost=tell_crash(found.trace, finding.index, finding.survivors, finding.law),
         story=story,
         lanes=lanes,
         expected=list(dict.fromkeys(expected)),
@@ -165,13 +167,13 @@ def _kind(recording: Recording, found: Exploration, finding: Finding) -> Kind:
         again="" if reading.again in (None, reading.answer) else _answer(reading.again),
         error=reading.error.decode(errors="replace").strip().rpartition("\n")[2][:_TEXT_BYTES],
         older=older[0] if older else "",
-        real=tell_real(found.trace, finding.index, finding.survivors, found.law),
+        real=tell_real(found.trace, finding.index, finding.survivors, finding.law),
     )
 
 
 def _story(recording: Recording, found: Exploration, finding: Finding) -> tuple[list[Told], list[str]]:
     """The calls from the first one that lost something, with lanes. Invariants 1 and 2."""
-    lost = lost_events(found.trace, finding.index, finding.survivors, found.law)
+    lost = lost_events(found.trace, finding.index, finding.survivors, finding.law)
     paths, events = Paths(recording), found.trace.events
     calls = {at: number for number, call in enumerate(recording.calls) for at in range(call.first, call.stop)}
     told: list[tuple[int, Told]] = []

@@ -113,7 +113,7 @@ class _Mender:
         places: dict[Place, int] = {}
         trace, index = found.trace, finding.index
         end = _back(index, shift)
-        for chain, version in lost_chains(trace, index, finding.survivors, found.law):
+        for chain, version in lost_chains(trace, index, finding.survivors, finding.law):
             birth = _back(chain.births[version + 1] - 1, shift)
             is_name = chain.kind is ChainKind.NAME
             target = self._paths.folder_of(chain.name) if is_name else chain.inode

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from powercut.faultfs import FaultDevice, Law, survivor_image
+from powercut.faultfs.real import leave
 from powercut.verifier.programs.exploring.asked import NondeterministicReaderError
 from powercut.verifier.programs.exploring.legality import NothingToExploreError
-from powercut.verifier.programs.exploring.losses import smallest
+from powercut.verifier.programs.exploring.losses import smallest, telling
 from powercut.verifier.programs.exploring.search import Exploration, Wanted, explore
 from powercut.verifier.programs.exploring.syncs import mend, needless, unsynced
 from powercut.verifier.programs.exploring.verdicts import Verdict, judge
@@ -75,6 +76,23 @@ def test_an_idiom_is_found_under_the_laws_that_show_it(
         small = smallest(found, finding, readings)
         assert judge(readings.of(image), found.legality, finding.part) is small.verdict
         assert sum(small.survivors) <= sum(finding.survivors)
+
+
+def test_a_finding_is_told_by_a_state_that_a_measured_file_system_leaves(recorder: Recorder) -> None:
+    def program(device: FaultDevice, number: int) -> None:
+        replacing(has_file_sync=True, has_folder_sync=False)(device, number)
+        device.create("g")  # A journal that lost the rename does not have this either; posix allows it.
+
+    recording = recorder.record(program, start=OLD)
+    readings = recorder.readings(recording, "cat", "{root}/f")
+    found = explore(recording, readings, Wanted())
+    first = smallest(found, found.first[Verdict.LOST], readings)
+    assert not leave(found.trace, first.index, first.survivors, first.law)
+    told = telling(found, readings, Wanted())[Verdict.LOST]
+    assert told.law is Law.EXT4
+    assert Law.EXT4 in leave(found.trace, told.index, told.survivors, told.law)
+    image = survivor_image(found.trace, told.index, told.survivors, told.law)
+    assert judge(readings.of(image), found.legality, told.part) is Verdict.LOST
 
 
 def looked(recorder: Recorder, script: str, *, check: str = "") -> Exploration:
