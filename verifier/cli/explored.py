@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from .arguments import Html, check_named, check_page, cores, write
 from .arguments import Json as AsJson
-from .arguments import check_named, cores, write
 from .errors import ENVIRONMENT, INCONCLUSIVE, OK, VIOLATION, UsageError
 
 if TYPE_CHECKING:
@@ -63,16 +63,19 @@ def explore(
     jobs: Jobs = None,
     is_whole: IsWhole = False,
     json: AsJson = False,
+    html: Html = None,
 ) -> int:
     """Judge every crash state of a recorded program by what a command reads in it."""
     from ..programs.exploring.workload import Workload
     from ..programs.recording import load
 
     check_named(trace)
+    check_page(html)
     asked = _changed(Workload(read), laws=law, ack=ack, after=after, check=check, ignore=ignore)
     asked = _changed(asked, limit=limit, sector=sector, atomic=False if is_between else None)
     asked.check_values()
-    return _judge(load(Path(trace).read_bytes()), asked, jobs, is_pruned=not is_whole, is_json=json)
+    recording = load(Path(trace).read_bytes())
+    return _judge(recording, asked, jobs, html, is_pruned=not is_whole, is_json=json)
 
 
 def try_once(
@@ -103,10 +106,12 @@ def try_once(
     jobs: Jobs = None,
     is_whole: IsWhole = False,
     json: AsJson = False,
+    html: Html = None,
 ) -> int:
     """Record a program, cut the power at every call, and ask a command what is left."""
     from ..programs.exploring.workload import Workload, load_workload
 
+    check_page(html)
     stated = {"--write": written, "--read": read, "--root": root, "--init": init}
     if workload is not None:
         if given := [name for name, value in stated.items() if value]:
@@ -126,7 +131,7 @@ def try_once(
     recording = record_workload(asked, record)
     if out is not None and not write(out, dump(recording)):
         return ENVIRONMENT
-    return _judge(recording, asked, jobs, is_pruned=not is_whole, is_json=json)
+    return _judge(recording, asked, jobs, html, is_pruned=not is_whole, is_json=json)
 
 
 def _changed(workload: Workload, **given: object) -> Workload:
@@ -136,7 +141,13 @@ def _changed(workload: Workload, **given: object) -> Workload:
 
 
 def _judge(
-    recording: Recording, workload: Workload, jobs: int | None, *, is_pruned: bool, is_json: bool
+    recording: Recording,
+    workload: Workload,
+    jobs: int | None,
+    html: Path | None,
+    *,
+    is_pruned: bool,
+    is_json: bool,
 ) -> int:
     from ..programs.exploring.running import explore_recording
     from ..programs.exploring.text import tell
@@ -146,6 +157,11 @@ def _judge(
         typer.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
     else:
         typer.echo("\n".join(tell(report) for report in reports), nl=False)
+    if html is not None:
+        from ..telling.html.program import page_of_reports
+
+        if not write(html, page_of_reports(reports).encode()):
+            return ENVIRONMENT
     return _code(reports)
 
 

@@ -65,9 +65,10 @@ def test_a_program_that_syncs_is_consistent(called: Called, app: Path) -> None:
 
 
 def test_a_program_that_does_not_is_told_with_what_mends_it(called: Called, app: Path) -> None:
-    done = called("try", *steps("bare", "1"), *READ, "-o", "kept.trace", folder=app)
+    done = called("try", *steps("bare", "1"), *READ, "-o", "kept.trace", "--html", "out.html", folder=app)
     assert done.returncode == 1
     text = done.stdout.decode()
+    assert f"<h1>{text.splitlines()[0]}</h1>" in (app / "out.html").read_text()
     assert text.startswith("found: lost acknowledged (")
     assert "rename(" in text
     assert "LOST" in text
@@ -179,6 +180,7 @@ def test_what_is_ignored_is_not_judged(called: Called, app: Path) -> None:
         (("explore", "app.py", "--read", "true"), 2, b"no recording"),
         (("explore", "nowhere", "--read", "true"), 2, b"No such file"),
         (("explore", "", "--read", "true"), 2, b"a path is expected"),
+        (("explore", "app.py", "--read", "true", "--html", "no/p.html"), 2, b"no file can be written there"),
     ],
 )
 def test_a_refusal_is_one_line(
