@@ -29,6 +29,8 @@ from powercut.verifier.mutants.hunts.order import FEATURES, features, likely_fir
 from powercut.verifier.mutants.hunts.preempt import programs
 from powercut.verifier.mutants.hunts.schedule import Scattered
 from powercut.verifier.mutants.planted import CRASHES, CUTS, DAMAGE, FAULTS, MODEL, SCHEDULES, Mutant
+from powercut.verifier.mutants.planted import PROGRAMS as EXPLORED
+from powercut.verifier.programs.exploring.suite import PROGRAMS
 from powercut.verifier.tapes.families import FAMILIES, family_tapes
 
 OF_FAMILIES = sum(1 for family in FAMILIES for _ in family_tapes(family))
@@ -76,6 +78,8 @@ def test_hint_names_features_that_some_program_has(mutant: Mutant) -> None:
     elif mutant.search == MODEL:
         assert set(mutant.around) <= FEATURES | FAMILY_FEATURES
         assert not mutant.around or next(answers_order(1, mutant.around))[1]
+    elif mutant.search == EXPLORED:
+        assert set(mutant.around) <= PROGRAMS.keys()
     else:
         assert not mutant.around
 

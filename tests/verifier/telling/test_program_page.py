@@ -1,4 +1,4 @@
-"""The page of a program: it says what the text says, and shows lanes, losses, what lacks and the power cut."""
+"""The page of a program: it says what the text says, and shows lanes, losses, the power cut and mends."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ from .news import NEWS
 from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
+from .programs import EXPLORED
 from .reopening import REOPENED
 from .schedule import CONCURRENCY
 from .truncation import DROPPED, TRUNCATED
@@ -56,6 +57,7 @@ BANK: Final[tuple[Mutant, ...]] = (
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED),
     *(*LOGGED, *APPENDING),
+    *EXPLORED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.
