@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from .arguments import Html, check_named, check_page, cores, write
+from .arguments import Html, Where, check_named, check_page, elsewhere, write
 from .arguments import Json as AsJson
 from .errors import ENVIRONMENT, INCONCLUSIVE, OK, VIOLATION, UsageError
 
@@ -64,6 +64,7 @@ def explore(
     is_whole: IsWhole = False,
     json: AsJson = False,
     html: Html = None,
+    where: Where = "",
 ) -> int:
     """Judge every crash state of a recorded program by what a command reads in it."""
     from ..programs.exploring.workload import Workload
@@ -75,7 +76,7 @@ def explore(
     asked = _changed(asked, limit=limit, sector=sector, atomic=False if is_between else None)
     asked.check_values()
     recording = load(Path(trace).read_bytes())
-    return _judge(recording, asked, jobs, html, is_pruned=not is_whole, is_json=json)
+    return _judge(recording, asked, (where, jobs), html, is_pruned=not is_whole, is_json=json)
 
 
 def try_once(
@@ -107,6 +108,7 @@ def try_once(
     is_whole: IsWhole = False,
     json: AsJson = False,
     html: Html = None,
+    where: Where = "",
 ) -> int:
     """Record a program, cut the power at every call, and ask a command what is left."""
     from ..programs.exploring.workload import Workload, load_workload
@@ -131,7 +133,7 @@ def try_once(
     recording = record_workload(asked, record)
     if out is not None and not write(out, dump(recording)):
         return ENVIRONMENT
-    return _judge(recording, asked, jobs, html, is_pruned=not is_whole, is_json=json)
+    return _judge(recording, asked, (where, jobs), html, is_pruned=not is_whole, is_json=json)
 
 
 def _changed(workload: Workload, **given: object) -> Workload:
@@ -143,7 +145,7 @@ def _changed(workload: Workload, **given: object) -> Workload:
 def _judge(
     recording: Recording,
     workload: Workload,
-    jobs: int | None,
+    workers: tuple[str, int | None],
     html: Path | None,
     *,
     is_pruned: bool,
@@ -152,7 +154,8 @@ def _judge(
     from ..programs.exploring.running import explore_recording
     from ..programs.exploring.text import tell
 
-    reports = explore_recording(recording, workload, jobs=jobs or cores(), is_pruned=is_pruned)
+    with elsewhere(*workers) as (executor, count):
+        reports = explore_recording(recording, workload, jobs=count, is_pruned=is_pruned, executor=executor)
     if is_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
     else:

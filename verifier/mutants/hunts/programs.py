@@ -47,7 +47,7 @@ def hunt_programs(request: Answer) -> Answer:
 
 
 def replay_programs(request: Answer) -> Violation | None:
-    """What the program at that place objects to."""
+    """The objection of the program at that place."""
     _plant(request["bug"])
     return _try(_ordered(request["around"])[request["calls"] - 1])[0]
 

@@ -131,7 +131,7 @@ class Outcome:
     untraced: str = ""  # The reason why the device's trace was explored.
 
     def objection(self, name: str) -> Violation | None:
-        """What is wrong with the search or the recorder, as it is told of a program; None: nothing is."""
+        """The fault of the search or the recorder, as it is told of a program; None if there is none."""
         breach = Breach.ERROR if self.is_refused else Breach.BROKEN_INVARIANT
         return Violation("programs", breach, f"the program {name}: {self.why}") if self.why else None
 
