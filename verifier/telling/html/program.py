@@ -37,6 +37,7 @@ _LINES: Final = {"told": "end", "acknowledged": "ack", "cut": "cut"}
 _LANES: Final = 14  # Of files and folders; those that come later share one.
 _WIDE: Final = 12  # Lanes, from which on they stand closer.
 _OTHERS: Final = "others"
+_HEAD: Final = 20  # Characters of a path that a lane's head has room for: its last.
 
 
 def page_of_reports(reports: Sequence[Report]) -> str:
@@ -127,6 +128,10 @@ def _items(lines: Sequence[str]) -> str:
     return f'<ul class="plain">{inner}</ul>'
 
 
+def _short(place: str) -> str:
+    return place if len(place) <= _HEAD else f"…{place[1 - _HEAD :]}"
+
+
 class _Rows:
     """A story as rows: processes to the left, files and folders beside them, time down."""
 
@@ -157,7 +162,7 @@ class _Rows:
 
     def _heads(self) -> str:
         labels = [tag("span", f"p{each}", "session") for each in self._processes]
-        labels += [tag("span", place) for place in self._places]
+        labels += [f'<span title="{text_of(each)}">{text_of(_short(each))}</span>' for each in self._places]
         say = '<div class="say">calls below the folder, time goes down</div>'
         return f'<div class="heads"><div></div><div class="labels">{"".join(labels)}</div>{say}</div>'
 

@@ -43,7 +43,8 @@ align-items:stretch}
 border-radius:12px 12px 0 0;padding:.4rem 0 .3rem}
 .heads .labels{display:flex;padding-left:6px;align-items:flex-end}
 .heads .labels span{width:var(--step);flex:none;writing-mode:vertical-rl;transform:rotate(180deg);
-font:600 .72rem/1 var(--mono);color:var(--soft);max-height:9rem;overflow:hidden;display:flex;
+font:600 .72rem/1 var(--mono);color:var(--soft);max-height:9rem;overflow:hidden;
+display:flex;white-space:nowrap;
 align-items:center;justify-content:flex-start}
 .heads .labels span.session{color:var(--ack)}
 .heads .say{align-self:end;padding:0 .8rem;font-size:.75rem;color:var(--soft)}
