@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import IO
+from typing import IO, Final
 
 import msgspec
 
@@ -16,9 +16,10 @@ from .recording import Recording
 from .running import Request
 from .tree import NotRecordedError
 
-__all__ = ["record"]
+__all__ = ["FIRST", "record"]
 
 _CHUNK = 1 << 16
+FIRST: Final[list[str]] = []  # Statements that run first in each process that records: a bug that is planted.
 
 
 def record(
@@ -46,11 +47,12 @@ def record(
         os.getpid(),
         lines,
     )
+    code = _WORKER.replace("from", "\n".join([*FIRST, "from"]), 1)
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
             worker = subprocess.Popen(
-                [sys.executable, "-P", "-c", _WORKER, str(theirs.fileno()), *sys.path],
+                [sys.executable, "-P", "-c", code, str(theirs.fileno()), *sys.path],
                 stdin=None if reads_input else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

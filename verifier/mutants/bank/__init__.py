@@ -32,6 +32,7 @@ from .news import NEWS
 from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
+from .programs import EXPLORED
 from .reopening import REOPENED
 from .rollbacks import BACKS
 from .schedule import CONCURRENCY
@@ -57,6 +58,7 @@ BANK: Final[tuple[Mutant, ...]] = (
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED),
     *(*LOGGED, *APPENDING, *BACKS),
+    *EXPLORED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

@@ -11,12 +11,14 @@ Threads: one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from itertools import islice
 from typing import Final, Protocol, TypeVar
 
 from powercut.faultfs import Image
 
 from ..reading.asking import Answers
+from ..reading.far import FarReader
 from ..reading.readers import Command, Reader, Reading
 from ..reading.scene import Scene, Setting
 from ..recording import Recording, dump
@@ -56,8 +58,15 @@ class Readings:
     """A pool of readers of one recording's states, and all that they have answered."""
 
     def __init__(
-        self, recording: Recording, command: Command, *, jobs: int = 1, is_pruned: bool = True
+        self,
+        recording: Recording,
+        command: Command,
+        *,
+        jobs: int = 1,
+        is_pruned: bool = True,
+        executor: Executor | None = None,
     ) -> None:
+        """`jobs` processes read, of the executor if there is one, else made here."""
         self.command = command
         self.setting = Setting(recording)
         self.made = 0  # Readings that a process made.
@@ -65,10 +74,11 @@ class Readings:
         self._by_key: dict[int, Reading] = {}
         self._tree: Answers[Reading] = Answers()
         data = dump(recording)
-        self._readers: list[Reader] = []
+        self._readers: list[Reader | FarReader] = []
         try:
             for _ in range(jobs):
-                self._readers.append(Reader(data, command))
+                far = executor and FarReader(executor, data, command)
+                self._readers.append(far or Reader(data, command))
         except BaseException:
             self.close()
             raise
