@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, NamedTuple
+from typing import IO, Final, NamedTuple
 
 import msgspec
 
@@ -18,9 +18,10 @@ from .running import Request, answer
 from .starting import copied, is_alone
 from .tree import NotRecordedError
 
-__all__ = ["record"]
+__all__ = ["FIRST", "record"]
 
 _CHUNK = 1 << 16
+FIRST: Final[list[str]] = []  # Statements that run first in a new Python that records: a bug that is planted.
 
 
 def record(
@@ -114,8 +115,9 @@ def _copied(place: _Place) -> Callable[[], None]:
 
 def _spawned(place: _Place) -> Callable[[], None]:
     """Start it as a new Python; what ends it."""
+    code = _WORKER.replace("from", "\n".join([*FIRST, "from"]), 1)
     worker = subprocess.Popen(
-        [sys.executable, "-P", "-c", _WORKER, str(place.wire), *sys.path],
+        [sys.executable, "-P", "-c", code, str(place.wire), *sys.path],
         stdin=None if place.reads_input else subprocess.DEVNULL,
         stdout=place.out,
         stderr=place.err,

@@ -32,7 +32,9 @@ from .news import NEWS
 from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
+from .programs import EXPLORED
 from .reopening import REOPENED
+from .rollbacks import BACKS
 from .schedule import CONCURRENCY
 from .truncation import DROPPED, TRUNCATED
 
@@ -55,7 +57,8 @@ BANK: Final[tuple[Mutant, ...]] = (
         *FLUSHED,
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED),
-    *(*LOGGED, *APPENDING),
+    *(*LOGGED, *APPENDING, *BACKS),
+    *EXPLORED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

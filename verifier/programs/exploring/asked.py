@@ -12,6 +12,7 @@ Threads: one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from itertools import islice
 from typing import Final, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from powercut.faultfs import Image
 
 from ..reading.asking import Answers
 from ..reading.deeds import done
+from ..reading.far import FarReader
 from ..reading.readers import Answer, Command, Reader, Reading
 from ..reading.scene import Scene, Setting
 from ..recording import Recording, dump
@@ -60,8 +62,15 @@ class Readings:
     """A pool of readers of one recording's states, and all that they have answered."""
 
     def __init__(
-        self, recording: Recording, command: Command, *, jobs: int = 1, is_pruned: bool = True
+        self,
+        recording: Recording,
+        command: Command,
+        *,
+        jobs: int = 1,
+        is_pruned: bool = True,
+        executor: Executor | None = None,
     ) -> None:
+        """`jobs` processes read, of the executor if there is one, else made here."""
         self.command = command
         self.setting = Setting(recording)
         self.made = 0  # Readings that a process made.
@@ -70,10 +79,11 @@ class Readings:
         self._tree: Answers[Reading] = Answers()
         self._again: Answers[Answer] = Answers()  # Second readings, by what the first has left.
         data, command = dump(recording), msgspec.structs.replace(command, is_pruned=is_pruned)
-        self._readers: list[Reader] = []
+        self._readers: list[Reader | FarReader] = []
         try:
             for _ in range(jobs):
-                self._readers.append(Reader(data, command))
+                far = executor and FarReader(executor, data, command)
+                self._readers.append(far or Reader(data, command))
         except BaseException:
             self.close()
             raise

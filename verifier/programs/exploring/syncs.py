@@ -16,7 +16,7 @@ Hippocrates (ASPLOS 2021) mends for memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from powercut.faultfs import Event, EventKind, Trace
@@ -63,7 +63,7 @@ class Mending:
     places: tuple[Place, ...] = ()
     searches: int = 0
     is_bounded: bool = False  # The searches ran out, or the law leaves more states than were tried.
-    syncs: int = 0  # How many syncs the places come to in this run.
+    befores: list[tuple[Place, int]] = field(default_factory=list)  # Each sync, and the event it goes before.
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class _Mender:
         places: dict[Place, int] = {}
         trace, index = found.trace, finding.index
         end = _back(index, shift)
-        for chain, version in lost_chains(trace, index, finding.survivors, found.law):
+        for chain, version in lost_chains(trace, index, finding.survivors, finding.law):
             birth = _back(chain.births[version + 1] - 1, shift)
             is_name = chain.kind is ChainKind.NAME
             target = self._paths.folder_of(chain.name) if is_name else chain.inode
@@ -157,7 +157,8 @@ def mend(
             if len(places) == 1:
                 left.append((places[0], then, inserted))
             return False
-        mending.places, mending.syncs = places, len(inserted)
+        mending.places = places
+        mending.befores = [(place, each.at) for place in places for each in mender.insertions((place,))]
         mending.is_bounded |= then.is_bounded
         return True
 

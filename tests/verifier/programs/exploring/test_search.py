@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from powercut.faultfs import FaultDevice, Law, survivor_image
+from powercut.faultfs.real import leave
 from powercut.verifier.programs.exploring.asked import NondeterministicReaderError
 from powercut.verifier.programs.exploring.legality import NothingToExploreError
-from powercut.verifier.programs.exploring.losses import smallest
+from powercut.verifier.programs.exploring.losses import smallest, telling
+from powercut.verifier.programs.exploring.report import report_of
 from powercut.verifier.programs.exploring.search import Exploration, Wanted, explore
+from powercut.verifier.programs.exploring.story import EVERYWHERE
 from powercut.verifier.programs.exploring.syncs import mend, needless, unsynced
 from powercut.verifier.programs.exploring.verdicts import Verdict, judge
 
@@ -75,6 +78,46 @@ def test_an_idiom_is_found_under_the_laws_that_show_it(
         small = smallest(found, finding, readings)
         assert judge(readings.of(image), found.legality, finding.part) is small.verdict
         assert sum(small.survivors) <= sum(finding.survivors)
+
+
+def test_a_finding_is_told_by_a_state_that_a_measured_file_system_leaves(recorder: Recorder) -> None:
+    def program(device: FaultDevice, number: int) -> None:
+        replacing(has_file_sync=True, has_folder_sync=False)(device, number)
+        device.create("g")  # A journal that lost the rename does not have this either; posix allows it.
+
+    recording = recorder.record(program, start=OLD)
+    readings = recorder.readings(recording, "cat", "{root}/f")
+    found = explore(recording, readings, Wanted())
+    first = smallest(found, found.first[Verdict.LOST], readings)
+    assert not leave(found.trace, first.index, first.survivors, first.law)
+    told = telling(found, readings, Wanted())[Verdict.LOST]
+    assert told.law is Law.EXT4
+    assert Law.EXT4 in leave(found.trace, told.index, told.survivors, told.law)
+    image = survivor_image(found.trace, told.index, told.survivors, told.law)
+    assert judge(readings.of(image), found.legality, told.part) is Verdict.LOST
+
+
+def test_a_story_tells_what_was_lost_and_where_a_sync_is_missing(recorder: Recorder) -> None:
+    def program(device: FaultDevice, number: int) -> None:
+        device.make_folder("sub")
+        for name in "abcd":
+            device.create(f"sub/{name}")
+        device.sync_all()
+        replacing(has_file_sync=True, has_folder_sync=False)(device, number)
+
+    recording = recorder.record(program, start=OLD)
+    readings = recorder.readings(recording, "cat", "{root}/f")
+    (kind,) = report_of(recording, explore(recording, readings, Wanted()), readings, Wanted()).kinds
+    rename, missing, done, cut = kind.story.told[-4:]
+    assert (rename.fate, rename.places, rename.text) == ("lost", ("./",), "rename(t to f)")
+    assert (missing.fate, missing.places) == ("mend", ("./",))
+    assert missing.text == "fsync of the folder . after rename of t to f"
+    assert (done.fate, cut.fate) == ("acknowledged", "cut")
+    create, write, sync = kind.story.told[:-4]
+    assert (create.places, write.places, write.fate, sync.fate) == (("./",), ("t",), "", "sync")
+    before = kind.story.before
+    assert [each.places for each in before[1:]] == [("./",), *[("sub/",)] * 4, (EVERYWHERE,)]
+    assert kind.story.left_out == 0
 
 
 def looked(recorder: Recorder, script: str, *, check: str = "") -> Exploration:
