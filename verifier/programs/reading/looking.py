@@ -140,7 +140,7 @@ class Looking:
             self.deeds.append(deed)
 
     def _deed(self, pid: int, call: str, path: str, descriptor: int, values: list[int]) -> Deed | None:
-        """What a call by a descriptor will do, where a deed can say it."""
+        """The deed of a call by a descriptor; None where no deed can say it."""
         if call in ("fchown", "fchmod"):
             self._ask(STAT, path)
             return ATTRIBUTES, path, 0, b""
