@@ -22,6 +22,7 @@ from typing import Final, NoReturn
 
 from ..tracing import requests
 from ..tracing.requests import CONT, LISTEN, SEIZE, SYSCALL, Peek, ask, event_message
+from .frequent import Frequent
 from .recording import Process
 from .stops import LOST, Context, Script, Stop, Wish
 from .table import FILTER, HANDLERS
@@ -63,6 +64,7 @@ class Tracer:
         self._announced: set[int] = set()  # By who started them, which may be heard after their end:
         self._gone: set[int] = set()  # those that ended before that.
         self._peek = Peek()
+        self._frequent = Frequent(context)
         self._step = 0
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
 
@@ -176,14 +178,18 @@ class Tracer:
 
     def _enter(self, tid: int) -> None:
         """A thread is at a call, and nobody is inside."""
-        architecture, number, *arguments = self._peek.call(tid)
+        architecture, number, *_ = call = self._peek.call(tid)
         thread = self._threads.get(tid) or self._adopt(tid, 0)
         if architecture != requests.ARCH_X86_64 or number not in HANDLERS:
             raise NotRecordedError(f"process {thread.process.pid} makes calls of another kind than x86-64")
         name, handler = HANDLERS[number]
-        stop = Stop(thread, name, tuple(arguments), self._context)
         if self._context.mappings:
             self._look(thread)
+        if self._frequent.begin(thread, name, handler, call[2:]):
+            self._inside = tid
+            ask(SYSCALL, tid)
+            return
+        stop = Stop(thread, name, call[2:], self._context)
         try:
             script = handler(stop)
             wish = next(script, None)
@@ -201,19 +207,28 @@ class Tracer:
 
     def _leave(self, tid: int) -> None:
         """A call has ended."""
-        script = self._under_way.pop(tid)
         try:
             result = self._peek.result(tid)
         except ProcessLookupError:
             result = LOST  # It was killed meanwhile: its end is heard next.
-        try:  # noqa: SIM105 (a frequent one)
-            script.send(result)
-        except StopIteration:
-            pass
+        self._returned(tid, result)
         ask(CONT, tid)
         if self._inside == tid:
             self._inside = 0
-            self._let_in()
+            if self._held:
+                self._let_in()
+
+    def _returned(self, tid: int, result: int) -> None:
+        """A call that was under way has this result, or LOST."""
+        if tid == self._frequent.owner:
+            self._frequent.finish(result)
+            return
+        script = self._under_way.pop(tid, None)
+        if script is not None:
+            try:  # noqa: SIM105 (a frequent one)
+                script.send(result)
+            except StopIteration:
+                pass
 
     def _let_in(self) -> None:
         while self._held and not self._inside:
@@ -255,8 +270,8 @@ class Tracer:
             self._threads.pop(tid)
         if former != pid:
             self._announced.discard(former)
-            self._under_way.pop(former, None)
-            self._under_way.pop(pid, None)
+            self._lost(former)
+            self._lost(pid)
         running.executed()
         if not self._inside:
             self._look(self._threads[pid])
@@ -270,21 +285,22 @@ class Tracer:
         else:
             self._gone.add(tid)
         thread = self._threads.pop(tid, None)
-        if tid in self._held:
-            self._held.remove(tid)
-        lost = self._under_way.pop(tid, None)
-        if lost is not None:
-            with suppress(StopIteration):
-                lost.send(LOST)
-        if self._inside == tid:
-            self._inside = 0
-            self._let_in()
+        self._lost(tid)
         if thread is not None and tid == thread.process.pid:
             self._running.pop(tid, None)
             thread.process.close()
             if not self._inside:
                 self._look(thread)
                 self._context.mappings.retire(self._running)
+
+    def _lost(self, tid: int) -> None:
+        """A thread is gone, or is another one now, in the midst of its call."""
+        if tid in self._held:
+            self._held.remove(tid)
+        self._returned(tid, LOST)
+        if self._inside == tid:
+            self._inside = 0
+            self._let_in()
 
     def _look(self, thread: Thread) -> None:
         """Record what was stored into mappings; nobody is inside."""

@@ -34,6 +34,7 @@ from .pending import PENDING
 from .prefix import PREFIX
 from .programs import EXPLORED
 from .reopening import REOPENED
+from .rollbacks import BACKS
 from .schedule import CONCURRENCY
 from .truncation import DROPPED, TRUNCATED
 
@@ -56,7 +57,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *FLUSHED,
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED),
-    *(*LOGGED, *APPENDING),
+    *(*LOGGED, *APPENDING, *BACKS),
     *EXPLORED,
 )
 
