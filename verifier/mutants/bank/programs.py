@@ -72,10 +72,10 @@ EXPLORED: Final[tuple[Mutant, ...]] = (
     ),
     _planted(
         "write-through-taken-for-a-write",
-        "constructed: O_DSYNC of the descriptor is not looked at, only flags of the call",
-        "calls.files",
-        "bool(opened & _DSYNC or flags & (_RWF_DSYNC | _RWF_SYNC))",
-        "bool(flags & (_RWF_DSYNC | _RWF_SYNC))",
+        "constructed: flags of the descriptor are looked at for O_APPEND alone",
+        "frequent",
+        "is_through = bool(self._opened & _DSYNC) and result != LOST",
+        "is_through = False",
         "through",
     ),
     _planted(
