@@ -72,10 +72,10 @@ EXPLORED: Final[tuple[Mutant, ...]] = (
     ),
     _planted(
         "write-through-taken-for-a-write",
-        "constructed: flags of the descriptor are not looked at where a call has none of its own",
+        "constructed: flags of the descriptor are looked at for O_APPEND alone",
         "frequent",
-        "bool(self._opened & _DSYNC) and result != LOST",
-        "False",
+        "is_through = bool(self._opened & _DSYNC) and result != LOST",
+        "is_through = False",
         "through",
     ),
     _planted(
