@@ -26,6 +26,8 @@ from functools import partial
 from typing import Final, TypeVar
 
 from ..errors import CheckpointError, PoisonedError
+from ..kernels import words as w
+from ..kernels.atomics import store
 from ..metadata.layout import Version
 from ..shared.phases import SHIFTED, CheckpointKind, Phase
 from .kinds import KINDS
@@ -252,6 +254,7 @@ class Checkpointer:
         self._running = None
         self._system.set(self._system.version, Phase.REST)
         self._system.set_fuzzy_start(0)
+        store(self._log.spaces.control, w.IMAGING, w.NOT_COPIED)
 
 
 def check_kind(kind: object) -> CheckpointKind:

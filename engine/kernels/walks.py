@@ -6,7 +6,8 @@ record is not to be listed here: RETRY (somebody is about to change it, or its c
 goes on below head). Whoever asked does that one by itself and calls again.
 
 Invariants
-  R6  `relink` names every published, non-void record of its range, and of one key the last
+  R6  `relink` names every published, non-void record of its range, and of one key the last, but for R10
+  R10 a tombstone of which no entry, or a `previous` below begin, says that it hides nothing, is named by none
   R9  it stops at a record whose version bits contradict the checkpoint that is recovered
   V1  a frame is looked at only inside the row, and only for an address at or above the head read there
   V2  a record that is not frozen is listed only where its link is the same before and after, and not locked
@@ -67,7 +68,7 @@ def relink(control: Space, index: Space, log: Space, group: Space, address: int,
                 key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
                 hashed = hash_words(log, at + w.RECORD_HEADER_WORDS, key_bytes, control[w.HASH_MASK])
                 prefetch(index, (hashed & control[w.BUCKET_MASK]) * w.BUCKET_WORDS)
-                group[count] = address
+                group[count] = address | link >> 63  # A tombstone's is odd.
                 group[w.GROUP + count] = hashed
                 count += 1
                 if link & w.TRANSIENT:
@@ -77,6 +78,13 @@ def relink(control: Space, index: Space, log: Space, group: Space, address: int,
         for number in range(count):
             hashed = group[w.GROUP + number]
             slot, free = seek_slot(control, index, hashed)
+            if group[number] & 1:
+                group[number] -= 1
+                link = load(log, ((group[number] >> 3) & ring) + w.LINK)
+                if slot >= w.REFUSED or link & w.ADDRESS_MASK < load(control, w.DURABLE_BEGIN):
+                    if slot < w.REFUSED:
+                        store(index, slot, 0)
+                    continue  # No older record needs it (R10).
             if slot >= w.REFUSED:
                 if free >= w.REFUSED:
                     if not extend_bucket(control, index, hashed):

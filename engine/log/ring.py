@@ -75,7 +75,7 @@ class Ring:
         """Set every boundary as recovery (or creation) found it."""
         control = self.spaces.control
         page = self.settings.page_bytes
-        control[w.BEGIN] = begin
+        control[w.BEGIN] = control[w.DURABLE_BEGIN] = begin
         control[w.HEAD] = control[w.SAFE_HEAD] = head
         flushed = max(w.FIRST_ADDRESS, self._extents.end)
         control[w.FLUSHED] = control[w.SAFE_READ_ONLY] = control[w.READ_ONLY] = flushed

@@ -3,7 +3,8 @@
     why          what is done before the kernels go on
     PAGE_FULL    the next page is opened, an old one evicted
     ON_DEVICE    the chain below head is read
-    OVERFLOW     no bucket is left to put behind the chain's last: IndexFullError
+    OVERFLOW     no bucket is left to put behind the chain's last: slots of deleted keys whose records are on
+                 the device are looked for; IndexFullError where there is none
     RETRY        others get a turn
     SHIFT        the session follows the system into the next version
     TAKEN        the claim that has the row is waited for; a batch of another thread is an error
@@ -28,6 +29,7 @@ from ..log.index import HashIndex
 from ..runtime import Runtime
 from ..shared.epoch import Epochs
 from .registry import SessionRegistry, SessionState
+from .slots import win_slots
 from .staging import Stage
 
 __all__ = ["Driver", "record_bytes"]
@@ -80,7 +82,8 @@ class Driver:
         elif why == w.ON_DEVICE:
             self.ask(stage, expected)
         elif why == w.OVERFLOW:
-            raise self._index.full()
+            if not win_slots(self.log, self._index, self.state.row, batch[w.OP_HASH]):
+                raise self._index.full()
         elif why == w.RETRY:
             self._epochs.poll()
             self.runtime.turn("another session to let go of a record")

@@ -13,9 +13,10 @@ What a scan lists: the records published below its end, oldest first, the overwr
 pass over a zero sizes word as padding only because every batch that could have allocated below the end
 has left before it starts.
 
-What `items` lists: an entry never moves and never loses its tag (H1), and a chain that was named once
-holds the newest record of each of its keys at that moment. So a key that is live all the while is
-listed once, with the value of that record, which was its value then or is so now.
+What `items` lists: an entry of a live key never moves and never loses its tag (H1), and a chain that was
+named once holds the newest record of each of its keys at that moment. So a key that is live all the while
+is listed once, with the value of that record, which was its value then or is so now. One that is deleted
+and written anew may have another entry then, and be listed twice.
 
 Threads: any, a walk each. numpy is imported with the first call for arrays, not with the engine.
 """

@@ -34,6 +34,7 @@ from .pending import PENDING
 from .prefix import PREFIX
 from .reopening import REOPENED
 from .schedule import CONCURRENCY
+from .slots import SLOTS
 from .truncation import DROPPED, TRUNCATED
 
 __all__ = ["BANK", "CONTROL", "Mutant", "find"]
@@ -54,7 +55,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS),
     *(*LOGGED, *APPENDING),
 )
 
