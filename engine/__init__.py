@@ -40,6 +40,7 @@ from .settings import Settings
 from .shared.phases import CheckpointKind, Phase
 from .stats import Stats
 from .store import FasterKv
+from .upkeep.compaction import Compacted
 
 __all__ = [
     "BehindTail",
@@ -49,6 +50,7 @@ __all__ = [
     "CheckpointTicket",
     "ClosedError",
     "Commit",
+    "Compacted",
     "CorruptionError",
     "Device",
     "DeviceError",

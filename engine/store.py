@@ -34,6 +34,7 @@ from .sessions.session import Session
 from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
 from .stats import COUNTERS, Stats, stats_of
+from .upkeep.compaction import Compacted, Compactor
 
 __all__ = ["FasterKv"]
 
@@ -52,6 +53,7 @@ class FasterKv(Checkpoints):
         self._flusher = Flusher.over(parts.log, shared.epochs, parts.disk, flush, self._read_only)
         if self._flusher.settings.enabled:  # Its thread does not know this object, so it can end with it.
             finalize(self, self._flusher.forsake).atexit = False
+        self._compactor = Compactor(parts.log, parts.index, parts.sessions, shared, parts.disk)
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
 
     @classmethod
@@ -227,6 +229,21 @@ class FasterKv(Checkpoints):
         self._check_writable()
         return self._parts.log.ring.truncate(address)
 
+    def compact(self, until: int | None = None) -> Compacted:
+        """Write what is live below `until` anew at the tail, beside sessions, and give the log below it up.
+
+        until   an address up to the tail; rounded down to a page's start, and to what nobody may write in place
+                any more. None: as much as that is, which a fold-over checkpoint makes all there is
+
+        No key changes. The files go with the next checkpoint that is started, and slots of deleted keys come
+        back; older checkpoints can no longer be opened then, as after `truncate_before`. Raises OperationError
+        (`until`, or one is under way), SessionError (256 sessions are live), DeviceError, CorruptionError,
+        PoisonedError; then begin has not moved. O(until - begin), and a read of the device for each record
+        whose chain leaves memory at a newer one.
+        """
+        self._check_writable()
+        return self._compactor.run(until)
+
     def check(self) -> None:
         """Audit the invariants of index and log against each other. At rest only. O(log).
 
@@ -252,6 +269,7 @@ class FasterKv(Checkpoints):
             poison = self._parts.disk.poison
             if not poison.is_forked:
                 self._handles.check_at_rest()
+                self._compactor.check_at_rest()
             try:
                 if checkpoint:
                     self._handles.close()  # Completes what is pending: a checkpoint waits for that.

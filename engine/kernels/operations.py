@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from . import words as w
 from .atomics import Space, cas, load, store
+from .moves import move
 from .probe import claim_slot, find_record, find_slot, is_of_tag, noted_slot
 from .records import (
     append,
@@ -280,6 +281,8 @@ def run_one(
     kind = batch[w.OP_KIND]
     if kind == w.READ or kind == w.PEEK:
         return read(control, index, log, batch, version, fuzzy, shifted)
+    if kind == w.MOVE:
+        return move(control, index, log, batch, version)
     if kind == w.DELETE:
         slot = noted_slot(index, batch)
         if slot >= w.REFUSED:

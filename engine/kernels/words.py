@@ -167,6 +167,7 @@ N_COLD: Final = 50  # below head,
 N_ABSENT: Final = 51  # or nowhere.
 B_SLOTS: Final = 52  # One word an operation: the entry that its key was seen to have; REFUSED: none.
 OP_SLOT: Final = 53
+B_MOVED: Final = 54  # The record that a MOVE writes anew.
 BATCH_WORDS: Final = 64
 
 T_WORDS: Final = 4
@@ -197,10 +198,12 @@ SWAP: Final = 5
 ADD: Final = 6
 PEEK: Final = 7  # A read that begins a read-modify-write: what it finds is what the swap will expect.
 APPEND: Final = 8  # The value goes behind the one there is.
+MOVE: Final = 9  # The key and value of a record go to the tail, if it is still the newest of its key.
 
 COLD_UNKNOWN: Final = 0
 COLD_ABSENT: Final = 1
-COLD_PRESENT: Final = 2  # Present with exactly the value that a swap expects, as a counter, or in B_EXPECTED.
+# Present with exactly the value that a swap expects, as a counter, in B_EXPECTED, or at B_MOVED.
+COLD_PRESENT: Final = 2
 COLD_OTHER: Final = 3  # Present with another value, or, for an APPEND, one that has no room there.
 
 NOWHERE: Final = 0

@@ -41,9 +41,8 @@ class HashIndex:
         """The error to raise where a chain needs an overflow bucket and none is left."""
         buckets = self.spaces.control[w.BUCKET_MASK] + 1
         return IndexFullError(
-            f"all overflow buckets of {buckets} main buckets are used, by keys that are there and deleted "
-            "ones whose records are: truncate the log and take a checkpoint if many were deleted, else reopen "
-            "with twice the memory"
+            f"all overflow buckets of {buckets} main buckets are used, by keys that are there and by ones that "
+            "were deleted: if these are many, compact() and take a checkpoint, else reopen with twice the memory"
         )
 
     def empty(self) -> None:

@@ -26,6 +26,7 @@ Source: HybridLog of FASTER (Chandramouli et al., SIGMOD 2018, sections 4 and 5)
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from ..errors import OperationError
@@ -185,6 +186,19 @@ class Ring:
                 lambda: load(control, w.SAFE_READ_ONLY) >= final,
             )
             return final
+
+    def holding_begin(self) -> AbstractContextManager[object]:
+        """A context in which begin does not move, nor a page turns; for what asks no device, and is short."""
+        return self._lock
+
+    def evict(self, address: int) -> None:
+        """Let the memory below `address` go, a frozen page's start; what of it is not flushed is, before.
+
+        Raises OSError; then nothing has moved.
+        """
+        self._flushing.flush(address)
+        with self._lock:
+            self._shift_head(address)
 
     def truncate(self, address: int) -> int:
         """Give up the log below `address`; the begin that this makes (A1, a page's start).

@@ -18,6 +18,7 @@ Threads: the session's own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from ..errors import ClosedError, DeviceError, SessionError
@@ -58,10 +59,13 @@ class Driver:
         self._index = index
         self._epochs = epochs
 
-    def finish(self, stage: Stage, why: int, expected: bytes | None = None) -> int:
+    def finish(
+        self, stage: Stage, why: int, expected: bytes | None = None, run: Callable[[], int] | None = None
+    ) -> int:
         """Go on from `why` until the batch is done, or stops where only the caller can go on.
 
-        `expected` is what a swap expects, for a record that is on the device. Raises DeviceError,
+        `expected` is what a swap expects, for a record that is on the device; `run` runs the kernels, where
+        it is not only that. Raises DeviceError,
         CorruptionError, PoisonedError, IndexFullError, OperationError (the log is at its end), SessionError.
         """
         while why not in _TERMINAL:
@@ -69,7 +73,7 @@ class Driver:
                 self._do(stage, why, expected)
             except OSError as error:
                 raise DeviceError(error.errno, f"{w.WHY_NAMES[why]}: {error}") from error
-            why = stage.kernels.run()
+            why = stage.kernels.run() if run is None else run()
         return why
 
     def _do(self, stage: Stage, why: int, expected: bytes | None) -> None:

@@ -94,6 +94,7 @@ STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {
     "items_many": (OperationError, {"key_dtype": DTYPES, "dtype": DTYPES}),
     "scan": (OperationError, {"begin": ADDRESSES, "end": ADDRESSES}),
     "truncate_before": (OperationError, {"address": (None, *ADDRESSES)}),
+    "compact": (OperationError, {"until": ADDRESSES}),
     "close": (OperationError, {"checkpoint": FLAGS}),
     "backup": (SettingsError, {"where": PATHS}),
     "pin": (CheckpointError, {"name": NAMES, "version": (5, "1.1", (1,), (9, 9), [1, 1], {})}),

@@ -250,7 +250,7 @@ def created(geometry: str) -> Image:
 FAR_LANE: Final = 1 << 30  # After all sessions,
 ASIDE_LANE: Final = FAR_LANE + 1  # after checkpoints,
 BEHIND_LANE: Final = FAR_LANE + 2  # and after truncations.
-_TRUNCATIONS: Final = (Kind.TRUNCATE, Kind.TRUNCATE_AT)
+_TRUNCATIONS: Final = (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT)
 _REACHED: Final = ("in_place", "copied", "retries", "device_reads", "drains")
 
 

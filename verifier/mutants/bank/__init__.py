@@ -15,6 +15,7 @@ from .ages import AGED
 from .answers import ANSWERED
 from .appenders import APPENDING
 from .boundaries import BOUNDARIES
+from .compaction import COMPACTED
 from .cpr import CPR
 from .damage import DAMAGED
 from .durability import DURABILITY
@@ -55,7 +56,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS, *COMPACTED),
     *(*LOGGED, *APPENDING),
 )
 

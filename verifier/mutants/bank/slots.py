@@ -66,5 +66,7 @@ SLOTS: Final = (
         "        return w.RETRY\n"
         "    floor",
         "    entry = load(index, slot)\n    floor",
+        oracle="structure",
+        breach="BROKEN_INVARIANT",
     ),
 )

@@ -1,0 +1,81 @@
+"""Planted bugs of compactions: what is moved although it is not live, or is not moved, and when begin follows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..planted import SCHEDULES, Mutant
+
+__all__ = ["COMPACTED"]
+
+_MOVES: Final = "powercut.engine.kernels.moves"
+_COMPACTION: Final = "powercut.engine.upkeep.compaction"
+
+COMPACTED: Final = (
+    Mutant(
+        "moved-over-a-newer-record",
+        "FASTER 2a2bf2f5, #501: a copy to the tail overwrote a newer value of the key",
+        _MOVES,
+        "    if address >= head or address < moved:\n        return w.CHANGED\n",
+        "    if address >= head or address < moved:\n        return w.DONE\n",
+        "model",
+        "WRONG_VALUE",
+        around=("compact",),
+    ),
+    Mutant(
+        "compaction-brings-a-deleted-key-back",
+        "oxifaster 2752475, FASTER 7.5 F5: a tombstone was forgotten on one of several ways",
+        _COMPACTION,
+        "            if record.key == key and not is_void(control, at, record.link):\n",
+        "            if record.key == key and not record.link & w.TOMBSTONE:\n",
+        "model",
+        "WRONG_RESULT",
+        around=("compact", "delete"),
+    ),
+    Mutant(
+        "moved-behind-an-entry-that-was-not-looked-at",
+        "FASTER 2a2bf2f5, #501: a compaction copied over a concurrent upsert or delete",
+        _MOVES,
+        "    return append(control, index, log, batch, slot, entry, version, 0)\n",
+        "    return append(control, index, log, batch, slot, load(index, slot), version, 0)\n",
+        "linearizable",
+        "WRONG_RESULT",
+        SCHEDULES,
+        1,
+        ("compact",),
+    ),
+    Mutant(
+        "begin-raised-before-the-moves",
+        "FASTER C1: what is shifted away must have been copied before",
+        _COMPACTION,
+        "                for record in Walk(",
+        "                log.ring.evict(end)\n"
+        "                log.ring.truncate(end)\n"
+        "                for record in Walk(",
+        "model",
+        "WRONG_RESULT",
+        around=("compact",),
+    ),
+    Mutant(
+        "begin-of-later-moves-is-persisted",
+        "FASTER 84e7595a, T1: a checkpoint's begin is that of its start; what was moved later is not in it",
+        "powercut.engine.checkpoint.kinds.cpr",
+        "        begin=running.begin,\n        previous",
+        "        begin=load(parts.log.spaces.control, w.BEGIN),\n        previous",
+        "openable",
+        "UNOPENABLE",
+        around=("compact", "phases"),
+    ),
+    Mutant(
+        "moved-while-begin-moves",
+        "constructed: a key that a truncation has taken away is there again",
+        _COMPACTION,
+        "        with self._mover.log.ring.holding_begin():\n            return self._stage.kernels.run()\n",
+        "        return self._stage.kernels.run()\n",
+        "linearizable",
+        "WRONG_RESULT",
+        SCHEDULES,
+        1,
+        ("compact", "truncate"),
+    ),
+)
