@@ -232,8 +232,8 @@ class FasterKv(Checkpoints):
     def compact(self, until: int | None = None) -> Compacted:
         """Write what is live below `until` anew at the tail, beside sessions, and give the log below it up.
 
-        until   an address up to the tail; rounded down to a page's start, and to what nobody may write in place
-                any more. None: as much as that is, which a fold-over checkpoint makes all there is
+        until   an address up to the tail; rounded down to a page's start, and to what nobody may write in
+                place any more. None: as far as that is, nearly all after a fold-over checkpoint
 
         No key changes. The files go with the next checkpoint that is started, and slots of deleted keys come
         back; older checkpoints can no longer be opened then, as after `truncate_before`. Raises OperationError

@@ -2,8 +2,8 @@
 
 Invariants, with `a` = B_MOVED, a record that nobody changes any more, and `e` the entry that was looked at
   C1  what is published is the record at `a`, as it was read: its key, its value, no tombstone
-  C2  published => `a` was the newest record of its key in the chain of `e`, and the CAS was from `e`. So whoever
-      writes the key in between wins, be it an upsert, a read-modify-write or a delete
+  C2  published => `a` was the newest record of its key in the chain of `e`, and the CAS was from `e`. So
+      whoever writes the key in between wins, be it an upsert, a read-modify-write or a delete
   C3  a < begin => nothing is published: who calls sees to it that begin does not move meanwhile
 
 It is no operation: it has no serial, and no reader can tell that it was.
@@ -24,8 +24,8 @@ __all__ = ["move"]
 
 
 def is_newest(control: Space, log: Space, batch: Space, entry: int) -> int:
-    """DONE where the record at B_MOVED is the newest of its key in the entry's chain, CHANGED where it is not,
-    ON_DEVICE from OP_ADDRESS on where only the device can tell.
+    """DONE where the record at B_MOVED is the newest of its key in the entry's chain, CHANGED where it is
+    not, ON_DEVICE from OP_ADDRESS on where only the device can tell.
     """
     moved = batch[w.B_MOVED]
     if moved < load(control, w.BEGIN):
@@ -43,7 +43,7 @@ def is_newest(control: Space, log: Space, batch: Space, entry: int) -> int:
 
 
 def move(control: Space, index: Space, log: Space, batch: Space, version: int) -> int:
-    """Write the record at B_MOVED anew: DONE, CHANGED where it is not the newest of its key; else why not yet."""
+    """Write the record at B_MOVED anew: DONE; CHANGED if it is not the newest of its key; or why not yet."""
     batch[w.OP_PLACE] = w.NOWHERE
     batch[w.OP_RESULT] = w.ABSENT
     slot = find_slot(control, index, batch[w.OP_HASH])

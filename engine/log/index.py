@@ -41,8 +41,9 @@ class HashIndex:
         """The error to raise where a chain needs an overflow bucket and none is left."""
         buckets = self.spaces.control[w.BUCKET_MASK] + 1
         return IndexFullError(
-            f"all overflow buckets of {buckets} main buckets are used, by keys that are there and by ones that "
-            "were deleted: if these are many, compact() and take a checkpoint, else reopen with twice the memory"
+            f"all overflow buckets of {buckets} main buckets are used, by keys that are there and by ones "
+            "that were deleted: if these are many, compact() and take a checkpoint, else reopen with twice "
+            "the memory"
         )
 
     def empty(self) -> None:

@@ -1,7 +1,7 @@
-"""Compaction: what is live in the oldest part of the log is written anew at the tail; then that part is given up.
+"""Compaction: what is live in the oldest part of the log is written anew at the tail, and that part given up.
 
-    [begin, until)   record by record, oldest first: a tombstone is passed by; a record that is the newest of its
-                     key is moved (`kernels.moves`), all others are passed by
+    [begin, until)   record by record, oldest first: one that is the newest of its key, and no tombstone, is
+                     moved (`kernels.moves`); all others are passed by
     then             memory below `until` is evicted, begin = until: as a truncation
     next checkpoint  it has that begin, and all that was moved; then the files go
 
@@ -14,8 +14,8 @@ Invariants
       none, or after it, and then the key is above
   K4  interrupted, or stopped by an error, it leaves begin where it was; what was moved till then was moved
 
-The one who moves has a session's row, and issues no operation: a checkpoint takes it over a version's edge as any
-other, and what it moves belongs to the version that it is in.
+The one who moves has a session's row, and issues no operation: a checkpoint takes it over a version's edge as
+any other, and what it moves belongs to the version that it is in.
 
 Threads: any; one compaction at a time.
 Source: compaction by lookup of FASTER (docs, "Log compaction"); begin of a checkpoint is that of its PREPARE.
@@ -96,8 +96,10 @@ class Compactor:
             raise SessionError("a compaction is under way: wait for it first")
 
     def run(self, until: int | None) -> Compacted:
-        """Compact the log below `until`, or below what may still be written (None). Raises OperationError
-        (`until`, or one is under way), SessionError (no row is left), DeviceError, CorruptionError, PoisonedError.
+        """Compact the log below `until`, or below what may still be written (None).
+
+        Raises OperationError (`until`, or one is under way), SessionError (no row is left), DeviceError,
+        CorruptionError, PoisonedError.
         """
         tail = load(self._log.spaces.control, w.TAIL)
         if until is not None and (type(until) is not int or not 0 <= until <= tail):

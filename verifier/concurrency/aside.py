@@ -1,5 +1,4 @@
-"""Truncations and compactions in a lane of their own: small programs of one beside a checkpoint, alone or beside
-a session.
+"""Truncations and compactions in a lane of their own: small programs of one beside a checkpoint or a session.
 
 The session reads or changes a key whose record the truncation takes away, or the compaction moves; they go to
 the tail, or a truncation to the start of the log's second page. A compaction also meets a truncation, and a
@@ -44,11 +43,11 @@ def aside_tapes() -> Iterator[Tape]:
                     yield tape_of((*SETTINGS[name], _FORK, *beside), geometry)
         for first in _SESSIONS[1:]:
             assert first is not None
-            yield tape_of((*SETTINGS["frozen"], _FORK, first, _COMPACT), geometry)
-            yield tape_of((*SETTINGS["on the device"], _FORK, first, _COMPACT), geometry)
+            yield tape_of((*SETTINGS["frozen"], _FORK, _COMPACT, first), geometry)
+            yield tape_of((*SETTINGS["on the device"], _FORK, _COMPACT, first), geometry)
     for first in (Operation(Kind.READ), Operation(Kind.UPSERT, 0, 0, SIZES)):
-        yield tape_of((*SETTINGS["frozen"], _FORK, first, _COMPACT, _CHECKPOINT), "colliding")
-    yield tape_of((*SETTINGS["on the device"], _FORK, *_TWICE, _COMPACT, Operation(Kind.TRUNCATE)), "paired")
+        yield tape_of((*SETTINGS["frozen"], _FORK, _COMPACT, first, _CHECKPOINT), "colliding")
+    yield tape_of((*SETTINGS["on the device"], _FORK, _COMPACT, *_TWICE, Operation(Kind.TRUNCATE)), "paired")
 
 
 def programs(preemptions: int, oracle: str) -> Iterator[Tape]:

@@ -2,8 +2,8 @@
 
     truncated   the log is truncated at every kind of address, before, between and after the steps of a
                 checkpoint, and what lay there is used again; pages turned before it
-    compacted   the log is compacted, around the steps of a checkpoint, in a store whose keys are written anew and
-                deleted, and with truncations
+    compacted   the log is compacted, around the steps of a checkpoint and truncations, and what was moved is
+                written anew or deleted
     reopened    with more or less of the ring, of buckets, of memory; with others that want to open it too
     flushed     what is frozen goes to the device before it has to: between operations, in every phase, while
                 pages turn, before a truncation, and after the worker was stopped
@@ -94,6 +94,9 @@ def _compacted(geometry: str) -> Iterator[Run]:
                 (*paged, used, *paged[1:], compact, _CHECKPOINT, compact, _CHECKPOINT),
                 (used, _CHECKPOINT),
             )
+            # That one is on the device too, and the chain leaves memory there.
+            above = (*paged, used, *_large(3, 4, 5), _CHECKPOINT, Operation(Kind.COMPACT, 0, 0, 2))
+            yield ((*above, Operation(Kind.READ), used, _CHECKPOINT),)
     compact = Operation(Kind.COMPACT)
     for phase in range(_PHASES):
         started = (*paged, _CHECKPOINT, Operation(Kind.RMW), Operation(Kind.START))

@@ -1,4 +1,4 @@
-"""Planted bugs of compactions: what is moved although it is not live, or is not moved, and when begin follows."""
+"""Planted bugs of compactions: what is moved although it is not live, and when begin follows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COMPACTED: Final = (
         "    return append(control, index, log, batch, slot, entry, version, 0)\n",
         "    return append(control, index, log, batch, slot, load(index, slot), version, 0)\n",
         "linearizable",
-        "WRONG_RESULT",
+        "WRONG_VALUE",
         SCHEDULES,
         1,
         ("compact",),
@@ -75,7 +75,7 @@ COMPACTED: Final = (
         "linearizable",
         "WRONG_RESULT",
         SCHEDULES,
-        1,
+        2,
         ("compact", "truncate"),
     ),
 )

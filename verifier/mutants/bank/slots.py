@@ -14,7 +14,7 @@ _OPERATIONS: Final = "powercut.engine.kernels.operations"
 _ANCESTOR: Final = "FASTER 7a141861: FindTagOrFree took a stale entry, and went on after a lost CAS"
 
 _beside: Final = partial(
-    Mutant, oracle="linearizable", breach="WRONG_RESULT", search=SCHEDULES, preemptions=1, around=("delete",)
+    Mutant, oracle="structure", breach="BROKEN_INVARIANT", search=SCHEDULES, preemptions=1, around=("delete",)
 )
 
 SLOTS: Final = (
@@ -66,7 +66,5 @@ SLOTS: Final = (
         "        return w.RETRY\n"
         "    floor",
         "    entry = load(index, slot)\n    floor",
-        oracle="structure",
-        breach="BROKEN_INVARIANT",
     ),
 )
