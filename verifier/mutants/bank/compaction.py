@@ -66,16 +66,4 @@ COMPACTED: Final = (
         "UNOPENABLE",
         around=("compact", "phases"),
     ),
-    Mutant(
-        "moved-while-begin-moves",
-        "constructed: a key that a truncation has taken away is there again",
-        _COMPACTION,
-        "        with self._mover.log.ring.holding_begin():\n            return self._stage.kernels.run()\n",
-        "        return self._stage.kernels.run()\n",
-        "linearizable",
-        "WRONG_RESULT",
-        SCHEDULES,
-        2,
-        ("compact", "truncate"),
-    ),
 )
