@@ -1,7 +1,6 @@
 """Arguments: for every parameter of every public call, what it cannot take is one typed error at once.
 
-Goal: no bare TypeError, ValueError or OSError for bad input, no half-done call. Method: the public surface is
-read from the engine's names, and a table has values for each parameter; one without an entry fails a test.
+No bare TypeError, ValueError or OSError, no half-done call. The table is held against the engine's names.
 """
 
 import asyncio

@@ -71,9 +71,6 @@ def _truncated(geometry: str) -> Iterator[Run]:
             for used in (Operation(Kind.RMW), Operation(Kind.UPSERT, 1, 0, 1)):
                 yield ((*started, truncate, used, _CHECKPOINT),)
                 yield ((*started, used, truncate, _CHECKPOINT),)
-            # A slot comes back in between, and what has it then is in a checkpoint that has the old begin.
-            anew = (Operation(Kind.UPSERT, 0, 6), Operation(Kind.DELETE, 0, 6), Operation(Kind.UPSERT, 0, 7))
-            yield ((*started, truncate, *anew, Operation(Kind.CHECKPOINT)), (Operation(Kind.READ),))
         # What is on both sides of a page's end, under keys that share a chain.
         changed = Operation(Kind.RMW, 0, key)
         yield ((*paged, changed, truncate, changed, _CHECKPOINT, truncate, _REOPEN, changed, _CHECKPOINT),)

@@ -206,6 +206,34 @@ def test_an_image_full_of_keys_that_are_gone_is_left_alone() -> None:
         assert dict(store.items()) == content
 
 
+# -- begin -------------------------------------------------------------------------------------------
+
+
+def test_a_slot_waits_for_the_begin_that_is_durable() -> None:
+    """What a truncation took away is there again after a power cut, and must be found (G2)."""
+    two = Settings(512, 512, 512, 512, hash_mask=1, ring_pages=2, index_buckets=2)
+    device = MemoryDevice()
+    store = FasterKv.open(device, create=True, settings=two, runtime=SteppedRuntime())
+    session, index = store.session("s"), store._parts.index  # type: ignore[attr-defined]
+    keys = [key(number) for number in range(20)]
+    some, others = ([each for each in keys if index.hash_key(each) == chain] for chain in (0, 1))
+    for each in (some[0], *others[:3]):
+        session.upsert(each, bytes(300))
+    store.checkpoint()
+    session.upsert(others[3], bytes(300))
+    ticket = store.start_checkpoint()  # It has the begin that there is now.
+    store.truncate_before(store.stats().tail)
+    assert session.read(some[0]) is None
+    session.upsert(some[1], b"")
+    session.delete(some[1])
+    session.upsert(some[2], b"")
+    ticket.result()
+    store.close()
+    with FasterKv.open(device, settings=two, runtime=SteppedRuntime()) as store:
+        store.check()
+        assert dict(store.items()).keys() == {some[0], *others[:4], some[2]}
+
+
 # -- races, by hand ----------------------------------------------------------------------------------
 
 

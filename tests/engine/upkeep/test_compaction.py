@@ -1,4 +1,4 @@
-"""Compaction: no key changes by it, whatever comes in between, and a store that is overwritten stays small."""
+"""Compaction: no key changes by it, whatever comes in between, and what is overwritten stays small."""
 
 from collections.abc import Callable
 from functools import partial

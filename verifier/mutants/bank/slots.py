@@ -29,16 +29,6 @@ SLOTS: Final = (
         around=("colliding", "delete"),
     ),
     Mutant(
-        "slot-given-back-by-a-begin-that-is-not-durable",
-        "FASTER T1: what a truncation gives up is needed until a checkpoint with its begin is durable",
-        _SLOTS,
-        "    kept = load(control, w.DURABLE_BEGIN)\n    head",
-        "    kept = load(control, w.BEGIN)\n    head",
-        "structure",
-        "BROKEN_INVARIANT",
-        around=("colliding", "truncate_at"),
-    ),
-    Mutant(
         "tombstone-that-hides-a-record-is-not-linked",
         "FASTER B36, oxifaster 2752475: one of several paths forgot the tombstone",
         "powercut.engine.kernels.walks",
