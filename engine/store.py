@@ -238,9 +238,9 @@ class FasterKv(Checkpoints):
         No key changes. The files go with the next checkpoint that is started, and slots of deleted keys come
         back; older checkpoints can no longer be opened then, as after `truncate_before`.
 
-        Raises OperationError (`until`, or one is under way), SessionError (256 sessions are live), DeviceError,
-        CorruptionError, PoisonedError; then begin has not moved. O(until - begin), and a read of the device for
-        each record whose chain leaves memory at a newer one.
+        Raises OperationError (`until`, or one is under way), SessionError (256 sessions are live),
+        DeviceError, CorruptionError, PoisonedError; then begin has not moved. O(until - begin), and a read of
+        the device for each record whose chain leaves memory at a newer one.
         """
         self._check_writable()
         return self._compactor.run(until)

@@ -210,11 +210,11 @@ def test_an_image_full_of_keys_that_are_gone_is_left_alone() -> None:
 
 
 def test_a_slot_waits_for_the_begin_that_is_durable() -> None:
-    """What a truncation took away is there again after a power cut, and must be found (G2)."""
+    """A key that a truncation took away is there again after a power cut, and must be found (G2)."""
     two = Settings(512, 512, 512, 512, hash_mask=1, ring_pages=2, index_buckets=2)
     device = MemoryDevice()
     store = FasterKv.open(device, create=True, settings=two, runtime=SteppedRuntime())
-    session, index = store.session("s"), store._parts.index  # type: ignore[attr-defined]
+    session, index = store.session("s"), store._parts.index
     keys = [key(number) for number in range(20)]
     some, others = ([each for each in keys if index.hash_key(each) == chain] for chain in (0, 1))
     for each in (some[0], *others[:3]):

@@ -251,7 +251,7 @@ def test_beside_writers_and_checkpoints_on_threads(kernels: str) -> None:
                         if turn % 5 == 4:
                             assert session.delete(key)
                         else:
-                            session.rmw(key, lambda old, turn=turn: b"%d" % turn * (1 + turn % 40))
+                            session.upsert(key, b"%d" % turn * (1 + turn % 40))
                         expected = None if turn % 5 == 4 else b"%d" % turn * (1 + turn % 40)
                         assert session.read(key) == expected
 
