@@ -17,14 +17,14 @@ with the stamps of the batch.
 
 Invariants
   1  a session's calls have the serials 1, 2, 3, ... in issue order, over all its handles
-  2  a listing names no key twice, and its records' addresses rise
+  2  a listing of items names no key twice, unless a delete took it away between begin and end; the
+     addresses of a scan's records rise
   3  every value listed was written by a call that had been invoked
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from math import inf
 from typing import Final
@@ -33,12 +33,13 @@ from msgspec.structs import replace
 
 from ..faster.seams import PendingTicket
 from ..faster.subject import FasterSubject
-from ..oracles.linear import Span, judge_linear
+from ..oracles.linear import judge_linear
 from ..spec.model import TRUNCATIONS, Issued, Result, issue
 from ..tapes.operations import KEYED, OPERATIONS, Lane
 from ..tapes.tape import KEYS_MAX, Kind, Operation
 from ..verdict import OK, Breach, Unknown, Verdict, Violation
-from .truncations import judge_lanes, nobodys
+from .listings import Call, Listing
+from .truncations import judge_lanes
 
 __all__ = ["ASIDE", "BEHIND", "FAR", "OF_SESSIONS", "Call", "Issuer", "Listing"]
 
@@ -49,38 +50,6 @@ OF_SESSIONS: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.l
 _SINGLE: Final = {Kind.START_READ: Kind.READ, Kind.START_RMW: Kind.RMW}
 _MANY: Final = {Kind.UPSERT_MANY: Kind.UPSERT, Kind.READ_MANY: Kind.READ}
 _BATCH: Final = 2  # Operations.
-
-
-@dataclass(slots=True)
-class Call:
-    """One call of a session; `returned` is inf while it is under way, `at` the trace's length as it began."""
-
-    issued: Issued
-    invoked: float
-    at: int
-    returned: float = inf
-    result: Result = None
-
-    def span(self) -> Span:
-        return Span(self.issued, self.invoked, self.returned, self.result)
-
-
-@dataclass(slots=True)
-class Listing:
-    """The items that one walk over the store has listed."""
-
-    kind: Kind
-    session: int  # In whose lane.
-    invoked: float
-    returned: float = inf
-    values: dict[bytes, bytes | None] = field(default_factory=dict)  # None: a tombstone.
-    others: list[bytes] = field(default_factory=list)  # Values of records that later ones cover.
-
-    def spans(self, keys: Iterable[bytes]) -> list[Span]:
-        """A read of each key, at some moment of the walk."""
-        return [
-            Span(nobodys(Kind.READ, key), self.invoked, self.returned, self.values.get(key)) for key in keys
-        ]
 
 
 class Issuer:
@@ -238,8 +207,9 @@ class Issuer:
         listing = self._list(Kind.ITEMS, number)
         for key, value in self._subject.store.items():
             if key in listing.values:
-                self._object(f"items: {key!r} is listed twice")
-            listing.values[key] = value
+                listing.again.append((key, value))
+            else:
+                listing.values[key] = value
         listing.returned = self._tick()
 
     def _scan(self, number: int) -> None:
@@ -266,7 +236,13 @@ class Issuer:
         """All that is judged, as a value."""
         calls = [(call.issued, call.invoked, call.returned, call.result) for call in self.calls]
         listings = [
-            (each.kind, each.invoked, each.returned, tuple(each.values.items()), tuple(each.others))
+            (
+                each.kind,
+                each.invoked,
+                each.returned,
+                tuple(each.values.items()),
+                (*each.others, *each.again),
+            )
             for each in self.listings
         ]
         frozen = tuple(self._frozen.items())
@@ -286,6 +262,9 @@ class Issuer:
         written = {call.issued.value for call in self.calls if call.issued.kind is not Kind.RMW}
         written |= {call.result for call in self.calls if isinstance(call.result, bytes)}
         for listing in self.listings:
+            for key, _ in listing.again:
+                if not listing.is_renewed(key, self.calls):
+                    return Violation("linearizable", Breach.WRONG_RESULT, f"items: {key!r} is listed twice")
             for value in listing.others:  # The others are judged as reads.
                 if value not in written:
                     return Violation("linearizable", Breach.WRONG_RESULT, f"a scan lists {value!r}")
