@@ -23,16 +23,6 @@ COMPACTED: Final = (
         around=("compact",),
     ),
     Mutant(
-        "compaction-brings-a-deleted-key-back",
-        "oxifaster 2752475, FASTER 7.5 F5: a tombstone was forgotten on one of several ways",
-        _COMPACTION,
-        "            if record.key == key and not is_void(control, at, record.link):\n",
-        "            if record.key == key and not record.link & w.TOMBSTONE:\n",
-        "model",
-        "WRONG_RESULT",
-        around=("compact", "delete"),
-    ),
-    Mutant(
         "moved-behind-an-entry-that-was-not-looked-at",
         "FASTER 2a2bf2f5, #501: a compaction copied over a concurrent upsert or delete",
         _MOVES,

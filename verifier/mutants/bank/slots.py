@@ -24,8 +24,8 @@ SLOTS: Final = (
         _SLOTS,
         "        address = link & w.ADDRESS_MASK\n    return False\n",
         "        address = 0\n    return False\n",
-        "model",
-        "WRONG_RESULT",
+        "structure",
+        "BROKEN_INVARIANT",
         around=("colliding", "delete"),
     ),
     Mutant(
