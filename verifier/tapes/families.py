@@ -81,9 +81,10 @@ def _compacted(geometry: str) -> Iterator[Run]:
     if geometry in _SHORT:
         paged = _large(0, 1, 2)
     gone = Operation(Kind.DELETE, 0, 0)
+    uses = (Operation(Kind.RMW), Operation(Kind.INSERT), gone)
     for size in (0, 2):
         compact = Operation(Kind.COMPACT, 0, 1, size)
-        for used in (Operation(Kind.RMW), Operation(Kind.INSERT), gone):
+        for used in uses:
             yield ((*paged, _CHECKPOINT, compact, used, _CHECKPOINT), (used, compact, _CHECKPOINT))
             # The newest record of the key lies above what is compacted, on the device or in memory.
             yield ((*paged, _CHECKPOINT, used, compact, _CHECKPOINT, _REOPEN, compact, used),)
@@ -91,9 +92,10 @@ def _compacted(geometry: str) -> Iterator[Run]:
                 (*paged, used, *paged[1:], compact, _CHECKPOINT, compact, _CHECKPOINT),
                 (used, _CHECKPOINT),
             )
-            # That one is on the device too, and the chain leaves memory there.
-            above = (*paged, used, *_large(3, 4, 5), _CHECKPOINT, Operation(Kind.COMPACT, 0, 0, 2))
-            yield ((*above, Operation(Kind.READ), used, _CHECKPOINT),)
+    for used in uses:
+        # The newest one is on the device too, and the chain leaves memory there.
+        above = (*paged, used, *_large(3, 4, 5), _CHECKPOINT, Operation(Kind.COMPACT, 0, 0, 2))
+        yield ((*above, Operation(Kind.READ), used, _CHECKPOINT),)
     compact = Operation(Kind.COMPACT)
     for phase in range(_PHASES):
         started = (*paged, _CHECKPOINT, Operation(Kind.RMW), Operation(Kind.START))
