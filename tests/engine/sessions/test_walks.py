@@ -174,7 +174,7 @@ def test_a_key_whose_entry_moves_behind_the_walk_is_listed_once(
             found: list[bytes] = []
             batches = ((keys.tolist(), 0) for keys, _ in store.items_many("S8", "u8"))
             for each, _ in batches if is_array else store.items():
-                found.extend(each if is_array else [each])
+                found.extend(each if isinstance(each, list) else [each])
                 if found[-1] == NAMES[mover]:  # Another key gets its slot, and it a later one.
                     session.delete(NAMES[mover])
                     session.upsert(b"another", bytes(8))
