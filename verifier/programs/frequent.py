@@ -1,4 +1,4 @@
-"""Frequent calls: write, pwrite64, fsync and fdatasync on files of the tree, most of what programs do to them.
+"""Frequent calls: write, pwrite64, fsync and fdatasync on files of the tree, most of what programs do.
 
 They are recorded as their handlers would do it, at a third of the cost: without a script, and with no object
 made for a call that is not kept. Whatever is not that plain (an output, a folder, a descriptor that leads

@@ -54,7 +54,7 @@ def _be_copy(work: Callable[[int], None], ends: Sequence[int], kept: int) -> NoR
         os.closerange(_FIRST + 1, os.sysconf("SC_OPEN_MAX"))
         work(_FIRST)
         os._exit(0)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 (told, and the end)
         os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(1)

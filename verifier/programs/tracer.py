@@ -8,6 +8,8 @@ more, and stands where it ended. Calls on outputs hold nobody.
 Invariants
   1  `inside` is the only thread that is in a call on the tree, but for those that sleep
   2  a thread of a recorded process is recorded from its first instruction; when the tracer ends, all die
+  3  what is listed as running has not been waited for: an end may be heard before the call that started it,
+     which then lists nothing (`_gone`)
 
 Threads: the one that made the tracer.
 """
@@ -86,13 +88,9 @@ class Tracer:
         while self._inside:
             self._heard(*self._wait())
         for pid in list(self._running):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         while self._running:
-            try:
-                pid, status = os.waitpid(-1, _WALL)
-            except ChildProcessError:
-                break
+            pid, status = os.waitpid(-1, _WALL)
             if not os.WIFSTOPPED(status):
                 self._ended(pid)
 
@@ -243,8 +241,9 @@ class Tracer:
         if tid in self._gone:
             self._gone.discard(tid)
         else:
-            self._announced.add(tid)
-            self._adopt(tid, by)
+            with suppress(ProcessLookupError):  # Invariant 3: it executed as the first thread, say.
+                self._adopt(tid, by)
+                self._announced.add(tid)
 
     def _adopt(self, tid: int, by: int) -> Thread:
         """A process or thread that is new: of the command, or started by a recorded one."""
@@ -318,7 +317,7 @@ def _sleeps(tid: int) -> bool:
 
 
 def _family(tid: int) -> tuple[int, int]:
-    """The process of a thread, and the parent of that."""
+    """The process of a thread, and the parent of that. Raises ProcessLookupError where it has ended."""
     pid, parent = tid, 0
     try:
         with open(f"/proc/{tid}/status", "rb") as lines:
@@ -327,8 +326,8 @@ def _family(tid: int) -> tuple[int, int]:
                     pid = int(line[5:])
                 elif line.startswith(b"PPid:"):
                     parent = int(line[5:])
-    except OSError:
-        pass  # It has ended already.
+    except OSError as error:
+        raise ProcessLookupError(error.errno, f"thread {tid} has ended") from error
     return pid, parent
 
 

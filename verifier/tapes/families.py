@@ -2,6 +2,8 @@
 
     truncated   the log is truncated at every kind of address, before, between and after the steps of a
                 checkpoint, and what lay there is used again; pages turned before it
+    compacted   the log is compacted, around the steps of a checkpoint and truncations
+    bounded     it is because its disk has a limit: under a fill, in every phase, around a power cut
     reopened    with more or less of the ring, of buckets, of memory; with others that want to open it too
     flushed     what is frozen goes to the device before it has to: between operations, in every phase, while
                 pages turn, before a truncation, and after the worker was stopped
@@ -33,6 +35,7 @@ from .logged import LOGGED_CRASHES, logged
 from .operations import PLAIN
 from .programs import random_tapes
 from .tape import KEYS_MAX, LOGS, SIZES, STORE, Crash, Era, Kind, Operation, Tape
+from .upkept import bounded, compacted
 
 __all__ = ["FAMILIES", "LETTERS", "Family", "family_tapes", "sprinkled"]
 
@@ -271,6 +274,8 @@ _EVERYWHERE: Final = (
 _AGES: Final = ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
 FAMILIES: Final[dict[str, Family]] = {
     "truncated": Family(_truncated, ("slim", "paired", "colliding")),
+    "compacted": Family(compacted, ("paired", "colliding")),
+    "bounded": Family(bounded, ("bounded", "brimming")),
     "reopened": Family(_reopened, ("parting", "tiny")),
     "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),
     "lettered": Family(_lettered, _EVERYWHERE),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from powercut.faultfs import EventKind
+from powercut.faultfs import Event, EventKind
 from powercut.verifier.programs import record as recorder
 from powercut.verifier.programs.record import record
-from powercut.verifier.programs.recording import Recording, dump, load
+from powercut.verifier.programs.recording import Call, Recording, dump, load
 
 Record = Callable[..., Recording]
 
@@ -202,7 +202,7 @@ def test_frequent_calls_are_recorded_as_by_their_handlers(
     recorded: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The second time in a Python that was started anew, where they have no short way.
-    def made() -> tuple[object, ...]:
+    def made() -> tuple[list[Event], list[Call], list[int]]:
         recording = recorded(FREQUENT)
         (tmp_path / "root" / "a").unlink()
         return recording.events, recording.calls, [process.parent for process in recording.processes]

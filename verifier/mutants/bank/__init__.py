@@ -15,6 +15,7 @@ from .ages import AGED
 from .answers import ANSWERED
 from .appenders import APPENDING
 from .boundaries import BOUNDARIES
+from .compaction import COMPACTED
 from .cpr import CPR
 from .damage import DAMAGED
 from .durability import DURABILITY
@@ -36,6 +37,7 @@ from .programs import EXPLORED
 from .reopening import REOPENED
 from .rollbacks import BACKS
 from .schedule import CONCURRENCY
+from .slots import SLOTS
 from .truncation import DROPPED, TRUNCATED
 
 __all__ = ["BANK", "CONTROL", "Mutant", "find"]
@@ -56,7 +58,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS, *COMPACTED),
     *(*LOGGED, *APPENDING, *BACKS),
     *EXPLORED,
 )

@@ -1,7 +1,7 @@
 """The edge of the root: what a rename or a link brings in from outside, and what a rename takes out.
 
-    in     a file is made without a name, written whole, and bound to the name; so a file that it takes the place
-           of is there until then. A link or folder is made; what is in a folder follows, name by name
+    in     a file is made without a name, written whole, and bound to the name; so one that had the name is
+           there until then. A link or folder is made; what is in a folder follows, name by name
     out    the names go, those in a folder first
 
 What was written outside is not recorded, and neither is its sync: bytes that came in are bytes that nobody

@@ -140,7 +140,7 @@ class Looking:
             self.deeds.append(deed)
 
     def _deed(self, pid: int, call: str, path: str, descriptor: int, values: list[int]) -> Deed | None:
-        """What a call by a descriptor will do, where a deed can say it."""
+        """The deed of a call by a descriptor; None where no deed can say it."""
         if call in ("fchown", "fchmod"):
             self._ask(STAT, path)
             return ATTRIBUTES, path, 0, b""
@@ -150,7 +150,7 @@ class Looking:
         if call == "ftruncate":
             return (SIZE, path, values[1], b"") if values[1] <= _FILE_BYTES else None
         offset = {"pwrite64": values[3], "write": position}.get(call, -1)
-        data = self._bytes(pid, values[1], values[2]) if 0 <= offset and values[2] <= _DEED_BYTES else b""
+        data = self._bytes(pid, values[1], values[2]) if offset >= 0 and values[2] <= _DEED_BYTES else b""
         is_told = 0 <= offset <= _FILE_BYTES and len(data) == values[2]
         return (WRITE, path, offset, data) if is_told else None
 

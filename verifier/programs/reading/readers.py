@@ -1,6 +1,6 @@
 """Readers: processes that are shown scene after scene, and tell what the `--read` command answers there.
 
-Each has the folder for itself (room.py): a copy of this process, or a new Python where that has a second thread.
+Each has the folder for itself (room.py): a copy of this process; a new Python where that has a second thread.
 
 Threads: one caller for each object.
 """

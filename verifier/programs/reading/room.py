@@ -5,7 +5,7 @@ It is a process of its own, in which nothing else runs: for what it mounts, and 
 Invariants
   1  a reading begins in exactly the scene that was asked for, whatever the one before did to the folder
   2  where the reader changed something it is asked again, and both answers are told
-  3  a second reading is not made where one was that found in all it asked for what this one would find: readers
+  3  a second reading is not made where one was that asked for nothing in which what is left differs: readers
      of many states leave the same behind
   4  where nothing can be traced a reading is a start of the command, and tells that it may have asked for all
 """
@@ -175,7 +175,7 @@ def _with_attributes(deeds: list[Deed] | None, left: Scene) -> list[Deed] | None
 
 
 def serve(parent: int) -> None:
-    """Answer messages of the parent process from standard input on standard output, until there are no more."""
+    """Answer messages of the parent process, from standard input on standard output, until the last."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     die_with_parent(parent)

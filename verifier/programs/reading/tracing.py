@@ -1,8 +1,9 @@
 """Tracing a reader: what it asks of the folder, and one start for many crash states.
 
 A reader knows nothing of a crash state before it first has to do with the folder, be it with a file that is
-the same in all, which it may open and change. There it is stopped, and for each state a copy of it goes on (`clone` is put in the place of its call), so that
-starting a program, linking it and importing its modules is done once.
+the same in all, which it may open and change. There it is stopped, and for each state a copy of it goes on
+(`clone` is put in the place of its call), so that starting a program, linking it and importing its modules is
+done once.
 
     start -> ... runs ... -> openat(db)        stopped: the template
                              clone -> openat(db) ... exit      the reading of one state
