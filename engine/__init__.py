@@ -12,6 +12,7 @@ from .errors import (
     ClosedError,
     CorruptionError,
     DeviceError,
+    DiskFullError,
     EngineError,
     IndexFullError,
     InvariantError,
@@ -40,6 +41,7 @@ from .settings import Settings
 from .shared.phases import CheckpointKind, Phase
 from .stats import Stats
 from .store import FasterKv
+from .upkeep.compaction import Compacted
 
 __all__ = [
     "BehindTail",
@@ -49,9 +51,11 @@ __all__ = [
     "CheckpointTicket",
     "ClosedError",
     "Commit",
+    "Compacted",
     "CorruptionError",
     "Device",
     "DeviceError",
+    "DiskFullError",
     "EngineError",
     "Entry",
     "FasterKv",

@@ -11,6 +11,7 @@ Threads: any, with a session each; `check` and `close` want the others at rest.
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
@@ -34,6 +35,8 @@ from .sessions.session import Session
 from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
 from .stats import COUNTERS, Stats, stats_of
+from .upkeep.compaction import Compacted, Compactor
+from .upkeep.room import Room
 
 __all__ = ["FasterKv"]
 
@@ -44,7 +47,7 @@ class FasterKv(Checkpoints):
     """A hash key-value store over a hybrid log; made by `open`."""
 
     def __init__(self, opened: Opened) -> None:
-        self._lease, runtime, parts, read_only, flush = opened
+        self._lease, runtime, parts, read_only, flush, disk = opened
         super().__init__(parts, runtime, is_read_only=read_only)
         self._lock, shared = runtime.lock(), parts.shared
         self._handles = Handles(parts.sessions, parts.log, parts.index, shared, parts.disk, self._durability)
@@ -52,6 +55,12 @@ class FasterKv(Checkpoints):
         self._flusher = Flusher.over(parts.log, shared.epochs, parts.disk, flush, self._read_only)
         if self._flusher.settings.enabled:  # Its thread does not know this object, so it can end with it.
             finalize(self, self._flusher.forsake).atexit = False
+        self._compactor = Compactor(parts.log, parts.index, parts.sessions, shared, parts.disk)
+        self._room: Room | None = None
+        if disk is not None and not read_only:
+            self._room = parts.log.ring.room = Room(parts, self._checkpointer, self._compactor, disk)
+            self._room.run()
+            finalize(self, self._room.forsake).atexit = False
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
 
     @classmethod
@@ -68,6 +77,7 @@ class FasterKv(Checkpoints):
         kernels: str | None = None,
         flush: FlushSettings | None = None,
         keep: int = KEEP_DEFAULT,
+        disk: int | None = None,
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
@@ -81,6 +91,8 @@ class FasterKv(Checkpoints):
         kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
         flush     settings of the flush worker; None: the usual ones over a folder, over another Device none
         keep      so many of the newest checkpoints at least can be opened, 1 to 32; pinned ones besides
+        disk      bytes below which the files are kept, by compactions and checkpoints of a thread as writes
+                  need them; None: no such limit. A new store's segments are made to fit it
 
         Raises SettingsError (an argument), MissingStoreError, NotAStoreError, StoreLockedError,
         CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
@@ -98,6 +110,7 @@ class FasterKv(Checkpoints):
                 kernels=kernels,
                 flush=flush,
                 keep=keep,
+                disk=disk,
             )
         )
 
@@ -210,7 +223,7 @@ class FasterKv(Checkpoints):
         Overwritten ones too, and tombstones (`value` None); a truncation meanwhile takes none of them away.
 
         begin   an address that a scan has given, a tail, or a page's start; None: the log's begin
-        end     None: the tail as it is now
+        end     None: the tail as it is now, or later, where a compaction moves records meanwhile
 
         Raises OperationError for other addresses, at once; the iterator raises what `items` does.
         """
@@ -227,14 +240,31 @@ class FasterKv(Checkpoints):
         self._check_writable()
         return self._parts.log.ring.truncate(address)
 
+    def compact(self, until: int | None = None) -> Compacted:
+        """Write what is live below `until` anew at the tail, beside sessions, and give the log below it up.
+
+        until   an address up to the tail; rounded down to a page's start, and to what nobody may write in
+                place any more. None: as far as that is, nearly all after a fold-over checkpoint
+
+        No key changes. The files go with the next checkpoint that is started, and slots of deleted keys come
+        back; older checkpoints can no longer be opened then, as after `truncate_before`.
+
+        Raises OperationError (`until`, or one is under way), SessionError (256 sessions are live),
+        DeviceError, CorruptionError, PoisonedError; then begin has not moved. O(until - begin), and a read of
+        the device for each record whose chain leaves memory at a newer one.
+        """
+        self._check_writable()
+        return self._compactor.run(until)
+
     def check(self) -> None:
         """Audit the invariants of index and log against each other. At rest only. O(log).
 
         Raises InvariantError with the invariant's number.
         """
         self._check_open()
-        self._parts.index.check()
-        check_log(self._parts.log, self._parts.index)
+        with self._room.resting() if self._room is not None else nullcontext():
+            self._parts.index.check()
+            check_log(self._parts.log, self._parts.index)
 
     def close(self, *, checkpoint: bool = False) -> dict[str, int]:
         """Close; does not checkpoint unless asked. Returns how many operations of each session no checkpoint
@@ -246,12 +276,15 @@ class FasterKv(Checkpoints):
         check_flag("checkpoint", checkpoint)
         if not self._is_closed:
             self._automatic.stop()  # First: its callbacks may ask for what is held here.
+            if self._room is not None:
+                self._room.stop()
         with self._lock:
             if self._is_closed:
                 return {}
             poison = self._parts.disk.poison
             if not poison.is_forked:
                 self._handles.check_at_rest()
+                self._compactor.check_at_rest()
             try:
                 if checkpoint:
                     self._handles.close()  # Completes what is pending: a checkpoint waits for that.
@@ -269,6 +302,7 @@ class FasterKv(Checkpoints):
                 self._is_closed = True
                 self._parts.sessions.close()
                 self._unwatch()
+                self._parts.log.ring.room = None
                 self._parts.log.ring.background = None  # Who knows its log: else both wait for the collector.
                 self._flusher.stop()
                 self._handles.close()

@@ -5,7 +5,7 @@ states = crash_states(device.trace, "posix") # every content that a power cut co
 for state in states:
     recovered = FaultDevice(state.image)     # and recover from each
 
-Names are looked up when they are first used: who records calls needs none of the law.
+Names are looked up when they are first used: who records a program needs events, and no law.
 """
 
 from importlib import import_module
@@ -84,3 +84,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = globals()[name] = getattr(import_module(f".{home}", __name__), name)
     return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

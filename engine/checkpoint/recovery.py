@@ -21,8 +21,10 @@ Source: recovery of FASTER and CPR; void ranges take the place of its undo by wr
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..device import Device, Disk
-from ..errors import CorruptionError, MissingStoreError, NotAStoreError, SettingsError
+from ..errors import CorruptionError, IndexFullError, MissingStoreError, NotAStoreError, SettingsError
 from ..kernels import words as w
 from ..log import HybridLog
 from ..log.index import HashIndex
@@ -42,7 +44,7 @@ from ..metadata.tables import (
 from ..poison import Poison
 from ..runtime import Runtime
 from ..sessions.registry import SessionRegistry
-from ..settings import BUCKET_BYTES, Budget, Settings, plan_memory
+from ..settings import BUCKET_BYTES, Budget, Settings, check_disk, plan_memory, settings_for
 from ..shared.modes import Mode
 from ..shared.shared import Shared
 from ..shared.spaces import Spaces
@@ -63,6 +65,7 @@ def recover(
     settings: Settings | None,
     version: Version | None = None,
     mode: Mode,
+    disk_bytes: int | None = None,
 ) -> Parts:
     """Open what is on the device; with `create`, make a store where none is. Raises MissingStoreError,
     NotAStoreError, SettingsError, CorruptionError, UnsupportedVersionError, PoisonedError, OSError.
@@ -74,11 +77,12 @@ def recover(
     if reading.newest is None:
         refuse_without_root(names, reading, create=create and not read_only)
         _refuse_longer_roots(device, names)
-        persisted = (settings or Settings()).persisted()
+        persisted = (settings or settings_for(disk_bytes)).persisted()
         root = Root(runtime.entropy(16), 0, 0, persisted, Pointer(0, 0, 0))
     else:
         root = reading.newest
     chosen = _agree(root, settings)
+    check_disk(disk_bytes, chosen)
     budget = plan_memory(chosen, memory, root.index_buckets)
     life = root.life if read_only else root.life + 1
     tables = Tables(device, disk.poison, root.store_id, chosen.write_unit, root.head)
@@ -97,15 +101,25 @@ def recover(
     spaces.on_break = lambda: disk.poison.set("a batch of interpreted kernels was interrupted")
     shared = Shared.over(spaces, mode, disk.runtime, block.version.counter + 1 if block else 1)
     log = HybridLog.over(disk, shared, chosen, places, life, ExtentTable(runs.extents()))
-    index = HashIndex(spaces)
+    index = HashIndex(spaces, mode)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     low, image = begin, NO_IMAGE
     if block is not None:
+        spaces.control[w.DURABLE_BEGIN] = max(begin, w.FIRST_ADDRESS)
+        load = partial(load_log, log, index, mode, disk, places, block, stamps_of(block, older), findings)
         if adopt_image(device, root.store_id, spaces, chosen, block, findings):
             image = block.image
             # From a page's start: that page is in memory then, and what is in memory was linked.
             low = max(begin, image.start - image.start % chosen.page_bytes)
-        load_log(log, index, mode, disk, places, block, stamps_of(block, older), findings, low)
+        try:
+            load(low)
+        except IndexFullError:
+            if image is NO_IMAGE:
+                raise
+            # It has the slots of keys that are gone by now, beside those that got them since.
+            low, image = begin, NO_IMAGE
+            index.empty()
+            load(low)
     log.ring.adopt(begin, max(low, _head(log, final)), final)
     log.segments.adopt(names, block.version if block else Version(0, 0))
     sessions = SessionRegistry(shared, disk.runtime, life, block.sessions if block else ())

@@ -35,14 +35,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernels import batch, near, probe, records, walks, words
+from ..kernels import batch, moves, near, probe, records, slots, walks, words
 from ..kernels import operations as kernels
 from . import entries, objects
 from .sources import CompilationError, source_of
 
 __all__ = ["CompilationError", "Compiled", "available", "load_compiled", "load_from"]
 
-KERNELS = (probe, records, kernels, near, batch, walks)
+KERNELS = (probe, slots, records, moves, kernels, near, batch, walks)
 ENTRIES = ("run", "run_key", "read_key", "run_pair", "relink", "run_walk", "cas", "fetch_add")
 CHECKSUM_BYTES = 32
 

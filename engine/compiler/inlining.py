@@ -22,13 +22,13 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..kernels import atomics, batch, near, operations, probe, records, walks, words
+from ..kernels import atomics, batch, moves, near, operations, probe, records, slots, walks, words
 from ..kernels.atomics import Space
 from .sources import source_of
 
 __all__ = ["Inlined", "load_inlined"]
 
-KERNELS = (probe, records, operations, near, batch, walks)  # None calls one of a later module.
+KERNELS = (probe, slots, records, moves, operations, near, batch, walks)  # None calls one of a later module.
 
 
 class Inlined(NamedTuple):

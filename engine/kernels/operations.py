@@ -26,7 +26,8 @@ from __future__ import annotations
 
 from . import words as w
 from .atomics import Space, cas, load, store
-from .probe import claim_slot, extend_bucket, find_record, find_slot, noted_slot
+from .moves import move
+from .probe import claim_slot, find_record, find_slot, is_of_tag, noted_slot
 from .records import (
     append,
     copy_out,
@@ -38,6 +39,7 @@ from .records import (
     sum_up,
     write_locked,
 )
+from .slots import give_back, make_slot
 
 __all__ = ["run_one"]
 
@@ -144,6 +146,7 @@ def change(
         if not cas(log, at + w.LINK, link, link | w.TOMBSTONE):
             return w.RETRY
         batch[w.N_IN_PLACE] += 1
+        give_back(control, index, log, slot, entry)
         return w.DONE
     if not cas(log, at + w.LINK, link, link | w.LOCK):
         return w.RETRY
@@ -242,7 +245,10 @@ def read(
         batch[w.OP_PLACE] = w.NOWHERE
         return w.DONE
     begin = load(control, w.BEGIN)
-    why = locate(control, log, batch, begin, load(index, slot), version, fuzzy, shifted)
+    entry = load(index, slot)
+    if not is_of_tag(entry, batch[w.OP_HASH]):
+        return w.RETRY
+    why = locate(control, log, batch, begin, entry, version, fuzzy, shifted)
     if why == w.ON_DEVICE and batch[w.B_LEAVE] != 0 and batch[w.OP_KIND] == w.READ:
         batch[w.OP_RESULT] = w.LEFT
         return w.DONE
@@ -256,6 +262,8 @@ def upsert(
 ) -> int:
     """Set the key's value; below the mutable region the old one is not needed, so the device is not asked."""
     entry = load(index, slot)
+    if not is_of_tag(entry, batch[w.OP_HASH]):
+        return w.RETRY
     floor = load(control, w.SAFE_READ_ONLY)
     address = find_record(control, log, batch, entry & w.ADDRESS_MASK, floor)
     batch[w.OP_ADDRESS] = address
@@ -273,6 +281,8 @@ def run_one(
     kind = batch[w.OP_KIND]
     if kind == w.READ or kind == w.PEEK:
         return read(control, index, log, batch, version, fuzzy, shifted)
+    if kind == w.MOVE:
+        return move(control, index, log, batch, version)
     if kind == w.DELETE:
         slot = noted_slot(index, batch)
         if slot >= w.REFUSED:
@@ -285,14 +295,16 @@ def run_one(
         slot = noted_slot(index, batch)
         if slot >= w.REFUSED:
             slot = claim_slot(control, index, batch[w.OP_HASH])
-        if slot == w.REFUSED | w.OVERFLOW and extend_bucket(control, index, batch[w.OP_HASH]):
-            slot = claim_slot(control, index, batch[w.OP_HASH])
+        if slot == w.REFUSED | w.OVERFLOW:
+            slot = make_slot(control, index, log, batch[w.OP_HASH])
         if slot >= w.REFUSED:
             return slot & w.WHY_MASK
     if kind == w.UPSERT:
         return upsert(control, index, log, batch, slot, version, fuzzy, shifted)
     begin = load(control, w.BEGIN)
     entry = load(index, slot)
+    if not is_of_tag(entry, batch[w.OP_HASH]):
+        return w.RETRY
     why = locate(control, log, batch, begin, entry, version, fuzzy, shifted)
     if why != w.DONE:
         return why

@@ -4,6 +4,7 @@ Invariants
   H1  a bucket chain has at most one entry of a tag that is not tentative
   H2  an entry's address is PENDING_ADDRESS or that of a record below the tail
   H3  following `previous` strictly lowers the address
+  H6  a slot may come back between two loads of it (`slots`): only an entry that has the tag is used
   P4  version bits are looked at only from a checkpoint's L_s up, and in void ranges
   P5  a void record is stepped through, never returned; nothing marks it
 
@@ -224,14 +225,17 @@ def fetch_records(control: Space, index: Space, log: Space, batch: Space, start:
             prefetch(log, (address >> 3) & ring)
 
 
+def is_of_tag(entry: int, hashed: int) -> bool:
+    """True if the entry is used, and has the hash's tag (H6)."""
+    return entry != 0 and entry >> w.TAG_SHIFT == hashed >> w.TAG_FROM
+
+
 def noted_slot(index: Space, batch: Space) -> int:
     """Word number of the entry that was noted for the operation, if it has the tag; else REFUSED.
 
-    An entry that has a tag, and is not tentative, keeps it for ever (H1).
+    Its slot may come back before it is used: whoever goes on from its entry looks at the tag again (H6).
     """
     slot = batch[w.OP_SLOT]
-    if slot < w.REFUSED:
-        entry = load(index, slot)
-        if entry != 0 and entry >> w.TAG_SHIFT == batch[w.OP_HASH] >> w.TAG_FROM:
-            return slot
+    if slot < w.REFUSED and is_of_tag(load(index, slot), batch[w.OP_HASH]):
+        return slot
     return w.REFUSED

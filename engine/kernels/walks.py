@@ -6,11 +6,14 @@ record is not to be listed here: RETRY (somebody is about to change it, or its c
 goes on below head). Whoever asked does that one by itself and calls again.
 
 Invariants
-  R6  `relink` names every published, non-void record of its range, and of one key the last
+  R6  `relink` names every published, non-void record of its range, and of one key the last, but for R10
+  R10 a tombstone of which no entry, or a `previous` below begin, says that it hides nothing, is named by none
   R9  it stops at a record whose version bits contradict the checkpoint that is recovered
   V1  a frame is looked at only inside the row, and only for an address at or above the head read there
   V2  a record that is not frozen is listed only where its link is the same before and after, and not locked
   V5  an entry is listed whole or not at all: rows of a walk never end within a chain
+  V8  a key is listed once: one that has got another entry since stands in the same main bucket with the same
+      tag, so there rows are compared; RETRY where those of an earlier batch are to be compared too
 
 Threads: `relink` alone, in recovery; walks any number, each with a row of its own. The source is the one that
 is compiled (`compilation`), so every number is an unsigned 64-bit word.
@@ -67,7 +70,7 @@ def relink(control: Space, index: Space, log: Space, group: Space, address: int,
                 key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
                 hashed = hash_words(log, at + w.RECORD_HEADER_WORDS, key_bytes, control[w.HASH_MASK])
                 prefetch(index, (hashed & control[w.BUCKET_MASK]) * w.BUCKET_WORDS)
-                group[count] = address
+                group[count] = address | link >> 63  # A tombstone's is odd.
                 group[w.GROUP + count] = hashed
                 count += 1
                 if link & w.TRANSIENT:
@@ -77,6 +80,13 @@ def relink(control: Space, index: Space, log: Space, group: Space, address: int,
         for number in range(count):
             hashed = group[w.GROUP + number]
             slot, free = seek_slot(control, index, hashed)
+            if group[number] & 1:
+                group[number] -= 1
+                link = load(log, ((group[number] >> 3) & ring) + w.LINK)
+                if slot >= w.REFUSED or link & w.ADDRESS_MASK < load(control, w.DURABLE_BEGIN):
+                    if slot < w.REFUSED:
+                        store(index, slot, 0)
+                    continue  # No older record needs it (R10).
             if slot >= w.REFUSED:
                 if free >= w.REFUSED:
                     if not extend_bucket(control, index, hashed):
@@ -143,10 +153,25 @@ def is_home(control: Space, log: Space, at: int, bucket: int, entry: int) -> boo
     return hashed & control[w.BUCKET_MASK] == bucket and hashed >> w.TAG_FROM == entry >> w.TAG_SHIFT
 
 
+def is_given(walk: Space, row: int) -> bool:
+    """True if a row of the same main bucket, before this one, has its key."""
+    key = walk[row + w.R_KEY]
+    key_bytes = walk[row + w.R_KEY_END] - key
+    for number in range(walk[w.W_FIRST], walk[w.W_COUNT] - 1):
+        other = walk[w.W_TABLE] + number * w.R_WORDS + w.R_KEY
+        is_alike = walk[other + 1] - walk[other] == key_bytes
+        if is_alike and same(walk, walk[other] >> 3, walk, key >> 3, (key_bytes + 7) >> 3):
+            return True
+    return False
+
+
 def list_chain(
     control: Space, log: Space, walk: Space, bucket: int, entry: int, head: int, frozen: int
 ) -> int:
-    """List the live keys that the entry names, newest record of each (V5); DONE, or why not."""
+    """List the live keys that the entry names, newest record of each (V5, V8); DONE, or why not."""
+    is_again = walk[w.W_TAGS] >> ((entry >> w.TAG_SHIFT) & w.TAGS_MASK) & 1 != 0
+    if is_again and walk[w.W_GIVEN] != 0:
+        return w.RETRY
     count = walk[w.W_COUNT]
     data = walk[w.W_DATA]
     least = walk[w.W_BEGIN]
@@ -174,7 +199,8 @@ def list_chain(
             why = list_record(control, log, walk, address, frozen)
             if why != w.DONE:
                 break
-            if walk[walk[w.W_TABLE] + listed * w.R_WORDS + w.R_VALUE_END] == 0:
+            row = walk[w.W_TABLE] + listed * w.R_WORDS
+            if walk[row + w.R_VALUE_END] == 0 or (is_again and is_given(walk, row)):
                 walk[w.W_COUNT] = listed
                 walk[w.W_DATA] = behind
         if link & w.ADDRESS_MASK >= address:
@@ -215,6 +241,8 @@ def list_entries(control: Space, index: Space, log: Space, walk: Space) -> int:
                 entry = load(index, base + number)
                 if entry & w.ADDRESS_MASK > w.PENDING_ADDRESS:
                     why = list_chain(control, log, walk, main, entry, head, frozen)
+                    if why != w.ROOM:
+                        walk[w.W_TAGS] |= 1 << ((entry >> w.TAG_SHIFT) & w.TAGS_MASK)
                     if why != w.DONE:
                         walk[w.W_ENTRY] = number if why == w.ROOM else number + 1
                         walk[w.W_ADDRESS] = entry
@@ -225,6 +253,9 @@ def list_entries(control: Space, index: Space, log: Space, walk: Space) -> int:
                 break
         walk[w.W_BUCKET] = main + 1
         walk[w.W_PART] = main + 1
+        walk[w.W_TAGS] = 0
+        walk[w.W_FIRST] = walk[w.W_COUNT]
+        walk[w.W_GIVEN] = 0
     return w.DONE
 
 

@@ -78,15 +78,21 @@ EPOCH: Final = 8
 SYSTEM: Final = 9  # version << PHASE_BITS | phase: one load tells both.
 FUZZY_START: Final = 10  # L_s of the running checkpoint; 0 in REST.
 SAFE_HEAD: Final = 11  # Head as every session sees it: frames below are nobody's.
-OVERFLOW_END: Final = 12  # From here on constants.
-BUCKET_MASK: Final = 13
-RING_MASK: Final = 14  # In words.
-UNIT_MASK: Final = 15  # In bytes.
-HASH_MASK: Final = 16
-VOID_TOP: Final = 17  # No void range reaches this address.
-VOID_COUNT: Final = 18
-CONTROL_WORDS: Final = 19
+DURABLE_BEGIN: Final = 12  # No checkpoint that can be recovered for writing has an earlier begin.
+IMAGING: Final = 13  # What becomes of slots while an image of the index is copied (below).
+OVERFLOW_END: Final = 14  # From here on constants.
+BUCKET_MASK: Final = 15
+RING_MASK: Final = 16  # In words.
+UNIT_MASK: Final = 17  # In bytes.
+HASH_MASK: Final = 18
+VOID_TOP: Final = 19  # No void range reaches this address.
+VOID_COUNT: Final = 20
+CONTROL_WORDS: Final = 21
 VOID_WORDS: Final = 3
+
+NOT_COPIED: Final = 0  # No image is under way: slots come back.
+COPIED: Final = 1  # One is: none does.
+SPOILED: Final = 2  # One was, until somebody needed a slot: what is copied of it is given up.
 
 PHASE_BITS: Final = 8
 PHASE_MASK: Final = (1 << PHASE_BITS) - 1
@@ -161,6 +167,7 @@ N_COLD: Final = 50  # below head,
 N_ABSENT: Final = 51  # or nowhere.
 B_SLOTS: Final = 52  # One word an operation: the entry that its key was seen to have; REFUSED: none.
 OP_SLOT: Final = 53
+B_MOVED: Final = 54  # The record that a MOVE writes anew.
 BATCH_WORDS: Final = 64
 
 T_WORDS: Final = 4
@@ -191,10 +198,12 @@ SWAP: Final = 5
 ADD: Final = 6
 PEEK: Final = 7  # A read that begins a read-modify-write: what it finds is what the swap will expect.
 APPEND: Final = 8  # The value goes behind the one there is.
+MOVE: Final = 9  # The key and value of a record go to the tail, if it is still the newest of its key.
 
 COLD_UNKNOWN: Final = 0
 COLD_ABSENT: Final = 1
-COLD_PRESENT: Final = 2  # Present with exactly the value that a swap expects, as a counter, or in B_EXPECTED.
+# Present with exactly the value that a swap expects, as a counter, in B_EXPECTED, or at B_MOVED.
+COLD_PRESENT: Final = 2
 COLD_OTHER: Final = 3  # Present with another value, or, for an APPEND, one that has no room there.
 
 NOWHERE: Final = 0
@@ -218,6 +227,10 @@ W_ROWS: Final = 13
 W_TABLE: Final = 14  # Word number of the first row.
 W_DATA: Final = 15  # Where the next key goes, word number; behind it its value; and where the room ends.
 W_LIMIT: Final = 16
+W_TAGS: Final = 17  # A bit for each entry of the main bucket that was passed, by its tag modulo 64,
+W_FIRST: Final = 18  # the first of its rows, and whether batches from before have listed keys of it.
+W_GIVEN: Final = 19
+TAGS_MASK: Final = 63
 WALK_WORDS: Final = 32
 
 R_WORDS: Final = 5

@@ -16,27 +16,44 @@ Threads: any; `entries` and `check` at rest.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from ..errors import IndexFullError, InvariantError
 from ..kernels import words as w
+from ..kernels.atomics import load
 from ..kernels.probe import hash_words
+from ..shared.modes import Mode
 from ..shared.spaces import Spaces
 
 __all__ = ["HashIndex"]
+
+ZEROS: Final = 1 << 20  # Bytes cleared at once.
 
 
 class HashIndex:
     """The index over the spaces of one store."""
 
-    def __init__(self, spaces: Spaces) -> None:
+    def __init__(self, spaces: Spaces, mode: Mode) -> None:
         self.spaces = spaces
+        self.mode = mode
 
     def full(self) -> IndexFullError:
         """The error to raise where a chain needs an overflow bucket and none is left."""
         buckets = self.spaces.control[w.BUCKET_MASK] + 1
         return IndexFullError(
-            f"all overflow buckets of {buckets} main buckets are used; reopen with twice the memory"
+            f"all overflow buckets of {buckets} main buckets are used, by keys that are there and by ones "
+            "that were deleted: if these are many, compact() and take a checkpoint, else reopen with twice "
+            "the memory"
         )
+
+    def empty(self) -> None:
+        """Take all entries and links away. Nobody else has the index."""
+        control, room = self.spaces.control, self.spaces.index.cast("B")
+        zeros = bytes(min(len(room), ZEROS))
+        for start in range(0, len(room), ZEROS):
+            part = room[start : start + ZEROS]
+            part[:] = zeros[: len(part)]
+        control[w.OVERFLOW_NEXT] = control[w.BUCKET_MASK] + 1
 
     def hash_key(self, key: bytes) -> int:
         """The key's hash, as the kernels compute it over a record."""
@@ -51,6 +68,19 @@ class HashIndex:
         hashed = self.hash_key(key)
         is_bucket = hashed & self.spaces.control[w.BUCKET_MASK] == bucket
         return is_bucket and hashed >> w.TAG_FROM == entry >> w.TAG_SHIFT
+
+    def chain_of(self, hashed: int) -> Iterator[tuple[int, int]]:
+        """(word number, entry) of every used entry in the hash's bucket chain that is not tentative."""
+        index = self.spaces.index
+        bucket = hashed & self.spaces.control[w.BUCKET_MASK]
+        while True:
+            base = bucket * w.BUCKET_WORDS
+            for slot in range(base, base + w.BUCKET_ENTRIES):
+                if 0 < (entry := load(index, slot)) < w.TENTATIVE:
+                    yield slot, entry
+            bucket = load(index, base + w.BUCKET_ENTRIES)
+            if bucket == 0:
+                return
 
     def entries(self) -> Iterator[tuple[int, int]]:
         """(main bucket, entry) of every used entry, bucket by bucket. O(buckets)."""

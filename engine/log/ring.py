@@ -26,6 +26,7 @@ Source: HybridLog of FASTER (Chandramouli et al., SIGMOD 2018, sections 4 and 5)
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from ..errors import OperationError
@@ -50,10 +51,18 @@ class Background(Protocol):
         """Wait until all below `head` is flushed; False where whoever asks has to see to it."""
 
 
+class Room(Protocol):
+    """A limit to what the log's files may take."""
+
+    def ask(self, *, is_relief: bool) -> None:
+        """Take in that a page is to be opened. Raises DiskFullError."""
+
+
 class Ring:
     """Pages and boundaries.
 
     background   the worker that flushes in place of whoever opens a page; None: there is none
+    room         what is asked before a page is opened for a session; None: nobody
     """
 
     def __init__(
@@ -65,6 +74,7 @@ class Ring:
         self._mode = shared.mode
         self._epochs = shared.epochs
         self.background: Background | None = None
+        self.room: Room | None = None
         self._lock = runtime.lock()  # Of pages and boundaries.
         self._flushing = flushing
         self._fresh = FreshFrames(shared.spaces, runtime)
@@ -75,7 +85,7 @@ class Ring:
         """Set every boundary as recovery (or creation) found it."""
         control = self.spaces.control
         page = self.settings.page_bytes
-        control[w.BEGIN] = begin
+        control[w.BEGIN] = control[w.DURABLE_BEGIN] = begin
         control[w.HEAD] = control[w.SAFE_HEAD] = head
         flushed = max(w.FIRST_ADDRESS, self._extents.end)
         control[w.FLUSHED] = control[w.SAFE_READ_ONLY] = control[w.READ_ONLY] = flushed
@@ -185,6 +195,19 @@ class Ring:
                 lambda: load(control, w.SAFE_READ_ONLY) >= final,
             )
             return final
+
+    def holding_begin(self) -> AbstractContextManager[object]:
+        """A context in which begin does not move, nor a page turns; for what asks no device, and is short."""
+        return self._lock
+
+    def evict(self, address: int) -> None:
+        """Let the memory below `address` go, a frozen page's start; what of it is not flushed is, before.
+
+        Raises OSError; then nothing has moved.
+        """
+        self._flushing.flush(address)
+        with self._lock:
+            self._shift_head(address)
 
     def truncate(self, address: int) -> int:
         """Give up the log below `address`; the begin that this makes (A1, a page's start).

@@ -3,7 +3,8 @@
     why          what is done before the kernels go on
     PAGE_FULL    the next page is opened, an old one evicted
     ON_DEVICE    the chain below head is read
-    OVERFLOW     no bucket is left to put behind the chain's last: IndexFullError
+    OVERFLOW     no bucket is left to put behind the chain's last: slots of deleted keys whose records are on
+                 the device are looked for; IndexFullError where there is none
     RETRY        others get a turn
     SHIFT        the session follows the system into the next version
     TAKEN        the claim that has the row is waited for; a batch of another thread is an error
@@ -17,6 +18,7 @@ Threads: the session's own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from ..errors import ClosedError, DeviceError, SessionError
@@ -28,6 +30,7 @@ from ..log.index import HashIndex
 from ..runtime import Runtime
 from ..shared.epoch import Epochs
 from .registry import SessionRegistry, SessionState
+from .slots import win_slots
 from .staging import Stage
 
 __all__ = ["Driver", "record_bytes"]
@@ -56,18 +59,22 @@ class Driver:
         self._index = index
         self._epochs = epochs
 
-    def finish(self, stage: Stage, why: int, expected: bytes | None = None) -> int:
+    def finish(
+        self, stage: Stage, why: int, expected: bytes | None = None, run: Callable[[], int] | None = None
+    ) -> int:
         """Go on from `why` until the batch is done, or stops where only the caller can go on.
 
-        `expected` is what a swap expects, for a record that is on the device. Raises DeviceError,
-        CorruptionError, PoisonedError, IndexFullError, OperationError (the log is at its end), SessionError.
+        `expected` is what a swap expects, for a record that is on the device; `run` runs the kernels, where
+        it is not only that. Raises DeviceError,
+        CorruptionError, PoisonedError, IndexFullError, DiskFullError, OperationError (the log is at its end),
+        SessionError.
         """
         while why not in _TERMINAL:
             try:
                 self._do(stage, why, expected)
             except OSError as error:
                 raise DeviceError(error.errno, f"{w.WHY_NAMES[why]}: {error}") from error
-            why = stage.kernels.run()
+            why = stage.kernels.run() if run is None else run()
         return why
 
     def _do(self, stage: Stage, why: int, expected: bytes | None) -> None:
@@ -75,12 +82,15 @@ class Driver:
         if not self.state.is_live:
             raise ClosedError(f"session {self.state.name!r} was closed while an operation was under way")
         if why == w.PAGE_FULL:
+            if self.log.ring.room is not None:
+                self.log.ring.room.ask(is_relief=batch[w.OP_KIND] == w.DELETE)
             value_bytes = 0 if batch[w.OP_KIND] == w.DELETE else batch[w.OP_VALUE_BYTES]
             self.log.ring.open_page(record_bytes(batch[w.OP_KEY_BYTES], value_bytes))
         elif why == w.ON_DEVICE:
             self.ask(stage, expected)
         elif why == w.OVERFLOW:
-            raise self._index.full()
+            if not win_slots(self.log, self._index, self.state.row, batch[w.OP_HASH]):
+                raise self._index.full()
         elif why == w.RETRY:
             self._epochs.poll()
             self.runtime.turn("another session to let go of a record")

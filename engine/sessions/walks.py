@@ -8,14 +8,18 @@ whoever watches sees others come in between.
 Invariants
   V6  what is listed was so at some moment between the first and the last item that is asked for
   V7  the order is that of the index, or of the log, whoever lists an item
+  V9  of a key that is live all the while a scan without an end lists a record: where begin was raised since
+      it was called, by a compaction perhaps, its end is a tail from after that
 
 What a scan lists: the records published below its end, oldest first, the overwritten ones too. It may
 pass over a zero sizes word as padding only because every batch that could have allocated below the end
 has left before it starts.
 
-What `items` lists: an entry never moves and never loses its tag (H1), and a chain that was named once
-holds the newest record of each of its keys at that moment. So a key that is live all the while is
-listed once, with the value of that record, which was its value then or is so now.
+What `items` lists: an entry of a live key never moves and never loses its tag (H1), and a chain that was
+named once holds the newest record of each of its keys at that moment. So a key that is live all the while
+is listed once, with the value of that record, which was its value then or is so now. One that is deleted
+and written anew may have another entry then, in the same main bucket: it is known by its key, which is kept
+till the walk has passed that bucket. So no key is listed twice.
 
 Threads: any, a walk each. numpy is imported with the first call for arrays, not with the engine.
 """
@@ -69,6 +73,8 @@ class Walk:
         words[w.W_ROWS] = rows
         words[w.W_TABLE] = w.WALK_WORDS
         words[w.W_LIMIT] = len(words)
+        self._given: set[bytes] = set()  # Keys of the main bucket that have been listed (V8 of the kernel).
+        self._bucket = 0
         self._run = mode.walker(reader.log.spaces, words)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
@@ -79,7 +85,7 @@ class Walk:
                 (data[a:b], data[c:d]) for _, a, b, c, d in zip(rows, rows, rows, rows, rows, strict=True)
             ]
             if entry:
-                yield from chain_items(self._reader, self._index, self._words[w.W_BUCKET], entry)
+                yield from self._left(entry)
 
     def arrays(self, key_dtype: np.dtype[Any], dtype: np.dtype[Any]) -> Iterator[Arrays]:
         """`items` as arrays of keys and of values, shape (n,) each, n >= 1."""
@@ -89,7 +95,7 @@ class Walk:
             if count := self._words[w.W_COUNT]:
                 yield self._columns(count, key_dtype, dtype)
             if entry:
-                for key, value in chain_items(self._reader, self._index, self._words[w.W_BUCKET], entry):
+                for key, value in self._left(entry):
                     for what, data, kind in (("key", key, key_dtype), ("value", value, dtype)):
                         if len(data) != kind.itemsize:
                             raise _misfit(what, len(data), kind)
@@ -124,7 +130,8 @@ class Walk:
     def _step(self) -> int:
         """Let the kernel fill the rows anew; why it stopped."""
         words = self._words
-        words[w.W_COUNT], words[w.W_DATA] = 0, self._data
+        words[w.W_COUNT], words[w.W_DATA], words[w.W_FIRST] = 0, self._data, 0
+        words[w.W_GIVEN] = bool(self._given)
         why = self._run()
         assert why != w.TAKEN, "a leased row is nobody else's"
         return why
@@ -136,10 +143,30 @@ class Walk:
         why = w.ROOM
         while why != w.DONE:
             why = self._step()
+            self._keep()
             if why == w.ROOM and not words[w.W_COUNT]:
                 words[w.W_ENTRY] += 1  # Larger than all the room there is.
+                words[w.W_TAGS] |= 1 << (words[w.W_ADDRESS] >> w.TAG_SHIFT & w.TAGS_MASK)
                 why = w.RETRY
             yield words[w.W_ADDRESS] if why in (w.RETRY, w.ON_DEVICE) else 0
+
+    def _keep(self) -> None:
+        """Keep the keys of the main bucket within which the rows end."""
+        words = self._words
+        if words[w.W_BUCKET] != self._bucket:
+            self._bucket = words[w.W_BUCKET]
+            self._given.clear()
+        data = words.cast("B")
+        for number in range(words[w.W_FIRST], words[w.W_COUNT]):
+            row = self._words[w.W_TABLE] + number * w.R_WORDS
+            self._given.add(bytes(data[words[row + w.R_KEY] : words[row + w.R_KEY_END]]))
+
+    def _left(self, entry: int) -> Iterator[tuple[bytes, bytes]]:
+        """The items of the entry that the kernel left, without those that are listed already."""
+        for item in chain_items(self._reader, self._index, self._words[w.W_BUCKET], entry):
+            if item[0] not in self._given:
+                self._given.add(item[0])
+                yield item
 
     def _rows(self) -> tuple[Iterator[int], bytes]:
         """The words of the rows, one after the other, and the bytes that they tell of."""
@@ -205,7 +232,7 @@ class Readers:
         control = self._log.spaces.control
         least, tail = load(control, w.BEGIN), load(control, w.TAIL)
         begin = least if begin is None else begin
-        end = tail if end is None else end
+        is_open, end = end is None, tail if end is None else end
         for name, given, low in (("begin", begin, least), ("end", end, begin)):
             if type(given) is not int or not low <= given <= tail:
                 raise OperationError(f"{name} is {given!r}: expected an address from {low} to {tail}")
@@ -218,11 +245,15 @@ class Readers:
                     f"begin is {begin}, inside a record: expected an address that a scan has given, or the "
                     f"start of a page, such as {max(begin - begin % page, least)}"
                 )
-        return self._records(begin, end)
+        return self._records(begin, end, is_open=is_open)
 
-    def _records(self, begin: int, end: int) -> Generator[LogRecord, None, None]:
+    def _records(self, begin: int, end: int, *, is_open: bool) -> Generator[LogRecord, None, None]:
         with self._reader() as reader:
-            # What was truncated before the first record was asked for is gone.
+            # What was truncated before the first record was asked for is gone. What was compacted meanwhile
+            # stands above the tail that there was: the end is that of now (V9).
+            if is_open and reader.begin > begin:
+                end = load(self._log.spaces.control, w.TAIL)
+                self._epochs.drain("batches that may still write below the end of a scan")
             yield from Walk(reader, self._index, self._mode).records(max(begin, reader.begin), end)
 
 

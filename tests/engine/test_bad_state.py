@@ -61,6 +61,7 @@ STORE_WRITES: dict[str, Callable[[FasterKv], object]] = {
     "checkpoint": lambda store: store.checkpoint(),
     "start_checkpoint": lambda store: store.start_checkpoint(),
     "truncate_before": lambda store: store.truncate_before(64),
+    "compact": lambda store: store.compact(),
 }
 
 

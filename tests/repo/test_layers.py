@@ -173,7 +173,7 @@ def test_import_of_the_engine_is_named_where_it_does_not_belong(module: str, sou
             "settings (rank 1) imports metadata (rank 4)",
         ),
         ("engine.metadata.layout", "from ..log.index import Index", "metadata (rank 4) imports log (rank 6)"),
-        ("engine.kernels.probe", "from .batch import run", "probe (rank 2) imports batch (rank 5)"),
+        ("engine.kernels.probe", "from .batch import run", "probe (rank 2) imports batch (rank 6)"),
         ("engine.errors", "def f():\n    from . import store", "2: errors (rank 0) imports store"),
         ("engine.log.index", "from .. import FasterKv", "no rank"),
         ("engine.store", "from ..faultfs import image", "leaves engine"),

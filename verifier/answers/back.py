@@ -138,5 +138,6 @@ def _store_changes(store: FasterKv) -> dict[str, Callable[[], object]]:
         "checkpoint": lambda: store.checkpoint(),
         "start_checkpoint": lambda: store.start_checkpoint(),
         "truncate_before": lambda: store.truncate_before(0),
+        "compact": lambda: store.compact(),
         "forget_session": lambda: store.forget_session("s0"),
     }

@@ -2,8 +2,12 @@
 
     slot      main bucket and tag of a key's hash; keys of one slot share a chain
     record    its address is its key in `records`; `previous` goes on with the chain, 0 ends it
+    kept      the begin of the newest durable checkpoint
+    dead      dead(a)  <=>  a < kept, or a is in memory and a tombstone, and dead(previous of a)
 
-Invariant: records stand in the order of their addresses.
+Invariants
+  1  records stand in the order of their addresses
+  2  a tag has an entry from its first claim until its chain is dead, and that is looked at
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ HEADER_BYTES: Final = 16
 TAG_FROM: Final = 50  # The tag is the top 14 bits of the hash.
 BUCKET_ENTRIES: Final = 7
 BUCKET_BYTES: Final = 64
+CHAIN_MOST: Final = 8  # So many records of a chain are looked at.
 
 Slot = tuple[int, int]
 
@@ -51,6 +56,7 @@ class Chains:
         self._buckets = buckets
         self._entries: dict[Slot, int] = {}
         self._tags: dict[int, set[int]] = {}
+        self._overflows: dict[int, int] = {}  # Overflow buckets of a main bucket, which never come back.
         self._slots: dict[bytes, Slot] = {}
 
     def slot(self, key: bytes) -> Slot:
@@ -61,16 +67,44 @@ class Chains:
             slot = self._slots[key] = hashed & (self._buckets - 1), hashed >> TAG_FROM
         return slot
 
-    def claim(self, key: bytes) -> None:
-        """Give the key's slot an entry, if it has none."""
+    def claim(self, key: bytes, kept: int = 0) -> None:
+        """Give the key's slot an entry, if it has none; those below `kept` go where there is no room."""
         bucket, tag = self.slot(key)
-        self._tags.setdefault(bucket, set()).add(tag)
+        tags = self._tags.setdefault(bucket, set())
+        if tag in tags:
+            return
+        if len(tags) == self._room(bucket):
+            gone = [each for each in tags if 0 < self._entries.get((bucket, each), 0) < kept]
+            for each in gone:
+                self._give_back((bucket, each))
+            if not gone:
+                self._overflows[bucket] = self._overflows.get(bucket, 0) + 1
+        tags.add(tag)
+
+    def bury(self, key: bytes, head: int, kept: int) -> None:
+        """Give back the entry of a key that was deleted in place, if its chain is dead."""
+        slot = self.slot(key)
+        address = self._entries[slot]
+        for _ in range(CHAIN_MOST):
+            if address < kept:
+                return self._give_back(slot)
+            if address < head or self.records[address].value is not None:
+                return None
+            address = self.records[address].previous
+        return None
+
+    def _give_back(self, slot: Slot) -> None:
+        bucket, tag = slot
+        self._tags[bucket].discard(tag)
+        self._entries.pop(slot, None)
+
+    def _room(self, bucket: int) -> int:
+        return (self._overflows.get(bucket, 0) + 1) * BUCKET_ENTRIES
 
     @property
     def index_bytes(self) -> int:
-        """Main buckets, and as many overflow buckets as the entries need."""
-        more = sum((len(tags) - 1) // BUCKET_ENTRIES for tags in self._tags.values())
-        return (self._buckets + more) * BUCKET_BYTES
+        """Main buckets, and as many overflow buckets as the entries have needed."""
+        return (self._buckets + sum(self._overflows.values())) * BUCKET_BYTES
 
     def add(self, address: int, key: bytes, value: bytes | None, version: int) -> None:
         """Put a record at the end of the log, at the front of its chain."""
@@ -108,12 +142,17 @@ class Chains:
     def relink(self, begin: int, end: int, low: int, version: int) -> None:
         """Make the entries anew, as recovery does, of what stands in [begin, end).
 
-        What is of `version` is void from `low` up.
+        What is of `version` is void from `low` up. A tombstone behind which nothing stands has none.
         """
         self.records = {address: record for address, record in self.records.items() if address < end}
-        self._entries, self._tags = {}, {}
+        self._entries, self._tags, self._overflows = {}, {}, {}
         for address, record in self.records.items():
             record.is_void = record.is_void or (address >= low and record.version == version)
-            if address >= begin and not record.is_void:
+            if address < begin or record.is_void:
+                continue
+            slot = self.slot(record.key)
+            if record.value is not None or (slot in self._entries and record.previous >= begin):
                 self.claim(record.key)
-                self._entries[self.slot(record.key)] = address
+                self._entries[slot] = address
+            elif slot in self._entries:
+                self._give_back(slot)

@@ -31,6 +31,7 @@ def knock(store: FasterKv, sessions: Mapping[int, Session]) -> Answers:
         "backup": partial(store.backup, FaultDevice()),
         "checkpoint": store.checkpoint,
         "truncate_before": partial(store.truncate_before, 0),
+        "compact": store.compact,
         "session": partial(store.session, "another"),
         "resume_session": partial(store.resume_session, "s0"),
         "forget_session": partial(store.forget_session, "s0"),

@@ -233,7 +233,9 @@ def pending(cold: Program) -> Iterator[tuple[Program, ...]]:
     begins += [Operation(Kind.START_ODD, 0, 1, odd) for odd in (0, 1, 3, 6)]
     ends = [Operation(Kind.COMPLETE, 0, 0, size) for size in range(SIZES + 1)]
     ends += [Operation(kind) for kind in (Kind.RESUME, Kind.LEAVE, Kind.REOPEN, Kind.SAVE)]
-    stale: list[Program] = [(put(1, 3),), (put(1, 8), Operation(Kind.DELETE, 0, 1)), (put(1, 3), put(1, 7))]
+    # A tombstone that hides nothing gives its slot back, and nothing would be pending.
+    deleted = (put(1, 3), *cold, put(1, 8), Operation(Kind.DELETE, 0, 1))
+    stale: list[Program] = [(put(1, 3),), deleted, (put(1, 3), put(1, 7))]
     last = (Operation(Kind.READ, 0, 1), Operation(Kind.CHECKPOINT))
     things = between(cold)
     for first, begin, thing, end in product(stale[:1], begins, things, ends):

@@ -6,11 +6,12 @@ the counters of `stats()`. From the paper and FORMAT.md it has
     in place   a record in the mutable region whose allocated words hold the new value; never a tombstone, and
                never one of the version before the running checkpoint's shift
     copied     all else, for a key that has a record somewhere
+    a slot     comes back at a delete in place after which its chain hides nothing (`chains`, dead)
     a page     a record never crosses one; opening the next one evicts the oldest frame of a full ring
     a fold     the tail goes up to the next write unit, and all below is frozen
 
 Invariants
-  1  begin <= head <= flushed <= read_only <= tail
+  1  kept <= begin <= head <= flushed <= read_only <= tail
   2  nothing here asks the store
 
 Source: HybridLog of FASTER (Chandramouli et al., SIGMOD 2018, sections 4 and 5).
@@ -66,6 +67,7 @@ class HybridLog:
         self.counters: Counter[str] = Counter()
         self.reads_more = 0  # Device reads that an append may have made besides.
         self.begin = self.head = self.flushed = self.read_only = self.tail = FIRST_ADDRESS
+        self.kept = FIRST_ADDRESS  # The begin of the newest durable checkpoint.
         self._written = 0
         self._page_end = self.page
 
@@ -96,7 +98,7 @@ class HybridLog:
 
     def upsert(self, key: bytes, value: bytes) -> None:
         """Set a value; below read-only nobody looks at what there was."""
-        self.chains.claim(key)
+        self.chains.claim(key, self.kept)
         while True:
             address = self.chains.find(key, self.read_only)
             where = "warm" if address >= self.read_only else "cold" if address else "nowhere"
@@ -110,7 +112,7 @@ class HybridLog:
 
         Where it gives KEEP nothing is changed. Raises MisfitError where it does: nothing is counted.
         """
-        self.chains.claim(key)
+        self.chains.claim(key, self.kept)
         return self._alter(key, make, told)
 
     def delete(self, key: bytes) -> bool:
@@ -140,6 +142,8 @@ class HybridLog:
             if not is_old and self._fits(record, value):
                 record.value = value
                 self.counters["in_place"] += 1
+                if value is None:
+                    self.chains.bury(key, self.head, self.kept)
                 return True
         if not self._append(key, value):
             return False
@@ -204,7 +208,7 @@ class HybridLog:
         self.reads_more = 0
         self._written = end
         self.tail = self.flushed = self.read_only = max(end, FIRST_ADDRESS)
-        self.begin = max(begin, FIRST_ADDRESS)
+        self.begin = self.kept = max(begin, FIRST_ADDRESS)
         self._page_end = self.tail + -self.tail % self.page
         self.head = max(self.begin, self._page_end - self.ring)
         self.chains.relink(max(begin, FIRST_ADDRESS), self.tail, low, self.version)

@@ -234,6 +234,7 @@ class Reference:
         start = point.begin - point.begin % self.log.settings.segment_bytes
         point.chain = () if start > self._removed else self.points
         self._removed = max(self._removed, start)
+        self.log.kept = max(self.log.kept, point.begin)
         self.points = (point, *point.chain)
         self._saved.update(self._still(point.serials, point.owners))
 

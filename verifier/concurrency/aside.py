@@ -1,7 +1,8 @@
-"""Truncations in a lane of their own: small programs of one beside a checkpoint, alone or beside a session.
+"""Truncations and compactions in a lane of their own: small programs of one beside a checkpoint or a session.
 
-The session reads or changes a key whose record the truncation takes away; the truncation is at the tail, or
-at the start of the log's second page.
+The session reads or changes a key whose record the truncation takes away, or the compaction moves; they go to
+the tail, or a truncation to the start of the log's second page. A compaction also meets a truncation, and a
+session that looks twice.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _GEOMETRIES: Final = (
 )  # A page a segment, so that files go; and one chain for all keys.
 _FORK: Final = Operation(Kind.FORK)
 _CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
+_COMPACT: Final = Operation(Kind.COMPACT)
+_TWICE: Final = (Operation(Kind.READ), Operation(Kind.READ))
 _SESSIONS: Final = (
     None,
     *(Operation(Kind.UPSERT, 0, 0, SIZES), Operation(Kind.RMW), Operation(Kind.DELETE)),
@@ -38,6 +41,15 @@ def aside_tapes() -> Iterator[Tape]:
                     lanes = (Operation(Kind.TRUNCATE_AT, 0, 0, size), _CHECKPOINT)
                     beside = lanes if first is None else (first, *lanes)
                     yield tape_of((*SETTINGS[name], _FORK, *beside), geometry)
+        for first in _SESSIONS[1:]:
+            assert first is not None
+            yield tape_of((*SETTINGS["frozen"], _FORK, _COMPACT, first), geometry)
+            yield tape_of((*SETTINGS["on the device"], _FORK, _COMPACT, first), geometry)
+    for first in (Operation(Kind.READ), Operation(Kind.UPSERT, 0, 0, SIZES)):
+        yield tape_of((*SETTINGS["frozen"], _FORK, _COMPACT, first, _CHECKPOINT), "colliding")
+    yield tape_of((*SETTINGS["on the device"], _FORK, _COMPACT, *_TWICE, Operation(Kind.TRUNCATE)), "paired")
+    for walk in (Operation(Kind.ITEMS), Operation(Kind.SCAN)):
+        yield tape_of((*SETTINGS["on the device"], _FORK, _COMPACT, walk), "paired")
 
 
 def programs(preemptions: int, oracle: str) -> Iterator[Tape]:

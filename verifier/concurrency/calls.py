@@ -13,17 +13,18 @@ with the stamps of the batch.
     FLUSH        rounds of the flush worker: no call, and nobody sees it
     TRUNCATE_AT  the same in a lane of its own, so that it meets checkpoints; by its size of that tail, of the
                  middle of the log (no record's), of the last byte of its first page, or of the second page
+    COMPACT      up to the same addresses; no call, and nobody sees it
 
 Invariants
   1  a session's calls have the serials 1, 2, 3, ... in issue order, over all its handles
-  2  a listing names no key twice, and its records' addresses rise
+  2  a listing of items names no key twice, even if it was taken away and written anew between begin and
+     end; the addresses of a scan's records rise
   3  every value listed was written by a call that had been invoked
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from math import inf
 from typing import Final
@@ -32,12 +33,13 @@ from msgspec.structs import replace
 
 from ..faster.seams import PendingTicket
 from ..faster.subject import FasterSubject
-from ..oracles.linear import Span, judge_linear
+from ..oracles.linear import judge_linear
 from ..spec.model import TRUNCATIONS, Issued, Result, issue
 from ..tapes.operations import KEYED, OPERATIONS, Lane
 from ..tapes.tape import KEYS_MAX, Kind, Operation
 from ..verdict import OK, Breach, Unknown, Verdict, Violation
-from .truncations import judge_lanes, nobodys
+from .listings import Call, Listing
+from .truncations import judge_lanes
 
 __all__ = ["ASIDE", "BEHIND", "FAR", "OF_SESSIONS", "Call", "Issuer", "Listing"]
 
@@ -48,38 +50,6 @@ OF_SESSIONS: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.l
 _SINGLE: Final = {Kind.START_READ: Kind.READ, Kind.START_RMW: Kind.RMW}
 _MANY: Final = {Kind.UPSERT_MANY: Kind.UPSERT, Kind.READ_MANY: Kind.READ}
 _BATCH: Final = 2  # Operations.
-
-
-@dataclass(slots=True)
-class Call:
-    """One call of a session; `returned` is inf while it is under way, `at` the trace's length as it began."""
-
-    issued: Issued
-    invoked: float
-    at: int
-    returned: float = inf
-    result: Result = None
-
-    def span(self) -> Span:
-        return Span(self.issued, self.invoked, self.returned, self.result)
-
-
-@dataclass(slots=True)
-class Listing:
-    """The items that one walk over the store has listed."""
-
-    kind: Kind
-    session: int  # In whose lane.
-    invoked: float
-    returned: float = inf
-    values: dict[bytes, bytes | None] = field(default_factory=dict)  # None: a tombstone.
-    others: list[bytes] = field(default_factory=list)  # Values of records that later ones cover.
-
-    def spans(self, keys: Iterable[bytes]) -> list[Span]:
-        """A read of each key, at some moment of the walk."""
-        return [
-            Span(nobodys(Kind.READ, key), self.invoked, self.returned, self.values.get(key)) for key in keys
-        ]
 
 
 class Issuer:
@@ -143,12 +113,16 @@ class Issuer:
             counts = (("flushed behind", done.flushes), ("held back", done.held + done.slowed))
             self.reached |= {name for name, count in counts if count}
         else:
-            assert kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT)
+            assert kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT)
             store, tail = self._subject.store, self._tail
             page = store.settings.page_bytes
             address = (tail, tail // 2 | 1, page - 1, page)[operation.size if kind in ASIDE else 0]
             invoked = self._tick()
             self.begun_at.append(self._subject.trace_length)
+            if kind is Kind.COMPACT:  # It takes no key away.
+                self.begins.append(store.compact(min(address, tail)).begin)
+                self.reached.add("compacted")
+                return
             self.begins.append(store.truncate_before(min(address, tail)))
             self.truncations.append((invoked, self._tick()))
             self.reached.add("truncated" if kind is Kind.TRUNCATE else "truncated aside")

@@ -68,7 +68,8 @@ SETTINGS: Final[dict[str, Program]] = {
     "absent": (),
     "mutable": (Operation(Kind.UPSERT, _WRITER, 0, SIZES),),
     "full": (Operation(Kind.UPSERT, _WRITER), Operation(Kind.RMW, _WRITER)),
-    "deleted": (Operation(Kind.UPSERT, _WRITER), Operation(Kind.DELETE, _WRITER)),
+    # What is frozen is hidden by a record of its own: else its slot comes back, and it is absent.
+    "deleted": (Operation(Kind.UPSERT, _WRITER), _CHECKPOINT, Operation(Kind.DELETE, _WRITER)),
     "frozen": (Operation(Kind.UPSERT, _WRITER, 0, SIZES), _CHECKPOINT),
     "on the device": (Operation(Kind.UPSERT, _WRITER, 0, SIZES), *_TURNING),
     "on the last mutable page": (Operation(Kind.UPSERT, _WRITER, 0, SIZES), *_TURNING[:4]),

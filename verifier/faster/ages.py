@@ -6,7 +6,8 @@ index is crowded by keys that were deleted. So whatever is searched from there h
     counter      of the newest checkpoint's version
     start        address at which the log begins, the start of a segment
     blocks       checkpoints in the chain; the oldest one is full
-    tombstones   deleted keys whose records the log still has, of as many tags
+    tombstones   deleted keys whose records the log still has, of as many tags: the last value of each, and
+                 what hides it
     dead         write units in front of the tables, of blocks that are no more
     voids        records in a void range that a recovery has left, of keys of the programs; the deleted keys'
                  records stand behind them, in chains that lead through them
@@ -109,7 +110,10 @@ def _log(settings: Settings, age: Age) -> tuple[bytes, list[VoidRange]]:
         newest = age.start + _append(log, settings, b"key-%d" % (number % _VOID_KEYS), _VOID_VALUE, link)
     high = age.start + len(log)
     for key in _keys(settings, age):
-        last = _append(log, settings, key, b"", w.TOMBSTONE | newest)
+        hidden = age.start + _append(
+            log, settings, key, b"", newest
+        )  # Else nothing would name the tombstone.
+        last = _append(log, settings, key, b"", w.TOMBSTONE | hidden)
         newest = age.start + last if age.voids else w.NO_ADDRESS
     tail = bytes(-len(log) % settings.write_unit or (0 if log else settings.write_unit))
     return bytes(log) + tail, [VoidRange(void, low, high)] if age.voids else []

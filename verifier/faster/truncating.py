@@ -4,6 +4,7 @@
                                           1  one word into the newest record of the key: no record's address
                                           2  the last byte of that record's page
                                           3  the start of the page after it
+    place, of COMPACT                     likewise, by its size
     place, of TRUNCATE                    the oldest record that is still some key's newest
 
 Of a key that has no record, the record is that in the middle of the log. The promise (docs/store.md): begin
@@ -28,17 +29,29 @@ _WORD_BYTES: Final = 8
 
 
 def truncate(store: FasterKv, operation: Operation) -> Truncation:
-    """Truncate where the operation says. Raises what a scan raises, and has then done nothing."""
+    """Truncate or compact where the operation says. Raises what a scan raises, and has then done nothing."""
     newest = {record.key: record.address for record in store.scan()}
     stats = store.stats()
     page = store.settings.page_bytes
     address = min(_address(store, operation, newest), stats.tail)
+    if operation.kind == Kind.COMPACT:
+        return _compact(store, address)
     lowest = min(address, stats.head)
     expected = max(stats.begin, lowest - lowest % page)
     begin = store.truncate_before(address)
     return Truncation(
         stats.begin, begin, expected, frozenset(key for key, at in newest.items() if at < expected)
     )
+
+
+def _compact(store: FasterKv, until: int) -> Truncation:
+    """Compact as far as that. The promise: begin comes to be the start of the page that holds the address, or
+    what may still be written in place, or the last byte, whichever is lowest; and no key is gone.
+    """
+    stats, page = store.stats(), store.settings.page_bytes
+    lowest = min(until, stats.safe_read_only, stats.tail - 1)
+    expected = max(stats.begin, lowest - lowest % page)
+    return Truncation(stats.begin, store.compact(until).begin, expected, frozenset())
 
 
 def _address(store: FasterKv, operation: Operation, newest: Mapping[bytes, int]) -> int:

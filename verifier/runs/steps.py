@@ -74,7 +74,7 @@ def _take(world: World, kind: Kind, operation: Operation) -> bool | None:
         return _checkpoint(world)
     if kind in (Kind.START, Kind.STEP):
         return _step_checkpoint(world, kind)
-    if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT):
+    if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT):
         return _truncate(world, operation)
     if kind is Kind.ROLLBACK:
         return _roll_back(world, operation)
@@ -215,6 +215,8 @@ def _truncate(world: World, operation: Operation) -> bool:
         return _truncate_at_once(world, world.mounted.truncates_at_once, operation)
     if world.mounted.truncates_at is not None:
         done = world.mounted.truncates_at.truncate_at(operation)
+        if operation.kind == Kind.COMPACT and done.begin > done.before:
+            world.segment.count("compacted")
         return world.has_returned() and _take_away(world, done)
     truncates = world.mounted.truncates if operation.kind == Kind.TRUNCATE else None
     if truncates is not None:

@@ -82,6 +82,7 @@ class Kind(IntEnum):
     REOPEN_AS = 20  # As REOPEN, with other memory, or beside others that want to open it.
     LOOK_ON = 21  # Try to open what is open, and list its checkpoints.
     FLUSH = 22  # Rounds of the flush worker, where the geometry has one.
+    COMPACT = 23  # Write what is live below an address anew, and drop the log below it.
     # Only of a log; to a store they mean nothing. A CHECKPOINT of a log is a commit.
     ENQUEUE = 30
     ENQUEUE_MANY = 31  # Three entries, all of them or none.
@@ -228,6 +229,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.REOPEN_AS: Row("close, and open otherwise", lane=Lane.NOWHERE),
     Kind.LOOK_ON: Row("look on", lane=Lane.NOWHERE),
     Kind.FLUSH: Row("flush worker", lane=Lane.BEHIND),
+    Kind.COMPACT: Row("compact", lane=Lane.ASIDE),
     Kind.ENQUEUE: Row("enqueue", _enqueue, "<-", lane=Lane.NOWHERE, is_logged=True),
     Kind.ENQUEUE_MANY: Row("enqueue_many", _enqueue_many, "<-", lane=Lane.NOWHERE, is_logged=True),
     Kind.ROLLBACK: Row("roll back", lane=Lane.NOWHERE, is_logged=True),

@@ -28,7 +28,7 @@ from typing import ClassVar, Final
 
 from ...errors import CheckpointError
 from ...kernels import words as w
-from ...kernels.atomics import load
+from ...kernels.atomics import load, store
 from ...metadata.layout import Block, Pointer, Version
 from ...metadata.places import image_name, snapshot_name
 from ...metadata.tables import CHAIN_BLOCKS_MAX, NO_BLOCK
@@ -172,6 +172,8 @@ def _rest(parts: Parts, running: Running) -> None:
 def _commit(parts: Parts, head: Pointer, begin: int) -> None:
     parts.root = parts.root._replace(head=head, begin=begin)
     parts.roots.commit(parts.root)
+    # Not before: what a power cut leaves is judged by it (`kernels.slots`, G2).
+    store(parts.log.spaces.control, w.DURABLE_BEGIN, max(begin, w.FIRST_ADDRESS))
 
 
 _ENTER: Final[dict[Phase, Callable[[Parts, Running], None]]] = {

@@ -14,6 +14,8 @@ Invariants
   I2  no entry names a record at or above `final`, and final <= L_s: none of v + 1, none that the log of the
       checkpoint has not got
   I3  an overflow bucket from `used` on was linked after I1, and all that it names lies above `start`
+  I5  while it is copied no slot of the index comes back, so no entry moves. Where somebody needs one, and no
+      bucket is left, the image is given up in its place (SPOILED): the checkpoint goes on without it
   I4  the file is synced in WAIT_FLUSH, with the log's: before the block that names it
 
 A word that is tentative is no entry, and a link to a bucket from `used` on ends its chain
@@ -28,7 +30,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...kernels import words as w
-from ...kernels.atomics import copy, load
+from ...kernels.atomics import copy, load, store
 from ...metadata.images import BUCKET_BYTES, encode_record, record_at
 from ...metadata.layout import Image, Version, checksum
 from ...metadata.places import image_name
@@ -47,7 +49,10 @@ def take_image(parts: Parts, running: Running) -> bool:
         running.imaging = _begin(parts, image_name(version))
     imaging = running.imaging
     if imaging.next == imaging.used:
-        running.image = _end(parts, imaging, version)
+        image = _end(parts, imaging, version)
+        # Taken back at once: who spoils it does so before a slot comes back, and is seen here.
+        is_whole = parts.shared.mode.cas(parts.log.spaces.control, w.IMAGING, w.COPIED, w.NOT_COPIED)
+        running.image = image if is_whole else None
         return True
     stop = min(imaging.used, imaging.next + STEP_BYTES // BUCKET_BYTES)
     while imaging.next < stop:
@@ -57,10 +62,11 @@ def take_image(parts: Parts, running: Running) -> bool:
 
 def _begin(parts: Parts, name: str) -> Imaging:
     control = parts.log.spaces.control
+    parts.log.segments.begin_beside(name)
     start = load(control, w.TAIL)
+    store(control, w.IMAGING, w.COPIED)  # I5, as all see it after the drain.
     parts.shared.epochs.drain("batches that began before the image of the index")  # I1.
     used = min(load(control, w.OVERFLOW_NEXT), control[w.OVERFLOW_END])  # Afterwards: I3.
-    parts.log.segments.begin_beside(name)
     return Imaging(start, used)
 
 

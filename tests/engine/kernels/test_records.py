@@ -31,6 +31,7 @@ class Sides:
 
     def __init__(self, parts: Parts) -> None:
         self.spaces: Spaces = parts.log.spaces
+        self.spaces.control[w.IMAGING] = w.COPIED  # So that slots stay, and tombstones are found.
         self.seen: list[tuple[int, bytes | None]] = []
         self.one, self.other = (
             Stage(self.spaces, parts.shared.mode, parts.sessions.open(name).row, Rooms(1, 2, VALUE_WORDS))

@@ -103,8 +103,9 @@ PLACES: dict[str, tuple[str, tuple[bytes, ...]]] = {
     "without room": ("copied", (b"sixteen bytes...",)),
     "frozen": ("copied", (b"before", FROZEN)),
     "absent": ("appended", ()),
-    "deleted": ("copied", (LONG, DELETED)),
-    "frozen deleted": ("copied", (LONG, DELETED, FROZEN)),
+    "deleted": ("appended", (LONG, DELETED)),
+    "deleted, and older ones hidden": ("copied", (LONG, FROZEN, LONG * 2, DELETED)),
+    "frozen deleted": ("copied", (LONG, FROZEN, DELETED, FROZEN)),
 }
 
 

@@ -95,7 +95,8 @@ def test_a_read_finds_the_value_as_of_its_issue(either: FasterKv, push_out: Push
 def test_a_read_of_a_deleted_key_finds_nothing(either: FasterKv, push_out: Push) -> None:
     with either.session("s") as s:
         s.upsert(b"k", b"v")
-        s.delete(b"k")
+        push_out(either)
+        s.delete(b"k")  # A record of its own, which hides the one on the device.
         push_out(either)
         ticket = s.start_read(b"k")
         assert not ticket.is_done

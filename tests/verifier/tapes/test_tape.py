@@ -107,6 +107,7 @@ def test_alphabet_numbers_never_change() -> None:
         "REOPEN_AS",
         "LOOK_ON",
         "FLUSH",
+        "COMPACT",
         "ENQUEUE",
         "ENQUEUE_MANY",
         "ROLLBACK",

@@ -15,6 +15,7 @@ from .ages import AGED
 from .answers import ANSWERED
 from .appenders import APPENDING
 from .boundaries import BOUNDARIES
+from .compaction import COMPACTED
 from .cpr import CPR
 from .damage import DAMAGED
 from .durability import DURABILITY
@@ -32,8 +33,11 @@ from .news import NEWS
 from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
+from .programs import EXPLORED
 from .reopening import REOPENED
+from .rollbacks import BACKS
 from .schedule import CONCURRENCY
+from .slots import SLOTS
 from .truncation import DROPPED, TRUNCATED
 
 __all__ = ["BANK", "CONTROL", "Mutant", "find"]
@@ -54,8 +58,9 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED),
-    *(*LOGGED, *APPENDING),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS, *COMPACTED),
+    *(*LOGGED, *APPENDING, *BACKS),
+    *EXPLORED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

@@ -1,0 +1,1 @@
+"""Upkeep: what keeps a store that lives for years from growing."""

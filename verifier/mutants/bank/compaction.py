@@ -1,0 +1,103 @@
+"""Planted bugs of compactions: what is moved although it is not live, when begin follows, and limits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..planted import SCHEDULES, Mutant
+
+__all__ = ["COMPACTED"]
+
+_MOVES: Final = "powercut.engine.kernels.moves"
+_COMPACTION: Final = "powercut.engine.upkeep.compaction"
+_ROOM: Final = "powercut.engine.upkeep.room"
+
+COMPACTED: Final = (
+    Mutant(
+        "moved-over-a-newer-record",
+        "FASTER 2a2bf2f5, #501: a copy to the tail overwrote a newer value of the key",
+        _MOVES,
+        "    if address >= head or address < moved:\n        return w.CHANGED\n",
+        "    if address >= head or address < moved:\n        return w.DONE\n",
+        "model",
+        "WRONG_VALUE",
+        around=("compact",),
+    ),
+    Mutant(
+        "moved-behind-an-entry-that-was-not-looked-at",
+        "FASTER 2a2bf2f5, #501: a compaction copied over a concurrent upsert or delete",
+        _MOVES,
+        "    return append(control, index, log, batch, slot, entry, version, 0)\n",
+        "    return append(control, index, log, batch, slot, load(index, slot), version, 0)\n",
+        "linearizable",
+        "WRONG_VALUE",
+        SCHEDULES,
+        1,
+        ("compact",),
+    ),
+    Mutant(
+        "begin-raised-before-the-moves",
+        "FASTER C1: what is shifted away must have been copied before",
+        _COMPACTION,
+        "                for record in Walk(",
+        "                log.ring.evict(end)\n"
+        "                log.ring.truncate(end)\n"
+        "                for record in Walk(",
+        "model",
+        "WRONG_RESULT",
+        around=("compact",),
+    ),
+    Mutant(
+        "begin-of-later-moves-is-persisted",
+        "FASTER 84e7595a, T1: a checkpoint's begin is that of its start; what was moved later is not in it",
+        "powercut.engine.checkpoint.kinds.cpr",
+        "        begin=running.begin,\n        previous",
+        "        begin=load(parts.log.spaces.control, w.BEGIN),\n        previous",
+        "openable",
+        "UNOPENABLE",
+        around=("compact", "phases"),
+    ),
+    Mutant(
+        "scan-that-ends-below-what-was-moved",
+        "powercut 6dd220c: a compaction between the call of a scan and its first record took keys out of it",
+        "powercut.engine.sessions.walks",
+        "            if is_open and reader.begin > begin:\n",
+        "            if False:\n",
+        "linearizable",
+        "WRONG_RESULT",
+        SCHEDULES,
+        1,
+        ("compact", "scan"),
+    ),
+    # The disk's limit.
+    Mutant(
+        "room-is-not-asked-for-a-page",
+        "powercut 71c2047: 1,000 live keys, overwritten, filled a disk",
+        "powercut.engine.sessions.driver",
+        "            if self.log.ring.room is not None:\n",
+        "            if None:\n",
+        "structure",
+        "BROKEN_INVARIANT",
+        around=("brimming",),
+    ),
+    Mutant(
+        "step-without-its-checkpoint",
+        "FASTER T1: truncation gives files back with a durable checkpoint only, compaction alone does not",
+        _ROOM,
+        "        self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)\n",
+        "",
+        "model",
+        "ERROR",
+        around=("brimming",),
+    ),
+    Mutant(
+        "step-gives-up-beside-a-checkpoint",
+        "FASTER C5: no compaction during a checkpoint; nobody waits for that one to end",
+        "powercut.engine.checkpoint.driver",
+        "(other.is_by_itself or running.is_by_itself)",
+        "other.is_by_itself",
+        "model",
+        "ERROR",
+        around=("brimming", "phases"),
+    ),
+)
