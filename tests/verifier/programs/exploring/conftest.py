@@ -50,7 +50,7 @@ class Recorder:
         """Readers of a recording; `{root}` in a word is the folder."""
         words = tuple(word.replace("{root}", self.root) for word in read)
         checker = ("/bin/sh", "-c", check.replace("{root}", self.root)) if check else ()
-        command = Command(words, "/", checker, calls=3000, processor=2, clock=20.0, is_plain=is_plain)
+        command = Command(words, "/", checker, calls=3000, processor=2, clock=600.0, is_plain=is_plain)
         self._open.append(Readings(recording, command, jobs=jobs, is_pruned=is_pruned))
         return self._open[-1]
 
