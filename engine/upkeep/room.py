@@ -29,6 +29,8 @@ Source: auto-compaction of FASTER (compaction by lookup once the log passes a si
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Final
 
 from ..checkpoint.driver import Checkpointer
@@ -146,6 +148,17 @@ class Room(Worker):
             self._mover = self.runtime.current()
             return True
 
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """A context in which no room is made; what is under way ends before."""
+        while not self._claim():
+            self.runtime.until("the room on the disk to be made", lambda: self._mover is None)
+        try:
+            yield
+        finally:
+            self._mover = None
+            self.ring()
+
     def _make(self) -> EngineError | None:
         """Take a step, or so many that writers are not refused; the error because of which it is full."""
         try:
@@ -187,7 +200,8 @@ class Room(Worker):
             self._due = min(self._due + self._segment, self.refusing) if is_dear else self.limit * DUE // 16
         self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)
         self._stepping = 0
-        if self._listed() <= listed:
+        # Whoever takes its last step may be about to remove them.
+        if self._log.pins.least(self._log.extents.start) < listed + self._segment:
             raise DiskFullError("its oldest files are held, by an iterator, a backup or a pinned checkpoint")
 
     def _freeze(self, address: int) -> None:

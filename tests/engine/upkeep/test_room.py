@@ -110,6 +110,23 @@ def test_a_disk_full_of_live_keys_says_so_and_goes_on_once_some_are_deleted() ->
     store.close(checkpoint=True)
 
 
+def test_what_is_truncated_already_is_given_up_without_a_compaction() -> None:
+    store = small(FullDevice(DISK))
+    session = store.session("s")
+    for number in range(80):
+        session.upsert(b"%d" % number, bytes(200))
+    session.upsert(b"last", b"")
+    store.truncate_before(store.stats().tail)
+    begin, moved = store.stats().begin, 0
+    for number in range(30):
+        session.upsert(b"%d" % number, bytes(200))
+        moved += store.stats().begin != begin
+    assert not moved
+    store.check()
+    assert store.stats().log_bytes < DISK
+    store.close(checkpoint=True)
+
+
 def hold_by_iterator(store: FasterKv) -> Callable[[], object]:
     walk = store.scan()
     next(walk)
