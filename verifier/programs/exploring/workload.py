@@ -31,8 +31,7 @@ from typing import Final
 
 import msgspec
 
-from powercut.faultfs import Law, Trace
-from powercut.faultfs.errors import SectorSizeError
+from powercut.faultfs import Law, SectorSizeError, Trace
 
 from ...errors import VerifierError
 from .verdicts import Verdict
