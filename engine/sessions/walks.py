@@ -8,30 +8,36 @@ whoever watches sees others come in between.
 Invariants
   V6  what is listed was so at some moment between the first and the last item that is asked for
   V7  the order is that of the index, or of the log, whoever lists an item
+  V8  entries that are taken down together are of one moment between two splits
 
 What a scan lists: the records published below its end, oldest first, the overwritten ones too. It may
 pass over a zero sizes word as padding only because every batch that could have allocated below the end
 has left before it starts.
 
-What `items` lists: an entry of a live key never moves and never loses its tag (H1), and a chain that was
-named once holds the newest record of each of its keys at that moment. So a key that is live all the while
-is listed once, with the value of that record, which was its value then or is so now. One that is deleted
-and written anew may have another entry then, and be listed twice.
+What `items` lists: an entry of a live key never loses its tag (H1), and moves only where its bucket is split;
+a chain that was named once holds the newest record of each of its keys at that moment. So a key that is live
+all the while is listed once, with the value of that record, which was its value then or is so now. One that is
+deleted and written anew may have another entry then, and be listed twice.
+
+With N main buckets when it starts, N a power of two, a walk goes by *cells*: cell c are all main buckets c + k N
+that there are. No split takes a key out of its cell. Once there are more buckets than N, or some are being split
+off, the kernel leaves a cell whole: its entries are taken down at once, inside the row, which no split begins
+beside (V8); where a part of it was listed before, those keys are passed by.
 
 Threads: any, a walk each. numpy is imported with the first call for arrays, not with the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import DeviceError, OperationError
 from ..kernels import words as w
-from ..kernels.atomics import load
+from ..kernels.atomics import load, store
 from ..log import HybridLog
-from ..log.index import HashIndex
+from ..log.index import HashIndex, Width
 from ..runtime import Runtime
 from ..shared.epoch import Epochs
 from ..shared.modes import Mode
@@ -59,42 +65,45 @@ _log_record = partial(tuple.__new__, LogRecord)
 class Walk:
     """One walk; the reader is entered already, and waits outside of its row."""
 
-    def __init__(self, reader: SharedReader, index: HashIndex, mode: Mode) -> None:
+    def __init__(self, reader: SharedReader, index: HashIndex, mode: Mode, runtime: Runtime) -> None:
         self._reader = reader
         self._index = index
         rows = ROWS[mode.name]
         self._data: Final = w.WALK_WORDS + rows * w.R_WORDS
         self._words = words = words_of(self._data + DATA_WORDS)
+        self._bytes = words.cast("B")
         words[w.B_ROW] = reader.row
         words[w.W_BEGIN] = max(reader.begin, w.FIRST_ADDRESS)
         words[w.W_ROWS] = rows
         words[w.W_TABLE] = w.WALK_WORDS
         words[w.W_LIMIT] = len(words)
         self._run = mode.walker(reader.log.spaces, words)
+        self._mode = mode
+        self._runtime = runtime
+        self._cell = 0  # The one in which the last batch ended, and what was listed of it.
+        self._listed: set[bytes] = set()
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every live key with its value, as the index tells it."""
-        for entry in self._entries():
+        for left in self._entries():
             rows, data = self._rows()
             yield from [
                 (data[a:b], data[c:d]) for _, a, b, c, d in zip(rows, rows, rows, rows, rows, strict=True)
             ]
-            if entry:
-                yield from chain_items(self._reader, self._index, self._words[w.W_BUCKET], entry)
+            yield from left
 
     def arrays(self, key_dtype: np.dtype[Any], dtype: np.dtype[Any]) -> Iterator[Arrays]:
         """`items` as arrays of keys and of values, shape (n,) each, n >= 1."""
         import numpy as np
 
-        for entry in self._entries():
+        for left in self._entries():
             if count := self._words[w.W_COUNT]:
                 yield self._columns(count, key_dtype, dtype)
-            if entry:
-                for key, value in chain_items(self._reader, self._index, self._words[w.W_BUCKET], entry):
-                    for what, data, kind in (("key", key, key_dtype), ("value", value, dtype)):
-                        if len(data) != kind.itemsize:
-                            raise _misfit(what, len(data), kind)
-                    yield np.frombuffer(key, key_dtype), np.frombuffer(value, dtype)
+            for key, value in left:
+                for what, data, kind in (("key", key, key_dtype), ("value", value, dtype)):
+                    if len(data) != kind.itemsize:
+                        raise _misfit(what, len(data), kind)
+                yield np.frombuffer(key, key_dtype), np.frombuffer(value, dtype)
 
     def records(self, address: int, end: int) -> Iterator[LogRecord]:
         """The published records of [address, end) that count, oldest first."""
@@ -130,17 +139,67 @@ class Walk:
         assert why != w.TAKEN, "a leased row is nobody else's"
         return why
 
-    def _entries(self) -> Iterator[int]:
-        """A batch at a time over the index: the entry behind its rows that the kernel left; 0: none."""
-        words = self._words
-        words[w.W_BUCKETS] = self._reader.log.spaces.control[w.BUCKET_MASK] + 1
+    def _entries(self) -> Iterator[Iterable[tuple[bytes, bytes]]]:
+        """A batch at a time over the index: the items behind its rows that the kernel left."""
+        words, width = self._words, self._index.width
+        cells = width.count if width.is_whole else width.mask // 2 + 1
+        words[w.W_BUCKETS] = cells
         why = w.ROOM
         while why != w.DONE:
             why = self._step()
+            cell = words[w.W_BUCKET]
+            if cell != self._cell:
+                self._cell, self._listed = cell, set()
+            if why == w.SHIFT:
+                yield self._cell_items(cell, cells)
+                words[w.W_BUCKET] = words[w.W_PART] = cell + 1
+                words[w.W_ENTRY] = 0
+                why = w.DONE if cell + 1 == cells else w.SHIFT
+                continue
             if why == w.ROOM and not words[w.W_COUNT]:
                 words[w.W_ENTRY] += 1  # Larger than all the room there is.
                 why = w.RETRY
-            yield words[w.W_ADDRESS] if why in (w.RETRY, w.ON_DEVICE) else 0
+            if why != w.DONE:
+                self._note(cells)
+            if why in (w.RETRY, w.ON_DEVICE):
+                yield self._noted(Width(cells, cells - 1), cell, words[w.W_ADDRESS])
+            else:
+                yield ()
+
+    def _note(self, cells: int) -> None:
+        """Note the keys of the rows that are of the cell in which the batch ended: the last ones."""
+        words = self._words
+        for row in range(words[w.W_COUNT] - 1, -1, -1):
+            at = w.WALK_WORDS + row * w.R_WORDS
+            key = bytes(self._bytes[words[at + w.R_KEY] : words[at + w.R_KEY_END]])
+            if self._index.hash_key(key) & cells - 1 != self._cell:
+                return
+            self._listed.add(key)
+
+    def _noted(self, width: Width, bucket: int, entry: int) -> Iterator[tuple[bytes, bytes]]:
+        """The items of one entry; those that were listed before are passed by, others noted."""
+        for key, value in chain_items(self._reader, self._index, width, bucket, entry):
+            if key not in self._listed:
+                self._listed.add(key)
+                yield key, value
+
+    def _cell_items(self, cell: int, cells: int) -> Iterator[tuple[bytes, bytes]]:
+        """The items of a cell, some of whose buckets may be split or are going to be."""
+        spaces, state = self._reader.log.spaces, self._reader.row + w.ROW_STATE
+        entries: list[tuple[int, int]] | None = None
+        while entries is None:
+            is_entered = self._mode.cas(spaces.epochs, state, w.IDLE, load(spaces.control, w.EPOCH))
+            assert is_entered, "a leased row is nobody else's"
+            try:
+                if not load(spaces.control, w.MAIN_SHUT):
+                    width, entries = self._index.width, list(self._index.entries(cell, cells))
+            finally:
+                store(spaces.epochs, state, w.IDLE)
+            if entries is None:
+                self._runtime.turn("buckets that are split")
+        for bucket, entry in entries:
+            if entry & w.ADDRESS_MASK > w.PENDING_ADDRESS:
+                yield from self._noted(width, bucket, entry)
 
     def _rows(self) -> tuple[Iterator[int], bytes]:
         """The words of the rows, one after the other, and the bytes that they tell of."""
@@ -194,12 +253,12 @@ class Readers:
     def items(self) -> Generator[tuple[bytes, bytes], None, None]:
         """Every key that is live all the while, once."""
         with self._reader() as reader:
-            yield from Walk(reader, self._index, self._mode).items()
+            yield from Walk(reader, self._index, self._mode, self._runtime).items()
 
     def arrays(self, key_dtype: np.dtype[Any], dtype: np.dtype[Any]) -> Generator[Arrays, None, None]:
         """`items` as arrays. Raises OperationError for a key or a value of another width."""
         with self._reader() as reader:
-            yield from Walk(reader, self._index, self._mode).arrays(key_dtype, dtype)
+            yield from Walk(reader, self._index, self._mode, self._runtime).arrays(key_dtype, dtype)
 
     def scan(self, begin: int | None, end: int | None) -> Generator[LogRecord, None, None]:
         """The records of [begin, end). Raises OperationError for what are no addresses of the log."""
@@ -224,7 +283,7 @@ class Readers:
     def _records(self, begin: int, end: int) -> Generator[LogRecord, None, None]:
         with self._reader() as reader:
             # What was truncated before the first record was asked for is gone.
-            yield from Walk(reader, self._index, self._mode).records(max(begin, reader.begin), end)
+            yield from Walk(reader, self._index, self._mode, self._runtime).records(max(begin, reader.begin), end)
 
 
 def guarded(iterator: Generator[Item, None, None], check: Callable[[], None]) -> Generator[Item, None, None]:
