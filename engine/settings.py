@@ -26,7 +26,7 @@ PAGE_BYTES_MAX = 1 << 25
 RING_PAGES_MIN = 2
 BUCKET_BYTES = 64
 OVERFLOW_LEAST = 64
-START_PART = 4
+START_PART, START_LEAST = 4, 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Settings:
 
 
 class Budget(NamedTuple):
-    """The share of `memory` for each: pages of log, main hash buckets, and overflow buckets; main buckets grow
+    """The share of `memory` for each: pages of log, main hash buckets, overflow buckets; main buckets grow
     into the room of those, by themselves to as many as `index_most`.
     """
 
@@ -106,11 +106,16 @@ class Budget(NamedTuple):
     overflow_buckets: int
     index_most: int
 
+    def grown(self) -> Budget:
+        """The same with all main buckets from the beginning."""
+        rest = self.index_buckets + self.overflow_buckets - self.index_most
+        return self._replace(index_buckets=self.index_most, overflow_buckets=rest)
+
 
 def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budget:
     """Split `memory` bytes: half for the log's ring, a quarter for the main buckets, and up to a quarter
     more than those for overflow buckets; what the settings fix goes first, with four overflow buckets a
-    main one. Main buckets that nobody fixed are a quarter of that to begin with.
+    main one. Of more than START_LEAST main buckets that nobody fixed there are a quarter to begin with.
 
     `buckets_least` is what an earlier opening had: chains on the device were made under so many, and
     fewer would merge some. Where that is more than a quarter, the ring gets what it leaves. Raises
@@ -119,7 +124,7 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
     if type(memory) is not int or memory <= 0:
         raise SettingsError(f"memory is {memory!r}: expected a positive number of bytes")
     share = settings.index_buckets or _power_of_two(memory // 4 // BUCKET_BYTES)
-    start = share if settings.index_buckets else max(share // START_PART, min(share, 1))
+    start = share if settings.index_buckets else max(share // START_PART, min(share, START_LEAST))
     buckets, most = max(start, buckets_least), max(share, buckets_least)
     overflow = OVERFLOW_LEAST + (5 * most // 4 if settings.index_buckets is None else 4 * most)
     room, needed = memory // 2, 4 * BUCKET_BYTES

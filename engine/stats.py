@@ -48,7 +48,7 @@ class Stats:
     epoch, drains, deferred    the current epoch; actions run after a drain; actions waiting for one
     begin .. tail   the boundaries of the log
     page_bytes, ring_bytes, index_bytes    in memory; the last counts main and used overflow buckets
-    buckets, overflow_buckets, growths    the same in buckets, and how often their number was doubled since opening
+    buckets, overflow_buckets    these, as numbers; growths: times that the former were doubled since opening
     sessions, live_sessions    names known; handles open
     version, phase  of the next checkpoint, and where a running one stands
     kernels         compiled or interpreted
@@ -133,7 +133,7 @@ def _of_spaces(spaces: Spaces) -> dict[str, int]:
 
 
 def _of_index(index: HashIndex) -> dict[str, int]:
-    buckets, overflow = index.width.count, index.overflow
+    buckets, overflow = index.width.buckets, index.overflow
     return {
         "index_bytes": (buckets + overflow) * BUCKET_BYTES,
         "buckets": buckets,

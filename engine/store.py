@@ -250,13 +250,13 @@ class FasterKv(Checkpoints):
     def grow_index(self) -> int:
         """Double the main buckets of the index, beside sessions; how many there are then.
 
-        Some buckets at a time are split, and whoever comes to one of them meanwhile waits for so many, whatever
-        the size of the index. An index that `memory` has sized grows by itself. The store remembers their number
-        with its next checkpoint.
+        Some buckets at a time are split, and whoever comes to one of them meanwhile waits for so many,
+        whatever the size of the index. An index that `memory` has sized grows by itself. The store
+        remembers their number with its next checkpoint.
 
-        Raises OperationError (one is under way), IndexFullError (there is no room: half as many overflow buckets
-        as there are main ones must be left), SessionError (64 iterators are open, and 256 sessions besides),
-        PoisonedError; a growth that was stopped in the middle goes on with the next. O(buckets).
+        Raises OperationError (one is under way), IndexFullError (there is no room: half as many overflow
+        buckets as there are main ones must be left), SessionError (64 iterators are open, and 256 sessions
+        besides), PoisonedError; a growth that was stopped in the middle goes on with the next. O(buckets).
         """
         self._check_writable()
         return self._grower.run()

@@ -89,7 +89,7 @@ def load_compiled() -> Compiled:
 
 
 def load_from(sources: Mapping[str, str], constants: Mapping[str, int], root: Path) -> Compiled:
-    """Kernels of any sources (module: text), which must define `run_batch`, `relink`, `run_walk` and `split`."""
+    """Kernels of any sources (module: text), which must define `run_batch`, `relink`, `run_walk`, `split`."""
     if not available():
         raise CompilationError("compiled kernels need numba: pip install 'powercut[speed]'")
     folder = root / f"kernels-{digest(sources, constants)}"

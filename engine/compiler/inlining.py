@@ -28,7 +28,17 @@ from .sources import source_of
 
 __all__ = ["Inlined", "load_inlined"]
 
-KERNELS = (probe, slots, records, moves, operations, near, batch, walks, splits)  # None calls one of a later module.
+KERNELS = (
+    probe,
+    slots,
+    records,
+    moves,
+    operations,
+    near,
+    batch,
+    walks,
+    splits,
+)  # None calls one of a later module.
 
 
 class Inlined(NamedTuple):

@@ -248,9 +248,9 @@ def hash_keys(control: Space, index: Space, batch: Space, start: int, stop: int)
 def fetch_records(control: Space, index: Space, log: Space, batch: Space, start: int, stop: int) -> None:
     """Note the entries of operations start .. stop - 1, and ask for the lines of their records.
 
-    Only the main bucket is looked at, and every word of it: where the tag stands is not to be foreseen, and a
-    loop that ends there would be guessed wrongly by the processor. A hint alone: who uses it looks again. In a
-    bucket that is shut nothing is noted.
+    Only the main bucket is looked at, and every word of it: where the tag stands is not to be foreseen, and
+    a loop that ends there would be guessed wrongly by the processor. A hint alone: who uses it looks again.
+    In a bucket that is shut nothing is noted.
     """
     hashes = batch[w.B_HASHES]
     slots = batch[w.B_SLOTS]

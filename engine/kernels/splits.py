@@ -3,25 +3,25 @@
     before   bucket b                    chain of buckets, each entry a chain of records
     after    bucket b, and b + half      an entry in either, or in both
 
-With `first(k, a)` the first record of key k in the chain from address a on, e the entry of k's tag in bucket b
-and e' the one in bucket(k) afterwards:
+With `first(k, a)` the first record of key k in the chain from address a on, e the entry of k's tag in
+bucket b and e' the one in bucket(k) afterwards:
 
     first(k, e') = first(k, e)
 
 for every key that had an entry here. The keys of an entry's records in memory are looked at: each half names
-the first record of its own. What lies below head, or behind CHAIN_MOST records, is not looked at: there both
+the first record of its own. What lies below head, or behind PARTED_MOST records, is not looked at: there both
 halves name the same record, and share what is behind it. A half none of whose keys can be there has no entry.
 
 Invariants
   S1  none but this one uses a bucket that is split: it is shut (`probe`, H8)
   S2  a bucket is split whole, or not at all: overflow buckets for it are had before anything is changed
   S3  an overflow bucket that is left over has neither entry nor link when it comes back
-  S4  a bucket comes back into public use (`publish`) only after a drain: so none that a batch saw as the first
-      that came back is that again while the batch goes on
+  S4  a bucket comes back into public use (`publish`) only after a drain: so none that a batch saw as the
+      first that came back is that again while the batch goes on
 
-Threads: one at a time, in a row of its own, so that no frame from head up is another page's. The source is the
-one that is compiled (`compilation`), so every number is an unsigned 64-bit word.
-Source: index growth of FASTER (SplitHashBuckets and TraceBackForOtherChainStart); a bucket at a time in place,
+Threads: one at a time, in a row of its own, so that no frame from head up is another page's. The source is
+the one that is compiled (`compilation`), so every number is an unsigned 64-bit word.
+Source: index growth of FASTER (SplitHashBuckets, TraceBackForOtherChainStart); a bucket at a time in place,
 as linear hashing has it (Litwin, VLDB 1980).
 """
 
@@ -36,12 +36,13 @@ __all__ = ["publish", "split"]
 
 
 def part_chain(control: Space, log: Space, address: int, bit: int, head: int, kept: int) -> tuple[int, int]:
-    """Where the chains of both halves begin, by a bit of the hash: of the half without it, and with it; 0: none
+    """Where the chains of both halves begin, by a bit of the hash: of the half without it, and with it; 0:
+    none
     of its keys is there.
     """
     low = 0
     high = 0
-    for _ in range(w.CHAIN_MOST):
+    for _ in range(w.PARTED_MOST):
         if address < head or (low != 0 and high != 0):
             break
         at = (address >> 3) & control[w.RING_MASK]
@@ -163,7 +164,8 @@ def split_bucket(
 
 
 def split(control: Space, index: Space, log: Space, spare: Space, start: int, stop: int) -> int:
-    """Make main buckets `start` = MAIN_COUNT to `stop` - 1, by splitting those that they come from, all of them
+    """Make main buckets `start` = MAIN_COUNT to `stop` - 1, by splitting those that they come from, all of
+    them
     shut; each is open once it is made.
 
     DONE, or OVERFLOW at the one for which no overflow buckets are left. `spare` has those that are left over,

@@ -2,9 +2,9 @@
 
 A walk has a space of its own (`words`, W_): a header, rows, and the bytes that the rows tell of. `run_walk`
 fills it as far as there is room and says why it stopped: DONE at the end, ROOM, or that the next entry or
-record is not to be listed here: RETRY (somebody is about to change it, or its chain is long) or ON_DEVICE (it
-goes on below head). Whoever asked does that one by itself and calls again. SHIFT says that there are more main
-buckets by now than W_BUCKETS, or will be: nothing was listed.
+record is not to be listed here: RETRY (somebody is about to change it, or its chain is long) or ON_DEVICE
+(it goes on below head). Whoever asked does that one by itself and calls again. SHIFT says that there are
+more main buckets by now than W_BUCKETS, or will be: nothing was listed.
 
 Invariants
   R6  `relink` names every published, non-void record of its range, and of one key the last, but for R10

@@ -5,7 +5,7 @@
                key    ceil(key bytes / 8) words, zero padded
                value  the rest of the allocated words; only `value bytes` of them mean anything
     entry      address 48 | tag 14 | reserved | tentative         0 = free
-    bucket     7 entries | number of the overflow bucket          0 = none; of one that came back, with REFUSED
+    bucket     7 entries | number of the overflow bucket          0 = none; with REFUSED: it came back
     control    the named words below, then VOID_COUNT triples (version bits, low, high)
     epochs     one row of ROW_ words a live session
     batch      a header of B_, OP_ and N_ words; keys, values and results where it says
@@ -190,7 +190,7 @@ G_CHECKED: Final = 2 * GROUP  # From this address on,
 G_FUZZY: Final = G_CHECKED + 1  # L_s,
 G_VERSION: Final = G_CHECKED + 2  # and the counter of the checkpoint.
 GROUP_WORDS: Final = G_CHECKED + 3
-# -- splitting: the overflow buckets that are left over, linked from the first to the last, and their number ----
+# -- splitting: the overflow buckets that are left over, linked from the first to the last, and how many ----
 G_FIRST: Final = 0
 G_LAST: Final = 1
 G_COUNT: Final = 2
@@ -247,7 +247,8 @@ R_KEY: Final = 1  # Where the key begins and ends, in bytes of the walk's space,
 R_KEY_END: Final = 2
 R_VALUE: Final = 3  # and the value behind it, which begins at a word of its own.
 R_VALUE_END: Final = 4  # 0: a tombstone.
-CHAIN_MOST: Final = 8  # A longer chain is not followed by a walk.
+CHAIN_MOST: Final = 8  # A longer chain is not followed by a walk,
+PARTED_MOST: Final = 32  # nor one as long as this where its bucket is split.
 AHEAD: Final = 4  # Main buckets whose records are fetched before a walk comes to them.
 
 # -- why a batch stopped -------------------------------------------------------------------------

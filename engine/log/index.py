@@ -34,18 +34,18 @@ ZEROS: Final = 1 << 20  # Bytes cleared at once.
 class Width(NamedTuple):
     """The main buckets at some moment: their number, and the mask that goes with it."""
 
-    count: int
+    buckets: int
     mask: int
 
     def bucket(self, hashed: int) -> int:
         """The main bucket of a hash (`probe.bucket_of`)."""
         bucket = hashed & self.mask
-        return bucket if bucket < self.count else hashed & self.mask >> 1
+        return bucket if bucket < self.buckets else hashed & self.mask >> 1
 
     @property
     def is_whole(self) -> bool:
         """True if none is to be split any more before all are."""
-        return self.count == self.mask + 1
+        return self.buckets == self.mask + 1
 
 
 class HashIndex:
@@ -77,9 +77,9 @@ class HashIndex:
     def full(self) -> IndexFullError:
         """The error to raise where a chain needs an overflow bucket and none is left."""
         return IndexFullError(
-            f"all overflow buckets of {self.width.count} main buckets are used, by keys that are there and by "
-            "ones that were deleted, and there is no room for more of either: if these are many, compact() and "
-            "take a checkpoint, else reopen with twice the memory"
+            f"all overflow buckets of {self.width.buckets} main buckets are used, by keys that are there and "
+            "by ones that were deleted, and there is no room for more buckets: if these are many, compact() "
+            "and take a checkpoint, else reopen with twice the memory"
         )
 
     def empty(self) -> None:
@@ -120,7 +120,7 @@ class HashIndex:
     def entries(self, first: int = 0, step: int = 1) -> Iterator[tuple[int, int]]:
         """(main bucket, entry) of every used entry, bucket by bucket, of each `step`-th. O(buckets)."""
         index = self.spaces.index
-        for main in range(first, self.width.count, step):
+        for main in range(first, self.width.buckets, step):
             bucket = main
             while True:
                 base = bucket * w.BUCKET_WORDS
@@ -136,7 +136,7 @@ class HashIndex:
         control, index = self.spaces.control, self.spaces.index
         used: set[int] = set()
         room = range(control[w.OVERFLOW_END] - control[w.OVERFLOW_NEXT], control[w.OVERFLOW_END])
-        for main in range(self.width.count):
+        for main in range(self.width.buckets):
             tags: set[int] = set()
             bucket = main
             while True:

@@ -14,15 +14,15 @@ What a scan lists: the records published below its end, oldest first, the overwr
 pass over a zero sizes word as padding only because every batch that could have allocated below the end
 has left before it starts.
 
-What `items` lists: an entry of a live key never loses its tag (H1), and moves only where its bucket is split;
-a chain that was named once holds the newest record of each of its keys at that moment. So a key that is live
-all the while is listed once, with the value of that record, which was its value then or is so now. One that is
-deleted and written anew may have another entry then, and be listed twice.
+What `items` lists: an entry of a live key never loses its tag (H1), and moves only where its bucket is
+split; a chain that was named once holds the newest record of each of its keys at that moment. So a key that
+is live all the while is listed once, with the value of that record, which was its value then or is so now.
+One that is deleted and written anew may have another entry then, and be listed twice.
 
-With N main buckets when it starts, N a power of two, a walk goes by *cells*: cell c are all main buckets c + k N
-that there are. No split takes a key out of its cell. Once there are more buckets than N, or some are being split
-off, the kernel leaves a cell whole: its entries are taken down at once, inside the row, which no split begins
-beside (V8); where a part of it was listed before, those keys are passed by.
+With N main buckets when it starts, N a power of two, a walk goes by *cells*: cell c are all main buckets c
++ k N that there are. No split takes a key out of its cell. Once there are more buckets than N, or some are
+being split off, the kernel leaves a cell whole: its entries are taken down at once, inside the row, which
+no split begins beside (V8); where a part of it was listed before, those keys are passed by.
 
 Threads: any, a walk each. numpy is imported with the first call for arrays, not with the engine.
 """
@@ -142,7 +142,7 @@ class Walk:
     def _entries(self) -> Iterator[Iterable[tuple[bytes, bytes]]]:
         """A batch at a time over the index: the items behind its rows that the kernel left."""
         words, width = self._words, self._index.width
-        cells = width.count if width.is_whole else width.mask // 2 + 1
+        cells = width.buckets if width.is_whole else width.mask // 2 + 1
         words[w.W_BUCKETS] = cells
         why = w.ROOM
         while why != w.DONE:
@@ -186,16 +186,18 @@ class Walk:
     def _cell_items(self, cell: int, cells: int) -> Iterator[tuple[bytes, bytes]]:
         """The items of a cell, some of whose buckets may be split or are going to be."""
         spaces, state = self._reader.log.spaces, self._reader.row + w.ROW_STATE
-        entries: list[tuple[int, int]] | None = None
-        while entries is None:
+        width, entries = self._index.width, list[tuple[int, int]]()
+        is_taken = False
+        while not is_taken:
             is_entered = self._mode.cas(spaces.epochs, state, w.IDLE, load(spaces.control, w.EPOCH))
             assert is_entered, "a leased row is nobody else's"
             try:
                 if not load(spaces.control, w.MAIN_SHUT):
                     width, entries = self._index.width, list(self._index.entries(cell, cells))
+                    is_taken = True
             finally:
                 store(spaces.epochs, state, w.IDLE)
-            if entries is None:
+            if not is_taken:
                 self._runtime.turn("buckets that are split")
         for bucket, entry in entries:
             if entry & w.ADDRESS_MASK > w.PENDING_ADDRESS:
@@ -283,7 +285,9 @@ class Readers:
     def _records(self, begin: int, end: int) -> Generator[LogRecord, None, None]:
         with self._reader() as reader:
             # What was truncated before the first record was asked for is gone.
-            yield from Walk(reader, self._index, self._mode, self._runtime).records(max(begin, reader.begin), end)
+            yield from Walk(reader, self._index, self._mode, self._runtime).records(
+                max(begin, reader.begin), end
+            )
 
 
 def guarded(iterator: Generator[Item, None, None], check: Callable[[], None]) -> Generator[Item, None, None]:

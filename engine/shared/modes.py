@@ -277,10 +277,11 @@ class Compiled:
 
     def splitter(self, spaces: Spaces, spare: Space) -> Split:
         code = self._code()  # Sessions may bind to it meanwhile.
-        places = [address_of(each) for each in (spaces.control, spaces.index, spaces.log, spare)]
+        control, index, log = (address_of(each) for each in (spaces.control, spaces.index, spaces.log))
+        left_over = address_of(spare)
 
         def run(start: int, stop: int, _kept: Space = spare) -> int:
-            return code.split(*places, start, stop)
+            return code.split(control, index, log, left_over, start, stop)
 
         return run
 

@@ -7,19 +7,23 @@
              open     MAIN_SHUT is 0 again
     the end  as many main buckets as the mask has: nothing is left to be done
 
-A batch that comes to a bucket that is shut leaves, and tries again. So it waits for one drain and for the splits
-of STEP buckets, and a chain is followed for CHAIN_MOST records at most.
+A batch that comes to a bucket that is shut leaves, and tries again. So it waits for one drain and for the
+splits of STEP buckets, and a chain is followed for PARTED_MOST records at most.
 
 Invariants, for `c` main buckets and the mask `m`
-  G1  bucket(h) (`probe.bucket_of`) is the same under (c, m) and (c, 2 m + 1) where c = m + 1: who reads the one
-      word before and the other after the mask was widened goes to the same bucket
+  G1  bucket(h) (`probe.bucket_of`) is the same under (c, m) and (c, 2 m + 1) where c = m + 1: who reads the
+      one word before and the other after the mask was widened goes to the same bucket
   G2  (m + 1) / 2 <= c <= m + 1, and overflow buckets have numbers from MAIN_ROOM = m + 1 up
-  G3  every checkpoint whose log has a record that was published under the mask m names m + 1 buckets or more in
-      its root: an opening under fewer would lose keys
+  G3  every checkpoint whose log has a record that was published under the mask m names m + 1 buckets or
+      more in its root: an opening under fewer would lose keys
   G4  an image of the index that is being copied is given up: its entries would move
 
-Where no overflow bucket is left in the middle, it stops there: with c as it is, the store is whole, and the next
-growth goes on.
+Where no overflow bucket is left in the middle, it stops there: with c as it is, the store is whole, and the
+next growth goes on.
+
+By itself an index grows to what `memory` has for it, as long as no record has left memory: an entry of one
+that has goes to both halves, though as a rule its keys are in one. So it grows when it is crowded, or when
+half the ring is full. An opening puts every entry where it belongs.
 
 Threads: any; one growth at a time. By itself it runs as a call that is handed to the Runtime.
 """
@@ -42,7 +46,7 @@ from ..shared.spaces import words_of
 
 __all__ = ["Grower"]
 
-STEP: Final = {"compiled": 1024, "interpreted": 8}  # Main buckets.
+STEP: Final = {"compiled": 1024, "interpreted": 1}  # Main buckets.
 CROWDED: Final = 4  # One overflow bucket to so many main ones: about six keys to a main bucket.
 
 
@@ -58,7 +62,6 @@ class Grower:
         self._is_busy = False
         self._is_stopped = False
         self._is_refused = False  # There is no room: it is not tried again by itself.
-        self._kept = 0  # Overflow buckets that were in use after the last growth: it did not help these.
         self._ticket: Ticket | None = None  # Of one that runs by itself.
         self._spare = words_of(w.SPARE_WORDS)
         me = ref(self)  # Else the index and this would wait for the collector.
@@ -76,18 +79,24 @@ class Grower:
         self._ticket = None
         try:
             self._grow()
-            return self._index.width.count
+            return self._index.width.buckets
         finally:
             self._is_busy = False
 
     def look(self) -> None:
-        """Begin to grow behind the caller's back if the index is crowded, and `memory` has room for more."""
-        width = self._index.width
-        is_meant = 2 * width.count <= self._index.spaces.index_most
-        fresh = self._index.overflow - self._kept
-        if not is_meant or self._is_refused or fresh * CROWDED <= width.count:
+        """Begin to grow behind the caller's back if `memory` has room for more, and the index is crowded,
+        or the
+        log is about to leave memory.
+        """
+        spaces, count = self._index.spaces, self._index.width.buckets
+        if 2 * count > spaces.index_most or self._is_refused:
             return
-        if self._begin():
+        control = spaces.control
+        begin = max(load(control, w.BEGIN), w.FIRST_ADDRESS)
+        if load(control, w.HEAD) > begin:
+            return
+        is_crowded = self._index.overflow * CROWDED > count
+        if (is_crowded or load(control, w.TAIL) - begin > spaces.ring_bytes // 2) and self._begin():
             try:
                 self._ticket = self._disk.runtime.submit(self._run_behind)
             except BaseException:
@@ -139,14 +148,15 @@ class Grower:
         row = self._registry.lease()
         try:
             split = self._shared.mode.splitter(self._index.spaces, self._spare)
-            while not (width := self._index.width).is_whole and not self._is_stopped:
-                self._disk.poison.check()
-                self._step(row, split, min(width.count + STEP[self._shared.mode.name], width.mask + 1))
-            self._shared.epochs.drain("batches that may have seen the first bucket that came back")
-            self._split(row, split, width.count)  # None; but those that are left over are everybody's now.
+            try:
+                while not (width := self._index.width).is_whole and not self._is_stopped:
+                    self._disk.poison.check()
+                    self._step(row, split, min(width.buckets + STEP[self._shared.mode.name], width.mask + 1))
+            finally:
+                self._shared.epochs.drain("batches that may have seen the first bucket that came back")
+                self._split(row, split, 0)  # None; but those that are left over are everybody's now.
         finally:
             self._registry.release(row)
-        self._kept = self._index.overflow
         if width.is_whole:
             self._index.growths += 1
 
@@ -155,13 +165,13 @@ class Grower:
         width, control = self._index.width, self._index.spaces.control
         if not width.is_whole:
             return
-        wide = 2 * width.count
-        room, least = control[w.OVERFLOW_END] - wide, width.count // 2
-        if room < max(least, load(control, w.OVERFLOW_NEXT) + width.count // 8):
+        wide = 2 * width.buckets
+        room, least = control[w.OVERFLOW_END] - wide, width.buckets // 2
+        if room < max(least, load(control, w.OVERFLOW_NEXT) + width.buckets // 8):
             raise self._index.full()
         store(control, w.MAIN_ROOM, wide)
         if load(control, w.OVERFLOW_NEXT) > room:  # Somebody was faster.
-            store(control, w.MAIN_ROOM, width.count)
+            store(control, w.MAIN_ROOM, width.buckets)
             raise self._index.full()
         store(control, w.BUCKET_MASK, wide - 1)
 

@@ -221,7 +221,7 @@ def test_an_index_larger_than_the_memory_is_refused_at_opening_and_the_number_to
     device: MemoryDevice, contents: Contents
 ) -> None:
     """An index cannot shrink, so an opening with less memory than it takes is refused."""
-    with FasterKv.open(device, create=True, settings=PAGES, memory=64 * SMALL) as store:
+    with FasterKv.open(device, create=True, settings=PAGES, memory=16 * SMALL) as store:
         with store.session("s") as s:
             s.upsert(b"k", b"v")
         store.checkpoint()

@@ -22,9 +22,9 @@ Invariants
   I6  it has as many main buckets from the first to the last: a growth that begins gives it up too, and where
       one has begun none is taken
 
-The file has the overflow buckets right behind the main ones, and links by their place there. A link to a bucket
-that was linked later, or has come back, is none; a word that is tentative is no entry (`checkpoint.image`).
-Nothing is locked; a step copies a bounded part.
+The file has the overflow buckets right behind the main ones, and links by their place there. A link to a
+bucket that was linked later, or has come back, is none; a word that is tentative is no entry
+(`checkpoint.image`). Nothing is locked; a step copies a bounded part.
 
 Threads: the driver's; one step at a time.
 Source: fuzzy index checkpoints of FASTER, whose sessions acknowledge a phase where here is a drain.
@@ -73,8 +73,9 @@ def _begin(parts: Parts, name: str) -> Imaging:
     if not parts.index.width.is_whole:
         store(control, w.IMAGING, w.SPOILED)  # I6
     parts.shared.epochs.drain("batches that began before the image of the index")  # I1.
-    linked = min(load(control, w.OVERFLOW_NEXT), control[w.OVERFLOW_END] - control[w.MAIN_ROOM])  # Afterwards: I3.
-    buckets = parts.index.width.count
+    room = control[w.OVERFLOW_END] - control[w.MAIN_ROOM]
+    linked = min(load(control, w.OVERFLOW_NEXT), room)  # Afterwards: I3.
+    buckets = parts.index.width.buckets
     return Imaging(start, buckets, buckets + linked)
 
 
