@@ -58,14 +58,15 @@ def aside_tapes() -> Iterator[Tape]:
 def grown_tapes() -> Iterator[Tape]:
     """Growths: beside a session, beside one that looks at all keys, beside what else moves."""
     two = (Operation(Kind.UPSERT, _WRITER, 0, SIZES), Operation(Kind.UPSERT, _WRITER, 1, SIZES))
-    settings = (two, (*two, _CHECKPOINT), (*two, *_TURNING), ())
-    for setting in settings:
+    settings = (two, (*two, _CHECKPOINT), (*two, *_TURNING))
+    for setting in (*settings, ()):
         for key in (0, 1):
             for kind in (Kind.UPSERT, Kind.RMW, Kind.DELETE, Kind.INSERT, Kind.READ):
                 size = SIZES if kind is Kind.UPSERT else 0
                 # Either is taken off in the middle of what it does.
                 for lanes in permutations((_GROW, Operation(kind, 0, key, size))):
                     yield tape_of((*setting, _FORK, *lanes), "parted")
+    for setting in settings:
         for kind in (Kind.READ_MANY, Kind.UPSERT_MANY, Kind.ITEMS, Kind.START_RMW):
             yield tape_of((*setting, _FORK, _GROW, Operation(kind)), "parted")
     used = Operation(Kind.RMW)

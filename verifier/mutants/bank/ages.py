@@ -59,8 +59,8 @@ AGED: Final[tuple[Mutant, ...]] = (
         "oxifaster's overflow pool: it has a capacity",
         (
             "powercut.engine.kernels.probe",
-            "    if fresh >= control[w.OVERFLOW_END]:\n",
-            "    if fresh > control[w.OVERFLOW_END]:\n",
+            "    return control[w.OVERFLOW_END] - 1 - taken\n",
+            "    return control[w.OVERFLOW_END] - taken\n",
         ),
         "model",
         "ERROR",
