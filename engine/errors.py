@@ -13,6 +13,7 @@ __all__ = [
     "ClosedError",
     "CorruptionError",
     "DeviceError",
+    "DiskFullError",
     "EngineError",
     "IndexFullError",
     "InvariantError",
@@ -78,6 +79,12 @@ class CheckpointError(EngineError):
 
 class IndexFullError(EngineError):
     """The hash index has no overflow bucket left; nothing was lost. Reopen with more memory."""
+
+
+class DiskFullError(EngineError):
+    """The files have reached what `disk` of the opening says, and there is no room to be made; nothing was
+    lost, and nothing of the operation happened. The message says why: delete keys, or open with more.
+    """
 
 
 class DeviceError(EngineError, OSError):

@@ -31,6 +31,7 @@ class Opened(NamedTuple):
     parts: Parts
     read_only: bool
     flush: FlushSettings | None
+    disk: int | None
 
 
 def open_parts(
@@ -45,6 +46,7 @@ def open_parts(
     kernels: str | None,
     flush: FlushSettings | None,
     keep: int,
+    disk: int | None,
 ) -> Opened:
     """As `FasterKv.open`: what it takes, and what it raises."""
     check_opening(
@@ -67,9 +69,10 @@ def open_parts(
                 settings=settings,
                 version=version,
                 mode=mode,
+                disk_bytes=disk,
             )
     except BaseException:
         lease.undo()
         raise
     parts.keep = keep
-    return Opened(lease, runtime, parts, read_only, flush)
+    return Opened(lease, runtime, parts, read_only, flush, disk)

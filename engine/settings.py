@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from .errors import SettingsError
 
-__all__ = ["MASK64", "Budget", "Settings", "plan_memory"]
+__all__ = ["MASK64", "Budget", "Settings", "check_disk", "plan_memory", "settings_for"]
 
 MASK64 = (1 << 64) - 1
 
@@ -27,6 +27,8 @@ RING_PAGES_MIN = 2
 BUCKET_BYTES = 64
 OVERFLOW_LEAST = 64
 START_PART, START_LEAST = 4, 1 << 12
+DISK_PARTS = 64  # Of a disk's budget: so many segments at least are made of it, where nobody says more,
+DISK_LEAST = 32  # and so many it has to be at least.
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,33 @@ class Settings:
     def persisted(self) -> tuple[int, int, int, int, int]:
         """The part that the root record keeps."""
         return (self.page_bytes, self.segment_bytes, self.write_unit, self.extent_bytes, self.hash_mask)
+
+
+def settings_for(disk: int | None) -> Settings:
+    """The geometry of a new store of which nobody says more: the usual one, or smaller files for a budget.
+
+    Raises SettingsError for what is no budget.
+    """
+    usual = Settings()
+    if disk is None:
+        return usual
+    part = _power_of_two(disk // DISK_PARTS) if type(disk) is int else 0
+    if part < usual.write_unit:
+        raise SettingsError(
+            f"disk is {disk!r}: expected at least {DISK_PARTS * usual.write_unit} bytes, or None"
+        )
+    page = min(usual.page_bytes, part)
+    return Settings(page, min(usual.segment_bytes, part), extent_bytes=min(usual.extent_bytes, page))
+
+
+def check_disk(disk: int | None, settings: Settings) -> None:
+    """Raises SettingsError for a budget that is none, or too small for the segments."""
+    least = DISK_LEAST * settings.segment_bytes
+    if disk is not None and (type(disk) is not int or disk < least):
+        raise SettingsError(
+            f"disk is {disk!r}: expected at least {least} bytes for segments of "
+            f"{settings.segment_bytes}, or None"
+        )
 
 
 class Budget(NamedTuple):

@@ -36,6 +36,7 @@ from .settings import Settings
 from .stats import COUNTERS, Stats, stats_of
 from .upkeep.compaction import Compacted, Compactor
 from .upkeep.growth import Grower
+from .upkeep.room import Room
 
 __all__ = ["FasterKv"]
 
@@ -46,7 +47,7 @@ class FasterKv(Checkpoints):
     """A hash key-value store over a hybrid log; made by `open`."""
 
     def __init__(self, opened: Opened) -> None:
-        self._lease, runtime, parts, read_only, flush = opened
+        self._lease, runtime, parts, read_only, flush, disk = opened
         super().__init__(parts, runtime, is_read_only=read_only)
         self._lock, shared = runtime.lock(), parts.shared
         self._handles = Handles(parts.sessions, parts.log, parts.index, shared, parts.disk, self._durability)
@@ -56,6 +57,11 @@ class FasterKv(Checkpoints):
             finalize(self, self._flusher.forsake).atexit = False
         self._compactor = Compactor(parts.log, parts.index, parts.sessions, shared, parts.disk)
         self._grower = Grower(parts.index, parts.sessions, shared, parts.disk)
+        self._room: Room | None = None
+        if disk is not None and not read_only:
+            self._room = parts.log.ring.room = Room(parts, self._checkpointer, self._compactor, disk)
+            self._room.run()
+            finalize(self, self._room.forsake).atexit = False
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
 
     @classmethod
@@ -72,6 +78,7 @@ class FasterKv(Checkpoints):
         kernels: str | None = None,
         flush: FlushSettings | None = None,
         keep: int = KEEP_DEFAULT,
+        disk: int | None = None,
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
@@ -85,6 +92,8 @@ class FasterKv(Checkpoints):
         kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
         flush     settings of the flush worker; None: the usual ones over a folder, over another Device none
         keep      so many of the newest checkpoints at least can be opened, 1 to 32; pinned ones besides
+        disk      bytes below which the files are kept, by compactions and checkpoints of a thread as writes
+                  need them; None: no such limit. A new store's segments are made to fit it
 
         Raises SettingsError (an argument), MissingStoreError, NotAStoreError, StoreLockedError,
         CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
@@ -102,6 +111,7 @@ class FasterKv(Checkpoints):
                 kernels=kernels,
                 flush=flush,
                 keep=keep,
+                disk=disk,
             )
         )
 
@@ -280,6 +290,8 @@ class FasterKv(Checkpoints):
         check_flag("checkpoint", checkpoint)
         if not self._is_closed:
             self._automatic.stop()  # First: its callbacks may ask for what is held here.
+            if self._room is not None:
+                self._room.stop()
         with self._lock:
             if self._is_closed:
                 return {}
@@ -306,6 +318,7 @@ class FasterKv(Checkpoints):
                 self._is_closed = True
                 self._parts.sessions.close()
                 self._unwatch()
+                self._parts.log.ring.room = None
                 self._parts.log.ring.background = None  # Who knows its log: else both wait for the collector.
                 self._flusher.stop()
                 self._handles.close()

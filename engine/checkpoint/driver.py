@@ -22,6 +22,7 @@ Source: CPR (Prasaad et al., SIGMOD 2019).
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -74,7 +75,13 @@ class Checkpointer:
         self, kind: CheckpointKind, timeout: float | None, *, is_indexed: bool = False
     ) -> CheckpointPoint:
         """Run a whole checkpoint. Interrupted it is given up, durable or not, and blocks no other."""
-        running = Running(kind, is_indexed, timeout=timeout)
+        return self._run(Running(kind, is_indexed, timeout=timeout))
+
+    def run_by_itself(self, kind: CheckpointKind, timeout: float | None) -> CheckpointPoint:
+        """As `run`, for one that nobody asked for: it ends what is under way before, and others end it."""
+        return self._run(Running(kind, timeout=timeout, is_by_itself=True))
+
+    def _run(self, running: Running) -> CheckpointPoint:
         ticket = CheckpointTicket(self, running)
         try:
             self._begin(running)
@@ -86,10 +93,21 @@ class Checkpointer:
     def _begin(self, running: Running) -> None:
         self._poison.check()
         check_kind(running.kind)
+        while (other := self._try_begin(running)) is not None:
+            with suppress(CheckpointError):  # Told to whoever has its ticket.
+                self.advance(other)
+        if running.point is not None:
+            self._shielded("files that are given back", self._give_back_at_rest)
+
+    def _try_begin(self, running: Running) -> Running | None:
+        """Take the first step; or one that is under way, and is to be taken to its end before."""
         with self._lock:
-            if self._running is not None:
+            other = self._running
+            if other is not None and (other.is_by_itself or running.is_by_itself):
+                return other
+            if other is not None:
                 raise CheckpointError(
-                    f"a checkpoint of version {self._running.version} is at {self._system.phase.name}; "
+                    f"a checkpoint of version {other.version} is at {self._system.phase.name}; "
                     "take its ticket to the end first"
                 )
             if self.newest is not None and not self._is_due(self.newest, running):
@@ -98,8 +116,7 @@ class Checkpointer:
                 running.version = self._system.version
                 self._running = running
                 self.advance(running)
-        if running.point is not None:
-            self._shielded("files that are given back", self._give_back_at_rest)
+        return None
 
     def _is_due(self, newest: CheckpointPoint, running: Running) -> bool:
         """True if anything is new, or an image is asked for that the newest checkpoint has not got."""
@@ -208,6 +225,9 @@ class Checkpointer:
     def _rename(self, which: Version | str, name: str) -> None:
         self._poison.check()
         parts = self._parts
+        while self._running is not None and self._running.is_by_itself:
+            with suppress(CheckpointError):  # Told to who runs it.
+                self._advance()
         if self._running is not None:
             raise CheckpointError(
                 f"a checkpoint is at {self._system.phase.name}; take its ticket to the end first"

@@ -44,7 +44,7 @@ from ..metadata.tables import (
 from ..poison import Poison
 from ..runtime import Runtime
 from ..sessions.registry import SessionRegistry
-from ..settings import BUCKET_BYTES, Budget, Settings, plan_memory
+from ..settings import BUCKET_BYTES, Budget, Settings, check_disk, plan_memory, settings_for
 from ..shared.modes import Mode
 from ..shared.shared import Shared
 from ..shared.spaces import Spaces
@@ -65,6 +65,7 @@ def recover(
     settings: Settings | None,
     version: Version | None = None,
     mode: Mode,
+    disk_bytes: int | None = None,
 ) -> Parts:
     """Open what is on the device; with `create`, make a store where none is. Raises MissingStoreError,
     NotAStoreError, SettingsError, CorruptionError, UnsupportedVersionError, PoisonedError, OSError.
@@ -76,11 +77,12 @@ def recover(
     if reading.newest is None:
         refuse_without_root(names, reading, create=create and not read_only)
         _refuse_longer_roots(device, names)
-        persisted = (settings or Settings()).persisted()
+        persisted = (settings or settings_for(disk_bytes)).persisted()
         root = Root(runtime.entropy(16), 0, 0, persisted, Pointer(0, 0, 0))
     else:
         root = reading.newest
     chosen = _agree(root, settings)
+    check_disk(disk_bytes, chosen)
     budget = plan_memory(chosen, memory, root.index_buckets)
     life = root.life if read_only else root.life + 1
     tables = Tables(device, disk.poison, root.store_id, chosen.write_unit, root.head)

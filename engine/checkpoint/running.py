@@ -82,6 +82,7 @@ class Running:
     earlier       what that one has, by address; `digests` the same of this one
     timeout       in seconds from PREPARE, for operations that are pending; None: for ever
     deadline      the same on the Runtime's clock
+    is_by_itself  whether nobody asked for it: who starts another takes this one to its end
     is_indexed    whether an image of the index is taken with it; `imaging` while it is, `image` once it is
     point         what it is, once it is durable; None before
     """
@@ -104,5 +105,6 @@ class Running:
     parent: Version | None = None
     earlier: dict[int, Copied] = field(default_factory=dict)
     digests: dict[int, Copied] = field(default_factory=dict)
+    is_by_itself: bool = False
     point: CheckpointPoint | None = None
     marks: list[SessionMark] = field(default_factory=list)

@@ -13,6 +13,8 @@ Invariants
   V1  a frame is looked at only inside the row, and only for an address at or above the head read there
   V2  a record that is not frozen is listed only where its link is the same before and after, and not locked
   V5  an entry is listed whole or not at all: rows of a walk never end within a chain
+  V8  a key is listed once: one that has got another entry since stands in the same main bucket with the same
+      tag, so there rows are compared; RETRY where those of an earlier batch are to be compared too
 
 Threads: `relink` alone, in recovery; walks any number, each with a row of its own. The source is the one that
 is compiled (`compilation`), so every number is an unsigned 64-bit word.
@@ -152,10 +154,25 @@ def is_home(control: Space, log: Space, at: int, bucket: int, entry: int) -> boo
     return bucket_of(control, hashed) == bucket and hashed >> w.TAG_FROM == entry >> w.TAG_SHIFT
 
 
+def is_given(walk: Space, row: int) -> bool:
+    """True if a row of the same main bucket, before this one, has its key."""
+    key = walk[row + w.R_KEY]
+    key_bytes = walk[row + w.R_KEY_END] - key
+    for number in range(walk[w.W_FIRST], walk[w.W_COUNT] - 1):
+        other = walk[w.W_TABLE] + number * w.R_WORDS + w.R_KEY
+        is_alike = walk[other + 1] - walk[other] == key_bytes
+        if is_alike and same(walk, walk[other] >> 3, walk, key >> 3, (key_bytes + 7) >> 3):
+            return True
+    return False
+
+
 def list_chain(
     control: Space, log: Space, walk: Space, bucket: int, entry: int, head: int, frozen: int
 ) -> int:
-    """List the live keys that the entry names, newest record of each (V5); DONE, or why not."""
+    """List the live keys that the entry names, newest record of each (V5, V8); DONE, or why not."""
+    is_again = walk[w.W_TAGS] >> ((entry >> w.TAG_SHIFT) & w.TAGS_MASK) & 1 != 0
+    if is_again and walk[w.W_GIVEN] != 0:
+        return w.RETRY
     count = walk[w.W_COUNT]
     data = walk[w.W_DATA]
     least = walk[w.W_BEGIN]
@@ -183,7 +200,8 @@ def list_chain(
             why = list_record(control, log, walk, address, frozen)
             if why != w.DONE:
                 break
-            if walk[walk[w.W_TABLE] + listed * w.R_WORDS + w.R_VALUE_END] == 0:
+            row = walk[w.W_TABLE] + listed * w.R_WORDS
+            if walk[row + w.R_VALUE_END] == 0 or (is_again and is_given(walk, row)):
                 walk[w.W_COUNT] = listed
                 walk[w.W_DATA] = behind
         if link & w.ADDRESS_MASK >= address:
@@ -224,6 +242,8 @@ def list_entries(control: Space, index: Space, log: Space, walk: Space) -> int:
                 entry = load(index, base + number)
                 if entry & w.ADDRESS_MASK > w.PENDING_ADDRESS:
                     why = list_chain(control, log, walk, main, entry, head, frozen)
+                    if why != w.ROOM:
+                        walk[w.W_TAGS] |= 1 << ((entry >> w.TAG_SHIFT) & w.TAGS_MASK)
                     if why != w.DONE:
                         walk[w.W_ENTRY] = number if why == w.ROOM else number + 1
                         walk[w.W_ADDRESS] = entry
@@ -234,6 +254,9 @@ def list_entries(control: Space, index: Space, log: Space, walk: Space) -> int:
                 break
         walk[w.W_BUCKET] = main + 1
         walk[w.W_PART] = main + 1
+        walk[w.W_TAGS] = 0
+        walk[w.W_FIRST] = walk[w.W_COUNT]
+        walk[w.W_GIVEN] = 0
     return w.DONE
 
 

@@ -239,6 +239,10 @@ W_ROWS: Final = 13
 W_TABLE: Final = 14  # Word number of the first row.
 W_DATA: Final = 15  # Where the next key goes, word number; behind it its value; and where the room ends.
 W_LIMIT: Final = 16
+W_TAGS: Final = 17  # A bit for each entry of the main bucket that was passed, by its tag modulo 64,
+W_FIRST: Final = 18  # the first of its rows, and whether batches from before have listed keys of it.
+W_GIVEN: Final = 19
+TAGS_MASK: Final = 63
 WALK_WORDS: Final = 32
 
 R_WORDS: Final = 5

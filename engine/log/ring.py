@@ -51,10 +51,18 @@ class Background(Protocol):
         """Wait until all below `head` is flushed; False where whoever asks has to see to it."""
 
 
+class Room(Protocol):
+    """A limit to what the log's files may take."""
+
+    def ask(self, *, is_relief: bool) -> None:
+        """Take in that a page is to be opened. Raises DiskFullError."""
+
+
 class Ring:
     """Pages and boundaries.
 
     background   the worker that flushes in place of whoever opens a page; None: there is none
+    room         what is asked before a page is opened for a session; None: nobody
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class Ring:
         self._mode = shared.mode
         self._epochs = shared.epochs
         self.background: Background | None = None
+        self.room: Room | None = None
         self._lock = runtime.lock()  # Of pages and boundaries.
         self._flushing = flushing
         self._fresh = FreshFrames(shared.spaces, runtime)

@@ -39,6 +39,7 @@ class Segments:
         self.extents = extents
         self.life = life
         self.has_new_names = False
+        self.kept_from = extents.start  # What lies in segments wholly below was removed.
         self._device = disk.device
         self._poison = disk.poison
         self._segment_bytes = settings.segment_bytes
@@ -208,6 +209,7 @@ class Segments:
         """
         self._give_up_beside()
         least = self._pins.least(address)
+        self.kept_from = max(self.kept_from, least)
         for name in self._names():
             number = segment_number(name)
             is_past = least >= address and name in self._doomed

@@ -66,7 +66,8 @@ class Driver:
 
         `expected` is what a swap expects, for a record that is on the device; `run` runs the kernels, where
         it is not only that. Raises DeviceError,
-        CorruptionError, PoisonedError, IndexFullError, OperationError (the log is at its end), SessionError.
+        CorruptionError, PoisonedError, IndexFullError, DiskFullError, OperationError (the log is at its end),
+        SessionError.
         """
         while why not in _TERMINAL:
             try:
@@ -81,6 +82,8 @@ class Driver:
         if not self.state.is_live:
             raise ClosedError(f"session {self.state.name!r} was closed while an operation was under way")
         if why == w.PAGE_FULL:
+            if self.log.ring.room is not None:
+                self.log.ring.room.ask(is_relief=batch[w.OP_KIND] == w.DELETE)
             value_bytes = 0 if batch[w.OP_KIND] == w.DELETE else batch[w.OP_VALUE_BYTES]
             self.log.ring.open_page(record_bytes(batch[w.OP_KEY_BYTES], value_bytes))
             self._index.on_load()

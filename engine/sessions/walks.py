@@ -17,12 +17,13 @@ has left before it starts.
 What `items` lists: an entry of a live key never loses its tag (H1), and moves only where its bucket is
 split; a chain that was named once holds the newest record of each of its keys at that moment. So a key that
 is live all the while is listed once, with the value of that record, which was its value then or is so now.
-One that is deleted and written anew may have another entry then, and be listed twice.
+One that is deleted and written anew may have another entry then, in the same main bucket: it is known by its
+key, which is kept till the walk has passed that bucket. So no key is listed twice.
 
-With N main buckets when it starts, N a power of two, a walk goes by *cells*: cell c are all main buckets c
-+ k N that there are. No split takes a key out of its cell. Once there are more buckets than N, or some are
+With N main buckets when it starts, N a power of two, a walk goes by *cells*: cell c are all main buckets
+c + k N that there are. No split takes a key out of its cell. Once there are more buckets than N, or some are
 being split off, the kernel leaves a cell whole: its entries are taken down at once, inside the row, which
-no split begins beside (V8); where a part of it was listed before, those keys are passed by.
+no split begins beside (V8).
 
 Threads: any, a walk each. numpy is imported with the first call for arrays, not with the engine.
 """
@@ -71,17 +72,16 @@ class Walk:
         rows = ROWS[mode.name]
         self._data: Final = w.WALK_WORDS + rows * w.R_WORDS
         self._words = words = words_of(self._data + DATA_WORDS)
-        self._bytes = words.cast("B")
         words[w.B_ROW] = reader.row
         words[w.W_BEGIN] = max(reader.begin, w.FIRST_ADDRESS)
         words[w.W_ROWS] = rows
         words[w.W_TABLE] = w.WALK_WORDS
         words[w.W_LIMIT] = len(words)
+        self._given: set[bytes] = set()  # Keys of the cell that have been listed (V8 of the kernel).
+        self._bucket = 0
         self._run = mode.walker(reader.log.spaces, words)
         self._mode = mode
         self._runtime = runtime
-        self._cell = 0  # The one in which the last batch ended, and what was listed of it.
-        self._listed: set[bytes] = set()
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every live key with its value, as the index tells it."""
@@ -134,7 +134,8 @@ class Walk:
     def _step(self) -> int:
         """Let the kernel fill the rows anew; why it stopped."""
         words = self._words
-        words[w.W_COUNT], words[w.W_DATA] = 0, self._data
+        words[w.W_COUNT], words[w.W_DATA], words[w.W_FIRST] = 0, self._data, 0
+        words[w.W_GIVEN] = bool(self._given)
         why = self._run()
         assert why != w.TAKEN, "a leased row is nobody else's"
         return why
@@ -147,41 +148,22 @@ class Walk:
         why = w.ROOM
         while why != w.DONE:
             why = self._step()
-            cell = words[w.W_BUCKET]
-            if cell != self._cell:
-                self._cell, self._listed = cell, set()
+            self._keep()
             if why == w.SHIFT:
+                cell = words[w.W_BUCKET]
                 yield self._cell_items(cell, cells)
                 words[w.W_BUCKET] = words[w.W_PART] = cell + 1
-                words[w.W_ENTRY] = 0
+                words[w.W_ENTRY] = words[w.W_TAGS] = 0
                 why = w.DONE if cell + 1 == cells else w.SHIFT
                 continue
             if why == w.ROOM and not words[w.W_COUNT]:
                 words[w.W_ENTRY] += 1  # Larger than all the room there is.
+                words[w.W_TAGS] |= 1 << (words[w.W_ADDRESS] >> w.TAG_SHIFT & w.TAGS_MASK)
                 why = w.RETRY
-            if why != w.DONE:
-                self._note(cells)
             if why in (w.RETRY, w.ON_DEVICE):
-                yield self._noted(Width(cells, cells - 1), cell, words[w.W_ADDRESS])
+                yield self._left(Width(cells, cells - 1), words[w.W_BUCKET], words[w.W_ADDRESS])
             else:
                 yield ()
-
-    def _note(self, cells: int) -> None:
-        """Note the keys of the rows that are of the cell in which the batch ended: the last ones."""
-        words = self._words
-        for row in range(words[w.W_COUNT] - 1, -1, -1):
-            at = w.WALK_WORDS + row * w.R_WORDS
-            key = bytes(self._bytes[words[at + w.R_KEY] : words[at + w.R_KEY_END]])
-            if self._index.hash_key(key) & cells - 1 != self._cell:
-                return
-            self._listed.add(key)
-
-    def _noted(self, width: Width, bucket: int, entry: int) -> Iterator[tuple[bytes, bytes]]:
-        """The items of one entry; those that were listed before are passed by, others noted."""
-        for key, value in chain_items(self._reader, self._index, width, bucket, entry):
-            if key not in self._listed:
-                self._listed.add(key)
-                yield key, value
 
     def _cell_items(self, cell: int, cells: int) -> Iterator[tuple[bytes, bytes]]:
         """The items of a cell, some of whose buckets may be split or are going to be."""
@@ -201,7 +183,25 @@ class Walk:
                 self._runtime.turn("buckets that are split")
         for bucket, entry in entries:
             if entry & w.ADDRESS_MASK > w.PENDING_ADDRESS:
-                yield from self._noted(width, bucket, entry)
+                yield from self._left(width, bucket, entry)
+
+    def _keep(self) -> None:
+        """Keep the keys of the main bucket within which the rows end."""
+        words = self._words
+        if words[w.W_BUCKET] != self._bucket:
+            self._bucket = words[w.W_BUCKET]
+            self._given.clear()
+        data = words.cast("B")
+        for number in range(words[w.W_FIRST], words[w.W_COUNT]):
+            row = self._words[w.W_TABLE] + number * w.R_WORDS
+            self._given.add(bytes(data[words[row + w.R_KEY] : words[row + w.R_KEY_END]]))
+
+    def _left(self, width: Width, bucket: int, entry: int) -> Iterator[tuple[bytes, bytes]]:
+        """The items of an entry that the kernel left, without those that are listed already."""
+        for item in chain_items(self._reader, self._index, width, bucket, entry):
+            if item[0] not in self._given:
+                self._given.add(item[0])
+                yield item
 
     def _rows(self) -> tuple[Iterator[int], bytes]:
         """The words of the rows, one after the other, and the bytes that they tell of."""

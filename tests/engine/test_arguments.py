@@ -55,17 +55,8 @@ KEYS: Bad = (None, 5, "k", [b"k"], b"", bytearray(), bytes(1 << 17), np.array([b
 VALUES: Bad = (*(each for each in KEYS if not isinstance(each, bytes | bytearray)), bytes(1000))
 FUNCTIONS: Bad = (None, 5, b"v", [])
 MANY: Bad = (
-    None,
-    5,
-    b"ab",
-    "ab",
-    bytearray(b"ab"),
-    {b"a"},
-    {b"a": 1},
-    iter([b"a"]),
-    [5],
-    ["a"],
-    [b"a", None],
+    *(None, 5, b"ab", "ab", bytearray(b"ab"), {b"a"}, {b"a": 1}, iter([b"a"])),
+    *([5], ["a"], [b"a", None]),
 )
 DELTAS: Bad = (None, "1", 1.5, [1.5], [1, 2], ["a"], [[1], [2, 3]], 1 << 64, object())
 DTYPES: Bad = (5, object, "S0", "no such type", "(2,)u4", [], "V1000", "V2000000000")
@@ -84,6 +75,7 @@ OPEN: dict[str, Bad] = {
     "kernels": (5, "", "fast", [], b"auto"),
     "flush": (5, "on", {}, True, FlushSettings),
     "keep": (0, -1, 33, 1.0, "2", None, True),
+    "disk": (0, -1, 65_535, 1e9, "10 MB", [], True),
 }
 KINDS: Bad = (*ODD, "FOLD_OVER", 1, Unhashable())
 STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {

@@ -41,23 +41,9 @@ class Listing:
     returned: float = inf
     values: dict[bytes, bytes | None] = field(default_factory=dict)  # None: a tombstone.
     others: list[bytes] = field(default_factory=list)  # Values of records that later ones cover.
-    again: list[tuple[bytes, bytes]] = field(default_factory=list)  # Items of keys that are named once more.
 
     def spans(self, keys: Iterable[bytes]) -> list[Span]:
-        """A read of each key, at some moment of the walk; and one of each that is named again."""
-        told = [(key, self.values.get(key)) for key in keys] + self.again
-        return [Span(nobodys(Kind.READ, key), self.invoked, self.returned, value) for key, value in told]
-
-    def is_renewed(self, key: bytes, calls: Iterable[Call]) -> bool:
-        """True if deletes and writes of the key while the walk went on let it be named as often as it was."""
-        beside = [
-            call.issued.kind
-            for call in calls
-            if call.issued.key == key
-            and call.invoked < self.returned
-            and call.returned > self.invoked
-            and (call.issued.kind is not Kind.DELETE or call.result is True)
+        """A read of each key, at some moment of the walk."""
+        return [
+            Span(nobodys(Kind.READ, key), self.invoked, self.returned, self.values.get(key)) for key in keys
         ]
-        deletes = beside.count(Kind.DELETE)
-        writes = len(beside) - deletes - beside.count(Kind.READ)
-        return min(deletes, writes) >= sum(each == key for each, _ in self.again)

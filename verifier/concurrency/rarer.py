@@ -4,6 +4,7 @@
                       records, a session closed and taken up again, a batch
     aside             each of these beside a checkpoint, and beside a truncation in a lane of its own
     flushed           each operation of a session, and a checkpoint, beside the flush worker in its own lane
+    moved             a walk over all keys beside one that gets another slot, in the batch or the next
     begun             each of these before and beside a checkpoint that stands at WAIT_PENDING, or at PERSIST
 
 The key is on the device alone where the sessions begin, so that what is begun is pending.
@@ -23,7 +24,7 @@ from msgspec.structs import replace
 from ..tapes.tape import KEYED, KEYS_MAX, SIZES, Kind, Operation, Tape
 from .programs import SETTINGS, tape_of
 
-__all__ = ["LATER", "MANY", "rarer_tapes"]
+__all__ = ["LATER", "MANY", "moved_tapes", "rarer_tapes"]
 
 Program = tuple[Operation, ...]
 
@@ -51,6 +52,8 @@ def rarer_tapes(geometry: str) -> Iterator[Tape]:
     if geometry == _FLUSHED:
         yield from (tape_of((*_FILLED, *rest), geometry) for rest in _flushed())
         return
+    if geometry == _FIRST:
+        yield from moved_tapes(geometry)
     lanes = (*LATER, *MANY) if geometry == _FIRST else MANY
     yield from (tape_of((*_ON_DEVICE, *rest), geometry) for rest in (*_beside(lanes), *_begun(lanes)))
 
@@ -73,6 +76,15 @@ def _flushed() -> Iterator[Program]:
     for far in (_CHECKPOINT, Operation(Kind.TRUNCATE)):
         yield (Operation(Kind.STEP), Operation(Kind.STEP), _FORK, Operation(Kind.RMW), _ROUNDS, far)
     yield (Operation(Kind.TRUNCATE_AT), _FORK, Operation(Kind.RMW), _ROUNDS, Operation(Kind.TRUNCATE_AT))
+
+
+def moved_tapes(geometry: str) -> Iterator[Tape]:
+    """Those of `moved`."""
+    one, other = Operation(Kind.UPSERT, 1), Operation(Kind.UPSERT, 1, KEYS_MAX - 1)
+    for keys in (1, 4):
+        filled = (Operation(Kind.UPSERT, 1, key) for key in range(keys))
+        beside = (Operation(Kind.ITEMS), Operation(Kind.DELETE, 1), other, one)
+        yield tape_of((*filled, _FORK, *beside), geometry)
 
 
 def _begun(lanes: tuple[Program, ...]) -> Iterator[Program]:

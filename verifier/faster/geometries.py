@@ -60,6 +60,8 @@ GEOMETRIES: Final = {
 }
 
 
+# A limit to the disk (`DISKS`) that a dozen large values reach.
+GEOMETRIES["bounded"] = GEOMETRIES["paired"]
 # Stores with a flush worker; of many pages, so that what is frozen need not be flushed at once.
 _PAGES: Final = _TINY | {"page_bytes": 512, "ring_pages": 16}
 GEOMETRIES.update({name: Settings(**_PAGES) for name in FLUSHES})
@@ -78,9 +80,11 @@ AGES: Final = {
     "voided": Age(counter=3, voids=6, tombstones=1),
     "crowded": Age(tombstones=w.BUCKET_ENTRIES),  # the first key needs an overflow bucket,
     "full": Age(tombstones=_FULL - 1),  # and has the last entry.
+    "brimming": Age(tombstones=232),  # The limit to its disk is near.
 }
 GEOMETRIES.update({name: Settings(**(_NARROW if age.tombstones else _TINY)) for name, age in AGES.items()})
 GEOMETRIES["voided"] = GEOMETRIES["colliding"]
+GEOMETRIES["brimming"] = Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}))
 
 
 def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:

@@ -38,6 +38,7 @@ from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
 from .forging import Forgeries
 from .leftovers import Leftovers
+from .limited import Limited
 from .listening import Listener
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
@@ -97,9 +98,10 @@ class FasterSubject:
         family: str = STORE,
         reopening: Operation | None = None,  # The operation that has another one done than usual.
     ) -> None:
-        self._base = base
         self._settings = settings
         self._device = device
+        self._limited = Limited(device, geometry)
+        self._base = base if self._limited.disk is None else w.ADDRESS_LIMIT  # There it goes on by itself.
         anew(geometry if reopening is None else f"reopened {reopening.key} {reopening.size}")
         where: FaultDevice | Guarded = device
         own: Settings | None = settings
@@ -118,6 +120,7 @@ class FasterSubject:
             runtime=runtime,
             kernels=kernels,
             flush=FLUSHES[geometry]() if geometry in FLUSHES else None,
+            disk=self._limited.disk,
         )
         if self.store.spaces[0][w.VOID_COUNT]:
             anew("voids")
@@ -128,13 +131,14 @@ class FasterSubject:
         self._kind = _KINDS[0]
         self._started = 0  # The begin when the checkpoint under way was started.
         self._listener = Listener(self.store, device, self._sessions)
-        self._at_opening = self._bound(self.store.serials(), _begin(self.store))
+        self._at_opening = self._bound(self.store.serials(), self.store.spaces[0][w.BEGIN])
         self._life = Life(family, geometry)
         self._leftovers = Leftovers(device)
         self._flushes = FlushBench(self.store, runtime, geometry)
 
     def ran(self, kind: Kind) -> None:
-        """Count an operation that begins, where pairs are counted."""
+        """Count an operation that begins, where pairs are counted; and see to what went on by itself."""
+        self._limited.look(self.store, self._listener)
         if self._life.is_counted:
             # Past the store: what it reads is announced to a scheduler, and who looks on moves nothing.
             self._life.ran(kind, _PHASES[self.store.spaces[0][w.SYSTEM] & w.PHASE_MASK])
@@ -199,7 +203,7 @@ class FasterSubject:
         self.ran(Kind.START)
         if self._ticket is not None:
             return self._ticket
-        self._started = _begin(self.store)
+        self._started = self.store.spaces[0][w.BEGIN]
         how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         kind, is_indexed = self._kind
         ticket = self.store.start_checkpoint(kind, index=is_indexed, **how)
@@ -298,7 +302,7 @@ class FasterSubject:
             older = store.checkpoints()[newest:]
         for point in older:
             with self.open_to_read(device, point.version) as store:
-                yield point.version, self._bound(point.serials, _begin(store)), dict(store.items())
+                yield point.version, self._bound(point.serials, store.spaces[0][w.BEGIN]), dict(store.items())
 
     def open_to_read(self, device: FaultDevice, version: tuple[int, int] | None = None) -> FasterKv:
         """After `close`: the store opened only to read, at its newest checkpoint or at an older one."""
@@ -327,11 +331,6 @@ class FasterSubject:
         self.ran(Kind.REOPEN)
         self.store.close()
         check_stopped(self.store)
-
-
-def _begin(store: FasterKv) -> int:
-    """The log's begin."""
-    return store.spaces[0][w.BEGIN]
 
 
 def _labels(store: FasterKv) -> Callable[[], str]:

@@ -15,6 +15,7 @@ Threads: the clock is looked at in the main thread alone; elsewhere only device 
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -51,6 +52,8 @@ class _Clock:
             return
         if not self.is_wound:
             self.is_wound = True
+            # An interpreter that ends lets go of the handler first, and a tick would then kill it.
+            atexit.register(signal.setitimer, signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, self._tick)
             signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS_MAX / 2, SECONDS_MAX / 2)
         self.calls += 1

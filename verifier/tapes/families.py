@@ -2,7 +2,8 @@
 
     truncated   the log is truncated at every kind of address, before, between and after the steps of a
                 checkpoint, and what lay there is used again; pages turned before it
-    compacted   the log is compacted, around the steps of checkpoints and truncations; what moved is used again
+    compacted   the log is compacted, around the steps of a checkpoint and truncations
+    bounded     it is because its disk has a limit: under a fill, in every phase, around a power cut
     grown       the index has twice the buckets (`growing`)
     reopened    with more or less of the ring, of buckets, of memory; with others that want to open it too
     flushed     what is frozen goes to the device before it has to: between operations, in every phase, while
@@ -36,6 +37,7 @@ from .logged import LOGGED_CRASHES, logged
 from .operations import PLAIN
 from .programs import random_tapes
 from .tape import KEYS_MAX, LOGS, SIZES, STORE, Crash, Era, Kind, Operation, Tape
+from .upkept import bounded, compacted
 
 __all__ = ["FAMILIES", "LETTERS", "Family", "family_tapes", "sprinkled"]
 
@@ -75,36 +77,6 @@ def _truncated(geometry: str) -> Iterator[Run]:
         # What is on both sides of a page's end, under keys that share a chain.
         changed = Operation(Kind.RMW, 0, key)
         yield ((*paged, changed, truncate, changed, _CHECKPOINT, truncate, _REOPEN, changed, _CHECKPOINT),)
-
-
-def _compacted(geometry: str) -> Iterator[Run]:
-    paged = (Operation(Kind.UPSERT), Operation(Kind.UPSERT, 1, 1), *_large(2, 3, 4, 5))
-    if geometry in _SHORT:
-        paged = _large(0, 1, 2)
-    gone = Operation(Kind.DELETE, 0, 0)
-    uses = (Operation(Kind.RMW), Operation(Kind.INSERT), gone)
-    for size in (0, 2):
-        compact = Operation(Kind.COMPACT, 0, 1, size)
-        for used in uses:
-            yield ((*paged, _CHECKPOINT, compact, used, _CHECKPOINT), (used, compact, _CHECKPOINT))
-            # The newest record of the key lies above what is compacted, on the device or in memory.
-            yield ((*paged, _CHECKPOINT, used, compact, _CHECKPOINT, _REOPEN, compact, used),)
-            yield (
-                (*paged, used, *paged[1:], compact, _CHECKPOINT, compact, _CHECKPOINT),
-                (used, _CHECKPOINT),
-            )
-    for used in uses:
-        # The newest one is on the device too, and the chain leaves memory there.
-        above = (*paged, used, *_large(3, 4, 5), _CHECKPOINT, Operation(Kind.COMPACT, 0, 0, 2))
-        yield ((*above, Operation(Kind.READ), used, _CHECKPOINT),)
-    compact = Operation(Kind.COMPACT)
-    for phase in range(_PHASES):
-        started = (*paged, _CHECKPOINT, Operation(Kind.RMW), Operation(Kind.START))
-        steps = [Operation(Kind.STEP)] * phase
-        yield ((*started, *steps, compact, _CHECKPOINT, gone, _CHECKPOINT), (Operation(Kind.READ),))
-        yield ((*started, *steps, gone, compact, Operation(Kind.STEP), Operation(Kind.UPSERT), _CHECKPOINT),)
-    truncate = Operation(Kind.TRUNCATE_AT, 0, 1)
-    yield ((*paged, _CHECKPOINT, compact, truncate, _CHECKPOINT, *paged, truncate, compact, _CHECKPOINT),)
 
 
 def _reopened(geometry: str) -> Iterator[Run]:
@@ -304,7 +276,8 @@ _EVERYWHERE: Final = (
 _AGES: Final = ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
 FAMILIES: Final[dict[str, Family]] = {
     "truncated": Family(_truncated, ("slim", "paired", "colliding")),
-    "compacted": Family(_compacted, ("paired", "colliding")),
+    "compacted": Family(compacted, ("paired", "colliding")),
+    "bounded": Family(bounded, ("bounded", "brimming")),
     "grown": Family(grown, ("parting", "parted", "narrow", "crowded")),
     "reopened": Family(_reopened, ("parting", "tiny")),
     "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),

@@ -14,6 +14,7 @@ from powercut.engine.compiler.compilation import available
 from powercut.engine.inspection import inspect_store
 from powercut.engine.kernels import words as w
 from powercut.engine.kernels.atomics import set_turn
+from powercut.engine.sessions import walks
 from powercut.engine.sessions.session import Session
 from powercut.verifier.faster.stepped import SteppedRuntime
 
@@ -289,6 +290,42 @@ def test_a_slot_that_comes_back_and_goes_to_another_key_under_an_operation(kind:
         if left[0] >= 0:
             break
     assert seen == ALLOWED[kind]
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+def test_a_key_that_moves_to_another_slot_under_a_walk_is_listed_once(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before every access to a shared word of the walk, in turn."""
+    monkeypatch.setattr(walks, "ROWS", {"interpreted": rows})
+
+    def move(left: list[int], other: Session, *access: object) -> None:
+        left[0] -= 1
+        if left[0] == -1:
+            set_turn(None)
+            other.delete(b"k")
+            other.upsert(b"taker", b"of the slot")
+            other.upsert(b"k", b"new")
+
+    seen = set()
+    for turn in count():
+        store = FasterKv.open(MemoryDevice(), create=True, settings=ONE, runtime=SteppedRuntime())
+        other = store.session("other")
+        for each in (b"k", b"l"):
+            other.upsert(each, b"old")
+        left = [turn]
+        set_turn(partial(move, left, other))
+        try:
+            told = list(store.items())
+        finally:
+            set_turn(None)
+        seen.add(dict(told).get(b"k"))
+        assert len(dict(told)) == len(told), (turn, told)
+        assert dict(told)[b"l"] == b"old"
+        store.close()
+        if left[0] >= 0:
+            break
+    assert seen == {b"old", b"new"}
 
 
 # -- the audit ---------------------------------------------------------------------------------------

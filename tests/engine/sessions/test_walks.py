@@ -151,6 +151,37 @@ def test_a_walk_ends_where_its_store_is_closed(kernels: str) -> None:
             next(walk)
 
 
+# -- keys that get another entry ---------------------------------------------------------------------
+
+ONE_BUCKET = Settings(page_bytes=1 << 16, segment_bytes=1 << 16, ring_pages=4, index_buckets=1)
+NAMES = [letter * 8 for letter in (b"a", b"b", b"c", b"d")]
+
+
+@pytest.mark.parametrize("kernels", MODES)
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize(("is_array", "long"), [(False, None), (False, 0), (False, 2), (True, None)])
+def test_a_key_whose_entry_moves_behind_the_walk_is_listed_once(
+    monkeypatch: pytest.MonkeyPatch, kernels: str, rows: int, is_array: bool, long: int | None
+) -> None:
+    """Every key in turn, between two batches; the reader lists that of the long value, not the kernel."""
+    monkeypatch.setattr(walks, "ROWS", {"compiled": rows, "interpreted": rows})
+    monkeypatch.setattr(walks, "DATA_WORDS", 20)
+    for mover in range(len(NAMES)):
+        with FasterKv.open(MemoryDevice(), create=True, settings=ONE_BUCKET, kernels=kernels) as store:
+            session = store.session("s")
+            for number, key in enumerate(NAMES):
+                session.upsert(key, bytes(400 if number == long else 8))
+            found: list[bytes] = []
+            batches = ((keys.tolist(), 0) for keys, _ in store.items_many("S8", "u8"))
+            for each, _ in batches if is_array else store.items():
+                found.extend(each if isinstance(each, list) else [each])
+                if found[-1] == NAMES[mover]:  # Another key gets its slot, and it a later one.
+                    session.delete(NAMES[mover])
+                    session.upsert(b"another", bytes(8))
+                    session.upsert(NAMES[mover], bytes(8))
+            assert sorted(key for key in found if key != b"another") == NAMES
+
+
 # -- arrays ------------------------------------------------------------------------------------------
 
 

@@ -158,34 +158,6 @@ def test_a_walk_that_comes_to_a_place_twice_is_refused(
     assert verdict.breach is Breach.WRONG_RESULT
 
 
-@pytest.mark.parametrize(
-    ("beside", "times"),
-    [
-        ((), 0),
-        (((Kind.DELETE, 3, True),), 0),
-        (((Kind.DELETE, 3, False), (Kind.UPSERT, 5, None)), 0),
-        (((Kind.DELETE, 3, True), (Kind.READ, 5, b"")), 0),
-        (((Kind.DELETE, 3, True), (Kind.UPSERT, 5, None)), 1),
-        (((Kind.DELETE, 0, True), (Kind.UPSERT, 5, None)), 0),
-        (((Kind.DELETE, 3, True), (Kind.UPSERT, 9, None)), 0),
-        (((Kind.DELETE, 3, True), (Kind.RMW, 5, b"1.1;"), (Kind.DELETE, 6, True)), 1),
-    ],
-)
-def test_a_key_is_listed_once_more_for_each_time_that_it_was_deleted_and_written(
-    beside: tuple[tuple[Kind, int, bool | bytes | None], ...], times: int
-) -> None:
-    """The walk goes on from 2 to 8, each call takes 1; what is beside it is of key 1."""
-    calls = [
-        Call(issue(Operation(kind, 1, 1), serial), at, 0, at + 1, result)
-        for serial, (kind, at, result) in enumerate(beside, 1)
-    ]
-    key, other = issue(Operation(Kind.READ, 0, 1), 1).key, issue(Operation(Kind.READ, 0, 2), 1).key
-    for count in range(3):
-        listing = Listing(Kind.ITEMS, 0, 2, 8, again=[(key, b"")] * count)
-        assert listing.is_renewed(key, calls) == (count <= times)
-    assert not Listing(Kind.ITEMS, 0, 2, 8, again=[(other, b"")]).is_renewed(other, calls)
-
-
 def test_a_session_that_resumes_with_another_serial_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = FasterSubject.resume_session
 

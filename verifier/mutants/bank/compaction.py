@@ -1,4 +1,4 @@
-"""Planted bugs of compactions: what is moved although it is not live, and when begin follows."""
+"""Planted bugs of compactions: what is moved although it is not live, when begin follows, and limits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ __all__ = ["COMPACTED"]
 
 _MOVES: Final = "powercut.engine.kernels.moves"
 _COMPACTION: Final = "powercut.engine.upkeep.compaction"
+_ROOM: Final = "powercut.engine.upkeep.room"
 
 COMPACTED: Final = (
     Mutant(
@@ -55,5 +56,36 @@ COMPACTED: Final = (
         "openable",
         "UNOPENABLE",
         around=("compact", "phases"),
+    ),
+    # The disk's limit.
+    Mutant(
+        "room-is-not-asked-for-a-page",
+        "powercut 71c2047: 1,000 live keys, overwritten, filled a disk",
+        "powercut.engine.sessions.driver",
+        "            if self.log.ring.room is not None:\n",
+        "            if None:\n",
+        "structure",
+        "BROKEN_INVARIANT",
+        around=("brimming",),
+    ),
+    Mutant(
+        "step-without-its-checkpoint",
+        "FASTER T1: truncation gives files back with a durable checkpoint only, compaction alone does not",
+        _ROOM,
+        "        self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)\n",
+        "",
+        "model",
+        "ERROR",
+        around=("brimming",),
+    ),
+    Mutant(
+        "step-gives-up-beside-a-checkpoint",
+        "FASTER C5: no compaction during a checkpoint; nobody waits for that one to end",
+        "powercut.engine.checkpoint.driver",
+        "(other.is_by_itself or running.is_by_itself)",
+        "other.is_by_itself",
+        "model",
+        "ERROR",
+        around=("brimming", "phases"),
     ),
 )

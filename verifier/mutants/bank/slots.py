@@ -16,6 +16,15 @@ _ANCESTOR: Final = "FASTER 7a141861: FindTagOrFree took a stale entry, and went 
 _beside: Final = partial(
     Mutant, oracle="structure", breach="BROKEN_INVARIANT", search=SCHEDULES, preemptions=1, around=("delete",)
 )
+_LISTED: Final = "powercut 479bd9c: a key that got another slot beside a walk was listed twice"
+_listed: Final = partial(
+    Mutant,
+    oracle="linearizable",
+    breach="WRONG_RESULT",
+    search=SCHEDULES,
+    preemptions=1,
+    around=("items", "delete"),
+)
 
 SLOTS: Final = (
     Mutant(
@@ -56,5 +65,19 @@ SLOTS: Final = (
         "        return w.RETRY\n"
         "    floor",
         "    entry = load(index, slot)\n    floor",
+    ),
+    _listed(
+        "key-that-moved-is-listed-again",
+        _LISTED,
+        "powercut.engine.kernels.walks",
+        "(is_again and is_given(walk, row))",
+        "(is_again and False)",
+    ),
+    _listed(
+        "key-that-moved-is-listed-again-by-the-next-batch",
+        _LISTED,
+        "powercut.engine.sessions.walks",
+        "            if item[0] not in self._given:\n",
+        "            if item:\n",
     ),
 )

@@ -1,8 +1,8 @@
 """Programs for the search among schedules: how many of each, and what counts as a find.
 
     0   every small program, one session alone first, under its default schedule
-    1   every one with two sessions, where pages turn first, then two checkpoints beside one, under schedules
-        of one preemption
+    1   every one with two sessions, where pages turn first, then two checkpoints beside one, and a walk
+        beside a key that moves, under schedules of one preemption
     2   two sessions where a page turns, or a checkpoint runs or has begun, under schedules of two
 
 The bank says whether 1 or 2 are tried after 0, `interleavings` which programs those are.
@@ -20,6 +20,7 @@ from ...concurrency.appenders import lanes_of_log
 from ...concurrency.flushed import flushed_tapes
 from ...concurrency.kinds import kinds_tapes
 from ...concurrency.lanes import FAR_LANE, lanes_of, split
+from ...concurrency.rarer import moved_tapes
 from ...concurrency.skewed import skewed_tapes
 from ...tapes.tape import APPENDERS, Tape
 
@@ -39,7 +40,10 @@ def count_beside(tape: Tape) -> tuple[int, int]:
 
 def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
     """The tapes searched with at most so many preemptions for a planted bug of that oracle."""
-    more = {1: chain(again_tapes("many"), kinds_tapes("narrow")), 2: skewed_tapes("narrow")}
+    more = {
+        1: chain(again_tapes("many"), kinds_tapes("narrow"), moved_tapes("narrow")),
+        2: skewed_tapes("narrow"),
+    }
     flushed = chain(flushed_tapes("gathered"), flushed_tapes("behind"))
     # The worker is at work in these alone, and whoever does not touch it has no use for them.
     few = islice(flushed, 0, None, 1 if preemptions else _FEW)

@@ -1,0 +1,198 @@
+"""Room on the disk: the log is compacted, and a checkpoint taken, before the files pass what they may take.
+
+    0                        due                 refused               limit
+    |------------------------|-------------------|---------------------|
+      nothing is done          a step now and      no more is written,   the last of it is for what a step
+                               then                but deletes           moves and its checkpoint
+
+`used` is all that the files have once a checkpoint of this very moment is durable: the log from the oldest
+segment that a checkpoint lists to the end of the page that is opened, and twice the other files, which are
+written anew before the old ones go. It is looked at where a page is opened, so memory that is not flushed yet
+has its room already, and a checkpoint of the user's too.
+
+A step freezes and compacts the oldest whole segments, up to half of what is left, and takes a checkpoint,
+with which they go. Where more than half of them was live the next step is due later, nearer to `refused`: the
+older a segment grows, the less of it is live. At `refused` steps follow each other, once over the log.
+
+Invariants
+  M1  a step moves no more than it goes over, and while it does others leave it that room: used <= limit
+  M2  no page is opened for what a session writes where used would pass `refused`; a delete may pass it
+  M3  a step that frees nothing is the last one: where segments are held, by a reader, a backup or a
+      checkpoint under a name, the reserve stays
+  M4  who makes room waits for nobody's room, and holds no lock meanwhile
+
+Threads: `ask` any, with no row of the epoch table and no lock held; steps in the worker's thread, or in that
+of the writer where the Runtime gives none. The flush worker cannot do it: who moves records opens pages, and
+waits for that one then.
+Source: auto-compaction of FASTER (compaction by lookup once the log passes a size); the reserve is ours.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from ..checkpoint.driver import Checkpointer
+from ..checkpoint.parts import Parts
+from ..errors import DiskFullError, EngineError
+from ..kernels import words as w
+from ..kernels.atomics import load
+from ..metadata.extents import segment_number
+from ..shared.phases import CheckpointKind
+from ..shared.worker import Worker
+from .compaction import Compactor
+
+__all__ = ["Room"]
+
+DUE, REFUSED = 12, 15  # Sixteenths of the limit.
+_NEVER: Final = object()
+
+
+class Room(Worker):
+    """Keeps one store's files below a limit, in bytes."""
+
+    what: ClassVar[str] = "compaction"
+
+    def __init__(self, parts: Parts, checkpointer: Checkpointer, compactor: Compactor, limit: int) -> None:
+        super().__init__(parts.disk)
+        self.limit: Final = limit
+        self.refusing: Final = limit * REFUSED // 16
+        self._parts = parts
+        self._log = parts.log
+        self._control = parts.log.spaces.control
+        self._segment = parts.settings.segment_bytes
+        self._page = parts.settings.page_bytes
+        self._checkpointer = checkpointer
+        self._compactor = compactor
+        self._due = limit * DUE // 16
+        self._others = 0
+        self._seen: object = _NEVER  # The checkpoint at which the other files were looked at.
+        self._stepping = 0  # Bytes that the step under way may move.
+        self._mover: int | None = None  # The thread or task that makes room.
+        self._passes = 0  # Ends of what was made, or tried.
+        self._reason = ""
+
+    @property
+    def used(self) -> int:
+        """Bytes that the files have once all that was written is durable, and a page more. Raises OSError."""
+        newest = self._checkpointer.newest
+        if newest is not self._seen:
+            device = self._parts.disk.device
+            files = [name for name in device.list() if segment_number(name) is None]
+            self._others, self._seen = sum(map(device.size, files)), newest
+        return load(self._control, w.PAGE_END) + self._page - self._listed() + 2 * self._others
+
+    def _listed(self) -> int:
+        """The start of the oldest segment that is there."""
+        start = self._log.segments.kept_from
+        return start - start % self._segment
+
+    # -- for whoever opens a page ------------------------------------------------------------------
+
+    def ask(self, *, is_relief: bool) -> None:
+        """Take in that a page is to be opened; `is_relief`: for a delete.
+
+        Raises DiskFullError, PoisonedError; OSError where files cannot be looked at.
+        """
+        if self._mover == self.runtime.current() or self.used < self._due:
+            return
+        self.ring()
+        if not self.is_driven and self._claim():
+            self._make()
+        most = self.limit - self._segment if is_relief else self.refusing
+        for _ in range(2):  # What is under way may have begun before.
+            if not self._has_passed(most):
+                return
+            self._await_pass(most)
+        if self._has_passed(most):
+            raise DiskFullError(f"{self.used} of {self.limit} bytes on the disk are in use: {self._reason}")
+
+    def _has_passed(self, most: int) -> bool:
+        return self.used >= min(most, self.limit - self._stepping)
+
+    def _await_pass(self, most: int) -> None:
+        """Wait until there is room, or the end of a pass; or make one."""
+        seen = self._passes
+        self.ring()
+        if not self.is_driven and self._claim():
+            self._make()
+        self.runtime.until(
+            "room on the disk",
+            lambda: (
+                self._passes != seen
+                or not self._has_passed(most)
+                or (self._mover is None and not self.is_driven)
+            ),
+        )
+
+    # -- steps -------------------------------------------------------------------------------------
+
+    def round(self) -> bool:
+        """Make room if it is due; whether any was made. Raises EngineError where it could not be."""
+        if self.used < self._due or not self._claim():
+            return False
+        error = self._make()
+        if error is not None:
+            raise error
+        return True
+
+    def next_look(self) -> float | None:
+        """None: whoever opens a page rings."""
+        return None
+
+    def _claim(self) -> bool:
+        with self._guard:
+            if self._mover is not None:
+                return False
+            self._mover = self.runtime.current()
+            return True
+
+    def _make(self) -> EngineError | None:
+        """Take a step, or so many that writers are not refused; the error because of which it is full."""
+        try:
+            self._pass()
+        except EngineError as error:
+            self._reason = str(error)
+            return error
+        except OSError as error:
+            self._reason = f"making room failed: {error}"
+            return DiskFullError(self._reason)
+        finally:
+            self._stepping = 0
+            self._passes += 1
+            self._mover = None
+        return None
+
+    def _pass(self) -> None:
+        tail = load(self._control, w.TAIL)
+        self._step(tail)
+        while self.used >= self.refusing:
+            self._step(tail)
+
+    def _step(self, tail: int) -> None:
+        """Let the oldest segments go, or some of them; nothing from `tail` on is moved."""
+        used, listed = self.used, self._listed()
+        count = max((self.limit - used) // 2 // self._segment, 1) * self._segment
+        if load(self._control, w.BEGIN) < listed + self._segment:
+            until = min(listed + count, (tail - 1) // self._page * self._page)
+            if until < listed + self._segment:
+                raise DiskFullError(
+                    "nearly all of it is live; delete keys, or open the store with a larger `disk`"
+                )
+            if used - self._others + count > self.limit:
+                raise DiskFullError("nothing is left for a compaction; open the store with a larger `disk`")
+            self._stepping = count
+            self._freeze(until)
+            done = self._compactor.run(until)
+            is_dear = 2 * done.bytes > done.freed
+            self._due = min(self._due + self._segment, self.refusing) if is_dear else self.limit * DUE // 16
+        self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)
+        self._stepping = 0
+        if self._listed() <= listed:
+            raise DiskFullError("its oldest files are held, by an iterator, a backup or a pinned checkpoint")
+
+    def _freeze(self, address: int) -> None:
+        self._log.ring.shift_read_only(address)
+        self._parts.shared.epochs.until(
+            "batches that may still write what is compacted",
+            lambda: load(self._control, w.SAFE_READ_ONLY) >= address,
+        )

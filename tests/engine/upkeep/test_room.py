@@ -1,0 +1,178 @@
+"""A budget of disk: the files stay below it whatever is written, and what cannot be written says why."""
+
+import errno
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from powercut.engine import (
+    DiskFullError,
+    FasterKv,
+    MemoryDevice,
+    Session,
+    Settings,
+    SettingsError,
+    Version,
+)
+from powercut.verifier.faster.stepped import SteppedRuntime
+
+SMALL = Settings(512, 512, 512, 512, ring_pages=4, index_buckets=64)
+DISK = 64 * 512
+
+
+class FullDevice(MemoryDevice):
+    """A device with so many bytes and no more; `most` is what its files had at most."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__()
+        self.capacity = capacity
+        self.most = 0
+
+    def write(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
+        grown = max(0, offset + memoryview(buffer).nbytes - self.size(name))
+        total = sum(map(self.size, self.list())) + grown
+        if total > self.capacity:
+            raise OSError(errno.ENOSPC, "no space", name)
+        self.most = max(self.most, total)
+        return super().write(name, offset, buffer)
+
+
+def small(device: MemoryDevice, disk: int | None = DISK) -> FasterKv:
+    return FasterKv.open(device, create=True, settings=SMALL, disk=disk, runtime=SteppedRuntime())
+
+
+def test_keys_that_are_overwritten_for_ever_fit_a_small_disk() -> None:
+    """1,000 keys of 310 bytes, 200,000 updates, a disk of 10 MB; a checkpoint after every 4,000."""
+    device = FullDevice(10_000_000)
+    keys = [b"%08d" % number for number in range(1000)]
+    store = FasterKv.open(device, create=True, memory=4 << 20, disk=device.capacity)
+    session = store.session("s")
+    for turn in range(200):
+        session.upsert_many(keys, [b"%08d" % turn + bytes(294)] * len(keys))
+        if turn % 4 == 0:
+            store.checkpoint()
+    store.close(checkpoint=False)
+    with FasterKv.open(device, disk=device.capacity) as store:
+        assert len(dict(store.items())) == 1000
+        store.check()
+
+
+def changed(session: Session, content: dict[bytes, bytes], random: Random, keys: int) -> None:
+    key = b"%d" % random.randrange(keys)
+    if random.random() < 0.2:
+        assert session.delete(key) == (content.pop(key, None) is not None)
+    else:
+        content[key] = random.randbytes(random.choice((8, 60, 200)))
+        session.upsert(key, content[key])
+
+
+@pytest.mark.parametrize("keys", [5, 60])
+def test_the_writer_makes_room_where_no_thread_does(keys: int) -> None:
+    device, random, content = FullDevice(DISK), Random(keys), dict[bytes, bytes]()
+    for _ in range(3):  # It is lost, and goes on from its newest checkpoint.
+        store = small(device)
+        session = store.session("s")
+        content = dict(store.items())
+        for number in range(1500):
+            changed(session, content, random, keys)
+            if number % 400 == 399:
+                store.checkpoint()
+        assert dict(store.items()) == content
+        store.check()
+        assert store.stats().begin > 0
+        store.close(checkpoint=True)
+    assert device.most > DISK // 2
+
+
+def test_a_disk_full_of_live_keys_says_so_and_goes_on_once_some_are_deleted() -> None:
+    store = small(FullDevice(DISK))
+    session, written = store.session("s"), 0
+
+    def fill() -> None:
+        nonlocal written
+        while True:
+            session.upsert(b"%d" % written, bytes(200))
+            written += 1
+
+    with pytest.raises(DiskFullError, match=r"of 32768 bytes on the disk are in use: .* `disk`"):
+        fill()
+    assert 60 < written < DISK // 220
+    assert session.read(b"%d" % written) is None
+    with pytest.raises(DiskFullError):
+        session.upsert(b"more", bytes(400))
+    assert sorted(dict(store.items())) == sorted(b"%d" % number for number in range(written))
+    for number in range(0, written, 2):
+        assert session.delete(b"%d" % number)
+    for number in range(0, written, 4):
+        session.upsert(b"%d" % number, bytes(200))
+    store.check()
+    store.close(checkpoint=True)
+
+
+def hold_by_iterator(store: FasterKv) -> Callable[[], object]:
+    walk = store.scan()
+    next(walk)
+    return walk.close
+
+
+def hold_by_pin(store: FasterKv) -> Callable[[], object]:
+    store.pin("kept")
+    return lambda: store.drop("kept")
+
+
+def hold_by_pending(store: FasterKv) -> Callable[[], object]:
+    session = store.session("other")
+    session.start_rmw(b"cold", lambda old: (old or b"") + b"+")
+    return lambda: session.complete_pending(wait=True)
+
+
+@pytest.mark.parametrize(
+    ("hold", "why"),
+    [
+        (hold_by_iterator, "held, by an iterator"),
+        (hold_by_pin, "pinned checkpoint"),
+        (hold_by_pending, "pending operations: other"),
+    ],
+)
+def test_what_holds_the_oldest_files_is_told_and_let_go_there_is_room(
+    hold: Callable[[FasterKv], Callable[[], object]], why: str
+) -> None:
+    store = small(FullDevice(DISK))
+    session = store.session("s")
+    session.upsert(b"cold", b"")
+    for number in range(20):
+        session.upsert(b"%d" % number, bytes(200))
+    store.checkpoint()
+    let_go = hold(store)
+
+    def overwrite() -> None:
+        for number in range(1000):
+            session.upsert(b"%d" % (number % 20), bytes(200))
+
+    with pytest.raises(DiskFullError, match=why):
+        overwrite()
+    let_go()
+    overwrite()
+    store.check()
+    store.close(checkpoint=True)
+
+
+def test_a_budget_that_its_segments_do_not_fit_is_refused_and_nothing_is_changed() -> None:
+    device = MemoryDevice()
+    few: tuple[object, ...] = (DISK // 2 - 1, 0, 1.5, True)
+    for disk in few:
+        with pytest.raises(SettingsError, match=r"disk is .*: expected at least 16384 bytes"):
+            small(device, disk)  # type: ignore[arg-type]
+    assert device.list() == []
+    fewer: tuple[object, ...] = (1 << 17, "10 MB")
+    for disk in fewer:
+        with pytest.raises(SettingsError, match=r"disk is .*: expected at least 262144 bytes"):
+            FasterKv.open(device, create=True, disk=disk)  # type: ignore[arg-type]
+    assert device.list() == []
+    with FasterKv.open(device, create=True, disk=10_000_000) as store:
+        assert store.settings.segment_bytes == store.settings.page_bytes == 1 << 17
+    with pytest.raises(SettingsError, match="disk is 4000000"):
+        FasterKv.open(device, disk=4_000_000)
+    with FasterKv.open(device) as store:
+        assert store.newest is None or store.newest.version >= Version(0, 0)
