@@ -46,7 +46,7 @@ from ..shared.spaces import words_of
 
 __all__ = ["Grower"]
 
-STEP: Final = {"compiled": 1024, "interpreted": 1}  # Main buckets.
+STEP: Final = {"compiled": 64, "interpreted": 1}  # Main buckets.
 CROWDED: Final = 4  # One overflow bucket to so many main ones: about six keys to a main bucket.
 
 
