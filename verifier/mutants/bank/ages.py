@@ -54,7 +54,7 @@ AGED: Final[tuple[Mutant, ...]] = (
         "BROKEN_INVARIANT",
     ),
     _aged(
-        "full",
+        "crowded",
         "overflow-bucket-past-the-last",
         "oxifaster's overflow pool: it has a capacity",
         (
