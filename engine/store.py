@@ -11,6 +11,7 @@ Threads: any, with a session each; `check` and `close` want the others at rest.
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
@@ -224,7 +225,7 @@ class FasterKv(Checkpoints):
         Overwritten ones too, and tombstones (`value` None); a truncation meanwhile takes none of them away.
 
         begin   an address that a scan has given, a tail, or a page's start; None: the log's begin
-        end     None: the tail as it is now
+        end     None: the tail as it is now, or later, where a compaction moves records meanwhile
 
         Raises OperationError for other addresses, at once; the iterator raises what `items` does.
         """
@@ -277,8 +278,9 @@ class FasterKv(Checkpoints):
         Raises InvariantError with the invariant's number.
         """
         self._check_open()
-        self._parts.index.check()
-        check_log(self._parts.log, self._parts.index)
+        with self._room.resting() if self._room is not None else nullcontext():
+            self._parts.index.check()
+            check_log(self._parts.log, self._parts.index)
 
     def close(self, *, checkpoint: bool = False) -> dict[str, int]:
         """Close; does not checkpoint unless asked. Returns how many operations of each session no checkpoint

@@ -9,6 +9,8 @@ Invariants
   V6  what is listed was so at some moment between the first and the last item that is asked for
   V7  the order is that of the index, or of the log, whoever lists an item
   V8  entries that are taken down together are of one moment between two splits
+  V9  of a key that is live all the while a scan without an end lists a record: where begin was raised since
+      it was called, by a compaction perhaps, its end is a tail from after that
 
 What a scan lists: the records published below its end, oldest first, the overwritten ones too. It may
 pass over a zero sizes word as padding only because every batch that could have allocated below the end
@@ -267,7 +269,7 @@ class Readers:
         control = self._log.spaces.control
         least, tail = load(control, w.BEGIN), load(control, w.TAIL)
         begin = least if begin is None else begin
-        end = tail if end is None else end
+        is_open, end = end is None, tail if end is None else end
         for name, given, low in (("begin", begin, least), ("end", end, begin)):
             if type(given) is not int or not low <= given <= tail:
                 raise OperationError(f"{name} is {given!r}: expected an address from {low} to {tail}")
@@ -280,14 +282,17 @@ class Readers:
                     f"begin is {begin}, inside a record: expected an address that a scan has given, or the "
                     f"start of a page, such as {max(begin - begin % page, least)}"
                 )
-        return self._records(begin, end)
+        return self._records(begin, end, is_open=is_open)
 
-    def _records(self, begin: int, end: int) -> Generator[LogRecord, None, None]:
+    def _records(self, begin: int, end: int, *, is_open: bool) -> Generator[LogRecord, None, None]:
         with self._reader() as reader:
-            # What was truncated before the first record was asked for is gone.
-            yield from Walk(reader, self._index, self._mode, self._runtime).records(
-                max(begin, reader.begin), end
-            )
+            # What was truncated before the first record was asked for is gone. What was compacted meanwhile
+            # stands above the tail that there was: the end is that of now (V9).
+            if is_open and reader.begin > begin:
+                end = load(self._log.spaces.control, w.TAIL)
+                self._epochs.drain("batches that may still write below the end of a scan")
+            walk = Walk(reader, self._index, self._mode, self._runtime)
+            yield from walk.records(max(begin, reader.begin), end)
 
 
 def guarded(iterator: Generator[Item, None, None], check: Callable[[], None]) -> Generator[Item, None, None]:

@@ -52,6 +52,8 @@ def aside_tapes() -> Iterator[Tape]:
     for first in (Operation(Kind.READ), Operation(Kind.UPSERT, 0, 0, SIZES)):
         yield tape_of((*SETTINGS["frozen"], _FORK, _COMPACT, first, _CHECKPOINT), "colliding")
     yield tape_of((*SETTINGS["on the device"], _FORK, _COMPACT, *_TWICE, Operation(Kind.TRUNCATE)), "paired")
+    for walk in (Operation(Kind.ITEMS), Operation(Kind.SCAN)):
+        yield tape_of((*SETTINGS["on the device"], _FORK, _COMPACT, walk), "paired")
     yield from grown_tapes()
 
 
