@@ -4,7 +4,8 @@
 
 strace tells every call (`-f`), or only those at which the recorder stops (`-f -e`, with its filter in the
 kernel); it writes to a file. The recorder's time includes its start, its self-check, and its recording in
-memory. Seconds by the clock, then processor seconds of all processes together.
+memory. Seconds by the clock, then processor seconds of all processes together, that of the caller too. The
+last rows are `powercut record` as a command, beside strace as one: with the start of Python, and a file.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from powercut.verifier.programs.record import record
 from powercut.verifier.programs.table import HANDLERS
 
 PROGRAMS: Final = {
+    "start": "pass",
     "writes": (
         "import os\nfd = os.open('a', os.O_CREAT | os.O_RDWR)\n"
         "for n in range(40000): os.pwrite(fd, b'x' * 100, n * 100)"
@@ -32,6 +34,9 @@ PROGRAMS: Final = {
     "names": (
         "import os\nfor n in range(4000):\n  fd = os.open('t', os.O_CREAT | os.O_WRONLY)\n"
         "  os.write(fd, b'x' * 99); os.close(fd); os.rename('t', 'a'); os.link('a', 'b'); os.unlink('b')"
+    ),
+    "files": (
+        "import os\nfor n in range(3000):\n  with open(f'{n}', 'wb', 0) as file: file.write(b'x' * 99)"
     ),
     "syncs": (
         "import os\nfd = os.open('a', os.O_CREAT | os.O_RDWR)\n"
@@ -45,6 +50,7 @@ PROGRAMS: Final = {
 }
 
 
+_COMMAND: Final = "from powercut.verifier.cli.app import main; main()"
 _NEW: Final = frozenset({"fchmodat2", "setxattrat", "removexattrat"})  # Some releases of strace lack them.
 
 
@@ -57,8 +63,8 @@ class Cost(NamedTuple):
 
 def _cost(work: Callable[[], object]) -> Cost:
     def used() -> float:
-        of = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return of.ru_utime + of.ru_stime
+        of = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(each.ru_utime + each.ru_stime for each in of)
 
     before, begin = used(), time.perf_counter()
     work()
@@ -72,13 +78,15 @@ def _ways(command: list[str], folder: Path) -> Mapping[str, Callable[[], object]
     calls = ",".join(sorted(name for name, _ in HANDLERS.values() if name not in _NEW))
 
     def run(*before: str) -> Callable[[], object]:
-        return lambda: subprocess.run([*before, *command], cwd=root, check=True)
+        return lambda: subprocess.run([*before, *command], cwd=root, check=True, stderr=subprocess.DEVNULL)
 
     ways: dict[str, Callable[[], object]] = {"alone": run()}
     if shutil.which("strace"):
         ways["strace -f"] = run("strace", "-f", "-o", str(told))
         ways["strace -f -e"] = run("strace", "-f", "--seccomp-bpf", "-e", f"trace={calls}", "-o", str(told))
     ways["recorded"] = lambda: record([command], root, folder=root)
+    words = "record", "-o", str(folder / "run.trace"), "--root", str(root), "--"
+    ways["powercut record"] = run(sys.executable, "-P", "-c", _COMMAND, *words)
     return ways
 
 
@@ -111,7 +119,7 @@ def main() -> None:
         for way, each in costs.items():
             clock, processor = (median(cost[part] for cost in each) for part in (0, 1))
             line = f"{name:8} {way:14} {clock:7.2f} s {processor:7.2f} s of processors"
-            if way == "recorded" and "strace -f" in costs:
+            if "record" in way and "strace -f" in costs:
                 ratios = [
                     f"{median(own[1] / other[1] for own, other in zip(each, costs[beside], strict=True)):.1f}"
                     for beside in ("strace -f", "strace -f -e")

@@ -9,6 +9,7 @@ Invariants, for the matrix
     M1  every environment of env_list in tox.ini, and of BASE_PYTHON, is reported
     M2  every environment that ran succeeded, and an environment of tests passed at least one test
     M3  an environment was skipped only if no interpreter on this machine could run it
+    M4  the environment ONCE ran as many tests as each of an interpreter left out
 Invariants, for the gate
     G1  the document has schema 1, exit 0 and a verdict; no stage was chosen, each of STAGES is in it
     G2  each stage: programs > 0, checked > 0, violations = 0, unknown = 0, and no budget ended it
@@ -47,6 +48,8 @@ STAGES = (
 EXHAUSTIVE = ("crash", "damage", "schedule", "cpr")
 # The interpreter of an environment whose name does not tell it.
 BASE_PYTHON = {"oldest": "py311"}
+# The environment of the tests that one interpreter is enough for.
+ONCE = "once"
 SPEC = re.compile(r"py3(\d+)(t?)")
 # The line with which pytest closes, where at least one test passed.
 PASSED = re.compile(r"^=+ ((?:.*\D)?[1-9]\d* passed\b.*?) =+$", re.MULTILINE)
@@ -127,8 +130,35 @@ def closing_line(environment: Mapping[str, Any]) -> str | None:
     return lines[-1] if lines else None
 
 
+def is_of_tests(name: str) -> bool:
+    return name == ONCE or SPEC.fullmatch(BASE_PYTHON.get(name, name)) is not None
+
+
+def counted(environment: Mapping[str, Any], *words: str) -> int:
+    """The sum of the numbers that stand before these words in the last line of pytest's report."""
+    line = closing_line(environment) or ""
+    return sum(int(count) for count, word in re.findall(r"(\d+) (\w+)", line) if word in words)
+
+
+def judge_once(reported: Mapping[str, Any], expected: Iterable[str]) -> list[str]:
+    """Every breach of M4: a test that is left out everywhere, or taken out by something else.
+
+    An environment that failed is named for that alone.
+    """
+    ran = counted(mapping(reported.get(ONCE)), "passed", "skipped")
+    faults = []
+    for name in filter(SPEC.fullmatch, expected):
+        environment = mapping(reported.get(name))
+        left_out = counted(environment, "deselected")
+        has_passed = mapping(environment.get("result")).get("success") is True
+        if has_passed and closing_line(environment) is not None and left_out != ran:
+            faults.append(f"{name}: left out {left_out} tests, and {ONCE} ran {ran}")
+    return faults
+
+
 def judge_matrix(report: object, expected: Iterable[str], installed: Iterable[str]) -> list[str]:
-    """Every breach of M1 to M3 in one report of tox; `installed` are the environments that could have run."""
+    """Every breach of M1 to M4 in one report of tox; `installed` are the environments that could have run."""
+    expected = list(expected)
     reported = mapping(mapping(report).get("testenvs"))
     faults = []
     for name in expected:
@@ -141,9 +171,9 @@ def judge_matrix(report: object, expected: Iterable[str], installed: Iterable[st
                 faults.append(f"{name}: skipped, although its interpreter is installed")
         elif result.get("success") is not True or result.get("exit_code") != 0:
             faults.append(f"{name}: failed with exit code {result.get('exit_code')}")
-        elif SPEC.fullmatch(BASE_PYTHON.get(name, name)) and closing_line(environment) is None:
+        elif is_of_tests(name) and closing_line(environment) is None:
             faults.append(f"{name}: no test passed")
-    return faults
+    return faults + judge_once(reported, expected)
 
 
 # ---- the gate

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import io
 import os as real
+import re
 import stat
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +35,8 @@ _KNOWN: Final = (
     | real.O_CLOEXEC
     | getattr(real, "O_NOATIME", 0)
 )
+_TMPFILE: Final = getattr(real, "O_TMPFILE", 0)  # It has the bit of O_DIRECTORY as well. 0: not of Linux.
+_LINK_OF_OPEN: Final = re.compile(r"/proc/self/fd/([0-9]+)")
 _MODES: Final = {
     Kind.FILE: stat.S_IFREG | 0o644,
     Kind.FOLDER: stat.S_IFDIR | 0o755,
@@ -53,15 +56,17 @@ class OpenFiles:
 
     # Open files.
 
-    def open(self, path: Path, flags: int, mode: int = 0o777) -> int:
+    def open(self, path: Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         """A descriptor of a file or folder. Flags that are not known here raise NotImplementedError."""
-        if flags & ~_KNOWN:
+        if flags & ~(_KNOWN | _TMPFILE):
             raise NotImplementedError(f"flags {flags & ~_KNOWN:o}")
+        if flags & _TMPFILE & ~real.O_DIRECTORY:
+            return self._open_unnamed(path, flags, dir_fd)
         creates = flags & real.O_CREAT
         if creates and flags & real.O_DIRECTORY:
             raise refused(errno.EINVAL, path)
         is_own = flags & real.O_NOFOLLOW or (creates and flags & real.O_EXCL)
-        known, item = self._find(path, follows=not is_own)
+        known, item = self._find(path, follows=not is_own, dir_fd=dir_fd)
         if item is not None and creates and flags & real.O_EXCL:
             raise refused(errno.EEXIST, path)
         if item is None:
@@ -70,7 +75,7 @@ class OpenFiles:
             if text_of(path).endswith("/"):
                 raise refused(errno.EISDIR, path)
             self.device.create(known)
-            item = self._find(path)[1]
+            item = self._find(path, dir_fd=dir_fd)[1]
             assert item is not None
         elif item.kind is Kind.LINK:
             raise refused(errno.ENOTDIR if flags & real.O_DIRECTORY else errno.ELOOP, path)
@@ -82,6 +87,17 @@ class OpenFiles:
         elif flags & real.O_TRUNC:
             self.device.truncate(known, 0)
         return self._descriptors.add(Descriptor(item.inode, known, flags, item.kind is Kind.FOLDER))
+
+    def _open_unnamed(self, path: Path, flags: int, dir_fd: int | None) -> int:
+        """A file without a name: in no folder, though one is named."""
+        writes = flags & real.O_ACCMODE in (real.O_WRONLY, real.O_RDWR)
+        if flags & _TMPFILE != _TMPFILE or flags & real.O_CREAT or not writes:
+            raise refused(errno.EINVAL, path)
+        _, item = self._there(path, dir_fd=dir_fd)
+        if item.kind is not Kind.FOLDER:
+            raise refused(errno.ENOTDIR, path)
+        made = self.device.make_unnamed(is_linkable=not flags & real.O_EXCL)
+        return self._descriptors.add(Descriptor(made.inode, "", flags, is_folder=False))
 
     def close(self, fd: int) -> None:
         """Gives the descriptor back, and its lock."""
@@ -217,14 +233,40 @@ class OpenFiles:
 
     # Within.
 
-    def _find(self, path: Path, *, follows: bool = True) -> tuple[str, Item | None]:
+    def _find(
+        self, path: Path, *, follows: bool = True, dir_fd: int | None = None
+    ) -> tuple[str, Item | None]:
         try:
-            return self.device.resolve(text_of(path), follows=follows)
+            return self.device.resolve(self._from(text_of(path), dir_fd), follows=follows)
         except OSError as error:
             raise refused(error.errno or errno.EIO, path) from None
 
-    def _there(self, path: Path, *, follows: bool = True) -> tuple[str, Item]:
-        known, item = self._find(path, follows=follows)
+    def _from(self, path: str, dir_fd: int | None) -> str:
+        """A path from the folder of a descriptor, as one from the root."""
+        if dir_fd is None or not path or path.startswith("/"):
+            return path
+        opened = self._descriptors.get(dir_fd)
+        if not opened.is_folder:
+            raise refused(errno.ENOTDIR, path)
+        folder = self._descriptors.name(opened)
+        if type(folder) is Nameless:
+            raise refused(errno.ENOENT, path)
+        return f"/{folder}/{path}"
+
+    def _find_open(self, path: Path) -> tuple[str, Item] | None:
+        """The open file that a link of /proc/self/fd leads to; None for any other path."""
+        found = _LINK_OF_OPEN.fullmatch(text_of(path))
+        if found is None:
+            return None
+        try:
+            opened = self._descriptors.get(int(found[1]))
+        except OSError:
+            raise refused(errno.ENOENT, path) from None
+        kind = Kind.FOLDER if opened.is_folder else Kind.FILE
+        return self._descriptors.name(opened), Item(kind, opened.inode)
+
+    def _there(self, path: Path, *, follows: bool = True, dir_fd: int | None = None) -> tuple[str, Item]:
+        known, item = self._find(path, follows=follows, dir_fd=dir_fd)
         if item is None:
             raise refused(errno.ENOENT, path)
         return known, item

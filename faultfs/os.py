@@ -43,7 +43,7 @@ class FileSystem(OpenFiles):
     O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE = real.O_RDONLY, real.O_WRONLY, real.O_RDWR, real.O_ACCMODE
     O_CREAT, O_EXCL, O_TRUNC, O_APPEND = real.O_CREAT, real.O_EXCL, real.O_TRUNC, real.O_APPEND
     O_DIRECTORY, O_NOFOLLOW, O_CLOEXEC = real.O_DIRECTORY, real.O_NOFOLLOW, real.O_CLOEXEC
-    O_DSYNC, O_SYNC = real.O_DSYNC, real.O_SYNC
+    O_DSYNC, O_SYNC, O_TMPFILE = real.O_DSYNC, real.O_SYNC, getattr(real, "O_TMPFILE", 0)
     LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = fcntl.LOCK_SH, fcntl.LOCK_EX, fcntl.LOCK_NB, fcntl.LOCK_UN
 
     def __init__(self, device: FaultDevice) -> None:
@@ -61,13 +61,19 @@ class FileSystem(OpenFiles):
             islink=lambda path: self._is(path, Kind.LINK, follows=False),
             getsize=lambda path: self.stat(path).st_size,
         )
+        self.supports_dir_fd = {
+            *(self.open, self.rename, self.replace, self.link, self.symlink, self.readlink, self.unlink),
+            *(self.remove, self.mkdir, self.rmdir, self.stat, self.lstat),
+        }
 
     # Names.
 
-    def rename(self, old: Path, new: Path) -> None:
+    def rename(
+        self, old: Path, new: Path, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None
+    ) -> None:
         """Moves a name."""
-        before, item = self._end_of(old)
-        after, _ = self._end_of(new)
+        before, item = self._end_of(old, src_dir_fd)
+        after, _ = self._end_of(new, dst_dir_fd)
         # Folders are looked for first, of both; then the names in them.
         if before is not None and item is None:
             raise refused(errno.ENOENT, old)
@@ -82,12 +88,23 @@ class FileSystem(OpenFiles):
 
     replace = rename
 
-    def link(self, old: Path, new: Path) -> None:
-        """A second name for a file."""
-        before, item = self._find(old, follows=False)
+    def link(
+        self,
+        old: Path,
+        new: Path,
+        *,
+        src_dir_fd: int | None = None,
+        dst_dir_fd: int | None = None,
+        follow_symlinks: bool = True,
+    ) -> None:
+        """A second name for a file; the first one for what O_TMPFILE made, by /proc/self/fd. A link at the
+        end of `old` is followed, as by Python on Linux, where a descriptor of a folder is given."""
+        follows = follow_symlinks and not (src_dir_fd is None and dst_dir_fd is None)
+        found = self._find_open(old) if follows else None
+        before, item = found or self._find(old, follows=follows, dir_fd=src_dir_fd)
         if item is None:
             raise refused(errno.ENOENT, old)
-        after, there = self._find(new, follows=False)
+        after, there = self._find(new, follows=False, dir_fd=dst_dir_fd)
         if there is not None:
             raise refused(errno.EEXIST, old)
         if text_of(new).endswith("/"):
@@ -96,36 +113,36 @@ class FileSystem(OpenFiles):
             raise refused(errno.EPERM, old)
         self.device.link(before, after)
 
-    def symlink(self, target: Path, path: Path) -> None:
+    def symlink(self, target: Path, path: Path, *, dir_fd: int | None = None) -> None:
         """A symbolic link."""
         if not text_of(target):
             raise refused(errno.ENOENT, target)
-        known, there = self._find(path, follows=False)
+        known, there = self._find(path, follows=False, dir_fd=dir_fd)
         if there is not None:
             raise refused(errno.EEXIST, target)
         if text_of(path).endswith("/"):
             raise refused(errno.ENOENT, target)
         self.device.symlink(text_of(target), known)
 
-    def readlink(self, path: Path) -> str:
+    def readlink(self, path: Path, *, dir_fd: int | None = None) -> str:
         """The target of a symbolic link."""
-        known, item = self._there(path, follows=False)
+        known, item = self._there(path, follows=False, dir_fd=dir_fd)
         if item.kind is not Kind.LINK:
             raise refused(errno.EINVAL, path)
         return self.device.target(known)
 
-    def unlink(self, path: Path) -> None:
+    def unlink(self, path: Path, *, dir_fd: int | None = None) -> None:
         """Takes the name of a file away."""
-        known, item = self._there(path, follows=False)
+        known, item = self._there(path, follows=False, dir_fd=dir_fd)
         if item.kind is Kind.FOLDER:
             raise refused(errno.EISDIR, path)
         self.device.remove(known)
 
     remove = unlink
 
-    def mkdir(self, path: Path, mode: int = 0o777) -> None:
+    def mkdir(self, path: Path, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
         """A new folder."""
-        known, item = self._find(path, follows=False)
+        known, item = self._find(path, follows=False, dir_fd=dir_fd)
         if item is not None:
             raise refused(errno.EEXIST, path)
         self.device.make_folder(known)
@@ -146,9 +163,9 @@ class FileSystem(OpenFiles):
             if not (exist_ok and self._is(path, Kind.FOLDER)):
                 raise
 
-    def rmdir(self, path: Path) -> None:
+    def rmdir(self, path: Path, *, dir_fd: int | None = None) -> None:
         """Takes the name of an empty folder away."""
-        known, item = self._there(path, follows=False)
+        known, item = self._there(path, follows=False, dir_fd=dir_fd)
         last = text_of(path).rstrip("/").rpartition("/")[2]
         if item.kind is not Kind.FOLDER:
             raise refused(errno.ENOTDIR, path)
@@ -171,22 +188,24 @@ class FileSystem(OpenFiles):
             raise refused(errno.ENOTDIR, path)
         return self.device.list(known)
 
-    def stat(self, path: Path, *, follow_symlinks: bool = True) -> real.stat_result:
+    def stat(
+        self, path: Path, *, dir_fd: int | None = None, follow_symlinks: bool = True
+    ) -> real.stat_result:
         """The status of a name: kind, inode, number of names, size."""
         if isinstance(path, int):
             return self.fstat(path)
-        known, item = self._there(path, follows=follow_symlinks)
+        known, item = self._there(path, follows=follow_symlinks, dir_fd=dir_fd)
         size = len(item.data) if item.kind is not Kind.FILE else self.device.size(known)
         return self._status(item.inode, item.kind, size)
 
-    def lstat(self, path: Path) -> real.stat_result:
+    def lstat(self, path: Path, *, dir_fd: int | None = None) -> real.stat_result:
         """The same, of a symbolic link itself."""
-        return self.stat(path, follow_symlinks=False)
+        return self.stat(path, dir_fd=dir_fd, follow_symlinks=False)
 
-    def _end_of(self, path: Path) -> tuple[str | None, Item | None]:
+    def _end_of(self, path: Path, dir_fd: int | None) -> tuple[str | None, Item | None]:
         """As `_find`; without a path where the name at the end is too long."""
         try:
-            return self._find(path, follows=False)
+            return self._find(path, follows=False, dir_fd=dir_fd)
         except OSError as error:
             if error.errno != errno.ENAMETOOLONG:
                 raise

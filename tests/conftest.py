@@ -36,6 +36,13 @@ settings.register_profile(
 settings.load_profile("quick")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only the tests are asked for that one interpreter is enough for, no other file is read."""
+    if config.option.markexpr != "once" or not collection_path.match("test_*.py"):
+        return None
+    return "pytest.mark.once" not in collection_path.read_text(encoding="utf-8") or None
+
+
 def pytest_collection_finish() -> None:
     """Five thousand tests are no garbage: what is there for the whole run is not looked through again."""
     gc.collect()

@@ -79,6 +79,9 @@ def _run(request: dict[str, Any]) -> NoReturn:
 def _warm() -> None:
     for name in _WARM:
         import_module(name)
+    faultfs = import_module("powercut.faultfs")
+    for name in faultfs.__all__:
+        getattr(faultfs, name)  # It looks them up when they are first used.
     import hypothesis
     from hypothesis.strategies import integers
 

@@ -55,6 +55,15 @@ def use_lmdb(what: str, path: str, value: str) -> None:
             begun.put(b"a", value.encode())
 
 
+def use_lmdb_new(what: str, path: str, value: str) -> None:
+    """Put one key in an environment that is made where there is none, for who reads as well."""
+    if what == "get":
+        with import_module("lmdb").open(path, map_size=1 << 17) as data, data.begin() as begun:
+            print(begun.get(b"a"))
+    else:
+        use_lmdb("put", path, value)
+
+
 def use_leveldb(what: str, path: str, value: str) -> None:
     """Put one key with a sync, right behind the opening of a database that had been closed."""
     data = import_module("plyvel").DB(path, create_if_missing=what != "get")

@@ -31,6 +31,7 @@ from typing import Final, NamedTuple
 
 from fastcrc import crc32
 
+from ..device import Buffer
 from ..errors import UnsupportedVersionError
 from .progress import decode_progress
 
@@ -114,11 +115,16 @@ class Block(NamedTuple):
         return self.image[HEADER_BYTES : HEADER_BYTES + self.header.data_bytes]
 
     @property
+    def table(self) -> memoryview:
+        """The length of each entry, as it is stored."""
+        start = HEADER_BYTES + self.header.data_bytes
+        return self.image[start : start + ENTRY_BYTES * self.header.entry_count]
+
+    @property
     def lengths(self) -> array[int]:
         """The length of each entry."""
-        start = HEADER_BYTES + self.header.data_bytes
         lengths = array("I")
-        lengths.frombytes(self.image[start : start + ENTRY_BYTES * self.header.entry_count])
+        lengths.frombytes(self.table)
         return lengths
 
     @property
@@ -169,7 +175,7 @@ def encode_block(
     return header._replace(crc=crc)
 
 
-def decode_header(data: bytes | bytearray, address: int, settings: tuple[int, int]) -> Header | str:
+def decode_header(data: Buffer, address: int, settings: tuple[int, int]) -> Header | str:
     """The header in the first bytes of what was read at `address`, or the reason why there is none (B4).
 
     settings   bytes of a page, and of the write unit
@@ -187,7 +193,7 @@ def decode_header(data: bytes | bytearray, address: int, settings: tuple[int, in
     return header
 
 
-def verify(header: Header, store_id: bytes, image: bytearray) -> str:
+def verify(header: Header, store_id: bytes, image: Buffer) -> str:
     """The reason why these bytes are not the block of that header, or "".
 
     Raises UnsupportedVersionError for a whole block with flags that this release does not know.
@@ -203,7 +209,7 @@ def verify(header: Header, store_id: bytes, image: bytearray) -> str:
     return ""
 
 
-def _checksum(store_id: bytes, image: bytearray, *, is_stored: bool = False) -> int:
+def _checksum(store_id: bytes, image: Buffer, *, is_stored: bool = False) -> int:
     """CRC-32C of the store and of the block, the checksum's own bytes as zeros."""
     crc = crc32.iscsi(store_id)
     if not is_stored:

@@ -81,17 +81,23 @@ def arrays_of(blocks: Iterable[Block], begin: int, end: int) -> Iterator[LogArra
     """The entries of the blocks with addresses in [begin, end), block by block."""
     import numpy as np
 
+    table, offsets, steps = b"", np.zeros(1, np.int64), np.zeros(0, np.int64)
     for block in blocks:
-        lengths = np.frombuffer(block.lengths, np.uint32)
-        offsets = np.zeros(len(lengths) + 1, np.int64)
-        np.cumsum(lengths, dtype=np.int64, out=offsets[1:])
-        first = block.header.address + HEADER_BYTES
-        addresses = np.arange(first, first + ENTRY_BYTES * len(lengths), ENTRY_BYTES)
-        addresses += offsets[:-1]
+        if table != (found := bytes(block.table)):  # Entries of equal lengths make equal tables: made once.
+            table, lengths = found, np.frombuffer(found, np.uint32)
+            offsets = np.zeros(len(lengths) + 1, np.int64)
+            np.cumsum(lengths, out=offsets[1:])
+            offsets.flags.writeable = False
+            steps = offsets[:-1] + np.arange(0, len(found), ENTRY_BYTES)
+        addresses = steps + (block.header.address + HEADER_BYTES)
+        data = np.frombuffer(block.data, np.uint8)
+        if begin <= addresses[0] and addresses[-1] < end:
+            yield LogArrays(addresses, offsets, data)
+            continue
         low, high = np.searchsorted(addresses, (begin, end))
         if low < high:
-            data = np.frombuffer(block.data, np.uint8)[offsets[low] : offsets[high]]
-            yield LogArrays(addresses[low:high], offsets[low : high + 1] - offsets[low], data)
+            some = data[offsets[low] : offsets[high]]
+            yield LogArrays(addresses[low:high], offsets[low : high + 1] - offsets[low], some)
 
 
 class LogReader:

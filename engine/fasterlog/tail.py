@@ -17,6 +17,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from ..device import Buffer
 from ..errors import OperationError
@@ -62,7 +63,7 @@ class Sealed:
 class Dropped:
     """The lowest address from which on entries were rolled back since its owner looked; None: nowhere."""
 
-    __slots__ = ("address",)
+    __slots__ = ("__weakref__", "address")
 
     def __init__(self) -> None:
         self.address: int | None = None
@@ -84,7 +85,7 @@ class Tail:
         self.sealed: list[Sealed] = []
         self.held = 0  # Bytes of images.
         self._sealed_entries = 0
-        self.watched: list[Dropped] = []  # By those who see what is not committed.
+        self.watched: WeakSet[Dropped] = WeakSet()  # By those who see what is not committed.
         self.confirmed = 0
         self._durable = b""  # The progress in the last commit.
         self._number = self._link = self._turn = 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
-from weakref import finalize
 
 from ..arguments import check_flag, seconds_of
 from ..errors import OperationError
@@ -160,8 +159,7 @@ class LogView:
         iterator = LogIterator(source, name, start, dropped)
         if dropped is not None:
             with source.lock:
-                source.tail.watched.append(dropped)
-            finalize(iterator, source.tail.watched.remove, dropped).atexit = False
+                source.tail.watched.add(dropped)
         return iterator
 
     @property

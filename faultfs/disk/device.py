@@ -18,7 +18,7 @@ import os
 
 from .arguments import check_offset, check_span, flat, refused
 from .events import Event, EventKind
-from .living import Living
+from .living import Living, Nameless
 from .places import split
 from .tree import Kind
 
@@ -165,14 +165,29 @@ class FaultDevice(Living):
             self._names[key], self._names[target] = other, inode
 
     def link(self, old: str, new: str) -> None:
-        """A second name for the file, or symbolic link; FileExistsError if it is taken."""
+        """A second name for the file, or symbolic link; the first one for what `make_unnamed` made.
+        FileExistsError if it is taken; FileNotFoundError for a file that has lost its last name."""
         with self._lock:
-            key, inode = self._bound(old)
+            is_unnamed = type(old) is Nameless
+            key, inode = self._inode(old) if is_unnamed else self._bound(old)
             target = self._free(new)
             if inode in self._lookup.folders:
                 raise refused(errno.EPERM, old)
+            if is_unnamed and inode not in self._linkable:
+                raise refused(errno.ENOENT, old)
             self._event(EventKind.LINK, key, inode, 0, b"", 0, target)
             self._names[target] = inode
+            self._linkable.discard(inode)
+
+    def make_unnamed(self, *, is_linkable: bool = True) -> Nameless:
+        """A new empty file without a name (O_TMPFILE), for the one who holds it; `link` may give it one."""
+        with self._lock:
+            self._check_open()
+            inode = self._made(EventKind.UNNAMED, "")
+            self._files[inode] = b""
+            if is_linkable:
+                self._linkable.add(inode)
+            return Nameless.of(inode)
 
     def symlink(self, target: str, name: str) -> None:
         """A symbolic link to a path, which need not be there."""

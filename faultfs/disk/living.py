@@ -49,6 +49,7 @@ class Living:
         "_closed",
         "_files",
         "_held",
+        "_linkable",
         "_lock",
         "_lookup",
         "_names",
@@ -76,6 +77,7 @@ class Living:
         self._lookup = Lookup(self._names, folders, links)
         self._next_inode = max((*self._files, *folders, *links), default=0) + 1
         self._held: dict[int, int] = {}  # Files that are open, and how often.
+        self._linkable: set[int] = set()  # Files that never had a name, and may be given one.
         self._reads = record_reads
         self._lock = Lock()
         self._closed = False
@@ -230,5 +232,6 @@ class Living:
         """Drops what has no name: no call can reach it, and the trace has it still. Invariant 4."""
         if inode not in self._names.values() and inode not in self._held:
             self._files.pop(inode, None)
+            self._linkable.discard(inode)
             self._lookup.folders.discard(inode)
             self._lookup.links.pop(inode, None)

@@ -31,9 +31,9 @@ Source: fsync of btrfs, Linux 6.18, by its crash images: FAULTS.md, F42.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import islice, product
-from typing import Final
+from typing import Final, TypeAlias
 
 from ..disk.events import SYNC_KINDS, Event, EventKind
 from ..disk.places import split
@@ -48,6 +48,10 @@ _WORK_MAX: Final = 2_000_000  # About three seconds.
 _WHOLE: Final = "whole"
 _FREE: Final = frozenset({"free"})
 _PLACES: Final = frozenset({_WHOLE, "before"}) | _FREE
+
+Shape: TypeAlias = tuple[Hashable, ...]
+_UNTIED_MAX: Final = 1_024
+_untied: dict[Shape, tuple[Untied, bool]] = {}  # And if some walk had more logs than are followed.
 
 
 class LoggedNames:
@@ -80,10 +84,35 @@ class LoggedNames:
         )
 
     def untied(self) -> Untied:
-        """The renames that some crash leaves half done. F12."""
-        halves, freed = dict[int, int](), dict[int, int]()
+        """The renames that some crash leaves half done. F12.
+
+        Histories that do the same to names share it, whatever they write: most of a search do.
+        """
         if not any(len(step.moves) > 1 for step in self._steps.values()):
-            return Untied(halves, freed)
+            return Untied({}, {})
+        shape = self._shape()
+        if shape not in _untied:
+            while len(_untied) >= _UNTIED_MAX:
+                del _untied[next(iter(_untied))]
+            _untied[shape] = self._find_untied(), self.is_cut
+        untied, self.is_cut = _untied[shape]
+        return untied
+
+    def _shape(self) -> Shape:
+        """All that `untied` is a function of."""
+        names = tuple(
+            (name, *map(tuple, (chain.values, chain.births, chain.kills, chain.passing)))
+            for name, chain in self._names.items()
+        )
+        steps = tuple(
+            (birth, event.name, event.target, *((chain.name, version) for chain, version in step.moves))
+            for birth, step in self._steps.items()
+            for event in (self._events[birth - 1],)
+        )
+        return self._forest.folders, names, steps, tuple((each.kind, each.inode) for each in self._events)
+
+    def _find_untied(self) -> Untied:
+        halves, freed = dict[int, int](), dict[int, int]()
         for at, event in enumerate(self._events):
             if event.kind not in _SYNCS and at + 1 not in self._steps:
                 continue

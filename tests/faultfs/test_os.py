@@ -75,6 +75,26 @@ def test_a_file_without_a_name_keeps_its_bytes_while_it_is_open(fake: FileSystem
     assert caught.value.errno == errno.EBADF
 
 
+def test_a_file_made_without_a_name_is_given_one_when_it_is_whole(fake: FileSystem) -> None:
+    fake.mkdir("d")
+    folder = fake.open("d", fake.O_RDONLY | fake.O_DIRECTORY)
+    fd = fake.open(".", fake.O_TMPFILE | fake.O_RDWR, dir_fd=folder)
+    fake.write(fd, b"data")
+    fake.fsync(fd)
+    assert fake.fstat(fd).st_nlink == 0
+    fake.link(f"/proc/self/fd/{fd}", "whole", src_dir_fd=folder, dst_dir_fd=folder)
+    fake.fsync(folder)
+    assert kinds(fake) == ["FOLDER", "UNNAMED", "WRITE", "SYNC", "LINK", "SYNC_NAMES"]
+    assert fake.fstat(fd).st_nlink == 1
+    assert fake.unlink in fake.supports_dir_fd
+    fake.device.sync_names()
+    contents = [state.image.paths() for state in crash_states(fake.device.trace, Law.POSIX)]
+    assert {item.data for paths in contents for path, item in paths.items() if path == "d/whole"} == {b"data"}
+    fake.unlink("d/whole")
+    with pytest.raises(FileNotFoundError):
+        fake.link(f"/proc/self/fd/{fd}", "d/again", src_dir_fd=folder)  # It has had its name.
+
+
 def test_a_file_that_was_renamed_while_it_was_open_is_written_under_its_new_name(fake: FileSystem) -> None:
     fd = fake.open("a", fake.O_CREAT | fake.O_RDWR)
     fake.mkdir("d")
@@ -137,7 +157,7 @@ def test_what_is_not_there_is_an_error_and_goes_to_no_real_disk(fake: FileSystem
     with pytest.raises(AttributeError):
         fake.sendfile  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(NotImplementedError):
-        fake.open("a", fake.O_CREAT | os.O_TMPFILE)
+        fake.open("a", fake.O_CREAT | os.O_NONBLOCK)
     assert fake.device.image().paths() == {}
 
 

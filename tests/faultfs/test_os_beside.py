@@ -47,6 +47,8 @@ OPENINGS = (
     os.O_RDONLY | os.O_NOFOLLOW,
     os.O_RDWR | os.O_DSYNC,
 )
+UNNAMED = tuple(os.O_TMPFILE | each for each in (os.O_RDWR, os.O_WRONLY | os.O_EXCL, os.O_RDONLY))
+START = (("mkdir", "d"), ("open", "d", os.O_RDONLY), ("open", "d", UNNAMED[0]), ("mkdir", "d/e"))
 TARGETS = ("a", "d", "missing", "l", "d/e", "e", "./a")  # None leaves the folder.
 
 
@@ -88,9 +90,29 @@ def told(answer: Any) -> Any:
     return answer
 
 
+def in_folders(side: Real | Fake, name: str, places: tuple[int, ...], *arguments: Any) -> Any:
+    """A call with descriptors of folders, which are open or not."""
+    if name == "link:open":
+        place, path = arguments
+        name, arguments = "link", (f"/proc/self/fd/{side.fds[place % len(side.fds)]}", path)
+    fds = [side.fds[place % len(side.fds)] if place < 9 else 77 for place in places]
+    words = ("dir_fd",) if len(fds) == 1 else ("src_dir_fd", "dst_dir_fd")
+    given: dict[str, Any] = dict(zip(words, fds, strict=True))
+    if name == "link":
+        given["follow_symlinks"] = str(arguments[0]).startswith("/proc")
+    function = getattr(os if isinstance(side, Real) else side.fs, name)
+    answer = function(*arguments, **given)
+    if name == "open":
+        side.fds.append(answer)
+        return "opened"
+    return told(answer)
+
+
 def attempt(side: Real | Fake, name: str, *arguments: Any) -> Any:
     """The answer, or the errno; descriptors by their place."""
     try:
+        if name == "in":
+            return in_folders(side, *arguments) if side.fds else "none open"
         if name == "open":
             side.fds.append(side.call("open", *arguments))
             return "opened"
@@ -127,8 +149,18 @@ def drawn(random: Random) -> tuple[Any, ...]:
         random.choice((-1, 0, 0, 1, 5, 600)),
         random.choice((b"", b"x", b"data" * 9)),
     )
+    folder, second = random.choice((*[0] * 6, 1, 2, 9)), random.choice((*[0] * 6, 1, 2, 9))
+    near = random.choice(("a", "b", "e", "e/a", "b", one))
     return random.choice(
         [
+            ("in", "open", (folder,), near, random.choice(OPENINGS)),
+            ("in", "open", (folder,), random.choice((".", "e", "a", one)), random.choice(UNNAMED)),
+            ("in", random.choice(("mkdir", "rmdir", "unlink", "stat", "lstat", "readlink")), (folder,), near),
+            ("in", "symlink", (folder,), random.choice(TARGETS), near),
+            ("in", random.choice(("rename", "replace", "link")), (folder, second), near, other),
+            ("in", random.choice(("rename", "replace", "link")), (folder, second), other, near),
+            ("in", "link:open", (folder, second), place, near),
+            ("open", random.choice(("d", "d/e", ".", one)), random.choice((os.O_RDONLY, *UNNAMED))),
             ("open", one, random.choice(OPENINGS)),
             ("open", one, random.choice(OPENINGS)),
             ("file", one, random.choice(MODES), data),
@@ -195,11 +227,11 @@ def test_answers_errnos_and_contents_are_those_of_the_real_one(
     seed: int, count: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     random, root, before = Random(seed), tmp_path_factory.mktemp("real"), os.getcwd()
+    start = START[: random.choice((0, 2, 3, 4))]
     real, fake = Real(root), Fake()
     os.chdir(root)
     try:
-        for _ in range(count):
-            call = drawn(random)
+        for call in (*start, *(drawn(random) for _ in range(count))):
             assert attempt(fake, *call) == attempt(real, *call), call
         assert content_of(fake.fs.device) == content(root)
     finally:

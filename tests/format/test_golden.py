@@ -35,12 +35,12 @@ def test_the_same_program_writes_the_same_bytes(image: Image, written_now: Image
 
 def test_a_golden_folder_opens_for_writing(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "store")
-    with FasterKv.open(tmp_path / "store") as store:
+    with FasterKv.open(tmp_path / "store", memory=1 << 20) as store:
         before = dict(store.items())
         with store.session("later") as session:
             session.upsert(b"later", b"yes")
         store.checkpoint()
-    with FasterKv.open(tmp_path / "store") as store:
+    with FasterKv.open(tmp_path / "store", memory=1 << 20) as store:
         assert dict(store.items()) == before | {b"later": b"yes"}
 
 

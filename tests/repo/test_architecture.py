@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 PACKAGES = ("engine", "faultfs", "verifier")
 ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
 

@@ -33,9 +33,19 @@ def failed() -> dict[str, Any]:
     return ran() | {"result": {"success": False, "exit_code": 1, "skipped": False}}
 
 
-EXPECTED = ("lint", "py311", "py314", "oldest")
-INSTALLED = ("lint", "py311", "oldest")
-MATRIX = {"testenvs": {"lint": ran(""), "py311": ran(), "py314": skipped(), "oldest": ran(), ".pkg": {}}}
+EXPECTED = ("lint", "once", "py311", "py314", "oldest")
+INSTALLED = ("lint", "once", "py311", "oldest")
+MOST = ran("=== 3 passed, 1 skipped, 2 deselected in 0.10s ===")
+MATRIX = {
+    "testenvs": {
+        "lint": ran(""),
+        "once": ran("=== 1 passed, 1 skipped, 4 deselected in 0.10s ==="),
+        "py311": MOST,
+        "py314": skipped(),
+        "oldest": ran(),
+        ".pkg": {},
+    }
+}
 
 STAGE = {
     "law": "posix",
@@ -104,7 +114,9 @@ def test_sound_matrix_is_accepted(check: ModuleType) -> None:
         ("py311", ran("=== 0 passed in 0.01s ==="), "py311: no test passed"),
         ("py311", ran("the test printed: 3 passed"), "py311: no test passed"),
         ("py311", {"result": ran()["result"]}, "py311: no test passed"),
-        ("py311", {"result": {"success": True}, "test": ran()["test"]}, "py311: failed with exit code None"),
+        ("py311", {"result": {"success": True}, "test": MOST["test"]}, "py311: failed with exit code None"),
+        ("py311", ran(), "py311: left out 0 tests, and once ran 2"),
+        ("py311", ran("=== 3 passed, 3 deselected in 1s ==="), "py311: left out 3 tests, and once ran 2"),
     ],
 )
 def test_unsound_matrix_is_named(
@@ -112,6 +124,16 @@ def test_unsound_matrix_is_named(
 ) -> None:
     report = {"testenvs": MATRIX["testenvs"] | {environment: entry}}
     assert check.judge_matrix(report, EXPECTED, INSTALLED) == [expected]
+
+
+@pytest.mark.parametrize("entry", [{}, skipped(), ran("=== 4 skipped, 2 deselected in 1s ===")])
+def test_tests_that_nobody_ran_are_missed_by_each_that_left_them_out(
+    check: ModuleType, entry: dict[str, Any]
+) -> None:
+    report = {"testenvs": MATRIX["testenvs"] | {"once": entry, "py314": MOST}}
+    first, *others = check.judge_matrix(report, EXPECTED, INSTALLED)
+    assert first.startswith("once: ")
+    assert others == [f"{name}: left out 2 tests, and once ran 0" for name in ("py311", "py314")]
 
 
 def test_summary_repeats_what_pytest_said_last(check: ModuleType) -> None:
@@ -206,7 +228,7 @@ def test_report_that_is_no_json_counts_as_missing(check: ModuleType, tmp_path: P
 def test_env_list_is_expanded_as_tox_does(check: ModuleType, root: Path) -> None:
     assert check.expand("lint, py{311,314t}\n  x{a, b}y") == ["lint", "py311", "py314t", "xay", "xby"]
     environments = check.environments_of(root / "tox.ini")
-    assert environments == ["lint", "type", "py311", "py312", "py313", "py314", "py314t"]
+    assert environments == ["lint", "type", "once", "py311", "py312", "py313", "py314", "py314t"]
 
 
 def executable(path: Path, body: str) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 FOLDERS = ("engine", "faultfs", "verifier", "powercut", "tests", "bench", "ci", "docs", "findings", ".ci")
 SUFFIXES = (".py", ".md", ".toml", ".ini", ".sh", ".yml")
 SOURCES = (*SUFFIXES, ".json", ".cfg", ".txt")

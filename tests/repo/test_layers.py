@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 RANKS: dict[str, list[list[str]]] = tomllib.loads(
     Path(__file__).with_name("ranks.toml").read_text(encoding="utf-8")
 )

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 # The last but one maps memory without a file; the last ends a wait in the event loop of the caller's own.
 SEAMS = {
     *("engine/device/file", "engine/device/memory", "engine/runtime"),

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 LIMIT_LINES = 350
 FOLDERS = ("engine", "faultfs", "verifier", "tests", "bench", "ci", "docs")
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 FOLDERS = ("engine", "faultfs", "verifier", "powercut", "bench", "ci", "docs", "tests")
 DOCUMENTS = ("*.md", "docs/*.md", "tests/*.md", "findings/*.md")
 WIDTH = 100

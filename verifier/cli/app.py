@@ -23,10 +23,12 @@ from .arguments import (
     Seed,
     Store,
     Tape,
+    Where,
     check_named,
     check_page,
     check_targets,
     cores,
+    elsewhere,
     end_unread,
     seconds_of,
     version_told,
@@ -100,6 +102,7 @@ def gate(
     ),
     store: Annotated[str, typer.Option(metavar="MODULE:FACTORY", help="Search this store.")] = "",
     html: Html = None,
+    where: Where = "",
 ) -> int:
     """Search the store: programs, crashes, faults, schedules, planted bugs."""
     seconds = seconds_of(budget)
@@ -108,7 +111,13 @@ def gate(
     if store:
         from .own import OwnGate, gate_own
 
-        named = {"--seed": seed, "--jobs": jobs, "--law": law, "--budget": budget}
+        named = {
+            "--seed": seed,
+            "--jobs": jobs,
+            "--law": law,
+            "--budget": budget,
+            "--executor": where or None,
+        }
         asked = OwnGate(store, "" if profile == "ci" else profile, tuple(stage or ()), json, findings, html)
         return gate_own(asked, named)
     from ..gate import run_gate
@@ -117,12 +126,13 @@ def gate(
     from .summary import tell_gate
 
     plan = load_profile(profile)
-    with ProgressLine() as line:
+    with elsewhere(where, jobs) as (executor, count), ProgressLine() as line:
         report = run_gate(
             plan,
             stages=stage or (),
             seed=seed,
-            jobs=jobs or cores(),
+            jobs=count,
+            executor=executor,
             law=law,
             budget=None if seconds is None else seconds - (monotonic() - _STARTED),
             findings_folder=findings,

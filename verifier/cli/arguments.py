@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -19,10 +22,12 @@ __all__ = [
     "Seed",
     "Store",
     "Tape",
+    "Where",
     "check_named",
     "check_page",
     "check_targets",
     "cores",
+    "elsewhere",
     "end_unread",
     "seconds_of",
     "version_told",
@@ -39,6 +44,9 @@ Store = Annotated[
     str, typer.Option("--store", metavar="MODULE:FACTORY", help="Play over this store; default: the tape's.")
 ]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page there.")]
+Where = Annotated[
+    str, typer.Option("--executor", metavar="dask:ADDRESS", help="Work on a cluster of Dask; docs/gate.md.")
+]
 Seed = Annotated[int | None, typer.Option(min=0, help="Of every random choice; default: the profile's.")]
 
 
@@ -86,6 +94,21 @@ def seconds_of(budget: str | None) -> float | None:
 def cores() -> int:
     """The processors that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def elsewhere(where: str, jobs: int | None) -> Iterator[tuple[Executor | None, int]]:
+    """The executor that is named, and how much it does at once; none, and the processes to be made here."""
+    if not where:
+        yield None, jobs or cores()
+        return
+    kind, _, address = where.partition(":")
+    if kind != "dask" or not address:
+        raise UsageError(f"--executor {where}: expected dask:ADDRESS, the address of a scheduler")
+    from ..gate.cluster import cluster_at
+
+    with cluster_at(address) as cluster:
+        yield cluster, jobs or cluster.jobs
 
 
 def end_unread() -> NoReturn:

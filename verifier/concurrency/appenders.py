@@ -133,7 +133,7 @@ class AppendersProgram:
             self._appending.log.commit_every(seconds=seconds, entries=entries)
         for operation in beside:
             if operation.kind == Kind.ITERATE:
-                self._appending.follow(operation.key)
+                self._appending.iterator_of(operation)
         return [_Lane(self, operations) for operations in lanes_of_log(beside).values()]
 
     def step(self, operation: Operation) -> None:

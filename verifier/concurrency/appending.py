@@ -4,8 +4,10 @@
     CHECKPOINT              a commit; of size 1 with a cookie
     COMPLETE                wait until the lane's last entry is durable; of size 1 in a coroutine
     ITERATE                 a named iterator takes an entry, for which it may have to wait, and says that it
-                            is done; of size 1 all that come. Lanes of one key share theirs
+                            is done; of size 1 all that come. Lanes of one key share theirs. Of size 2 one
+                            without a name, which sees what is not committed, takes an entry
     SCAN, READ              the committed entries, of size 1 the others too; the first entry by its address
+    ROLLBACK                what no commit has; of size 1 from the lane's last entry on
     TRUNCATE_AT             at the last commit; of size 1 at the second entry that it holds
     FLUSH                   two rounds of the worker that commits by itself
     REOPEN                  the log is closed, of size 1 as by the end of a `with`; the oracle opens it again
@@ -39,7 +41,8 @@ from ..tapes.operations import batch_of
 from ..tapes.tape import Kind, Operation
 from ..verdict import OK, Breach, Verdict, Violation
 from .announced import AnnouncedDevice
-from .heard import Heard
+from .heard import Glimpse, Heard
+from .ordered import Ordered
 
 __all__ = ["Appending", "LogCall"]
 
@@ -47,6 +50,8 @@ _NAMES: Final = ("mailer", "printer")
 _PATIENCE: Final = 10.0  # Seconds on a clock that stands while anybody can go on.
 _ROUNDS: Final = 2
 _ALL: Final = 1
+_OPEN: Final = 2
+Entry = tuple[int, bytes]
 NOTHING: Final[Mapping[str, int]] = {}
 
 
@@ -84,12 +89,16 @@ class Appending:
         self._serials: dict[int, int] = {}
         self._last: dict[int, int] = {}  # By lane the address of its last entry.
         self._iterators: dict[str, LogIterator] = {}
+        self._open: dict[int, LogIterator] = {}  # Those that see what is not committed, by key.
+        self._under_way: set[bytes] = set()  # Entries whose append has not returned.
+        self._ordered = Ordered(log, self.heard.appends.backs)
         self._ways: Final[dict[Kind, Callable[[Operation, LogCall], object]]] = {
             Kind.ENQUEUE: self._enqueue,
             Kind.ENQUEUE_MANY: self._enqueue,
             Kind.CHECKPOINT: self._commit,
             Kind.COMPLETE: self._wait,
             Kind.ITERATE: self._iterate,
+            Kind.ROLLBACK: self._roll_back,
             Kind.SCAN: self._scan,
             Kind.READ: self._read,
             Kind.TRUNCATE_AT: self._truncate,
@@ -123,13 +132,23 @@ class Appending:
         call.result = str(result).encode()
         call.returned = self._tick()
 
-    def follow(self, key: int) -> LogIterator:
-        """The iterator of that name; made where there is none."""
+    def iterator_of(self, operation: Operation) -> LogIterator:
+        """The iterator of an ITERATE; made where there is none."""
+        return self._glimpser(operation.key) if operation.size == _OPEN else self._named(operation.key)
+
+    def _named(self, key: int) -> LogIterator:
         name = _NAMES[key % len(_NAMES)]
         if name not in self._iterators:
             self._iterators[name] = self.log.follow(name)
             self._watch(self._iterators[name])
         return self._iterators[name]
+
+    def _glimpser(self, key: int) -> LogIterator:
+        if key not in self._open:
+            self._open[key] = self.log.follow(uncommitted=True)
+            self._watch(self._open[key])
+            self.heard.glimpsed[key] = []
+        return self._open[key]
 
     def told(self) -> tuple[Hashable, ...]:
         """All that is judged, as a value."""
@@ -137,20 +156,25 @@ class Appending:
 
     def judge(self) -> Verdict:
         """The verdict on all that was done, and on the log as it is."""
+        if self.heard.closed_at == inf and not self.log._source.has_ended():
+            for key, iterator in self._open.items():
+                while entry := iterator.take(timeout=0):
+                    self.heard.glimpsed[key].append(Glimpse(self._tick(), entry.address, entry.data))
+            self.heard.has_all = True
         return self.heard.judge(self.log, len(self._device.trace), has_failed=self._device.has_failed)
 
     # -- operations --------------------------------------------------------------------------------
 
     def _enqueue(self, operation: Operation, call: LogCall) -> object:
-        if operation.kind == Kind.ENQUEUE:
-            entries = [call.issued.value]
-            addresses = [self.log.enqueue(entries[0])]
-        else:
-            entries = batch_of(call.issued.value)
-            addresses = [int(address) for address in self.log.enqueue_many(entries)]
+        is_one = operation.kind == Kind.ENQUEUE
+        entries = [call.issued.value] if is_one else batch_of(call.issued.value)
+        self._under_way.update(entries)
+        addresses = [self.log.enqueue(entries[0])] if is_one else self.log.enqueue_many(entries).tolist()
+        self._under_way.difference_update(entries)
+        turn = self._ordered.turn_of(b"".join(entries))
         self._last[operation.session] = addresses[-1]
         both = tuple(zip(addresses, entries, strict=True))
-        self.heard.appends.appended.append(Appended(both, call.at, call.invoked, self._tick()))
+        self.heard.appends.appended.append(Appended(both, call.at, call.invoked, self._tick(), turn))
         return addresses
 
     def _commit(self, operation: Operation, call: LogCall) -> object:
@@ -185,7 +209,9 @@ class Appending:
         return is_durable
 
     def _iterate(self, operation: Operation, call: LogCall) -> object:
-        iterator = self.follow(operation.key)
+        if operation.size == _OPEN:
+            return self._glimpse(operation, call)
+        iterator = self._named(operation.key)
         name = iterator.name or ""
         taken: list[int] = []
         while not taken or operation.size == _ALL:
@@ -204,15 +230,39 @@ class Appending:
             iterator.complete_until(until)
         return taken
 
+    def _glimpse(self, operation: Operation, call: LogCall) -> object:
+        entry = self._glimpser(operation.key).take(timeout=_PATIENCE)
+        if entry is None:
+            return "nothing"
+        self.heard.glimpsed[operation.key].append(Glimpse(call.invoked, *entry))
+        self.reached.add("log seen early")
+        return entry.address
+
+    def _roll_back(self, operation: Operation, call: LogCall) -> object:
+        committed = self.log.committed.address
+        address = self._last.get(operation.session, committed) if operation.size else committed
+        before = len(self.heard.appends.backs)
+        try:
+            self.log.rollback(address)
+        except OperationError as error:
+            # A commit has it, or another rollback was faster.
+            if self.log.committed.address <= address and len(self.heard.appends.backs) == before == 0:
+                self._object(Breach.WRONG_RESULT, f"a rollback to {address} was refused: {error}")
+            return "refused"
+        self._ordered.returned(address, len(self._device.trace), call.invoked, self._tick())
+        self.reached.add("log rolled back")
+        return address
+
     def _scan(self, operation: Operation, call: LogCall) -> object:
         begin, is_all = self.log.begin, bool(operation.size)
         end = self.log.tail if is_all else self.log.committed.address
-        found = list(self.log.scan(uncommitted=is_all))
-        self._look(begin, end, found)
-        return [entry.address for entry in found]
+        turn = len(self.heard.appends.backs)
+        found = [(address, data) for address, data in self.log.scan(uncommitted=is_all)]
+        self._look(begin, end, found, turn)
+        return [address for address, _ in found]
 
     def _read(self, operation: Operation, call: LogCall) -> object:
-        entries = [each for batch in self.heard.appends.appended[:1] for each in batch.entries]
+        entries = [each for batch in self.heard.appends.world()[:1] for each in batch.entries]
         for address, data in entries:
             try:
                 found = self.log.read(address)
@@ -226,7 +276,7 @@ class Appending:
 
     def _truncate(self, operation: Operation, call: LogCall) -> object:
         end = self.log.committed.address
-        held = sorted(at for batch in self.heard.appends.appended for at, _ in batch.entries if at < end)
+        held = sorted(at for batch in self.heard.appends.world() for at, _ in batch.entries if at < end)
         address = held[1] if operation.size and len(held) > 1 else end
         self.heard.appends.asked.append((call.at, address))
         begin = self.log.truncate_before(address)
@@ -245,7 +295,7 @@ class Appending:
         return made
 
     def _close(self, operation: Operation, call: LogCall) -> object:
-        end = max((at for batch in self.heard.appends.appended for at, _ in batch.entries), default=-1) + 1
+        end = max((at for batch in self.heard.appends.world() for at, _ in batch.entries), default=-1) + 1
         self.heard.closed_at = call.invoked
         if operation.size:
             self.log.__exit__(None, None, None)
@@ -266,17 +316,27 @@ class Appending:
     ) -> None:
         self.heard.appends.told.append(Told(len(self._device.trace), end, number, begin, progress))
 
-    def _look(self, begin: int, end: int, found: Sequence[tuple[int, bytes]]) -> None:
-        """Judge what was read of [begin, end): all of it, but for what was truncated meanwhile.
+    def _look(self, begin: int, end: int, found: Sequence[Entry], turn: int) -> None:
+        """Judge what was read of [begin, end): all of it, but for what was truncated or dropped meanwhile.
 
-        It may have more than there was when it was begun; of an append that is under way the address is not
-        known yet.
+        turn   rollbacks that there had been when it was begun
+
+        It may have more than there was then; of an append that is under way the address is not known yet.
         """
-        self.heard.seen += [(address, data) for address, data in found]
-        known = {address for batch in self.heard.appends.appended for address, _ in batch.entries}
-        begin = max(begin, self.log.begin)
-        kept = [(address, data) for address, data in found if begin <= address < end and address in known]
-        verdict = judge_entries(self.heard.appends.appended, begin, end, kept)
+        self.heard.seen += found
+        appends = self.heard.appends
+        world, begin = appends.world(), max(begin, self.log.begin)
+        owed = [batch for batch in world if batch.turn <= turn]
+        known = {address for batch in appends.appended for address, _ in batch.entries}
+        meanwhile = {
+            entry
+            for until in range(turn, len(appends.backs) + 1)
+            for batch in appends.world(until)
+            for entry in batch.entries
+        } - {entry for batch in owed for entry in batch.entries}
+        judged = [each for each in found if each not in meanwhile and each[1] not in self._under_way]
+        kept = [each for each in judged if begin <= each[0] < end and each[0] in known]
+        verdict = judge_entries(owed, begin, end, kept)
         if isinstance(verdict, Violation):
             self._object(verdict.breach, verdict.detail)
 

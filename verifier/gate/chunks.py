@@ -11,11 +11,14 @@ Invariants
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from math import inf
+from pathlib import Path
 from time import monotonic
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from ..finders.crashes import Coverage, Finding
 from ..reach.seen import Seen
@@ -24,7 +27,7 @@ from ..verdict import Violation
 from .document import Bound, Hunted, Stage
 from .plans import Plan
 
-__all__ = ["SEEDS", "Chunk", "Deadline", "Definition", "Result", "in_parts", "search_each", "until"]
+__all__ = ["SEEDS", "Chunk", "Deadline", "Definition", "Result", "Until", "in_parts", "search_each", "until"]
 
 SEEDS: Final = 1_000_003  # Apart, so that the chunks of one seed are not those of the next.
 T = TypeVar("T")
@@ -46,6 +49,32 @@ class Deadline:
     def left(self) -> float:
         """Seconds until then, 0 once it has passed."""
         return max(0.0, self.at - monotonic())
+
+
+class Until(NamedTuple):
+    """A deadline that crosses to another process, perhaps on a machine with another clock."""
+
+    at: float
+    left: float
+    clock: str
+
+    @classmethod
+    def of(cls, at: float) -> Until:
+        """The deadline as it is told elsewhere."""
+        return cls(at, max(0.0, at - monotonic()), _clock())
+
+    def here(self) -> Deadline:
+        """The deadline by the clock of this process; of another machine's, what was left when it was told."""
+        return Deadline(self.at if self.clock == _clock() else monotonic() + self.left)
+
+
+@cache
+def _clock() -> str:
+    """The name of the monotonic clock: it begins anew where a kernel starts."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
+    except OSError:
+        return platform.node()
 
 
 def until(items: Iterable[T], deadline: Deadline) -> Iterator[T]:

@@ -33,7 +33,7 @@ from ..concurrency.grounds import forget
 from ..finders.lasting import Lasting, lasting
 from ..garbage import collected_seldom
 from ..reach.seen import watched
-from .chunks import Chunk, Deadline, Result
+from .chunks import Chunk, Deadline, Result, Until
 
 __all__ = ["Workers", "cpu_seconds"]
 
@@ -85,7 +85,7 @@ class Workers:
                     under_way = [future for future in out.values() if not future.done()]
                     if rest and len(under_way) < self._window and not stage.is_over():
                         begun = rest.popleft()
-                        out[begun] = self._submit(_run, every[begun], deadline, is_watched)
+                        out[begun] = self._submit(_run, every[begun], Until.of(deadline), is_watched)
                     elif under_way:
                         self._await(under_way, _patience(self._end))
                     else:
@@ -194,8 +194,8 @@ def _cost(chunk: Chunk) -> int:
     return getattr(chunk, "cost", 0)
 
 
-def _run(chunk: Chunk, deadline: float, is_watched: bool) -> Result:
-    own, before = Deadline(deadline), cpu_seconds()
+def _run(chunk: Chunk, deadline: Until, is_watched: bool) -> Result:
+    own, before = deadline.here(), cpu_seconds()
     with collected_seldom():
         if is_watched and not getattr(
             chunk, "has_threads", False

@@ -5,9 +5,10 @@ compiled code is read or written.
 
 Invariants
   1  the module is the one that the bug was made for (`edited` says so), else nothing is planted
-  2  no module of the bug's package was imported before the hook
+  2  no module of the bug's package was imported before the hook; of a bug in the verifier, whose the hook
+     is, the module itself was not
 
-Threads: one, before the first import of the engine.
+Threads: one, before the first import of what is edited.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ def plant_all(bugs: Sequence[Plantable]) -> None:
     """Plant them together, those of one module in this order. Raises HarnessError as `plant` does."""
     for bug in bugs:
         package = ".".join(bug.module.split(".")[:2])
-        if package in sys.modules:
-            raise HarnessError(f"{bug.name}: {package} is imported already, the bug would not be in it")
+        place = bug.module if __name__.startswith(package) else package
+        if place in sys.modules:
+            raise HarnessError(f"{bug.name}: {place} is imported already, the bug would not be in it")
         bug.edited(read_source(bug))
     sys.meta_path.insert(0, _Finder(bugs))
 

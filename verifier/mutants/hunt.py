@@ -127,7 +127,8 @@ def _ask_all(
         others = found.get("others", {})
         seen = ", ".join(f"{kind} ({count})" for kind, count in others.items())
         return _row(mutant, found, unknown, f"found {seen or 'nothing'}")
-    replay = {"task": "replay", "tape": found["tape"], "calls": found["operations"], **common}
+    calls = found.get("calls", found["operations"])
+    replay = {"task": "replay", "tape": found["tape"], "calls": calls, **common}
     plays = [server.ask({**replay, "bug": bug}) for bug in (mutant.name, mutant.name, "")]
     unknown = next((each for each, _ in plays if each), "")
     why = "" if unknown else objection(mutant, found, [result for _, result in plays])

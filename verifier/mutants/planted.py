@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, Protocol
 from ..errors import HarnessError
 
 __all__ = [
-    *("CONTRACT", "CRASHES", "DAMAGE", "FAULTS", "KILLS", "MODEL", "SCHEDULES", "STRESS", "CUTS"),
+    *("CONTRACT", "CRASHES", "DAMAGE", "FAULTS", "KILLS", "MODEL", "SCHEDULES", "STRESS", "CUTS", "PROGRAMS"),
     *("Edit", "Mutant", "Plantable", "Span"),
 ]
 
@@ -31,6 +31,7 @@ DAMAGE: Final = "damage"
 MODEL: Final = "model"
 SCHEDULES: Final = "schedule"
 CUTS: Final = "cpr"
+PROGRAMS: Final = "programs"  # In what records and judges programs, and not in the engine.
 KILLS: Final = "kill"
 STRESS: Final = "stress"  # In compiled kernels; a bank of its own, for it shows no tape.
 # And what no stage can see, for no disk of ours is below the device: its contract, an oracle as well.
@@ -93,8 +94,8 @@ class Mutant:
     preemptions  how many it takes there; so many and fewer are tried
     around   features of the programs that are searched first: what the bug is about. Words of
              `order.FEATURES`, of a family of answers (`hunts.answers`), of a fault (`hunts.faults`) or of a
-             damaged site (`hunts.damage`). A hint orders and excludes nothing: without one, or with a wrong
-             one, it takes longer
+             damaged site (`hunts.damage`), or the name of a small program. A hint orders and excludes
+             nothing: without one, or with a wrong one, it takes longer
     """
 
     name: str

@@ -12,8 +12,8 @@ Run as a module by `client`, which says who answers and what is imported before.
               where nothing can be imported with the bug in it
 
 Invariants
-  1  every stem starts from a process in which nothing of the engine is imported, where all bugs are: what
-     is imported there holds nothing of it; every child starts from a stem in which nothing has run
+  1  every stem starts from a process in which nothing of the engine is imported, nor of what records and
+     judges programs, where all bugs are; every child starts from a stem in which nothing has run
   2  requests are answered one at a time, in order; a child ends with its answer or is killed
   3  there are two stems at most: that of the unchanged code, which stays, and that of the last bug
   4  when the requests end, because the client closed them or died, so do child, stems and server

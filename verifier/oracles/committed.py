@@ -6,11 +6,13 @@
     names   have come as far as an acknowledged commit kept, and no further than they had said
 
 An address is what its append returned. Appends that did not overlap stand in the order in which they were
-made.
+made. A rollback drops entries, and others may take their addresses: what stands between two rollbacks is a
+world of its own.
 
 Invariants
   1  only values are looked at, and no log
   2  what was appended after a crash index is in no state that is legal there
+  3  a legal state is of one world, and of none that ended with a rollback which had returned
 
 Complexity: O(n log n) of n entries.
 Source: TT1 to TT8, the rules of torn tails, for which recovered is what some commit had.
@@ -26,17 +28,44 @@ from typing import Final, NamedTuple
 
 from ..verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["ORACLE", "Appended", "Appends", "Left", "Told", "judge_addresses", "judge_entries", "judge_left"]
+__all__ = [
+    "ORACLE",
+    "Appended",
+    "Appends",
+    "Back",
+    "Left",
+    "Told",
+    "judge_addresses",
+    "judge_entries",
+    "judge_left",
+]
 
 ORACLE: Final = "committed"
 
 
 class Appended(NamedTuple):
-    """Entries that one call appended, each with its address; `at` is the trace's length as it began."""
+    """Entries that one call appended, each with its address; `at` is the trace's length as it began.
+
+    turn   so many rollbacks were made before it
+    """
 
     entries: tuple[tuple[int, bytes], ...]
     at: int = 0
     invoked: float = 0
+    returned: float = inf
+    turn: int = 0
+
+
+class Back(NamedTuple):
+    """A rollback that a log has made: entries from `address` on were dropped.
+
+    at      the trace's length when it had returned
+    asked   when its caller had begun, if that is known
+    """
+
+    address: int
+    at: float = inf
+    asked: float = -inf
     returned: float = inf
 
 
@@ -73,6 +102,19 @@ class Appends:
     told: list[Told] = field(default_factory=list)
     asked: list[tuple[int, int]] = field(default_factory=list)  # When, and which begin.
     said: list[tuple[int, str, int]] = field(default_factory=list)  # When, and how far a name has come.
+    backs: list[Back] = field(default_factory=list)  # In the order in which the log made them.
+
+    def world(self, turn: int | None = None) -> list[Appended]:
+        """All that the first `turn` rollbacks have left, and that came before the next; None: of all."""
+        if not self.backs:
+            return self.appended
+        until = len(self.backs) if turn is None else turn
+        found = []
+        for batch in self.appended:
+            if batch.turn <= until:
+                end = min((back.address for back in self.backs[batch.turn : until]), default=inf)
+                found.append(batch._replace(entries=tuple(each for each in batch.entries if each[0] < end)))
+        return [each for each in found if each.entries]
 
     def owed(self, index: int) -> Told:
         """All that was acknowledged by this index of the trace."""
@@ -143,7 +185,17 @@ def judge_left(appends: Appends, index: int, left: Left) -> Verdict:
         said = max((far for at, whose, far in appends.said if whose == name and at <= index), default=0)
         if address > said:
             return Violation(ORACLE, Breach.PHANTOM, f"{name} is done below {address}, has said {said}")
-    issued = [each for each in appends.appended if each.at <= index]
+    verdict: Verdict = OK
+    for turn in range(len(appends.backs) + 1):
+        if turn < len(appends.backs) and appends.backs[turn].at <= index:
+            continue
+        verdict = _judge_world([each for each in appends.world(turn) if each.at <= index], left)
+        if verdict == OK:
+            break
+    return verdict
+
+
+def _judge_world(issued: list[Appended], left: Left) -> Verdict:
     for batch in issued:
         addresses = [address for address, _ in batch.entries]
         if 0 < bisect_right(addresses, left.end - 1) < len(addresses):

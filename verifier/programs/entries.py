@@ -20,13 +20,21 @@ class Entry:
 
     __slots__ = ("events", "name", "process", "site", "text", "thread")
 
-    def __init__(self, process: int, thread: int, name: str, site: str = "") -> None:
+    def __init__(
+        self,
+        process: int,
+        thread: int,
+        name: str,
+        site: str = "",
+        text: str = "",
+        events: tuple[Event, ...] = (),
+    ) -> None:
         self.process = process
         self.thread = thread
         self.name = name
         self.site = site
-        self.text = ""
-        self.events: tuple[Event, ...] = ()
+        self.text = text
+        self.events = events
 
 
 class Entries:
@@ -40,6 +48,10 @@ class Entries:
         entry = Entry(process, thread, name, site)
         self._rows.append(entry)
         return entry
+
+    def add(self, entry: Entry) -> None:
+        """An entry that is whole, at the place where the recording is now."""
+        self._rows.append(entry)
 
     def mark(self, label: str, number: int) -> None:
         """The begin or the end of a step."""

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from typing import IO
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Final, NamedTuple
 
 import msgspec
 
 from .recording import Recording
-from .running import Request
+from .running import Request, answer
+from .starting import copied, is_alone
 from .tree import NotRecordedError
 
-__all__ = ["record"]
+__all__ = ["FIRST", "record"]
 
 _CHUNK = 1 << 16
+FIRST: Final[list[str]] = []  # Statements that run first in a new Python that records: a bug that is planted.
 
 
 def record(
@@ -47,32 +50,26 @@ def record(
         lines,
     )
     ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
-            worker = subprocess.Popen(
-                [sys.executable, "-P", "-c", _WORKER, str(theirs.fileno()), *sys.path],
-                stdin=None if reads_input else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=folder,
-                env=environment,
-                pass_fds=[theirs.fileno()],
-            )
+    out_end, err_end = os.pipe(), os.pipe()
+    with ours, open(out_end[0], "rb", 0) as outputs, open(err_end[0], "rb", 0) as errors:
+        try:
+            place = _Place(theirs.fileno(), out_end[1], err_end[1], reads_input, folder, environment)
+            end = (_copied if is_alone() else _spawned)(place)
+        finally:
+            theirs.close()
+            os.close(out_end[1])
+            os.close(err_end[1])
         try:
             ours.sendall(msgspec.msgpack.encode(request))
             ours.shutdown(socket.SHUT_WR)
-            told, errors = _relay(worker, ours, out, err)
+            told, said = _relay(ours.fileno(), (outputs.fileno(), out), (errors.fileno(), err))
         finally:
-            worker.kill()
-            worker.wait()
-            for pipe in (worker.stdout, worker.stderr):
-                assert pipe is not None
-                pipe.close()
+            end()
     if told[:1] == b"+":
         return msgspec.msgpack.decode(told[1:], type=Recording)
     if told[:1] == b"-":
         raise NotRecordedError(told[1:].decode(errors="replace"))
-    raise NotRecordedError(f"the recorder ended: {errors.decode(errors='replace').strip()[-300:]}")
+    raise NotRecordedError(f"the recorder ended: {said.decode(errors='replace').strip()[-300:]}")
 
 
 _WORKER = """\
@@ -83,29 +80,79 @@ answer(int(sys.argv[1]))
 """
 
 
+class _Place(NamedTuple):
+    """Descriptors, folder and environment of the process that records."""
+
+    wire: int
+    out: int
+    err: int
+    reads_input: bool
+    folder: str | os.PathLike[str] | None
+    environment: Mapping[str, str] | None
+
+
+def _copied(place: _Place) -> Callable[[], None]:
+    """Start it as a copy of this process; what ends it."""
+
+    def work(wire: int) -> None:
+        if place.folder is not None:
+            os.chdir(place.folder)
+        if place.environment is not None:
+            os.environ.clear()
+            os.environ.update(place.environment)
+        answer(wire)
+
+    with open(os.devnull, "rb") as nothing:
+        own = 0 if place.reads_input else nothing.fileno()
+        pid = copied(work, (own, place.out, place.err), place.wire)
+
+    def end() -> None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+    return end
+
+
+def _spawned(place: _Place) -> Callable[[], None]:
+    """Start it as a new Python; what ends it."""
+    code = _WORKER.replace("from", "\n".join([*FIRST, "from"]), 1)
+    worker = subprocess.Popen(
+        [sys.executable, "-P", "-c", code, str(place.wire), *sys.path],
+        stdin=None if place.reads_input else subprocess.DEVNULL,
+        stdout=place.out,
+        stderr=place.err,
+        cwd=place.folder,
+        env=place.environment,
+        pass_fds=[place.wire],
+    )
+
+    def end() -> None:
+        worker.kill()
+        worker.wait()
+
+    return end
+
+
 def _relay(
-    worker: subprocess.Popen[bytes], wire: socket.socket, out: IO[bytes] | None, err: IO[bytes] | None
+    wire: int, out: tuple[int, IO[bytes] | None], err: tuple[int, IO[bytes] | None]
 ) -> tuple[bytes, bytes]:
     """Pass the output on until the answer is there; the answer, and the end of the error output."""
-    assert worker.stdout is not None
-    assert worker.stderr is not None
-    sinks = {worker.stdout.fileno(): out, worker.stderr.fileno(): err}
-    told, errors = [], b""
+    told, errors, sinks = [], b"", dict((out, err))
     with selectors.DefaultSelector() as ready:
-        for source in (wire.fileno(), *sinks):
+        for source in (wire, *sinks):
             ready.register(source, selectors.EVENT_READ)
         while ready.get_map():
             for key, _ in ready.select():
                 data = os.read(key.fd, _CHUNK)
                 if not data:
                     ready.unregister(key.fd)
-                elif key.fd == wire.fileno():
+                elif key.fd == wire:
                     told.append(data)
                 else:
                     sink = sinks[key.fd]
                     if sink is not None:
                         sink.write(data)
                         sink.flush()
-                    if key.fd == worker.stderr.fileno():
+                    if key.fd == err[0]:
                         errors = (errors + data)[-_CHUNK:]
     return b"".join(told), errors

@@ -42,8 +42,9 @@ class Running:
         self.place = place  # In Recording.processes.
         self.started = 0  # Threads so far.
         self.lines = 0  # The address at which it keeps its lines (hook), where it does.
+        self.elsewhere: set[int] = set()  # Descriptors that led to no file of the tree when last looked at.
+        self.handle = -1  # A pidfd of it, when it is known.
         self._memory = -1
-        self._handle = -1
 
     def read(self, address: int, count: int) -> bytes:
         """Bytes of its memory; fewer where there are no more."""
@@ -66,9 +67,9 @@ class Running:
 
     def take(self, number: int) -> int:
         """A descriptor of ours for one of its; -1 where it has none. The caller closes it."""
-        if self._handle < 0:
-            self._handle = os.pidfd_open(self.pid)
-        return take_descriptor(self._handle, number)
+        if self.handle < 0:
+            self.handle = os.pidfd_open(self.pid)
+        return take_descriptor(self.handle, number)
 
     def executed(self) -> None:
         """Its memory is another."""
@@ -80,9 +81,9 @@ class Running:
     def close(self) -> None:
         """Let go of it: it has ended."""
         self.executed()
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
 
 
 class Taken:

@@ -8,6 +8,8 @@ more, and stands where it ended. Calls on outputs hold nobody.
 Invariants
   1  `inside` is the only thread that is in a call on the tree, but for those that sleep
   2  a thread of a recorded process is recorded from its first instruction; when the tracer ends, all die
+  3  what is listed as running has not been waited for: an end may be heard before the call that started it,
+     which then lists nothing (`_gone`)
 
 Threads: the one that made the tracer.
 """
@@ -22,6 +24,7 @@ from typing import Final, NoReturn
 
 from ..tracing import requests
 from ..tracing.requests import CONT, LISTEN, SEIZE, SYSCALL, Peek, ask, event_message
+from .frequent import Frequent
 from .recording import Process
 from .stops import LOST, Context, Script, Stop, Wish
 from .table import FILTER, HANDLERS
@@ -63,6 +66,7 @@ class Tracer:
         self._announced: set[int] = set()  # By who started them, which may be heard after their end:
         self._gone: set[int] = set()  # those that ended before that.
         self._peek = Peek()
+        self._frequent = Frequent(context)
         self._step = 0
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
 
@@ -84,13 +88,9 @@ class Tracer:
         while self._inside:
             self._heard(*self._wait())
         for pid in list(self._running):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         while self._running:
-            try:
-                pid, status = os.waitpid(-1, _WALL)
-            except ChildProcessError:
-                break
+            pid, status = os.waitpid(-1, _WALL)
             if not os.WIFSTOPPED(status):
                 self._ended(pid)
 
@@ -176,14 +176,18 @@ class Tracer:
 
     def _enter(self, tid: int) -> None:
         """A thread is at a call, and nobody is inside."""
-        architecture, number, *arguments = self._peek.call(tid)
+        architecture, number, *_ = call = self._peek.call(tid)
         thread = self._threads.get(tid) or self._adopt(tid, 0)
         if architecture != requests.ARCH_X86_64 or number not in HANDLERS:
             raise NotRecordedError(f"process {thread.process.pid} makes calls of another kind than x86-64")
         name, handler = HANDLERS[number]
-        stop = Stop(thread, name, tuple(arguments), self._context)
         if self._context.mappings:
             self._look(thread)
+        if self._frequent.begin(thread, name, handler, call[2:]):
+            self._inside = tid
+            ask(SYSCALL, tid)
+            return
+        stop = Stop(thread, name, call[2:], self._context)
         try:
             script = handler(stop)
             wish = next(script, None)
@@ -201,19 +205,28 @@ class Tracer:
 
     def _leave(self, tid: int) -> None:
         """A call has ended."""
-        script = self._under_way.pop(tid)
         try:
             result = self._peek.result(tid)
         except ProcessLookupError:
             result = LOST  # It was killed meanwhile: its end is heard next.
-        try:  # noqa: SIM105 (a frequent one)
-            script.send(result)
-        except StopIteration:
-            pass
+        self._returned(tid, result)
         ask(CONT, tid)
         if self._inside == tid:
             self._inside = 0
-            self._let_in()
+            if self._held:
+                self._let_in()
+
+    def _returned(self, tid: int, result: int) -> None:
+        """A call that was under way has this result, or LOST."""
+        if tid == self._frequent.owner:
+            self._frequent.finish(result)
+            return
+        script = self._under_way.pop(tid, None)
+        if script is not None:
+            try:  # noqa: SIM105 (a frequent one)
+                script.send(result)
+            except StopIteration:
+                pass
 
     def _let_in(self) -> None:
         while self._held and not self._inside:
@@ -228,8 +241,9 @@ class Tracer:
         if tid in self._gone:
             self._gone.discard(tid)
         else:
-            self._announced.add(tid)
-            self._adopt(tid, by)
+            with suppress(ProcessLookupError):  # Invariant 3: it executed as the first thread, say.
+                self._adopt(tid, by)
+                self._announced.add(tid)
 
     def _adopt(self, tid: int, by: int) -> Thread:
         """A process or thread that is new: of the command, or started by a recorded one."""
@@ -255,8 +269,8 @@ class Tracer:
             self._threads.pop(tid)
         if former != pid:
             self._announced.discard(former)
-            self._under_way.pop(former, None)
-            self._under_way.pop(pid, None)
+            self._lost(former)
+            self._lost(pid)
         running.executed()
         if not self._inside:
             self._look(self._threads[pid])
@@ -270,21 +284,22 @@ class Tracer:
         else:
             self._gone.add(tid)
         thread = self._threads.pop(tid, None)
-        if tid in self._held:
-            self._held.remove(tid)
-        lost = self._under_way.pop(tid, None)
-        if lost is not None:
-            with suppress(StopIteration):
-                lost.send(LOST)
-        if self._inside == tid:
-            self._inside = 0
-            self._let_in()
+        self._lost(tid)
         if thread is not None and tid == thread.process.pid:
             self._running.pop(tid, None)
             thread.process.close()
             if not self._inside:
                 self._look(thread)
                 self._context.mappings.retire(self._running)
+
+    def _lost(self, tid: int) -> None:
+        """A thread is gone, or is another one now, in the midst of its call."""
+        if tid in self._held:
+            self._held.remove(tid)
+        self._returned(tid, LOST)
+        if self._inside == tid:
+            self._inside = 0
+            self._let_in()
 
     def _look(self, thread: Thread) -> None:
         """Record what was stored into mappings; nobody is inside."""
@@ -302,7 +317,7 @@ def _sleeps(tid: int) -> bool:
 
 
 def _family(tid: int) -> tuple[int, int]:
-    """The process of a thread, and the parent of that."""
+    """The process of a thread, and the parent of that. Raises ProcessLookupError where it has ended."""
     pid, parent = tid, 0
     try:
         with open(f"/proc/{tid}/status", "rb") as lines:
@@ -311,8 +326,8 @@ def _family(tid: int) -> tuple[int, int]:
                     pid = int(line[5:])
                 elif line.startswith(b"PPid:"):
                     parent = int(line[5:])
-    except OSError:
-        pass  # It has ended already.
+    except OSError as error:
+        raise ProcessLookupError(error.errno, f"thread {tid} has ended") from error
     return pid, parent
 
 

@@ -6,13 +6,13 @@ power away, and makes another one from what is left.
     make_store(device) -> Subject      opens, creating or recovering; raising means: cannot open
                        or a mapping    that behaves like a dict of bytes (`mapping`)
 
-`checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each
-session; a number counts operations in the order in which they were given, whoever gave them, reads
-included; None stands for all of them; what else it may return is an error.
+`checkpoint` returns a bound: which operations are durable now. A mapping gives the count of each session; a
+number counts operations in the order in which they were given, whoever gave them, reads included; None stands
+for all of them; what else is an error.
 
-All else is a capability: a protocol that a subject has as a whole or lacks. A subject that lacks one
-is tested less and never otherwise: where it does not say what it `recovered`, the bench looks for any
-cut between what was acknowledged and what was issued.
+All else is a capability: a protocol that a subject has as a whole or lacks. A subject that lacks one is
+tested less and never otherwise: where it does not say what it `recovered`, the bench looks for any cut
+between what was acknowledged and what was issued.
 
 Invariants
   1  a subject is checked as it is mounted, once for each class: that it has every method of Subject,
@@ -26,6 +26,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from numbers import Integral
 from typing import Any, Final, NamedTuple, Protocol, cast
 
@@ -34,6 +35,7 @@ from powercut.faultfs import FaultDevice
 from ..errors import SubjectError
 from ..tapes.tape import Operation
 from .model import Issued, Result
+from .spelling import is_misspelt
 
 __all__ = [
     "Audits",
@@ -296,7 +298,7 @@ def _capabilities(subject: object) -> frozenset[type]:
     for name in sorted(names):
         for meant, member in sorted(absent.items()):
             is_alike = callable(member) == callable(getattr(subject, name))
-            if len(meant) >= _SHORT and is_alike and _is_misspelt(name, meant):
+            if len(meant) >= _SHORT and is_alike and is_misspelt(name, meant):
                 raise SubjectError(f"{_named(subject)} has {name}: is {meant} meant? Else name it otherwise")
     return frozenset(has)
 
@@ -312,6 +314,7 @@ def bound_of(told: object, method: str) -> Bound:
     return cast("Bound", told)
 
 
+@cache
 def members() -> frozenset[str]:
     """Every method and property by which a subject can be asked for something."""
     return frozenset(name for each in (Subject, *CAPABILITIES) for name in _members(each))
@@ -331,19 +334,7 @@ def _check_call(subject: object, name: str, member: Callable[..., object]) -> No
     try:
         inspect.signature(getattr(subject, name)).bind(*expected)
     except TypeError:
-        told = ", ".join(expected)
-        raise SubjectError(f"{_named(subject)}: {name} cannot be called with ({told})") from None
-    except ValueError:
-        return  # A builtin that does not tell its arguments.
-
-
-def _is_misspelt(name: str, meant: str) -> bool:
-    """True if one letter is missing, too many, another one, or changed places with the next."""
-    if name == meant or abs(len(name) - len(meant)) > 1:
-        return False
-    start = 0
-    while start < min(len(name), len(meant)) and name[start] == meant[start]:
-        start += 1
-    rest, wanted = name[start:], meant[start:]
-    is_swapped = rest[:2] == wanted[1::-1] and rest[2:] == wanted[2:]
-    return is_swapped or rest[1:] == wanted[1:] or rest[1:] == wanted or rest == wanted[1:]
+        why = f"{name} cannot be called with ({', '.join(expected)})"
+        raise SubjectError(f"{_named(subject)}: {why}") from None
+    except ValueError:  # A builtin that does not tell its arguments.
+        pass

@@ -1,8 +1,8 @@
 """Programs of a log with several tasks: small ones, whose lanes are sessions.
 
     setting   what is there before the tasks begin: nothing, a commit, entries without one, two pages
-    lanes     two that append, commit, wait, follow, scan, read, truncate or close, each against each; then a
-              third beside the pairs that have most to do with each other
+    lanes     two that append, commit, wait, follow, scan, read, roll back, truncate or close, each against
+              each; then a third beside the pairs that have most to do with each other
 
 Invariant: the same programs for everybody; those of two lanes come first.
 """
@@ -43,9 +43,13 @@ LANES: Final[dict[str, Program]] = {
     "await": (_SHORT, replace(_WAIT, size=1)),
     "follow": (Operation(Kind.ITERATE),),
     "tail": (Operation(Kind.ITERATE, 0, 0, 1), _COMMIT),
+    "peek": (Operation(Kind.ITERATE, 0, 0, 2),) * 3,
     "scan": (Operation(Kind.SCAN),),
     "uncommitted": (Operation(Kind.SCAN, 0, 0, 1),),
     "read": (Operation(Kind.READ),),
+    "back": (Operation(Kind.ROLLBACK),),
+    "instead": (Operation(Kind.ROLLBACK), _SHORT, _SHORT),
+    "back again": (_SHORT, Operation(Kind.ROLLBACK, 0, 0, 1), _SHORT),
     "truncate": (Operation(Kind.TRUNCATE_AT),),
     "truncate less": (Operation(Kind.TRUNCATE_AT, 0, 0, 1),),
     "by itself": (Operation(Kind.FLUSH),),
@@ -61,6 +65,7 @@ _THREES: Final = (
     *(("durable", "durable", "wait"), ("durable", "durable", "await"), ("append", "durable", "follow")),
     *(("append", "append", "commit"), ("wait", "wait", "commit"), ("durable", "tail", "truncate")),
     *(("append", "append", "by itself"), ("batch", "commit", "uncommitted"), ("await", "commit", "close")),
+    *(("append", "commit", "back"), ("peek", "append", "back")),
 )
 
 
@@ -92,6 +97,12 @@ def _pairs() -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "pages", ("follow", "follow")
     yield "open", ("by itself", "close")
     yield "open", ("append", "leave")
+    for other in ("append", "batch", "durable", "wait", "peek", "uncommitted", "back", "failing write"):
+        yield "open", (other, "back")
+    for other in ("commit", "peek", "scan", "by itself", "truncate", "back again"):
+        yield "open", (other, "back again")
+    for other in ("append", "page", "durable", "close", "instead"):
+        yield "open", ("peek", other)
     yield "open", ("durable", "leave")
     for taker in _TAKERS:
         for other in ("durable", "batch", "tail", "scan", "read", "await", *_TAKERS[:2]):

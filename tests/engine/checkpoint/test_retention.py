@@ -40,10 +40,11 @@ def take(store: FasterKv, count: int, kind: CheckpointKind = CheckpointKind.FOLD
 
 def check_all(device: MemoryDevice) -> dict[Version, dict[str, int]]:
     """Open every checkpoint that is listed, which has to hold what it says; the serials of each."""
-    with FasterKv.open(device, read_only=True) as store:
+    memory = 1 << 18  # A walk goes through the whole index.
+    with FasterKv.open(device, read_only=True, memory=memory) as store:
         points = store.checkpoints()
     for point in points:
-        with FasterKv.open(device, read_only=True, version=point.version) as store:
+        with FasterKv.open(device, read_only=True, version=point.version, memory=memory) as store:
             assert dict(store.items()) == {b"n": b"%d" % point.serials["s"]}
     return {point.version: point.serials for point in points}
 

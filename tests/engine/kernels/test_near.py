@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from random import Random
 
@@ -22,7 +23,7 @@ MODES = [
 ]
 ROOMY = Settings(page_bytes=1 << 15, segment_bytes=1 << 15, ring_pages=4, index_buckets=64)
 # Most of the log is read-only or on the device soon.
-TIGHT = Settings(page_bytes=1024, segment_bytes=4096, write_unit=512, extent_bytes=512, ring_pages=2)
+TIGHT = replace(ROOMY, page_bytes=1024, segment_bytes=4096, write_unit=512, extent_bytes=512, ring_pages=2)
 
 
 @pytest.mark.parametrize("kernels", MODES)

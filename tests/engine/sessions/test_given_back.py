@@ -19,6 +19,13 @@ SMALL = Settings(
 KEPT: list[Session] = []  # What something still holds.
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _only_what_is_new() -> None:
+    """Leaves out of hundreds of collections in this file all that other tests have left behind."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def store() -> Any:
     with FasterKv.open(MemoryDevice(), create=True, settings=SMALL, kernels="interpreted") as store:

@@ -14,6 +14,8 @@ from powercut.faultfs.ground.program import Program
 from powercut.faultfs.ground.scenarios import SCENARIOS, is_playable
 from powercut.faultfs.ground.tables import evidence_rows
 
+pytestmark = pytest.mark.once
+
 COLLECTIONS = {each.title: each for each in kept()}
 WHOLE = [title for title, each in COLLECTIONS.items() if not each.head.mkfs]
 CLAIMS = [(title, law) for title, each in COLLECTIONS.items() for law in laws_of(each.head)]

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 
 class Bug(NamedTuple):
     """An edit of the law's source, and the evidence and law that tell it."""

@@ -18,6 +18,8 @@ from powercut.faultfs import (
 )
 from powercut.faultfs.faults.plan import calls_of
 
+pytestmark = pytest.mark.once
+
 MakeDevice = Callable[..., FaultDevice]
 WITHIN = [
     (Law.STRICT, Law.PREFIX),

@@ -13,6 +13,8 @@ from powercut.faultfs.states.branching import explore
 from powercut.faultfs.states.membership import Membership
 from powercut.faultfs.states.readset import Ask, Question, ReadTree, WatchedDevice, answer
 
+pytestmark = pytest.mark.once
+
 WITHIN = [
     (Law.STRICT, Law.PREFIX),
     (Law.PREFIX, Law.POSIX),

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from powercut.faultfs import EventKind, FaultDevice, History, Law, Trace, crash_states
+from powercut.faultfs.law import logged
 from powercut.faultfs.law.chains import NO_FILE, AnyChain
 from powercut.faultfs.law.history import history_of
 from powercut.faultfs.law.survival import history_under
@@ -132,3 +133,28 @@ def test_history_of_a_trace_is_built_once_and_anew_where_its_events_are_others()
     assert len(other.trace) == len(first.trace)
     device.sync("a")
     assert len(history_of(device.trace).issued) == len(other.issued) + 1
+
+
+def replaced(content: bytes, *, is_synced: bool = True) -> Trace:
+    """A file replaced by a new one that is synced, or not; and another that is synced behind it."""
+    device = FaultDevice()
+    for name in ("now", "new", "other"):
+        device.create(name)
+        device.write(name, 0, content)
+    device.sync_names()
+    if is_synced:
+        device.sync("new")
+    device.rename("new", "now")
+    device.write("other", 0, content)
+    device.sync("other")
+    return device.trace
+
+
+def test_histories_share_the_renames_that_come_apart_if_they_do_the_same_to_names() -> None:
+    logged._untied.clear()
+    found = [History(replaced(content)).logged_names for content in (b"a", b"bcd" * 500)]
+    assert found[0].untied() is found[1].untied()
+    other = History(replaced(b"a", is_synced=False)).logged_names
+    assert len(logged._untied) == 2
+    for names in (*found, other):
+        assert names.untied() == names._find_untied()

@@ -7,9 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
+import msgspec
 import pytest
 
+from powercut.verifier.cli.explored import try_once
+from powercut.verifier.programs.exploring import running
+from powercut.verifier.programs.exploring.workload import Workload, WorkloadError
 from powercut.verifier.programs.reading.syscalls import why_not
 
 Called = Callable[..., CompletedProcess[bytes]]
@@ -60,9 +65,10 @@ def test_a_program_that_syncs_is_consistent(called: Called, app: Path) -> None:
 
 
 def test_a_program_that_does_not_is_told_with_what_mends_it(called: Called, app: Path) -> None:
-    done = called("try", *steps("bare", "1"), *READ, "-o", "kept.trace", folder=app)
+    done = called("try", *steps("bare", "1"), *READ, "-o", "kept.trace", "--html", "out.html", folder=app)
     assert done.returncode == 1
     text = done.stdout.decode()
+    assert f"<h1>{text.splitlines()[0]}</h1>" in (app / "out.html").read_text()
     assert text.startswith("found: lost acknowledged (")
     assert "rename(" in text
     assert "LOST" in text
@@ -114,6 +120,39 @@ def test_known_findings_fail_nothing_and_must_occur(called: Called, app: Path) -
     assert one.stdout.startswith(b"found: lost acknowledged (")
 
 
+@pytest.mark.parametrize(
+    ("given", "field", "value"),
+    [
+        ({"law": ["ext4"]}, "laws", ["ext4"]),
+        ({"ack": "x"}, "ack", "x"),
+        ({"ack": ""}, "ack", ""),
+        ({"after": "a"}, "after", "a"),
+        ({"check": "c"}, "check", "c"),
+        ({"ignore": ["i"]}, "ignore", ["i"]),
+        ({"is_between": True}, "atomic", False),
+        ({"limit": 3}, "limit", 3),
+        ({"sector": 4096}, "sector", 4096),
+    ],
+)
+def test_an_option_stands_in_the_place_of_what_the_file_says(
+    app: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], field: str, value: object
+) -> None:
+    seen: list[Workload] = []
+
+    def record_workload(asked: Workload, record: object) -> None:
+        seen.append(asked)
+        raise WorkloadError("enough")
+
+    monkeypatch.setattr(running, "record_workload", record_workload)
+    path = app / workload(app, "safe")
+    for options in ({}, given):
+        with pytest.raises(WorkloadError, match="enough"):
+            try_once(workload=path, **options)
+    said, changed = seen
+    assert getattr(said, field) != value
+    assert msgspec.structs.replace(said, **{field: value}) == changed
+
+
 def test_what_is_ignored_is_not_judged(called: Called, app: Path) -> None:
     done = called("try", *steps("bare", "1"), *READ, "--ignore", "f*", folder=app)
     assert done.returncode == 3
@@ -134,10 +173,14 @@ def test_what_is_ignored_is_not_judged(called: Called, app: Path) -> None:
         (("try", "--workload", "nowhere.toml"), 2, b"No such file"),
         (("try", "--workload", "bad.toml"), 2, b"unknown field `raed`"),
         (("try", "--workload", "torn.toml"), 2, b"torn.toml"),
+        (("try", "--workload", "torn.toml", "--read", "cat"), 2, b"and --read stands in it"),
+        (("try", "--workload", "torn.toml", "--init", "true"), 2, b"and --init stands in it"),
+        (("try", "--workload", "torn.toml", "--root", "data"), 2, b"and --root stands in it"),
         (("try", "--workload", "verdict.toml"), 2, b"no verdict 'bad'"),
         (("explore", "app.py", "--read", "true"), 2, b"no recording"),
         (("explore", "nowhere", "--read", "true"), 2, b"No such file"),
         (("explore", "", "--read", "true"), 2, b"a path is expected"),
+        (("explore", "app.py", "--read", "true", "--html", "no/p.html"), 2, b"no file can be written there"),
     ],
 )
 def test_a_refusal_is_one_line(

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from powercut.verifier.gate.chunks import Chunk
+from powercut.verifier.gate.chunks import Chunk, Until
 from powercut.verifier.gate.families import FamilyTapes
 from powercut.verifier.gate.stages.crash import SmallPrograms
 from powercut.verifier.gate.stages.faults import StruckCalls
@@ -32,7 +32,7 @@ CHUNKS: Final[tuple[Chunk, ...]] = (
 
 
 def seen_of(chunk: Chunk) -> Seen:
-    seen = _run(chunk, inf, True).seen
+    seen = _run(chunk, Until.of(inf), True).seen
     assert seen is not None
     return seen
 

@@ -29,6 +29,8 @@ from powercut.verifier.mutants.hunts.order import FEATURES, features, likely_fir
 from powercut.verifier.mutants.hunts.preempt import programs
 from powercut.verifier.mutants.hunts.schedule import Scattered
 from powercut.verifier.mutants.planted import CRASHES, CUTS, DAMAGE, FAULTS, MODEL, SCHEDULES, Mutant
+from powercut.verifier.mutants.planted import PROGRAMS as EXPLORED
+from powercut.verifier.programs.exploring.suite import PROGRAMS
 from powercut.verifier.tapes.families import FAMILIES, family_tapes
 
 OF_FAMILIES = sum(1 for family in FAMILIES for _ in family_tapes(family))
@@ -76,6 +78,8 @@ def test_hint_names_features_that_some_program_has(mutant: Mutant) -> None:
     elif mutant.search == MODEL:
         assert set(mutant.around) <= FEATURES | FAMILY_FEATURES
         assert not mutant.around or next(answers_order(1, mutant.around))[1]
+    elif mutant.search == EXPLORED:
+        assert set(mutant.around) <= PROGRAMS.keys()
     else:
         assert not mutant.around
 
@@ -195,17 +199,19 @@ def test_device_is_judged_as_far_as_it_is_asked_for() -> None:
     assert done.stdout.strip() == "(None, 2) 4 (None, 3)"
 
 
-def test_server_holds_nothing_of_the_package_in_which_all_bugs_are() -> None:
+def test_server_holds_nothing_of_the_packages_in_which_all_bugs_are() -> None:
     """A bug that is planted afterwards would not be in it."""
     asks = (
         "import sys; from importlib import import_module\n"
         "from powercut.verifier.mutants.server import OURS, WARM\n"
         "for name in (*WARM, *OURS): import_module(name)\n"
-        "print(*{'.'.join(each.split('.')[:2]) for each in sys.modules if each.startswith('powercut.')})"
+        "print(*(each for each in sys.modules if each.startswith('powercut.')))"
     )
     done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == {"powercut.faultfs", "powercut.verifier"}
-    assert {mutant.module.split(".")[1] for mutant in BANK} == {"engine"}
+    places = ("powercut.engine.", "powercut.verifier.programs.")
+    assert all(mutant.module.startswith(places) for mutant in BANK)
+    assert "powercut.verifier.finders.crashes" in done.stdout
+    assert not any(f"{each}.".startswith(places) for each in done.stdout.split())
 
 
 def test_stem_compiles_nothing_of_ours_but_what_is_edited() -> None:

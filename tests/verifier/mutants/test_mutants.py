@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from powercut.verifier.mutants.hook import install, read_source
 from powercut.verifier.mutants.hunt import OPERATIONS_MAX, Row, kill, matrix
 from powercut.verifier.mutants.hunts.preempt import programs
 from powercut.verifier.mutants.planted import CONTRACT, MODEL, SCHEDULES, Mutant
+from powercut.verifier.programs.reading.syscalls import why_not
 from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.tape import ANSWERS
 from powercut.verifier.verdict import OK, Breach, Violation
@@ -47,6 +49,7 @@ def test_every_bug_has_an_ancestor_and_a_kind(mutant: Mutant) -> None:
             "log",
             "inspection",
             "committed",
+            "programs",
         )
     }
     assert mutant.search in {*(stage.name for stage in STAGES), CONTRACT}
@@ -73,6 +76,27 @@ def test_too_late_a_plant_is_refused() -> None:
     with pytest.raises(HarnessError, match="imported already"):
         install(CONTROL.name)
     assert sys.meta_path == before
+
+
+def test_a_bug_of_the_verifier_is_planted_before_its_own_module_and_no_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mutant = find("folder-sync-taken-for-anothers")
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.delitem(sys.modules, mutant.module, raising=False)
+    install(mutant.name)
+    assert find_spec(mutant.module).loader.get_source(mutant.module).count(mutant.new) == 1  # type: ignore[union-attr]
+    monkeypatch.setitem(sys.modules, mutant.module, sys)
+    with pytest.raises(HarnessError, match=r"calls.syncs is imported already"):
+        install(mutant.name)
+
+
+def test_a_bug_of_the_recorder_is_killed_by_a_program_that_is_known() -> None:
+    if reason := why_not():
+        pytest.skip(reason)
+    row = kill("folder-sync-taken-for-anothers", seed=1)
+    assert row.killed, matrix([row])
+    assert (row.oracle, row.stage, row.programs) == ("programs", "programs", 1)
 
 
 def test_unknown_name_is_a_key_error_that_lists_the_others() -> None:

@@ -7,6 +7,7 @@ import pytest
 from powercut.verifier.oracles.committed import (
     Appended,
     Appends,
+    Back,
     Left,
     Told,
     judge_addresses,
@@ -68,3 +69,18 @@ def test_addresses_are_told_once_and_in_the_order_of_the_calls() -> None:
 def test_a_part_of_the_log_is_judged_alone() -> None:
     assert judge_entries([BATCH, LATER], 69, 576, [(69, b"b")]) == OK
     assert kind(judge_entries([BATCH, LATER], 69, 577, [(69, b"b")])) is Breach.HOLE
+
+
+def test_what_was_rolled_back_is_there_until_that_returned_and_never_with_what_came_in_its_place() -> None:
+    instead = Appended(((576, b"d"),), at=8, turn=1)
+    more = Appended(((581, b"e"),), at=6)
+    appends = Appends([BATCH, LATER, more, instead], [Told(4, end=512, number=1)], backs=[Back(576, at=9)])
+    before, after = (*ENTRIES, (576, b"c"), (581, b"e")), (*ENTRIES, (576, b"d"))
+    assert judge_left(appends, 8, Left(0, 1024, 2, before, {})) == OK
+    assert kind(judge_left(appends, 9, Left(0, 1024, 2, before, {}))) is Breach.WRONG_VALUE
+    assert judge_left(appends, 9, Left(0, 1024, 2, after, {})) == OK
+    for index in (8, 9):
+        mixed = (*after, (581, b"e"))
+        assert kind(judge_left(appends, index, Left(0, 1024, 2, mixed, {}))) is not None
+    # Of a batch, too, the part that stays.
+    assert judge_left(Appends([BATCH], backs=[Back(69, at=3)]), 3, Left(0, 512, 1, ENTRIES[:1], {})) == OK

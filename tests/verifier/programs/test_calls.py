@@ -207,6 +207,47 @@ CASES = {
         "open(os.getcwd() + '/a', 'w').close(); os.mkdir('d'); os.chdir('d'); open('.././/b', 'w').close()",
         [MADE, "FOLDER d 2", "CREATE b 3"],
     ),
+    "a file that comes in is made without a name, and takes the place of another": (
+        FILE + "open('../b', 'w').write('new'); os.chmod('../b', 0o600); os.rename('../b', 'a')\n"
+        "g = os.open('a', os.O_WRONLY); os.write(g, b'y'); os.write(fd, b'z'); os.close(fd)",
+        [
+            *WRITTEN,
+            *("UNNAMED 2", "MODE 2 0+384", "WRITE 2 0+3 new", "LINK a 2"),
+            *("WRITE a 2 0+1 y", "WRITE a 1 10+1 z"),
+        ],
+    ),
+    "a folder that comes in is walked, and goes out name by name": (
+        (
+            "os.umask(0o022); os.makedirs('../d/e'); open('../d/f', 'w').write('x')\n"
+            "os.link('../d/f', '../d/g'); os.symlink('to', '../d/e/l'); os.rename('../d', 'd')\n"
+            "open('d/f', 'a').write('y')\n"
+            "os.rename('d/e', '../e'); os.rename('d', '../d'); open('../d/f', 'a').write('z'); os.mkdir('d')"
+        ),
+        [
+            *("FOLDER d 1", "FOLDER 1/e 2", "SYMLINK 2/l 3 to", "UNNAMED 4", "WRITE 4 0+1 x", "LINK 1/f 4"),
+            *("LINK 1/f 1/g 4", "WRITE 1/f 4 1+1 y", "REMOVE 2/l 3", "REMOVE 1/e 2"),
+            *("REMOVE 1/f 4", "REMOVE 1/g 4", "REMOVE d 1", "FOLDER d 5"),
+        ],
+    ),
+    "a rename that exchanges across the edge": (
+        LIBC + FILE + "open('../b', 'w').write('x'); os.chmod('../b', 0o644)\n"
+        "for a, b in (b'a', b'../b'), (b'../b', b'a'): assert libc.renameat2(-100, a, -100, b, 2) == 0",
+        [
+            *(*WRITTEN, "REMOVE a 1", "UNNAMED 2", "WRITE 2 0+1 x", "LINK a 2"),
+            *("UNNAMED 3", "WRITE 3 0+10 0123456789", "LINK a 3"),
+        ],
+    ),
+    "a hard link to a file outside": (
+        (
+            "open('../b', 'w').write('x'); os.chmod('../b', 0o644); os.link('../b', 'a')\n"
+            "open('../b', 'a').write('y'); os.unlink('../b'); open('a', 'a').write('z')"
+        ),
+        ["UNNAMED 1", "WRITE 1 0+1 x", "LINK a 1", "WRITE a 1 1+1 y", "WRITE a 1 2+1 z"],
+    ),
+    "a socket that takes the place of a file": (
+        FILE + "s = socket.socket(socket.AF_UNIX); s.bind('../s'); os.rename('../s', 'a'); os.unlink('a')",
+        [*WRITTEN, "REMOVE a 1"],
+    ),
     "what is outside is left out": (
         "open('../b', 'w').write('x'); os.rename('../b', '../c'); os.mkdir('../d'); os.unlink('../c')",
         [],

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from powercut.faultfs import EventKind
+from powercut.verifier.programs.entries import Entries
+from powercut.verifier.programs.mappings import Mappings
 from powercut.verifier.programs.recording import Recording
+from powercut.verifier.programs.stops import Context
+from powercut.verifier.programs.tracer import Tracer
+from powercut.verifier.programs.tree import Tree
 
 Record = Callable[..., Recording]
 
@@ -140,3 +149,21 @@ def test_other_threads_go_on_after_the_first_has_ended(recorded: Record) -> None
 def test_a_child_that_ends_at_once_is_one_process(recorded: Record) -> None:
     recording = recorded("for n in range(200):\n  if not os.fork(): os._exit(0)\n  os.wait()")
     assert len(recording.processes) == 201
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_an_end_that_is_heard_before_its_start_leaves_nothing_running(is_heard: bool, tmp_path: Path) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    tree = Tree(str(tmp_path))
+    tracer = Tracer(Context(tree, Entries(), Mappings(tree, 512), 1, 2))
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    child = subprocess.Popen(["sleep", "100"])
+    tracer._adopt(os.getpid(), -1)
+    if is_heard:
+        tracer._adopt(child.pid, 0)
+    child.kill()
+    child.wait()
+    tracer._ended(child.pid)
+    tracer._announce(child.pid, os.getpid())
+    assert list(tracer._running) == list(tracer._threads) == [os.getpid()]
+    assert not tracer._gone

@@ -76,6 +76,7 @@ UNSEEN = {
 def plant(monkeypatch: pytest.MonkeyPatch) -> Plant:
     def planted(bug: str) -> None:
         path, import_line, start = recorder._WORKER.partition("from powercut")
+        monkeypatch.setattr(recorder, "is_alone", lambda: False)
         monkeypatch.setattr(recorder, "_WORKER", f"{path}{bug}\n{import_line}{start}")
 
     return planted
@@ -113,8 +114,15 @@ BUGS = {
         CHANGES["mmap"],
     ),
     "a call on the place of a descriptor that appends": (
-        "from powercut.verifier.programs.calls import files\nfiles._APPEND = 0",
+        "from powercut.verifier.programs import frequent\nfrequent.files._APPEND = frequent._APPEND = 0",
         APPENDS + "os.write(os.open('a', os.O_WRONLY | os.O_APPEND), b'z')",
+    ),
+    "the bytes of a file that comes in are not read": (
+        (
+            "from powercut.verifier.programs.calls import edge, names\n"
+            "names.came = lambda *of: (event for event in edge.came(*of) if event.kind != 3)"
+        ),
+        "open('../x', 'w').write('x'); os.rename('../x', 'a')",
     ),
     "a new process is not followed": (
         "from powercut.verifier.programs import tracer\ntracer._OPTIONS &= ~0x2 & ~0x4 & ~0x8",

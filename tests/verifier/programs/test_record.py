@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from powercut.faultfs import EventKind
+from powercut.faultfs import Event, EventKind
+from powercut.verifier.programs import record as recorder
 from powercut.verifier.programs.record import record
-from powercut.verifier.programs.recording import Recording, dump, load
+from powercut.verifier.programs.recording import Call, Recording, dump, load
 
 Record = Callable[..., Recording]
 
@@ -179,3 +180,37 @@ def test_numbers_of_removed_things_may_be_used_again_outside(recorded: Record) -
     )
     assert len(recording.calls) == 80
     assert all("root/d" in call.text for call in recording.calls)
+
+
+# Each of the frequent calls, on a file, a folder, an output, a descriptor that is none, and with an error.
+FREQUENT = """
+fd = os.open('a', os.O_CREAT | os.O_RDWR); more = os.open('a', os.O_WRONLY | os.O_APPEND)
+through = os.open('b', os.O_CREAT | os.O_WRONLY | os.O_DSYNC); read = os.open('a', os.O_RDONLY)
+def every(call, *data):
+    for each in (fd, more, through, read, 1, 99, os.open('.', os.O_RDONLY)):
+        try: call(each, *data)
+        except OSError: pass
+for n in range(2):
+    every(os.write, b'one'); every(os.pwrite, b'two', 700); every(os.fsync); every(os.fdatasync)
+    for each in (fd, 1, more): os.dup2(each, 98); os.write(98, b''); os.write(98, b'x')
+if not os.fork(): os.write(fd, b'child'); os.fsync(fd); os._exit(0)
+os.wait(); os.unlink('b'); os.write(through, b'gone'); os.write(1, b'end')
+"""
+
+
+def test_frequent_calls_are_recorded_as_by_their_handlers(
+    recorded: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The second time in a Python that was started anew, where they have no short way.
+    def made() -> tuple[list[Event], list[Call], list[int]]:
+        recording = recorded(FREQUENT)
+        (tmp_path / "root" / "a").unlink()
+        return recording.events, recording.calls, [process.parent for process in recording.processes]
+
+    short = made()
+    monkeypatch.setattr(recorder, "is_alone", lambda: False)
+    start = recorder._WORKER.index("answer(")
+    slow = "from powercut.verifier.programs.frequent import Frequent\nFrequent.begin = lambda *_: False\n"
+    monkeypatch.setattr(recorder, "_WORKER", recorder._WORKER[:start] + slow + recorder._WORKER[start:])
+    assert made() == short
+    assert len(short[0]) > 40

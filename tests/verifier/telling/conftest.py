@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
 from powercut.faultfs import FaultDevice
@@ -24,6 +25,9 @@ from powercut.verifier.faster.geometries import GEOMETRIES
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.faster.subject import FasterSubject
 from powercut.verifier.finders.crashes import search_tape
+from powercut.verifier.programs.exploring.report import Kind as Finding
+from powercut.verifier.programs.exploring.report import Report
+from powercut.verifier.programs.exploring.story import Story, Told
 from powercut.verifier.reducing.mend import Mend, mend
 from powercut.verifier.runs.play import play
 from powercut.verifier.runs.run import Run
@@ -145,6 +149,61 @@ def browsing(browser: str, profile: Path) -> Iterator[Page]:
         process.wait(30)
         os.close(commands_out)
         os.close(answers_in)
+
+
+_STORY = (
+    Told(-1, "step 1 begins", "told", at=0),
+    Told(0, "openat(data/<new>)", at=1, places=("./",)),
+    Told(1, "out: 'ok'", "told", at=2),
+    Told(0, "write(data/<new>, 10 bytes, at 0)", "in part", at=3, places=("<new>",)),
+    Told(0, "rename(data/<new>, data/f)", "lost", "app.py:3 save", 4, ("./", "sub/")),
+    Told(-1, "fsync of the folder . after rename of <new> to f", "mend", places=("./",)),
+    Told(0, "sync()", "sync", at=5, places=("*",), is_needless=True),
+    Told(-1, "step 1 has ended: acknowledged", "acknowledged", at=6),
+    Told(-1, "the power is cut: 7 of 7 events were issued", "cut", at=7),
+)
+_MANY = [Told(0, f"write(data/file-{at})", "lost", at=at, places=(f"file-{at}",)) for at in range(20)]
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    """A report of a program, with two stories, one of many files; it has all that a report can say."""
+    finding = Finding(
+        verdict="lost acknowledged",
+        states=4,
+        index=7,
+        survivors=[0, 1],
+        law="ext4",
+        lost=["name f: the file it was before"],
+        story=Story(list(_STORY), [_STORY[0]], 5, ["0: ./app put", "1: ./app beside"]),
+        expected=["exit 0, '1'   (step 1)"],
+        read="exit 0, '0'",
+        again="exit 1, ''",
+        error="an error",
+        older="before the first step",
+        real="real disks: ext4",
+    )
+    return Report(
+        law="posix",
+        root="/data",
+        steps=1,
+        points=2,
+        events=7,
+        states=9,
+        judged=12,
+        read=6,
+        completeness="exhaustive",
+        notes=["a note"],
+        kinds=[finding, msgspec.structs.replace(finding, story=Story(_MANY, [], 0, ["0: ./app"]))],
+        mend=["fsync of the folder . after rename of <new> to f"],
+        mend_searches=2,
+        mend_is_bounded=False,
+        needless=["fsync of f"],
+        syncs=3,
+        unsynced=["f: its name"],
+        known=["mixed: so it is"],
+        gone=["hangs: so it was"],
+    )
 
 
 class Shown(NamedTuple):

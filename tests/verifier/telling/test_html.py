@@ -7,15 +7,19 @@ from collections import Counter
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
+
 from powercut.faultfs import FaultDevice
 from powercut.verifier.faster.geometries import GEOMETRIES
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.faster.subject import FasterSubject
+from powercut.verifier.programs.exploring.report import Report
 from powercut.verifier.runs.play import play
 from powercut.verifier.spec.history import crash_index
 from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
 from powercut.verifier.telling.html import page_of
 from powercut.verifier.telling.html.alive import fates_of
+from powercut.verifier.telling.html.program import page_of_reports
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 PROGRAM = (Operation(), Operation(Kind.CHECKPOINT))
@@ -44,13 +48,14 @@ class Elements(HTMLParser):
         assert self._open.pop() == tag
 
 
-def test_a_page_is_whole_and_asks_nobody_for_anything(shown: Any) -> None:
-    page = shown.page
+@pytest.mark.parametrize("what", ["tape", "program"])
+def test_a_page_is_whole_and_asks_nobody_for_anything(shown: Any, report: Report, what: str) -> None:
+    page = shown.page if what == "tape" else page_of_reports([report])
     elements = Elements(page)
     links = [value for _, given in elements.found for key, value in given.items() if key in ("href", "src")]
     assert links == ["data:,"]
     assert "default-src 'none'" in page
-    assert not re.search(r"url\(|@import|https?://", page)
+    assert not re.search(r"url\(|@import|https?://|<new>", page)
     assert [tag for tag, _ in elements.found].count("script") == 1
 
 

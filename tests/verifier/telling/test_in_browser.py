@@ -13,6 +13,8 @@ import pytest
 from powercut.verifier.cli.pages import page_of_gate
 from powercut.verifier.gate.document import GateReport, Hunted, Stage, Unreached
 from powercut.verifier.gate.plans import Floor
+from powercut.verifier.programs.exploring.report import Report
+from powercut.verifier.telling.html.program import page_of_reports
 
 OVERFLOW = """
 [document.documentElement.scrollWidth - innerWidth].concat(
@@ -36,11 +38,13 @@ def gate_report() -> GateReport:
 
 
 @pytest.fixture(scope="module")
-def pages(shown: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def pages(shown: Any, report: Report, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("pages")
-    for name, text in (("tape", shown.page), ("gate", page_of_gate(gate_report()))):
+    texts = {"tape": shown.page, "gate": page_of_gate(gate_report())}
+    texts["program"] = page_of_reports([report, report])
+    for name, text in texts.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
-    return sorted(folder.iterdir())
+    return [folder / f"{name}.html" for name in ("gate", "tape", "program")]
 
 
 @pytest.mark.parametrize("width", [360, 1400])

@@ -19,7 +19,6 @@ import msgspec
 
 from ...finders.coverage import Coverage
 from ...programs.exploring.suite import PROGRAMS, try_program
-from ...verdict import Breach, Violation
 from ..chunks import Chunk, Deadline, Definition, Result
 from ..document import Stage
 from ..plans import Floor, Names, check_names
@@ -57,11 +56,7 @@ class Explored:
             judged=outcome.judged,
             reached=reached,
         )
-        result = Result(coverage)
-        if outcome.why:
-            detail = f"the program {self.name}: {outcome.why}"
-            result.objection = Violation("programs", Breach.BROKEN_INVARIANT, detail)
-        return result
+        return Result(coverage, objection=outcome.objection(self.name))
 
 
 def _chunks(plan: ProgramsPlan, law: str, seed: int) -> Iterator[Chunk]:

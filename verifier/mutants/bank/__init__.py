@@ -34,7 +34,9 @@ from .news import NEWS
 from .operations import DEVICE, OPERATIONS
 from .pending import PENDING
 from .prefix import PREFIX
+from .programs import EXPLORED
 from .reopening import REOPENED
+from .rollbacks import BACKS
 from .schedule import CONCURRENCY
 from .slots import SLOTS
 from .truncation import DROPPED, TRUNCATED
@@ -58,7 +60,8 @@ BANK: Final[tuple[Mutant, ...]] = (
         *FLUSHED,
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS, *COMPACTED, *GROWN),
-    *(*LOGGED, *APPENDING),
+    *(*LOGGED, *APPENDING, *BACKS),
+    *EXPLORED,
 )
 
 # An edit that changes nothing: the matrix must say that it survives.

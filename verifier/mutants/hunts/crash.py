@@ -38,7 +38,7 @@ from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
 from ..bank import BANK
-from ..planted import CONTRACT, CRASHES, CUTS, DAMAGE, FAULTS, KILLS, MODEL, SCHEDULES, Mutant
+from ..planted import CONTRACT, CRASHES, CUTS, DAMAGE, FAULTS, KILLS, MODEL, PROGRAMS, SCHEDULES, Mutant
 from .answers import hunt_answers
 from .contract import judge_contract
 from .cpr import hunt_appenders, hunt_cuts
@@ -216,6 +216,11 @@ def _counts(coverage: Coverage) -> dict[str, int]:
 
 
 def _replay(request: Answer) -> Answer:
+    if request["search"] == PROGRAMS:
+        from .programs import replay_programs  # Bugs in what no other hunt imports.
+
+        violation = replay_programs(request)
+        return _told(violation, violation.detail if violation is not None else "ok")
     if (judge := _DEVICES.get(request["search"])) is not None:
         violation, _ = judge(request["calls"])
         return _told(violation, violation.detail if violation is not None else "ok")
@@ -244,6 +249,12 @@ def _hold_device(request: Answer) -> Answer:
     }
 
 
+def _hunt_programs(request: Answer) -> Answer:
+    from .programs import hunt_programs
+
+    return hunt_programs(request)
+
+
 def _judge_files(lives: int | None) -> tuple[Violation | None, int]:
     from ...finders.kill import judge_files  # Asked for two bugs of a hundred, and long to import.
 
@@ -262,5 +273,6 @@ _CHASES: Final[dict[str, Callable[[Answer], Answer]]] = {
     MODEL: hunt_answers,
     SCHEDULES: hunt_schedules,
     CUTS: hunt_cuts,
+    PROGRAMS: _hunt_programs,
     **dict.fromkeys(_DEVICES, _hold_device),
 }

@@ -42,7 +42,7 @@ def _copy(stop: Stop, source: int, target: int, offset_at: int, from_at: int) ->
         if count == LOST:
             count = os.fstat(taken).st_size - offset  # It may have copied all that follows.
         if count >= 0:
-            data = read_back(stop, taken, offset, count)
+            data = read_back(taken, offset, count)
             put(stop, node, offset, data, is_through=bool(opened & os.O_DSYNC))
 
 
@@ -51,7 +51,7 @@ def _sent(stop: Stop, read: int, from_at: int) -> Callable[[int], bytes]:
     if not stat.S_ISREG(os.fstat(read).st_mode):
         return lambda count: stop.end("from a pipe or a socket to the output")
     offset = number_at(stop, from_at) if from_at else os.lseek(read, 0, os.SEEK_CUR)
-    return lambda count: read_back(stop, read, offset, count)
+    return lambda count: read_back(read, offset, count)
 
 
 def sendfile(stop: Stop) -> Script:
@@ -94,4 +94,4 @@ def ioctl(stop: Stop) -> Script:
         if not size:
             with stop.thread.descriptor(source) as read:
                 size = os.fstat(read).st_size - start
-        put(stop, node, offset, read_back(stop, taken, offset, size), is_through=False)
+        put(stop, node, offset, read_back(taken, offset, size), is_through=False)

@@ -65,6 +65,7 @@ def _write(stop: Stop, data: _Data, at: int, flags: int = 0) -> Script:
         if node is None:
             yield from tell(stop, taken, found, data)
             return
+        stop.thread.process.elsewhere.discard(stop.arguments[0])
         yield Wish.ALONE
         opened = _fcntl(taken, _F_GETFL)
         if (opened & _APPEND and not flags & _RWF_NOAPPEND) or flags & _RWF_APPEND:
@@ -75,7 +76,7 @@ def _write(stop: Stop, data: _Data, at: int, flags: int = 0) -> Script:
         count = yield Wish.GO
         if count < 0:
             if count == LOST:
-                put(stop, node, offset, read_back(stop, taken, offset, size), is_through=False)
+                put(stop, node, offset, read_back(taken, offset, size), is_through=False)
             return
         if flags & ~_RWF_UNDERSTOOD:
             stop.end(f"flags {flags:#x} of {stop.tree.path(node)}")
@@ -83,7 +84,7 @@ def _write(stop: Stop, data: _Data, at: int, flags: int = 0) -> Script:
         try:
             wrote = data(count)
         except MemoryGoneError:
-            wrote = read_back(stop, taken, offset, count)
+            wrote = read_back(taken, offset, count)
         put(stop, node, offset, wrote, is_through=is_through)
 
 
@@ -182,7 +183,7 @@ def fallocate(stop: Stop) -> Script:
         before = os.fstat(taken).st_size
         result = yield Wish.GO
         if result == LOST and mode & (_PUNCH_HOLE | _ZERO_RANGE):
-            put(stop, node, offset, read_back(stop, taken, offset, size), is_through=False)
+            put(stop, node, offset, read_back(taken, offset, size), is_through=False)
         elif result == LOST and os.fstat(taken).st_size != before:
             _resized(stop, node, os.fstat(taken).st_size)
         if result != 0:
@@ -203,7 +204,7 @@ def fallocate(stop: Stop) -> Script:
             stop.context.mappings.resized(node, max(before, end))
 
 
-def read_back(stop: Stop, taken: int, offset: int, count: int) -> bytes:
+def read_back(taken: int, offset: int, count: int) -> bytes:
     """Bytes of a file of the tree, after a call has put them there."""
     path = f"/proc/self/fd/{taken}"
     own = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -16,6 +16,7 @@ from powercut.faultfs import Event, EventKind
 from ..stops import Script, Stop, Wish
 from ..tracees import AT_FDCWD, Place
 from ..tree import Kind, Node, kind_of
+from .edge import came, outside, went
 
 __all__ = [
     "chmod",
@@ -58,13 +59,28 @@ def _rename(stop: Stop, old: tuple[int, int], new: tuple[int, int], flags: int =
             stop.end("the root of the recording itself")
         return
     keys = [stop.tree.key(place.folder, place.name) for place in (source, target) if place.folder is not None]
+    said = [outside(place.path) for place in (source, target) if place.folder is None]
     if not stop.took_effect((yield Wish.GO), *keys):
         return
-    if len(keys) < 2:
-        stop.end(f"{source.path} to {target.path}: one of them is outside of the recorded folder")
     if flags & _WHITEOUT:
         stop.end(f"RENAME_WHITEOUT of {source.path}")
-    _renamed(stop, keys[0], keys[1], flags)
+    if said:
+        _crossed(stop, keys[0], said[0], flags, is_in=source.folder is None)
+    else:
+        _renamed(stop, keys[0], keys[1], flags)
+
+
+def _crossed(stop: Stop, key: str, other: str, flags: int, *, is_in: bool) -> None:
+    """A rename between a name of the tree and one outside."""
+    inside = stop.tree.path_of(key)
+    events: list[Event] = []
+    known = stop.tree.names.get(key)
+    if not is_in or (known is not None and known.kind is Kind.FOLDER):
+        events += went(stop, key)
+    if is_in or flags & _EXCHANGE:
+        events += came(stop, key)
+    if events:  # Else a socket, a named pipe or a device file.
+        stop.add(f"{other}, {inside}" if is_in else f"{inside}, {other}", *events)
 
 
 def _renamed(stop: Stop, old: str, new: str, flags: int) -> None:
@@ -118,10 +134,14 @@ def _link(stop: Stop, old: tuple[int, int], new: tuple[int, int], flags: int = 0
         yield Wish.GO
         return  # A name outside: whatever is done by that name is done to the same file.
     key = stop.tree.key(target.folder, target.name)
+    where = outside(path) if node is None else ""
     if not stop.took_effect((yield Wish.GO), key):
         return
     if node is None:
-        stop.end(f"{path} is no file of the recorded folder")
+        events = tuple(came(stop, key))
+        if events:
+            stop.add(f"{where}, {stop.tree.path_of(key)}", *events)
+        return
     said = f"{stop.tree.path(node)}, {stop.tree.path_of(key)}"
     stop.add(said, Event(EventKind.LINK, next(iter(node.names), ""), node.number, target=key))
     stop.tree.bind(key, node)

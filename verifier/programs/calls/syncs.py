@@ -20,6 +20,7 @@ def _sync(stop: Stop, kind: EventKind) -> Script:
         node = stop.tree.find(os.fstat(taken)) if taken >= 0 else None
         if node is None:
             return
+        stop.thread.process.elsewhere.discard(stop.arguments[0])
         yield Wish.ALONE
         if (yield Wish.GO) == 0:
             if node.kind is Kind.FOLDER:

@@ -2,7 +2,8 @@
 
 Invariants
   1  `all(contents)` gives for each what a reader of its own would have answered
-  2  what is read does not depend on how many processes read: contents are taken in batches of a fixed size
+  2  what is read, and counted as made, does not depend on how many processes read: of those that read at once
+     one that is known by another before it is not kept
   3  without `is_pruned` every distinct image is read
 
 Threads: one.
@@ -11,13 +12,18 @@ Threads: one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from itertools import islice
 from typing import Final, Protocol, TypeVar
+
+import msgspec
 
 from powercut.faultfs import Image
 
 from ..reading.asking import Answers
-from ..reading.readers import Command, Reader, Reading
+from ..reading.deeds import done
+from ..reading.far import FarReader
+from ..reading.readers import Answer, Command, Reader, Reading
 from ..reading.scene import Scene, Setting
 from ..recording import Recording, dump
 
@@ -56,19 +62,28 @@ class Readings:
     """A pool of readers of one recording's states, and all that they have answered."""
 
     def __init__(
-        self, recording: Recording, command: Command, *, jobs: int = 1, is_pruned: bool = True
+        self,
+        recording: Recording,
+        command: Command,
+        *,
+        jobs: int = 1,
+        is_pruned: bool = True,
+        executor: Executor | None = None,
     ) -> None:
+        """`jobs` processes read, of the executor if there is one, else made here."""
         self.command = command
         self.setting = Setting(recording)
         self.made = 0  # Readings that a process made.
         self._is_pruned = is_pruned
         self._by_key: dict[int, Reading] = {}
         self._tree: Answers[Reading] = Answers()
-        data = dump(recording)
-        self._readers: list[Reader] = []
+        self._again: Answers[Answer] = Answers()  # Second readings, by what the first has left.
+        data, command = dump(recording), msgspec.structs.replace(command, is_pruned=is_pruned)
+        self._readers: list[Reader | FarReader] = []
         try:
             for _ in range(jobs):
-                self._readers.append(Reader(data, command))
+                far = executor and FarReader(executor, data, command)
+                self._readers.append(far or Reader(data, command))
         except BaseException:
             self.close()
             raise
@@ -123,7 +138,7 @@ class Readings:
                 if key in self._by_key or key in wanted:
                     continue
                 scene = self.setting.scene(content.image)
-                known = self._tree.find(scene) if self._is_pruned else None
+                known = self._known(scene) if self._is_pruned else None
                 if known is None:
                     wanted[key] = scene
                 else:
@@ -133,14 +148,42 @@ class Readings:
                 yield content, self._by_key[content.key]
 
     def _read(self, wanted: dict[int, Scene]) -> None:
-        for group in _batches(wanted.items(), len(self._readers)):
+        left = iter(wanted.items())
+        while group := list(islice(self._unknown(left), len(self._readers))):
             for reader, (_, scene) in zip(self._readers, group, strict=False):
                 reader.begin(scene)
             for reader, (key, scene) in zip(self._readers, group, strict=False):
-                self._by_key[key] = reading = reader.end()
+                reading = reader.end()
+                known = self._known(scene) if self._is_pruned else None
+                if known is not None:  # By a reading of the same group: invariant 2.
+                    self._by_key[key] = known
+                    continue
+                self._by_key[key] = reading
                 self.made += 1
                 if self._is_pruned:
-                    self._tree.add(scene, reading.asked, reading)
+                    self._keep(scene, reading)
+
+    def _unknown(self, wanted: Iterator[tuple[int, Scene]]) -> Iterator[tuple[int, Scene]]:
+        """Those that are not read as one that was read meanwhile."""
+        for key, scene in wanted:
+            known = self._known(scene) if self._is_pruned else None
+            if known is None:
+                yield key, scene
+            else:
+                self._by_key[key] = known
+
+    def _known(self, scene: Scene) -> Reading | None:
+        """The reading of a scene that is read as one before was. Invariant 1."""
+        known = self._tree.find(scene)
+        if known is None or known.deeds is None:
+            return known
+        again = self._again.find(done(scene, known.deeds))
+        return None if again is None else msgspec.structs.replace(known, again=again)
+
+    def _keep(self, scene: Scene, reading: Reading) -> None:
+        self._tree.add(scene, reading.asked, reading)
+        if reading.deeds is not None and reading.again is not None:
+            self._again.add(done(scene, reading.deeds), reading.asked_again, reading.again)
 
 
 def _batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

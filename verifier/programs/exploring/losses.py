@@ -1,31 +1,38 @@
-"""Losses: the calls that a crash state has lost, and the smallest set of losses that shows a finding.
+"""Losses: the calls that a crash state has lost, and the few losses with which a kind of finding is told.
+
+A wide law shows a kind first by a state that no disk was seen to leave, where the law of a measured file
+system often shows it by another one. That one is told.
 
 Invariants
-  1  what `smallest` returns has the verdict of the finding, at the same index
+  1  what `smallest` returns has the verdict of the finding, at the same index, under the same law
   2  no loss of it can be left out alone, unless TRIES ran out before that was tried
+  3  what `telling` returns for a verdict is a crash state of a measured file system's law, if the search of
+     one finds that verdict, and of these the one that loses the fewest calls
 
 Source: delta debugging (Zeller, Hildebrandt, 2002), on the digits of a crash state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final
 
-from powercut.faultfs import Law, Trace, survivor_image
+from powercut.faultfs import Law, Trace, crash_states, survivor_image
 from powercut.faultfs.law.chains import AnyChain
 from powercut.faultfs.law.history import history_of
 from powercut.faultfs.law.survival import choose, history_under
 from powercut.faultfs.picture import survival
+from powercut.faultfs.real import MEASURED, leave
 
 from .asked import Readings
-from .search import Exploration, Finding
-from .verdicts import judge
+from .search import Exploration, Finding, Wanted, findings
+from .verdicts import Verdict, judge
 
-__all__ = ["lost_chains", "lost_events", "smallest"]
+__all__ = ["lost_chains", "lost_events", "smallest", "telling"]
 
 TRIES: Final = 400
+_WIDE: Final = frozenset({Law.POSIX, Law.POSIX_SPLIT})  # They have all that a measured file system leaves.
 
 
 def smallest(found: Exploration, finding: Finding, readings: Readings) -> Finding:
@@ -38,13 +45,50 @@ def smallest(found: Exploration, finding: Finding, readings: Readings) -> Findin
             tries += 1
             if tries > TRIES:
                 break
-            image = survivor_image(found.trace, finding.index, digits, found.law)
+            image = survivor_image(found.trace, finding.index, digits, finding.law)
             reading = readings.of(image)
             if judge(reading, found.legality, finding.part) is finding.verdict:
                 best = replace(best, survivors=digits, key=image.key(), reading=reading)
                 is_smaller = True
                 break
     return best
+
+
+def telling(found: Exploration, readings: Readings, wanted: Wanted) -> dict[Verdict, Finding]:
+    """For each kind of finding the one that is told, made small. Invariant 3. At most a search a law."""
+    told = {verdict: smallest(found, finding, readings) for verdict, finding in found.first.items()}
+    if found.law not in _WIDE:
+        return told
+    sought = {
+        verdict
+        for verdict, each in told.items()
+        if not leave(found.trace, each.index, each.survivors, each.law)
+    }
+    others: dict[Verdict, list[Finding]] = {}
+    for law in MEASURED:
+        for finding in _first(found, readings, replace(wanted, law=law), sought):
+            others.setdefault(finding.verdict, []).append(smallest(found, finding, readings))
+    return told | {verdict: min(each, key=lambda one: _size(found, one)) for verdict, each in others.items()}
+
+
+def _first(
+    found: Exploration, readings: Readings, wanted: Wanted, sought: Collection[Verdict]
+) -> Iterator[Finding]:
+    """The first finding of each kind that is sought, under another law."""
+    left = set(sought)
+    if not left:
+        return
+    states = crash_states(found.trace, wanted.law, limit=wanted.limit)
+    for finding in findings(Exploration(found.trace, found.legality, states), readings):
+        if finding.verdict in left:
+            left.remove(finding.verdict)
+            yield finding
+            if not left:
+                return
+
+
+def _size(found: Exploration, finding: Finding) -> int:
+    return len(lost_events(found.trace, finding.index, finding.survivors, finding.law))
 
 
 def lost_chains(trace: Trace, index: int, survivors: tuple[int, ...], law: Law) -> list[tuple[AnyChain, int]]:

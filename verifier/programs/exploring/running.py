@@ -13,6 +13,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
@@ -60,9 +61,17 @@ def record_workload(workload: Workload, record: Record) -> Recording:
 
 
 def explore_recording(
-    recording: Recording, workload: Workload, *, jobs: int = 1, is_pruned: bool = True
+    recording: Recording,
+    workload: Workload,
+    *,
+    jobs: int = 1,
+    is_pruned: bool = True,
+    executor: Executor | None = None,
 ) -> list[Report]:
-    """Judge every crash state under each law of the workload. Raises NothingToExploreError and others."""
+    """Judge every crash state under each law of the workload. Raises NothingToExploreError and others.
+
+    executor  whose processes read, `jobs` of them at once; second eras are read here
+    """
     workload.check_values()
     recording = msgspec.structs.replace(
         without(recording, workload.ignore), sector_bytes=workload.sector or recording.sector_bytes
@@ -74,7 +83,7 @@ def explore_recording(
     check = command_of(workload.check, root) if workload.check else ()
     command = Command(command_of(workload.read, root), folder, check)
     try:
-        with Readings(recording, command, jobs=jobs, is_pruned=is_pruned) as readings:
+        with Readings(recording, command, jobs=jobs, is_pruned=is_pruned, executor=executor) as readings:
             reports = []
             for law in workload.laws:
                 wanted = Wanted(Law.of(law), workload.ack, workload.atomic, workload.limit)

@@ -24,7 +24,7 @@ from .asked import Readings, Still
 from .legality import Legality, NothingToExploreError, Point, Range, points_of
 from .verdicts import Verdict, judge
 
-__all__ = ["Exploration", "Finding", "Wanted", "explore", "legality_of", "search", "states_of"]
+__all__ = ["Exploration", "Finding", "Wanted", "explore", "findings", "legality_of", "search", "states_of"]
 
 LIMIT: Final = 1024
 _LOOKS: Final = 64  # Indices of a range at which a state is looked for.
@@ -50,6 +50,7 @@ class Finding:
     key: int
     part: Range
     reading: Reading
+    law: Law
 
 
 @dataclass(slots=True)
@@ -110,16 +111,20 @@ def search(
     trace: Trace, legality: Legality, readings: Readings, wanted: Wanted, *, is_short: bool = False
 ) -> Exploration:
     """Judge every crash state of a trace; with `is_short` until the first finding."""
-    states = crash_states(trace, wanted.law, limit=wanted.limit)
-    found = Exploration(trace, legality, states)
-    for state, reading in readings.all(states):
-        found.states += 1
-        for finding in _judged(state, reading, states, legality, found):
-            found.counts[finding.verdict] += 1
-            found.first.setdefault(finding.verdict, finding)
-            if is_short:
-                return found
+    found = Exploration(trace, legality, crash_states(trace, wanted.law, limit=wanted.limit))
+    for finding in findings(found, readings):
+        found.counts[finding.verdict] += 1
+        found.first.setdefault(finding.verdict, finding)
+        if is_short:
+            break
     return found
+
+
+def findings(found: Exploration, readings: Readings) -> Iterator[Finding]:
+    """Judge crash state after crash state, count them in `found`, and yield those that are wrong."""
+    for state, reading in readings.all(found.enumeration):
+        found.states += 1
+        yield from _judged(state, reading, found)
 
 
 def states_of(found: Exploration, readings: Readings) -> Iterator[tuple[CrashState, Reading]]:
@@ -127,22 +132,20 @@ def states_of(found: Exploration, readings: Readings) -> Iterator[tuple[CrashSta
     return readings.all(found.enumeration)
 
 
-def _judged(
-    state: CrashState, reading: Reading, states: Enumeration, legality: Legality, found: Exploration
-) -> Iterator[Finding]:
+def _judged(state: CrashState, reading: Reading, found: Exploration) -> Iterator[Finding]:
     """At most one finding of a state: in the first range in which it is legal and wrong."""
-    for part in legality.meeting(state.first, state.last):
+    for part in found.legality.meeting(state.first, state.last):
         found.judged += 1
-        verdict = judge(reading, legality, part)
+        verdict = judge(reading, found.legality, part)
         if verdict is None:
             continue
         if part.start == state.first:
-            yield Finding(verdict, state.first, state.digits, state.key, part, reading)
+            yield Finding(verdict, state.first, state.digits, state.key, part, reading, found.law)
             return
         for index in dict.fromkeys((part.start, part.stop, *range(part.start, part.stop)[:_LOOKS])):
-            then = states.witness(state.key, index)
+            then = found.enumeration.witness(state.key, index)
             if then is not None:
-                yield Finding(verdict, index, then.digits, state.key, part, reading)
+                yield Finding(verdict, index, then.digits, state.key, part, reading, found.law)
                 return
 
 

@@ -6,10 +6,15 @@ crash states.
 
     create P · write P OFFSET CHAR*COUNT · truncate P SIZE · fsync P · fdatasync P · rename P Q · link P Q ·
     unlink P · mkdir P
+    through P OFFSET CHAR*COUNT     a write of a file opened with O_DSYNC
+    save P OFFSET CHAR*COUNT        stored into a shared mapping, which is synced (msync)
+    empty P                         opened with O_TRUNC
+    tell WORD                       a line of standard output
 
 Invariants
   1  a recording of the real calls and the trace of the device have the same crash states
   2  where nothing can be traced the device's trace is explored, and the tally says so
+  3  a recording that is refused is an objection: each of these calls can be recorded
 
 Sources of the programs: docs/durable-files.md; a folder's sync that is taken for another's.
 """
@@ -26,10 +31,12 @@ from typing import Final
 
 from powercut.faultfs import FaultDevice, Image, Law, crash_states
 
+from ...verdict import Breach, Violation
 from ..reading.readers import Command
 from ..reading.syscalls import why_not
 from ..record import record
 from ..recording import Inode, Recording, Step
+from ..tree import NotRecordedError
 from .asked import Readings
 from .search import Wanted, explore
 from .verdicts import Verdict
@@ -43,15 +50,16 @@ LIMIT: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A line of calls, the file that is read, and the verdicts that it must have."""
+    """A line of calls, the file that is read, the verdicts that it must have, and lines that acknowledge."""
 
     calls: str
     file: str = "f"
     verdicts: frozenset[Verdict] = frozenset()
+    acknowledgement: str = ""
 
 
-def _wrong(calls: str, *verdicts: Verdict, file: str = "f") -> Program:
-    return Program(calls, file, frozenset(verdicts))
+def _wrong(calls: str, *verdicts: Verdict, file: str = "f", acknowledgement: str = "") -> Program:
+    return Program(calls, file, frozenset(verdicts), acknowledgement)
 
 
 _LOST, _MIXED, _UNREADABLE = Verdict.LOST, Verdict.MIXED, Verdict.UNREADABLE
@@ -72,22 +80,35 @@ PROGRAMS: Final = {
         "mkdir new; create new/f; write new/f 0 N*900; fsync new/f; fsync new", _LOST, _MIXED, file="new/f"
     ),
     "linked": _wrong("create t; write t 0 N*900; fsync t; unlink f; link t f; fsync .", _UNREADABLE),
+    "through": Program("through f 0 N*512"),
+    "mapped": Program("save f 0 N*512"),
+    "emptied": _wrong("empty f; write f 0 N*900; fsync f", _MIXED),
+    "told": _wrong("write f 0 N*512; tell ok; fsync f", _LOST, acknowledgement="^ok$"),
 }
 _PLAYER: Final = """
-import os, sys
+import mmap, os, sys
 os.chdir(sys.argv[1])
 for call in sys.argv[2].split(";"):
     what, path, *rest = call.split()
     if what == "create":
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-    elif what in ("write", "truncate"):
-        file = os.open(path, os.O_WRONLY)
-        if what == "write":
-            char, count = rest[1].split("*")
-            os.pwrite(file, char.encode() * int(count), int(rest[0]))
+    elif what in ("write", "through", "save"):
+        file = os.open(path, os.O_RDWR | (os.O_DSYNC if what == "through" else 0))
+        char, count = rest[1].split("*")
+        data, start = char.encode() * int(count), int(rest[0])
+        if what == "save":
+            with mmap.mmap(file, 0) as shared:
+                shared[start : start + len(data)] = data
+                shared.flush()
         else:
-            os.ftruncate(file, int(rest[0]))
+            os.pwrite(file, data, start)
         os.close(file)
+    elif what == "empty":
+        os.close(os.open(path, os.O_WRONLY | os.O_TRUNC))
+    elif what == "tell":
+        os.write(1, path.encode() + b"\\n")
+    elif what == "truncate":
+        os.truncate(path, int(rest[0]))
     elif what in ("fsync", "fdatasync"):
         file = os.open(path, os.O_RDONLY)
         getattr(os, what)(file)
@@ -106,7 +127,13 @@ class Outcome:
     read: int = 0
     verdicts: frozenset[Verdict] = field(default_factory=frozenset)
     why: str = ""
+    is_refused: bool = False  # There is no recording, and `why` says so.
     untraced: str = ""  # The reason why the device's trace was explored.
+
+    def objection(self, name: str) -> Violation | None:
+        """The fault of the search or the recorder, as it is told of a program; None if there is none."""
+        breach = Breach.ERROR if self.is_refused else Breach.BROKEN_INVARIANT
+        return Violation("programs", breach, f"the program {name}: {self.why}") if self.why else None
 
 
 def try_program(program: Program) -> Outcome:
@@ -115,10 +142,14 @@ def try_program(program: Program) -> Outcome:
         root = os.path.realpath(home)
         made = _of_device(program, root)
         untraced = why_not()
-        recording = made if untraced else _of_calls(program, root)
+        try:
+            recording = made if untraced else _of_calls(program, root)
+        except NotRecordedError as error:
+            return Outcome(why=f"not recorded: {error}".replace(root, "."), is_refused=True)
         command = Command(("cat", f"{root}/{program.file}"), "/")
         with Readings(recording, command) as readings:
-            found = explore(recording, readings, Wanted(Law.POSIX, limit=LIMIT))
+            wanted = Wanted(Law.POSIX, program.acknowledgement, limit=LIMIT)
+            found = explore(recording, readings, wanted)
             outcome = Outcome(found.states, found.judged, readings.made, frozenset(found.first))
         outcome.untraced = untraced
         if found.is_bounded:
@@ -175,13 +206,18 @@ def _fsync(device: FaultDevice, path: str) -> None:
         device.sync(path)
 
 
-def _write(device: FaultDevice, path: str, offset: str, data: str) -> None:
+def _write(device: FaultDevice, path: str, offset: str, data: str, *, is_through: bool = False) -> None:
     char, _, count = data.partition("*")
-    device.write(path, int(offset), char.encode() * int(count))
+    write = device.write_through if is_through else device.write
+    write(path, int(offset), char.encode() * int(count))
 
 
 _CALLS: Final[dict[str, Callable[..., None]]] = {
     "create": FaultDevice.create,
+    "through": lambda device, path, *rest: _write(device, path, *rest, is_through=True),
+    "save": lambda device, path, *rest: _write(device, path, *rest, is_through=True),
+    "empty": lambda device, path: device.truncate(path, 0),
+    "tell": lambda device, word: device.mark("out", word.encode() + b"\n"),
     "write": _write,
     "truncate": lambda device, path, size: device.truncate(path, int(size)),
     "fsync": _fsync,

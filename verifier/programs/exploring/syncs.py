@@ -16,7 +16,7 @@ Hippocrates (ASPLOS 2021) mends for memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from powercut.faultfs import Event, EventKind, Trace
@@ -63,7 +63,7 @@ class Mending:
     places: tuple[Place, ...] = ()
     searches: int = 0
     is_bounded: bool = False  # The searches ran out, or the law leaves more states than were tried.
-    syncs: int = 0  # How many syncs the places come to in this run.
+    befores: list[tuple[Place, int]] = field(default_factory=list)  # Each sync, and the event it goes before.
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class _Mender:
         places: dict[Place, int] = {}
         trace, index = found.trace, finding.index
         end = _back(index, shift)
-        for chain, version in lost_chains(trace, index, finding.survivors, found.law):
+        for chain, version in lost_chains(trace, index, finding.survivors, finding.law):
             birth = _back(chain.births[version + 1] - 1, shift)
             is_name = chain.kind is ChainKind.NAME
             target = self._paths.folder_of(chain.name) if is_name else chain.inode
@@ -157,7 +157,8 @@ def mend(
             if len(places) == 1:
                 left.append((places[0], then, inserted))
             return False
-        mending.places, mending.syncs = places, len(inserted)
+        mending.places = places
+        mending.befores = [(place, each.at) for place in places for each in mender.insertions((place,))]
         mending.is_bounded |= then.is_bounded
         return True
 
@@ -173,8 +174,9 @@ def mend(
 
 def needless(
     recording: Recording, found: Exploration, readings: Readings, wanted: Wanted
-) -> tuple[list[str], int]:
-    """The syncs that no crash state needs, as they are told, and how many were tried. Invariant 3."""
+) -> tuple[dict[str, list[int]], int]:
+    """The syncs that no crash state needs, as they are told, with the indices of each; and how many were
+    tried. Invariant 3."""
     paths = Paths(recording)
     groups: dict[str, list[int]] = {}
     calls = {at: call for call in recording.calls for at in range(call.first, call.stop)}
@@ -184,13 +186,13 @@ def needless(
             folder = event.kind is EventKind.SYNC_NAMES
             what = f"the folder {paths.of(event.inode)}" if folder else paths.general(event.name)
             groups.setdefault(f"{call.name if call else event.kind.name.lower()} of {what}", []).append(at)
-    wrong, told = sum(found.counts.values()), []
+    wrong, told = sum(found.counts.values()), dict[str, list[int]]()
     groups = dict(list(groups.items())[:SEARCHES])
     for name, places in groups.items():
         events = [event for at, event in enumerate(found.trace.events) if at not in set(places)]
         then = _search_again(found, events, places, -1, readings, wanted, is_short=not wrong)
         if sum(then.counts.values()) <= wrong:
-            told.append(name)
+            told[name] = places
     return told, len(groups)
 
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from .report import Kind, Report, Told
+from .report import Kind, Report
+from .story import Told
 
-__all__ = ["tell"]
+__all__ = ["headline", "states_told", "tell"]
 
 _MARKS: Final = {"lost": "LOST", "in part": "LOST IN PART", "sync": "=" * 12}
 _COLUMN: Final = 72
@@ -24,22 +25,26 @@ def tell(report: Report) -> str:
     return "\n".join(_lines(report)) + "\n"
 
 
-def _lines(report: Report) -> list[str]:
+def headline(report: Report) -> str:
+    """The verdict, in a line. Invariant 1."""
     if report.kinds:
-        kinds = ", ".join(f"{kind.verdict} ({_states(kind.states)})" for kind in report.kinds)
-        lines = [f"found: {kinds}"]
-    elif report.gone:
-        lines = ["a known finding did not occur"]
-    elif report.is_bounded:
-        lines = ["inconclusive: no crash state that was tried is wrong, and not all were tried"]
-    elif report.known:
-        lines = ["as known: no crash state is wrong otherwise"]
-    else:
-        lines = ["consistent: no crash state is wrong"]
+        kinds = ", ".join(f"{kind.verdict} ({states_told(kind.states)})" for kind in report.kinds)
+        return f"found: {kinds}"
+    if report.gone:
+        return "a known finding did not occur"
+    if report.is_bounded:
+        return "inconclusive: no crash state that was tried is wrong, and not all were tried"
+    if report.known:
+        return "as known: no crash state is wrong otherwise"
+    return "consistent: no crash state is wrong"
+
+
+def _lines(report: Report) -> list[str]:
+    lines = [headline(report)]
     if report.era:
         lines.append(f"after {report.era}")
     lines.append(
-        f"law {report.law}: {_states(report.states)} of {report.events} events with {report.points - 1} "
+        f"law {report.law}: {states_told(report.states)} of {report.events} events with {report.points - 1} "
         f"acknowledged; {report.judged} judged, {report.read} read; {report.completeness}"
     )
     lines += [f"note: {note}" for note in report.notes]
@@ -64,9 +69,10 @@ def _lines(report: Report) -> list[str]:
 
 def _kind(kind: Kind) -> list[str]:
     lines = [f"{kind.verdict}:"]
-    lines += [f"  process {lane}" for lane in kind.lanes]
-    lines += [_told(each, len(kind.lanes)) for each in kind.story]
-    if not any(each.fate in ("lost", "in part") for each in kind.story):
+    story = kind.story
+    lines += [f"  process {lane}" for lane in story.lanes]
+    lines += [_told(each, len(story.lanes)) for each in story.told if each.fate != "mend"]
+    if not story.has_losses:
         lines.append("  nothing is lost here: a kill of the program shows it too")
     lines += [f"  legal  {each}" for each in kind.expected]
     older = f"   (as at: {kind.older})" if kind.older else ""
@@ -90,5 +96,6 @@ def _told(each: Told, lanes: int) -> str:
     return f"{line:{_COLUMN}}  {mark}".rstrip()
 
 
-def _states(count: int) -> str:
+def states_told(count: int) -> str:
+    """A number of crash states, in words."""
     return f"{count:,} crash state{'' if count == 1 else 's'}"

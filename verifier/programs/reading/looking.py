@@ -4,7 +4,8 @@ Invariants
   1  a path is asked under every name that leads to it: each folder on the way, and where links lead
   2  an open file is known by its inode in the folder, whatever became of its name; one that the reader made
      is no part of the scene, and nothing is asked of it
-  3  what is the same in every crash state (Setting.moves) is not asked
+  3  what is the same in every crash state (Setting.moves) is not asked; of a scene that was changed since
+     everything is, for other scenes were not changed there
 
 Threads: that of the tracer.
 """
@@ -18,6 +19,7 @@ from functools import lru_cache
 from typing import Final
 
 from .asking import FILE, LIST, NAME, READ, STAT, TREE, Question
+from .deeds import ATTRIBUTES, REMOVE, SIZE, WRITE, Deed
 from .placing import Placed
 from .scene import Setting
 from .syscalls import Call
@@ -28,6 +30,8 @@ _PATH_BYTES: Final = 4096
 _HERE: Final = -100  # AT_FDCWD
 _PLAIN: Final = re.compile(r"(?:/(?!\.{0,2}(?:/|$))[^/]+)+")  # No empty name, none of dots alone.
 _MAP_SHARED, _PROT_WRITE = 1, 2
+_REMOVEDIR: Final = 0x200
+_DEED_BYTES, _FILE_BYTES = 1 << 20, 1 << 30  # More is not told as a deed.
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -48,18 +52,23 @@ class Looking:
         self._outside: dict[str, bool] = {}
         self._buffer = ctypes.create_string_buffer(_PATH_BYTES)
         self._has_links = True  # A path may lead elsewhere than it says.
+        self._asks_all = False
+        self.is_there = False  # A call has had to do with something in the folder.
         self.asked: dict[Question, None] = {}
         self.soiled: dict[str, None] = {}
+        self.deeds: list[Deed] | None = []  # None where it did what no deed says.
 
-    def begin(self) -> None:
-        """A new reading."""
-        self.asked, self.soiled = {}, {}
+    def begin(self, *, is_changed: bool = False) -> None:
+        """A new reading; of a scene that somebody has changed, anything may be asked. Invariant 3."""
+        self.asked, self.soiled, self._asks_all, self.deeds = {}, {}, is_changed, []
+        self.is_there = False
         self._has_links = any(entry.is_link for entry in self._placed.scene.values())
 
     def see_all(self) -> None:
         """Something happened that nobody understands: everything may have been asked, and changed."""
+        self.is_there = True
         self.asked[TREE, "", 0, 0] = None
-        self.soiled[""] = None
+        self._soil("")
 
     def see(self, pid: int, call: Call, values: list[int]) -> None:
         """Take in a call that is about to be done."""
@@ -70,11 +79,12 @@ class Looking:
         if call.deed == "both":
             for value in values[:3]:
                 self._see_file(pid, "whole", value, values)
-                self._see_file(pid, "write", value, values)
+                self._see_file(pid, "write", value, values, call.name)
         elif call.descriptor >= 0:
-            self._see_file(pid, call.deed, values[call.descriptor], values)
+            self._see_file(pid, call.deed, values[call.descriptor], values, call.name)
 
     def _see_path(self, call: Call, path: str, values: list[int]) -> None:
+        self.is_there = True
         parts = path.split("/")
         for end in range(1, len(parts) + 1):
             self._ask(NAME, "/".join(parts[:end]))
@@ -87,17 +97,18 @@ class Looking:
             flags = values[1 if call.name == "open" else 2]
             is_new = flags & os.O_CREAT and not os.path.lexists(self._placed.real(path))
             if call.name == "openat2" or is_new or flags & os.O_TRUNC or flags & os.O_TMPFILE == os.O_TMPFILE:
-                self.soiled[path] = None
+                self._soil(path)
         elif deed == "rename":
             self._ask(TREE, path)
-            self.soiled[path] = None
+            self._soil(path)
         elif deed == "remove":
             self._ask(LIST, path)
-            self.soiled[path] = None
+            is_file = call.name == "unlink" or (call.name == "unlinkat" and not values[2] & _REMOVEDIR)
+            self._soil(path, (REMOVE, path, 0, b"") if is_file and not self._has_links else None)
         elif deed == "change":
-            self.soiled[path] = None
+            self._soil(path)
 
-    def _see_file(self, pid: int, deed: str, descriptor: int, values: list[int]) -> None:
+    def _see_file(self, pid: int, deed: str, descriptor: int, values: list[int], call: str = "") -> None:
         try:
             here = f"/proc/{pid}/fd/{ctypes.c_int(descriptor).value}"
             path = self._placed.inodes.get(os.stat(here).st_ino)
@@ -105,12 +116,13 @@ class Looking:
                 return
         except OSError:
             return
+        self.is_there = True
         if deed == "write":
-            self.soiled[path] = None
+            self._soil(path, self._deed(pid, call, path, descriptor, values))
         elif deed == "pread":
             self._ask(READ, path, values[3], values[2])
         elif deed == "read":
-            self._ask(READ, path, _position(pid, descriptor), values[2])
+            self._ask(READ, path, _position(pid, descriptor)[0], values[2])
         elif deed == "list":
             self._ask(LIST, path)
         elif deed == "size":
@@ -118,11 +130,42 @@ class Looking:
         else:
             self._ask(FILE, path)
             if deed == "map" and values[3] & _MAP_SHARED and values[2] & _PROT_WRITE:
-                self.soiled[path] = None
+                self._soil(path)
+
+    def _soil(self, path: str, deed: Deed | None = None) -> None:
+        self.soiled[path] = None
+        if deed is None:
+            self.deeds = None
+        elif self.deeds is not None:
+            self.deeds.append(deed)
+
+    def _deed(self, pid: int, call: str, path: str, descriptor: int, values: list[int]) -> Deed | None:
+        """The deed of a call by a descriptor; None where no deed can say it."""
+        if call in ("fchown", "fchmod"):
+            self._ask(STAT, path)
+            return ATTRIBUTES, path, 0, b""
+        position, flags = _position(pid, descriptor)
+        if flags & os.O_APPEND or not flags & (os.O_WRONLY | os.O_RDWR):
+            return None
+        if call == "ftruncate":
+            return (SIZE, path, values[1], b"") if values[1] <= _FILE_BYTES else None
+        offset = {"pwrite64": values[3], "write": position}.get(call, -1)
+        data = self._bytes(pid, values[1], values[2]) if offset >= 0 and values[2] <= _DEED_BYTES else b""
+        is_told = 0 <= offset <= _FILE_BYTES and len(data) == values[2]
+        return (WRITE, path, offset, data) if is_told else None
+
+    def _bytes(self, pid: int, address: int, count: int) -> bytes:
+        """Bytes of the reader's memory; fewer where they are not there."""
+        try:
+            with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+                memory.seek(address)
+                return memory.read(count)
+        except (OSError, OverflowError):
+            return b""
 
     def _ask(self, what: int, path: str, offset: int = 0, length: int = 0) -> None:
         moves = self._lists if what in (LIST, STAT, TREE) else self._moves
-        if (what == TREE) or moves(path):
+        if what == TREE or self._asks_all or moves(path):
             self.asked[what, path, offset, length] = None
 
     def _paths(self, pid: int, folder: int, address: int) -> list[str]:
@@ -174,6 +217,8 @@ class Looking:
         return text
 
 
-def _position(pid: int, descriptor: int) -> int:
+def _position(pid: int, descriptor: int) -> tuple[int, int]:
+    """The place and the flags of an open file."""
     with open(f"/proc/{pid}/fdinfo/{ctypes.c_int(descriptor).value}", "rb", buffering=0) as file:
-        return int(file.read().split(b"\n", 1)[0].split()[1])
+        words = file.read(64).split(None, 4)
+    return int(words[1]), int(words[3], 8)

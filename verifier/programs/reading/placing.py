@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -19,7 +20,8 @@ from .scene import Entry, Scene
 
 __all__ = ["Placed"]
 
-_REWRITABLE = stat.S_IFREG
+_OWN_INODES = 1 << 62  # Of files as they were left: numbers that no scene has.
+_TICK = 20_000_000  # Nanoseconds by which the times of files are behind the clock, at most.
 
 
 class Placed:
@@ -30,6 +32,7 @@ class Placed:
         self.scene: Scene = {}
         self._touched: set[str] = set()  # Folders whose times are no more those of the scene.
         self.inodes: dict[int, str] = {}  # Of the real folder: to one path of the scene each.
+        self._since = 0
         self.forget()
 
     def real(self, path: str) -> str:
@@ -49,13 +52,64 @@ class Placed:
             if not path:
                 self.forget()
                 return
-            below = [each for each in self.scene if each == path or each.startswith(path + "/")]
-            inodes = {self.scene[each].inode for each in below}
-            below += [each for each, entry in self.scene.items() if entry.inode in inodes and each]
-            for each in dict.fromkeys(reversed(below)):
+            for each in reversed(self._touched_by(path)):
                 self._drop(each)
             self._touched.add(_parent(path))
             _remove(self.real(path))
+
+    def _touched_by(self, path: str) -> list[str]:
+        """Paths of the scene at and below a path, and the other names of what is there."""
+        below = [each for each in self.scene if each == path or each.startswith(path + "/")]
+        inodes = {self.scene[each].inode for each in below}
+        below += [each for each, entry in self.scene.items() if entry.inode in inodes and each]
+        return list(dict.fromkeys(below))
+
+    def left(self, paths: Iterable[str]) -> Scene:
+        """The scene as somebody left it who changed these paths; `inodes` knows them now, until `place`.
+
+        A time since the scene was placed is that of a clock, and told as 0. Raises OSError.
+        """
+        scene = dict(self.scene)
+        for path in paths:
+            for each in self._touched_by(path):
+                scene.pop(each, None)
+        for path in paths:
+            for each in dict.fromkeys((path, *self._touched_by(path))):
+                self._look(each, scene)
+            above = _parent(path)
+            if above in scene:
+                self._look_at(above, scene)
+        return scene
+
+    def _look(self, path: str, scene: Scene) -> None:
+        """Take in what there is at a path now, and all below it."""
+        if self._look_at(path, scene):
+            for name in sorted(os.listdir(self.real(path))):
+                self._look(f"{path}/{name}" if path else name, scene)
+
+    def _look_at(self, path: str, scene: Scene) -> bool:
+        """Take in what there is at a path, nothing too; True for a folder."""
+        try:
+            found = os.lstat(self.real(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        known, modified = self.scene.get(path), found.st_mtime_ns
+        if modified >= self._since and (known is None or known.modified != modified):
+            modified = 0
+        is_folder, data = stat.S_ISDIR(found.st_mode), b""
+        if stat.S_ISREG(found.st_mode):
+            with open(self.real(path), "rb", buffering=0) as file:
+                data = file.readall()
+        elif stat.S_ISLNK(found.st_mode):
+            data = os.fsencode(os.readlink(self.real(path)))
+        owner = found.st_uid, found.st_gid
+        if known is not None and known.uid < 0 and owner == (os.getuid(), os.getgid()):
+            owner = known.uid, known.gid  # Nobody knows whose it was: ours, as it was placed.
+        above = scene.get(path)  # A folder in which something was changed.
+        inode = above.inode if above is not None else _OWN_INODES + found.st_ino
+        scene[path] = Entry(inode, found.st_mode, *owner, modified, data)
+        self.inodes[found.st_ino] = path
+        return is_folder
 
     def place(self, scene: Scene) -> None:
         """Make the folder hold this scene. O(paths), and the bytes that differ. Invariant 1."""
@@ -80,6 +134,7 @@ class Placed:
             if path in scene:
                 self._finish(path, scene[path])
         self.scene = dict(scene)
+        self._since = time.time_ns() - _TICK
         self.inodes = {os.lstat(self.real(path)).st_ino: path for path in reversed(list(scene))}
 
     def _drop(self, path: str) -> None:

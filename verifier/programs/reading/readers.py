@@ -1,15 +1,6 @@
 """Readers: processes that are shown scene after scene, and tell what the `--read` command answers there.
 
-Each has the folder for itself: a mount of its own at the path at which the program left it. It is a program
-of its own (`python -m powercut.verifier.programs.reading.readers`), for a process with threads may not fork.
-
-    length  msgpack     Start, once; then a Show for each scene
-    length  msgpack     Started; then a Shown for each
-
-Invariants
-  1  a reading begins in exactly the scene that was asked for, whatever the one before did to the folder
-  2  where the reader changed something it is asked again, and both answers are told
-  3  where nothing can be traced a reading is a start of the command, and tells that it may have asked for all
+Each has the folder for itself (room.py): a copy of this process; a new Python where that has a second thread.
 
 Threads: one caller for each object.
 """
@@ -17,110 +8,48 @@ Threads: one caller for each object.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from ...errors import HarnessError
-from ...tracing.requests import die_with_parent
-from ..recording import load
-from .asking import TREE, Question
-from .placing import Placed
-from .scene import Entry, Scene, Setting
-from .spaces import enter_space
-from .syscalls import why_not
-from .tracing import Ending, Limits, Output, TracedReader
+from ..starting import copied, is_alone
+from . import room
+from .messages import Answer, Command, Reading, Show, Shown, Start, Started, receive, send
+from .room import serve
+from .scene import Scene
 
 __all__ = ["Answer", "Command", "Reader", "Reading"]
 
-_HEAD: Final = 8  # Bytes of a length.
-_ERROR_BYTES: Final = 2000
-
-
-class Answer(NamedTuple):
-    """Exit status (negative: the signal that ended it) and standard output."""
-
-    status: int
-    output: bytes
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """The answers to one scene: `again` is the second where the first reading changed the folder."""
-
-    answer: Answer
-    again: Answer | None = None
-    why: str = ""  # It was ended, and why.
-    error: bytes = b""  # The end of what it wrote to standard error.
-    check: int = 0  # The exit status of the checker.
-    asked: tuple[Question, ...] = ()
-
-
-class Command(msgspec.Struct, frozen=True):
-    """The command that reads, and how."""
-
-    read: tuple[str, ...]
-    cwd: str
-    check: tuple[str, ...] = ()  # Run after it, in the same folder; its exit status is a verdict.
-    calls: int = 200_000  # Bounds of a reading.
-    processor: int = 20
-    clock: float = 60.0
-    is_plain: bool = False  # Each reading a start, each scene written whole: the way to measure against.
-
-
-class _Start(msgspec.Struct):
-    recording: bytes
-    command: Command
-
-
-class _Started(msgspec.Struct):
-    note: str  # In one line, what could not be had.
-    error: str = ""
-
-
-class _Show(msgspec.Struct):
-    entries: list[tuple[str, int, int, int, int, int, int]]  # Path, inode, mode, uid, gid, modified, blob.
-    blobs: dict[int, bytes]  # Those that were not sent yet.
-    is_fresh: bool = False  # Start the command anew.
-
-
-class _Shown(msgspec.Struct):
-    reading: Reading
-    starts: int
-    error: str = ""
+_PATIENCE: Final = 5.0  # Seconds in which it ends when it is asked nothing more.
 
 
 class Reader:
     """One process that reads scenes. Raises HarnessError where it cannot be started or breaks."""
 
     def __init__(self, recording: bytes, command: Command) -> None:
-        root = str(Path(__file__).parents[4])  # Where the package powercut is found.
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        ask, answer = os.pipe(), os.pipe()
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", __name__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": os.pathsep.join(paths),
-                    "POWERCUT_PATHS": str(len(paths) - 1),
-                },
-            )
+            self._wait = (_copied if is_alone() else _spawned)(ask[0], answer[1])
         finally:
+            os.close(ask[0])
+            os.close(answer[1])
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._to = open(ask[1], "wb")  # noqa: SIM115 (closed in `close`)
+        self._from = open(answer[0], "rb")  # noqa: SIM115
         self._blobs: dict[bytes, int] = {}
         self.starts = 0
         try:
-            self._send(_Start(recording, command))
-            started = msgspec.msgpack.decode(self._receive(), type=_Started)
+            self._send(Start(recording, command))
+            started = msgspec.msgpack.decode(self._receive(), type=Started)
             if started.error:
                 raise HarnessError(started.error)
         except BaseException:
@@ -137,11 +66,11 @@ class Reader:
                 blob = self._blobs[entry.data] = len(self._blobs)
                 blobs[blob] = entry.data
             entries.append((path, *entry[:5], blob))
-        self._send(_Show(entries, blobs, is_fresh))
+        self._send(Show(entries, blobs, is_fresh))
 
     def end(self) -> Reading:
         """The reading of the scene that was begun."""
-        shown = msgspec.msgpack.decode(self._receive(), type=_Shown)
+        shown = msgspec.msgpack.decode(self._receive(), type=Shown)
         if shown.error:
             raise HarnessError(shown.error)
         self.starts = shown.starts
@@ -150,166 +79,60 @@ class Reader:
     def close(self) -> None:
         """End the process."""
         with suppress(BrokenPipeError):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+            self._to.close()
+        self._wait(_PATIENCE)
+        self._from.close()
 
     def _send(self, message: object) -> None:
-        assert self._process.stdin is not None
         try:
-            _write(self._process.stdin, message)
+            send(self._to, message)
         except BrokenPipeError:
-            raise HarnessError(f"a reader's process ended with status {self._process.wait()}") from None
+            raise HarnessError(f"a reader's process ended with status {self._wait(None)}") from None
 
     def _receive(self) -> bytes:
-        assert self._process.stdout is not None
-        data = _read(self._process.stdout)
+        data = receive(self._from)
         if data is None:
-            raise HarnessError(f"a reader's process ended with status {self._process.wait()}")
+            raise HarnessError(f"a reader's process ended with status {self._wait(None)}")
         return data
 
 
-def _write(file: IO[bytes], message: object) -> None:
-    data = msgspec.msgpack.encode(message)
-    file.write(len(data).to_bytes(_HEAD, "little") + data)
-    file.flush()
+_Wait = Callable[
+    [float | None], int
+]  # Until it has ended, or is ended for want of patience: its exit status.
 
 
-def _read(file: IO[bytes]) -> bytes | None:
-    head = file.read(_HEAD)
-    if len(head) < _HEAD:
-        return None
-    return file.read(int.from_bytes(head, "little"))
+def _copied(source: int, sink: int) -> _Wait:
+    """Start it as a copy of this process."""
+    parent = os.getpid()
+    pid = copied(lambda _: serve(parent), (source, sink, 2))
+    status: list[int] = []
+
+    def wait(patience: float | None) -> int:
+        if not status:
+            if patience is not None:
+                handle = os.pidfd_open(pid)
+                if not select.select([handle], [], [], patience)[0]:
+                    os.kill(pid, signal.SIGKILL)
+                os.close(handle)
+            status.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        return status[0]
+
+    return wait
 
 
-# -- in the process ----------------------------------------------------------------------------------
+def _spawned(source: int, sink: int) -> _Wait:
+    """Start it as a new Python."""
+    root = str(Path(__file__).parents[4])  # Where the package powercut is found.
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    more = {"PYTHONPATH": os.pathsep.join(paths), "POWERCUT_PATHS": str(len(paths) - 1)}
+    command = [sys.executable, "-P", "-m", room.__name__]
+    process = subprocess.Popen(command, stdin=source, stdout=sink, env=os.environ | more)
 
-
-class _Plain:
-    """A reader that starts its command for each reading, and sees nothing of it."""
-
-    def __init__(self, command: Sequence[str], cwd: str, limits: Limits) -> None:
-        self._command = list(command)
-        self._cwd = cwd
-        self._limits = limits
-        self._output = Output()
-        self.starts = 0
-
-    def read(self) -> Ending:
-        self.starts += 1
-        why, status = "", 127
-        out, err = self._output.ends
+    def wait(patience: float | None) -> int:
         try:
-            process = subprocess.Popen(
-                self._command, cwd=self._cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err
-            )
-            try:
-                status = process.wait(self._limits.clock)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                why = f"it did not end within {self._limits.clock:g} s"
-        except OSError as error:
-            os.write(err, f"{self._command[0]}: {error.strerror}\n".encode())
-        ending = Ending(status, why, self._output.read())
-        self._output.cut()
-        ending.asked[TREE, "", 0, 0] = None
-        ending.soiled[""] = None
-        return ending
+            return process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
 
-    def close(self) -> None:
-        """Nothing is left."""
-
-
-class _Room:
-    """The folder, the command, and the bytes that were sent."""
-
-    def __init__(self, start: _Start, scratch: str) -> None:
-        recording, command = load(start.recording), start.command
-        setting = Setting(recording)
-        root, self.note = recording.root, ""
-        reason = enter_space(root)
-        if reason:
-            is_free = Path(root).is_dir() and not any(Path(root).iterdir())
-            if not is_free:
-                root = scratch
-                read = tuple(part.replace(recording.root, root) for part in command.read)
-                check = tuple(part.replace(recording.root, root) for part in command.check)
-                cwd = command.cwd.replace(recording.root, root)
-                command = msgspec.structs.replace(command, read=read, check=check, cwd=cwd)
-            self.note = f"the folder is shown at {root}, without a mount of its own ({reason})"
-        self.placed = Placed(root)
-        limits = Limits(command.calls, command.processor, command.clock)
-        cannot = "" if command.is_plain else why_not()
-        if cannot:
-            note = f"the reader is started anew for each state ({cannot})"
-            self.note = f"{self.note}; {note}" if self.note else note
-        is_plain = command.is_plain or bool(cannot)
-        self.reader: TracedReader | _Plain
-        if is_plain:
-            self.reader = _Plain(command.read, command.cwd, limits)
-        else:
-            self.reader = TracedReader(command.read, command.cwd, self.placed, setting, limits)
-        self._checker = _Plain(command.check, command.cwd, limits) if command.check else None
-        self._blobs: dict[int, bytes] = {}
-
-    def show(self, show: _Show) -> Reading:
-        self._blobs.update(show.blobs)
-        scene = {each[0]: Entry(*each[1:6], self._blobs[each[6]]) for each in show.entries}
-        if show.is_fresh:
-            self.reader.close()
-        self.placed.place(scene)
-        first = self.reader.read()
-        soiled, asked = dict(first.soiled), dict(first.asked)
-        answer, again, why = Answer(first.status, first.out), None, first.why
-        if soiled and not why:
-            second = self.reader.read()
-            asked |= second.asked
-            soiled |= second.soiled
-            again, why = Answer(second.status, second.out), second.why
-        check = 0
-        if self._checker is not None and not why:
-            check = self._checker.read().status
-            asked[TREE, "", 0, 0] = None
-            soiled[""] = None
-        self.placed.soiled(soiled)
-        return Reading(answer, again, why, first.err[-_ERROR_BYTES:], check, tuple(asked))
-
-
-def _serve() -> None:
-    for key in ("POWERCUT_PATHS",):
-        inherited = os.environ.pop(key, "0")
-        if inherited == "0":
-            os.environ.pop("PYTHONPATH", None)
-        else:
-            os.environ["PYTHONPATH"] = os.environ["PYTHONPATH"].partition(os.pathsep)[2]
-    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    die_with_parent(os.getppid())
-    data = _read(source)
-    if data is None:
-        return
-    with tempfile.TemporaryDirectory(prefix="powercut-") as scratch:
-        try:
-            room = _Room(msgspec.msgpack.decode(data, type=_Start), scratch)
-        except (OSError, HarnessError) as error:
-            _write(sink, _Started("", str(error)))
-            return
-        _write(sink, _Started(room.note))
-        while (data := _read(source)) is not None:
-            try:
-                reading = room.show(msgspec.msgpack.decode(data, type=_Show))
-                _write(sink, _Shown(reading, room.reader.starts))
-            except OSError as error:
-                _write(sink, _Shown(Reading(Answer(0, b"")), 0, f"a state cannot be shown: {error}"))
-        room.reader.close()
-
-
-if __name__ == "__main__":
-    _serve()
+    return wait

@@ -6,8 +6,8 @@ that was open before, or of a folder, the next would find read. So offsets are p
 Invariants
   1  after `hold` said True, `restore` makes everything that copies share with the template what it was then
   2  pipes, sockets, events and memory that is shared and writable cannot be put back: `hold` says False
-  3  a folder below the root may be another one in the next state: a process that is in one, or has one open,
-     is not held either
+  3  what is below the root may be another file or folder in the next state: a process that is in one, or has
+     one open, is not held either
 
 Threads: that of the tracer. Linux only.
 """
@@ -43,7 +43,7 @@ class Shared:
                 if int(name) < _OURS:
                     continue
                 link = os.readlink(f"/proc/{pid}/fd/{name}")
-                if not link.startswith("/") or (_is_below(link, root) and os.path.isdir(link)):
+                if not link.startswith("/") or _is_below(link, root):
                     return False
                 ours = take_descriptor(handle, int(name))
                 if ours < 0:

@@ -1,8 +1,9 @@
 """Tracing a reader: what it asks of the folder, and one start for many crash states.
 
-A reader knows nothing of a crash state before it first asks for something that differs between them. There
-it is stopped, and for each state a copy of it goes on (`clone` is put in the place of its call), so that
-starting a program, linking it and importing its modules is done once.
+A reader knows nothing of a crash state before it first has to do with the folder, be it with a file that is
+the same in all, which it may open and change. There it is stopped, and for each state a copy of it goes on
+(`clone` is put in the place of its call), so that starting a program, linking it and importing its modules is
+done once.
 
     start -> ... runs ... -> openat(db)        stopped: the template
                              clone -> openat(db) ... exit      the reading of one state
@@ -46,6 +47,7 @@ from ...tracing.requests import (
 )
 from ...tracing.seccomp import FOREIGN
 from .asking import Question
+from .deeds import Deed
 from .looking import Looking
 from .placing import Placed
 from .scene import Setting
@@ -102,7 +104,7 @@ class Output:
 class Ending:
     """The end of one reading: status as of a shell's child (negative: a signal), or why it was ended."""
 
-    __slots__ = ("asked", "err", "out", "soiled", "status", "why")
+    __slots__ = ("asked", "deeds", "err", "out", "soiled", "status", "why")
 
     def __init__(self, status: int, why: str, told: tuple[bytes, bytes]) -> None:
         self.status = status
@@ -110,6 +112,7 @@ class Ending:
         self.out, self.err = told
         self.asked: dict[Question, None] = {}
         self.soiled: dict[str, None] = {}
+        self.deeds: list[Deed] | None = None
 
 
 class _ExpiredError(Exception):
@@ -138,11 +141,16 @@ class TracedReader:
         self._is_fresh = False  # The template stands before its own call.
         self._main = 0
         self._calls = 0
+        self._is_changed = False
         self.starts = 0
 
-    def read(self) -> Ending:
-        """One reading of the folder as it is now. Raises OSError where tracing fails."""
-        self._looking.begin()
+    def read(self, *, is_changed: bool = False) -> Ending:
+        """One reading of the folder as it is now; or as it `is_changed` by a reading before.
+
+        Raises OSError where tracing fails.
+        """
+        self._is_changed = is_changed
+        self._looking.begin(is_changed=is_changed)
         self._born, self._unborn = set(), set()
         self._calls = 0
         status, why = 0, ""
@@ -160,7 +168,8 @@ class TracedReader:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._end_all()
         ending = Ending(status, why, self._output.read())
-        ending.asked, ending.soiled = self._looking.asked, self._looking.soiled
+        looking = self._looking
+        ending.asked, ending.soiled, ending.deeds = looking.asked, looking.soiled, looking.deeds
         self._output.cut()
         return ending
 
@@ -271,7 +280,7 @@ class TracedReader:
             return False
         values = registers(pid)
         self._looking.see(pid, CALLS[number], [values[place] for place in ARGUMENTS])
-        if not self._is_alone or self._template or not (self._looking.asked or self._looking.soiled):
+        if not self._is_alone or self._template or not self._looking.is_there:
             return False
         if self._alive != {self._main} or pid != self._main or not self._shared.hold(pid, self._root):
             self._is_alone = False
@@ -279,7 +288,7 @@ class TracedReader:
         self._template, self._saved, self._is_fresh = pid, values, True
         self._alive = set()
         self._output.keep()
-        self._looking.begin()
+        self._looking.begin(is_changed=self._is_changed)
         return True
 
     def _end_all(self) -> None:

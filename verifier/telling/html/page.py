@@ -11,7 +11,7 @@ from html import escape
 
 from .style import SCRIPT, STYLE
 
-__all__ = ["facts", "frame", "table", "tag", "text_of"]
+__all__ = ["facts", "frame", "line", "mark", "row", "table", "tag", "text_of"]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
@@ -43,6 +43,26 @@ def table(heads: Sequence[str], rows: Iterable[tuple[Sequence[object], bool]]) -
     head = "".join(f'<th scope="col">{text_of(each)}</th>' for each in heads)
     inside = f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
     return f'<div class="scroll"><table>{inside}</table></div>'
+
+
+def row(kind: str, at: object, marks: str, text: str, below: str = "") -> str:
+    """A row of a story: its number, its marks in the lanes, and markup beside and below them."""
+    focus = ' tabindex="0"' if kind.startswith("call") else ""
+    number = tag("div", at, "at")
+    return (
+        f'<div class="row {kind}"{focus}>{number}<div class="track">{marks}</div>'
+        f'<div class="text">{text}</div>{below}</div>'
+    )
+
+
+def mark(kind: str, lane: int) -> str:
+    """A mark in a lane."""
+    return f'<i class="mark {kind}" style="--lane:{lane}"></i>'
+
+
+def line(kind: str, text: str) -> str:
+    """A row through all lanes."""
+    return row(f"line {kind}", "", "", text_of(text))
 
 
 def frame(title: str, body: Iterable[str]) -> str:

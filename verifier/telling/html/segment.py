@@ -24,7 +24,7 @@ from ...spec.model import session_name
 from ..comparison import count_of, tell_bound
 from ..steps import Group, Step, steps_of
 from .alive import Fate
-from .page import tag, text_of
+from .page import line, mark, row, tag, text_of
 
 __all__ = ["Lanes", "SegmentRows"]
 
@@ -115,7 +115,7 @@ class SegmentRows:
         yield f'<div class="{lanes.classes}" style="--lanes:{len(lanes)}">{lanes.heads()}'
         yield from self._rows()
         kind, said = self.ending
-        yield f"{_line(kind, said)}</div>"
+        yield f"{line(kind, said)}</div>"
 
     def _rows(self) -> Iterator[str]:
         steps: dict[int, list[Step]] = {}
@@ -129,7 +129,7 @@ class SegmentRows:
             acked = [bound for at, bound in acks if at == index]
             early = [step for step in steps.get(index, ()) if step.stop == index and not step.is_keyed]
             yield from (self._step(step) for step in early)
-            yield from (_line("ack", f"durable from here on: {tell_bound(bound)}") for bound in acked)
+            yield from (line("ack", f"durable from here on: {tell_bound(bound)}") for bound in acked)
             yield from (self._step(step) for step in steps.get(index, ()) if step not in early)
             life = openings.pop(index, None)
             if life is not None:
@@ -148,7 +148,7 @@ class SegmentRows:
         has_failed = life.opened is None
         stop = self.end if life.opened is None else min(life.opened, self.end)
         events = self.segment.trace.events[life.start : stop]
-        calls = [row for at in range(life.start, stop) for row in self._call(at, has_reads=has_failed)]
+        calls = [each for at in range(life.start, stop) for each in self._call(at, has_reads=has_failed)]
         syncs = sum(event.kind in SYNC_KINDS for event in events)
         told = f"the store is opened: {count_of(len(events), 'call')}, {count_of(syncs, 'sync')}"
         is_hurt = any(self._word(at) != "kept" for at in range(life.start, stop))
@@ -170,8 +170,8 @@ class SegmentRows:
         if step.is_keyed:
             lane = self._lanes.of_session(step.operation.session)
             text = f"{session_name(step.operation.session)} {text}"
-            return _row("op", step.number + 1, _mark("op", lane), text_of(text) + wrong)
-        return _row("op all", step.number + 1, "", text_of(text) + wrong)
+            return row("op", step.number + 1, mark("op", lane), text_of(text) + wrong)
+        return row("op all", step.number + 1, "", text_of(text) + wrong)
 
     def _call(self, index: int, *, has_reads: bool = False) -> Iterator[str]:
         event = self.segment.trace.events[index]
@@ -179,42 +179,25 @@ class SegmentRows:
             return
         lane, fate = self._lanes.of_event(event), self.fates.get(index)
         word = self._word(index)
-        mark = word
+        kind = word
         if event.kind in SYNC_KINDS:
-            mark = "sync"
+            kind = "sync"
         elif event.kind in _FAULTS:
-            mark = "fault"
+            kind = "fault"
         elif event.kind in _ASKS | _REMARKS:
-            mark = "look"
-        line = render_trace(self.segment.trace, start=index, stop=index + 1)
-        said, label = line.strip().partition(" ")[2].strip().rstrip("= "), ""
+            kind = "look"
+        told = render_trace(self.segment.trace, start=index, stop=index + 1)
+        said, label = told.strip().partition(" ")[2].strip().rstrip("= "), ""
         if event.label and said.endswith(f"[{event.label}]"):
             said = said[: -len(event.label) - 2].rstrip()
             label = tag("span", event.label, "label")
         told = {"lost": "lost", "part": "lost in part"}.get(word, "")
         text = text_of(said) + (tag("span", told, f"tag {word}") if told else "") + label
         alive = "" if fate is None or self.cut is None else _alive(index, said, fate)
-        yield _row(f"call {word}", index, _mark(mark, lane), text, alive)
+        yield row(f"call {word}", index, mark(kind, lane), text, alive)
         missing = self.mends.get(Place.of(event))
         if missing is not None:
-            yield _row("mended", "", _mark("mend", lane), text_of(f"missing here: {missing}"))
-
-
-def _row(kind: str, at: object, mark: str, text: str, alive: str = "") -> str:
-    focus = ' tabindex="0"' if kind.startswith("call") else ""
-    number = tag("div", at, "at")
-    return (
-        f'<div class="row {kind}"{focus}>{number}<div class="track">{mark}</div>'
-        f'<div class="text">{text}</div>{alive}</div>'
-    )
-
-
-def _mark(kind: str, lane: int) -> str:
-    return f'<i class="mark {kind}" style="--lane:{lane}"></i>'
-
-
-def _line(kind: str, text: str) -> str:
-    return _row(f"line {kind}", "", "", text_of(text))
+            yield row("mended", "", mark("mend", lane), text_of(f"missing here: {missing}"))
 
 
 def _alive(index: int, said: str, fate: Fate) -> str:

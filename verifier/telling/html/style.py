@@ -43,7 +43,8 @@ align-items:stretch}
 border-radius:12px 12px 0 0;padding:.4rem 0 .3rem}
 .heads .labels{display:flex;padding-left:6px;align-items:flex-end}
 .heads .labels span{width:var(--step);flex:none;writing-mode:vertical-rl;transform:rotate(180deg);
-font:600 .72rem/1 var(--mono);color:var(--soft);max-height:9rem;overflow:hidden;display:flex;
+font:600 .72rem/1 var(--mono);color:var(--soft);max-height:9rem;overflow:hidden;
+display:flex;white-space:nowrap;
 align-items:center;justify-content:flex-start}
 .heads .labels span.session{color:var(--ack)}
 .heads .say{align-self:end;padding:0 .8rem;font-size:.75rem;color:var(--soft)}
@@ -111,6 +112,11 @@ padding:.35rem .7rem;border-top:1px solid var(--line);vertical-align:top}
 thead th{border-top:0;white-space:nowrap;font-size:.76rem;color:var(--soft);font-weight:600}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 tr.off td{background:var(--badbg)}tr.off td:first-child{box-shadow:inset 3px 0 0 var(--lost)}
+.beside{display:grid;gap:.6rem;margin:.8rem 0;
+grid-template-columns:repeat(auto-fit,minmax(min(16rem,100%),1fr))}
+.beside>div{border:1px solid var(--line);border-radius:10px;padding:.5rem .8rem;background:var(--card)}
+.beside>div.bad{background:var(--badbg);border-color:var(--lost)}
+.beside h3{margin:0;font-size:.8rem}.beside li{white-space:pre-wrap}
 ul.plain{list-style:none;margin:.4rem 0;padding:0}ul.plain li{padding:.12rem 0}.story+p{margin-top:.7rem}
 .matrix{display:flex;flex-wrap:wrap;gap:4px;margin:.3rem 0 .9rem}
 .cell{width:17px;height:17px;border-radius:4px;background:var(--kept);outline-offset:1px}

@@ -8,6 +8,8 @@ import pytest
 from powercut.faultfs import Law
 from powercut.faultfs.law.journal import RULES
 
+pytestmark = pytest.mark.once
+
 # Torn sectors and garbage are tried in tests/faultfs/law/test_law_garbage.py.
 LAWS = [law for law in Law if law not in RULES and law is not Law.POSIX_GARBAGE]
 

@@ -10,6 +10,8 @@ import pytest
 from powercut.faultfs import EventKind, Law
 from powercut.faultfs.law.journal import RULES
 
+pytestmark = pytest.mark.once
+
 PAGE = 4096
 FILE_SYNCS = (EventKind.SYNC, EventKind.DATASYNC, EventKind.WRITE_THROUGH)
 JOURNALLED = (EventKind.TRUNCATE, EventKind.ALLOCATE)

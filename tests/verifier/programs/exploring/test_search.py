@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from powercut.faultfs import FaultDevice, Law, survivor_image
+from powercut.faultfs.real import leave
 from powercut.verifier.programs.exploring.asked import NondeterministicReaderError
 from powercut.verifier.programs.exploring.legality import NothingToExploreError
-from powercut.verifier.programs.exploring.losses import smallest
+from powercut.verifier.programs.exploring.losses import smallest, telling
+from powercut.verifier.programs.exploring.report import report_of
 from powercut.verifier.programs.exploring.search import Exploration, Wanted, explore
+from powercut.verifier.programs.exploring.story import EVERYWHERE
 from powercut.verifier.programs.exploring.syncs import mend, needless, unsynced
 from powercut.verifier.programs.exploring.verdicts import Verdict, judge
 
@@ -75,6 +78,46 @@ def test_an_idiom_is_found_under_the_laws_that_show_it(
         small = smallest(found, finding, readings)
         assert judge(readings.of(image), found.legality, finding.part) is small.verdict
         assert sum(small.survivors) <= sum(finding.survivors)
+
+
+def test_a_finding_is_told_by_a_state_that_a_measured_file_system_leaves(recorder: Recorder) -> None:
+    def program(device: FaultDevice, number: int) -> None:
+        replacing(has_file_sync=True, has_folder_sync=False)(device, number)
+        device.create("g")  # A journal that lost the rename does not have this either; posix allows it.
+
+    recording = recorder.record(program, start=OLD)
+    readings = recorder.readings(recording, "cat", "{root}/f")
+    found = explore(recording, readings, Wanted())
+    first = smallest(found, found.first[Verdict.LOST], readings)
+    assert not leave(found.trace, first.index, first.survivors, first.law)
+    told = telling(found, readings, Wanted())[Verdict.LOST]
+    assert told.law is Law.EXT4
+    assert Law.EXT4 in leave(found.trace, told.index, told.survivors, told.law)
+    image = survivor_image(found.trace, told.index, told.survivors, told.law)
+    assert judge(readings.of(image), found.legality, told.part) is Verdict.LOST
+
+
+def test_a_story_tells_what_was_lost_and_where_a_sync_is_missing(recorder: Recorder) -> None:
+    def program(device: FaultDevice, number: int) -> None:
+        device.make_folder("sub")
+        for name in "abcd":
+            device.create(f"sub/{name}")
+        device.sync_all()
+        replacing(has_file_sync=True, has_folder_sync=False)(device, number)
+
+    recording = recorder.record(program, start=OLD)
+    readings = recorder.readings(recording, "cat", "{root}/f")
+    (kind,) = report_of(recording, explore(recording, readings, Wanted()), readings, Wanted()).kinds
+    rename, missing, done, cut = kind.story.told[-4:]
+    assert (rename.fate, rename.places, rename.text) == ("lost", ("./",), "rename(t to f)")
+    assert (missing.fate, missing.places) == ("mend", ("./",))
+    assert missing.text == "fsync of the folder . after rename of t to f"
+    assert (done.fate, cut.fate) == ("acknowledged", "cut")
+    create, write, sync = kind.story.told[:-4]
+    assert (create.places, write.places, write.fate, sync.fate) == (("./",), ("t",), "", "sync")
+    before = kind.story.before
+    assert [each.places for each in before[1:]] == [("./",), *[("sub/",)] * 4, (EVERYWHERE,)]
+    assert kind.story.left_out == 0
 
 
 def looked(recorder: Recorder, script: str, *, check: str = "") -> Exploration:
@@ -160,12 +203,23 @@ def test_a_step_that_is_not_atomic_may_leave_what_a_kill_leaves(recorder: Record
     assert not explore(recording, readings, Wanted(is_atomic=False)).first
 
 
+ELSEWHERE = (
+    "import os,sys; d=os.open(sys.argv[1]+'/other',2); print(os.pread(d, 9, 0)); "
+    "f=open(sys.argv[1]+'/f','rb').read(); os.pwrite(d, f[:2], 1); os.ftruncate(d, 2 + len(f) % 2)"
+)
 READERS = {
     "one file": ("cat", "{root}/f"),
     "a listing": ("ls", "-l", "--time-style=+%s", "{root}"),
     "all files": ("sh", "-c", "cd {root} && for each in *; do echo $each; cat $each; done"),
     "a recovery": ("sh", "-c", "cd {root} && rm -f t && mv f g && mv g f && cat f"),
     "a part": (*PYTHON, "import os,sys; d=os.open(sys.argv[1]+'/f',0); print(os.pread(d, 9, 700))", "{root}"),
+    # What it changes is no other file in any state, and what the second reading finds there is.
+    "a write elsewhere": (*PYTHON, ELSEWHERE, "{root}"),
+    "a removal elsewhere": (
+        "sh",
+        "-c",
+        "cd {root} && ls other; if cmp -s f t; then chmod 600 f; else rm -f other; fi",
+    ),
 }
 
 
@@ -183,7 +237,7 @@ def test_pruning_changes_no_verdict(recorder: Recorder, name: str) -> None:
         found = explore(recording, readings, Wanted(law, limit=64))
         seen.append((found.states, found.judged, found.counts, found.first.keys()))
         made = readings.made
-        if is_pruned and name in ("one file", "a part"):
+        if is_pruned and name in ("one file", "a part", "a write elsewhere"):
             assert made < found.states
     assert seen[0] == seen[1] == seen[2]
     assert made >= seen[2][0]
@@ -217,5 +271,5 @@ def test_a_sync_that_no_state_needs_is_named(recorder: Recorder) -> None:
     readings = recorder.readings(recording, "cat", "{root}/f")
     found = explore(recording, readings, Wanted())
     assert not found.first
-    assert needless(recording, found, readings, Wanted()) == (["sync of f"], 3)
+    assert needless(recording, found, readings, Wanted()) == ({"sync of f": [6]}, 3)
     assert not unsynced(recording, found.trace, found.legality)

@@ -73,6 +73,12 @@ def test_an_idiom_is_told_as_the_table_says(name: str, row: str) -> None:
     assert shown(workload, LAWS) == row.split(" | ")
 
 
+@pytest.mark.parametrize("path", sorted((DOCS / "programs" / "installed").glob("*.toml")))
+def test_a_program_that_is_run_by_hand_has_a_row_and_a_workload(path: Path) -> None:
+    assert load_workload(path).laws == ["ext4", "xfs", "btrfs"]
+    assert f"`{path.name}`" in FOUND
+
+
 @pytest.mark.parametrize("path", sorted((DOCS / "programs").glob("*.toml")), ids=lambda path: path.stem)
 def test_a_store_is_told_as_its_workload_says(path: Path) -> None:
     workload = load_workload(path)

@@ -4,7 +4,11 @@ from collections.abc import Callable, Set
 from itertools import product
 from typing import Any
 
+import pytest
+
 from powercut.faultfs import Event, EventKind, FaultDevice, Law
+
+pytestmark = pytest.mark.once
 
 Key = tuple[Any, ...]
 

@@ -9,6 +9,8 @@ from powercut.faultfs import EventKind, FaultDevice, Law
 from powercut.faultfs.disk.tree import Forest
 from powercut.faultfs.law.names import Names
 
+pytestmark = pytest.mark.once
+
 MOST_PENDING = 7
 _sync, _paths, _syncs_of = Names.sync, Forest.paths, Names.syncs_of
 

@@ -7,6 +7,8 @@ import pytest
 
 from powercut.faultfs import EventKind, FaultDevice, Law
 
+pytestmark = pytest.mark.once
+
 MOST_PENDING = 8
 LAWS = [law for law in Law if law not in (Law.BTRFS, Law.POSIX_GARBAGE)]
 

@@ -1,0 +1,70 @@
+"""Planted bugs in the rollback of a log, beside who commits, appends or reads ahead of the commits."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from ..planted import SCHEDULES, Mutant
+
+__all__ = ["BACKS"]
+
+_LOG: Final = "powercut.engine.fasterlog."
+_planted: Final = partial(Mutant, search=SCHEDULES, preemptions=1)
+
+BACKS: Final[tuple[Mutant, ...]] = (
+    _planted(
+        "log-rolled-back-beside-a-commit",
+        "powercut: a rollback that takes no turn drops what a commit is about to make durable",
+        _LOG + "groups",
+        """        with self.turn, self._telling("rolling back"):
+            self.check_open()
+""",
+        """        with self._telling("rolling back"):
+            self.check_open()
+""",
+        "model",
+        "ERROR",
+        around=("rollback", "checkpoint"),
+    ),
+    _planted(
+        "log-rollback-told-to-no-reader",
+        "powercut: an iterator that sees what is not committed stays behind what came in its place",
+        _LOG + "tail",
+        """        for dropped in self.watched:
+""",
+        """        for dropped in ():
+""",
+        "committed",
+        "WRONG_RESULT",
+        around=("iterate", "rollback"),
+    ),
+    _planted(
+        "log-reader-looks-beside-a-rollback",
+        "powercut: an iterator forgets what was dropped, and reads then what is dropped meanwhile",
+        _LOG + "iterator",
+        """            with self._source.lock:  # So nothing is dropped in between.
+                self._go_back()
+""",
+        """            if True:
+                self._go_back()
+""",
+        "committed",
+        "WRONG_RESULT",
+        around=("iterate", "rollback"),
+    ),
+    _planted(
+        "log-append-kept-by-the-rollback-before-it",
+        "powercut: a rollback that keeps what stands below it, as that was before another appended",
+        _LOG + "groups",
+        """            with self.lock:
+                self._tail.roll_back(address)
+""",
+        """            if True:
+                self._tail.roll_back(address)
+""",
+        "model",
+        "ERROR",
+        around=("enqueue", "rollback"),
+    ),
+)
