@@ -36,6 +36,7 @@ from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
 from .stats import COUNTERS, Stats, stats_of
 from .upkeep.compaction import Compacted, Compactor
+from .upkeep.growth import Grower
 from .upkeep.room import Room
 
 __all__ = ["FasterKv"]
@@ -56,6 +57,7 @@ class FasterKv(Checkpoints):
         if self._flusher.settings.enabled:  # Its thread does not know this object, so it can end with it.
             finalize(self, self._flusher.forsake).atexit = False
         self._compactor = Compactor(parts.log, parts.index, parts.sessions, shared, parts.disk)
+        self._grower = Grower(parts.index, parts.sessions, shared, parts.disk)
         self._room: Room | None = None
         if disk is not None and not read_only:
             self._room = parts.log.ring.room = Room(parts, self._checkpointer, self._compactor, disk)
@@ -256,6 +258,20 @@ class FasterKv(Checkpoints):
         self._check_writable()
         return self._compactor.run(until)
 
+    def grow_index(self) -> int:
+        """Double the main buckets of the index, beside sessions; how many there are then.
+
+        Some buckets at a time are split, and whoever comes to one of them meanwhile waits for so many,
+        whatever the size of the index. An index that `memory` has sized grows by itself. The store
+        remembers their number with its next checkpoint.
+
+        Raises OperationError (one is under way), IndexFullError (there is no room: half as many overflow
+        buckets as there are main ones must be left), SessionError (64 iterators are open, and 256 sessions
+        besides), PoisonedError; a growth that was stopped in the middle goes on with the next. O(buckets).
+        """
+        self._check_writable()
+        return self._grower.run()
+
     def check(self) -> None:
         """Audit the invariants of index and log against each other. At rest only. O(log).
 
@@ -285,6 +301,8 @@ class FasterKv(Checkpoints):
             if not poison.is_forked:
                 self._handles.check_at_rest()
                 self._compactor.check_at_rest()
+                self._grower.check_at_rest()
+                self._grower.stop()
             try:
                 if checkpoint:
                     self._handles.close()  # Completes what is pending: a checkpoint waits for that.

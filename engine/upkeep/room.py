@@ -35,7 +35,7 @@ from typing import ClassVar, Final
 
 from ..checkpoint.driver import Checkpointer
 from ..checkpoint.parts import Parts
-from ..errors import DiskFullError, EngineError
+from ..errors import DiskFullError, EngineError, PoisonedError
 from ..kernels import words as w
 from ..kernels.atomics import load
 from ..metadata.extents import segment_number
@@ -125,6 +125,7 @@ class Room(Worker):
                 or (self._mover is None and not self.is_driven)
             ),
         )
+        self._poison.check()
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -163,6 +164,8 @@ class Room(Worker):
         """Take a step, or so many that writers are not refused; the error because of which it is full."""
         try:
             self._pass()
+        except PoisonedError:
+            raise
         except EngineError as error:
             self._reason = str(error)
             return error
@@ -200,9 +203,12 @@ class Room(Worker):
             self._due = min(self._due + self._segment, self.refusing) if is_dear else self.limit * DUE // 16
         self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)
         self._stepping = 0
-        # Whoever takes its last step may be about to remove them.
-        if self._log.pins.least(self._log.extents.start) < listed + self._segment:
-            raise DiskFullError("its oldest files are held, by an iterator, a backup or a pinned checkpoint")
+        self._checkpointer.give_back_at_rest()  # Whoever took its last step may be about to.
+        if self._listed() <= listed:
+            raise DiskFullError(
+                "its oldest files are held, by an iterator, a backup or a pinned checkpoint, or the device "
+                "does not remove them"
+            )
 
     def _freeze(self, address: int) -> None:
         self._log.ring.shift_read_only(address)

@@ -18,6 +18,7 @@ __all__ = ["AT_FDCWD", "MemoryGoneError", "Place", "Running", "Thread"]
 
 AT_FDCWD: Final = -100
 _PATH_BYTES: Final = 4096
+_SHORT_BYTES: Final = 128  # Enough for most.
 _VECTORS_MAX: Final = 1024
 _SELF: Final = ("/proc/self/", "/proc/thread-self/")
 
@@ -143,8 +144,12 @@ class Thread:
 
     def text(self, address: int) -> str:
         """The zero-terminated text at an address; "" where there is none."""
-        data = self.process.read(address, _PATH_BYTES)
-        return os.fsdecode(data[: data.find(b"\0")]) if b"\0" in data else ""
+        for count in (_SHORT_BYTES, _PATH_BYTES):
+            data = self.process.read(address, count)
+            end = data.find(b"\0")
+            if end >= 0:
+                return os.fsdecode(data[:end])
+        return ""
 
     def gathered(self, vectors: int, count: int, size: int) -> bytes:
         """The first `size` bytes of so many buffers (struct iovec)."""

@@ -4,6 +4,7 @@
                 checkpoint, and what lay there is used again; pages turned before it
     compacted   the log is compacted, around the steps of a checkpoint and truncations
     bounded     it is because its disk has a limit: under a fill, in every phase, around a power cut
+    grown       the index has twice the buckets (`growing`)
     reopened    with more or less of the ring, of buckets, of memory; with others that want to open it too
     flushed     what is frozen goes to the device before it has to: between operations, in every phase, while
                 pages turn, before a truncation, and after the worker was stopped
@@ -30,6 +31,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from .growing import grown
 from .indexed import indexed
 from .logged import LOGGED_CRASHES, logged
 from .operations import PLAIN
@@ -288,12 +290,11 @@ FAMILIES: Final[dict[str, Family]] = {
     "truncated": Family(_truncated, ("slim", "paired", "colliding")),
     "compacted": Family(compacted, ("paired", "colliding")),
     "bounded": Family(bounded, _LIMITED),
+    "grown": Family(grown, ("parting", "parted", "narrow", "crowded")),
     "reopened": Family(_reopened, ("parting", "tiny")),
     "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),
     "lettered": Family(_lettered, _EVERYWHERE),
-    "aged": Family(
-        _aged, ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
-    ),
+    "aged": Family(_aged, _AGES),
     "gathered": Family(_gathered, ("behind", "gathered")),
     "kinds": Family(_kinds, ("tiny", "long", "roomy")),
     "indexed": Family(indexed, ("tiny", "paired")),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from powercut.faultfs import Event, EventKind
+from powercut.verifier.programs.reading import readers
 from powercut.verifier.programs.reading.placing import Placed
 from powercut.verifier.programs.reading.readers import Command, Reader
 from powercut.verifier.programs.reading.scene import Entry, Scene
@@ -94,7 +95,12 @@ def test_a_file_that_is_the_same_is_not_touched(tmp_path: Path) -> None:
     assert (tmp_path / "a").stat().st_ctime_ns == before
 
 
-def test_a_reader_finds_the_state_at_its_own_path_and_leaves_the_real_folder_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_reader_finds_the_state_at_its_own_path_and_leaves_the_real_folder_alone(
+    tmp_path: Path, is_alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a copy of this process, and as a new Python.
+    monkeypatch.setattr(readers, "is_alone", lambda: is_alone)
     root = tmp_path / "data"
     root.mkdir()
     (root / "f").write_bytes(b"the real one")
