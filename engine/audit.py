@@ -52,9 +52,10 @@ def check_log(log: HybridLog, index: HashIndex) -> None:
         (gone.add if record.link & w.TOMBSTONE else gone.discard)(record.key)
     reached: dict[bytes, int] = {}
     at_rest = reader.Reader(log)
+    width = index.width
     for bucket, entry in index.entries():
         for address, record in at_rest.chain(entry & w.ADDRESS_MASK):
-            if record.key not in reached and index.is_home(bucket, entry, record.key):
+            if record.key not in reached and index.is_home(width, bucket, entry, record.key):
                 reached[record.key] = address
                 is_warm = address >= control[w.HEAD]
                 if is_warm and record.link & (w.LOCK | w.SEALED | w.INVALID):

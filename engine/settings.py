@@ -26,6 +26,7 @@ PAGE_BYTES_MAX = 1 << 25
 RING_PAGES_MIN = 2
 BUCKET_BYTES = 64
 OVERFLOW_LEAST = 64
+START_PART, START_LEAST = 4, 1 << 12
 DISK_PARTS = 64  # Of a disk's budget: so many segments at least are made of it, where nobody says more,
 DISK_LEAST = 32  # and so many it has to be at least.
 
@@ -40,8 +41,8 @@ class Settings:
     extent_bytes    the longest checksummed run, so the least that a cold read verifies
     hash_mask       kept bits of every key's hash; fewer bits make collisions, for tests
     ring_pages      pages of log in memory (power of two, at least 2); None: from `memory`
-    index_buckets   main hash buckets (power of two); None: from `memory`; never fewer than an earlier
-                    opening for writing had, whatever is said here
+    index_buckets   main hash buckets (power of two); None: from `memory`, and more of them by themselves as
+                    keys come; never fewer than an earlier opening for writing had, whatever is said here
     write_bytes     what one write to the log's files has at most (power of two), an extent or more of them;
                     never beyond a segment
 
@@ -125,17 +126,25 @@ def check_disk(disk: int | None, settings: Settings) -> None:
 
 
 class Budget(NamedTuple):
-    """The share of `memory` for each: pages of log, main hash buckets, overflow buckets."""
+    """The share of `memory` for each: pages of log, main hash buckets, overflow buckets; main buckets grow
+    into the room of those, by themselves to as many as `index_most`.
+    """
 
     ring_pages: int
     index_buckets: int
     overflow_buckets: int
+    index_most: int
+
+    def grown(self) -> Budget:
+        """The same with all main buckets from the beginning."""
+        rest = self.index_buckets + self.overflow_buckets - self.index_most
+        return self._replace(index_buckets=self.index_most, overflow_buckets=rest)
 
 
 def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budget:
     """Split `memory` bytes: half for the log's ring, a quarter for the main buckets, and up to a quarter
     more than those for overflow buckets; what the settings fix goes first, with four overflow buckets a
-    main one.
+    main one. Of more than START_LEAST main buckets that nobody fixed there are a quarter to begin with.
 
     `buckets_least` is what an earlier opening had: chains on the device were made under so many, and
     fewer would merge some. Where that is more than a quarter, the ring gets what it leaves. Raises
@@ -144,12 +153,13 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
     if type(memory) is not int or memory <= 0:
         raise SettingsError(f"memory is {memory!r}: expected a positive number of bytes")
     share = settings.index_buckets or _power_of_two(memory // 4 // BUCKET_BYTES)
-    buckets = max(share, buckets_least)
-    overflow = OVERFLOW_LEAST + (5 * buckets // 4 if settings.index_buckets is None else 4 * buckets)
+    start = share if settings.index_buckets else max(share // START_PART, min(share, START_LEAST))
+    buckets, most = max(start, buckets_least), max(share, buckets_least)
+    overflow = OVERFLOW_LEAST + (5 * most // 4 if settings.index_buckets is None else 4 * most)
     room, needed = memory // 2, 4 * BUCKET_BYTES
     ring_least = 0 if settings.ring_pages else RING_PAGES_MIN * settings.page_bytes
-    if settings.index_buckets is None and buckets > share:
-        index_bytes = (buckets + overflow) * BUCKET_BYTES
+    if settings.index_buckets is None and most > share:
+        index_bytes = (most + overflow) * BUCKET_BYTES
         room = min(room, memory - index_bytes)
         needed = min(
             index_bytes + ring_least, 4 * BUCKET_BYTES * buckets
@@ -160,7 +170,8 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
             f"memory is {memory} bytes: expected at least {needed} for pages of {settings.page_bytes}"
             + (f" and an index of {buckets} buckets" if buckets_least else "")
         )
-    return Budget(settings.ring_pages or _power_of_two(room // settings.page_bytes), buckets, overflow)
+    ring = settings.ring_pages or _power_of_two(room // settings.page_bytes)
+    return Budget(ring, buckets, most + overflow - buckets, most)
 
 
 def _is_no_mask(value: object) -> bool:

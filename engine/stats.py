@@ -16,7 +16,9 @@ from .checkpoint.parts import Parts
 from .flush.metrics import FlushMetrics
 from .kernels import words as w
 from .kernels.atomics import load
+from .log.index import HashIndex
 from .sessions.handles import COUNTERS
+from .settings import BUCKET_BYTES
 from .shared.spaces import Spaces
 
 __all__ = ["COUNTERS", "Stats", "stats_of"]
@@ -46,6 +48,7 @@ class Stats:
     epoch, drains, deferred    the current epoch; actions run after a drain; actions waiting for one
     begin .. tail   the boundaries of the log
     page_bytes, ring_bytes, index_bytes    in memory; the last counts main and used overflow buckets
+    buckets, overflow_buckets    these, as numbers; growths: times that the former were doubled since opening
     sessions, live_sessions    names known; handles open
     version, phase  of the next checkpoint, and where a running one stands
     kernels         compiled or interpreted
@@ -78,6 +81,9 @@ class Stats:
     page_bytes: int
     ring_bytes: int
     index_bytes: int
+    buckets: int
+    overflow_buckets: int
+    growths: int
     sessions: int
     live_sessions: int
     version: int
@@ -107,6 +113,7 @@ def stats_of(parts: Parts, counters: dict[str, int], pending: int, flusher: Flus
         epoch=shared.epochs.current,
         deferred=shared.epochs.waiting,
         **_of_spaces(shared.spaces),
+        **_of_index(parts.index),
         page_bytes=parts.settings.page_bytes,
         sessions=len(serials),
         live_sessions=parts.sessions.live,
@@ -119,9 +126,17 @@ def stats_of(parts: Parts, counters: dict[str, int], pending: int, flusher: Flus
 
 
 def _of_spaces(spaces: Spaces) -> dict[str, int]:
-    """Begin to tail, read in that order: each only grows, so what is told is in order too (A1). And the bytes
-    of the ring, and of the main buckets and the overflow buckets that are linked."""
+    """Begin to tail, read in that order: each only grows, so what is told is in order too (A1)."""
     control = spaces.control
     told = {name: load(control, word) for name, word in _BOUNDARIES}
-    buckets = min(control[w.OVERFLOW_NEXT], control[w.OVERFLOW_END])
-    return {**told, "ring_bytes": spaces.ring_bytes, "index_bytes": buckets * w.BUCKET_WORDS * w.WORD_BYTES}
+    return {**told, "ring_bytes": spaces.ring_bytes}
+
+
+def _of_index(index: HashIndex) -> dict[str, int]:
+    buckets, overflow = index.width.buckets, index.overflow
+    return {
+        "index_bytes": (buckets + overflow) * BUCKET_BYTES,
+        "buckets": buckets,
+        "overflow_buckets": overflow,
+        "growths": index.growths,
+    }

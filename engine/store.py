@@ -11,6 +11,7 @@ Threads: any, with a session each; `check` and `close` want the others at rest.
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
@@ -35,6 +36,7 @@ from .sessions.walks import Arrays, Readers, guarded
 from .settings import Settings
 from .stats import COUNTERS, Stats, stats_of
 from .upkeep.compaction import Compacted, Compactor
+from .upkeep.growth import Grower
 from .upkeep.room import Room
 
 __all__ = ["FasterKv"]
@@ -55,6 +57,7 @@ class FasterKv(Checkpoints):
         if self._flusher.settings.enabled:  # Its thread does not know this object, so it can end with it.
             finalize(self, self._flusher.forsake).atexit = False
         self._compactor = Compactor(parts.log, parts.index, parts.sessions, shared, parts.disk)
+        self._grower = Grower(parts.index, parts.sessions, shared, parts.disk)
         self._room: Room | None = None
         if disk is not None and not read_only:
             self._room = parts.log.ring.room = Room(parts, self._checkpointer, self._compactor, disk)
@@ -222,7 +225,7 @@ class FasterKv(Checkpoints):
         Overwritten ones too, and tombstones (`value` None); a truncation meanwhile takes none of them away.
 
         begin   an address that a scan has given, a tail, or a page's start; None: the log's begin
-        end     None: the tail as it is now
+        end     None: the tail as it is now, or later, where a compaction moves records meanwhile
 
         Raises OperationError for other addresses, at once; the iterator raises what `items` does.
         """
@@ -255,14 +258,29 @@ class FasterKv(Checkpoints):
         self._check_writable()
         return self._compactor.run(until)
 
+    def grow_index(self) -> int:
+        """Double the main buckets of the index, beside sessions; how many there are then.
+
+        Some buckets at a time are split, and whoever comes to one of them meanwhile waits for so many,
+        whatever the size of the index. An index that `memory` has sized grows by itself. The store
+        remembers their number with its next checkpoint.
+
+        Raises OperationError (one is under way), IndexFullError (there is no room: half as many overflow
+        buckets as there are main ones must be left), SessionError (64 iterators are open, and 256 sessions
+        besides), PoisonedError; a growth that was stopped in the middle goes on with the next. O(buckets).
+        """
+        self._check_writable()
+        return self._grower.run()
+
     def check(self) -> None:
         """Audit the invariants of index and log against each other. At rest only. O(log).
 
         Raises InvariantError with the invariant's number.
         """
         self._check_open()
-        self._parts.index.check()
-        check_log(self._parts.log, self._parts.index)
+        with self._room.resting() if self._room is not None else nullcontext():
+            self._parts.index.check()
+            check_log(self._parts.log, self._parts.index)
 
     def close(self, *, checkpoint: bool = False) -> dict[str, int]:
         """Close; does not checkpoint unless asked. Returns how many operations of each session no checkpoint
@@ -283,6 +301,8 @@ class FasterKv(Checkpoints):
             if not poison.is_forked:
                 self._handles.check_at_rest()
                 self._compactor.check_at_rest()
+                self._grower.check_at_rest()
+                self._grower.stop()
             try:
                 if checkpoint:
                     self._handles.close()  # Completes what is pending: a checkpoint waits for that.

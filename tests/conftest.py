@@ -44,9 +44,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_finish() -> None:
-    """Five thousand tests are no garbage: what is there for the whole run is not looked through again."""
+    """Thousands of tests are no garbage: what is there for the whole run is not looked through again.
+
+    What is made from then on is looked through seldom; a test that needs it looked through asks for that.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 Forked = Callable[..., "subprocess.CompletedProcess[bytes]"]

@@ -97,7 +97,7 @@ class Checkpointer:
             with suppress(CheckpointError):  # Told to whoever has its ticket.
                 self.advance(other)
         if running.point is not None:
-            self._shielded("files that are given back", self._give_back_at_rest)
+            self._shielded("files that are given back", self.give_back_at_rest)
 
     def _try_begin(self, running: Running) -> Running | None:
         """Take the first step; or one that is under way, and is to be taken to its end before."""
@@ -250,7 +250,8 @@ class Checkpointer:
             self._parts.tables.shrink()
         self._log.segments.remove_below(self._log.extents.start)
 
-    def _give_back_at_rest(self) -> None:
+    def give_back_at_rest(self) -> None:
+        """Remove what no checkpoint needs, or see another thread's removals end, unless a checkpoint runs."""
         with self._lock:
             if self._running is None:
                 self._give_back()

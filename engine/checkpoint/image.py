@@ -47,7 +47,7 @@ def adopt_image(
     """
     image = block.image
     control = spaces.control
-    if not image.used or image.buckets != control[w.BUCKET_MASK] + 1 or image.used > control[w.OVERFLOW_END]:
+    if not image.used or image.buckets != control[w.MAIN_COUNT] or image.used > control[w.OVERFLOW_END]:
         return False
     room = spaces.index.cast("B")[: image_bytes(image)]
     try:
@@ -56,7 +56,7 @@ def adopt_image(
     except (CorruptionError, OSError):
         _clear(room)
         return False
-    control[w.OVERFLOW_NEXT] = image.used
+    _spread(spaces, image)
     return True
 
 
@@ -154,6 +154,31 @@ def _settle(index: memoryview, image: Image) -> None:
     # Main buckets are in no chain but their own, and each other bucket in one.
     if count != np.count_nonzero(linked) or linked[: image.buckets].any():
         raise _strange(image, 0, "an overflow bucket in two chains", "each in one")
+
+
+def _spread(spaces: Spaces, image: Image) -> None:
+    """Move the overflow buckets to the end of the space; those that are in no chain come back."""
+    import numpy as np
+
+    control, count = spaces.control, image.used - image.buckets
+    control[w.OVERFLOW_NEXT] = count
+    if not count:
+        return
+    words = np.frombuffer(spaces.index, np.uint64).reshape(-1, w.BUCKET_WORDS)
+    behind, links = control[w.OVERFLOW_END] - image.used, words[: image.used, w.BUCKET_ENTRIES]
+    is_free = np.ones(count, bool)
+    is_free[links[links != 0] - np.uint64(image.buckets)] = False
+    links[links != 0] += np.uint64(behind)
+    moved = words[image.buckets : image.used].copy()
+    # Taken after the image was begun, and linked where it had been copied: all of it is linked again.
+    moved[is_free] = 0
+    words[image.buckets : image.used] = 0
+    words[behind + image.buckets : control[w.OVERFLOW_END]] = moved
+    free = np.flatnonzero(is_free) + behind + image.buckets
+    if len(free):
+        words[free[:-1], w.BUCKET_ENTRIES] = free[1:].astype(np.uint64) | np.uint64(w.REFUSED)
+        words[free[-1], w.BUCKET_ENTRIES] = w.REFUSED
+        control[w.OVERFLOW_FREE] = len(free) << w.FREE_SHIFT | int(free[0])
 
 
 def _mend(entries: NDArray[np.uint64], image: Image, first: int) -> None:

@@ -89,6 +89,8 @@ def recover(
     block, older, runs = _load_tables(tables, root, version, findings)
     places = runs.places(root.store_id, chosen.segment_bytes)
     voids = voids_after(block) if block is not None else []
+    if block is not None and block.final - block.begin > budget.ring_pages * chosen.page_bytes // 2:
+        budget = budget.grown()  # What has left memory is split badly (`upkeep.growth`).
     spaces = _allocate(chosen, budget, voids)
     # What refuses has refused: from here on something may be written.
     # The first segment is the last of a new store's files, and it stays until there is a checkpoint.

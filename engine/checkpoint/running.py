@@ -54,12 +54,13 @@ class Copied(NamedTuple):
 class Imaging:
     """An image of the index that is being taken.
 
-    start   the log's tail when it began; `used` how many buckets there were
+    start   the log's tail when it began; `buckets` how many main ones there were, `used` how many in all
     next    the bucket with which it goes on
     crcs    of the extents that are written
     """
 
     start: int
+    buckets: int
     used: int
     next: int = 0
     crcs: list[int] = field(default_factory=list)

@@ -93,6 +93,12 @@ ENTRIES = {
     c_regain(state)
     return c_object(why)
 """,
+    "split(control: Space, index: Space, log: Space, spare: Space, start: int, stop: int)": """
+    state = c_release()
+    why = split(control, index, log, spare, start, stop)
+    c_regain(state)
+    return c_object(why)
+""",
     "cas(place: Space, expected: int, value: int)": """
     return c_truth(1 if cas(place, 0, expected, value) else 0)
 """,

@@ -22,13 +22,23 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..kernels import atomics, batch, moves, near, operations, probe, records, slots, walks, words
+from ..kernels import atomics, batch, moves, near, operations, probe, records, slots, splits, walks, words
 from ..kernels.atomics import Space
 from .sources import source_of
 
 __all__ = ["Inlined", "load_inlined"]
 
-KERNELS = (probe, slots, records, moves, operations, near, batch, walks)  # None calls one of a later module.
+KERNELS = (
+    probe,
+    slots,
+    records,
+    moves,
+    operations,
+    near,
+    batch,
+    walks,
+    splits,
+)  # None calls one of a later module.
 
 
 class Inlined(NamedTuple):
@@ -37,6 +47,7 @@ class Inlined(NamedTuple):
     run_batch: Callable[[Space, Space, Space, Space, Space], int]
     relink: Callable[[Space, Space, Space, Space, int, int], tuple[int, int]]
     run_walk: Callable[[Space, Space, Space, Space, Space], int]
+    split: Callable[[Space, Space, Space, Space, int, int], int]
 
 
 @functools.cache
@@ -45,7 +56,7 @@ def load_inlined() -> Inlined:
     names: dict[str, Any] = {name: getattr(atomics, name) for name in atomics.__all__}
     for module in KERNELS:
         exec(_code(module), names)
-    return Inlined(names["run_batch"], names["relink"], names["run_walk"])
+    return Inlined(names["run_batch"], names["relink"], names["run_walk"], names["split"])
 
 
 def _code(module: ModuleType) -> Any:

@@ -27,7 +27,7 @@ from __future__ import annotations
 from . import words as w
 from .atomics import Space, cas, load, store
 from .moves import move
-from .probe import claim_slot, find_record, find_slot, is_of_tag, noted_slot
+from .probe import claim_slot, find_record, find_slot, is_of_tag, is_shut, noted_slot
 from .records import (
     append,
     copy_out,
@@ -279,6 +279,8 @@ def run_one(
 ) -> int:
     """Run the operation in the batch's frame; why it stopped."""
     kind = batch[w.OP_KIND]
+    if is_shut(control, batch[w.OP_HASH]):
+        return w.RETRY
     if kind == w.READ or kind == w.PEEK:
         return read(control, index, log, batch, version, fuzzy, shifted)
     if kind == w.MOVE:

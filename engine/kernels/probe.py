@@ -5,6 +5,8 @@ Invariants
   H2  an entry's address is PENDING_ADDRESS or that of a record below the tail
   H3  following `previous` strictly lowers the address
   H6  a slot may come back between two loads of it (`slots`): only an entry that has the tag is used
+  H7  the bucket of a hash is `bucket_of`: as many low bits of it as name a main bucket that there is
+  H8  a batch uses no bucket that is shut, and shutting waits for those that were under way (`splits`)
   P4  version bits are looked at only from a checkpoint's L_s up, and in void ranges
   P5  a void record is stepped through, never returned; nothing marks it
 
@@ -41,10 +43,34 @@ def hash_words(space: Space, word: int, size: int, kept: int) -> int:
 # -- index ---------------------------------------------------------------------------------------
 
 
+def bucket_of(control: Space, hashed: int) -> int:
+    """The main bucket of a hash, of which there are `c` = MAIN_COUNT, with the mask `m` = BUCKET_MASK (H7):
+
+        bucket(h) = h & m  if h & m < c  else  h & (m >> 1)
+
+    Both words are read as they are: who has seen that the bucket is not shut finds the same one under all
+    values that they have till his row is left.
+    """
+    bucket = hashed & control[w.BUCKET_MASK]
+    if bucket >= control[w.MAIN_COUNT]:
+        bucket = hashed & (control[w.BUCKET_MASK] >> 1)
+    return bucket
+
+
+def is_shut(control: Space, hashed: int) -> bool:
+    """True while the hash's bucket is split, or is the half that is split off."""
+    shut = load(control, w.MAIN_SHUT)
+    if shut == 0:
+        return False
+    half = control[w.BUCKET_MASK] >> 1
+    made = (hashed & half) + half + 1
+    return load(control, w.MAIN_COUNT) <= made < shut
+
+
 def find_slot(control: Space, index: Space, hashed: int) -> int:
     """Word number of the entry that has the hash's tag and is not tentative; REFUSED if none has."""
     tag = hashed >> w.TAG_FROM
-    bucket = hashed & control[w.BUCKET_MASK]
+    bucket = bucket_of(control, hashed)
     while True:
         base = bucket * w.BUCKET_WORDS
         for slot in range(base, base + w.BUCKET_ENTRIES):
@@ -59,7 +85,7 @@ def find_slot(control: Space, index: Space, hashed: int) -> int:
 def is_tag_elsewhere(control: Space, index: Space, hashed: int, own: int) -> bool:
     """True if a word of the chain other than `own` has the tag, tentative or not."""
     tag = hashed >> w.TAG_FROM
-    bucket = hashed & control[w.BUCKET_MASK]
+    bucket = bucket_of(control, hashed)
     while True:
         base = bucket * w.BUCKET_WORDS
         for slot in range(base, base + w.BUCKET_ENTRIES):
@@ -79,7 +105,7 @@ def seek_slot(control: Space, index: Space, hashed: int) -> tuple[int, int]:
     """
     tag = hashed >> w.TAG_FROM
     free = w.REFUSED
-    bucket = hashed & control[w.BUCKET_MASK]
+    bucket = bucket_of(control, hashed)
     while True:
         base = bucket * w.BUCKET_WORDS
         for slot in range(base, base + w.BUCKET_ENTRIES):
@@ -115,15 +141,38 @@ def claim_slot(control: Space, index: Space, hashed: int) -> int:
     return free
 
 
+def take_bucket(control: Space, index: Space) -> int:
+    """Number of an overflow bucket without entry or link that is nobody's; 0 if none is left.
+
+    One that came back is not taken twice: between two times that it does, all rows have been left (H8).
+    """
+    for _ in range(w.ATTEMPTS):
+        first = load(control, w.OVERFLOW_FREE)
+        if first == 0:
+            break
+        bucket = first & w.FREE_MASK
+        link = load(index, bucket * w.BUCKET_WORDS + w.BUCKET_ENTRIES) & w.FREE_MASK
+        rest = 0
+        if link != 0:
+            rest = first - bucket - (1 << w.FREE_SHIFT) + link
+        if cas(control, w.OVERFLOW_FREE, first, rest):
+            store(index, bucket * w.BUCKET_WORDS + w.BUCKET_ENTRIES, 0)
+            return bucket
+    taken = fetch_add(control, w.OVERFLOW_NEXT, 1)
+    if taken >= control[w.OVERFLOW_END] - load(control, w.MAIN_ROOM):
+        return 0
+    return control[w.OVERFLOW_END] - 1 - taken
+
+
 def extend_bucket(control: Space, index: Space, hashed: int) -> bool:
     """Link one overflow bucket behind the last of the hash's chain; False if none is left.
 
     A lost CAS means that another session's bucket is there now: it goes on behind that one.
     """
-    fresh = fetch_add(control, w.OVERFLOW_NEXT, 1)
-    if fresh >= control[w.OVERFLOW_END]:
+    fresh = take_bucket(control, index)
+    if fresh == 0:
         return False
-    bucket = hashed & control[w.BUCKET_MASK]
+    bucket = bucket_of(control, hashed)
     while True:
         word = bucket * w.BUCKET_WORDS + w.BUCKET_ENTRIES
         if cas(index, word, 0, fresh):
@@ -182,7 +231,6 @@ def hash_keys(control: Space, index: Space, batch: Space, start: int, stop: int)
     slots = batch[w.B_SLOTS]
     hashes = batch[w.B_HASHES]
     kept = control[w.HASH_MASK]
-    buckets = control[w.BUCKET_MASK]
     keys = batch[w.B_KEYS]
     stride = batch[w.B_KEY_STRIDE]
     key_bytes = batch[w.B_KEY_BYTES]
@@ -194,24 +242,25 @@ def hash_keys(control: Space, index: Space, batch: Space, start: int, stop: int)
         hashed = hash_words(batch, key, key_bytes, kept)
         batch[hashes + number] = hashed
         batch[slots + number] = w.REFUSED
-        prefetch(index, (hashed & buckets) * w.BUCKET_WORDS)
+        prefetch(index, bucket_of(control, hashed) * w.BUCKET_WORDS)
 
 
 def fetch_records(control: Space, index: Space, log: Space, batch: Space, start: int, stop: int) -> None:
     """Note the entries of operations start .. stop - 1, and ask for the lines of their records.
 
-    Only the main bucket is looked at, and every word of it: where the tag stands is not to be foreseen, and a
-    loop that ends there would be guessed wrongly by the processor. A hint alone: who uses it looks again.
+    Only the main bucket is looked at, and every word of it: where the tag stands is not to be foreseen, and
+    a loop that ends there would be guessed wrongly by the processor. A hint alone: who uses it looks again.
+    In a bucket that is shut nothing is noted.
     """
     hashes = batch[w.B_HASHES]
     slots = batch[w.B_SLOTS]
-    buckets = control[w.BUCKET_MASK]
+    shut = load(control, w.MAIN_SHUT)
     ring = control[w.RING_MASK]
     head = load(control, w.HEAD)
     for number in range(start, stop):
         hashed = batch[hashes + number]
         tag = hashed >> w.TAG_FROM
-        base = (hashed & buckets) * w.BUCKET_WORDS
+        base = bucket_of(control, hashed) * w.BUCKET_WORDS
         found = w.REFUSED
         address = 0
         for slot in range(base, base + w.BUCKET_ENTRIES):
@@ -219,6 +268,8 @@ def fetch_records(control: Space, index: Space, log: Space, batch: Space, start:
             is_it = entry >> w.TAG_SHIFT == tag
             found = slot if is_it else found
             address = entry if is_it else address
+        if shut != 0 and is_shut(control, hashed):
+            found = w.REFUSED
         batch[slots + number] = found
         address &= w.ADDRESS_MASK
         if address >= head:

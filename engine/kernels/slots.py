@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from . import words as w
 from .atomics import Space, cas, load
-from .probe import claim_slot, extend_bucket
+from .probe import bucket_of, claim_slot, extend_bucket
 
 __all__ = ["give_back", "make_slot"]
 
@@ -57,7 +57,7 @@ def give_chain_back(control: Space, index: Space, log: Space, hashed: int, low: 
     was one. O(chain).
     """
     is_any = False
-    bucket = hashed & control[w.BUCKET_MASK]
+    bucket = bucket_of(control, hashed)
     while True:
         base = bucket * w.BUCKET_WORDS
         for slot in range(base, base + w.BUCKET_ENTRIES):

@@ -2,8 +2,9 @@
 
 A walk has a space of its own (`words`, W_): a header, rows, and the bytes that the rows tell of. `run_walk`
 fills it as far as there is room and says why it stopped: DONE at the end, ROOM, or that the next entry or
-record is not to be listed here: RETRY (somebody is about to change it, or its chain is long) or ON_DEVICE (it
-goes on below head). Whoever asked does that one by itself and calls again.
+record is not to be listed here: RETRY (somebody is about to change it, or its chain is long) or ON_DEVICE
+(it goes on below head). Whoever asked does that one by itself and calls again. SHIFT says that there are
+more main buckets by now than W_BUCKETS, or will be: nothing was listed.
 
 Invariants
   R6  `relink` names every published, non-void record of its range, and of one key the last, but for R10
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 from . import words as w
 from .atomics import Space, cas, copy, load, prefetch, same, store
-from .probe import extend_bucket, hash_words, is_void, seek_slot
+from .probe import bucket_of, extend_bucket, hash_words, is_void, seek_slot
 from .records import value_word
 
 __all__ = ["next_record", "relink", "run_walk"]
@@ -69,7 +70,7 @@ def relink(control: Space, index: Space, log: Space, group: Space, address: int,
             if not link & w.INVALID and not is_void(control, address, link):
                 key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
                 hashed = hash_words(log, at + w.RECORD_HEADER_WORDS, key_bytes, control[w.HASH_MASK])
-                prefetch(index, (hashed & control[w.BUCKET_MASK]) * w.BUCKET_WORDS)
+                prefetch(index, bucket_of(control, hashed) * w.BUCKET_WORDS)
                 group[count] = address | link >> 63  # A tombstone's is odd.
                 group[w.GROUP + count] = hashed
                 count += 1
@@ -150,7 +151,7 @@ def is_home(control: Space, log: Space, at: int, bucket: int, entry: int) -> boo
     """True if the key of the record at word `at` is found through this entry of this main bucket."""
     key_bytes = (load(log, at + w.SIZES) >> w.KEY_SHIFT) & w.KEY_MASK
     hashed = hash_words(log, at + w.RECORD_HEADER_WORDS, key_bytes, control[w.HASH_MASK])
-    return hashed & control[w.BUCKET_MASK] == bucket and hashed >> w.TAG_FROM == entry >> w.TAG_SHIFT
+    return bucket_of(control, hashed) == bucket and hashed >> w.TAG_FROM == entry >> w.TAG_SHIFT
 
 
 def is_given(walk: Space, row: int) -> bool:
@@ -291,6 +292,8 @@ def run_walk(control: Space, index: Space, log: Space, epochs: Space, walk: Spac
         return w.TAKEN
     if walk[w.W_BUCKETS] == 0:
         why = list_range(control, log, walk)
+    elif load(control, w.MAIN_SHUT) != 0 or control[w.MAIN_COUNT] != walk[w.W_BUCKETS]:
+        why = w.SHIFT
     else:
         why = list_entries(control, index, log, walk)
     store(epochs, row + w.ROW_STATE, w.IDLE)

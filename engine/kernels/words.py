@@ -5,7 +5,7 @@
                key    ceil(key bytes / 8) words, zero padded
                value  the rest of the allocated words; only `value bytes` of them mean anything
     entry      address 48 | tag 14 | reserved | tentative         0 = free
-    bucket     7 entries | number of the overflow bucket          0 = none
+    bucket     7 entries | number of the overflow bucket          0 = none; with REFUSED: it came back
     control    the named words below, then VOID_COUNT triples (version bits, low, high)
     epochs     one row of ROW_ words a live session
     batch      a header of B_, OP_ and N_ words; keys, values and results where it says
@@ -73,26 +73,33 @@ SAFE_READ_ONLY: Final = 3
 READ_ONLY: Final = 4
 TAIL: Final = 5
 PAGE_END: Final = 6  # End of the page being filled: an allocation may not pass it.
-OVERFLOW_NEXT: Final = 7  # Number of the next unused overflow bucket.
+OVERFLOW_NEXT: Final = 7  # Overflow buckets that were taken from the end of the space, down to MAIN_ROOM.
 EPOCH: Final = 8
 SYSTEM: Final = 9  # version << PHASE_BITS | phase: one load tells both.
 FUZZY_START: Final = 10  # L_s of the running checkpoint; 0 in REST.
 SAFE_HEAD: Final = 11  # Head as every session sees it: frames below are nobody's.
 DURABLE_BEGIN: Final = 12  # No checkpoint that can be recovered for writing has an earlier begin.
 IMAGING: Final = 13  # What becomes of slots while an image of the index is copied (below).
-OVERFLOW_END: Final = 14  # From here on constants.
-BUCKET_MASK: Final = 15
-RING_MASK: Final = 16  # In words.
-UNIT_MASK: Final = 17  # In bytes.
-HASH_MASK: Final = 18
-VOID_TOP: Final = 19  # No void range reaches this address.
-VOID_COUNT: Final = 20
-CONTROL_WORDS: Final = 21
+BUCKET_MASK: Final = 14  # Of the hash; there may be half as many main buckets, or some in between:
+MAIN_COUNT: Final = 15  # so many,
+MAIN_SHUT: Final = 16  # and before this one those that are being split off; 0: none is.
+MAIN_ROOM: Final = 17  # No overflow bucket has a lower number.
+OVERFLOW_FREE: Final = 18  # The first overflow bucket that came back | how many there are << FREE_SHIFT.
+OVERFLOW_END: Final = 19  # From here on constants.
+RING_MASK: Final = 20  # In words.
+UNIT_MASK: Final = 21  # In bytes.
+HASH_MASK: Final = 22
+VOID_TOP: Final = 23  # No void range reaches this address.
+VOID_COUNT: Final = 24
+CONTROL_WORDS: Final = 25
 VOID_WORDS: Final = 3
 
 NOT_COPIED: Final = 0  # No image is under way: slots come back.
 COPIED: Final = 1  # One is: none does.
 SPOILED: Final = 2  # One was, until somebody needed a slot: what is copied of it is given up.
+
+FREE_SHIFT: Final = 36
+FREE_MASK: Final = (1 << FREE_SHIFT) - 1
 
 PHASE_BITS: Final = 8
 PHASE_MASK: Final = (1 << PHASE_BITS) - 1
@@ -183,6 +190,11 @@ G_CHECKED: Final = 2 * GROUP  # From this address on,
 G_FUZZY: Final = G_CHECKED + 1  # L_s,
 G_VERSION: Final = G_CHECKED + 2  # and the counter of the checkpoint.
 GROUP_WORDS: Final = G_CHECKED + 3
+# -- splitting: the overflow buckets that are left over, linked from the first to the last, and how many ----
+G_FIRST: Final = 0
+G_LAST: Final = 1
+G_COUNT: Final = 2
+SPARE_WORDS: Final = 3
 
 ATTEMPTS: Final = 4  # A kernel does not spin: so often it tries a word that another session changes.
 RESULT_BITS: Final = 8
@@ -239,7 +251,8 @@ R_KEY: Final = 1  # Where the key begins and ends, in bytes of the walk's space,
 R_KEY_END: Final = 2
 R_VALUE: Final = 3  # and the value behind it, which begins at a word of its own.
 R_VALUE_END: Final = 4  # 0: a tombstone.
-CHAIN_MOST: Final = 8  # A longer chain is not followed by a walk.
+CHAIN_MOST: Final = 8  # A longer chain is not followed by a walk,
+PARTED_MOST: Final = 32  # nor one as long as this where its bucket is split.
 AHEAD: Final = 4  # Main buckets whose records are fetched before a walk comes to them.
 
 # -- why a batch stopped -------------------------------------------------------------------------

@@ -209,7 +209,7 @@ class Segments:
         """
         self._give_up_beside()
         least = self._pins.least(address)
-        self.kept_from = max(self.kept_from, least)
+        low = least
         for name in self._names():
             number = segment_number(name)
             is_past = least >= address and name in self._doomed
@@ -217,11 +217,13 @@ class Segments:
                 try:
                     self._device.remove(name)
                 except OSError:
+                    low = low if number is None else min(low, number * self._segment_bytes)
                     continue  # Nothing depends on it; the next checkpoint tries again.
                 with self._lock:
                     self._changed[name] = False
                 self._doomed.discard(name)
                 self._written.pop(name, None)  # Nothing is written to it any more.
+        self.kept_from = max(self.kept_from, low)
 
     def doom(self, needed: Collection[str]) -> None:
         """Let the files of checkpoints go, but for these, with the next segments."""

@@ -5,7 +5,7 @@
     ON_DEVICE    the chain below head is read
     OVERFLOW     no bucket is left to put behind the chain's last: slots of deleted keys whose records are on
                  the device are looked for; IndexFullError where there is none
-    RETRY        others get a turn
+    RETRY        others get a turn: one that has a record, or the growth of the index that has a bucket
     SHIFT        the session follows the system into the next version
     TAKEN        the claim that has the row is waited for; a batch of another thread is an error
 
@@ -86,10 +86,12 @@ class Driver:
                 self.log.ring.room.ask(is_relief=batch[w.OP_KIND] == w.DELETE)
             value_bytes = 0 if batch[w.OP_KIND] == w.DELETE else batch[w.OP_VALUE_BYTES]
             self.log.ring.open_page(record_bytes(batch[w.OP_KEY_BYTES], value_bytes))
+            self._index.on_load()
         elif why == w.ON_DEVICE:
             self.ask(stage, expected)
         elif why == w.OVERFLOW:
-            if not win_slots(self.log, self._index, self.state.row, batch[w.OP_HASH]):
+            is_won = win_slots(self.log, self._index, self.state.row, batch[w.OP_HASH])
+            if not is_won and not self._index.on_full():
                 raise self._index.full()
         elif why == w.RETRY:
             self._epochs.poll()

@@ -28,7 +28,7 @@ from ..kernels.atomics import copy, is_watched, load, store
 from ..kernels.probe import is_void
 from ..log import HybridLog
 from ..log.cold import ColdRecord
-from ..log.index import HashIndex
+from ..log.index import HashIndex, Width
 from ..runtime import Runtime
 from ..shared.modes import Mode
 from ..shared.spaces import words_of
@@ -226,11 +226,13 @@ class SharedReader(Reader):
         return bytes(copied.cast("B")[:value_bytes])
 
 
-def chain_items(reader: Reader, index: HashIndex, bucket: int, entry: int) -> Iterator[tuple[bytes, bytes]]:
-    """Every live key that this entry of this main bucket names, with its value."""
+def chain_items(
+    reader: Reader, index: HashIndex, width: Width, bucket: int, entry: int
+) -> Iterator[tuple[bytes, bytes]]:
+    """Every live key that this entry of this main bucket, of so many, names, with its value."""
     seen: set[bytes] = set()
     for _, record in reader.chain(entry & w.ADDRESS_MASK):
-        if record.key not in seen and index.is_home(bucket, entry, record.key):
+        if record.key not in seen and index.is_home(width, bucket, entry, record.key):
             seen.add(record.key)
             if not record.link & w.TOMBSTONE:
                 yield record.key, record.value

@@ -8,31 +8,39 @@ whoever watches sees others come in between.
 Invariants
   V6  what is listed was so at some moment between the first and the last item that is asked for
   V7  the order is that of the index, or of the log, whoever lists an item
+  V8  entries that are taken down together are of one moment between two splits
+  V9  of a key that is live all the while a scan without an end lists a record: where begin was raised since
+      it was called, by a compaction perhaps, its end is a tail from after that
 
 What a scan lists: the records published below its end, oldest first, the overwritten ones too. It may
 pass over a zero sizes word as padding only because every batch that could have allocated below the end
 has left before it starts.
 
-What `items` lists: an entry of a live key never moves and never loses its tag (H1), and a chain that was
-named once holds the newest record of each of its keys at that moment. So a key that is live all the while
-is listed once, with the value of that record, which was its value then or is so now. One that is deleted
-and written anew may have another entry then, in the same main bucket: it is known by its key, which is kept
-till the walk has passed that bucket. So no key is listed twice.
+What `items` lists: an entry of a live key never loses its tag (H1), and moves only where its bucket is
+split; a chain that was named once holds the newest record of each of its keys at that moment. So a key that
+is live all the while is listed once, with the value of that record, which was its value then or is so now.
+One that is deleted and written anew may have another entry then, in the same main bucket: it is known by its
+key, which is kept till the walk has passed that bucket. So no key is listed twice.
+
+With N main buckets when it starts, N a power of two, a walk goes by *cells*: cell c are all main buckets
+c + k N that there are. No split takes a key out of its cell. Once there are more buckets than N, or some are
+being split off, the kernel leaves a cell whole: its entries are taken down at once, inside the row, which
+no split begins beside (V8).
 
 Threads: any, a walk each. numpy is imported with the first call for arrays, not with the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import DeviceError, OperationError
 from ..kernels import words as w
-from ..kernels.atomics import load
+from ..kernels.atomics import load, store
 from ..log import HybridLog
-from ..log.index import HashIndex
+from ..log.index import HashIndex, Width
 from ..runtime import Runtime
 from ..shared.epoch import Epochs
 from ..shared.modes import Mode
@@ -60,7 +68,7 @@ _log_record = partial(tuple.__new__, LogRecord)
 class Walk:
     """One walk; the reader is entered already, and waits outside of its row."""
 
-    def __init__(self, reader: SharedReader, index: HashIndex, mode: Mode) -> None:
+    def __init__(self, reader: SharedReader, index: HashIndex, mode: Mode, runtime: Runtime) -> None:
         self._reader = reader
         self._index = index
         rows = ROWS[mode.name]
@@ -71,33 +79,33 @@ class Walk:
         words[w.W_ROWS] = rows
         words[w.W_TABLE] = w.WALK_WORDS
         words[w.W_LIMIT] = len(words)
-        self._given: set[bytes] = set()  # Keys of the main bucket that have been listed (V8 of the kernel).
+        self._given: set[bytes] = set()  # Keys of the cell that have been listed (V8 of the kernel).
         self._bucket = 0
         self._run = mode.walker(reader.log.spaces, words)
+        self._mode = mode
+        self._runtime = runtime
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every live key with its value, as the index tells it."""
-        for entry in self._entries():
+        for left in self._entries():
             rows, data = self._rows()
             yield from [
                 (data[a:b], data[c:d]) for _, a, b, c, d in zip(rows, rows, rows, rows, rows, strict=True)
             ]
-            if entry:
-                yield from self._left(entry)
+            yield from left
 
     def arrays(self, key_dtype: np.dtype[Any], dtype: np.dtype[Any]) -> Iterator[Arrays]:
         """`items` as arrays of keys and of values, shape (n,) each, n >= 1."""
         import numpy as np
 
-        for entry in self._entries():
+        for left in self._entries():
             if count := self._words[w.W_COUNT]:
                 yield self._columns(count, key_dtype, dtype)
-            if entry:
-                for key, value in self._left(entry):
-                    for what, data, kind in (("key", key, key_dtype), ("value", value, dtype)):
-                        if len(data) != kind.itemsize:
-                            raise _misfit(what, len(data), kind)
-                    yield np.frombuffer(key, key_dtype), np.frombuffer(value, dtype)
+            for key, value in left:
+                for what, data, kind in (("key", key, key_dtype), ("value", value, dtype)):
+                    if len(data) != kind.itemsize:
+                        raise _misfit(what, len(data), kind)
+                yield np.frombuffer(key, key_dtype), np.frombuffer(value, dtype)
 
     def records(self, address: int, end: int) -> Iterator[LogRecord]:
         """The published records of [address, end) that count, oldest first."""
@@ -134,19 +142,50 @@ class Walk:
         assert why != w.TAKEN, "a leased row is nobody else's"
         return why
 
-    def _entries(self) -> Iterator[int]:
-        """A batch at a time over the index: the entry behind its rows that the kernel left; 0: none."""
-        words = self._words
-        words[w.W_BUCKETS] = self._reader.log.spaces.control[w.BUCKET_MASK] + 1
+    def _entries(self) -> Iterator[Iterable[tuple[bytes, bytes]]]:
+        """A batch at a time over the index: the items behind its rows that the kernel left."""
+        words, width = self._words, self._index.width
+        cells = width.buckets if width.is_whole else width.mask // 2 + 1
+        words[w.W_BUCKETS] = cells
         why = w.ROOM
         while why != w.DONE:
             why = self._step()
             self._keep()
+            if why == w.SHIFT:
+                cell = words[w.W_BUCKET]
+                yield self._cell_items(cell, cells)
+                words[w.W_BUCKET] = words[w.W_PART] = cell + 1
+                words[w.W_ENTRY] = words[w.W_TAGS] = 0
+                why = w.DONE if cell + 1 == cells else w.SHIFT
+                continue
             if why == w.ROOM and not words[w.W_COUNT]:
                 words[w.W_ENTRY] += 1  # Larger than all the room there is.
                 words[w.W_TAGS] |= 1 << (words[w.W_ADDRESS] >> w.TAG_SHIFT & w.TAGS_MASK)
                 why = w.RETRY
-            yield words[w.W_ADDRESS] if why in (w.RETRY, w.ON_DEVICE) else 0
+            if why in (w.RETRY, w.ON_DEVICE):
+                yield self._left(Width(cells, cells - 1), words[w.W_BUCKET], words[w.W_ADDRESS])
+            else:
+                yield ()
+
+    def _cell_items(self, cell: int, cells: int) -> Iterator[tuple[bytes, bytes]]:
+        """The items of a cell, some of whose buckets may be split or are going to be."""
+        spaces, state = self._reader.log.spaces, self._reader.row + w.ROW_STATE
+        width, entries = self._index.width, list[tuple[int, int]]()
+        is_taken = False
+        while not is_taken:
+            is_entered = self._mode.cas(spaces.epochs, state, w.IDLE, load(spaces.control, w.EPOCH))
+            assert is_entered, "a leased row is nobody else's"
+            try:
+                if not load(spaces.control, w.MAIN_SHUT):
+                    width, entries = self._index.width, list(self._index.entries(cell, cells))
+                    is_taken = True
+            finally:
+                store(spaces.epochs, state, w.IDLE)
+            if not is_taken:
+                self._runtime.turn("buckets that are split")
+        for bucket, entry in entries:
+            if entry & w.ADDRESS_MASK > w.PENDING_ADDRESS:
+                yield from self._left(width, bucket, entry)
 
     def _keep(self) -> None:
         """Keep the keys of the main bucket within which the rows end."""
@@ -159,9 +198,9 @@ class Walk:
             row = self._words[w.W_TABLE] + number * w.R_WORDS
             self._given.add(bytes(data[words[row + w.R_KEY] : words[row + w.R_KEY_END]]))
 
-    def _left(self, entry: int) -> Iterator[tuple[bytes, bytes]]:
-        """The items of the entry that the kernel left, without those that are listed already."""
-        for item in chain_items(self._reader, self._index, self._words[w.W_BUCKET], entry):
+    def _left(self, width: Width, bucket: int, entry: int) -> Iterator[tuple[bytes, bytes]]:
+        """The items of an entry that the kernel left, without those that are listed already."""
+        for item in chain_items(self._reader, self._index, width, bucket, entry):
             if item[0] not in self._given:
                 self._given.add(item[0])
                 yield item
@@ -218,19 +257,19 @@ class Readers:
     def items(self) -> Generator[tuple[bytes, bytes], None, None]:
         """Every key that is live all the while, once."""
         with self._reader() as reader:
-            yield from Walk(reader, self._index, self._mode).items()
+            yield from Walk(reader, self._index, self._mode, self._runtime).items()
 
     def arrays(self, key_dtype: np.dtype[Any], dtype: np.dtype[Any]) -> Generator[Arrays, None, None]:
         """`items` as arrays. Raises OperationError for a key or a value of another width."""
         with self._reader() as reader:
-            yield from Walk(reader, self._index, self._mode).arrays(key_dtype, dtype)
+            yield from Walk(reader, self._index, self._mode, self._runtime).arrays(key_dtype, dtype)
 
     def scan(self, begin: int | None, end: int | None) -> Generator[LogRecord, None, None]:
         """The records of [begin, end). Raises OperationError for what are no addresses of the log."""
         control = self._log.spaces.control
         least, tail = load(control, w.BEGIN), load(control, w.TAIL)
         begin = least if begin is None else begin
-        end = tail if end is None else end
+        is_open, end = end is None, tail if end is None else end
         for name, given, low in (("begin", begin, least), ("end", end, begin)):
             if type(given) is not int or not low <= given <= tail:
                 raise OperationError(f"{name} is {given!r}: expected an address from {low} to {tail}")
@@ -243,12 +282,17 @@ class Readers:
                     f"begin is {begin}, inside a record: expected an address that a scan has given, or the "
                     f"start of a page, such as {max(begin - begin % page, least)}"
                 )
-        return self._records(begin, end)
+        return self._records(begin, end, is_open=is_open)
 
-    def _records(self, begin: int, end: int) -> Generator[LogRecord, None, None]:
+    def _records(self, begin: int, end: int, *, is_open: bool) -> Generator[LogRecord, None, None]:
         with self._reader() as reader:
-            # What was truncated before the first record was asked for is gone.
-            yield from Walk(reader, self._index, self._mode).records(max(begin, reader.begin), end)
+            # What was truncated before the first record was asked for is gone. What was compacted meanwhile
+            # stands above the tail that there was: the end is that of now (V9).
+            if is_open and reader.begin > begin:
+                end = load(self._log.spaces.control, w.TAIL)
+                self._epochs.drain("batches that may still write below the end of a scan")
+            walk = Walk(reader, self._index, self._mode, self._runtime)
+            yield from walk.records(max(begin, reader.begin), end)
 
 
 def guarded(iterator: Generator[Item, None, None], check: Callable[[], None]) -> Generator[Item, None, None]:

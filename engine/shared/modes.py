@@ -28,6 +28,7 @@ from ..errors import SettingsError
 from ..kernels import words as w
 from ..kernels.atomics import Space, cas, fetch_add, is_watched, store
 from ..kernels.batch import run_batch
+from ..kernels.splits import split
 from ..kernels.walks import relink, run_walk
 from ..runtime import Runtime
 from .spaces import Spaces, address_of, put_bytes, words_of
@@ -57,6 +58,7 @@ class Bound(Protocol):
 
 Relink = Callable[[int, int], tuple[int, int]]  # address, end
 Walk = Callable[[], int]
+Split = Callable[[int, int], int]  # The main bucket to be made first, and the one behind the last.
 
 
 class Stamps(NamedTuple):
@@ -82,6 +84,9 @@ class Mode(Protocol):
 
     def walker(self, spaces: Spaces, walk: Space) -> Walk:
         """`walks.run_walk` over these spaces; `walk` holds what the other spaces' addresses need."""
+
+    def splitter(self, spaces: Spaces, spare: Space) -> Split:
+        """`splits.split` over these spaces."""
 
     def cas(self, space: Space, word: int, expected: int, value: int) -> bool:
         """One indivisible compare and swap, beside kernels too."""
@@ -177,6 +182,20 @@ class Interpreted:
 
         return run
 
+    def splitter(self, spaces: Spaces, spare: Space) -> Split:
+        inlined = load_inlined().split
+
+        def run(start: int, stop: int) -> int:
+            work = split if is_watched() else inlined
+            try:
+                with self._lock or nullcontext():
+                    return work(spaces.control, spaces.index, spaces.log, spare, start, stop)
+            except BaseException:
+                spaces.on_break()  # Interrupted anywhere: a bucket may be half split.
+                raise
+
+        return run
+
     def cas(self, space: Space, word: int, expected: int, value: int) -> bool:
         if self._lock is None:
             return cas(space, word, expected, value)
@@ -201,6 +220,7 @@ class Code(Protocol):
         self, control: int, index: int, log: int, group: int, address: int, end: int
     ) -> tuple[int, int]: ...
     def run_walk(self, walk: int) -> int: ...
+    def split(self, control: int, index: int, log: int, spare: int, start: int, stop: int) -> int: ...
     def cas(self, address: int, expected: int, value: int) -> bool: ...
     def fetch_add(self, address: int, delta: int) -> int: ...
 
@@ -254,6 +274,16 @@ class Compiled:
             return self._before.walker(spaces, walk)
         _place(spaces, walk)
         return partial(self._code().run_walk, address_of(walk))
+
+    def splitter(self, spaces: Spaces, spare: Space) -> Split:
+        code = self._code()  # Sessions may bind to it meanwhile.
+        control, index, log = (address_of(each) for each in (spaces.control, spaces.index, spaces.log))
+        left_over = address_of(spare)
+
+        def run(start: int, stop: int, _kept: Space = spare) -> int:
+            return code.split(control, index, log, left_over, start, stop)
+
+        return run
 
     def cas(self, space: Space, word: int, expected: int, value: int) -> bool:
         if self._loaded is None:

@@ -1,7 +1,7 @@
 """Spaces: the memory that kernels work on, one allocation each.
 
     control   boundaries and masks (`words`), then the void ranges; shape (CONTROL_WORDS + 3 n,)
-    index     main buckets, then overflow buckets; shape (8 * buckets,)
+    index     main buckets from the start on, overflow buckets from the end down; shape (8 * buckets,)
     log       the ring of pages; shape (ring bytes / 8,)
     epochs    one row a live session or walk; shape (8 * ROWS_MAX,)
 
@@ -71,9 +71,10 @@ class Spaces:
         self.on_break: Callable[[], None] = lambda: None  # Called where a batch broke off in the middle.
         control = self.control
         control[w.EPOCH] = w.FIRST_EPOCH
-        control[w.OVERFLOW_NEXT] = buckets
         control[w.OVERFLOW_END] = buckets + overflow
         control[w.BUCKET_MASK] = buckets - 1
+        control[w.MAIN_COUNT] = control[w.MAIN_ROOM] = buckets
+        self.index_most = budget.index_most
         control[w.RING_MASK] = self.ring_bytes // w.WORD_BYTES - 1
         control[w.UNIT_MASK] = settings.write_unit - 1
         control[w.HASH_MASK] = settings.hash_mask

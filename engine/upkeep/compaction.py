@@ -130,7 +130,9 @@ class Compactor:
                 begin = reader.begin
                 if end <= begin:
                     return Compacted(begin, 0, 0, 0, 0)
-                for record in Walk(reader, self._index, self._shared.mode).records(begin, end):
+                for record in Walk(reader, self._index, self._shared.mode, self._disk.runtime).records(
+                    begin, end
+                ):
                     self._disk.poison.check()
                     records += 1
                     if record.value is not None:

@@ -29,11 +29,13 @@ Source: auto-compaction of FASTER (compaction by lookup once the log passes a si
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Final
 
 from ..checkpoint.driver import Checkpointer
 from ..checkpoint.parts import Parts
-from ..errors import DiskFullError, EngineError
+from ..errors import DiskFullError, EngineError, PoisonedError
 from ..kernels import words as w
 from ..kernels.atomics import load
 from ..metadata.extents import segment_number
@@ -123,6 +125,7 @@ class Room(Worker):
                 or (self._mover is None and not self.is_driven)
             ),
         )
+        self._poison.check()
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -146,10 +149,23 @@ class Room(Worker):
             self._mover = self.runtime.current()
             return True
 
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """A context in which no room is made; what is under way ends before."""
+        while not self._claim():
+            self.runtime.until("the room on the disk to be made", lambda: self._mover is None)
+        try:
+            yield
+        finally:
+            self._mover = None
+            self.ring()
+
     def _make(self) -> EngineError | None:
         """Take a step, or so many that writers are not refused; the error because of which it is full."""
         try:
             self._pass()
+        except PoisonedError:
+            raise
         except EngineError as error:
             self._reason = str(error)
             return error
@@ -187,8 +203,12 @@ class Room(Worker):
             self._due = min(self._due + self._segment, self.refusing) if is_dear else self.limit * DUE // 16
         self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)
         self._stepping = 0
+        self._checkpointer.give_back_at_rest()  # Whoever took its last step may be about to.
         if self._listed() <= listed:
-            raise DiskFullError("its oldest files are held, by an iterator, a backup or a pinned checkpoint")
+            raise DiskFullError(
+                "its oldest files are held, by an iterator, a backup or a pinned checkpoint, or the device "
+                "does not remove them"
+            )
 
     def _freeze(self, address: int) -> None:
         self._log.ring.shift_read_only(address)

@@ -25,7 +25,7 @@ from powercut.verifier.faster.stepped import SteppedRuntime
 
 
 def contents(where: Path | MemoryDevice) -> dict[bytes, bytes]:
-    with FasterKv.open(where, read_only=True, memory=1 << 20) as store:
+    with FasterKv.open(where, read_only=True) as store:
         return dict(store.items())
 
 

@@ -108,6 +108,7 @@ def test_every_field_is_told_by_some_test_here() -> None:
     told = {*COUNTERS, *BOUNDARIES, "operations", "epoch", "drains", "deferred", "pending", "kernels"}
     told |= {"page_bytes", "ring_bytes", "index_bytes", "sessions", "live_sessions", "version", "phase"}
     told |= {"flusher", "huge_pages"}  # By flush/test_worker.py and shared/test_spaces.py.
+    told |= {"buckets", "overflow_buckets", "growths"}  # By upkeep/test_growth.py.
     assert told == {field.name for field in fields(Stats)}
 
 

@@ -165,14 +165,22 @@ def test_equal_seeds_give_equal_searches_and_others_do_not() -> None:
     assert once != _search(FasterMachine, seed=2)
 
 
+@pytest.fixture(scope="module")
+def nameless() -> StoreViolationError:
+    """The failure of the store that syncs no names, under `posix`."""
+    with pytest.raises(StoreViolationError) as raised:
+        run_state_machine_as_test(_SyncsNoNamesMachine, settings=_FEW)
+    return raised.value
+
+
 @pytest.mark.parametrize("real", ["ext4", "xfs", "btrfs"])
-def test_store_that_syncs_no_names_fails_under_the_law_of_no_real_file_system(real: str) -> None:
+def test_store_that_syncs_no_names_fails_under_the_law_of_no_real_file_system(
+    real: str, nameless: StoreViolationError
+) -> None:
     """The sync of a new file brings its name there; and the failure under `posix` says so."""
 
     assert run_machine(_SyncsNoNamesMachine, seed=1, examples=8, steps=8, law=real)[1] is None
-    with pytest.raises(StoreViolationError) as raised:
-        run_state_machine_as_test(_SyncsNoNamesMachine, settings=_FEW)
-    assert "none that was measured leaves this, the law posix alone does" in str(raised.value)
+    assert "none that was measured leaves this, the law posix alone does" in str(nameless)
 
 
 def test_store_that_syncs_no_data_fails_under_the_law_of_btrfs_and_is_told_who_else_shows_it() -> None:
@@ -184,13 +192,11 @@ def test_store_that_syncs_no_data_fails_under_the_law_of_btrfs_and_is_told_who_e
     assert "real disks: ext4 (F26 to F28), xfs (F26, F28, F40), btrfs (F41 to F43)" in str(raised.value)
 
 
-def test_users_example_is_shrunk_and_tells_the_story() -> None:
-    with pytest.raises(StoreViolationError) as raised:
-        run_state_machine_as_test(_SyncsNoNamesMachine, settings=_FEW)
-    tape = raised.value.tape
+def test_users_example_is_shrunk_and_tells_the_story(nameless: StoreViolationError) -> None:
+    tape = nameless.tape
     assert [operation.kind for era in tape.eras for operation in era.program][-1] == Kind.CHECKPOINT
     assert sum(len(era.program) for era in tape.eras) == 2
-    story = str(raised.value)
+    story = str(nameless)
     assert story.startswith("lost acknowledged operation (prefix oracle, law posix)\n")
     assert "recovered 0 of 1 acknowledged" in story
     assert "lost: name 000001: absent" in story

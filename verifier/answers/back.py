@@ -139,5 +139,6 @@ def _store_changes(store: FasterKv) -> dict[str, Callable[[], object]]:
         "start_checkpoint": lambda: store.start_checkpoint(),
         "truncate_before": lambda: store.truncate_before(0),
         "compact": lambda: store.compact(),
+        "grow_index": lambda: store.grow_index(),
         "forget_session": lambda: store.forget_session("s0"),
     }

@@ -32,6 +32,7 @@ def knock(store: FasterKv, sessions: Mapping[int, Session]) -> Answers:
         "checkpoint": store.checkpoint,
         "truncate_before": partial(store.truncate_before, 0),
         "compact": store.compact,
+        "grow_index": store.grow_index,
         "session": partial(store.session, "another"),
         "resume_session": partial(store.resume_session, "s0"),
         "forget_session": partial(store.forget_session, "s0"),

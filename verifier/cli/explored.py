@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,7 +77,8 @@ def explore(
     asked = _changed(asked, limit=limit, sector=sector, atomic=False if is_between else None)
     asked.check_values()
     recording = load(Path(trace).read_bytes())
-    return _judge(recording, asked, (where, jobs), html, is_pruned=not is_whole, is_json=json)
+    with elsewhere(where, jobs) as workers:
+        return _judge(recording, asked, workers, html, is_pruned=not is_whole, is_json=json)
 
 
 def try_once(
@@ -130,10 +132,11 @@ def try_once(
     from ..programs.record import record
     from ..programs.recording import dump
 
-    recording = record_workload(asked, record)
-    if out is not None and not write(out, dump(recording)):
-        return ENVIRONMENT
-    return _judge(recording, asked, (where, jobs), html, is_pruned=not is_whole, is_json=json)
+    with elsewhere(where, jobs) as workers:  # First: a recording may be long, and nobody there to read it.
+        recording = record_workload(asked, record)
+        if out is not None and not write(out, dump(recording)):
+            return ENVIRONMENT
+        return _judge(recording, asked, workers, html, is_pruned=not is_whole, is_json=json)
 
 
 def _changed(workload: Workload, **given: object) -> Workload:
@@ -145,7 +148,7 @@ def _changed(workload: Workload, **given: object) -> Workload:
 def _judge(
     recording: Recording,
     workload: Workload,
-    workers: tuple[str, int | None],
+    workers: tuple[Executor | None, int],
     html: Path | None,
     *,
     is_pruned: bool,
@@ -154,8 +157,8 @@ def _judge(
     from ..programs.exploring.running import explore_recording
     from ..programs.exploring.text import tell
 
-    with elsewhere(*workers) as (executor, count):
-        reports = explore_recording(recording, workload, jobs=count, is_pruned=is_pruned, executor=executor)
+    executor, jobs = workers
+    reports = explore_recording(recording, workload, jobs=jobs, is_pruned=is_pruned, executor=executor)
     if is_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
     else:

@@ -14,6 +14,7 @@ with the stamps of the batch.
     TRUNCATE_AT  the same in a lane of its own, so that it meets checkpoints; by its size of that tail, of the
                  middle of the log (no record's), of the last byte of its first page, or of the second page
     COMPACT      up to the same addresses; no call, and nobody sees it
+    GROW         no call, and nobody sees it
 
 Invariants
   1  a session's calls have the serials 1, 2, 3, ... in issue order, over all its handles
@@ -113,11 +114,15 @@ class Issuer:
             counts = (("flushed behind", done.flushes), ("held back", done.held + done.slowed))
             self.reached |= {name for name, count in counts if count}
         else:
-            assert kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT)
+            assert kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT, Kind.GROW)
             store, tail = self._subject.store, self._tail
             page = store.settings.page_bytes
             address = (tail, tail // 2 | 1, page - 1, page)[operation.size if kind in ASIDE else 0]
             invoked = self._tick()
+            if kind is Kind.GROW:  # Nobody sees it.
+                store.grow_index()
+                self.reached.add("grown")
+                return
             self.begun_at.append(self._subject.trace_length)
             if kind is Kind.COMPACT:  # It takes no key away.
                 self.begins.append(store.compact(min(address, tail)).begin)

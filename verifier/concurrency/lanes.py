@@ -71,7 +71,7 @@ def split(program: Sequence[Operation]) -> tuple[list[Operation], list[Operation
 def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
     """The operations of each task, in the order of the tasks: sessions by number, then FAR_LANE and so on.
 
-    FAR_LANE, or a compaction's, first where its operation comes first.
+    FAR_LANE, or that of a compaction or a growth, first where its operation comes first.
     """
     lanes: dict[int, list[Operation]] = {}
     for operation in beside:
@@ -84,7 +84,7 @@ def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
         elif operation.kind in BEHIND:
             lanes.setdefault(BEHIND_LANE, []).append(operation)
     first = FAR_LANE if beside and beside[0].kind in FAR else None
-    first = ASIDE_LANE if beside and beside[0].kind == Kind.COMPACT else first
+    first = ASIDE_LANE if beside and beside[0].kind in (Kind.COMPACT, Kind.GROW) else first
     return dict(sorted(lanes.items(), key=lambda lane: (lane[0] != first, lane[0])))
 
 
@@ -251,7 +251,7 @@ def created(geometry: str) -> Image:
 FAR_LANE: Final = 1 << 30  # After all sessions,
 ASIDE_LANE: Final = FAR_LANE + 1  # after checkpoints,
 BEHIND_LANE: Final = FAR_LANE + 2  # and after truncations.
-_TRUNCATIONS: Final = (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT)
+_TRUNCATIONS: Final = (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT, Kind.GROW)
 _REACHED: Final = ("in_place", "copied", "retries", "device_reads", "drains")
 
 

@@ -190,7 +190,7 @@ _PLANS: Final[tuple[dict[str, int], ...]] = (
 _PAGES: Final = (512, 4096)
 _MEMORY: Final = (
     *(0, -1, 1, 64, 255, 256, 257, 511, 512, 1023, 1024, 1025, 2047, 2048, 2049, 4095, 4096, 5000, 8192),
-    *(16383, 16384, 16385, 65536, 100_000, 1 << 20),
+    *(16383, 16384, 16385, 65536, 100_000, 1 << 20, 1 << 21, 1 << 22, 1 << 25),
 )
 _LEASTS: Final = (0, 1, 4, 64)
 
@@ -201,19 +201,23 @@ def _floor(value: int) -> int:
 
 
 def _planned(given: dict[str, int], page: int, memory: int, least: int) -> object:
-    """Half for the ring, a quarter for main buckets, up to a quarter more than those for overflow."""
+    """Half for the ring, a quarter for main buckets, up to a quarter more than those for overflow. Of more
+    than 4,096 main buckets that nobody fixed there are a quarter to begin with, 4,096 at least.
+    """
     if memory <= 0:
         return _REFUSED
     own, ring = given.get("index_buckets"), given.get("ring_pages")
     share = own or _floor(memory // 4 // _BUCKET)
-    buckets = max(share, least)
-    overflow = 64 + (4 * buckets if own else buckets + buckets // 4)
+    most = max(share, least)
+    index = most + 64 + (4 * most if own else most + most // 4)
     room = memory // 2
     if not own and least > share:
-        room = min(room, memory - (buckets + overflow) * _BUCKET)
-    if not buckets or room < (0 if ring else 2 * page):
+        room = min(room, memory - index * _BUCKET)
+    if not most or room < (0 if ring else 2 * page):
         return _REFUSED
-    return ring or _floor(room // page), buckets, overflow
+    first = share if own or share <= 4096 else max(4096, share // 4)
+    buckets = max(first, least)
+    return ring or _floor(room // page), buckets, index - buckets, most
 
 
 def _named(error: SettingsError) -> int | None:

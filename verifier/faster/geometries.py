@@ -39,6 +39,8 @@ GEOMETRIES: Final = {
     "paired": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}), hash_mask=1),
     # Keys share chains, which part where the store is opened with more buckets.
     "parting": Settings(**(_TINY | {"index_buckets": 1}), hash_mask=3),
+    # The same under two buckets, the first of which parts for the first keys; a page holds one large value.
+    "parted": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}), hash_mask=3),
     # A page holds one large value and a segment two pages, so a truncation may end inside a segment.
     "slim": Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 1024})),
     # The fewest pages at which read-only may be ahead of head, so that what is frozen is not yet evicted.

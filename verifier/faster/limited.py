@@ -5,9 +5,10 @@ Threads: none.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
-from powercut.engine import FasterKv, InvariantError
+from powercut.engine import EngineError, FasterKv, InvariantError
 from powercut.faultfs import FaultDevice
 
 from .listening import Listener
@@ -33,7 +34,8 @@ class Limited:
         if self.disk is None:
             return
         if store.newest is not None:
-            listener.told(store.newest.serials)
+            with suppress(EngineError):  # Of a store that takes no more.
+                listener.told(store.newest.serials)
         listener.told_at()
         used = sum(self._device.size(name) for name in self._device.list())
         if used > self.disk:

@@ -55,7 +55,7 @@ def _is_limit(subject: Subject, error: Exception) -> bool:
     assert isinstance(subject, FasterSubject)
     control, page = subject.store.spaces[0], subject.store.settings.page_bytes
     if isinstance(error, IndexFullError):
-        return control[w.OVERFLOW_NEXT] >= control[w.OVERFLOW_END]
+        return control[w.OVERFLOW_NEXT] >= control[w.OVERFLOW_END] - control[w.MAIN_ROOM]
     return isinstance(error, OperationError) and control[w.PAGE_END] + 2 * page > w.ADDRESS_LIMIT
 
 

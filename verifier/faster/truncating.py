@@ -4,7 +4,7 @@
                                           1  one word into the newest record of the key: no record's address
                                           2  the last byte of that record's page
                                           3  the start of the page after it
-    place, of COMPACT                     likewise, by its size
+    place, of COMPACT                     likewise, by its size; of GROW there is none
     place, of TRUNCATE                    the oldest record that is still some key's newest
 
 Of a key that has no record, the record is that in the middle of the log. The promise (docs/store.md): begin
@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from powercut.engine import FasterKv
+from powercut.engine import FasterKv, IndexFullError
 
 from ..spec.subject import Truncation
 from ..tapes.tape import Kind, Operation
@@ -29,7 +29,11 @@ _WORD_BYTES: Final = 8
 
 
 def truncate(store: FasterKv, operation: Operation) -> Truncation:
-    """Truncate or compact where the operation says. Raises what a scan raises, and has then done nothing."""
+    """Truncate or compact where the operation says, or grow the index. Raises what a scan raises, and has
+    then done nothing.
+    """
+    if operation.kind == Kind.GROW:
+        return _grow(store)
     newest = {record.key: record.address for record in store.scan()}
     stats = store.stats()
     page = store.settings.page_bytes
@@ -42,6 +46,16 @@ def truncate(store: FasterKv, operation: Operation) -> Truncation:
     return Truncation(
         stats.begin, begin, expected, frozenset(key for key, at in newest.items() if at < expected)
     )
+
+
+def _grow(store: FasterKv) -> Truncation:
+    """Double the main buckets. The promise: there are twice as many, if there is room, and no key is gone."""
+    before = store.stats()
+    try:
+        assert store.grow_index() == 2 * before.buckets
+    except IndexFullError:
+        assert store.stats().buckets < 2 * before.buckets
+    return Truncation(before.begin, store.stats().begin, before.begin, frozenset())
 
 
 def _compact(store: FasterKv, until: int) -> Truncation:

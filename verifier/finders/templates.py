@@ -55,6 +55,17 @@ PROGRAMS: Final[dict[str, _Program]] = {
         *_upserts(0, 1, 2, 3, 4, 5),
         *(_CHECKPOINT, Operation(Kind.TRUNCATE_AT), _READ, _RMW, _CHECKPOINT, _CHECKPOINT, _REOPEN, _READ),
     ),
+    # What is live in the oldest part goes to the tail, some of it read from the device; then files go.
+    "compacted": (
+        *(
+            *_upserts(0, 1, 2, 3, 4),
+            _CHECKPOINT,
+            *_upserts(0, size=0),
+            _RMW,
+            Operation(Kind.COMPACT, 0, 0, 2),
+        ),
+        *(_READ, Operation(Kind.COMPACT), _CHECKPOINT, _CHECKPOINT, _REOPEN, _READ),
+    ),
     # In segments of a page: removals that fail, and the checkpoint that makes up for them.
     "shrunk": (*_upserts(0, 1, 2), Operation(Kind.TRUNCATE_AT), _CHECKPOINT, _CHECKPOINT),
     # Where there is a flush worker: it writes ahead of need, beside a checkpoint, and before a closing.

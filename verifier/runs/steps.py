@@ -74,7 +74,7 @@ def _take(world: World, kind: Kind, operation: Operation) -> bool | None:
         return _checkpoint(world)
     if kind in (Kind.START, Kind.STEP):
         return _step_checkpoint(world, kind)
-    if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT):
+    if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT, Kind.GROW):
         return _truncate(world, operation)
     if kind is Kind.ROLLBACK:
         return _roll_back(world, operation)
@@ -217,6 +217,8 @@ def _truncate(world: World, operation: Operation) -> bool:
         done = world.mounted.truncates_at.truncate_at(operation)
         if operation.kind == Kind.COMPACT and done.begin > done.before:
             world.segment.count("compacted")
+        if operation.kind == Kind.GROW:
+            world.segment.count("grown")
         return world.has_returned() and _take_away(world, done)
     truncates = world.mounted.truncates if operation.kind == Kind.TRUNCATE else None
     if truncates is not None:

@@ -4,6 +4,7 @@
                 checkpoint, and what lay there is used again; pages turned before it
     compacted   the log is compacted, around the steps of a checkpoint and truncations
     bounded     it is because its disk has a limit: under a fill, in every phase, around a power cut
+    grown       the index has twice the buckets (`growing`)
     reopened    with more or less of the ring, of buckets, of memory; with others that want to open it too
     flushed     what is frozen goes to the device before it has to: between operations, in every phase, while
                 pages turn, before a truncation, and after the worker was stopped
@@ -30,6 +31,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from .growing import grown
 from .indexed import indexed
 from .logged import LOGGED_CRASHES, logged
 from .operations import PLAIN
@@ -47,6 +49,7 @@ _REOPEN: Final = Operation(Kind.REOPEN)
 _PHASES: Final = 6
 _CHAINED: Final = 5  # Deltas behind each other, one more than a chain has.
 _SHORT: Final = ("slim", "paired")  # A page holds one large value.
+_LIMITED: Final = ("bounded", "brimming")
 
 
 def _large(*keys: int) -> tuple[Operation, ...]:
@@ -115,6 +118,11 @@ def _aged(geometry: str) -> Iterator[Run]:
     if geometry == "full":  # Each opening takes long.
         second = Operation(Kind.INSERT, 1, 1)
         yield ((upsert, second, grown, Operation(Kind.READ, 1, 1), _CHECKPOINT),)
+        # Once what the tombstones hide is gone for good, slots come back: those below begin, and those of
+        # tombstones whose records were.
+        for size in (0, 2):
+            gone = (Operation(Kind.TRUNCATE_AT, 0, 0, size), _CHECKPOINT)
+            yield ((*_large(0, 0, 0), *gone, second, *_large(*range(1, KEYS_MAX)), _CHECKPOINT),)
         yield ((grown, _CHECKPOINT), (upsert, second, _CHECKPOINT))
         return
     if geometry == "rewritten":  # What is long comes to its end at the second checkpoint.
@@ -185,9 +193,14 @@ def _lettered(geometry: str) -> Iterator[Run]:
         Operation(Kind.RMW, 1),
         Operation(Kind.DELETE, 0, 1),
         _CHECKPOINT,
+        Operation(Kind.COMPACT),
         Operation(Kind.TRUNCATE),
         Operation(Kind.TRUNCATE_AT, 0, 1, 1),
     )
+    if (
+        geometry in _LIMITED
+    ):  # There begin goes on by itself: nobody foresees what moves it, and what is kept.
+        letters = tuple(each for each in letters[:-3] if each.kind != Kind.LOOK_ON)
     otherwise = Operation(Kind.REOPEN_AS, 0, 7)  # As before.
     yield ((*letters, *letters, _REOPEN, *letters, otherwise, *letters[:3]),)
 
@@ -269,19 +282,19 @@ _EVERYWHERE: Final = (
         "ending",
         "crowded",
         "full",
+        *_LIMITED,
     ),
 )
 _AGES: Final = ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
 FAMILIES: Final[dict[str, Family]] = {
     "truncated": Family(_truncated, ("slim", "paired", "colliding")),
     "compacted": Family(compacted, ("paired", "colliding")),
-    "bounded": Family(bounded, ("bounded", "brimming")),
+    "bounded": Family(bounded, _LIMITED),
+    "grown": Family(grown, ("parting", "parted", "narrow", "crowded")),
     "reopened": Family(_reopened, ("parting", "tiny")),
     "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),
     "lettered": Family(_lettered, _EVERYWHERE),
-    "aged": Family(
-        _aged, ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
-    ),
+    "aged": Family(_aged, _AGES),
     "gathered": Family(_gathered, ("behind", "gathered")),
     "kinds": Family(_kinds, ("tiny", "long", "roomy")),
     "indexed": Family(indexed, ("tiny", "paired")),

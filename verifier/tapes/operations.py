@@ -83,6 +83,7 @@ class Kind(IntEnum):
     LOOK_ON = 21  # Try to open what is open, and list its checkpoints.
     FLUSH = 22  # Rounds of the flush worker, where the geometry has one.
     COMPACT = 23  # Write what is live below an address anew, and drop the log below it.
+    GROW = 24  # Double the main buckets of the index.
     # Only of a log; to a store they mean nothing. A CHECKPOINT of a log is a commit.
     ENQUEUE = 30
     ENQUEUE_MANY = 31  # Three entries, all of them or none.
@@ -230,6 +231,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.LOOK_ON: Row("look on", lane=Lane.NOWHERE),
     Kind.FLUSH: Row("flush worker", lane=Lane.BEHIND),
     Kind.COMPACT: Row("compact", lane=Lane.ASIDE),
+    Kind.GROW: Row("grow the index", lane=Lane.ASIDE),
     Kind.ENQUEUE: Row("enqueue", _enqueue, "<-", lane=Lane.NOWHERE, is_logged=True),
     Kind.ENQUEUE_MANY: Row("enqueue_many", _enqueue_many, "<-", lane=Lane.NOWHERE, is_logged=True),
     Kind.ROLLBACK: Row("roll back", lane=Lane.NOWHERE, is_logged=True),

@@ -170,7 +170,9 @@ def _rest(parts: Parts, running: Running) -> None:
 
 
 def _commit(parts: Parts, head: Pointer, begin: int) -> None:
-    parts.root = parts.root._replace(head=head, begin=begin)
+    # What was published by now was published under so many buckets, or fewer.
+    buckets = parts.log.spaces.control[w.BUCKET_MASK] + 1
+    parts.root = parts.root._replace(head=head, begin=begin, index_buckets=buckets)
     parts.roots.commit(parts.root)
     # Not before: what a power cut leaves is judged by it (`kernels.slots`, G2).
     store(parts.log.spaces.control, w.DURABLE_BEGIN, max(begin, w.FIRST_ADDRESS))

@@ -13,12 +13,17 @@ Invariants
       about to name one have left (the drain)
   I2  no entry names a record at or above `final`, and final <= L_s: none of v + 1, none that the log of the
       checkpoint has not got
-  I3  an overflow bucket from `used` on was linked after I1, and all that it names lies above `start`
+  I3  an overflow bucket that is not among those of the image was taken after I1, and all that it names lies
+      above `start`
   I5  while it is copied no slot of the index comes back, so no entry moves. Where somebody needs one, and no
       bucket is left, the image is given up in its place (SPOILED): the checkpoint goes on without it
   I4  the file is synced in WAIT_FLUSH, with the log's: before the block that names it
 
-A word that is tentative is no entry, and a link to a bucket from `used` on ends its chain
+  I6  it has as many main buckets from the first to the last: a growth that begins gives it up too, and where
+      one has begun none is taken
+
+The file has the overflow buckets right behind the main ones, and links by their place there. A link to a
+bucket that was linked later, or has come back, is none; a word that is tentative is no entry
 (`checkpoint.image`). Nothing is locked; a step copies a bounded part.
 
 Threads: the driver's; one step at a time.
@@ -65,9 +70,13 @@ def _begin(parts: Parts, name: str) -> Imaging:
     parts.log.segments.begin_beside(name)
     start = load(control, w.TAIL)
     store(control, w.IMAGING, w.COPIED)  # I5, as all see it after the drain.
+    if not parts.index.width.is_whole:
+        store(control, w.IMAGING, w.SPOILED)  # I6
     parts.shared.epochs.drain("batches that began before the image of the index")  # I1.
-    used = min(load(control, w.OVERFLOW_NEXT), control[w.OVERFLOW_END])  # Afterwards: I3.
-    return Imaging(start, used)
+    room = control[w.OVERFLOW_END] - control[w.MAIN_ROOM]
+    linked = min(load(control, w.OVERFLOW_NEXT), room)  # Afterwards: I3.
+    buckets = parts.index.width.buckets
+    return Imaging(start, buckets, buckets + linked)
 
 
 def _copy_piece(parts: Parts, imaging: Imaging, name: str) -> None:
@@ -75,7 +84,16 @@ def _copy_piece(parts: Parts, imaging: Imaging, name: str) -> None:
     first = imaging.next
     count = min(imaging.used - first, max(1, parts.settings.piece_bytes // BUCKET_BYTES))
     words = memoryview(bytearray(count * BUCKET_BYTES)).cast("Q")
-    copy(parts.log.spaces.index, first * w.BUCKET_WORDS, words, 0, len(words))
+    # From here on overflow buckets, which stand at the end of the space.
+    mains = min(count, max(0, imaging.buckets - first))
+    behind = parts.log.spaces.control[w.OVERFLOW_END] - imaging.used
+    index, middle = parts.log.spaces.index, mains * w.BUCKET_WORDS
+    copy(index, first * w.BUCKET_WORDS, words, 0, middle)
+    copy(index, (behind + first + mains) * w.BUCKET_WORDS, words, middle, len(words) - middle)
+    for at in range(w.BUCKET_ENTRIES, len(words), w.BUCKET_WORDS):
+        if link := words[at]:
+            is_told = behind + imaging.buckets <= link < w.REFUSED
+            words[at] = link - behind if is_told else 0
     imaging.crcs += parts.log.segments.put_beside(name, first * BUCKET_BYTES, words.cast("B"))
     imaging.next = first + count
 
@@ -84,7 +102,7 @@ def _end(parts: Parts, imaging: Imaging, version: Version) -> Image:
     """Write the record; the image, which is durable with the next sync of its file."""
     control, settings, name = parts.log.spaces.control, parts.settings, image_name(version)
     final = load(control, w.TAIL)
-    image = Image(version, imaging.start, final, control[w.BUCKET_MASK] + 1, imaging.used, 0)
+    image = Image(version, imaging.start, final, imaging.buckets, imaging.used, 0)
     record = encode_record(image, imaging.crcs)
     at = record_at(image, settings.write_unit)
     parts.log.segments.put_beside(name, at, memoryview(record))

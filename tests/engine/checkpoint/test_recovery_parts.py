@@ -268,9 +268,10 @@ def test_a_tag_gets_one_entry_and_a_full_chain_asks_for_a_bucket(one_bucket: Set
     assert slots[:7] == list(range(7))
     assert slots[7] == w.REFUSED | w.OVERFLOW
     assert extend_bucket(control, index, hashes[7])
-    assert claim_slot(control, index, hashes[7]) == 8
-    assert [claim_slot(control, index, hashed) for hashed in hashes] == [*range(7), 8]
-    assert [find_slot(control, index, hashed) for hashed in hashes] == [*range(7), 8]
+    last = len(index) - w.BUCKET_WORDS  # The first of the last bucket.
+    assert claim_slot(control, index, hashes[7]) == last
+    assert [claim_slot(control, index, hashed) for hashed in hashes] == [*range(7), last]
+    assert [find_slot(control, index, hashed) for hashed in hashes] == [*range(7), last]
 
 
 def test_another_tentative_entry_of_the_tag_makes_the_claim_a_lost_race(one_bucket: Settings) -> None:

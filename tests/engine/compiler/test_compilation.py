@@ -16,7 +16,7 @@ import pytest
 from powercut.engine.compiler import compilation
 from powercut.engine.compiler.compilation import Compiled
 from powercut.engine.compiler.sources import source_of
-from powercut.engine.kernels import probe, records, walks, words
+from powercut.engine.kernels import probe, records, splits, walks, words
 
 pytestmark = pytest.mark.skipif(not compilation.available(), reason="needs powercut[speed]")
 
@@ -30,6 +30,7 @@ SAMPLE = (
     HEAD
     + '''
 from .probe import claim_slot, find_slot, hash_words
+from .splits import split
 from .walks import next_record, relink, run_walk
 
 MASK64 = (1 << 64) - 1
@@ -107,6 +108,7 @@ SOURCES = {
     "probe": source_of(probe),
     "records": source_of(records),
     "walks": source_of(walks),
+    "splits": source_of(splits),
     "sample": SAMPLE,
 }
 
@@ -118,7 +120,7 @@ class World:
         chosen = random.Random(seed)
         self.control = array("Q", bytes(8 * 64))
         self.control[words.BUCKET_MASK] = 3
-        self.control[words.OVERFLOW_NEXT] = 4
+        self.control[words.MAIN_COUNT] = self.control[words.MAIN_ROOM] = 4
         self.control[words.OVERFLOW_END] = 8
         self.control[words.RING_MASK] = 127
         self.control[words.UNIT_MASK] = 63

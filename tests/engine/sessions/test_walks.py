@@ -68,7 +68,7 @@ def found_by_hand(store: FasterKv) -> tuple[list[tuple[bytes, bytes]], list[LogR
         for at, each in reader.records(start, store.stats().tail)
     ]
     index = store._parts.index
-    items = [item for entry in index.entries() for item in chain_items(reader, index, *entry)]
+    items = [item for entry in index.entries() for item in chain_items(reader, index, index.width, *entry)]
     return items, records
 
 

@@ -179,6 +179,23 @@ def test_a_change_that_comes_in_between_wins(change: str) -> None:
     assert came >= 8
 
 
+@pytest.mark.parametrize("kernels", MODES)
+def test_a_scan_that_was_called_before_a_compaction_lists_what_is_moved(kernels: str) -> None:
+    store = FasterKv.open(MemoryDevice(), create=True, settings=PAGES, kernels=kernels)
+    session = store.session("s")
+    for number in range(300):
+        session.upsert(b"%d" % (number % 150), bytes(60))
+    store.checkpoint()
+    tail, scan = store.stats().tail, store.scan()
+    bounded = store.scan(end=tail)
+    assert store.compact().moved > 100
+    newest = {record.key: record.address for record in scan}
+    assert len(newest) == 150
+    assert max(newest.values()) >= tail
+    assert all(record.address < tail for record in bounded)  # It has the end that it was given.
+    store.close()
+
+
 def test_one_at_a_time_and_none_in_a_store_that_closes() -> None:
     store = FasterKv.open(MemoryDevice(), create=True, settings=TINY, runtime=SteppedRuntime())
     store.session("s").upsert(b"k", bytes(300))

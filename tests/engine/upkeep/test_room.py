@@ -10,6 +10,7 @@ from powercut.engine import (
     DiskFullError,
     FasterKv,
     MemoryDevice,
+    PoisonedError,
     Session,
     Settings,
     SettingsError,
@@ -110,6 +111,23 @@ def test_a_disk_full_of_live_keys_says_so_and_goes_on_once_some_are_deleted() ->
     store.close(checkpoint=True)
 
 
+def test_what_is_truncated_already_is_given_up_without_a_compaction() -> None:
+    store = small(FullDevice(DISK))
+    session = store.session("s")
+    for number in range(80):
+        session.upsert(b"%d" % number, bytes(200))
+    session.upsert(b"last", b"")
+    store.truncate_before(store.stats().tail)
+    begin, moved = store.stats().begin, 0
+    for number in range(30):
+        session.upsert(b"%d" % number, bytes(200))
+        moved += store.stats().begin != begin
+    assert not moved
+    store.check()
+    assert store.stats().log_bytes < DISK
+    store.close(checkpoint=True)
+
+
 def hold_by_iterator(store: FasterKv) -> Callable[[], object]:
     walk = store.scan()
     next(walk)
@@ -156,6 +174,60 @@ def test_what_holds_the_oldest_files_is_told_and_let_go_there_is_room(
     overwrite()
     store.check()
     store.close(checkpoint=True)
+
+
+class FailingDevice(FullDevice):
+    """A device of which a kind of call fails, while `failing` names it."""
+
+    failing = ""
+
+    def remove(self, name: str) -> None:
+        if self.failing == "remove":
+            raise OSError(errno.EIO, "it stays", name)
+        super().remove(name)
+
+    def sync(self, name: str) -> None:
+        if self.failing == "sync" and name.startswith("root"):
+            raise OSError(errno.EIO, "no sync", name)
+        super().sync(name)
+
+
+def test_files_that_the_device_does_not_remove_are_counted() -> None:
+    device = FailingDevice(DISK)
+    store = small(device)
+    session = store.session("s")
+
+    def overwrite() -> None:
+        for number in range(600):
+            session.upsert(b"%d" % (number % 20), bytes(200))
+
+    device.failing = "remove"
+    with pytest.raises(DiskFullError, match="the device does not remove them"):
+        overwrite()
+    device.failing = ""
+    overwrite()
+    store.check()
+    store.close()
+
+
+def test_a_store_that_is_poisoned_while_room_is_made_says_so_at_once() -> None:
+    device = FailingDevice(DISK)
+    store = small(device)
+    session, written = store.session("s"), 0
+    device.failing = "sync"
+
+    def overwrite() -> None:
+        nonlocal written
+        while True:
+            session.upsert(b"%d" % (written % 20), bytes(200))
+            written += 1
+            store.stats()  # Not this says that it is poisoned, but the write that made it so.
+
+    with pytest.raises(PoisonedError, match="writing root"):
+        overwrite()
+    assert session.serial == written + 1
+    device.failing = ""
+    store.close()
 
 
 def test_a_budget_that_its_segments_do_not_fit_is_refused_and_nothing_is_changed() -> None:

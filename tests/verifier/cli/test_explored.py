@@ -165,6 +165,7 @@ def test_what_is_ignored_is_not_judged(called: Called, app: Path) -> None:
         (("try",), 2, b"--write and --read are needed"),
         (("try", "--write", "true"), 2, b"--write and --read are needed"),
         (("try", "--write", "true", "--read", "true", "--law", "none"), 2, b"no law 'none'"),
+        (("try", "--write", "true", "--read", "true", "--sector", "3"), 2, b"sector: 3 bytes is no sector"),
         (("try", "--write", "true", "--read", " "), 2, b"a command is expected"),
         (("try", "--write", "true", "--read", "cat 'f"), 2, b"is no command"),
         (("try", "--write", "true", "--read", "cat", "--ack", "("), 2, b"is no pattern"),

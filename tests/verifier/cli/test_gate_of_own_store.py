@@ -105,6 +105,7 @@ def test_every_byte_that_is_damaged_is_told_where_a_store_cannot_see_it(home: Pa
         (("--store", "slotted:Absent"), "cannot be loaded"),
         (("--store", "slotted:Slotted", "--stage", "stress"), "no stage 'stress'"),
         (("--store", "slotted:Slotted", "--law", "posix"), "--law means nothing with --store"),
+        (("--store", "slotted:Slotted", "--executor", "dask:x:1"), "--executor means nothing with --store"),
         (("--store", "slotted:Slotted", "--profile", "slotted.py"), "profile slotted.py"),
         (("--store", "slotted:Slotted", "--html", "no/where.html"), "--html no/where.html: no file can"),
     ],

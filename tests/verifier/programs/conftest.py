@@ -10,7 +10,10 @@ import pytest
 from powercut.verifier.programs.record import record
 from powercut.verifier.programs.recording import Recording
 
-_IMPORTS = "import ctypes, fcntl, mmap, os, signal, socket, struct, subprocess, sys, threading, time\n"
+_MODULES = (
+    *("ctypes", "fcntl", "mmap", "os", "signal", "socket", "struct", "subprocess"),
+    *("sys", "threading", "time"),
+)
 
 
 class Recorder:
@@ -21,9 +24,10 @@ class Recorder:
         self._scripts = scripts
 
     def script(self, text: str) -> list[str]:
-        """The command that runs a program; it finds what it may need imported."""
+        """The command that runs a program; it finds those modules imported that it names."""
         file = self._scripts / f"{len(list(self._scripts.iterdir()))}.py"
-        file.write_text(_IMPORTS + text, encoding="utf-8")
+        needed = [name for name in _MODULES if f"{name}." in text]
+        file.write_text(f"import {', '.join(['os', *needed])}\n{text}", encoding="utf-8")
         return [sys.executable, "-S", "-E", str(file)]
 
     def __call__(self, *texts: str) -> Recording:

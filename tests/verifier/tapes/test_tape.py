@@ -108,6 +108,7 @@ def test_alphabet_numbers_never_change() -> None:
         "LOOK_ON",
         "FLUSH",
         "COMPACT",
+        "GROW",
         "ENQUEUE",
         "ENQUEUE_MANY",
         "ROLLBACK",

@@ -43,7 +43,10 @@ def test_marks_stand_in_their_lanes(report: Report) -> None:
         [("op", "0"), ("lost", "2"), ("lost", "3")],
     )
     assert rows["out: &#x27;ok&#x27;"] == ("call look", [("op", "1")])
-    assert rows["sync()"] == ("call sync", [("op", "0"), ("sync", "2"), ("sync", "3"), ("sync", "4")])
+    assert rows["sync()no crash state needs it"] == (
+        "call sync",
+        [("op", "0"), ("sync", "2"), ("sync", "3"), ("sync", "4")],
+    )
     missing = "missing here: fsync of the folder . after rename of &lt;new&gt; to f"
     assert rows[missing] == ("mended", [("mend", "2")])
     assert rows["the power is cut: 7 of 7 events were issued"] == ("line cut", [])

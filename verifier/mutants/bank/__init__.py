@@ -22,6 +22,7 @@ from .durability import DURABILITY
 from .faults import FAULTED
 from .flush import FLUSHED
 from .forged import FORGED
+from .growth import GROWN
 from .handed import HANDED
 from .indexed import INDEXED
 from .keeping import KEEPING
@@ -58,7 +59,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *REOPENED,
         *FLUSHED,
     ),
-    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS, *COMPACTED),
+    *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS, *COMPACTED, *GROWN),
     *(*LOGGED, *APPENDING, *BACKS),
     *EXPLORED,
 )

@@ -54,13 +54,13 @@ AGED: Final[tuple[Mutant, ...]] = (
         "BROKEN_INVARIANT",
     ),
     _aged(
-        "full",
+        "crowded",
         "overflow-bucket-past-the-last",
         "oxifaster's overflow pool: it has a capacity",
         (
             "powercut.engine.kernels.probe",
-            "    if fresh >= control[w.OVERFLOW_END]:\n",
-            "    if fresh > control[w.OVERFLOW_END]:\n",
+            "    return control[w.OVERFLOW_END] - 1 - taken\n",
+            "    return control[w.OVERFLOW_END] - taken\n",
         ),
         "model",
         "ERROR",

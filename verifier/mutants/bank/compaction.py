@@ -57,6 +57,18 @@ COMPACTED: Final = (
         "UNOPENABLE",
         around=("compact", "phases"),
     ),
+    Mutant(
+        "scan-that-ends-below-what-was-moved",
+        "powercut 6dd220c: a compaction between the call of a scan and its first record took keys out of it",
+        "powercut.engine.sessions.walks",
+        "            if is_open and reader.begin > begin:\n",
+        "            if False:\n",
+        "linearizable",
+        "WRONG_RESULT",
+        SCHEDULES,
+        1,
+        ("compact", "scan"),
+    ),
     # The disk's limit.
     Mutant(
         "room-is-not-asked-for-a-page",

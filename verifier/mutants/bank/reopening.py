@@ -30,8 +30,8 @@ REOPENED: Final[tuple[Mutant, ...]] = (
         "FASTER's recovery: into a table of another size it is refused",
         (
             "powercut.engine.settings",
-            "    buckets = max(share, buckets_least)\n",
-            "    buckets = share\n",
+            "    buckets, most = max(start, buckets_least), max(share, buckets_least)\n",
+            "    buckets, most = start, share\n",
         ),
         "structure",
         "BROKEN_INVARIANT",

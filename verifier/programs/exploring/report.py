@@ -17,7 +17,7 @@ from ..recording import Recording
 from .asked import Readings
 from .losses import telling
 from .search import Exploration, Finding, Wanted
-from .story import Story, Told, story_of
+from .story import Marks, Story, Told, story_of
 from .syncs import Mending, Unsynced, mend, needless, unsynced
 
 __all__ = ["Kind", "Report", "report_of"]
@@ -78,7 +78,7 @@ def report_of(
 ) -> Report:
     """Make the first finding of each kind small, and look for what mends them."""
     small = telling(found, readings, wanted)
-    mending, unneeded, syncs = Mending(), list[str](), 0
+    mending, unneeded, syncs = Mending(), dict[str, list[int]](), 0
     if has_advice:
         if small:
             mending = mend(recording, found, next(iter(small.values())), readings, wanted)
@@ -87,7 +87,8 @@ def report_of(
     for place, before in mending.befores:
         lane = f"{place.target}/" if place.is_folder else place.target
         missing.setdefault(before, []).append(Told(-1, str(place), "mend", places=(lane,)))
-    kinds = [_kind(recording, found, finding, missing) for finding in small.values()]
+    marks = Marks(missing, frozenset(at for places in unneeded.values() for at in places))
+    kinds = [_kind(recording, found, finding, marks) for finding in small.values()]
     never = unsynced(recording, found.trace, found.legality)
     notes = list(readings.notes)
     first = found.legality.answers[0]
@@ -113,7 +114,7 @@ def report_of(
         mend=[str(place) for place in mending.places],
         mend_searches=mending.searches,
         mend_is_bounded=mending.is_bounded,
-        needless=unneeded,
+        needless=list(unneeded),
         syncs=syncs,
         unsynced=[_told_unsynced(each, found.trace.sector_bytes) for each in never],
     )
@@ -130,7 +131,7 @@ def _told_unsynced(each: Unsynced, width: int) -> str:
     return f"{each.path}: {', '.join(parts)}: acknowledged with {each.told}"
 
 
-def _kind(recording: Recording, found: Exploration, finding: Finding, missing: dict[int, list[Told]]) -> Kind:
+def _kind(recording: Recording, found: Exploration, finding: Finding, marks: Marks) -> Kind:
     legality, part, reading = found.legality, finding.part, finding.reading
     expected = [
         f"{_answer(legality.answers[number])}   ({legality.points[number].told})"
@@ -148,7 +149,7 @@ def _kind(recording: Recording, found: Exploration, finding: Finding, missing: d
         survivors=list(finding.survivors),
         law=finding.law.value,
         lost=tell_crash(found.trace, finding.index, finding.survivors, finding.law),
-        story=story_of(recording, found, finding, missing),
+        story=story_of(recording, found, finding, marks),
         expected=list(dict.fromkeys(expected)),
         read=reading.why or _answer(reading.answer),
         again="" if reading.again in (None, reading.answer) else _answer(reading.again),

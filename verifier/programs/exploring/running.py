@@ -73,9 +73,7 @@ def explore_recording(
     executor  whose processes read, `jobs` of them at once; second eras are read here
     """
     workload.check_values()
-    recording = msgspec.structs.replace(
-        without(recording, workload.ignore), sector_bytes=workload.sector or recording.sector_bytes
-    )
+    recording = msgspec.structs.replace(without(recording, workload.ignore), sector_bytes=workload.sector)
     root = recording.root
     missing = missing_folders(root)
     Path(root).mkdir(parents=True, exist_ok=True)

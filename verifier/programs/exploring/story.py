@@ -11,8 +11,8 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Container, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,7 +25,7 @@ from .losses import lost_events
 from .paths import Paths
 from .search import Exploration, Finding
 
-__all__ = ["EVERYWHERE", "Story", "Told", "story_of"]
+__all__ = ["EVERYWHERE", "Marks", "Story", "Told", "story_of"]
 
 CALLS_BEFORE: Final = 3
 EARLIER: Final = 200
@@ -42,6 +42,7 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
     site: str = ""
     at: int = -1  # The index of its first event.
     places: tuple[str, ...] = ()  # The files, and folders with a slash behind, that it changed or synced.
+    is_needless: bool = False  # A sync that no crash state needs.
 
 
 class Story(msgspec.Struct):
@@ -58,11 +59,16 @@ class Story(msgspec.Struct):
         return any(each.fate in ("lost", "in part") for each in self.told)
 
 
-def story_of(
-    recording: Recording, found: Exploration, finding: Finding, mends: Mapping[int, Sequence[Told]]
-) -> Story:
-    """The story of a finding. `mends` has the syncs that are missing, by the index they go before."""
-    teller = _Teller(recording, found, finding)
+class Marks(NamedTuple):
+    """The syncs that are missing, by the index that they go before; indices of those that nobody needs."""
+
+    missing: Mapping[int, Sequence[Told]]
+    needless: Container[int] = ()
+
+
+def story_of(recording: Recording, found: Exploration, finding: Finding, marks: Marks) -> Story:
+    """The story of a finding."""
+    teller, mends = _Teller(recording, found, finding, marks), marks.missing
     told: list[Told] = []
     for at in range(finding.index):
         told += [each for each in mends.get(at, ()) if at]
@@ -83,7 +89,8 @@ def story_of(
 class _Teller:
     """Tells the events of one recording, up to one power cut."""
 
-    def __init__(self, recording: Recording, found: Exploration, finding: Finding) -> None:
+    def __init__(self, recording: Recording, found: Exploration, finding: Finding, marks: Marks) -> None:
+        self._needless = marks.needless
         self._events = found.trace.events
         self._end = finding.index
         self._lost = lost_events(found.trace, finding.index, finding.survivors, finding.law)
@@ -114,7 +121,8 @@ class _Teller:
             changes = [part for part in parts if self._events[part].kind is not EventKind.MARK]
             fate = "lost" if all(fates) and len(fates) == len(changes) else "in part"
         places = (place for part in parts for place in self._places(self._events[part]))
-        return [Told(lane, text, fate, site, at, tuple(dict.fromkeys(places)))]
+        is_needless = any(part in self._needless for part in parts)
+        return [Told(lane, text, fate, site, at, tuple(dict.fromkeys(places)), is_needless)]
 
     def _tell_mark(self, event: Event, lane: int, at: int) -> list[Told]:
         if event.label in ("step", "done"):

@@ -174,8 +174,9 @@ def mend(
 
 def needless(
     recording: Recording, found: Exploration, readings: Readings, wanted: Wanted
-) -> tuple[list[str], int]:
-    """The syncs that no crash state needs, as they are told, and how many were tried. Invariant 3."""
+) -> tuple[dict[str, list[int]], int]:
+    """The syncs that no crash state needs, as they are told, with the indices of each; and how many were
+    tried. Invariant 3."""
     paths = Paths(recording)
     groups: dict[str, list[int]] = {}
     calls = {at: call for call in recording.calls for at in range(call.first, call.stop)}
@@ -185,13 +186,13 @@ def needless(
             folder = event.kind is EventKind.SYNC_NAMES
             what = f"the folder {paths.of(event.inode)}" if folder else paths.general(event.name)
             groups.setdefault(f"{call.name if call else event.kind.name.lower()} of {what}", []).append(at)
-    wrong, told = sum(found.counts.values()), []
+    wrong, told = sum(found.counts.values()), dict[str, list[int]]()
     groups = dict(list(groups.items())[:SEARCHES])
     for name, places in groups.items():
         events = [event for at, event in enumerate(found.trace.events) if at not in set(places)]
         then = _search_again(found, events, places, -1, readings, wanted, is_short=not wrong)
         if sum(then.counts.values()) <= wrong:
-            told.append(name)
+            told[name] = places
     return told, len(groups)
 
 

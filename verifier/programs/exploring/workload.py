@@ -31,7 +31,7 @@ from typing import Final
 
 import msgspec
 
-from powercut.faultfs import Law
+from powercut.faultfs import Law, SectorSizeError, Trace
 
 from ...errors import VerifierError
 from .verdicts import Verdict
@@ -103,6 +103,10 @@ class Workload(msgspec.Struct, forbid_unknown_fields=True):
             raise WorkloadError("laws: none is named")
         if not self.read.strip():
             raise WorkloadError("read: a command is expected")
+        try:
+            Trace(sector_bytes=self.sector)
+        except SectorSizeError as error:
+            raise WorkloadError(f"sector: {error}") from None
         if self.limit < 1:
             raise WorkloadError(f"limit: {self.limit}; expected at least 1")
         try:

@@ -174,6 +174,7 @@ class _Rows:
         kind = _MARKS.get(told.fate, "look")
         word, site = _TAGS.get(told.fate, ""), told.site
         text = text_of(told.text) + (tag("span", word, f"tag {kind}") if word else "")
+        text += tag("span", "no crash state needs it", "tag part") if told.is_needless else ""
         text += tag("span", site, "label") if site else ""
         return row(f"call {kind}", told.at, self._marks(told), text)
 

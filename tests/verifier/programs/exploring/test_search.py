@@ -271,5 +271,5 @@ def test_a_sync_that_no_state_needs_is_named(recorder: Recorder) -> None:
     readings = recorder.readings(recording, "cat", "{root}/f")
     found = explore(recording, readings, Wanted())
     assert not found.first
-    assert needless(recording, found, readings, Wanted()) == (["sync of f"], 3)
+    assert needless(recording, found, readings, Wanted()) == ({"sync of f": [6]}, 3)
     assert not unsynced(recording, found.trace, found.legality)
