@@ -45,10 +45,23 @@ class Context:
         self.entries = entries
         self.mappings = mappings
         self._told = {_identity(err): "err", _identity(out): "out"}
+        self._synced: dict[_Identity, tuple[int, int]] = {}  # Files outside, as they were when last synced.
 
     def label(self, found: os.stat_result) -> str:
         """The label of a mark for the command's own output; "" for other files."""
         return self._told.get((found.st_dev, found.st_ino), "")
+
+    def synced(self, found: os.stat_result) -> None:
+        """A file outside, of which this was told before, has been synced."""
+        self._synced[found.st_dev, found.st_ino] = found.st_size, found.st_mtime_ns
+
+    def wrote(self, found: os.stat_result) -> None:
+        """A file outside is about to be written."""
+        self._synced.pop((found.st_dev, found.st_ino), None)
+
+    def is_synced(self, found: os.stat_result) -> bool:
+        """True for a file that came from outside and was not written since it was synced there."""
+        return self._synced.get((found.st_dev, found.st_ino)) == (found.st_size, found.st_mtime_ns)
 
 
 def _identity(descriptor: int) -> _Identity:

@@ -244,6 +244,18 @@ CASES = {
         ),
         ["UNNAMED 1", "WRITE 1 0+1 x", "LINK a 1", "WRITE a 1 1+1 y", "WRITE a 1 2+1 z"],
     ),
+    "files that were synced outside, and one that was written since": (
+        (
+            "os.umask(0o022)\nfor name in 'abc':\n"
+            "  fd = os.open('../' + name, os.O_CREAT | os.O_RDWR, 0o644); os.write(fd, b'x')\n"
+            "  if name != 'c': os.fdatasync(fd)\n  if name == 'b': os.pwrite(fd, b'y', 0)\n"
+            "  os.rename('../' + name, name)"
+        ),
+        [
+            *("UNNAMED 1", "WRITE 1 0+1 x", "SYNC 1", "LINK a 1"),
+            *("UNNAMED 2", "WRITE 2 0+1 y", "LINK b 2", "UNNAMED 3", "WRITE 3 0+1 x", "LINK c 3"),
+        ],
+    ),
     "a socket that takes the place of a file": (
         FILE + "s = socket.socket(socket.AF_UNIX); s.bind('../s'); os.rename('../s', 'a'); os.unlink('a')",
         [*WRITTEN, "REMOVE a 1"],

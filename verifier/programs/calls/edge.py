@@ -4,8 +4,8 @@
            there until then. A link or folder is made; what is in a folder follows, name by name
     out    the names go, those in a folder first
 
-What was written outside is not recorded, and neither is its sync: bytes that came in are bytes that nobody
-has synced.
+What was written outside is not recorded: bytes that came in are bytes that nobody has synced, but where a
+recorded program synced the file by its descriptor, and its size and time are those of then.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ def came(stop: Stop, key: str) -> Iterator[Event]:
             data = file.readall()
         if data:
             yield Event(EventKind.WRITE, inode=node.number, data=data, size=len(data))
+        if stop.context.is_synced(found):
+            yield Event(EventKind.SYNC, inode=node.number)
         yield Event(EventKind.LINK, "", node.number, target=key)
     tree.bind(key, node)
     if kind is Kind.FOLDER:

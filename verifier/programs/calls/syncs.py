@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import Final
 
 from powercut.faultfs import Event, EventKind
@@ -17,8 +18,13 @@ _MS_SYNC: Final = 4
 
 def _sync(stop: Stop, kind: EventKind) -> Script:
     with stop.thread.descriptor(stop.arguments[0]) as taken:
-        node = stop.tree.find(os.fstat(taken)) if taken >= 0 else None
+        if taken < 0:
+            return
+        found = os.fstat(taken)
+        node = stop.tree.find(found)
         if node is None:
+            if stat.S_ISREG(found.st_mode) and (yield Wish.GO) == 0:
+                stop.context.synced(found)  # It may come in.
             return
         stop.thread.process.elsewhere.discard(stop.arguments[0])
         yield Wish.ALONE

@@ -53,6 +53,7 @@ def tell(stop: Stop, taken: int, found: os.stat_result, data: _Data) -> Script:
     """A write to something that is no file of the tree; its place is where it begins (entries, 1)."""
     label = _label(stop, taken, found)
     if not label:
+        stop.context.wrote(found)
         return
     entry = stop.begin()
     count = yield Wish.GO
