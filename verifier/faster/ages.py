@@ -109,11 +109,11 @@ def _log(settings: Settings, age: Age) -> tuple[bytes, list[VoidRange]]:
         link = (void & w.VERSION_BITS) << w.VERSION_SHIFT | newest
         newest = age.start + _append(log, settings, b"key-%d" % (number % _VOID_KEYS), _VOID_VALUE, link)
     high = age.start + len(log)
+    own = (age.counter & w.VERSION_BITS) << w.VERSION_SHIFT
     for key in _keys(settings, age):
-        hidden = age.start + _append(
-            log, settings, key, b"", newest
-        )  # Else nothing would name the tombstone.
-        last = _append(log, settings, key, b"", w.TOMBSTONE | hidden)
+        # Else nothing would name the tombstone.
+        hidden = age.start + _append(log, settings, key, b"", own | newest)
+        last = _append(log, settings, key, b"", w.TOMBSTONE | own | hidden)
         newest = age.start + last if age.voids else w.NO_ADDRESS
     tail = bytes(-len(log) % settings.write_unit or (0 if log else settings.write_unit))
     return bytes(log) + tail, [VoidRange(void, low, high)] if age.voids else []

@@ -118,11 +118,6 @@ def _aged(geometry: str) -> Iterator[Run]:
     if geometry == "full":  # Each opening takes long.
         second = Operation(Kind.INSERT, 1, 1)
         yield ((upsert, second, grown, Operation(Kind.READ, 1, 1), _CHECKPOINT),)
-        # Once what the tombstones hide is gone for good, slots come back: those below begin, and those of
-        # tombstones whose records were.
-        for size in (0, 2):
-            gone = (Operation(Kind.TRUNCATE_AT, 0, 0, size), _CHECKPOINT)
-            yield ((*_large(0, 0, 0), *gone, second, *_large(*range(1, KEYS_MAX)), _CHECKPOINT),)
         yield ((grown, _CHECKPOINT), (upsert, second, _CHECKPOINT))
         return
     if geometry == "rewritten":  # What is long comes to its end at the second checkpoint.

@@ -62,7 +62,7 @@ def bounded(geometry: str) -> Iterator[Run]:
     uses = (Operation(Kind.RMW, 1, 6), Operation(Kind.DELETE, 1, 6))
     if geometry == "brimming":  # It is near from the first operation on.
         for used in uses:
-            for count in range(1, 5):
+            for count in (1, 3):
                 yield ((*_large(*range(count)), used, _CHECKPOINT),)
             yield ((*_large(0, 1, 2), used), (used, *_large(0, 1, 2), _CHECKPOINT))
         yield ((*_large(0, 1, 2, 3), _CHECKPOINT, _REOPEN),)
@@ -75,4 +75,4 @@ def bounded(geometry: str) -> Iterator[Run]:
     fill = (*_large(0, 1, 2), _CHECKPOINT) * 5
     for used in uses:
         yield ((*kept, *fill[:9], used, *fill[9:], used, _CHECKPOINT),)
-        yield ((*kept, *fill[:16], used), (used, *fill[:16], used, _CHECKPOINT))
+    yield ((*kept, *fill[:16], uses[0]), (uses[0], *fill[:16], uses[1], _CHECKPOINT))

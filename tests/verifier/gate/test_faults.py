@@ -69,6 +69,7 @@ def test_programs_have_names_that_say_what_they_are_for() -> None:
         "cold",
         "truncated",
         "dropped",
+        "compacted",
         "shrunk",
         "gathered",
         "snapshot",
