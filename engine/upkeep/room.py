@@ -70,8 +70,8 @@ class Room(Worker):
         self._seen: object = _NEVER  # The checkpoint at which the other files were looked at.
         self._stepping = 0  # Bytes that the step under way may move.
         self._mover: int | None = None  # The thread or task that makes room.
-        self._passes = 0  # Ends of what was made, or tried.
-        self._reason = ""
+        self._begun = self._ended = 0  # Passes: room that was made, or tried to be.
+        self._failed, self._reason = 0, ""  # The number of the last one that failed, and why.
 
     @property
     def used(self) -> int:
@@ -101,26 +101,27 @@ class Room(Worker):
         if not self.is_driven and self._claim():
             self._make()
         most = self.limit - self._segment if is_relief else self.refusing
-        for _ in range(2):  # What is under way may have begun before.
-            if not self._has_passed(most):
-                return
+        begun = self._begun
+        while self._has_passed(most):
+            if self._failed > begun:  # What was under way before may have been without what can go now.
+                raise DiskFullError(
+                    f"{self.used} of {self.limit} bytes on the disk are in use: {self._reason}"
+                )
             self._await_pass(most)
-        if self._has_passed(most):
-            raise DiskFullError(f"{self.used} of {self.limit} bytes on the disk are in use: {self._reason}")
 
     def _has_passed(self, most: int) -> bool:
         return self.used >= min(most, self.limit - self._stepping)
 
     def _await_pass(self, most: int) -> None:
         """Wait until there is room, or the end of a pass; or make one."""
-        seen = self._passes
+        seen = self._ended
         self.ring()
         if not self.is_driven and self._claim():
             self._make()
         self.runtime.until(
             "room on the disk",
             lambda: (
-                self._passes != seen
+                self._ended != seen
                 or not self._has_passed(most)
                 or (self._mover is None and not self.is_driven)
             ),
@@ -162,19 +163,19 @@ class Room(Worker):
 
     def _make(self) -> EngineError | None:
         """Take a step, or so many that writers are not refused; the error because of which it is full."""
+        self._begun += 1
         try:
             self._pass()
         except PoisonedError:
             raise
-        except EngineError as error:
-            self._reason = str(error)
+        except (EngineError, OSError) as found:
+            own = found if isinstance(found, EngineError) else None
+            error = own or DiskFullError(f"making room failed: {found}")
+            self._failed, self._reason = self._begun, str(error)
             return error
-        except OSError as error:
-            self._reason = f"making room failed: {error}"
-            return DiskFullError(self._reason)
         finally:
             self._stepping = 0
-            self._passes += 1
+            self._ended += 1
             self._mover = None
         return None
 
