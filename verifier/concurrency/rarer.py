@@ -2,7 +2,8 @@
 
     of two sessions   each unordered pair of: an operation begun and completed later, a walk over all keys or
                       records, a session closed and taken up again, a batch
-    aside             each of these beside a checkpoint, and beside a truncation or compaction in its own lane
+    aside             each of these beside a checkpoint, and beside a truncation, compaction or growth in its
+                      own lane
     flushed           each operation of a session, and a checkpoint, beside the flush worker in its own lane
     moved             a walk over all keys beside one that gets another slot, in the batch or the next
     begun             each of these before and beside a checkpoint that stands at WAIT_PENDING, or at PERSIST
@@ -40,6 +41,7 @@ LATER: Final[tuple[Program, ...]] = (
 )
 _TRUNCATIONS: Final = (Operation(Kind.TRUNCATE_AT), Operation(Kind.TRUNCATE))
 _COMPACT: Final = Operation(Kind.COMPACT)
+_GROW: Final = Operation(Kind.GROW)
 _STEPS: Final = (2, 5)  # To WAIT_PENDING, and to PERSIST.
 _ON_DEVICE: Final = SETTINGS["on the device"]
 _FIRST: Final = "narrow"
@@ -65,7 +67,8 @@ def _beside(lanes: tuple[Program, ...]) -> Iterator[Program]:
     for one in lanes:
         yield (_FORK, *one, _CHECKPOINT)
         yield (_FORK, *one, _TRUNCATIONS[0])
-        yield (*_of(2, one), _COMPACT, _FORK, *one, _COMPACT, *_of(2, one))
+        for aside in (_COMPACT, _GROW):
+            yield (*_of(2, one), aside, _FORK, *one, aside, *_of(2, one))
     yield (_FORK, *_TRUNCATIONS)
 
 
@@ -77,7 +80,8 @@ def _flushed() -> Iterator[Program]:
         yield (*_of(2, one), _ROUNDS, _FORK, *one, _ROUNDS, *_of(2, one))
     for far in (_CHECKPOINT, Operation(Kind.TRUNCATE)):
         yield (Operation(Kind.STEP), Operation(Kind.STEP), _FORK, Operation(Kind.RMW), _ROUNDS, far)
-    yield (_ROUNDS, _COMPACT, _ROUNDS, _FORK, Operation(Kind.RMW), _COMPACT, _ROUNDS)
+    for aside in (_COMPACT, _GROW):
+        yield (_ROUNDS, aside, _ROUNDS, _FORK, Operation(Kind.RMW), aside, _ROUNDS)
     yield (Operation(Kind.TRUNCATE_AT), _FORK, Operation(Kind.RMW), _ROUNDS, Operation(Kind.TRUNCATE_AT))
 
 

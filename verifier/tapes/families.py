@@ -188,6 +188,7 @@ def _lettered(geometry: str) -> Iterator[Run]:
         Operation(Kind.RMW, 1),
         Operation(Kind.DELETE, 0, 1),
         _CHECKPOINT,
+        Operation(Kind.GROW),
         Operation(Kind.COMPACT),
         Operation(Kind.TRUNCATE),
         Operation(Kind.TRUNCATE_AT, 0, 1, 1),
@@ -260,25 +261,9 @@ def _kinds(geometry: str) -> Iterator[Run]:
 
 
 _EVERYWHERE: Final = (
-    *("tiny", "colliding", "narrow", "long", "paired", "parting", "slim", "roomy", "single", "many"),
-    *(
-        "whole",
-        "wide",
-        "broad",
-        "flushed",
-        "lagging",
-        "ageing",
-        "behind",
-        "gathered",
-        "wrapping",
-        "chained",
-        "rewritten",
-        "high",
-        "ending",
-        "crowded",
-        "full",
-        *_LIMITED,
-    ),
+    *("tiny", "colliding", "narrow", "long", "paired", "parted", "parting", "slim", "roomy", "single"),
+    *("many", "whole", "wide", "broad", "flushed", "lagging", "ageing", "behind", "gathered", "wrapping"),
+    *("chained", "rewritten", "high", "ending", "voided", "crowded", "full", *_LIMITED),
 )
 _AGES: Final = ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
 FAMILIES: Final[dict[str, Family]] = {
