@@ -36,9 +36,9 @@ __all__ = ["publish", "split"]
 
 
 def part_chain(control: Space, log: Space, address: int, bit: int, head: int, kept: int) -> tuple[int, int]:
-    """Where the chains of both halves begin, by a bit of the hash: of the half without it, and with it; 0:
-    none
-    of its keys is there.
+    """Where the chains of both halves begin, by a bit of the hash: of the half without it, and with it.
+
+    0: none of its keys is there.
     """
     low = 0
     high = 0
@@ -165,8 +165,7 @@ def split_bucket(
 
 def split(control: Space, index: Space, log: Space, spare: Space, start: int, stop: int) -> int:
     """Make main buckets `start` = MAIN_COUNT to `stop` - 1, by splitting those that they come from, all of
-    them
-    shut; each is open once it is made.
+    them shut; each is open once it is made.
 
     DONE, or OVERFLOW at the one for which no overflow buckets are left. `spare` has those that are left over,
     from the calls before too: with `start` = `stop` they are everybody's, and that is all.

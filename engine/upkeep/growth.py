@@ -84,9 +84,8 @@ class Grower:
             self._is_busy = False
 
     def look(self) -> None:
-        """Begin to grow behind the caller's back if `memory` has room for more, and the index is crowded,
-        or the
-        log is about to leave memory.
+        """Begin to grow behind the caller's back if `memory` has room for more, and the index is crowded, or
+        the log is about to leave memory.
         """
         spaces, count = self._index.spaces, self._index.width.buckets
         if 2 * count > spaces.index_most or self._is_refused:
