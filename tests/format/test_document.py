@@ -202,7 +202,7 @@ def test_a_record_on_the_device_has_its_parts_in_the_order_of_the_document() -> 
 
 
 def test_the_hash_gives_the_printed_vectors() -> None:
-    rows = rows_after("* A store is never opened")
+    rows = rows_after("* `index_buckets` is the number that")
     assert len(rows) == 3
     for key, printed in rows:
         data = key.strip("`").encode()

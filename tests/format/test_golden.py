@@ -27,7 +27,8 @@ def test_a_golden_store_is_read_exactly(image: Image, expected: object, read_con
     assert read_content(image) == expected
 
 
-def test_the_same_program_writes_the_same_bytes(image: Image, written_now: Image) -> None:
+def test_the_same_program_writes_the_same_bytes(both: tuple[Image, Image]) -> None:
+    image, written_now = both
     assert list(written_now) == list(image)
     for file, data in image.items():
         assert written_now[file] == data, file

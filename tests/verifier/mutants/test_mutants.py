@@ -10,7 +10,7 @@ import pytest
 
 from powercut.verifier.errors import HarnessError
 from powercut.verifier.gate.stages import STAGES
-from powercut.verifier.mutants import hunt
+from powercut.verifier.mutants import hook, hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.bank.schedule import CONCURRENCY
 from powercut.verifier.mutants.hook import install, read_source
@@ -83,6 +83,7 @@ def test_a_bug_of_the_verifier_is_planted_before_its_own_module_and_no_later(
 ) -> None:
     mutant = find("folder-sync-taken-for-anothers")
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(hook, "_planted", [])  # Else what is found in this process says that it was there.
     monkeypatch.delitem(sys.modules, mutant.module, raising=False)
     install(mutant.name)
     assert find_spec(mutant.module).loader.get_source(mutant.module).count(mutant.new) == 1  # type: ignore[union-attr]
