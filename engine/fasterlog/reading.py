@@ -39,7 +39,7 @@ class LogArrays(NamedTuple):
     """Entries that stand together: entry i is data[offsets[i]:offsets[i + 1]].
 
     addresses   shape (n,), n >= 1, int64, rising
-    offsets     shape (n + 1,), int64
+    offsets     shape (n + 1,), int64; several may share it, so some are read-only
     data        uint8, of all of them, read-only
     """
 

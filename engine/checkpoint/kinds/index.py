@@ -15,10 +15,9 @@ Invariants
       checkpoint has not got
   I3  an overflow bucket that is not among those of the image was taken after I1, and all that it names lies
       above `start`
+  I4  the file is synced in WAIT_FLUSH, with the log's: before the block that names it
   I5  while it is copied no slot of the index comes back, so no entry moves. Where somebody needs one, and no
       bucket is left, the image is given up in its place (SPOILED): the checkpoint goes on without it
-  I4  the file is synced in WAIT_FLUSH, with the log's: before the block that names it
-
   I6  it has as many main buckets from the first to the last: a growth that begins gives it up too, and where
       one has begun none is taken
 
