@@ -15,8 +15,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -41,6 +43,21 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.option.markexpr != "once" or not collection_path.match("test_*.py"):
         return None
     return "pytest.mark.once" not in collection_path.read_text(encoding="utf-8") or None
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """A process of pytest-xdist hands on how many it left out; else the closing line would not say it."""
+    told = getattr(items[0].config, "workeroutput", {}) if items else {}
+    told["deselected"] = told.get("deselected", 0) + len(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Each process collects all tests, so one's count is that of the run: ci/check.py reads it."""
+    left_out = getattr(node, "workeroutput", {}).get("deselected", 0)
+    if left_out:
+        reports = [SimpleNamespace() for _ in range(left_out)]  # Each plugin may look at what is counted.
+        node.config.pluginmanager.get_plugin("terminalreporter").stats["deselected"] = reports
 
 
 def pytest_collection_finish() -> None:
