@@ -33,7 +33,8 @@ may name two folders. SYNC_NAMES carries the inode of its folder, 0 of the root;
 everything there is. MODE is a remark: no law loses it.
 
 FAULT is a remark like MARK. SYNC_FAILED says what a sync that failed has left behind: its `data` are the
-whole file where the content went back, the bytes of the write where one write was lost, else nothing.
+whole file where the content went back, the bytes of the write where one write was lost or the sync was that
+of a WRITE_THROUGH, else nothing.
 
 Invariants
   1  the numbers of EventKind are only ever appended to: kept traces carry them

@@ -18,8 +18,8 @@
     DELAYED     any call               the device's hook is called with `amount`, then all is well
 
 A LATE sync tells the next sync of the file, not one of names. A `write_through` is two calls: a write, then a
-datasync of what it wrote, and of no other byte: ERROR, KEPT, LATE, LYING and DELAYED strike it, and what
-REVERTED, EXT4, XFS and BTRFS say of a whole file passes it by.
+datasync of what it wrote, and of no byte in other pages: whatever strikes a datasync strikes it, but for
+REVERTED, which is said of a whole file.
 
 A fault strikes the `number`-th call of its kind, counted from 0; a sticky one that and every later one. FULL
 counts bytes in the place of calls; a sticky one stays full, another bites once, and then there is room.

@@ -37,8 +37,6 @@ _AFTERMATHS = {
     Effect.XFS: Aftermath.XFS,
     Effect.BTRFS: Aftermath.BTRFS,
 }
-# What these make of a size, or of a page that was to be allocated, is said of the sync of a file.
-_OF_WHOLE_FILES = frozenset({Effect.REVERTED, Effect.EXT4, Effect.XFS, Effect.BTRFS})
 
 Answer = TypeVar("Answer")
 
@@ -140,8 +138,8 @@ class PlannedDevice(FaultDevice):
         fault = self._strike(call)
         if late is not None:
             self._fail_sync(Fault(Effect.KEPT, call), name, is_late=True)
-        if fault is not None and span is not None and fault.effect in _OF_WHOLE_FILES:
-            fault = None
+        if fault is not None and span is not None and (fault.effect is Effect.REVERTED or not span):
+            fault = None  # A content that goes back is said of a whole file; no byte is no sync.
         if fault is None or fault.effect in (Effect.ERROR, Effect.ROT, Effect.DELAYED):
             self._carry_out(fault, name, effect)
         elif fault.effect is Effect.LYING:
@@ -160,9 +158,8 @@ class PlannedDevice(FaultDevice):
         self._fire(fault, name, is_counted=not is_late)
         if name:  # Names are metadata: they stay dirty, and the next sync of them that succeeds writes them.
             aftermath, start = _AFTERMATHS[fault.effect], 0
-            if span is not None:  # As KEPT, of these bytes.
-                aftermath, start = Aftermath.LOST, span.start
-                data = bytes(self._files[inode][span.start : span.stop])
+            if span is not None:
+                start, data = span.start, bytes(self._files[inode][span.start : span.stop])
             self._remark(EventKind.SYNC_FAILED, name, start, data, aftermath, "", self._caller())
         if fault.effect is Effect.LATE:
             self.plan.late[inode] = fault

@@ -8,17 +8,22 @@
     btrfs               the next good sync may write the size, over zeros, and a clean unmount takes it back:
                         it is durable once the data are written again (F39)
 
-A page that a truncation has given up is a new one.
+A page that a truncation has given up is a new one. A sync within a write_through concerns the pages of its
+bytes, and a size that ends in one of them.
 
 Source: one data write that fails, on each file system, and what came after it (FAULTS.md, F33 and F39).
 """
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, TypeAlias
 
 from ..disk.events import Aftermath, Event, EventKind
 from ..disk.trace import PAGE_BYTES
 from .chains import FOREVER, Chain
+
+_ALL: Final = range(FOREVER)
+# The kind of the event that made what is born with an index; None for what there was at the start.
+Kinds: TypeAlias = Callable[[int], EventKind | None]
 
 
 class After(NamedTuple):
@@ -52,30 +57,36 @@ class Failures:
         }
         # Pages that stay unwritten, and from when to when.
         self._lost: dict[tuple[int, int], list[range]] = {}
-        # Of a file: the syncs that failed, and its size is not written.
-        self._sizes: dict[int, list[int]] = {}
+        # Of a file: the syncs after which its size is not written, and the version of it that is.
+        self._sizes: dict[int, list[tuple[int, int]]] = {}
         self._waiting: set[int] = set()  # Files whose size waits for data that are written again.
 
-    def fail(self, index: int, event: Event, sectors: Iterable[int], size_by: EventKind) -> None:
-        """A sync failed; `sectors` have been written to the file, and `size_by` made its size."""
+    def fail(self, index: int, event: Event, sectors: Iterable[int], size: Chain[int], kinds: Kinds) -> None:
+        """A sync failed; `sectors` have been written to the file, events of these kinds made its sizes."""
         inode, after = event.inode, TABLE[Aftermath(event.size)]
-        concerned = range(FOREVER)
-        if event.size == Aftermath.LOST:
-            concerned = range(
-                event.offset // self._width, -(-(event.offset + len(event.data)) // self._width)
-            )
+        start, stop = event.offset, event.offset + len(event.data)
+        if event.size != Aftermath.LOST:  # The system writes whole pages.
+            start, stop = start // PAGE_BYTES * PAGE_BYTES, -(-stop // PAGE_BYTES) * PAGE_BYTES
+        concerned = range(start // self._width, -(-stop // self._width) if event.data else FOREVER)
         self._failed.setdefault(inode, []).append((index, concerned))
         if not after.allocates:
-            for page in self._pages(sectors) - self._allocated.get(inode, set()):
+            written = (sector for sector in sectors if sector in concerned)
+            for page in self._pages(written) - self._allocated.get(inode, set()):
                 if not self._is_lost(inode, page):
                     self._lost.setdefault((inode, page), []).append(range(index, FOREVER))
-        if not after.writes_size and size_by is EventKind.WRITE:
-            self._sizes.setdefault(inode, []).append(index)
+        is_grown = kinds(size.births[-1]) is EventKind.WRITE
+        if not after.writes_size and is_grown and (size.values[-1] - 1) // self._width in concerned:
+            floor = len(size.values) - 1 if event.data and inode not in self._waiting else 0
+            while floor and size.values[floor] > start and kinds(size.births[floor]) is EventKind.WRITE:
+                floor -= 1
+            self._sizes.setdefault(inode, []).append((index, floor))
             self._waiting.add(inode)
 
-    def synced(self, inode: int, sectors: Iterable[int]) -> None:
-        """A sync succeeded: the pages that were written have their place."""
-        pages = {page for page in self._pages(sectors) if not self._is_lost(inode, page)}
+    def synced(self, inode: int, sectors: Iterable[int], span: range = _ALL) -> None:
+        """A sync of these bytes succeeded: the pages of them that were written have their place."""
+        first, last = span.start // PAGE_BYTES, (span.stop - 1) // PAGE_BYTES
+        pages = {page for page in self._pages(sectors) if first <= page <= last}
+        pages = {page for page in pages if not self._is_lost(inode, page)}
         self._allocated.setdefault(inode, set()).update(pages)
 
     def truncated(self, index: int, inode: int, size: int) -> None:
@@ -99,7 +110,8 @@ class Failures:
 
     def seal(self, inode: int, sizes: Chain[int], sectors: dict[int, Chain[bytes]], syncs: list[int]) -> None:
         """Fixes the kills of the chains of one file."""
-        sizes.seal(syncs, self._sizes.get(inode, ()))
+        waits = self._sizes.get(inode, ())
+        sizes.seal(syncs, [index for index, _ in waits], [floor for _, floor in waits])
         failures = self._failed.get(inode, [])
         if not failures and not self._rotten:
             for chain in sectors.values():

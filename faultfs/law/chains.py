@@ -94,17 +94,24 @@ class Chain(Generic[Value]):
         if floor > (self.covers[-1][1] if self.covers else 0):
             self.covers.append((index, floor))
 
-    def seal(self, syncs: list[int], failures: Sequence[int] = ()) -> None:
+    def seal(self, syncs: list[int], failures: Sequence[int] = (), floors: Sequence[int] = ()) -> None:
         """Fixes the kills, from the indices of the syncs of this coordinate, and of those that failed.
 
         A failed sync leaves the newest version clean and perhaps not written: no later sync writes it (F33).
+        `floors[i]`, if said, is the version that one writes all the same after failure number i.
         """
         if len(self.births) == 1:
             return
         covers = self.covers
         if failures:
-            syncs = [sync for sync in syncs if not self._is_clean(sync, failures)]
-            covers = [cover for cover in covers if not self._is_clean(cover[0], failures)]
+            asked = sorted([*((sync, FOREVER) for sync in syncs), *covers])
+            syncs = [sync for sync in syncs if not self._clean(sync, failures)]
+            covers = []
+            for sync, floor in asked:
+                if clean := self._clean(sync, failures):
+                    floor = min(floor, *floors[clean.start : clean.stop]) if floors else 0
+                if FOREVER > floor > (covers[-1][1] if covers else 0):
+                    covers.append((sync, floor))
         kills = []
         cover = 0  # The first of them whose floor is above the version.
         for version, birth in enumerate(self.births[1:]):
@@ -116,10 +123,10 @@ class Chain(Generic[Value]):
             kills.append(min(kill, covers[cover][0] + 1) if cover < len(covers) else kill)
         self.kills = [*kills, FOREVER]
 
-    def _is_clean(self, sync: int, failures: Sequence[int]) -> bool:
-        """True if a sync failed between this one and the birth of the version that is newest here."""
+    def _clean(self, sync: int, failures: Sequence[int]) -> range:
+        """The numbers of the syncs that failed between this one and the birth of what is newest here."""
         newest = self.births[bisect_right(self.births, sync) - 1]
-        return bisect_left(failures, newest) < bisect_left(failures, sync)
+        return range(bisect_left(failures, newest), bisect_left(failures, sync))
 
 
 AnyChain: TypeAlias = "Chain[bytes] | Chain[int]"

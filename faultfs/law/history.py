@@ -160,7 +160,9 @@ class History:
                 self._cover(birth - 1, event.inode, 0, len(self._bytes(event.inode)))
                 self._failures.synced(event.inode, self.sectors[event.inode])
             case EventKind.WRITE_THROUGH:
-                self._cover(birth - 1, event.inode, event.offset, event.offset + event.size)
+                span = range(event.offset, event.offset + event.size)
+                self._cover(birth - 1, event.inode, span.start, span.stop)
+                self._failures.synced(event.inode, self.sectors[event.inode], span)
             case EventKind.SYNC:
                 self._sync(birth, event.inode)
             case EventKind.SYNC_NAMES:
@@ -251,9 +253,12 @@ class History:
         if event.size == Aftermath.REVERTED:
             self._revert(birth, event.inode, event.data)
         else:
-            made = self.sizes[event.inode].births[-1]
-            size_by = self.trace.events[made - 1].kind if made else EventKind.SYNC
-            self._failures.fail(birth - 1, event, self.sectors[event.inode], size_by)
+            sectors, size = self.sectors[event.inode], self.sizes[event.inode]
+            self._failures.fail(birth - 1, event, sectors, size, self._kind_at)
+
+    def _kind_at(self, birth: int) -> EventKind | None:
+        """The kind of the event that made what is born with this index; None at the start."""
+        return self.trace.events[birth - 1].kind if birth else None
 
     def _revert(self, birth: int, inode: int, data: bytes) -> None:
         """Set the file back to its durable state; from the next moment on nothing else can be found of it."""

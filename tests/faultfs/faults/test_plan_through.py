@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 
@@ -54,18 +55,26 @@ def test_f38_a_write_through_that_a_good_disk_would_refuse_is_neither_counted_no
     assert device.plan.reached == {}
 
 
-@pytest.mark.parametrize("effect", [Effect.REVERTED, Effect.EXT4, Effect.XFS, Effect.BTRFS])
-def test_f33_what_a_failed_sync_leaves_of_a_whole_file_passes_by_a_sync_of_some_bytes(effect: Effect) -> None:
-    device = planned(Fault(effect, EventKind.DATASYNC, sticky=True))
+def test_f34_a_content_that_goes_back_is_that_of_a_whole_file_and_passes_by_a_sync_of_some_bytes() -> None:
+    device = planned(Fault(Effect.REVERTED, EventKind.DATASYNC, sticky=True))
     device.write_through("a", 0, NEW)
     assert kinds(device) == [EventKind.WRITE, EventKind.WRITE_THROUGH]
     assert device.plan.reached == {"write": 1, "datasync": 1}
 
 
+@pytest.mark.parametrize("effect", [Effect.KEPT, Effect.EXT4, Effect.XFS, Effect.BTRFS])
+def test_f33_a_write_through_of_no_byte_syncs_nothing_that_could_fail(effect: Effect) -> None:
+    device = planned(Fault(effect, EventKind.DATASYNC, sticky=True))
+    device.write("a", 0, NEW)
+    assert device.write_through("a", 0, b"") == 0
+    assert EventKind.SYNC_FAILED not in kinds(device)
+
+
 @pytest.mark.parametrize("effect", [Effect.KEPT, Effect.LATE])
-def test_f33_a_write_through_whose_sync_keeps_leaves_its_bytes_clean(effect: Effect, legal: Legal) -> None:
-    device = planned(Fault(effect, EventKind.DATASYNC))
-    device.write("a", 512, NEW)
+def test_f33_a_write_through_whose_sync_keeps_leaves_its_pages_clean(effect: Effect, legal: Legal) -> None:
+    device = PlannedDevice(Image.of({"a": bytes(4608)}), plan=Plan(Fault(effect, EventKind.DATASYNC)))
+    device.write("a", 512, NEW)  # Of the same page,
+    device.write("a", 4096, NEW)  # and of the next one.
     if effect is Effect.KEPT:
         with pytest.raises(OSError, match="Input/output error"):
             device.write_through("a", 0, NEW)
@@ -73,13 +82,13 @@ def test_f33_a_write_through_whose_sync_keeps_leaves_its_bytes_clean(effect: Eff
         assert device.write_through("a", 0, NEW) == len(NEW)
         with pytest.raises(OSError, match="Input/output error"):
             device.sync("a")  # It tells of the one before.
-    assert device.image().content() == {"a": NEW + NEW}
-    device.sync("a")  # Of its bytes nothing is dirty: no later sync writes them, and the others are written.
+    device.sync("a")  # Of its page nothing is dirty: no later sync writes it, and the next page is written.
     device.mark("now")
     late = effect is Effect.LATE  # That one failed too, for the whole file.
-    expected = {OLD + NEW, NEW + NEW} | ({OLD + OLD, NEW + OLD} if late else set())
-    assert {content["a"] for content in legal(device)} == expected
+    found = {(content["a"][:512], content["a"][512:1024], content["a"][4096:]) for content in legal(device)}
+    assert found == set(product((OLD, NEW), (OLD, NEW), (OLD, NEW) if late else (NEW,)))
     device.write("a", 0, NEW + NEW)
+    device.write("a", 4096, NEW)
     device.sync("a")
     device.mark("now")
-    assert {content["a"] for content in legal(device)} == {NEW + NEW}
+    assert {content["a"] for content in legal(device)} == {NEW + NEW + bytes(3072) + NEW}
