@@ -4,6 +4,9 @@ checkpoint or a session.
 The session reads or changes a key whose record the truncation takes away, or the compaction moves; they go to
 the tail, or a truncation to the start of the log's second page. A compaction also meets a truncation, and a
 session that looks twice. A growth parts two keys of one chain, and meets whatever else moves.
+
+Of {grow, compact, checkpoint, truncate} each two stand beside each other and beside a session, in lanes of
+their own, whichever begins.
 """
 
 from __future__ import annotations
@@ -55,6 +58,7 @@ def aside_tapes() -> Iterator[Tape]:
     for walk in (Operation(Kind.ITEMS), Operation(Kind.SCAN)):
         yield tape_of((*SETTINGS["on the device"], _FORK, _COMPACT, walk), "paired")
     yield from grown_tapes()
+    yield from paired_tapes()
 
 
 def grown_tapes() -> Iterator[Tape]:
@@ -76,8 +80,21 @@ def grown_tapes() -> Iterator[Tape]:
         yield tape_of((*two, _FORK, _GROW, beside, used), "parted")
         yield tape_of((*two, *_TURNING, _FORK, _GROW, beside), "parted")
     for other in (Operation(Kind.TRUNCATE), Operation(Kind.TRUNCATE_AT, 0, 0, SIZES), _COMPACT):
-        # One after the other, in one lane; the session is beside both.
         yield tape_of((*two, *_TURNING, _FORK, _GROW, other, _GROW, used), "parted")
+
+
+def paired_tapes() -> Iterator[Tape]:
+    """Each two of what looks after a store, beside each other and beside a session."""
+    two = (Operation(Kind.UPSERT, _WRITER, 0, SIZES), Operation(Kind.UPSERT, _WRITER, 1, SIZES))
+    far = Operation(Kind.TRUNCATE)
+    pairs = (
+        *((_GROW, _COMPACT), (_GROW, _CHECKPOINT), (_GROW, far), (_COMPACT, _CHECKPOINT), (_COMPACT, far)),
+        (_CHECKPOINT, Operation(Kind.TRUNCATE_AT, 0, 0, SIZES)),
+    )
+    for pair in pairs:
+        for beside in permutations(pair):
+            for kind in (Kind.READ, Kind.RMW):
+                yield tape_of((*two, *_TURNING, _FORK, *beside, Operation(kind)), "parted")
 
 
 def programs(preemptions: int, oracle: str) -> Iterator[Tape]:

@@ -42,11 +42,12 @@ from ..verdict import OK, Breach, Unknown, Verdict, Violation
 from .listings import Call, Listing
 from .truncations import judge_lanes
 
-__all__ = ["ASIDE", "BEHIND", "FAR", "OF_SESSIONS", "Call", "Issuer", "Listing"]
+__all__ = ["APART", "ASIDE", "BEHIND", "FAR", "OF_SESSIONS", "Call", "Issuer", "Listing"]
 
 FAR: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.FAR)
 ASIDE: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.ASIDE)
 BEHIND: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.BEHIND)
+APART: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.APART)
 OF_SESSIONS: Final = frozenset(kind for kind, row in OPERATIONS.items() if row.lane is Lane.SESSION)
 _SINGLE: Final = {Kind.START_READ: Kind.READ, Kind.START_RMW: Kind.RMW}
 _MANY: Final = {Kind.UPSERT_MANY: Kind.UPSERT, Kind.READ_MANY: Kind.READ}
@@ -113,16 +114,15 @@ class Issuer:
             done = self._subject.store.flusher.metrics()
             counts = (("flushed behind", done.flushes), ("held back", done.held + done.slowed))
             self.reached |= {name for name, count in counts if count}
+        elif kind in APART:
+            self._subject.store.grow_index()
+            self.reached.add("grown")
         else:
-            assert kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT, Kind.GROW)
+            assert kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT)
             store, tail = self._subject.store, self._tail
             page = store.settings.page_bytes
             address = (tail, tail // 2 | 1, page - 1, page)[operation.size if kind in ASIDE else 0]
             invoked = self._tick()
-            if kind is Kind.GROW:  # Nobody sees it.
-                store.grow_index()
-                self.reached.add("grown")
-                return
             self.begun_at.append(self._subject.trace_length)
             if kind is Kind.COMPACT:  # It takes no key away.
                 self.begins.append(store.compact(min(address, tail)).begin)

@@ -41,12 +41,13 @@ from ..tapes.tape import KEYED, SESSIONS, Kind, Operation, Tape
 from ..verdict import OK, Breach, Verdict, Violation
 from .announced import AnnouncedDevice
 from .appending import LogCall
-from .calls import ASIDE, BEHIND, FAR, OF_SESSIONS, Call, Issuer, Listing
+from .calls import APART, ASIDE, BEHIND, FAR, OF_SESSIONS, Call, Issuer, Listing
 from .cuts import Ran, judge_crash, judge_recovered
 from .ends import End, Kept, State, changes_of, content_of, recover_cut
 from .schedule import Record, Scheduler
 
 __all__ = [
+    "APART_LANE",
     "ASIDE_LANE",
     "BEHIND_LANE",
     "FAR_LANE",
@@ -83,8 +84,11 @@ def lanes_of(beside: Sequence[Operation]) -> dict[int, list[Operation]]:
             lanes.setdefault(ASIDE_LANE, []).append(operation)
         elif operation.kind in BEHIND:
             lanes.setdefault(BEHIND_LANE, []).append(operation)
+        elif operation.kind in APART:
+            lanes.setdefault(APART_LANE, []).append(operation)
     first = FAR_LANE if beside and beside[0].kind in FAR else None
-    first = ASIDE_LANE if beside and beside[0].kind in (Kind.COMPACT, Kind.GROW) else first
+    first = ASIDE_LANE if beside and beside[0].kind == Kind.COMPACT else first
+    first = APART_LANE if beside and beside[0].kind in APART else first
     return dict(sorted(lanes.items(), key=lambda lane: (lane[0] != first, lane[0])))
 
 
@@ -157,7 +161,7 @@ class SessionsProgram:
             bound = begin()  # A phase on: a lane takes it to its end.
             if isinstance(bound, Mapping):
                 self._acknowledge(bound)
-        elif kind in OF_SESSIONS or kind in FAR or kind in ASIDE or kind in BEHIND:
+        elif any(kind in lane for lane in (OF_SESSIONS, FAR, ASIDE, BEHIND, APART)):
             if kind not in KEYED:
                 self._subject.ran(kind)
             self._issuer.carry_out(operation)
@@ -250,7 +254,8 @@ def created(geometry: str) -> Image:
 
 FAR_LANE: Final = 1 << 30  # After all sessions,
 ASIDE_LANE: Final = FAR_LANE + 1  # after checkpoints,
-BEHIND_LANE: Final = FAR_LANE + 2  # and after truncations.
+BEHIND_LANE: Final = FAR_LANE + 2  # after truncations, and last what grows.
+APART_LANE: Final = FAR_LANE + 3
 _TRUNCATIONS: Final = (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT, Kind.GROW)
 _REACHED: Final = ("in_place", "copied", "retries", "device_reads", "drains")
 

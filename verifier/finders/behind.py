@@ -138,9 +138,12 @@ class Behind:
         acks = sum(index <= owed for index, _ in segment.acks)
         keys.add((state.key, len(history), acks))
         fault_oracle = self._world.fault_oracle
-        if isinstance(outcome.error, Violation):
+        if (error := outcome.error or outcome.spared) is not None:
             is_damaged = fault_oracle.is_damaged_before or all(firings.is_damaged_at(at) for at in turns)
-            return OK if is_damaged and _is_refusal(outcome, fault_oracle.errors) else outcome.error
+            if outcome.error is not None and is_damaged:
+                return OK if _is_refusal(outcome, fault_oracle.errors) else error
+            if not is_damaged:
+                return error
         known = (id(outcome), len(history), acks)
         if known not in self._verdicts:
             self._outcomes.append(outcome)

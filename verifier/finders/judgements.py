@@ -100,8 +100,8 @@ class Judgements:
 
     def _judge_opening(self, outcome: Outcome, place: int, acked: Bound) -> Verdict:
         self.judged += 1
-        if outcome.error is not None:
-            return outcome.error
+        if (error := outcome.error or outcome.spared) is not None:
+            return error
         return judge_recovery(self._issued[place], acked, outcome.recovered, outcome.content)
 
 

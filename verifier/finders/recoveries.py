@@ -60,6 +60,7 @@ class Outcome:
 
     key: int
     error: Violation | None = None
+    spared: Violation | None = None  # A file that it could do without was no good: where none is damaged.
     raised: type[Exception] | None = None  # What opening, reading or auditing raised, if one did.
     recovered: Bound | None = None
     content: dict[bytes, bytes] = field(default_factory=dict)
@@ -195,8 +196,8 @@ class Recoveries:
                 audit(mounted)
                 outcome.recovered = recovered_bound(mounted)
                 outcome.path = self._path(mounted, device, opened)
-                outcome.error = judge_spares(mounted, spec)
-                outcome.error = outcome.error or judge_probe(mounted, outcome.content, spec.errors)
+                outcome.spared = judge_spares(mounted, spec)
+                outcome.error = judge_probe(mounted, outcome.content, spec.errors)
         except SubjectError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever a subject raises is a finding)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from powercut.faultfs import Effect, EventKind, Fault, Plan
 from powercut.faultfs.faults.plan import HALF, calls_of
 
+from ..tapes.families import LETTERS
 from ..tapes.operations import CHECKPOINTS
 from ..tapes.programs import random_program
 from ..tapes.tape import KEYS_MAX, LOGS, SIZES, STORE, Crash, Era, Kind, Operation, Tape
@@ -34,6 +35,7 @@ _CHECKPOINT, _REOPEN = Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN)
 _SNAPSHOT: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot"))
 _DELTA: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("incremental"))
 _INDEXED: Final = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot with index"))
+_GROW: Final = Operation(Kind.GROW)
 _FLUSH: Final = Operation(Kind.FLUSH, 0, 0, 1)
 _READ, _RMW, _DELETE, _INSERT = (Operation(kind) for kind in (Kind.READ, Kind.RMW, Kind.DELETE, Kind.INSERT))
 _ENQUEUE, _ENQUEUE_MANY = Operation(Kind.ENQUEUE), Operation(Kind.ENQUEUE_MANY, 0, 0, 2)
@@ -65,6 +67,11 @@ PROGRAMS: Final[dict[str, _Program]] = {
             Operation(Kind.COMPACT, 0, 0, 2),
         ),
         *(_READ, Operation(Kind.COMPACT), _CHECKPOINT, _CHECKPOINT, _REOPEN, _READ),
+    ),
+    # The index has twice the buckets, with an image of it before and behind; what is cold is of both halves.
+    "grown": (
+        *(*_upserts(0, 1, 2, 3, 4), _INDEXED, _GROW, _RMW, _CHECKPOINT, _GROW, Operation(Kind.COMPACT)),
+        *(_INDEXED, _REOPEN, _READ, _GROW, _DELETE, _CHECKPOINT),
     ),
     # In segments of a page: removals that fail, and the checkpoint that makes up for them.
     "shrunk": (*_upserts(0, 1, 2), Operation(Kind.TRUNCATE_AT), _CHECKPOINT, _CHECKPOINT),
@@ -142,11 +149,16 @@ def torn(sync: int, subject: str = STORE) -> tuple[Era, ...]:
 
 
 def random_strikes(
-    random: Random, count: int, geometries: Sequence[str], law: str, steps: int
+    random: Random, count: int, geometries: Sequence[str], law: str, steps: int, letters: Sequence[str] = ()
 ) -> Iterator[Tape]:
-    """Random programs with one or two random faults at random calls; geometries take turns."""
+    """Random programs with one or two random faults at random calls; geometries take turns.
+
+    letters  of which each program has two besides, in its second half; names of `LETTERS`
+    """
     for number in range(count):
         program = random_program(random, random.randint(2, steps), random.choice((2, 3, KEYS_MAX)))
+        if letters:
+            program = _with_letters(random, program, letters)
         faults = [_random_fault(random) for _ in range(random.choice((1, 1, 2)))]
         eras: tuple[Era, ...] = (Era(program, faults=Plan(*faults).digits), Era())
         if number % 3 == 0:  # The opening that is struck follows a power cut.
@@ -154,6 +166,15 @@ def random_strikes(
             crash = Crash(random.randrange(6), random.randrange(3), survivors)
             eras = (Era(random_program(random, random.randint(2, steps), 2), crash), *eras)
         yield Tape(eras, geometries[number % len(geometries)], law)
+
+
+def _with_letters(random: Random, program: _Program, letters: Sequence[str]) -> _Program:
+    longer = list(program)
+    for _ in range(2):
+        kind = LETTERS[random.choice(letters)]
+        added = Operation(kind, 0, random.randrange(KEYS_MAX), random.randrange(SIZES + 1))
+        longer.insert(random.randint(len(longer) // 2, len(longer)), added)
+    return tuple(longer)
 
 
 def _random_fault(random: Random) -> Fault:

@@ -5,6 +5,7 @@
     compacted   the log is compacted, around the steps of a checkpoint and truncations
     bounded     it is because its disk has a limit: under a fill, in every phase, around a power cut
     grown       the index has twice the buckets (`growing`)
+    mixed       all mixes of three of {grow, compact, truncate, checkpoint, reopen}
     reopened    with more or less of the ring, of buckets, of memory; with others that want to open it too
     flushed     what is frozen goes to the device before it has to: between operations, in every phase, while
                 pages turn, before a truncation, and after the worker was stopped
@@ -31,7 +32,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from .growing import grown
+from .growing import grown, mixed
 from .indexed import indexed
 from .logged import LOGGED_CRASHES, logged
 from .operations import PLAIN
@@ -271,6 +272,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "compacted": Family(compacted, ("paired", "colliding")),
     "bounded": Family(bounded, _LIMITED),
     "grown": Family(grown, ("parting", "parted", "narrow", "crowded")),
+    "mixed": Family(mixed, ("parted",)),
     "reopened": Family(_reopened, ("parting", "tiny")),
     "flushed": Family(_flushed, ("flushed", "lagging", "ageing")),
     "lettered": Family(_lettered, _EVERYWHERE),
@@ -282,7 +284,11 @@ FAMILIES: Final[dict[str, Family]] = {
 }
 # Kinds that random programs have only where they are asked for, by name.
 LETTERS: Final = {
-    kind.name.lower(): kind for kind in (Kind.TRUNCATE_AT, Kind.REOPEN_AS, Kind.LOOK_ON, Kind.CHECKPOINT)
+    kind.name.lower(): kind
+    for kind in (
+        *(Kind.TRUNCATE_AT, Kind.REOPEN_AS, Kind.LOOK_ON, Kind.CHECKPOINT),
+        *(Kind.COMPACT, Kind.GROW),
+    )
 }
 
 

@@ -1,7 +1,8 @@
-"""Growing: the family of programs in which the index has twice the buckets, and twice again.
+"""Growing: programs in which the index has twice the buckets, and twice again.
 
 Around the steps of a checkpoint, with an image of the index and without, around truncations and compactions;
-keys of one chain come to part, in memory, on the device, and where their records are written afterwards.
+keys of one chain come to part, in memory, on the device, and where their records are written afterwards. And
+all mixes of three things that look after a store, a change between them.
 
 Invariant: the same runs for everybody.
 """
@@ -9,12 +10,13 @@ Invariant: the same runs for everybody.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import permutations, product
 from typing import Final
 
+from .operations import CHECKPOINTS
 from .tape import SIZES, Kind, Operation
 
-__all__ = ["grown"]
+__all__ = ["grown", "mixed"]
 
 Run = tuple[tuple[Operation, ...], ...]  # A program an era.
 
@@ -57,3 +59,21 @@ def grown(geometry: str) -> Iterator[Run]:
             begun = (*few, _CHECKPOINT, Operation(Kind.RMW), start, *steps)
             yield ((*begun, grow, Operation(Kind.RMW, 0, 1), _CHECKPOINT), (*reads, grow, _CHECKPOINT))
             yield ((*begun, Operation(Kind.UPSERT, 0, 2), grow, Operation(Kind.STEP), *reads, _CHECKPOINT),)
+
+
+def mixed(geometry: str) -> Iterator[Run]:
+    """All sequences of three of {grow, compact, truncate, checkpoint, one with an image, reopen}."""
+    upkeep = (
+        *(
+            Operation(Kind.GROW),
+            Operation(Kind.COMPACT),
+            Operation(Kind.TRUNCATE_AT, 0, 1, SIZES),
+            _CHECKPOINT,
+        ),
+        *(Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("snapshot with index")), _REOPEN),
+    )
+    changes = (Operation(Kind.RMW), Operation(Kind.DELETE, 0, 2))
+    reads = tuple(Operation(Kind.READ, 0, key) for key in range(4))
+    for one, two, three in product(upkeep, repeat=3):
+        mix = (one, changes[0], two, changes[1], three)
+        yield ((*_large(0, 1, 2, 3), _CHECKPOINT, *mix, *reads), (*reads, changes[0]))

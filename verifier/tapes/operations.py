@@ -178,6 +178,7 @@ class Lane(Enum):
     FAR = "its own"
     ASIDE = "its own, beside that of checkpoints"
     BEHIND = "its own, beside both"
+    APART = "its own, beside all others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ OPERATIONS: Final[dict[Kind, Row]] = {
     Kind.LOOK_ON: Row("look on", lane=Lane.NOWHERE),
     Kind.FLUSH: Row("flush worker", lane=Lane.BEHIND),
     Kind.COMPACT: Row("compact", lane=Lane.ASIDE),
-    Kind.GROW: Row("grow the index", lane=Lane.ASIDE),
+    Kind.GROW: Row("grow the index", lane=Lane.APART),
     Kind.ENQUEUE: Row("enqueue", _enqueue, "<-", lane=Lane.NOWHERE, is_logged=True),
     Kind.ENQUEUE_MANY: Row("enqueue_many", _enqueue_many, "<-", lane=Lane.NOWHERE, is_logged=True),
     Kind.ROLLBACK: Row("roll back", lane=Lane.NOWHERE, is_logged=True),

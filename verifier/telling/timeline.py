@@ -16,7 +16,7 @@ from typing import Final
 from ..concurrency.appenders import lanes_of_log
 from ..concurrency.appending import LogCall
 from ..concurrency.calls import OF_SESSIONS, Call, Listing
-from ..concurrency.lanes import ASIDE_LANE, BEHIND_LANE, FAR_LANE, SessionsRun, lanes_of, split
+from ..concurrency.lanes import APART_LANE, ASIDE_LANE, BEHIND_LANE, FAR_LANE, SessionsRun, lanes_of, split
 from ..oracles.prefix import show
 from ..spec.model import session_name
 from ..tapes.tape import APPENDERS, Kind, Operation, Tape
@@ -54,10 +54,15 @@ def tell_beside(run: SessionsRun) -> Iterator[str]:
 
 
 def _tasks(tape: Tape, beside: list[Operation]) -> list[str]:
-    """The tasks in their order: sessions by number, then the checkpoints, then truncations beside them."""
+    """The tasks in their order: sessions by number, then the checkpoints, then what is beside them."""
     if tape.subject == APPENDERS:
         return [session_name(lane) for lane in lanes_of_log(beside)]
-    aside = {FAR_LANE: "checkpoint", ASIDE_LANE: "truncation", BEHIND_LANE: "flush worker"}
+    aside = {
+        FAR_LANE: "checkpoint",
+        ASIDE_LANE: "truncation",
+        BEHIND_LANE: "flush worker",
+        APART_LANE: "growth",
+    }
     return [aside.get(lane) or session_name(lane) for lane in lanes_of(beside)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations, permutations
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,7 +11,7 @@ from powercut.engine.checkpoint import driver
 from powercut.engine.checkpoint.running import Running
 from powercut.verifier.concurrency.aside import aside_tapes
 from powercut.verifier.concurrency.grounds import play_beside
-from powercut.verifier.concurrency.lanes import ASIDE_LANE, FAR_LANE, lanes_of, split
+from powercut.verifier.concurrency.lanes import APART_LANE, ASIDE_LANE, FAR_LANE, lanes_of, split
 from powercut.verifier.concurrency.programs import search_lanes
 from powercut.verifier.concurrency.schedule import Bounded
 from powercut.verifier.gate.profile import load_profile
@@ -21,18 +23,28 @@ from powercut.verifier.verdict import Breach
 TAPES = list(aside_tapes())
 
 
-def test_truncation_has_a_lane_of_its_own_and_the_older_one_that_of_checkpoints() -> None:
+def test_what_looks_after_a_store_has_lanes_of_its_own_and_the_older_truncation_that_of_checkpoints() -> None:
+    met: set[frozenset[Kind]] = set()
     for tape in TAPES:
-        lanes = lanes_of(split(tape.eras[-1].program)[1])
-        aside = [each.kind for each in lanes[ASIDE_LANE]]
-        far = [each.kind for each in lanes.get(FAR_LANE, [])]
-        if aside == [Kind.COMPACT]:
-            assert far in ([], [Kind.CHECKPOINT], [Kind.TRUNCATE])
-            assert next(iter(lanes)) == ASIDE_LANE  # It goes on until somebody takes it off.
-        elif Kind.GROW in aside:
-            assert far in ([], [Kind.CHECKPOINT], [Kind.TRUNCATE])
-        else:
-            assert (aside, far) == ([Kind.TRUNCATE_AT], [Kind.CHECKPOINT])
+        beside = split(tape.eras[-1].program)[1]
+        lanes = lanes_of(beside)
+        aside, far, apart = (
+            [Kind(each.kind) for each in lanes.get(lane, [])] for lane in (ASIDE_LANE, FAR_LANE, APART_LANE)
+        )
+        assert far in ([], [Kind.CHECKPOINT], [Kind.TRUNCATE])
+        assert set(aside) <= {Kind.COMPACT, Kind.TRUNCATE_AT}
+        assert set(apart) <= {Kind.GROW}
+        if beside[0].kind in (Kind.COMPACT, Kind.GROW):
+            # It goes on until somebody takes it off.
+            assert next(iter(lanes)) == (ASIDE_LANE if beside[0].kind == Kind.COMPACT else APART_LANE)
+        met |= {frozenset((one, *rest)) for one, *rest in permutations([*aside, *far, *apart], 2)}
+    upkeep = (Kind.GROW, Kind.COMPACT, Kind.CHECKPOINT)
+    truncations = {
+        frozenset((Kind.GROW, Kind.TRUNCATE)),
+        frozenset((Kind.COMPACT, Kind.TRUNCATE)),
+        frozenset((Kind.CHECKPOINT, Kind.TRUNCATE_AT)),
+    }
+    assert met >= {*map(frozenset, combinations(upkeep, 2)), *truncations}
     shared = lanes_of([Operation(Kind.TRUNCATE), Operation(Kind.CHECKPOINT)])
     assert list(shared) == [FAR_LANE]
 

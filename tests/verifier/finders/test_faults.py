@@ -19,7 +19,8 @@ from powercut.verifier.finders.templates import PROGRAMS, TEMPLATES, random_stri
 from powercut.verifier.runs.play import play
 from powercut.verifier.spec.model import Issued, Result
 from powercut.verifier.spec.subject import MakeStore
-from powercut.verifier.tapes.tape import SIZES, Era, Kind, Operation, Tape, decode_tape, encode_tape
+from powercut.verifier.tapes.operations import CHECKPOINTS
+from powercut.verifier.tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from powercut.verifier.verdict import OK, Breach, Verdict, Violation
 
 UPSERT, CHECKPOINT, REOPEN, READ = (
@@ -65,6 +66,25 @@ def test_stores_whose_pages_turn_stand_it_too(name: str) -> None:
     assert coverage.reached["struck read segment"] > 5
     assert coverage.reached["struck write segment"] > 20
     assert name != "truncated" or coverage.reached["struck remove segment"] > 0
+
+
+def test_random_programs_with_letters_and_random_faults_stand_it() -> None:
+    letters = ("grow", "compact", "truncate_at", "checkpoint")
+    tapes = list(random_strikes(Random(7), 40, ("parted", "paired"), "posix", 14, letters))
+    own = {Kind.GROW, Kind.COMPACT, Kind.TRUNCATE_AT}
+    assert own <= {each.kind for tape in tapes for era in tape.eras for each in era.program}
+    for tape in tapes:
+        assert search_strike(tape, limit=16)[1] is None, tape
+
+
+def test_image_of_the_index_that_rots_is_no_finding_behind_a_power_cut() -> None:
+    """A store does without it, and says that it was rejected; where nothing is damaged that is one."""
+    image = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("fold_over with index"))
+    rot = Plan(Fault(Effect.ROT, EventKind.WRITE, number=0, sticky=True)).digits
+    tape = Tape((Era((Operation(), image), Crash(2), faults=rot), Era()), "paired")
+    found, finding = search_strike(tape, limit=16)
+    assert finding is None
+    assert found.distinct > 0
 
 
 def test_random_programs_with_random_faults_stand_it() -> None:

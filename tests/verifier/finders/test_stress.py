@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from powercut.engine import CheckpointKind, FasterKv, MemoryDevice
+from powercut.engine import CheckpointKind, Compacted, FasterKv, MemoryDevice
 from powercut.engine.compiler.compilation import available
 from powercut.verifier.cli.summary import tell_gate
 from powercut.verifier.finders.stress import campaign, crew, life
@@ -78,16 +78,26 @@ def test_session_that_hangs_is_undecided_and_named(monkeypatch: pytest.MonkeyPat
         begun.append(writer)
         gate.wait()
 
-    # The clock stands still until two writers and the checkpoints have begun.
+    # The clock stands still until two writers, the checkpoints and the upkeep have begun.
     for module in (life, crew):
-        monkeypatch.setattr(module, "monotonic", lambda: next(looks) if len(begun) == 3 else 0.0)
+        monkeypatch.setattr(module, "monotonic", lambda: next(looks) if len(begun) == 4 else 0.0)
     monkeypatch.setattr(Writer, "run", wait_for_ever)
     monkeypatch.setattr(life._Checkpointer, "run", wait_for_ever)
+    monkeypatch.setattr(life._Keeper, "run", wait_for_ever)
     found = run_stress({"lives": 1}, sessions=2, kernels="interpreted")
     gate.set()
     assert isinstance(found.verdict, Unknown)
     assert "s0: wait" in found.verdict.why
     assert "wait_for_ever" in found.verdict.why
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("what", ["grow_index", "compact"])
+def test_upkeep_that_says_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    lied = {"grow_index": lambda *_: 7, "compact": lambda *_: Compacted(-1, 0, 0, 0, 0)}
+    monkeypatch.setattr(FasterKv, what, lied[what])
+    verdict = run_stress({"lives": 12}, sessions=2, kernels="interpreted").verdict
+    assert breach_of(verdict) == Breach.WRONG_RESULT
 
 
 @pytest.mark.usefixtures("small")

@@ -70,6 +70,7 @@ def test_programs_have_names_that_say_what_they_are_for() -> None:
         "truncated",
         "dropped",
         "compacted",
+        "grown",
         "shrunk",
         "gathered",
         "snapshot",

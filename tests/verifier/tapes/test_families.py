@@ -69,3 +69,13 @@ def test_letters_are_kinds_that_random_programs_do_not_have() -> None:
     letters = {(kind, kind is Kind.CHECKPOINT) for kind in LETTERS.values()}
     assert not given & letters
     assert all(kind.name.lower() == name for name, kind in LETTERS.items())
+
+
+def test_mixed_tapes_have_each_three_of_what_looks_after_a_store_in_each_order() -> None:
+    own = {Kind.GROW, Kind.COMPACT, Kind.TRUNCATE_AT, Kind.CHECKPOINT, Kind.REOPEN}
+    mixes = set()
+    for tape in family_tapes("mixed"):
+        kinds = [(each.kind, each.size) for each in tape.eras[0].program if each.kind in own]
+        mixes.add(tuple(kinds[1:]))  # Behind the first checkpoint.
+    assert len(mixes) == 6**3
+    assert {len(mix) for mix in mixes} == {3}

@@ -7,7 +7,7 @@ __all__ = ["AMOUNTS", "of_log"]
 AMOUNTS: Final = (
     *("rounds", "lives", "recoveries", "judged", "audited", "checkpoints", "pages written", "taken back"),
     *("appends", "in batches", "carried off", "pending", "added", "upserts", "deletes", "reads"),
-    *("in place", "copied", "device reads"),
+    *("in place", "copied", "device reads", "grown", "compacted", "moved"),
     # Of logs.
     *("log lives", "log entries", "log batches", "log commits", "log waits", "log awaits", "log followed"),
     *("log scans", "log truncations", "log taken back"),

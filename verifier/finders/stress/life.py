@@ -1,7 +1,7 @@
 """One life of a store under stress: writers and a checkpointer on threads of their own, then the judgement.
 
-    open, judge what was recovered  →  writers and checkpoints  →  at rest: audit, judge  →  left without a
-    checkpoint, so that the next opening has something to take back
+    open, judge what was recovered  →  writers, checkpoints, growths and compactions  →  at rest: audit,
+    judge  →  left without a checkpoint, so that the next opening has something to take back
 
 Invariants
   1  N(s) of a checkpoint is no less than what session s had ended when it began, and no more than it had
@@ -21,7 +21,15 @@ from random import Random
 from time import monotonic
 from typing import Final
 
-from powercut.engine import CheckpointKind, Device, EngineError, FasterKv, InvariantError, Settings
+from powercut.engine import (
+    CheckpointKind,
+    Device,
+    EngineError,
+    FasterKv,
+    IndexFullError,
+    InvariantError,
+    Settings,
+)
 
 from ...spec.model import session_name
 from ...verdict import OK, Breach, Unknown, Verdict, Violation
@@ -36,6 +44,7 @@ HANG_SECONDS: Final = 300.0
 TICK_SECONDS: Final = 0.05
 LOOK_SECONDS: Final = 0.002
 CHECKPOINTS: Final = 20  # Of a life, on average: they come by operations, not by time.
+UPKEEPS: Final = 8  # Growths and compactions, likewise.
 AUDIT_BYTES_MAX: Final = 1 << 23  # Of log: the audit walks it in Python.
 # What Session.counters gives, in its order.
 COUNTERS: Final = (
@@ -72,7 +81,6 @@ class _Checkpointer:
         self._ledgers = life.ledgers
         self._random = Random(f"{life.seed}:checkpoints")
         self._operations = life.mix.operations
-        self._never = threading.Event()
         self.count = 0
 
     def run(self, is_over: Callable[[], bool]) -> None:
@@ -91,11 +99,56 @@ class _Checkpointer:
             self._pause(is_over)
 
     def _pause(self, is_over: Callable[[], bool]) -> None:
-        """Let the writers do some operations more."""
-        more = 2 * self._random.random() * self._operations / CHECKPOINTS
-        start = sum(each.ended for each in self._ledgers)
-        while not is_over() and sum(each.ended for each in self._ledgers) < start + more:
-            self._never.wait(LOOK_SECONDS)
+        _pause(self._ledgers, 2 * self._random.random() * self._operations / CHECKPOINTS, is_over)
+
+
+class _Keeper:
+    """Growths and compactions one after another while others write; what each did is what it said."""
+
+    def __init__(self, life: Life, store: FasterKv) -> None:
+        self._store = store
+        self._ledgers = life.ledgers
+        self._random = Random(f"{life.seed}:upkeep")
+        self._operations = life.mix.operations
+        self.reached: Counter[str] = Counter()
+        self.count = 0
+
+    def run(self, is_over: Callable[[], bool]) -> None:
+        while not is_over():
+            _pause(self._ledgers, 2 * self._random.random() * self._operations / UPKEEPS, is_over)
+            if self._random.random() < 0.5:
+                self._grow()
+            else:
+                self._compact()
+            self.count += 1
+
+    def _grow(self) -> None:
+        before = self._store.stats().buckets
+        try:
+            after = self._store.grow_index()
+        except IndexFullError:
+            return
+        if after not in (before, 2 * before):  # It may have gone on with what had stopped in the middle.
+            raise ObjectionError(Breach.WRONG_RESULT, f"{before} buckets grew to {after}")
+        self.reached["grown"] += 1
+
+    def _compact(self) -> None:
+        stats = self._store.stats()
+        middle = (stats.begin + stats.safe_read_only) // 2
+        done = self._store.compact(self._random.choice((None, middle, middle)))
+        if done.begin < stats.begin:
+            raise ObjectionError(
+                Breach.WRONG_RESULT, f"a compaction took begin from {stats.begin} to {done.begin}"
+            )
+        self.reached["compacted"] += 1
+        self.reached["moved"] += done.moved
+
+
+def _pause(ledgers: Sequence[Ledger], more: float, is_over: Callable[[], bool]) -> None:
+    """Let the writers do so many operations more."""
+    never, start = threading.Event(), sum(each.ended for each in ledgers)
+    while not is_over() and sum(each.ended for each in ledgers) < start + more:
+        never.wait(LOOK_SECONDS)
 
 
 def live(life: Life) -> bool:
@@ -174,17 +227,19 @@ def _work(life: Life, store: FasterKv) -> Verdict:
         Writer(session, ledger, life.mix, f"{life.seed}:{ledger.session}")
         for session, ledger in zip(sessions, life.ledgers, strict=True)
     ]
-    checkpointer = _Checkpointer(life, store)
+    checkpointer, keeper = _Checkpointer(life, store), _Keeper(life, store)
     crew = Crew()
     for ledger, writer in zip(life.ledgers, writers, strict=True):
         crew.start(session_name(ledger.session), writer.run)
     crew.start("checkpoints", checkpointer.run)
+    crew.start("upkeep", keeper.run)
     try:
-        hung = _watch(life, crew, writers, checkpointer)
+        hung = _watch(life, crew, writers, (checkpointer, keeper))
     finally:
         crew.stop()
     hung = crew.join(life.hang_seconds) or hung
     life.reached["checkpoints"] += checkpointer.count
+    life.reached.update(keeper.reached)
     for session, writer in zip(sessions, writers, strict=True):
         life.reached.update(writer.counts)
         life.reached.update(dict(zip(COUNTERS, session.counters(), strict=True)))
@@ -193,14 +248,16 @@ def _work(life: Life, store: FasterKv) -> Verdict:
     return Unknown(f"nobody gets on: {hung}") if hung else OK
 
 
-def _watch(life: Life, crew: Crew, writers: Sequence[Writer], checkpointer: _Checkpointer) -> str:
+def _watch(
+    life: Life, crew: Crew, writers: Sequence[Writer], others: Sequence[_Checkpointer | _Keeper]
+) -> str:
     """Wait until the life is over; the stacks of the threads if one of them does not get on."""
     past: list[int] = []
     since: list[float] = []
     start = sum(ledger.serial for ledger in life.ledgers)
     while not crew.wait(TICK_SECONDS):
         now = monotonic()
-        ended = [*(ledger.ended for ledger in life.ledgers), checkpointer.count]
+        ended = [*(ledger.ended for ledger in life.ledgers), *(other.count for other in others)]
         if not past:
             past, since = list(ended), [now] * len(ended)
         for place, count in enumerate(ended):

@@ -21,6 +21,7 @@ from ...finders.templates import OF_GEOMETRY, OF_SUBJECT, PROGRAMS, TEMPLATES, r
 from ...tapes.tape import STORE
 from ..chunks import Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..document import Stage
+from ..families import SprinkledPlan, check_families
 from ..plans import Count, Floor, Names, Positive, RandomPlan, check_geometries, check_names
 
 __all__ = ["STAGE", "FaultsPlan", "RandomStrikes", "StruckCalls", "faults_chunks"]
@@ -35,6 +36,7 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     torn       an opening is struck after power cuts at each of these syncs, counted from the end of a life
     parts      chunks that the faults of one program are cut into
     gathered   geometries with a flush worker, in which the program of that name is struck
+    sprinkled  random programs with letters that those of `random` do not have
     """
 
     geometries: Names
@@ -47,6 +49,7 @@ class FaultsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     floor: Floor
     law: str = "posix"
     gathered: tuple[str, ...] = ()
+    sprinkled: SprinkledPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,11 @@ class RandomStrikes:
     geometries: tuple[str, ...]
     law: str
     limit: int
+    letters: tuple[str, ...] = ()
 
     def run(self, deadline: Deadline) -> Result:
-        tapes = random_strikes(Random(self.seed), self.count, self.geometries, self.law, self.steps)
+        own = Random(self.seed)
+        tapes = random_strikes(own, self.count, self.geometries, self.law, self.steps, self.letters)
         known = {name: known_of(name, self.law, self.limit) for name in self.geometries}
         return search_each(
             until(tapes, deadline), lambda tape: search_strike(tape, known=known[tape.geometry])
@@ -115,6 +120,10 @@ def faults_chunks(plan: FaultsPlan, law: str, seed: int) -> Iterator[Chunk]:
     large = plan.random
     for start, stop in in_parts(large.tapes, large.chunk):
         yield RandomStrikes(f"{seed}:{start}", stop - start, large.steps, large.geometries, law, plan.limit)
+    if (more := plan.sprinkled) is not None:
+        for start, stop in in_parts(more.tapes, more.chunk):
+            own, count = f"{seed}:sprinkled:{start}", stop - start
+            yield RandomStrikes(own, count, more.steps, more.geometries, law, plan.limit, more.letters)
 
 
 def _describe(stage: Stage) -> str:
@@ -126,6 +135,7 @@ def _check(plan: FaultsPlan) -> None:
     Law.of(plan.law)
     check_geometries((*plan.geometries, *plan.gathered))
     check_geometries(plan.random.geometries)
+    check_families(None, plan.sprinkled)
     check_names("program", (*plan.programs, *plan.cut), tuple(PROGRAMS))
 
 
