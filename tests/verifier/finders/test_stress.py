@@ -19,8 +19,16 @@ from powercut.verifier.finders.stress import campaign, crew, life
 from powercut.verifier.finders.stress.campaign import Campaign, run_stress
 from powercut.verifier.finders.stress.writer import Writer
 from powercut.verifier.gate import run_gate
+from powercut.verifier.gate.chunks import Deadline
 from powercut.verifier.gate.profile import ProfileError, load_profile, names, parse_profile
-from powercut.verifier.gate.stages.stress import Planted, Stressed, StressedLog, stress_chunks
+from powercut.verifier.gate.stages.stress import (
+    Planted,
+    Stressed,
+    StressedLog,
+    StressedWeek,
+    WeekPlan,
+    stress_chunks,
+)
 from powercut.verifier.verdict import OK, Breach, Unknown, Verdict, Violation
 
 needs_compiled = pytest.mark.skipif(not available(), reason="compiled kernels need numba")
@@ -232,12 +240,34 @@ def test_shipped_floors_are_amounts_of_work() -> None:
     for name in names():
         plan = load_profile(name).stress
         assert plan is not None
-        chunk, logs, hunts = stress_chunks(plan, "", 0)
+        chunk, logs, weeks, hunts = stress_chunks(plan, "", 0)
         assert isinstance(logs, StressedLog)
+        assert isinstance(weeks, StressedWeek)
         assert isinstance(chunk, Stressed)
         assert isinstance(hunts, Planted)
         assert len(hunts.names) == plan.floor["killed"] == 5
         assert dict(chunk.amounts).keys() > {"lives", "judged", "device reads", "checkpoints"}
+
+
+def test_a_chunk_of_weeks_owes_amounts_of_weeks_alone() -> None:
+    plan = WeekPlan(keys=700, operations=40, laws=("posix", "ext4"))
+    chunk = StressedWeek(0, (("appends", 1), ("week days", 1), ("log scans", 1)), 600, "interpreted", plan)
+    result = chunk.run(Deadline())
+    assert (result.unknown, result.objection) == ("", None)
+    assert result.coverage.reached["week days"] == 7
+    late = chunk.run(Deadline(monotonic() - 1))
+    assert late.how_far == "0 of 1 week days"
+
+
+def test_amounts_of_weeks_want_a_week_and_its_laws_are_known() -> None:
+    text = PROFILE.format(cap=3600).replace("recoveries", '"week days"')
+    with pytest.raises(ProfileError, match="amounts of weeks take a `week`"):
+        parse_profile(text, "test")
+    week = '\n[stress.week]\nkeys = 700\noperations = 40\nlaws = ["moon"]\n'
+    with pytest.raises(ProfileError, match="no law 'moon'"):
+        parse_profile(text + week, "test")
+    with pytest.raises(ProfileError, match="under btrfs"):
+        parse_profile(text + week.replace("moon", "btrfs"), "test")
 
 
 @pytest.mark.usefixtures("small")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-__all__ = ["AMOUNTS", "of_log"]
+__all__ = ["AMOUNTS", "of_log", "of_week"]
 
 AMOUNTS: Final = (
     *("rounds", "lives", "recoveries", "judged", "audited", "checkpoints", "pages written", "taken back"),
@@ -11,9 +11,17 @@ AMOUNTS: Final = (
     # Of logs.
     *("log lives", "log entries", "log batches", "log commits", "log waits", "log awaits", "log followed"),
     *("log scans", "log truncations", "log taken back"),
+    # Of weeks.
+    *("week days", "week operations", "week judged", "week checkpoints", "week by itself", "week restarts"),
+    *("week growths", "week compactions", "week moved", "week forgotten", "week states", "week taken back"),
 )
 
 
 def of_log(amount: str) -> bool:
     """True if it is one of logs."""
     return amount.startswith("log ")
+
+
+def of_week(amount: str) -> bool:
+    """True if it is one of weeks."""
+    return amount.startswith("week ")

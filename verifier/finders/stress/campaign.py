@@ -18,7 +18,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from time import monotonic
 from typing import Final
@@ -26,14 +26,17 @@ from typing import Final
 from powercut.engine import MemoryDevice, Settings
 from powercut.engine.compiler.compilation import CompilationError, available, load_compiled
 
+from ...faster.stepped import SteppedRuntime
 from ...verdict import OK, Unknown, Verdict
 from .amounts import AMOUNTS
 from .ledger import Ledger
 from .life import HANG_SECONDS, Life, live
+from .limited import WeekSize, recorded
 from .logged import LogLife, live_log
+from .week import Week
 from .writer import Mix
 
-__all__ = ["MIXES", "STRESSED", "Campaign", "run_log_stress", "run_stress"]
+__all__ = ["MIXES", "STRESSED", "Campaign", "run_log_stress", "run_stress", "run_week_stress"]
 
 SWITCH_SECONDS: Final = 1e-5
 LIVES: Final = 3  # In a round: two recoveries, the second of a store with a void range.
@@ -212,6 +215,32 @@ def _is_of_appends(order: _Order) -> bool:
 
 def _appends_max(number: int, mix: Mix) -> int:
     return mix.operations if number % AUDITED else AUDITED_APPENDS
+
+
+def run_week_stress(
+    amounts: Mapping[str, int],
+    size: WeekSize,
+    laws: Sequence[str],
+    *,
+    deadline: float = inf,
+    seed: int = 0,
+) -> Campaign:
+    """Play weeks of a store, laws by turns, until each of these figures is as large as it has to be."""
+    campaign = Campaign()
+    number = 0
+    while campaign.verdict == OK and campaign.missing(amounts) and monotonic() < deadline:
+        week = Week(
+            replace(size, law=laws[number % len(laws)]),
+            f"{seed}:{number}",
+            recorded,
+            SteppedRuntime,
+            deadline=deadline,
+            reached=campaign.reached,
+        )
+        week.play()
+        campaign.verdict = week.verdict
+        number += 1
+    return campaign
 
 
 @contextmanager

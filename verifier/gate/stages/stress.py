@@ -1,4 +1,4 @@
-"""Stage `stress`: sessions on threads of their own, and tasks of a log. One chunk each, for threads.
+"""Stage `stress`: sessions on threads of their own, tasks of a log, weeks of a store. One chunk each.
 
 What threads do is no function of the seed. So the floor of this stage is its amount of work: lives follow
 each other until every figure of it is reached, on a slow machine later. The clock is a cap: reaching it
@@ -8,7 +8,8 @@ compiled kernels are put under the same stress, one after the other, each until 
 Invariants
   1  a campaign that came to its end has reached every figure of its floor
   2  one that did not names figures that are left, and how far they came
-  3  a planted bug whose hunt did not end is undecided, neither killed nor a survivor
+  3  a week has no threads, and is a function of the seed: how many there are is the floor's, too
+  4  a planted bug whose hunt did not end is undecided, neither killed nor a survivor
 """
 
 from __future__ import annotations
@@ -20,28 +21,39 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
+from powercut.faultfs import Law
+
 from ...finders.crashes import Coverage
-from ...finders.stress.amounts import AMOUNTS, of_log
+from ...finders.stress.amounts import AMOUNTS, of_log, of_week
 from ...mutants.stressed import NAMES, stress_planted
 from ...verdict import Unknown, Violation
 from ..chunks import Chunk, Deadline, Definition, Result
 from ..document import NO_LAW, Hunted, Stage
-from ..plans import Floor, Positive, check_names
+from ..plans import Floor, Names, Positive, check_names
 
 if TYPE_CHECKING:
     from ...finders.stress.campaign import Campaign
 
-__all__ = ["STAGE", "StressPlan", "Stressed", "StressedLog", "stress_chunks"]
+__all__ = ["STAGE", "StressPlan", "Stressed", "StressedLog", "StressedWeek", "stress_chunks"]
 
 _TOLD_MAX: Final = 3  # Figures that are left.
 # Where the document counts a figure of the campaign as a number of its own.
 _NUMBERS: Final = {"programs": "lives", "checked": "judged"}
 
 
+class WeekPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Weeks of a store with so many keys and operations an hour; laws take turns."""
+
+    keys: Positive
+    operations: Positive
+    laws: Names
+
+
 class StressPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sessions on threads of their own, until every figure of the floor is reached.
 
     cap_seconds  after which it is given up as inconclusive
+    week         a store that lives for weeks, until the figures of the floor are reached
     planted      bugs that it must find in compiled kernels, by name; the figure `killed` counts them
     """
 
@@ -50,6 +62,7 @@ class StressPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sessions: Annotated[int, msgspec.Meta(ge=2, le=16)] = 10
     kernels: Literal["compiled", "interpreted"] = "compiled"
     planted: tuple[str, ...] = ()
+    week: WeekPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,7 @@ class Stressed:
             run_stress,  # It brings numpy, which no other stage has use for.
         )
 
-        amounts = {name: least for name, least in self.amounts if not of_log(name)}
+        amounts = {name: least for name, least in self.amounts if not (of_log(name) or of_week(name))}
         cap = monotonic() + self.cap_seconds
         campaign = run_stress(
             amounts,
@@ -93,6 +106,29 @@ class StressedLog:
         amounts = {name: least for name, least in self.amounts if of_log(name)}
         cap = monotonic() + self.cap_seconds
         campaign = run_log_stress(amounts, deadline=min(deadline.at, cap), seed=self.seed)
+        return _result(campaign, amounts, cap, deadline, self.cap_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class StressedWeek:
+    """Weeks of a store."""
+
+    seed: int
+    amounts: tuple[tuple[str, int], ...]
+    cap_seconds: int
+    kernels: str
+    plan: WeekPlan
+
+    def run(self, deadline: Deadline) -> Result:
+        from ...finders.stress.campaign import run_week_stress
+        from ...finders.stress.limited import WeekSize
+
+        amounts = {name: least for name, least in self.amounts if of_week(name)}
+        cap = monotonic() + self.cap_seconds
+        size = WeekSize(self.plan.keys, self.plan.operations, kernels=self.kernels)
+        campaign = run_week_stress(
+            amounts, size, self.plan.laws, deadline=min(deadline.at, cap), seed=self.seed
+        )
         return _result(campaign, amounts, cap, deadline, self.cap_seconds)
 
 
@@ -176,6 +212,8 @@ def stress_chunks(plan: StressPlan, law: str, seed: int) -> Iterator[Chunk]:
     yield Stressed(seed, plan.sessions, amounts, plan.cap_seconds, plan.kernels)
     if any(of_log(name) for name, _ in amounts):
         yield StressedLog(seed, amounts, plan.cap_seconds)
+    if plan.week is not None:
+        yield StressedWeek(seed, amounts, plan.cap_seconds, plan.kernels, plan.week)
     if plan.planted:
         yield Planted(plan.planted, seed, plan.sessions, plan.cap_seconds)
 
@@ -192,6 +230,11 @@ def _check(plan: StressPlan) -> None:
     if plan.planted and plan.kernels != "compiled":
         raise msgspec.ValidationError("bugs planted in compiled kernels take compiled kernels")
     check_names("bug planted in compiled kernels", plan.planted, NAMES)
+    for law in plan.week.laws if plan.week is not None else ():
+        if Law.of(law) is Law.BTRFS:
+            raise msgspec.ValidationError("under btrfs what a day leaves is listed, which takes for ever")
+    if plan.week is None and any(map(of_week, _amounts(plan))):
+        raise msgspec.ValidationError("amounts of weeks take a `week`")
     check_names("amount of work", tuple(_amounts(plan)), AMOUNTS)
 
 
