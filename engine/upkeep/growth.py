@@ -21,9 +21,11 @@ Invariants, for `c` main buckets and the mask `m`
 Where no overflow bucket is left in the middle, it stops there: with c as it is, the store is whole, and the
 next growth goes on.
 
-By itself an index grows to what `memory` has for it, as long as no record has left memory: an entry of one
-that has goes to both halves, though as a rule its keys are in one. So it grows when it is crowded, or when
-half the ring is full. An opening puts every entry where it belongs.
+By itself an index grows to what `memory` has for it: when it is crowded, or, while no record has left memory,
+when half the ring is full. For an entry of a record that has left goes to both halves, though as a rule its
+keys are in one. So where some have, it grows only if the overflow buckets in use would leave half of those
+that there are then, had each main bucket as long a chain as the one that it comes from. An opening puts every
+entry where it belongs.
 
 Threads: any; one growth at a time. By itself it runs as a call that is handed to the Runtime.
 """
@@ -84,23 +86,25 @@ class Grower:
             self._is_busy = False
 
     def look(self) -> None:
-        """Begin to grow behind the caller's back if `memory` has room for more, and the index is crowded, or
-        the log is about to leave memory.
-        """
+        """Begin to grow behind the caller's back if `memory` has room for more, and it is time to."""
         spaces, count = self._index.spaces, self._index.width.buckets
         if 2 * count > spaces.index_most or self._is_refused:
             return
-        control = spaces.control
-        begin = max(load(control, w.BEGIN), w.FIRST_ADDRESS)
-        if load(control, w.HEAD) > begin:
-            return
-        is_crowded = self._index.overflow * CROWDED > count
-        if (is_crowded or load(control, w.TAIL) - begin > spaces.ring_bytes // 2) and self._begin():
+        if self._is_due(count) and self._begin():
             try:
                 self._ticket = self._disk.runtime.submit(self._run_behind)
             except BaseException:
                 self._is_busy = False
                 raise
+
+    def _is_due(self, count: int) -> bool:
+        """True if it is crowded, with room for chains that are in both halves, or about to leave memory."""
+        spaces, overflow = self._index.spaces, self._index.overflow
+        control, is_crowded = spaces.control, overflow * CROWDED > count
+        begin = max(load(control, w.BEGIN), w.FIRST_ADDRESS)
+        if load(control, w.HEAD) > begin:
+            return is_crowded and 4 * overflow <= control[w.OVERFLOW_END] - 2 * count
+        return is_crowded or load(control, w.TAIL) - begin > spaces.ring_bytes // 2
 
     def wait(self) -> bool:
         """Wait for a growth that is under way; whether there was one."""

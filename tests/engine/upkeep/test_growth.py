@@ -159,6 +159,76 @@ def test_an_index_that_memory_has_sized_grows_by_itself(
         assert store.stats().buckets == 256
 
 
+def swelling(monkeypatch: pytest.MonkeyPatch, kernels: str, ring_pages: int) -> FasterKv:
+    """A store whose index can double twice by itself, from 64 main buckets on."""
+    monkeypatch.setattr("powercut.engine.settings.START_LEAST", 16)
+    settings = Settings(512, 4096, 512, 512, ring_pages=ring_pages)
+    return FasterKv.open(
+        MemoryDevice(),
+        create=True,
+        settings=settings,
+        memory=1 << 16,
+        kernels=kernels,
+        runtime=SteppedRuntime(),
+    )
+
+
+@pytest.mark.parametrize("kernels", MODES)
+@pytest.mark.parametrize("ring_pages", [2, 8, 32])
+def test_an_index_grows_by_itself_where_records_have_left_memory(
+    kernels: str, ring_pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever part of each chain is on the device: none of its keys is lost, by growth after growth."""
+    store, random, content = (
+        swelling(monkeypatch, kernels, ring_pages),
+        Random(ring_pages),
+        dict[bytes, bytes](),
+    )
+    with store, store.session("s") as session:
+        for number in range(1500):
+            key = b"%d" % random.randrange(900)
+            if random.random() < 0.1:
+                assert session.delete(key) == (content.pop(key, None) is not None)
+            else:
+                content[key] = b"%d" % number * 10
+                session.upsert(key, content[key])
+            store._grower.wait()
+            if number % 300 == 299:
+                store.check()
+                assert dict(store.items()) == content
+                assert all(session.read(b"%d" % each) == content.get(b"%d" % each) for each in range(900))
+        stats = store.stats()
+        assert stats.head > stats.begin
+        assert (stats.buckets, stats.growths) == (256, 2)
+        store.checkpoint()
+        store.compact()
+        store.check()
+        assert dict(store.items()) == content
+
+
+def test_chains_that_both_halves_would_have_leave_half_of_the_overflow_buckets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = swelling(monkeypatch, "interpreted", 2)
+    with store, store.session("s") as session:
+        for number in range(60):
+            session.upsert(b"%d" % number, bytes(60))
+        control, count = store.spaces[0], store.stats().buckets
+        room = control[w.OVERFLOW_END] - 2 * count
+        assert (count, store.stats().head > store.stats().begin) == (64, True)
+        due = [used for used in range(room) if _is_due(store, used)]
+        assert (due[0], due[-1]) == (count // growth.CROWDED + 1, room // 4)
+
+
+def _is_due(store: FasterKv, used: int) -> bool:
+    control = store.spaces[0]
+    before, control[w.OVERFLOW_NEXT] = control[w.OVERFLOW_NEXT], used
+    try:
+        return store._grower._is_due(store.stats().buckets)
+    finally:
+        control[w.OVERFLOW_NEXT] = before
+
+
 def test_a_growth_is_refused_beside_another_and_a_store_does_not_close_beside_it() -> None:
     store = FasterKv.open(MemoryDevice(), create=True, settings=settings_of(2), kernels="interpreted")
     said: list[str] = []
