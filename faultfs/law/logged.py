@@ -32,6 +32,7 @@ Source: fsync of btrfs, Linux 6.18, by its crash images: FAULTS.md, F42.
 
 from bisect import bisect_right
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice, product
 from typing import Final, TypeAlias
 
@@ -65,17 +66,28 @@ class LoggedNames:
         self._forest = forest
         self._above: dict[AnyChain, int] = {chain: split(name)[0] for name, chain in names.items()}
         self._steps = {step.birth: step for step in steps}
-        self._files: list[set[int]] = []  # Those that an event concerns.
-        self._synced = [0]  # By index: the position behind the last sync of names before it.
         self._walks: dict[int, Walk] = {}  # By position of the commit.
         self._taken: Taken | None = None
         self._work = 0  # Names that walks have gone past, in all logs.
         self.is_cut = False  # Some walk has more logs than are followed.
-        for at, event in enumerate(events):
-            self._synced.append(at + 1 if self._syncs_all(event) else self._synced[-1])
-            moves = self._steps[at + 1].moves if at + 1 in self._steps else ()
+
+    @cached_property
+    def _files(self) -> list[set[int]]:
+        """The files that each event concerns; most histories are never asked."""
+        files: list[set[int]] = []
+        for birth, event in enumerate(self._events, 1):
+            moves = self._steps[birth].moves if birth in self._steps else ()
             lost = {chain.values[chain.before(version)] for chain, version in moves}
-            self._files.append({event.inode, *lost} - {NO_FILE})  # type: ignore[arg-type]
+            files.append({event.inode, *lost} - {NO_FILE})  # type: ignore[arg-type]
+        return files
+
+    @cached_property
+    def _synced(self) -> list[int]:
+        """By index: the position behind the last sync of names before it."""
+        synced = [0]
+        for at, event in enumerate(self._events, 1):
+            synced.append(at if self._syncs_all(event) else synced[-1])
+        return synced
 
     def _syncs_all(self, event: Event) -> bool:
         """True for a sync of all names that there are."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 
-from ..oracles.prefix import judge_recovery
+from ..oracles.prefix import Prefix, judge_recovery
 from ..spec.history import Segment
 from ..spec.model import Issued
 from ..spec.subject import Bound
@@ -39,6 +39,7 @@ class Judgements:
         self.judged = 0
         self._known: dict[tuple[int, int, object], Verdict] = {}
         self._issued: dict[int, list[Issued]] = {}  # By how many of _issues have passed.
+        self._prefixes: dict[int, list[Prefix]] = {}
         self._kept: list[Outcome] = []  # What _known names by id stays alive.
         turns = [at for life in segment.lives for at in (life.start, *life.issued_at)]
         self._issues = sorted(turns + [p.opened for p in segment.lives if p.opened is not None])
@@ -69,7 +70,7 @@ class Judgements:
         issued_by, acked_by = span
         place = bisect_right(self._issues, issued_by)
         if place not in self._issued:
-            self._issued[place] = self.segment.issued_by(issued_by)
+            self._issued[place], self._prefixes[place] = self.segment.issued_by(issued_by), []
         return self._judge(outcome, place, self.segment.acked_by(acked_by))
 
     def blame(self, outcome: Outcome, span: Span, path: list[Nested]) -> Verdict:
@@ -102,7 +103,8 @@ class Judgements:
         self.judged += 1
         if (error := outcome.error or outcome.spared) is not None:
             return error
-        return judge_recovery(self._issued[place], acked, outcome.recovered, outcome.content)
+        issued, prefixes = self._issued[place], self._prefixes[place]
+        return judge_recovery(issued, acked, outcome.recovered, outcome.content, prefixes)
 
 
 def _acked_inside(outcome: Outcome, nested: Nested, acked: Bound) -> Bound:
@@ -111,4 +113,5 @@ def _acked_inside(outcome: Outcome, nested: Nested, acked: Bound) -> Bound:
 
 
 def _frozen(bound: Bound) -> object:
-    return tuple(sorted(bound.items())) if isinstance(bound, Mapping) else bound
+    is_mapping = type(bound) is dict or isinstance(bound, Mapping)
+    return tuple(sorted(bound.items())) if is_mapping else bound  # type: ignore[union-attr]

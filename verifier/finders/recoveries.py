@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from powercut.faultfs import EventKind, FaultDevice, Image, crash_states
+from powercut.faultfs import EventKind, FaultDevice, Image
 from powercut.faultfs.law.survival import PRODUCTS
 from powercut.faultfs.states.branching import Exploration, Witness, explore
 from powercut.faultfs.states.enumeration import CrashState, Enumeration
@@ -50,6 +50,7 @@ from ..oracles.structure import audit, failed, judge_probe, judge_spares, recove
 from ..spec.spec import StoreMaker
 from ..spec.subject import Bound, MakeStore, Mounted, mount
 from ..verdict import Breach, Violation
+from .cuts import cuts_of
 
 __all__ = ["Nested", "Opened", "Outcome", "Recoveries"]
 
@@ -211,14 +212,10 @@ class Recoveries:
         return opened
 
     def _cut_again(self, outcome: Outcome, device: WatchedDevice, opened: int, depth: int) -> None:
-        states = crash_states(device.trace, self._law, stop=opened, limit=self._limit)
-        outcome.bounded = states.bounded_points
-        outcome.vectors = states.legal
+        states, outcome.vectors, outcome.bounded = cuts_of(device.trace, opened, self._law, self._limit)
         asked = dict.fromkeys(outcome.asked)
         asked.update(dict.fromkeys((int(Ask.FILE), name, 0, 0) for name in device.changed))
         for state in states:
-            if state.key == outcome.key:
-                continue
             nested = self.of(state, depth - 1)
             shift = nested.key ^ state.key
             # Only what was itself opened is told, and only there digits are asked for.

@@ -63,6 +63,7 @@ from .declared import check_machine
 from .drawn import KEY, SESSION, SIZE, gives, gives_steps, own_number
 from .known import Known
 from .objection import StoreViolationError, shown, tell_briefly
+from .opened import Opened, opened_before
 from .summary import FLOOR, Summary
 
 __all__ = ["STATES_MAX", "StoreMachine"]
@@ -111,6 +112,7 @@ class StoreMachine(RuleBasedStateMachine):
     told: ClassVar[list[str]] = []  # The lines of the runs that have passed, newest last.
     _summary: ClassVar[Summary | None] = None
     _known_shown: ClassVar[set[Known]] = set()
+    _opened: ClassVar[Opened | None] = None  # What came of openings in examples before (`opened`).
     TestCase = CaseOf()  # type: ignore[assignment]
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -121,7 +123,7 @@ class StoreMachine(RuleBasedStateMachine):
     @classmethod
     def run(cls, own: settings | None = None) -> str:
         """Run as a test; the line of what was looked at. Raises what is found, and below the floor."""
-        cls._summary, cls._known_shown = Summary(cls.__name__, cls.budget), set()
+        cls._summary, cls._known_shown, cls._opened = Summary(cls.__name__, cls.budget), set(), None
         run_state_machine_as_test(cls, settings=settings_of(own or settings(), cls.examples))
         summary = cls._summary
         missing = summary.shortfalls({**FLOOR, **cls.floor})
@@ -249,7 +251,8 @@ class StoreMachine(RuleBasedStateMachine):
     def _search(self) -> None:
         if self._summary is not None and self._summary.skips():
             return
-        recoveries = self.recoveries() or Recoveries(self._maker, self.law, self.states_max)
+        opened = opened_before(type(self))
+        recoveries = self.recoveries() or Recoveries(self._maker, self.law, self.states_max, opened=opened)
         further = None
         if self.more >= 0:
             programs = continuations(self.more, self.kinds, 1, 1)[-self.more or None :]

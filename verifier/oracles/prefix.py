@@ -16,26 +16,40 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
-from ..spec.model import MARKS, Issued, replay
+from ..spec.model import MARKS, Issued, apply, replay
 from ..spec.subject import Bound
 from ..verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["judge_listed", "judge_recovery", "judge_report", "meets"]
+__all__ = ["Prefix", "judge_listed", "judge_recovery", "judge_report", "meets"]
 
 _STAMP: Final = re.compile(rb"\d+[%b]\d+" % re.escape(MARKS))
 
 
+class Prefix(NamedTuple):
+    """So many operations in issue order: the dict after them, and the highest serial of each session."""
+
+    content: dict[bytes, bytes]
+    cut: dict[int, int]
+
+
 def judge_recovery(
-    history: list[Issued], acked: Bound, recovered: Bound | None, content: dict[bytes, bytes]
+    history: list[Issued],
+    acked: Bound,
+    recovered: Bound | None,
+    content: dict[bytes, bytes],
+    prefixes: list[Prefix] | None = None,
 ) -> Verdict:
-    """Judge whether `content`, recovered as `recovered` says, is a legal state of this history."""
+    """Judge whether `content`, recovered as `recovered` says, is a legal state of this history.
+
+    `prefixes`: a list, empty at first, that all judgements of the same history have in common.
+    """
     if isinstance(recovered, Mapping) and isinstance(acked, Mapping):
         return _judge_named(history, acked, recovered, content)
     if isinstance(recovered, int) and isinstance(acked, int):
         return _judge_counted(history, acked, recovered, content)
-    return _search(history, acked, content)
+    return _search(history, acked, content, [] if prefixes is None else prefixes)
 
 
 def judge_report(
@@ -129,18 +143,32 @@ def _judge_counted(history: list[Issued], acked: int, recovered: int, content: d
     return _compare(history[:recovered], content, cut)
 
 
-def _search(history: list[Issued], acked: Bound, content: dict[bytes, bytes]) -> Verdict:
+def _search(
+    history: list[Issued], acked: Bound, content: dict[bytes, bytes], prefixes: list[Prefix]
+) -> Verdict:
     """Any prefix in issue order that holds what was acknowledged and explains the content."""
+    if not prefixes:
+        prefixes += _prefixes(history)
     explained = False
     for count in range(len(history), -1, -1):
-        cut = _issued(history[:count])
-        if replay(history[:count], cut) == content:
+        expected, cut = prefixes[count]
+        if expected == content:
             explained = True
             if meets(count if isinstance(acked, int) else cut, acked):
                 return OK
     if explained:
         return Violation("prefix", Breach.LOST_ACK, f"only a cut before the acknowledged {acked} explains it")
     return Violation("prefix", Breach.HOLE, f"no cut of {len(history)} operations explains {_text(content)}")
+
+
+def _prefixes(history: list[Issued]) -> list[Prefix]:
+    """The dict after each number of operations, none at first, and the highest serial of each session."""
+    content: dict[bytes, bytes] = {}
+    found = [Prefix({}, {})]
+    for issued in history:
+        apply(content, issued)
+        found.append(Prefix(content.copy(), {**found[-1].cut, issued.session: issued.serial}))
+    return found
 
 
 def _compare(history: list[Issued], content: dict[bytes, bytes], bounds: Mapping[int, int]) -> Verdict:

@@ -15,7 +15,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from powercut import FaultDevice, StoreMachine
 from powercut.verifier import Breach, Kind, Known, NondeterministicStoreError, Own, apply, play
 from powercut.verifier.errors import SubjectError
-from powercut.verifier.machine import StoreViolationError
+from powercut.verifier.machine import StoreViolationError, bench
 
 _FEW = settings(max_examples=60, stateful_step_count=8, derandomize=True, database=None)
 
@@ -311,3 +311,39 @@ def test_stores_of_examples_let_go_of_their_threads() -> None:
     before = threading.active_count()
     _machine(Threaded).run(settings(_FEW, max_examples=10))
     assert threading.active_count() == before
+
+
+class Opening(Store):
+    """A store that counts how often one is opened."""
+
+    opened = 0
+
+    def __init__(self, device: FaultDevice) -> None:
+        type(self).opened += 1
+        super().__init__(device)
+
+
+class _Given(StoreMachine):
+    """A machine whose store may know what an example has drawn."""
+
+    def make_store(self, device: FaultDevice) -> Any:
+        return Opening(device)
+
+
+def test_examples_leave_openings_to_one_another_where_a_store_is_given_its_device_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts, lines = [], []
+    for is_shared in (True, False):
+        Opening.opened = 0
+        if not is_shared:
+            monkeypatch.setattr(bench, "opened_before", lambda machine: None)
+        lines.append(StoreMachine.of(Opening).run(_FEW))
+        counts.append(Opening.opened)
+    assert lines[0] == lines[1]  # Counted as if each example were alone.
+    assert counts[0] < counts[1] * 0.8
+
+
+def test_a_machine_that_its_store_may_look_at_shares_no_openings() -> None:
+    _Given.run(_FEW)
+    assert _Given._opened is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from powercut.verifier.oracles.prefix import judge_listed, judge_recovery, judge_report, show
+from powercut.verifier.oracles.prefix import Prefix, judge_listed, judge_recovery, judge_report, show
 from powercut.verifier.spec.model import Issued, Model, replay
 from powercut.verifier.spec.subject import Bound
 from powercut.verifier.tapes.tape import Kind, Operation
@@ -131,3 +131,18 @@ def test_a_list_that_is_not_of_what_was_acknowledged_or_out_of_order_is_refused(
 def test_values_are_shown_as_stamps_and_padding() -> None:
     assert show(b"0.1;1.2;" + b"." * 7) == "'0.1;1.2;' and 7 bytes"
     assert show(None) == "nothing"
+
+
+def test_judgements_that_share_the_prefixes_of_a_history_are_those_of_each_alone(
+    history: list[Issued],
+) -> None:
+    shared: list[Prefix] = []
+    told = set()
+    for acked in ({}, {0: 1, 1: 1}, {0: 2, 1: 3}, 4):
+        for count in range(len(history) + 1):
+            for content in (replay(history[:count], {0: 9, 1: 9}), {b"key-0": b"%d" % count}):
+                verdict = judge_recovery(history, acked, None, content, shared)
+                assert verdict == judge_recovery(history, acked, None, content)
+                told.add(verdict is OK)
+    assert told == {True, False}
+    assert len(shared) == len(history) + 1
