@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--folder")
     given = parser.parse_args()
     settings = Settings(index_buckets=buckets_for(given.records))
-    memory = given.records * 128
+    memory = max(given.records * 128, 1 << 22)
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
         start = fill(folder, given.records, given.changed, memory, settings)

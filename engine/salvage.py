@@ -19,7 +19,7 @@ Threads: one. Memory: all keys and values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final
@@ -75,7 +75,7 @@ class _Found:
 
     root: Root
     block: Block
-    extents: list[Extent]
+    extents: Sequence[Extent]
     places: Places
     damage: list[CorruptionError]
 

@@ -23,10 +23,10 @@ import errno
 from contextlib import suppress
 
 from ..arguments import AnyPath, check_where
-from ..device import Device, Lease, read_exactly, telling, write_fully
+from ..device import Device, Lease, telling, write_fully
 from ..errors import CheckpointError, CorruptionError, DeviceError, PoisonedError, StoreExistsError
 from ..log.segments import read_extent
-from ..metadata.images import image_bytes, record_at, record_bytes
+from ..metadata.images import record_at
 from ..metadata.layout import Block, Extent, Image, Root
 from ..metadata.places import Places, image_name
 from ..metadata.roots import LIFE_SHIFT, ROOT_FILES, Roots
@@ -34,7 +34,7 @@ from ..metadata.tables import TABLE_FILE, Runs, Tables, check_extents, is_ours
 from ..poison import Poison
 from ..runtime import Runtime, ThreadRuntime
 from ..settings import Settings
-from .image import read_extents
+from .reading import ImageReader, read_image
 from .recovery import read_newest
 from .running import CheckpointPoint, point_of
 
@@ -155,16 +155,14 @@ class _Copy:
         name, settings = image_name(image.version), Settings(*self._root.geometry)
         if not image.used or name in self._made:
             return
-        data = memoryview(bytearray(image_bytes(image)))
-        at, length = record_at(image, settings.write_unit), record_bytes(image, settings.extent_bytes)
         try:
-            read_extents(self._source, self._root.store_id, settings, image, data, [])
-            record = read_exactly(self._source, name, at, length)
+            reader = ImageReader(self._source, self._root.store_id, settings, image, [])
+            data = read_image(reader)
         except CorruptionError:
             return
         self._create(name)
         write_fully(self._target, name, 0, data)
-        write_fully(self._target, name, at, record)
+        write_fully(self._target, name, record_at(image, settings.write_unit), reader.record)
 
     def _create(self, name: str) -> None:
         self._made.append(name)  # First: a call that fails may have made it.

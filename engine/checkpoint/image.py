@@ -1,203 +1,157 @@
 """Image: an image of the hash index, read back into an index, or left alone where it cannot serve.
 
 An opening that has one links only the log behind its start again (`kinds.index` says why that is enough). It
-is a help and no part of the checkpoint: where it is missing, damaged, or of another number of buckets, the
-whole log is linked again, with the same result.
+is a help and no part of the checkpoint: where it is missing, damaged, of another number of buckets, or longer
+than the log that it spares, the whole log is linked again, with the same result.
+
+    part k         read into its place in the index, each extent verified, then settled (`kernels.settling`)
+    part k + 1     the same, beside it: by a thread of the Runtime, if it is parallel
 
 Invariants
   N1  nothing of it is believed before all of it was verified; else the index is empty again
-  N2  afterwards it is an index at rest: no entry is tentative, none names what lies at or above the image's
-      `final`, and no overflow bucket is in two chains
   N3  what is read is told as a finding: accepted, rejected or absent
+  N5  two lanes have no part in common, and each a chart of its own: no overflow bucket is in both, or in
+      neither of them with an entry
 
-Threads: one; nobody else has the index yet.
+Threads: one, and one that reads for it; nobody else has the index yet.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import Final
 
-from ..device import Device, read_exactly, read_fully
+from ..device import Device, Disk
 from ..errors import CorruptionError
 from ..kernels import words as w
-from ..metadata.images import BUCKET_BYTES, check_record, image_bytes, record_at, record_bytes
-from ..metadata.layout import Block, Image, checksum
+from ..metadata.images import BUCKET_BYTES, image_bytes
+from ..metadata.layout import Block, Image
 from ..metadata.places import image_name
 from ..metadata.roots import Finding
+from ..runtime import Runtime
 from ..settings import Settings
-from ..shared.spaces import Spaces
+from ..shared.modes import Mode
+from ..shared.settling import Settle, bind_settling, compiles
+from ..shared.spaces import Spaces, words_of
+from .reading import ImageReader, Room
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+__all__ = ["IMAGE_LEAST", "adopt_image", "check_image"]
 
-__all__ = ["adopt_image", "check_image", "read_extents"]
-
-READ_BYTES: Final = 1 << 23  # At once.
-_LOOKED_AT: Final = w.ADDRESS_MASK | 3 << 62  # Of an entry: all but its tag.
-_BUCKETS: Final = 1 << 12  # Looked at in one go: what fits a processor's cache.
+IMAGE_LEAST: Final = 1 << 16  # Bytes of an image that are read whatever they spare.
+_LANES: Final = 2
 
 
 def adopt_image(
-    device: Device, store_id: bytes, spaces: Spaces, settings: Settings, block: Block, findings: list[Finding]
+    disk: Disk,
+    store_id: bytes,
+    spaces: Spaces,
+    mode: Mode,
+    settings: Settings,
+    block: Block,
+    findings: list[Finding],
 ) -> bool:
     """Fill the index from the image that the block names, if there is one and it can serve; whether it does.
 
     Raises MemoryError. O(index).
     """
-    image = block.image
-    control = spaces.control
+    image, control = block.image, spaces.control
     if not image.used or image.buckets != control[w.MAIN_COUNT] or image.used > control[w.OVERFLOW_END]:
         return False
-    room = spaces.index.cast("B")[: image_bytes(image)]
+    if image_bytes(image) > max(IMAGE_LEAST, image.start - block.begin):
+        return False  # Linking that much of the log takes no longer.
+    room = Room(spaces.index.cast("B"), image.buckets, control[w.OVERFLOW_END] - image.used)
+    settle = bind_settling(control, spaces.index, image.used, is_compiled=mode.name == "compiled")
     try:
-        read_extents(device, store_id, settings, image, room, findings)
-        _settle(spaces.index, image)
+        reader = ImageReader(disk.device, store_id, settings, image, findings)
+        chart = _settled(disk.runtime, reader, room, settle, findings)
     except (CorruptionError, OSError):
-        _clear(room)
+        room.clear(image.used)
         return False
-    _spread(spaces, image)
+    settle(chart, 0, 0)
     return True
 
 
 def check_image(device: Device, store_id: bytes, settings: Settings, image: Image) -> CorruptionError | None:
     """The first thing of the file that is not as it was written; None: all is. Raises OSError. O(index)."""
     try:
+        reader = ImageReader(device, store_id, settings, image, [])
         index = memoryview(bytearray(image_bytes(image)))
-        read_extents(device, store_id, settings, image, index, [])
-        _settle(index.cast("Q"), image)
+        settle = bind_settling(words_of(1), index.cast("Q"), image.used, is_compiled=compiles())
+        _settled(None, reader, Room(index, image.buckets, 0), settle, [])
     except CorruptionError as error:
         return error
     return None
 
 
-def read_extents(
-    device: Device,
-    store_id: bytes,
-    settings: Settings,
-    image: Image,
-    room: memoryview,
-    findings: list[Finding],
-) -> None:
-    """Read the buckets of the image, each extent verified. Raises CorruptionError, OSError."""
-    crcs = _read_record(device, store_id, settings, image, findings)
-    longest = settings.extent_bytes
-    many = max(1, READ_BYTES // longest) * longest
-    for start in range(0, len(room), many):
-        part = room[start : start + many]
-        _read_part(device, store_id, image, (start, longest), part, crcs, findings)
-
-
-def _read_record(
-    device: Device, store_id: bytes, settings: Settings, image: Image, findings: list[Finding]
-) -> list[int]:
-    name = image_name(image.version)
-    at, length = record_at(image, settings.write_unit), record_bytes(image, settings.extent_bytes)
-    finding = Finding(name, at, length, "rejected")
+def _settled(
+    runtime: Runtime | None, reader: ImageReader, room: Room, settle: Settle, findings: list[Finding]
+) -> memoryview:
+    """Read the whole image and make an index at rest of it; its chart. Raises CorruptionError, OSError."""
+    count = _LANES if runtime is not None and runtime.is_parallel and len(reader.parts) > 1 else 1
+    lanes = [_Lane(reader, room, settle, reader.parts[number::count]) for number in range(count)]
+    tickets = [runtime.submit(lane.run) for lane in lanes[1:]] if runtime is not None else []
     try:
-        crcs = check_record(read_exactly(device, name, at, length), store_id, image, (at, length))
-        finding = finding._replace(verdict="accepted")
-    except FileNotFoundError:
-        finding = finding._replace(verdict="absent")
-        raise CorruptionError(name, at, "no file", f"{length} bytes") from None
+        lanes[0].run()
     finally:
-        findings.append(finding)
-    return crcs
+        if runtime is not None:
+            runtime.wait(tickets)  # They write into the index.
+    findings += sorted(finding for lane in lanes for finding in lane.findings)
+    for ticket in tickets:
+        ticket.result()
+    for lane in lanes:
+        if lane.error is not None:
+            raise lane.error
+    return _joined(reader.image, [lane.chart for lane in lanes])
 
 
-def _read_part(
-    device: Device,
-    store_id: bytes,
-    image: Image,
-    place: tuple[int, int],
-    part: memoryview,
-    crcs: list[int],
-    findings: list[Finding],
-) -> None:
-    """Read extents that follow one another, and verify each."""
-    name, (start, longest) = image_name(image.version), place
-    finding = Finding(name, start, len(part), "rejected")
-    try:
-        count = read_fully(device, name, start, part)
-        for at in range(0, len(part), longest):
-            extent, wanted = part[at : at + longest], crcs[(start + at) // longest]
-            if count < at + len(extent):
-                raise CorruptionError(name, start + at, f"{max(0, count - at)} bytes", f"{len(extent)} bytes")
-            found = checksum(extent, store_id, name, start + at, image.version.life)
-            if found != wanted:
-                raise CorruptionError(name, start + at, f"CRC-32C {found:08x}", f"{wanted:08x}")
-        finding = finding._replace(verdict="accepted")
-    finally:
-        findings.append(finding)
+def _joined(image: Image, charts: list[memoryview]) -> memoryview:
+    """The first of the charts, with what all of them saw. Raises CorruptionError for what two did (N5)."""
+    first, *others = charts
+    linked = int.from_bytes(first[w.C_LINKED :], "little")
+    for other in others:
+        seen = int.from_bytes(other[w.C_LINKED :], "little")
+        if linked & seen:
+            raise strange(image, image.buckets + (linked & seen).bit_length() - 1)
+        linked |= seen
+    first.cast("B")[w.C_LINKED * w.WORD_BYTES :] = linked.to_bytes(first[w.C_LINKED :].nbytes, "little")
+    return first
 
 
-def _settle(index: memoryview, image: Image) -> None:
-    """Make an index at rest of the buckets of a fuzzy one (N2). Raises CorruptionError where that is none."""
-    import numpy as np  # With the first image: opening a store without one must be short.
-
-    words = np.frombuffer(index, np.uint64, image.used * w.BUCKET_WORDS).reshape(-1, w.BUCKET_WORDS)
-    room = np.empty((_BUCKETS, w.BUCKET_WORDS), np.uint64)
-    linked, count = np.zeros(image.used, bool), 0
-    for first in range(0, image.used, _BUCKETS):
-        part = words[first : first + _BUCKETS]
-        entries, links = part[:, : w.BUCKET_ENTRIES], part[:, w.BUCKET_ENTRIES]
-        # Three passes over what stays in the cache: most of the time of an opening is spent here.
-        masked = np.bitwise_and(part, np.uint64(_LOOKED_AT), out=room[: len(part)])
-        masked[:, w.BUCKET_ENTRIES] = 0
-        if masked.max() >= image.final or int(np.bitwise_or.reduce(masked, axis=None)) % w.WORD_BYTES:
-            _mend(entries, image, first)
-        links[links >= np.uint64(image.used)] = 0
-        behind = links[links != 0]
-        if len(behind):
-            linked[behind] = True
-            count += len(behind)
-    # Main buckets are in no chain but their own, and each other bucket in one.
-    if count != np.count_nonzero(linked) or linked[: image.buckets].any():
-        raise _strange(image, 0, "an overflow bucket in two chains", "each in one")
+def chart_of(image: Image, behind: int) -> memoryview:
+    """A chart of the image, without a bit set."""
+    chart = words_of(w.C_LINKED + (image.used - image.buckets + 63) // 64)
+    chart[w.C_FINAL], chart[w.C_MAINS], chart[w.C_USED] = image.final, image.buckets, image.used
+    chart[w.C_BEHIND] = behind
+    return chart
 
 
-def _spread(spaces: Spaces, image: Image) -> None:
-    """Move the overflow buckets to the end of the space; those that are in no chain come back."""
-    import numpy as np
-
-    control, count = spaces.control, image.used - image.buckets
-    control[w.OVERFLOW_NEXT] = count
-    if not count:
-        return
-    words = np.frombuffer(spaces.index, np.uint64).reshape(-1, w.BUCKET_WORDS)
-    behind, links = control[w.OVERFLOW_END] - image.used, words[: image.used, w.BUCKET_ENTRIES]
-    is_free = np.ones(count, bool)
-    is_free[links[links != 0] - np.uint64(image.buckets)] = False
-    links[links != 0] += np.uint64(behind)
-    moved = words[image.buckets : image.used].copy()
-    # Taken after the image was begun, and linked where it had been copied: all of it is linked again.
-    moved[is_free] = 0
-    words[image.buckets : image.used] = 0
-    words[behind + image.buckets : control[w.OVERFLOW_END]] = moved
-    free = np.flatnonzero(is_free) + behind + image.buckets
-    if len(free):
-        words[free[:-1], w.BUCKET_ENTRIES] = free[1:].astype(np.uint64) | np.uint64(w.REFUSED)
-        words[free[-1], w.BUCKET_ENTRIES] = w.REFUSED
-        control[w.OVERFLOW_FREE] = len(free) << w.FREE_SHIFT | int(free[0])
+def strange(image: Image, bucket: int) -> CorruptionError:
+    """The error of a bucket that no index has."""
+    found = "an entry of no record, or a link that no chain has"
+    return CorruptionError(
+        image_name(image.version), bucket * BUCKET_BYTES, found, f"addresses below {image.final}"
+    )
 
 
-def _mend(entries: NDArray[np.uint64], image: Image, first: int) -> None:
-    """Take tentative entries for none. Raises CorruptionError where one names no place of a record."""
-    import numpy as np
+class _Lane:
+    """Parts of an image, one after another; ends at the first that is wrong."""
 
-    entries[entries >= np.uint64(w.TENTATIVE)] = 0
-    named = entries & np.uint64(_LOOKED_AT)
-    is_record = (named < max(image.final, w.FIRST_ADDRESS)) & (named % w.WORD_BYTES == 0)
-    if not (is_record | (named == w.PENDING_ADDRESS)).all():
-        raise _strange(image, first, "an entry of no record", f"addresses below {image.final}")
+    def __init__(self, reader: ImageReader, room: Room, settle: Settle, parts: list[tuple[int, int]]) -> None:
+        self._reader = reader
+        self._room = room
+        self._parts = parts
+        self.chart = chart_of(reader.image, room.behind)
+        self._settle = partial(settle, self.chart)
+        self.findings: list[Finding] = []
+        self.error: CorruptionError | OSError | None = None
 
-
-def _strange(image: Image, bucket: int, found: str, expected: str) -> CorruptionError:
-    return CorruptionError(image_name(image.version), bucket * BUCKET_BYTES, found, expected)
-
-
-def _clear(room: memoryview) -> None:
-    zeros = bytes(READ_BYTES)
-    for start in range(0, len(room), READ_BYTES):
-        part = room[start : start + READ_BYTES]
-        part[:] = zeros[: len(part)]
+    def run(self) -> None:
+        try:
+            for start, stop in self._parts:
+                self._reader.read(self._room, start, stop, self.findings)
+                for low, high, behind in self._room.pieces(start, stop):
+                    reached = self._settle(low + behind, high + behind)
+                    if reached != high + behind:
+                        raise strange(self._reader.image, reached - behind)
+        except (CorruptionError, OSError) as error:
+            self.error = error

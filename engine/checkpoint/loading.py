@@ -26,6 +26,7 @@ from ..kernels import words as w
 from ..log import HybridLog
 from ..log.index import HashIndex
 from ..log.segments import check_extent
+from ..metadata.images import image_bytes
 from ..metadata.layout import Block, Extent
 from ..metadata.places import Places
 from ..metadata.roots import Finding, Verdict
@@ -60,7 +61,9 @@ def load_log(
     first = log.extents.below(low - low % log.settings.page_bytes)
     extents = log.extents.run(first, len(log.extents))
     chunks = list(_chunks(extents, loader.chunk_bytes))
-    link = mode.relinker(log.spaces, block.final - low, stamps)
+    # Where an image was settled, the kernels for a tail of any length are there.
+    settled = image_bytes(block.image) if low > block.begin else 0
+    link = mode.relinker(log.spaces, settled + block.final - low, stamps)
     address = low
     is_beside = disk.runtime.is_parallel and len(chunks) > 1
     ticket: Ticket | None = None

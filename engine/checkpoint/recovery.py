@@ -109,7 +109,7 @@ def recover(
     if block is not None:
         spaces.control[w.DURABLE_BEGIN] = max(begin, w.FIRST_ADDRESS)
         load = partial(load_log, log, index, mode, disk, places, block, stamps_of(block, older), findings)
-        if adopt_image(device, root.store_id, spaces, chosen, block, findings):
+        if adopt_image(disk, root.store_id, spaces, mode, chosen, block, findings):
             image = block.image
             # From a page's start: that page is in memory then, and what is in memory was linked.
             low = max(begin, image.start - image.start % chosen.page_bytes)

@@ -35,15 +35,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernels import batch, moves, near, probe, records, slots, splits, walks, words
+from ..kernels import batch, moves, near, probe, records, settling, slots, splits, walks, words
 from ..kernels import operations as kernels
 from . import entries, objects
 from .sources import CompilationError, source_of
 
 __all__ = ["CompilationError", "Compiled", "available", "load_compiled", "load_from"]
 
-KERNELS = (probe, slots, records, moves, kernels, near, batch, walks, splits)
-ENTRIES = ("run", "run_key", "read_key", "run_pair", "relink", "run_walk", "split", "cas", "fetch_add")
+KERNELS = (probe, slots, records, moves, kernels, near, batch, walks, splits, settling)
+ENTRIES = (
+    "run",
+    "run_key",
+    "read_key",
+    "run_pair",
+    "relink",
+    "run_walk",
+    "split",
+    "settle",
+    "cas",
+    "fetch_add",
+)
 CHECKSUM_BYTES = 32
 
 
@@ -69,6 +80,7 @@ class Compiled:
     relink: Callable[[int, int, int, int, int, int], tuple[int, int]]  # three spaces, group, address, end
     run_walk: Callable[[int], int]  # walk
     split: Callable[[int, int, int, int, int, int], int]  # three spaces, spare, start, stop
+    settle: Callable[[int, int, int, int, int], int]  # control, index, chart, start, stop
     cas: Callable[[int, int, int], bool]  # address of a word, expected, value
     fetch_add: Callable[[int, int], int]  # address of a word, delta; the value before
 
@@ -89,7 +101,7 @@ def load_compiled() -> Compiled:
 
 
 def load_from(sources: Mapping[str, str], constants: Mapping[str, int], root: Path) -> Compiled:
-    """Kernels of any sources (module: text), which must define `run_batch`, `relink`, `run_walk`, `split`."""
+    """Kernels of any sources (module: text), which must define `run_batch` and what else ENTRIES call."""
     if not available():
         raise CompilationError("compiled kernels need numba: pip install 'powercut[speed]'")
     folder = root / f"kernels-{digest(sources, constants)}"

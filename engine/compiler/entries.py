@@ -99,6 +99,16 @@ ENTRIES = {
     c_regain(state)
     return c_object(why)
 """,
+    "settle(control: Space, index: Space, chart: Space, start: int, stop: int)": """
+    state = c_release()
+    reached = stop
+    if start == stop:
+        free_rest(control, index, chart)
+    else:
+        reached = settle(index, chart, start, stop)
+    c_regain(state)
+    return c_object(reached)
+""",
     "cas(place: Space, expected: int, value: int)": """
     return c_truth(1 if cas(place, 0, expected, value) else 0)
 """,

@@ -22,7 +22,20 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..kernels import atomics, batch, moves, near, operations, probe, records, slots, splits, walks, words
+from ..kernels import (
+    atomics,
+    batch,
+    moves,
+    near,
+    operations,
+    probe,
+    records,
+    settling,
+    slots,
+    splits,
+    walks,
+    words,
+)
 from ..kernels.atomics import Space
 from .sources import source_of
 
@@ -38,6 +51,7 @@ KERNELS = (
     batch,
     walks,
     splits,
+    settling,
 )  # None calls one of a later module.
 
 
@@ -48,6 +62,8 @@ class Inlined(NamedTuple):
     relink: Callable[[Space, Space, Space, Space, int, int], tuple[int, int]]
     run_walk: Callable[[Space, Space, Space, Space, Space], int]
     split: Callable[[Space, Space, Space, Space, int, int], int]
+    settle: Callable[[Space, Space, int, int], int]
+    free_rest: Callable[[Space, Space, Space], None]
 
 
 @functools.cache
@@ -56,7 +72,7 @@ def load_inlined() -> Inlined:
     names: dict[str, Any] = {name: getattr(atomics, name) for name in atomics.__all__}
     for module in KERNELS:
         exec(_code(module), names)
-    return Inlined(names["run_batch"], names["relink"], names["run_walk"], names["split"])
+    return Inlined(*(names[name] for name in Inlined._fields))
 
 
 def _code(module: ModuleType) -> Any:

@@ -195,6 +195,14 @@ G_FIRST: Final = 0
 G_LAST: Final = 1
 G_COUNT: Final = 2
 SPARE_WORDS: Final = 3
+# -- settling: what an image of the index says, then a bit for each of its overflow buckets -----------------
+C_FINAL: Final = 0
+C_MAINS: Final = 1  # Main buckets,
+C_USED: Final = 2  # and all that it has.
+C_BEHIND: Final = 3  # So many buckets further back than in the image its overflow buckets stand.
+C_LINKED: Final = 4
+LOOKED_AT: Final = ADDRESS_MASK | 3 << 62  # Of an entry: all but its tag.
+ABOVE: Final = MASK64 - ADDRESS_MASK
 
 ATTEMPTS: Final = 4  # A kernel does not spin: so often it tries a word that another session changes.
 RESULT_BITS: Final = 8

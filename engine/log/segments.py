@@ -113,10 +113,10 @@ class Segments:
         self._beside.add(name)
         self._make(name)
 
-    def put_beside(self, name: str, offset: int, data: memoryview) -> list[int]:
-        """Write these bytes of the file; the checksum of each of their extents. Raises OSError."""
+    def put_beside(self, name: str, offset: int, data: memoryview) -> int:
+        """Write these bytes of the file; their checksum. Raises OSError."""
         self._write(name, offset, data)
-        return [extent.crc for extent in self._extents_of(offset, name, offset, data)]
+        return checksum(data, self._places.store_id, name, offset, self.life)
 
     def accept_beside(self, names: Collection[str]) -> None:
         """Take in that the checkpoint is durable whose files these are, as far as it wrote them."""

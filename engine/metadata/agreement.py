@@ -20,6 +20,7 @@ from typing import Final
 
 from ..errors import CorruptionError, SerialError
 from ..kernels import words as w
+from .columns import Extents
 from .layout import NO_IMAGE, Block, Root, VoidRange
 from .roots import LIFE_SHIFT, LIVES_END
 from .tables import TABLE_FILE
@@ -69,7 +70,12 @@ def _of_block(block: Block, geometry: tuple[int, int, int, int, int]) -> Iterato
         yield found, f"addresses from {w.FIRST_ADDRESS} that ascend"
     if block.begin != w.FIRST_ADDRESS and block.begin % page_bytes:
         yield f"begin {block.begin}", f"{w.FIRST_ADDRESS}, or a multiple of {page_bytes}"
-    for extent in block.extents:
+    extents = Extents.of(block.extents)
+    # What it lists since the block before it was written with it; a full one lists older extents, too.
+    oldest = 1 if block.is_full else life
+    are_of_it = all(oldest <= each <= life for each in set(extents.lives))
+    are_right = are_of_it and extents.are_whole(unit, extent_bytes)
+    for extent in () if are_right else extents:
         end = extent.start + extent.length
         if (
             extent.start % unit
@@ -80,8 +86,7 @@ def _of_block(block: Block, geometry: tuple[int, int, int, int, int]) -> Iterato
                 f"an extent of {extent.length} bytes at {extent.start}",
                 f"units of {unit} within {extent_bytes}",
             )
-        # What it lists since the block before it was written with it; a full one lists older extents, too.
-        if not (1 if block.is_full else life) <= extent.life <= life:
+        if not oldest <= extent.life <= life:
             yield f"an extent at {extent.start} of life {extent.life}", f"life {life}, the checkpoint's"
     low, least = 0, 0
     yield from _of_image(block)

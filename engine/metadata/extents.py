@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
-from .layout import Extent
+from .columns import Extent, Extents
 
 __all__ = ["SEGMENT_PREFIX", "ExtentTable", "segment_name", "segment_number"]
 
@@ -43,7 +43,7 @@ class ExtentTable:
 
     def __init__(self, extents: Iterable[Extent] = ()) -> None:
         self._starts = array("Q")
-        self._shapes = array("Q")  # length << 32 | crc
+        self._shapes = array("Q")  # crc << 32 | length
         self._lives = array("Q")
         self.extend(extents)
         self.first = 0
@@ -54,12 +54,12 @@ class ExtentTable:
 
     def __getitem__(self, number: int) -> Extent:
         shape = self._shapes[number]
-        return Extent(self._starts[number], shape >> 32, shape & 0xFFFFFFFF, self._lives[number])
+        return Extent(self._starts[number], shape & 0xFFFFFFFF, shape >> 32, self._lives[number])
 
     def run(self, first: int, count: int) -> list[Extent]:
         """The extents with the numbers `first` to `count` - 1. O(their number)."""
         starts, shapes = self._starts[first:count], self._shapes[first:count]
-        lengths, crcs = [shape >> 32 for shape in shapes], [shape & 0xFFFFFFFF for shape in shapes]
+        lengths, crcs = [shape & 0xFFFFFFFF for shape in shapes], [shape >> 32 for shape in shapes]
         # The starts say how many there are: of the rest, an interrupted call may have left more.
         return list(map(_extent, zip(starts, lengths, crcs, self._lives[first:count], strict=False)))
 
@@ -67,7 +67,7 @@ class ExtentTable:
     def end(self) -> int:
         """The address at which the last extent ends; 0 for none."""
         count = len(self._starts)
-        return self._starts[count - 1] + (self._shapes[count - 1] >> 32) if count else 0
+        return self._starts[count - 1] + (self._shapes[count - 1] & 0xFFFFFFFF) if count else 0
 
     @property
     def start(self) -> int:
@@ -76,19 +76,17 @@ class ExtentTable:
 
     def extend(self, extents: Iterable[tuple[int, int, int, int]]) -> None:
         """Take in the extents that follow: start, length, CRC and life of each. O(their number)."""
-        columns = list(zip(*extents, strict=True))
-        if columns:
-            starts, lengths, crcs, lives = columns
-            count = len(self._starts)
-            # What an interrupted call left behind the last start is nobody's, and goes.
-            self._shapes[count:] = array("Q", [n << 32 | crc for n, crc in zip(lengths, crcs, strict=True)])
-            self._lives[count:] = array("Q", lives)
-            self._starts.extend(array("Q", starts))  # Last: who finds the start finds the rest.
+        columns = Extents.of(extents)
+        count = len(self._starts)
+        # What an interrupted call left behind the last start is nobody's, and goes.
+        self._shapes[count:] = columns.shapes
+        self._lives[count:] = columns.lives
+        self._starts.extend(columns.starts)  # Last: who finds the start finds the rest.
 
     def find(self, address: int) -> Extent:
         """The extent that holds `address`; raises IndexError where none does. O(log n)."""
         number = bisect_right(self._starts, address) - 1
-        if number < 0 or address >= self._starts[number] + (self._shapes[number] >> 32):
+        if number < 0 or address >= self._starts[number] + (self._shapes[number] & 0xFFFFFFFF):
             raise IndexError(f"no extent holds address {address}")
         return self[number]
 

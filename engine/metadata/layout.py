@@ -16,12 +16,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import partial
-from itertools import starmap
 from typing import Final, NamedTuple
 
 from fastcrc import crc32
 
 from ..errors import CorruptionError, UnsupportedVersionError
+from .columns import EXTENT_BYTES, Extent, Extents
 from .marks import SessionMark, decode_marks, encode_mark
 
 __all__ = [
@@ -65,7 +65,6 @@ _CRC_AT: Final = ROOT_BYTES - 4
 _ROOT = struct.Struct("<8sII16sQQ5QQQQQII380x")
 _BLOCK = struct.Struct("<8sIIIIII8QIIQQ6QI20x")
 _PLACE = struct.Struct("<16sQQ")
-_EXTENT = struct.Struct("<QIIQ")
 _VOID = struct.Struct("<QQQ")
 _PLACED = struct.Struct("<QQQQQ")
 assert _ROOT.size == _CRC_AT
@@ -85,15 +84,6 @@ class Pointer(NamedTuple):
     offset: int
     length: int
     crc: int
-
-
-class Extent(NamedTuple):
-    """A checksummed run of log that never crosses a page."""
-
-    start: int
-    length: int
-    crc: int
-    life: int
 
 
 class VoidRange(NamedTuple):
@@ -183,7 +173,6 @@ class Block(NamedTuple):
 # The class called with the fields does the same in Python, and takes four times as long.
 _version = partial(tuple.__new__, Version)
 _pointer = partial(tuple.__new__, Pointer)
-_extent = partial(tuple.__new__, Extent)
 _void = partial(tuple.__new__, VoidRange)
 _place = partial(tuple.__new__, Place)
 _image = partial(tuple.__new__, Image)
@@ -242,7 +231,7 @@ def decode_root(data: bytes, file: str, wanted: int = KIND_STORE) -> Root | str:
 
 def encode_block(block: Block) -> bytes:
     """The block's bytes, of any length."""
-    parts = list(starmap(_EXTENT.pack, block.extents))
+    parts = [Extents.of(block.extents).data]
     parts += [_VOID.pack(*void) for void in block.voids]
     parts += [_PLACED.pack(*place.version, *place[1:]) for place in block.places]
     parts += map(encode_mark, block.sessions)
@@ -285,12 +274,12 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
     extents_count, voids_count, sessions_count, length = f[4:8]
     # Without the flag the count is a reserved word, which is not looked at.
     places_count = f[16] if f[3] & FLAG_PLACED else 0
-    ends = [_BLOCK.size]
-    for count, each in ((extents_count, _EXTENT), (voids_count, _VOID), (places_count, _PLACED)):
+    ends = [_BLOCK.size, _BLOCK.size + extents_count * EXTENT_BYTES]
+    for count, each in ((voids_count, _VOID), (places_count, _PLACED)):
         ends.append(ends[-1] + count * each.size)
     if length != len(data) or ends[-1] > length:
         raise CorruptionError(file, offset, f"a block of {length} bytes", f"{len(data)} bytes")
-    extents = list(map(_extent, _EXTENT.iter_unpack(data[ends[0] : ends[1]])))
+    extents = Extents(data[ends[0] : ends[1]])
     voids = list(map(_void, _VOID.iter_unpack(data[ends[1] : ends[2]])))
     placed = _PLACED.iter_unpack(data[ends[2] : ends[3]])
     places = [_place((_version(each[:2]), *each[2:])) for each in placed]

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 from ..device import Device, give_up_behind, read_exactly, write_fully
 from ..errors import CorruptionError
 from ..poison import Poison
+from .columns import Extents
 from .extents import segment_number
 from .layout import Block, Extent, Place, Pointer, checksum, decode_block, encode_block
 from .places import CHAIN_FILES_MAX, Places, image_version, snapshot_version
@@ -82,9 +83,9 @@ class Runs:
             self._runs.append(run)
         self.is_whole = block.is_full
 
-    def extents(self) -> list[Extent]:
+    def extents(self) -> Extents:
         """All of them, oldest first."""
-        return [extent for run in reversed(self._runs) for extent in run]
+        return Extents(b"".join(Extents.of(run).data for run in reversed(self._runs)))
 
     def places(self, store_id: bytes, segment_bytes: int) -> Places:
         """In which file each of them stands."""
@@ -256,7 +257,7 @@ def check_places(block: Block, head: Pointer) -> None:
 
 
 def check_extents(
-    extents: list[Extent], final: int, head: Pointer, begin: int = 0, segment_bytes: int = 1
+    extents: Sequence[Extent], final: int, head: Pointer, begin: int = 0, segment_bytes: int = 1
 ) -> None:
     """Check that extents follow one another to `final`, from the start of `begin`'s segment or earlier.
 
@@ -267,9 +268,11 @@ def check_extents(
         raise CorruptionError(
             TABLE_FILE, head.offset, f"a first extent at {at}", f"the start of a segment, at most {begin}"
         )
-    for extent in extents:
+    columns = Extents.of(extents)
+    for extent in () if columns.follow() else columns:
         if extent.start != at or not extent.length:
             raise CorruptionError(TABLE_FILE, head.offset, f"an extent at {extent.start}", f"one at {at}")
         at += extent.length
+    at = columns[-1].start + columns[-1].length if columns else at
     if at != final:
         raise CorruptionError(TABLE_FILE, head.offset, f"extents up to {at}", f"up to {final}")

@@ -80,7 +80,7 @@ class Mode(Protocol):
         """The kernels over these spaces; `batch` holds what the other spaces' addresses need."""
 
     def relinker(self, spaces: Spaces, log_bytes: int, stamps: Stamps) -> Relink:
-        """`walks.relink` over these spaces, for a log of so many bytes in all."""
+        """`walks.relink` over these spaces, for so many bytes of log and of image in all."""
 
     def walker(self, spaces: Spaces, walk: Space) -> Walk:
         """`walks.run_walk` over these spaces; `walk` holds what the other spaces' addresses need."""

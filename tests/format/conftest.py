@@ -120,10 +120,11 @@ PROGRAMS: dict[str, Callable[[MemoryDevice], None]] = {
     "two-checkpoints": two_checkpoints,
     "snapshots": snapshots,
     "deltas": deltas,
-    "overflowing": indexed,
+    "described": indexed,
 }
-# Written by the same program when overflow buckets were taken in another order; both are of the format.
-EARLIER = ("indexed",)
+# Written by the same program when overflow buckets were taken in another order, and when the record of an
+# image did not say how long its extents are: they are of the format as well.
+EARLIER = ("indexed", "overflowing")
 
 
 def image_of(device: MemoryDevice) -> dict[str, bytes]:

@@ -98,7 +98,7 @@ VOID_FIELDS = {"counter": 0xD1, "low": 0xD2, "high": 0xD3}
 PLACE_FIELDS = {"life": 0xF1, "counter": 0xF2, "base": 0xF3, "low": 0xF4, "high": 0xF5}
 IMAGE_FIELDS = {
     "magic": int.from_bytes(b"PWRCUTIX", "little"),
-    "format version": 1,
+    "format version": 2,
     "extent count": 2,
     "life": 0xBB,
     "counter": 0xBC,
@@ -106,6 +106,7 @@ IMAGE_FIELDS = {
     "final": 0xBE,
     "buckets": 0xBF,
     "used": 0xC0,
+    "extent bytes": 0x1000,
 }
 SESSION_FIELDS = {"number": 0xE1, "serial": 0xE2, "name length": 4}
 
@@ -124,7 +125,7 @@ def rows_after(marker: str) -> list[list[str]]:
     [
         ("## The root record", ROOT_FIELDS, layout.encode_root(ROOT), 512),
         ("## A table block", BLOCK_FIELDS, layout.encode_block(BLOCK), 192),
-        ("### An image of the index", IMAGE_FIELDS, encode_record(BLOCK.image, [1, 2]), 64),
+        ("### An image of the index", IMAGE_FIELDS, encode_record(BLOCK.image, 0x1000, [1, 2])[:72], 72),
         ("An extent:", EXTENT_FIELDS, layout.encode_block(BLOCK)[192:], 24),
         ("A void range:", VOID_FIELDS, layout.encode_block(BLOCK)[192 + 24 :], 24),
         ("A place:", PLACE_FIELDS, layout.encode_block(BLOCK)[192 + 24 + 48 :], 40),

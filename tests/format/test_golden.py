@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastcrc import crc32
 
-from powercut.engine import CorruptionError, EngineError, FasterKv, UnsupportedVersionError
+from powercut.engine import CorruptionError, EngineError, FasterKv, Settings, UnsupportedVersionError
 from powercut.engine.inspection import inspect_store
 
 Image = dict[str, bytes]
@@ -43,6 +43,16 @@ def test_a_golden_folder_opens_for_writing(folder: Path, tmp_path: Path) -> None
         store.checkpoint()
     with FasterKv.open(tmp_path / "store", memory=1 << 20) as store:
         assert dict(store.items()) == before | {b"later": b"yes"}
+
+
+@pytest.mark.parametrize("name", ["described", "indexed", "overflowing"])
+def test_an_image_of_the_index_is_read_whichever_release_wrote_it(name: str) -> None:
+    where = Path(__file__).parent / "golden" / name
+    settings = Settings(1024, 2048, 512, 512, index_buckets=2)  # As many buckets as it has.
+    with FasterKv.open(where, settings=settings, read_only=True) as store:
+        read = [each for each in store.findings if each.file.startswith("index-")]
+    assert len(read) > 1
+    assert {each.verdict for each in read} == {"accepted"}
 
 
 def test_a_golden_store_is_sound_to_inspection(folder: Path) -> None:

@@ -93,7 +93,8 @@ def _copy_piece(parts: Parts, imaging: Imaging, name: str) -> None:
         if link := words[at]:
             is_told = behind + imaging.buckets <= link < w.REFUSED
             words[at] = link - behind if is_told else 0
-    imaging.crcs += parts.log.segments.put_beside(name, first * BUCKET_BYTES, words.cast("B"))
+    crc = parts.log.segments.put_beside(name, first * BUCKET_BYTES, words.cast("B"))
+    imaging.crcs.append(crc)
     imaging.next = first + count
 
 
@@ -102,7 +103,7 @@ def _end(parts: Parts, imaging: Imaging, version: Version) -> Image:
     control, settings, name = parts.log.spaces.control, parts.settings, image_name(version)
     final = load(control, w.TAIL)
     image = Image(version, imaging.start, final, imaging.buckets, imaging.used, 0)
-    record = encode_record(image, imaging.crcs)
+    record = encode_record(image, settings.piece_bytes, imaging.crcs)
     at = record_at(image, settings.write_unit)
     parts.log.segments.put_beside(name, at, memoryview(record))
     return image._replace(crc=checksum(record, parts.root.store_id, name, at, version.life))

@@ -5,9 +5,18 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 
-from powercut.engine import CheckpointError, CheckpointKind, CheckpointTicket, MemoryDevice, Version
+from powercut.engine import (
+    CheckpointError,
+    CheckpointKind,
+    CheckpointTicket,
+    FasterKv,
+    MemoryDevice,
+    Settings,
+    Version,
+)
 from powercut.engine.inspection import inspect_store
 
 KINDS = list(CheckpointKind)
@@ -154,6 +163,73 @@ def test_an_image_of_fewer_buckets_is_left_alone_and_not_named_again(at: Any) ->
         assert kv.checkpoint().index is None
         assert kv.checkpoint(index=True).index is not None
     assert at.check_same(device, more) == content | {b"new": b"1"}
+
+
+# -- large ones, which are read in parts ------------------------------------------------------------
+
+LARGE = Settings(page_bytes=1 << 16, segment_bytes=1 << 20, extent_bytes=4096, index_buckets=1 << 14)
+
+
+def filled(settings: Settings, keys: int) -> MemoryDevice:
+    """A store with an image, and chains of buckets in it."""
+    device = MemoryDevice()
+    with FasterKv.open(device, create=True, settings=settings) as kv, kv.session("s") as session:
+        numbers = np.arange(keys, dtype="<u8")
+        session.upsert_many(numbers, numbers)
+        kv.checkpoint(index=True)
+        session.upsert_many(numbers[:9], numbers[:9] + 1)
+        kv.checkpoint()
+    return device
+
+
+def listed(device: MemoryDevice, settings: Settings) -> tuple[dict[bytes, bytes], list[tuple[str, int, str]]]:
+    with FasterKv.open(device, read_only=True, settings=settings) as kv:
+        kv.check()
+        found = [each for each in kv.findings if each.file.startswith("index-")]
+        return dict(kv.items()), [(each.verdict, each.offset, each.file) for each in found]
+
+
+@pytest.mark.parametrize("write_bytes", [1 << 16, 1 << 20, 1 << 21])
+def test_an_image_in_parts_is_read_by_two_at_once(at: Any, write_bytes: int) -> None:
+    settings = replace(LARGE, hash_mask=0xFFFC_0000_0000_3FF0, write_bytes=write_bytes)
+    device = filled(settings, 60_000)
+    content, found = listed(at.copy_of(device), settings)
+    assert len(content) == 60_000
+    assert content[bytes(8)] == (1).to_bytes(8, "little")
+    assert {verdict for verdict, *_ in found} == {"accepted"}
+    record, *parts = (offset for _, offset, _ in found)
+    assert parts == list(range(0, record, max(1 << 20, settings.piece_bytes)))
+    assert len(parts) > 1 or write_bytes > 1 << 20
+    assert parts == sorted(parts)
+    other, found = listed(at.copy_of(device, without="index-"), settings)
+    assert other == content
+    assert [verdict for verdict, *_ in found] == ["absent"]
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_part_that_is_wrong_is_told_whoever_read_it(at: Any, part: int) -> None:
+    settings = replace(LARGE, hash_mask=0xFFFC_0000_0000_3FF0, write_bytes=1 << 16)
+    device = at.copy_of(filled(settings, 60_000))
+    (name,) = at.images(device)
+    device.write(name, (part << 20) + 70_000, b"\xff\xfe\xff")
+    content, found = listed(device, settings)
+    assert len(content) == 60_000
+    assert [offset for verdict, offset, _ in found if verdict == "rejected"] == [part << 20]
+
+
+def test_an_image_longer_than_the_log_that_it_spares_is_left_alone(at: Any) -> None:
+    settings = replace(LARGE, index_buckets=1 << 10)  # 64 KiB, which are always read,
+    device = filled(settings, 100)
+    assert {verdict for verdict, *_ in listed(at.copy_of(device), settings)[1]} == {"accepted"}
+    settings = replace(LARGE, index_buckets=1 << 11)  # and 128.
+    for keys, is_read in ((4_000, False), (4_500, True)):
+        content, found = listed(filled(settings, keys), settings)
+        assert len(content) == keys
+        assert bool(found) == is_read
+    with FasterKv.open(device := filled(settings, 100), settings=settings) as kv:
+        kv.resume_session("s").upsert(b"more", b"1")
+        assert kv.checkpoint().index is None  # It is not named again.
+    assert len(listed(device, settings)[0]) == 101
 
 
 # -- which stay --------------------------------------------------------------------------------------

@@ -1,18 +1,14 @@
 """Images of the index that are not as they were written: told, and done without."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from powercut.engine import CorruptionError, MemoryDevice, Version
+from powercut.engine import MemoryDevice
 from powercut.engine.checkpoint.backup import backup_store
-from powercut.engine.checkpoint.image import _settle
 from powercut.engine.inspection import inspect_store
-from powercut.engine.kernels import words as w
 from powercut.engine.management import verify_checkpoints
-from powercut.engine.metadata.layout import Image
 
 # -- damage ------------------------------------------------------------------------------------------
 
@@ -92,40 +88,3 @@ def test_a_backup_has_the_image_and_leaves_a_damaged_one_out(at: Any, tmp_path: 
     (held, *_), found, _ = at.seen(other)
     assert held == content
     assert found == ["absent"]
-
-
-# -- what nobody wrote, with every checksum right ----------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("word", "value"),
-    [
-        (0, 1 << 62 | 64),  # A reserved bit.
-        (0, 3 << 48 | 1 << 40),  # A record behind the end,
-        (0, 3 << 48 | 68),  # or between two words.
-        (w.BUCKET_ENTRIES, 1),  # A link to a main bucket.
-    ],
-)
-def test_an_entry_that_no_index_has_is_refused(word: int, value: int) -> None:
-    index = memoryview(bytearray(64 * 3)).cast("Q")
-    image = Image(Version(1, 1), 64, 1024, 2, 3, 0)
-    index[1] = 2 << 48 | 512
-    index[2] = w.TENTATIVE | 5 << 48
-    index[w.BUCKET_ENTRIES] = 2
-    index[w.BUCKET_WORDS + w.BUCKET_ENTRIES] = 3  # Linked after the image began.
-    _settle(index, image)
-    assert (index[1], index[2], index[w.BUCKET_ENTRIES]) == (2 << 48 | 512, 0, 2)
-    assert index[w.BUCKET_WORDS + w.BUCKET_ENTRIES] == 0
-    index[word] = value
-    with pytest.raises(CorruptionError):
-        _settle(index, image)
-
-
-def test_an_overflow_bucket_in_two_chains_or_a_circle_is_refused() -> None:
-    for links in ({0: 2, 1: 2}, {0: 2, 2: 2}, {2: 3, 3: 2}):
-        index = memoryview(bytearray(64 * 4)).cast("Q")
-        for bucket, behind in links.items():
-            index[bucket * w.BUCKET_WORDS + w.BUCKET_ENTRIES] = behind
-        with suppress(CorruptionError):
-            _settle(index, Image(Version(1, 1), 64, 1024, 2, 4, 0))
-            assert links == {2: 3, 3: 2}  # A circle that no chain leads to.

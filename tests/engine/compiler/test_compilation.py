@@ -16,7 +16,7 @@ import pytest
 from powercut.engine.compiler import compilation
 from powercut.engine.compiler.compilation import Compiled
 from powercut.engine.compiler.sources import source_of
-from powercut.engine.kernels import probe, records, splits, walks, words
+from powercut.engine.kernels import probe, records, settling, splits, walks, words
 
 pytestmark = pytest.mark.skipif(not compilation.available(), reason="needs powercut[speed]")
 
@@ -109,6 +109,7 @@ SOURCES = {
     "records": source_of(records),
     "walks": source_of(walks),
     "splits": source_of(splits),
+    "settling": source_of(settling),
     "sample": SAMPLE,
 }
 

@@ -32,6 +32,10 @@ def run_walk(control: Space, index: Space, log: Space, epochs: Space, walk: Spac
     return 0
 def split(control: Space, index: Space, log: Space, spare: Space, start: int, stop: int) -> int:
     return stop
+def settle(index: Space, chart: Space, start: int, stop: int) -> int:
+    return stop
+def free_rest(control: Space, index: Space, chart: Space) -> None:
+    return
 """
 
 

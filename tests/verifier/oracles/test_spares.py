@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from powercut.engine.checkpoint import image
-from powercut.engine.metadata.images import check_record
+from powercut.engine.checkpoint import image, reading
+from powercut.engine.metadata.images import Record, check_record
 from powercut.verifier.finders.crashes import search_tape
 from powercut.verifier.finders.damage import Sweep
 from powercut.verifier.finders.sites import MEDIA, bytes_of_images
@@ -20,23 +20,35 @@ from powercut.verifier.verdict import OK, Breach, Violation
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "breach"),
+    ("module", "used", "old", "new", "breach"),
     [
         # Read, and nothing said of it.
-        ("            if found != wanted:\n", "            if wanted < 0:\n", Breach.OVERLOOKED),
+        (
+            reading,
+            "image.ImageReader",
+            "            if found != wanted:\n",
+            "            if wanted < 0:\n",
+            Breach.OVERLOOKED,
+        ),
         # Refused, though openings do without it.
-        ("    except (CorruptionError, OSError):\n", "    except OSError:\n", Breach.REFUSED),
+        (
+            image,
+            "recovery.adopt_image",
+            "    except (CorruptionError, OSError):\n",
+            "    except OSError:\n",
+            Breach.REFUSED,
+        ),
     ],
 )
 def test_a_damaged_image_that_is_believed_or_refused_is_a_violation(
-    old: str, new: str, breach: Breach, monkeypatch: pytest.MonkeyPatch
+    module: types.ModuleType, used: str, old: str, new: str, breach: Breach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = inspect.getsource(image)
+    source = inspect.getsource(module)
     assert source.count(old) == 1
-    edited = types.ModuleType(image.__name__)
-    edited.__package__ = image.__package__
-    exec(compile(source.replace(old, new), image.__file__, "exec"), edited.__dict__)
-    monkeypatch.setattr("powercut.engine.checkpoint.recovery.adopt_image", edited.adopt_image)
+    edited = types.ModuleType(module.__name__)
+    edited.__package__ = module.__package__
+    exec(compile(source.replace(old, new), str(module.__file__), "exec"), edited.__dict__)
+    monkeypatch.setattr(f"powercut.engine.checkpoint.{used}", edited.__dict__[used.rpartition(".")[2]])
     sweep = Sweep(MEDIA["indexed"])
     finding = sweep.run(bytes_of_images(sweep.content, sweep.past))
     assert finding is not None
@@ -53,10 +65,10 @@ def test_an_image_that_is_there_and_not_believed_is_a_violation_where_nothing_is
     assert search_tape(tape, depth=0)[1] is None
     genuine = check_record
 
-    def refuse(data: bytes, *more: Any) -> list[int]:
+    def refuse(data: bytes, *more: Any) -> Record:
         return genuine(bytes(len(data)), *more)
 
-    monkeypatch.setattr(image, "check_record", refuse)
+    monkeypatch.setattr(reading, "check_record", refuse)
     verdict = play(tape).verdict
     assert isinstance(verdict, Violation)
     assert (verdict.oracle, verdict.breach) == ("structure", Breach.BROKEN_INVARIANT)

@@ -12,6 +12,7 @@ __all__ = ["INDEXED"]
 _INDEX: Final = "powercut.engine.checkpoint.kinds.index"
 _CPR: Final = "powercut.engine.checkpoint.kinds.cpr"
 _IMAGE: Final = "powercut.engine.checkpoint.image"
+_READING: Final = "powercut.engine.checkpoint.reading"
 _RECOVERY: Final = "powercut.engine.checkpoint.recovery"
 _WITH: Final = "fold_over with index"
 
@@ -59,7 +60,7 @@ INDEXED: Final[tuple[Mutant, ...]] = (
     _crash(
         "damaged-image-believed",
         "garnet #2159: an index that was cut short was loaded without a word",
-        _IMAGE,
+        _READING,
         "            if found != wanted:\n",
         "            if wanted < 0:\n",
         oracle="damage",
@@ -79,9 +80,18 @@ INDEXED: Final[tuple[Mutant, ...]] = (
         "image-named-and-not-synced",
         "oxifaster CheckpointDurability::FasterLike: a checkpoint's files are written and not synced",
         "powercut.engine.log.segments",
-        "        self._write(name, offset, data)\n"
-        "        return [extent.crc for extent in self._extents_of(offset, name, offset, data)]\n",
-        "        write_fully(self._device, name, offset, data)\n"
-        "        return [extent.crc for extent in self._extents_of(offset, name, offset, data)]\n",
+        "        self._write(name, offset, data)\n        return checksum(data,",
+        "        write_fully(self._device, name, offset, data)\n        return checksum(data,",
+    ),
+    _crash(
+        "index-not-emptied-behind-a-damaged-image",
+        "garnet #2150: of what could not be read in whole a part stayed in memory, and was served",
+        _IMAGE,
+        "        room.clear(image.used)\n",
+        "",
+        oracle="damage",
+        breach="REFUSED",
+        search=DAMAGE,
+        around=("index", "bit"),
     ),
 )
