@@ -6,6 +6,7 @@ Threads: none.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
@@ -16,7 +17,7 @@ from powercut.faultfs import FaultDevice, Image, Law, Trace
 from powercut.faultfs.law.history import history_of
 from powercut.faultfs.law.survival import chains_at, choose, image_of
 
-__all__ = ["SIZE", "WeekSize", "drawn", "numbered", "record_bytes", "recorded"]
+__all__ = ["SIZE", "WeekSize", "drawn", "numbered", "record_bytes", "recorded", "used_bytes"]
 
 SIZE: Final = 1  # Of values: about 160 bytes.
 KEYS_A_BUCKET: Final = 24  # To begin with: the index is too small, and grows.
@@ -88,3 +89,12 @@ def drawn(trace: Trace, index: int, law: str, random: Random) -> Image:
 def numbered(serials: Mapping[str, int]) -> dict[int, int]:
     """Serials by the number of the session; of those that have issued anything."""
     return {int(name[1:]): serial for name, serial in serials.items() if serial}
+
+
+def used_bytes(disk: FaultDevice) -> int:
+    """Bytes of the files that are there; one that goes while they are counted has none."""
+    used = 0
+    for name in disk.list():
+        with suppress(FileNotFoundError):
+            used += disk.size(name)
+    return used

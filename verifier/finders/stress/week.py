@@ -28,7 +28,16 @@ from random import Random
 from time import monotonic
 from typing import Final
 
-from powercut.engine import Device, DiskFullError, EngineError, FasterKv, InvariantError, Runtime, Session
+from powercut.engine import (
+    Device,
+    DiskFullError,
+    EngineError,
+    FasterKv,
+    InvariantError,
+    OperationError,
+    Runtime,
+    Session,
+)
 from powercut.faultfs import FaultDevice, Image
 
 from ...oracles.prefix import judge_recovery, judge_report
@@ -36,7 +45,7 @@ from ...spec.history import Life, Segment
 from ...spec.model import Issued, Model, Result, session_name
 from ...tapes.tape import Kind, Operation
 from ...verdict import OK, Breach, Verdict, Violation
-from .limited import SIZE, WeekSize, drawn, numbered
+from .limited import SIZE, WeekSize, drawn, numbered, used_bytes
 
 __all__ = ["HOURS", "Week"]
 
@@ -54,6 +63,7 @@ class Week:
 
     ground    makes the device of a day, from what the last one left
     runtime   makes the runtime of an opening
+    put       has a session write many keys, for who measures it
     hourly    is called at the end of each hour, with the store and its device
     """
 
@@ -61,6 +71,7 @@ class Week:
     seed: str
     ground: Callable[[Image | None], tuple[Device, FaultDevice]]
     runtime: Callable[[], Runtime]
+    put: Callable[[Session, list[bytes], list[bytes]], object] = Session.upsert_many
     hourly: Callable[[int, FasterKv, FaultDevice], None] | None = None
     deadline: float = inf
     verdict: Verdict = OK
@@ -189,11 +200,13 @@ class Week:
             self._checkpoint(store, disk, segment)
 
     def _compact(self, store: FasterKv) -> None:
-        """Compact all that can be; where that has no room beside what is there, it says so, and goes on."""
+        """Compact all that can be; where there is no room beside what is there, or the store is at it by
+        itself, it says so and goes on.
+        """
         try:
             self.reached["week moved"] += store.compact().moved
             self.reached["week compactions"] += 1
-        except DiskFullError:
+        except (DiskFullError, OperationError):
             self.reached["week compactions refused"] += 1
 
     def _checkpoint(self, store: FasterKv, disk: FaultDevice, segment: Segment) -> None:
@@ -220,7 +233,7 @@ class Week:
 
     def _look(self, store: FasterKv, disk: FaultDevice, segment: Segment) -> None:
         """Look at what the files have, and take in what the store has made durable by itself."""
-        used = sum(disk.size(name) for name in disk.list())
+        used = used_bytes(disk)
         self.reached["week looks"] += 1
         if used > self.size.disk:
             self._object("week", Breach.BROKEN_INVARIANT, f"{used} of {self.size.disk} bytes are used")
@@ -246,7 +259,7 @@ class Week:
         self.reached["week operations"] += count
         if self._random.randrange(4):
             given = [self._issue(Kind.UPSERT, number, disk, segment)[0] for _ in range(count)]
-            session.upsert_many([each.key for each in given], [each.value for each in given])
+            self.put(session, [each.key for each in given], [each.value for each in given])
             return
         for _ in range(count):
             kind = self._random.choice((Kind.READ, Kind.DELETE, *(Kind.UPSERT,) * 6))

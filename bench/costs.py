@@ -1,0 +1,110 @@
+"""The bytes that a store costs: a key, a checkpoint, a session: python bench/costs.py
+
+Bytes are counted, not timed; a store in memory on a device that counts what is written to it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from bench.tables import Line, show
+from powercut.engine import FasterKv, MemoryDevice
+from powercut.verifier.faster.stepped import SteppedRuntime
+
+KEYS = 100_000
+NAMES = 20_000
+
+
+class Counting(MemoryDevice):
+    """Counts the bytes that are written, and the syncs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = self.syncs = 0
+
+    def write(self, name: str, offset: int, buffer: bytes | bytearray | memoryview) -> int:
+        count = super().write(name, offset, buffer)
+        self.written += count
+        return count
+
+    def sync(self, name: str) -> None:
+        super().sync(name)
+        self.syncs += 1
+
+    def take(self) -> tuple[int, int]:
+        """The bytes and syncs since it was last asked."""
+        taken = self.written, self.syncs
+        self.written = self.syncs = 0
+        return taken
+
+
+def main() -> None:
+    show("a key of 8 bytes with a value of 8, and of 100", [_key(8), _key(100)])
+    show("a checkpoint, bytes written and syncs", _checkpoint())
+    show("a session", _session())
+
+
+def _key(value_bytes: int) -> Line:
+    with FasterKv.open(Counting(), create=True) as store, store.session("s") as session:
+        keys = [number.to_bytes(8, "little") for number in range(KEYS)]
+        session.upsert_many(keys, [bytes(value_bytes)] * KEYS)
+        stats = store.stats()
+        log, index = stats.log_bytes / KEYS, stats.index_bytes / KEYS
+    return Line(f"value of {value_bytes}", f"{log:.1f} of log, {index:.1f} of index")
+
+
+def _checkpoint() -> list[Line]:
+    device = Counting()
+    with FasterKv.open(device, create=True, runtime=SteppedRuntime()) as store, store.session("s") as session:
+        session.upsert(b"k", b"v")
+        store.checkpoint()
+        lines = []
+        for what, count in (("of one key written anew", 1), ("of a thousand", 1000)):
+            session.upsert_many([b"%08d" % number for number in range(count)], [bytes(100)] * count)
+            device.take()
+            store.checkpoint()
+            lines.append(Line(what, "{:,} bytes, {} syncs".format(*device.take())))
+        device.take()
+        store.checkpoint()
+        lines.append(Line("with nothing new", "{:,} bytes, {} syncs".format(*device.take())))
+    return lines
+
+
+def _session() -> list[Line]:
+    device = Counting()
+    with FasterKv.open(device, create=True, runtime=SteppedRuntime()) as store, store.session("s") as session:
+        session.upsert(b"k", b"v")
+        store.checkpoint()
+        device.take()
+        session.upsert(b"k", b"w")
+        store.checkpoint()
+        alone = device.take()[0]
+        for number in range(NAMES):
+            with store.session(f"name-{number:05d}") as other:
+                other.read(b"k")
+        store.checkpoint()
+        device.take()
+        session.upsert(b"k", b"x")
+        store.checkpoint()
+        named = device.take()[0]
+        each = (named - alone) / NAMES
+        for number in range(NAMES):
+            store.forget_session(f"name-{number:05d}")
+        store.checkpoint()
+        device.take()
+        session.upsert(b"k", b"y")
+        store.checkpoint()
+        after = device.take()[0]
+    return [
+        Line(
+            "a name that is known, a checkpoint", f"{each:.1f} bytes", f"{NAMES:,} of them, of 10 bytes each"
+        ),
+        Line("a checkpoint behind it, and once they are forgotten", f"{named:,} and {after:,} bytes"),
+    ]
+
+
+if __name__ == "__main__":
+    main()
