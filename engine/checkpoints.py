@@ -123,17 +123,19 @@ class Checkpoints:
         bytes: int | None = None,  # noqa: A002 (the unit)
         *,
         kind: CheckpointKind = CheckpointKind.FOLD_OVER,
+        index: bool = False,
     ) -> None:
         """Take checkpoints in a thread of the store's: in place of the last such call; neither: no more.
 
         seconds   an operation is in a checkpoint that begins at most so long after it
         bytes     of log that were written since the newest checkpoint, looked at ten times a second
+        index     each with an image of the hash index, as of `checkpoint`
 
         Nothing new, no checkpoint. One that fails is tried again; `automatic` tells. Raises OperationError,
         CheckpointError (the kind, or no thread is to be had).
         """
         self._check_writable()
-        every = every_of(seconds, bytes, kind)
+        every = every_of(seconds, bytes, kind, index)
         if every is None:
             self._automatic.stop()
             return

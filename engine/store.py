@@ -22,6 +22,7 @@ from .checkpoint.parts import KEEP_DEFAULT
 from .checkpoints import Checkpoints
 from .device import Device
 from .dropped import watch_over
+from .errors import OperationError
 from .flush import Flusher, FlushSettings
 from .metadata.layout import Version
 from .metadata.roots import Finding
@@ -282,14 +283,18 @@ class FasterKv(Checkpoints):
             self._parts.index.check()
             check_log(self._parts.log, self._parts.index)
 
-    def close(self, *, checkpoint: bool = False) -> dict[str, int]:
-        """Close; does not checkpoint unless asked. Returns how many operations of each session no checkpoint
-        holds (where there are any): they are lost. Idempotent. Raises SessionError while one is under way,
-        and what `checkpoint` does; closed it is then all the same.
+    def close(self, *, checkpoint: bool = False, index: bool = False) -> dict[str, int]:
+        """Close; does not checkpoint unless asked, with an image of the hash index or without. Returns how
+        many operations of each session no checkpoint holds (where there are any): they are lost. Idempotent.
+        Raises OperationError (an image without a checkpoint), SessionError while one is under way, and what
+        `checkpoint` does; closed it is then all the same.
 
         A `with` block that ends without an exception asks, where there is anything new.
         """
         check_flag("checkpoint", checkpoint)
+        check_flag("index", index)
+        if index and not checkpoint:
+            raise OperationError("index=True: expected checkpoint=True beside it")
         if not self._is_closed:
             self._automatic.stop()  # First: its callbacks may ask for what is held here.
             if self._room is not None:
@@ -307,7 +312,7 @@ class FasterKv(Checkpoints):
                 if checkpoint:
                     self._handles.close()  # Completes what is pending: a checkpoint waits for that.
                     self._checkpointer.finish()
-                    self.checkpoint()
+                    self.checkpoint(index=index)
                 if not poison.is_forked:
                     self._checkpointer.abandon()  # A step that was left to go on may owe a root.
                 if poison.is_forked:

@@ -18,7 +18,7 @@ from math import isfinite
 from numbers import Integral
 from typing import ClassVar, Final
 
-from ..arguments import seconds_of
+from ..arguments import check_flag, seconds_of
 from ..errors import CheckpointError, EngineError, OperationError
 from ..kernels import words as w
 from ..kernels.atomics import load
@@ -37,15 +37,19 @@ _NEVER: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """When a checkpoint is due, and of which kind: after so many seconds, or bytes of log."""
+    """When a checkpoint is due, after so many seconds, or bytes of log; of which kind, and whether with an
+    image of the index.
+    """
 
     seconds: float | None
     bytes: int | None
     kind: CheckpointKind
+    is_indexed: bool
 
 
-def every_of(seconds: object, count: object, kind: object) -> Every | None:
+def every_of(seconds: object, count: object, kind: object, index: object) -> Every | None:
     """The setting; None where neither is given. Raises OperationError, CheckpointError (the kind)."""
+    check_flag("index", index)
     given = seconds_of(seconds)
     if given is not None and not (given > 0 and isfinite(given)):
         raise OperationError(f"seconds is {seconds!r}: expected more than 0, or None")
@@ -55,7 +59,7 @@ def every_of(seconds: object, count: object, kind: object) -> Every | None:
         if number < 1:
             raise OperationError(f"bytes is {count!r}: expected 1 or more, or None")
     checked = check_kind(kind)
-    return None if given is None and number is None else Every(given, number, checked)
+    return None if given is None and number is None else Every(given, number, checked, bool(index))
 
 
 class Automatic(Worker):
@@ -101,7 +105,7 @@ class Automatic(Worker):
             return False
         if self._parts.shared.system.phase is not Phase.REST:
             return False  # Somebody takes one; what it leaves is looked at afterwards.
-        self._checkpointer.run(every.kind, PENDING_SECONDS)
+        self._checkpointer.run(every.kind, PENDING_SECONDS, is_indexed=every.is_indexed)
         self._look_at_newest()
         return True
 

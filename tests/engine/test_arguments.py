@@ -86,7 +86,7 @@ STORE: dict[str, tuple[type[EngineError], dict[str, Bad]]] = {
     "scan": (OperationError, {"begin": ADDRESSES, "end": ADDRESSES}),
     "truncate_before": (OperationError, {"address": (None, *ADDRESSES)}),
     "compact": (OperationError, {"until": ADDRESSES}),
-    "close": (OperationError, {"checkpoint": FLAGS}),
+    "close": (OperationError, {"checkpoint": FLAGS, "index": (*FLAGS, True)}),
     "backup": (SettingsError, {"where": PATHS}),
     "pin": (CheckpointError, {"name": NAMES, "version": (5, "1.1", (1,), (9, 9), [1, 1], {})}),
     "drop": (CheckpointError, {"which": (None, 5, "", "x", (9, 9), [], {}, b"x", Version(1, 1))}),
@@ -101,6 +101,7 @@ EVERY: dict[str, tuple[type[EngineError], Bad]] = {
     "seconds": (OperationError, (*SECONDS, 0, math.inf)),
     "bytes": (OperationError, (0, -1, 1.5, "1", True, [], math.inf)),
     "kind": (CheckpointError, KINDS),
+    "index": (OperationError, FLAGS),
 }
 SERIALS: Bad = ("1", -1, 1 << 40, 0.5, True, [], math.nan)
 FINE: dict[str, Any] = {

@@ -139,6 +139,21 @@ def test_close_with_checkpoint_takes_a_running_one_to_its_end_first(tiny: Settin
         assert dict(store.items()) == {b"k": b"2"}
 
 
+def test_the_closing_checkpoint_has_an_image_of_the_index_where_one_is_asked_for(tiny: Settings) -> None:
+    device = MemoryDevice()
+    store = FasterKv.open(device, create=True, settings=tiny)
+    store.session("a").upsert(b"k", b"1")
+    with pytest.raises(OperationError, match="checkpoint=True"):
+        store.close(index=True)
+    store.session("b").upsert(b"k", b"2")  # It is open still.
+    assert store.close(checkpoint=True, index=True) == {}
+    with FasterKv.open(device, settings=tiny) as store:
+        assert store.newest is not None
+        assert store.newest.index == store.newest.version
+        assert store.serials() == {"a": 1, "b": 1}
+        assert {each.verdict for each in store.findings if each.file.startswith("index-")} == {"accepted"}
+
+
 @pytest.mark.parametrize("role", ["segment", "tables", "root"])
 def test_interrupt_inside_a_checkpoint_leaves_a_store_that_goes_on_or_says_why_not(
     tiny: Settings, role: str

@@ -155,7 +155,9 @@ def _calls(store: FasterKv, session: Session) -> Iterator[Refusal]:
         yield OperationError, None, partial(store.truncate_before, address)
     for flag in _FLAGS:
         yield OperationError, None, partial(store.close, checkpoint=flag)
+        yield OperationError, None, partial(store.close, checkpoint=True, index=flag)
         yield OperationError, None, partial(store.flusher.stop, final=flag)
+    yield OperationError, None, partial(store.close, index=True)  # An image, and no checkpoint.
     for where in _PATHS:
         yield SettingsError, None, partial(store.backup, where)
 

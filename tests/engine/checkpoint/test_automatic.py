@@ -66,6 +66,22 @@ def test_it_is_due_after_so_many_bytes_and_counts_from_anybodys_checkpoint(
     assert store.automatic.taken == 1
 
 
+def test_it_has_an_image_of_the_index_where_one_is_asked_for(
+    clocked: tuple[FasterKv, SteppedRuntime],
+) -> None:
+    store, _ = clocked
+    session, worker = store.session("s"), store.automatic
+    for is_indexed in (False, True):
+        store.checkpoint_every(bytes=1, index=is_indexed)
+        worker.drive(1)  # It counts from here.
+        session.upsert(b"k", b"%d" % is_indexed)
+        worker.drive(1)
+        assert store.newest is not None
+        assert store.newest.index == (store.newest.version if is_indexed else None)
+        worker.drive(1)
+        assert worker.taken == 1 + is_indexed  # Nothing new, and so no image either.
+
+
 def test_a_failure_is_counted_and_tried_again_later(
     clocked: tuple[FasterKv, SteppedRuntime], monkeypatch: pytest.MonkeyPatch, device: MemoryDevice
 ) -> None:
