@@ -216,6 +216,8 @@ class Segments:
             if is_past or (number is not None and number < least // self._segment_bytes):
                 try:
                     self._device.remove(name)
+                except FileNotFoundError:
+                    pass  # One that failed before has removed it.
                 except OSError:
                     low = low if number is None else min(low, number * self._segment_bytes)
                     continue  # Nothing depends on it; the next checkpoint tries again.

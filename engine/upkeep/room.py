@@ -20,6 +20,8 @@ Invariants
   M3  a step that frees nothing is the last one: where segments are held, by a reader, a backup or a
       checkpoint under a name, the reserve stays
   M4  who makes room waits for nobody's room, and holds no lock meanwhile
+  M5  a step that freed nothing is tried again at the next page, and takes no second checkpoint while the
+      newest is the one that it took: so it costs no byte
 
 Threads: `ask` any, with no row of the epoch table and no lock held; steps in the worker's thread, or in that
 of the writer where the Runtime gives none. The flush worker cannot do it: who moves records opens pages, and
@@ -70,6 +72,7 @@ class Room(Worker):
         self._seen: object = _NEVER  # The checkpoint at which the other files were looked at.
         self._stepping = 0  # Bytes that the step under way may move.
         self._mover: int | None = None  # The thread or task that makes room.
+        self._futile: object = _NEVER  # The checkpoint that had all that a step can give, and nothing went.
         self._begun = self._ended = 0  # Passes: room that was made, or tried to be.
         self._failed, self._reason = 0, ""  # The number of the last one that failed, and why.
 
@@ -187,9 +190,10 @@ class Room(Worker):
 
     def _step(self, tail: int) -> None:
         """Let the oldest segments go, or some of them; nothing from `tail` on is moved."""
-        used, listed = self.used, self._listed()
+        used, listed, newest = self.used, self._listed(), self._checkpointer.newest
         count = max((self.limit - used) // 2 // self._segment, 1) * self._segment
-        if load(self._control, w.BEGIN) < listed + self._segment:
+        is_new = load(self._control, w.BEGIN) < listed + self._segment
+        if is_new:
             until = min(listed + count, (tail - 1) // self._page * self._page)
             if until < listed + self._segment:
                 raise DiskFullError(
@@ -202,10 +206,12 @@ class Room(Worker):
             done = self._compactor.run(until)
             is_dear = 2 * done.bytes > done.freed
             self._due = min(self._due + self._segment, self.refusing) if is_dear else self.limit * DUE // 16
-        self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)
+        if is_new or newest is not self._futile:  # M5
+            self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)
         self._stepping = 0
         self._checkpointer.give_back_at_rest()  # Whoever took its last step may be about to.
         if self._listed() <= listed:
+            self._futile = self._checkpointer.newest
             raise DiskFullError(
                 "its oldest files are held, by an iterator, a backup or a pinned checkpoint, or the device "
                 "does not remove them"

@@ -73,6 +73,8 @@ PROGRAMS: Final[dict[str, _Program]] = {
         *(*_upserts(0, 1, 2, 3, 4), _INDEXED, _GROW, _RMW, _CHECKPOINT, _GROW, Operation(Kind.COMPACT)),
         *(_INDEXED, _REOPEN, _READ, _GROW, _DELETE, _CHECKPOINT),
     ),
+    # The limit of its disk is reached: room is made, and made again after what was struck.
+    "limited": (*_upserts(*(0, 1, 2) * 7), _DELETE, *_upserts(*(1, 2, 0) * 4), _READ),
     # In segments of a page: removals that fail, and the checkpoint that makes up for them.
     "shrunk": (*_upserts(0, 1, 2), Operation(Kind.TRUNCATE_AT), _CHECKPOINT, _CHECKPOINT),
     # Where there is a flush worker: it writes ahead of need, beside a checkpoint, and before a closing.
@@ -133,7 +135,7 @@ def _templates() -> Iterator[Fault]:
 
 TEMPLATES: Final = tuple(_templates())
 # What only stores of other sizes come to: the program is played there, whatever the geometry of a sweep.
-OF_GEOMETRY: Final = {"flushed": "lagging", "shrunk": "paired"}
+OF_GEOMETRY: Final = {"flushed": "lagging", "shrunk": "paired", "limited": "bounded"}
 # Programs of another subject than FasterKv.
 OF_SUBJECT: Final = {"logged": LOGS, "logged ahead": LOGS, "logged again": LOGS}
 

@@ -238,6 +238,51 @@ def test_files_that_the_device_does_not_remove_are_counted() -> None:
     store.close()
 
 
+class HalfRemovingDevice(FullDevice):
+    """A device that removes a file and says that it has not, so many times."""
+
+    left = 1
+
+    def remove(self, name: str) -> None:
+        super().remove(name)
+        if name.startswith("segment") and self.left:
+            self.left -= 1
+            raise OSError(errno.EIO, "it is gone, or not", name)
+
+
+def test_a_file_that_is_gone_though_its_removal_failed_holds_nothing_back() -> None:
+    device = HalfRemovingDevice(DISK)
+    store = small(device)
+    session = store.session("s")
+    for number in range(2000):
+        session.upsert(b"%d" % (number % 20), bytes(200))
+    assert device.left == 0
+    assert store.stats().begin > DISK
+    store.check()
+    store.close(checkpoint=True)
+
+
+def test_a_store_that_can_free_nothing_refuses_writes_and_takes_no_further_byte() -> None:
+    device = FailingDevice(DISK)
+    store = small(device)
+    session = store.session("s")
+    device.failing = "remove"
+    sizes = list[int]()
+    for number in range(200):
+        try:
+            session.upsert(b"%d" % (number % 20), bytes(200))
+        except DiskFullError:
+            sizes.append(sum(map(device.size, device.list())))
+    assert (len(sizes) > 20, len({*sizes[5:]})) == (True, 1)
+    assert all(session.delete(b"%d" % number) for number in range(20))
+    assert device.most <= DISK
+    device.failing = ""
+    for number in range(200):
+        session.upsert(b"%d" % (number % 20), bytes(200))
+    store.check()
+    store.close()
+
+
 def test_a_store_that_is_poisoned_while_room_is_made_says_so_at_once() -> None:
     device = FailingDevice(DISK)
     store = small(device)

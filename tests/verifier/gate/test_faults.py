@@ -71,6 +71,7 @@ def test_programs_have_names_that_say_what_they_are_for() -> None:
         "dropped",
         "compacted",
         "grown",
+        "limited",
         "shrunk",
         "gathered",
         "snapshot",
