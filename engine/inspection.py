@@ -169,7 +169,7 @@ def _inspect(device: Device) -> StoreInspection:
     runs = _look_at_tables(device, found, root)
     _look_at_image(device, found, root)
     places = runs.places(root.store_id, found.settings.segment_bytes)
-    _look_at_log(device, found, places, log, runs.extents())
+    _look_at_log(device, found, places, log, runs.needed(found.begin))
     return found
 
 

@@ -111,7 +111,7 @@ def _verify(
         check_extents(runs.extents(), block.final, links[0].pointer, block.begin, segment_bytes)
     except CorruptionError as found:
         error = found
-    extents, places = runs.extents(), runs.places(root.store_id, segment_bytes)
+    extents, places = runs.needed(block.begin), runs.places(root.store_id, segment_bytes)
     for extent in extents:
         place = (*places.find(extent.start), extent)
         if place not in known:

@@ -150,7 +150,9 @@ def _read_chain(device: Device, root: Root, damage: list[CorruptionError]) -> _F
         damage.append(error)
     if newest is None:
         return None
-    return _Found(root, newest, runs.extents(), runs.places(root.store_id, root.geometry[1]), damage)
+    return _Found(
+        root, newest, runs.needed(newest.begin), runs.places(root.store_id, root.geometry[1]), damage
+    )
 
 
 class _Reader:

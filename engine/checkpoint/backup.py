@@ -30,7 +30,7 @@ from ..metadata.images import record_at
 from ..metadata.layout import Block, Extent, Image, Root
 from ..metadata.places import Places, image_name
 from ..metadata.roots import LIFE_SHIFT, ROOT_FILES, Roots
-from ..metadata.tables import TABLE_FILE, Runs, Tables, check_extents, is_ours
+from ..metadata.tables import TABLE_FILE, Runs, Tables, check_extents, is_ours, needed
 from ..poison import Poison
 from ..runtime import Runtime, ThreadRuntime
 from ..settings import Settings
@@ -133,7 +133,7 @@ class _Copy:
             runs.take(block)
             write_fully(self._target, TABLE_FILE, pointer.offset, data)
             places = Places(root.store_id, self._segment_bytes, block.places)
-            for extent in block.extents:
+            for extent in needed(block.extents, block.begin):
                 self._copy_extent(places, extent)
             self._copy_image(block.image)
         assert newest is not None

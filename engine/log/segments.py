@@ -2,7 +2,8 @@
 
 Invariants
   A4  an extent is written once: it starts at a write unit that no earlier one touched
-  A7  a segment goes only when it lies wholly below what any listed checkpoint names, and below every pin
+  A7  a segment goes only when it lies wholly below what any listed checkpoint names, and below every pin;
+      and pages of one only when they lie below the begin of each listed checkpoint, and below every pin
   G1  a file written to stands in `unsynced` until a sync that began after that write has returned:
       synced <= written; the writer alone adds to written, who syncs alone sets synced
   G2  a name made is told by `has_new_names` until a sync of the names that began after it has returned
@@ -16,6 +17,7 @@ lock is held while the device is asked.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 
@@ -44,6 +46,7 @@ class Segments:
         self._poison = disk.poison
         self._segment_bytes = settings.segment_bytes
         self._extent_bytes = settings.extent_bytes
+        self._page_bytes = settings.page_bytes
         self._places = places
         self._pins = pins
         self._written: dict[str, int] = {}  # Bytes that were written to each file, in their order,
@@ -52,6 +55,9 @@ class Segments:
         self._found: Sequence[str] = ()
         self._beside: set[str] = set()  # Files of the checkpoint under way, or of one that was given up.
         self._doomed: set[str] = set()
+        self.least_begin = 0  # Of the checkpoints that are listed, as far as is known.
+        self._can_punch = hasattr(disk.device, "punch")
+        self._punched = 0  # No page below holds room any more, as far as this process knows.
         self._changed: dict[str, bool] = {}  # What was made since, or used: true; what was removed: false.
 
     def adopt(self, names: Sequence[str], newest: Version) -> None:
@@ -203,9 +209,10 @@ class Segments:
         return read_extent(self._device, self._places, extent)
 
     def remove_below(self, address: int) -> None:
-        """Remove the segments wholly below `address`, which no checkpoint needs, and below every pin.
+        """Remove the segments wholly below `address`, which no checkpoint needs, and below every pin; of the
+        next one give back the pages that no checkpoint needs.
 
-        So do doomed files. Those that cannot go now stay for the next time: opening ignores them.
+        Doomed files go, too. Those that cannot go now stay for the next time: opening ignores them.
         """
         self._give_up_beside()
         least = self._pins.least(address)
@@ -226,6 +233,19 @@ class Segments:
                 self._doomed.discard(name)
                 self._written.pop(name, None)  # Nothing is written to it any more.
         self.kept_from = max(self.kept_from, low)
+        self._punch(self._pins.least(self.least_begin))
+
+    def _punch(self, end: int) -> None:
+        """Give back the pages below `end` in its segment."""
+        end &= -self._page_bytes
+        start = max(end & -self._segment_bytes, self._punched)
+        if self._can_punch and start < end:
+            number, offset = divmod(start, self._segment_bytes)
+            try:
+                self._device.punch(segment_name(number), offset, end - start)  # type: ignore[attr-defined]
+                self._punched = end
+            except OSError as error:  # Nothing depends on it.
+                self._can_punch = error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS)
 
     def doom(self, needed: Collection[str]) -> None:
         """Let the files of checkpoints go, but for these, with the next segments."""

@@ -39,6 +39,7 @@ __all__ = [
     "check_places",
     "is_of_log",
     "is_ours",
+    "needed",
 ]
 
 TABLE_FILE: Final = "tables"
@@ -86,6 +87,10 @@ class Runs:
     def extents(self) -> Extents:
         """All of them, oldest first."""
         return Extents(b"".join(Extents.of(run).data for run in reversed(self._runs)))
+
+    def needed(self, begin: int) -> list[Extent]:
+        """Those that the checkpoint needs whose begin this is: what lies below may be holes by now."""
+        return needed(self.extents(), begin)
 
     def places(self, store_id: bytes, segment_bytes: int) -> Places:
         """In which file each of them stands."""
@@ -222,6 +227,11 @@ class Tables:
         if found != pointer.crc:
             raise CorruptionError(TABLE_FILE, pointer.offset, f"CRC-32C {found:08x}", f"{pointer.crc:08x}")
         return data
+
+
+def needed(extents: Sequence[Extent], begin: int) -> list[Extent]:
+    """Those of the extents that do not lie wholly below `begin`."""
+    return [extent for extent in extents if extent.start + extent.length > begin]
 
 
 def is_of_log(name: str) -> bool:

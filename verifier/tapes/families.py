@@ -79,6 +79,11 @@ def _truncated(geometry: str) -> Iterator[Run]:
         # What is on both sides of a page's end, under keys that share a chain.
         changed = Operation(Kind.RMW, 0, key)
         yield ((*paged, changed, truncate, changed, _CHECKPOINT, truncate, _REOPEN, changed, _CHECKPOINT),)
+    if geometry == "slim":  # Begin comes to stand inside a segment that is not the first.
+        paged, inside = _large(*range(7)), Operation(Kind.TRUNCATE_AT, 0, 2, 3)
+        for used in (Operation(Kind.READ), Operation(Kind.RMW, 0, 3), Operation(Kind.UPSERT, 1)):
+            yield ((*paged, inside, _CHECKPOINT, used, _CHECKPOINT, _REOPEN, used),)
+            yield ((*paged, _CHECKPOINT, inside, used, _CHECKPOINT), (used, _CHECKPOINT, used))
 
 
 def _reopened(geometry: str) -> Iterator[Run]:

@@ -143,6 +143,7 @@ def _persist(parts: Parts, running: Running) -> None:
     parts.copied, parts.image = running.digests, block.image
     if kept is not None:
         segments.doom(files_of([*kept.blocks, block]))
+        segments.least_begin = min(each.begin for each in (*kept.blocks, block))
     parts.sessions.save(running.version, running.marks)
     running.point = point_of(block)
 

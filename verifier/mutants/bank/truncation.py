@@ -88,6 +88,28 @@ DROPPED: Final[tuple[Mutant, ...]] = (
         "model",
         "WRONG_RESULT",
     ),
+    _dropped(
+        "pages-punched-before-begin-is-durable",
+        "FASTER: T1, no byte goes that the checkpoint still names; two roots name the next one first",
+        (
+            "powercut.engine.checkpoint.kinds.cpr",
+            "    start, kept = _stays(parts, running)\n",
+            "    start, kept = _stays(parts, running)\n    segments._punch(running.begin)\n",
+        ),
+        "openable",
+        "UNOPENABLE",
+    ),
+    _dropped(
+        "page-punched-too-far",
+        "FASTER: T1, no byte goes that the checkpoint still names; begin's page is needed",
+        (
+            "powercut.engine.log.segments",
+            "        end &= -self._page_bytes\n",
+            "        end = (end & -self._page_bytes) + self._page_bytes\n",
+        ),
+        "openable",
+        "UNOPENABLE",
+    ),
     Mutant(
         "segment-goes-under-a-read-that-is-pending",
         "FASTER: T3, a file goes only once no operation can read it any more",
