@@ -26,6 +26,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterator
+from functools import partial
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -46,6 +47,7 @@ __all__ = [
     "addresses_of",
     "decode_header",
     "encode_block",
+    "header_of",
     "round_up",
     "verify",
 ]
@@ -97,10 +99,17 @@ class Header(NamedTuple):
         """The address of the next block."""
         return self.address + self.span
 
+    def sealed(self, crc: int) -> Header:
+        """The header with the checksum of its block."""
+        return header_of((crc, *self[1:]))
+
     @property
     def is_commit(self) -> bool:
         """True for the last block of a group."""
         return bool(self.flags & FLAG_COMMIT)
+
+
+header_of: Final = partial(tuple.__new__, Header)  # As the class does, several times as fast.
 
 
 class Block(NamedTuple):
@@ -172,7 +181,7 @@ def encode_block(
     _HEADER.pack_into(image, 0, MAGIC, 0, *header[1:])
     crc = _checksum(store_id, image)
     _CRC.pack_into(image, _CRC_AT, crc)
-    return header._replace(crc=crc)
+    return header.sealed(crc)
 
 
 def decode_header(data: Buffer, address: int, settings: tuple[int, int]) -> Header | str:

@@ -16,7 +16,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import CorruptionError, OperationError
-from .blocks import ENTRY_BYTES, HEADER_BYTES, Block
+from .blocks import ENTRY_BYTES, HEADER_BYTES, Block, addresses_of
 from .files import LogFiles
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "LogArrays", "LogReader", "addresses_in", "arrays_of", "check_address", "entries_of"]
 
 _PAGES_KEPT: Final = 16
+_FEW: Final = 16  # Entries whose addresses Python has sooner than numpy.
 
 
 class Entry(NamedTuple):
@@ -59,6 +60,8 @@ def addresses_in(runs: list[tuple[int, int]], lengths: array[int]) -> NDArray[np
     """The addresses of entries of these lengths, which stand in runs of (address of the first, count)."""
     import numpy as np
 
+    if len(lengths) <= _FEW and len(runs) == 1:
+        return np.array(addresses_of(runs[0][0], lengths), np.int64)
     sizes = np.frombuffer(lengths, np.uint32).astype(np.int64) + ENTRY_BYTES
     ends = np.cumsum(sizes)
     addresses, done = ends - sizes, 0

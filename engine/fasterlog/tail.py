@@ -30,6 +30,8 @@ from .blocks import (
     Header,
     addresses_of,
     encode_block,
+    header_of,
+    round_up,
 )
 from .progress import decode_progress
 from .settings import LogSettings
@@ -236,24 +238,14 @@ class Tail:
 
     def _seal(self, trailer: bytes = b"", flags: int = 0, *, to_page_end: bool = False) -> None:
         page, unit = self._settings.page_bytes, self._settings.write_unit
-        header = Header(
-            0,
-            flags,
-            self._life,
-            self.start,
-            self._number + 1,
-            self.confirmed,
-            self._link,
-            self._turn,
-            0,
-            len(self._lengths),
-            len(self._data) - HEADER_BYTES,
-            len(trailer),
-        )
+        image, count = self._data, len(self._lengths)
+        body = len(image) + ENTRY_BYTES * count + len(trailer)
         # The rest of the page is part of the span: the next block is where every page has one.
-        span = page - self.start % page if to_page_end else header.stored(unit)
-        image = self._data
-        header = encode_block(header._replace(span=span), self._store_id, image, self._lengths, trailer, unit)
+        span = page - self.start % page if to_page_end else round_up(body, unit)
+        sizes = count, len(image) - HEADER_BYTES, len(trailer)
+        before = self.confirmed, self._link, self._turn
+        header = header_of((0, flags, self._life, self.start, self._number + 1, *before, span, *sizes))
+        header = encode_block(header, self._store_id, image, self._lengths, trailer, unit)
         self.sealed.append(Sealed(header, image))
         self._sealed_entries += header.entry_count
         self.held += len(image)

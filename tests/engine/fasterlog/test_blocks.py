@@ -2,10 +2,12 @@
 
 from array import array
 
+import numpy as np
 import pytest
 
 from powercut.engine import UnsupportedVersionError
 from powercut.engine.fasterlog.blocks import HEADER_BYTES, Header, decode_header, encode_block, verify
+from powercut.engine.fasterlog.reading import addresses_in
 
 STORE = bytes(16)
 
@@ -49,3 +51,15 @@ def test_a_flag_that_is_not_known_is_another_format() -> None:
     image, made = encoded(a_header(flags=4))
     with pytest.raises(UnsupportedVersionError):
         verify(made, STORE, image)
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 40])
+def test_addresses_of_few_are_those_of_many(count: int) -> None:
+    lengths = array("I", [number * 7 % 5 for number in range(count)])
+    wanted, at = [], 640
+    for length in lengths:
+        wanted.append(at)
+        at += length + 4
+    found = addresses_in([(640, count)], lengths)
+    assert found.dtype == np.int64
+    assert found.tolist() == wanted
