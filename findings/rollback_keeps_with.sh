@@ -8,8 +8,8 @@
 #          WITH, or through blobopen(), is committed at once, and rollback() says nothing. SQLAlchemy
 #          relies on that and writes a CTE in front: an insert, update or delete with a cte() outlives
 #          the exception that ended its block; behind any other change it is undone. peewee, which
-#          sends BEGIN itself, undoes all. sqlite3 with autocommit=False (CPython 3.12) would as well.
-# Version: SQLAlchemy 2.1.9, peewee 4.5.3, sqlite3 of CPython 3.11
+#          sends BEGIN itself, undoes all. sqlite3 with autocommit=False (CPython 3.12) undoes it too.
+# Version: SQLAlchemy 2.1.9, peewee 4.5.3, sqlite3 of CPython 3.11 to 3.13
 # Source:  CPython, Modules/_sqlite/statement.c: is_dml by the first word; sqlite3 documentation,
 #          "Transaction control": opened implicitly before those four
 # Output:
