@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from powercut.engine.checkpoint.retention import Kept, gather
 from powercut.faultfs.faults.rot import Damage
 from powercut.verifier.concurrency.programs import search_lanes, small_tapes
 from powercut.verifier.concurrency.schedule import Bounded, Record
@@ -19,6 +20,7 @@ from powercut.verifier.gate.stages.mutants import PlantedBug
 from powercut.verifier.mutants import client, hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.hunt import Row, kill, matrix
+from powercut.verifier.mutants.hunts import contract
 from powercut.verifier.mutants.hunts.answers import FAMILY_FEATURES, answers_order
 from powercut.verifier.mutants.hunts.cpr import appenders_order, cut_order
 from powercut.verifier.mutants.hunts.crash import search_order
@@ -32,6 +34,7 @@ from powercut.verifier.mutants.planted import CRASHES, CUTS, DAMAGE, FAULTS, MOD
 from powercut.verifier.mutants.planted import PROGRAMS as EXPLORED
 from powercut.verifier.programs.exploring.suite import PROGRAMS
 from powercut.verifier.tapes.families import FAMILIES, family_tapes
+from powercut.verifier.verdict import Breach
 
 OF_FAMILIES = sum(1 for family in FAMILIES for _ in family_tapes(family))
 LISTED = (
@@ -277,3 +280,14 @@ def test_room_for_all_that_is_known_of_means_that_no_seed_passes_a_schedule_over
         scattered = Scattered(1, limit, Random(1))
         search_lanes(tape, [scattered], limit)
         assert scattered.has_room is has_room
+
+
+def test_a_checkpoint_that_went_before_one_that_cannot_be_read_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert contract._judge_kept() is None
+    where = "powercut.engine.checkpoint.kinds.cpr.gather"
+    monkeypatch.setattr(where, lambda tables, keep: gather(tables, keep) or Kept([], 0))
+    violation = contract._judge_kept()
+    assert violation is not None
+    assert violation.breach is Breach.UNOPENABLE

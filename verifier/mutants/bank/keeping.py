@@ -63,6 +63,16 @@ KEEPING: Final[tuple[Mutant, ...]] = (
         around=("rewritten",),
     ),
     Mutant(
+        "checkpoint-that-cannot-be-read-counts-as-kept",
+        "FASTER's checkpoint manager: a purge counts tokens, and reads none of them (garnet #2150)",
+        "powercut.engine.checkpoint.retention",
+        "    except CorruptionError:\n        return None\n",
+        "    except CorruptionError:\n        return Kept([], 0)\n",
+        CONTRACT,
+        "UNOPENABLE",
+        CONTRACT,
+    ),
+    Mutant(
         "lease-of-a-reader-ignored",
         "FASTER's checkpoint manager: a purge takes tokens that another process is reading",
         "powercut.engine.shared.pins",

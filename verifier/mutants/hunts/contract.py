@@ -17,6 +17,9 @@ metadata of a checkpoint comes from there; afterwards the store must go on.
 Nor does one read a folder beside its writer. Here a reader does; nothing that his checkpoint needs may go
 before he does.
 
+Nor does one damage the newest checkpoint in a store that goes on to where older ones are given up. Here one
+is damaged, and later mended; the good one before it must be there still.
+
 It does not look at content, errors or other calls; the tests of the contract do. Needs a system
 on which a descriptor tells its path (Linux).
 
@@ -33,7 +36,15 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import powercut.engine.device.file
-from powercut.engine import FasterKv, FileDevice, MemoryDevice, PoisonedError, Settings
+from powercut.engine import (
+    CheckpointPoint,
+    FasterKv,
+    FileDevice,
+    MemoryDevice,
+    PoisonedError,
+    Session,
+    Settings,
+)
 from powercut.engine.device import Buffer
 
 from ...verdict import Breach, Violation
@@ -48,6 +59,7 @@ _LARGE: Final = Settings(page_bytes=1 << 16, ring_pages=64, index_buckets=1 << 1
 _SMALL: Final = Settings(
     page_bytes=512, segment_bytes=1024, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=8
 )
+_BLOCK: Final = b"PWRCUTTB"  # So a block of the tables begins.
 _REFUSED, _WENT_ON = 40, 41  # Numbers that nothing else ends with.
 
 
@@ -79,7 +91,7 @@ def judge_contract(most: int | None = None) -> tuple[Violation | None, int]:
         return violation, calls
     with FasterKv.open(MemoryDevice(), create=True, settings=_LARGE, kernels="interpreted") as store:
         violation = _judge_child(store)
-    return violation or _judge_interrupted() or _judge_reader(), calls + 2
+    return violation or _judge_interrupted() or _judge_reader() or _judge_kept(), calls + 2
 
 
 def _judge_child(store: FasterKv) -> Violation | None:
@@ -162,6 +174,35 @@ def _judge_lease(writer: FasterKv, folder: Path) -> Violation | None:
     if needed <= {each.name for each in folder.iterdir()}:
         return Violation(CONTRACT, Breach.PHANTOM, "a reader has gone, and what he needed has not")
     return None
+
+
+def _judge_kept() -> Violation | None:
+    """The newest checkpoint cannot be read where the tables are rewritten, for the log's sake."""
+    device = MemoryDevice()
+    with FasterKv.open(device, create=True, settings=_SMALL, kernels="interpreted", keep=2) as store:
+        session = store.session("s")
+        good = _filled(store, session, b"1")
+        _filled(store, session, b"2")
+        data = bytearray(device.size("tables"))
+        device.read_into("tables", 0, data)
+        at = data.rfind(_BLOCK) + len(_BLOCK)
+        device.write("tables", at, bytes([data[at] ^ 1]))
+        store.truncate_before(store.stats().tail)
+        _filled(store, session, b"3")
+        device.write("tables", at, data[at : at + 1])
+        listed = [point.version for point in store.checkpoints()]
+        if good.version in listed:
+            return None
+        detail = (
+            f"checkpoint {tuple(good.version)} went before the one that could not be read: {listed} are left"
+        )
+        return Violation(CONTRACT, Breach.UNOPENABLE, detail)
+
+
+def _filled(store: FasterKv, session: Session, value: bytes) -> CheckpointPoint:
+    for number in range(4):
+        session.upsert(b"%d" % number, value * 400)
+    return store.checkpoint()
 
 
 def judge_device(calls: int | None = None) -> tuple[Violation | None, int]:
