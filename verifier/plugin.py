@@ -218,12 +218,13 @@ def _settle(machine: Any, asked: dict[str, Any]) -> None:
 
 
 def _keep(item: pytest.Item, error: Any) -> Path:
-    """Write the tape of what was found; its path."""
+    """Write the tape of what was found; its path, which no other test of the run has."""
     from .tapes.tape import encode_tape
 
     folder = Path(item.config.getoption("--powercut-findings"))
     folder.mkdir(parents=True, exist_ok=True)
-    name = "".join(each if each.isalnum() else "-" for each in item.name).strip("-")
+    named = item.nodeid.replace(".py::", "-").replace("::", "-")
+    name = "".join(each if each.isalnum() else "-" for each in named).strip("-")
     path = folder / f"{name}-{error.verdict.breach.name.lower()}.json"
     path.write_bytes(encode_tape(error.tape) + b"\n")
     return path

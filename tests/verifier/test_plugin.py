@@ -91,6 +91,20 @@ def test_finding_is_a_file_and_the_file_is_a_regression_test(home: Path) -> None
     assert _pytest(home, "tapes").returncode == 0
 
 
+def test_findings_of_one_kind_of_several_machines_are_a_file_each(home: Path) -> None:
+    source = (home / "test_slotted.py").read_text().replace(*_BROKEN)
+    (home / "test_slotted.py").write_text(f"{source}TestOther = SlottedMachine.TestCase\n")
+    (home / "test_more.py").write_text(f"{source}\n")
+    done = _pytest(home, "--powercut-findings", "found", "-p", "no:randomly")
+    assert done.returncode == 1
+    found = sorted(path.name.rpartition("-")[0] for path in (home / "found").iterdir())
+    assert found == [
+        "test-more-TestSlotted-runTest",
+        "test-slotted-TestOther-runTest",
+        "test-slotted-TestSlotted-runTest",
+    ]
+
+
 def test_fixtures_are_a_device_and_the_states_of_it(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "def test_it(fault_device, crash_states):\n"
