@@ -150,10 +150,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     @classmethod
     def of(cls, make_store: MakeStore, **settings: object) -> type[Self]:
-        """A machine for the store that `make_store` opens; the settings are attributes of it.
+        """A machine for the store that `make_store` opens; the settings are attributes of it, and no others.
 
         Its tapes name `make_store`, which another process finds where it stands at the top of a module.
         """
+        if strange := [name for name in settings if not hasattr(cls, name)]:
+            raise SubjectError(f"{cls.__qualname__} has no attribute {min(strange)!r}")
         own = {"make_store": staticmethod(make_store), "spec": StoreMaker.of(make_store).spec}
         named = getattr(make_store, "__qualname__", type(make_store).__qualname__)
         own |= {"__module__": make_store.__module__, "subject": name_of(make_store), **settings}

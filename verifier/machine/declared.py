@@ -27,6 +27,7 @@ _NUMBERS: Final = {
     "states_max": (1, 1 << 20),
     "depth": (0, 4),
     "more": (-1, 3),
+    "examples": (0, 1 << 31),
 }
 _FIGURES: Final = tuple(Summary("").figures)
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from powercut import FaultDevice, StoreMachine
 from powercut.verifier import Breach, Kind, Known, NondeterministicStoreError, Own, apply, play
 from powercut.verifier.errors import SubjectError
-from powercut.verifier.machine import StoreViolationError, bench
+from powercut.verifier.machine import StoreViolationError
 
 _FEW = settings(max_examples=60, stateful_step_count=8, derandomize=True, database=None)
 
@@ -112,6 +112,7 @@ def _found(machine: Any, own: settings = _FEW) -> StoreViolationError:
         ({"states_max": True}, "states_max is True"),
         ({"depth": "1"}, "depth is '1'"),
         ({"more": 9}, "more is 9"),
+        ({"examples": -3}, "examples is -3: a number from 0"),
         ({"law": "possix"}, "law: .*possix"),
         ({"spec": "plain"}, "a Spec is expected"),
         ({"floor": {"states": 3, "speed": 1}}, "least figures of programs"),
@@ -125,6 +126,12 @@ def test_attribute_that_cannot_be_meant_is_an_error_when_the_class_is_made(
 ) -> None:
     with pytest.raises(SubjectError, match=told):
         _machine(**attributes)
+
+
+def test_setting_that_no_machine_has_is_an_error() -> None:
+    with pytest.raises(SubjectError, match="StoreMachine has no attribute 'keyz'"):
+        StoreMachine.of(Store, keyz=3)
+    assert StoreMachine.of(Store, keys=3).keys == 3
 
 
 # -- green, and looked at -------------------------------------------------------------------------------
@@ -311,39 +318,3 @@ def test_stores_of_examples_let_go_of_their_threads() -> None:
     before = threading.active_count()
     _machine(Threaded).run(settings(_FEW, max_examples=10))
     assert threading.active_count() == before
-
-
-class Opening(Store):
-    """A store that counts how often one is opened."""
-
-    opened = 0
-
-    def __init__(self, device: FaultDevice) -> None:
-        type(self).opened += 1
-        super().__init__(device)
-
-
-class _Given(StoreMachine):
-    """A machine whose store may know what an example has drawn."""
-
-    def make_store(self, device: FaultDevice) -> Any:
-        return Opening(device)
-
-
-def test_examples_leave_openings_to_one_another_where_a_store_is_given_its_device_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    counts, lines = [], []
-    for is_shared in (True, False):
-        Opening.opened = 0
-        if not is_shared:
-            monkeypatch.setattr(bench, "opened_before", lambda machine: None)
-        lines.append(StoreMachine.of(Opening).run(_FEW))
-        counts.append(Opening.opened)
-    assert lines[0] == lines[1]  # Counted as if each example were alone.
-    assert counts[0] < counts[1] * 0.8
-
-
-def test_a_machine_that_its_store_may_look_at_shares_no_openings() -> None:
-    _Given.run(_FEW)
-    assert _Given._opened is None

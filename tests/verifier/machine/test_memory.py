@@ -1,4 +1,4 @@
-"""The examples of a run keep nothing of ours that grows with their number."""
+"""Outcomes that the examples of a run leave to one another; nothing else of ours grows with their number."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 
 import powercut
@@ -15,8 +16,10 @@ from powercut.faultfs.disk import image
 from powercut.faultfs.states import product
 from powercut.verifier import apply
 from powercut.verifier.finders import cuts
+from powercut.verifier.machine import bench
 
 _OURS = str(Path(powercut.__file__).parent)
+_FEW = settings(max_examples=60, stateful_step_count=8, derandomize=True, database=None)
 _EXAMPLES = 60
 # Of a fixed size, however many examples there are.
 _CACHES = (
@@ -97,3 +100,39 @@ def grown(*, is_kept: bool) -> float:
 def test_an_example_that_has_ended_leaves_nothing_of_ours_behind() -> None:
     assert grown(is_kept=False) < _BYTES_MAX
     assert grown(is_kept=True) > _BYTES_MAX
+
+
+class Opening(Kept):
+    """A store that counts how often one is opened."""
+
+    opened = 0
+
+    def __init__(self, device: Any) -> None:
+        type(self).opened += 1
+        super().__init__(device)
+
+
+class _Given(StoreMachine):
+    """A machine whose store may know what an example has drawn."""
+
+    def make_store(self, device: Any) -> Any:
+        return Opening(device)
+
+
+def test_examples_leave_openings_to_one_another_where_a_store_is_given_its_device_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts, lines = [], []
+    for is_shared in (True, False):
+        Opening.opened = 0
+        if not is_shared:
+            monkeypatch.setattr(bench, "opened_before", lambda machine: None)
+        lines.append(StoreMachine.of(Opening).run(_FEW))
+        counts.append(Opening.opened)
+    assert lines[0] == lines[1]  # Counted as if each example were alone.
+    assert counts[0] < counts[1] * 0.8
+
+
+def test_a_machine_that_its_store_may_look_at_shares_no_openings() -> None:
+    _Given.run(_FEW)
+    assert _Given._opened is None
