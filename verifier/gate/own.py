@@ -29,6 +29,7 @@ import msgspec
 from powercut.faultfs import FaultDevice
 from powercut.faultfs.faults.rot import Damage, How
 
+from ..errors import SubjectError
 from ..examples import run_machine
 from ..finders.continuations import Continuations, continuations
 from ..finders.coverage import Coverage
@@ -153,6 +154,8 @@ class _Run:
     def __init__(self, store: str, plan: OwnPlan, findings: Path) -> None:
         self.report = OwnReport(store, plan.seed)
         self._maker = load(store)
+        if Kind.UPSERT not in self._maker.spec.kinds:  # All programs here are of operations on keys.
+            raise SubjectError(f"{store} takes no operations on keys: run its machine with pytest")
         self._findings = findings
         self._seed = plan.seed
 

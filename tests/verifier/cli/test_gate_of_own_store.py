@@ -114,3 +114,11 @@ def test_what_cannot_be_meant_is_a_usage_error(home: Path, arguments: tuple[str,
     done = _gate(home, *arguments)
     assert done.returncode == 2
     assert told in done.stderr
+
+
+def test_log_that_the_programs_of_the_gate_say_nothing_to_is_refused(home: Path) -> None:
+    log = "from powercut.verifier import LogMachine\n\n\nclass Machine(LogMachine):\n"
+    (home / "log.py").write_text(f"{log}    def make_log(self, device):\n        raise NotImplementedError\n")
+    done = _gate(home, "--store", "log:Machine")
+    assert done.returncode == 2
+    assert "log:Machine takes no operations on keys: run its machine with pytest" in done.stderr
