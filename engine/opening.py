@@ -47,6 +47,7 @@ def open_parts(
     flush: FlushSettings | None,
     keep: int,
     disk: int | None,
+    read_cache: int,
 ) -> Opened:
     """As `FasterKv.open`: what it takes, and what it raises."""
     check_opening(
@@ -70,6 +71,7 @@ def open_parts(
                 version=version,
                 mode=mode,
                 disk_bytes=disk,
+                read_cache=read_cache,
             )
     except BaseException:
         lease.undo()

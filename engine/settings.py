@@ -27,6 +27,7 @@ RING_PAGES_MIN = 2
 BUCKET_BYTES = 64
 OVERFLOW_LEAST = 64
 START_PART, START_LEAST = 4, 1 << 12
+CACHE_LEAST = 1024  # Bytes: three pages of the smallest.
 DISK_PARTS = 64  # Of a disk's budget: so many segments at least are made of it, where nobody says more,
 DISK_LEAST = 32  # and so many it has to be at least.
 
@@ -141,17 +142,21 @@ class Budget(NamedTuple):
         return self._replace(index_buckets=self.index_most, overflow_buckets=rest)
 
 
-def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budget:
+def plan_memory(settings: Settings, memory: int, buckets_least: int = 0, read_cache: int = 0) -> Budget:
     """Split `memory` bytes: half for the log's ring, a quarter for the main buckets, and up to a quarter
     more than those for overflow buckets; what the settings fix goes first, with four overflow buckets a
     main one. Of more than START_LEAST main buckets that nobody fixed there are a quarter to begin with.
 
     `buckets_least` is what an earlier opening had: chains on the device were made under so many, and
-    fewer would merge some. Where that is more than a quarter, the ring gets what it leaves. Raises
-    SettingsError, naming the number needed, where not even two pages and the index fit.
+    fewer would merge some. Where that is more than a quarter, the ring gets what it leaves. `read_cache`
+    bytes are not there to be split. Raises SettingsError, naming the number needed, where not even two
+    pages and the index fit.
     """
     if type(memory) is not int or memory <= 0:
         raise SettingsError(f"memory is {memory!r}: expected a positive number of bytes")
+    if type(read_cache) is not int or (read_cache != 0 and read_cache < CACHE_LEAST):
+        raise SettingsError(f"read_cache is {read_cache!r}: expected at least {CACHE_LEAST} bytes, or 0")
+    memory -= read_cache
     share = settings.index_buckets or _power_of_two(memory // 4 // BUCKET_BYTES)
     start = share if settings.index_buckets else max(share // START_PART, min(share, START_LEAST))
     buckets, most = max(start, buckets_least), max(share, buckets_least)
@@ -165,10 +170,12 @@ def plan_memory(settings: Settings, memory: int, buckets_least: int = 0) -> Budg
             index_bytes + ring_least, 4 * BUCKET_BYTES * buckets
         )  # Or as much as makes it a quarter.
     needed = max(needed, 2 * ring_least)
-    if buckets < 1 or room < ring_least:
+    if min(buckets, memory) < 1 or room < ring_least:
         raise SettingsError(
-            f"memory is {memory} bytes: expected at least {needed} for pages of {settings.page_bytes}"
+            f"memory is {memory + read_cache} bytes: expected at least {needed + read_cache} for pages of "
+            f"{settings.page_bytes}"
             + (f" and an index of {buckets} buckets" if buckets_least else "")
+            + (f", beside a read cache of {read_cache}" if read_cache else "")
         )
     ring = settings.ring_pages or _power_of_two(room // settings.page_bytes)
     return Budget(ring, buckets, most + overflow - buckets, most)

@@ -43,11 +43,14 @@ class Stats:
     hits_frozen     in memory below it; hits_cold on the device; absent nowhere. An upsert does not look
                     below the mutable region and counts as cold there; an `rmw` looks when it reads, and
                     again when it writes
+    cache_hits      times that the read cache answered in place of the device, cache_misses that it did not;
+                    an `rmw` asks twice
     device_reads    chains followed below head
     pending         operations begun and not completed
     epoch, drains, deferred    the current epoch; actions run after a drain; actions waiting for one
     begin .. tail   the boundaries of the log
-    page_bytes, ring_bytes, index_bytes    in memory; the last counts main and used overflow buckets
+    page_bytes, ring_bytes, cache_bytes, index_bytes    in memory; the last counts main and used overflow
+                    buckets
     buckets, overflow_buckets    these, as numbers; growths: times that the former were doubled since opening
     sessions, live_sessions    names known; handles open
     version, phase  of the next checkpoint, and where a running one stands
@@ -67,6 +70,8 @@ class Stats:
     hits_frozen: int
     hits_cold: int
     absent: int
+    cache_hits: int
+    cache_misses: int
     device_reads: int
     pending: int
     epoch: int
@@ -80,6 +85,7 @@ class Stats:
     tail: int
     page_bytes: int
     ring_bytes: int
+    cache_bytes: int
     index_bytes: int
     buckets: int
     overflow_buckets: int
@@ -129,7 +135,7 @@ def _of_spaces(spaces: Spaces) -> dict[str, int]:
     """Begin to tail, read in that order: each only grows, so what is told is in order too (A1)."""
     control = spaces.control
     told = {name: load(control, word) for name, word in _BOUNDARIES}
-    return {**told, "ring_bytes": spaces.ring_bytes}
+    return {**told, "ring_bytes": spaces.ring_bytes, "cache_bytes": spaces.cache_bytes}
 
 
 def _of_index(index: HashIndex) -> dict[str, int]:

@@ -81,6 +81,7 @@ class FasterKv(Checkpoints):
         flush: FlushSettings | None = None,
         keep: int = KEEP_DEFAULT,
         disk: int | None = None,
+        read_cache: int = 0,
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
@@ -88,7 +89,7 @@ class FasterKv(Checkpoints):
         is no store, until one is made in it.
 
         where     a path (text, bytes or an os.PathLike), or any object with the shape of a Device
-        memory    bytes for log pages and index (settings' ring_pages and index_buckets go first)
+        memory    bytes for log pages, index (settings' ring_pages and index_buckets go first) and read cache
         settings  geometry for a new store; for an old one None, or the very same
         version   an older checkpoint from `checkpoints()`; only with `read_only`
         kernels   compiled, interpreted or auto; None: what POWERCUT_KERNELS says, or auto
@@ -96,6 +97,7 @@ class FasterKv(Checkpoints):
         keep      so many of the newest checkpoints at least can be opened, 1 to 32; pinned ones besides
         disk      bytes below which the files are kept, by compactions and checkpoints of a thread as writes
                   need them; None: no such limit. A new store's segments are made to fit it
+        read_cache  bytes of `memory` for records that were read from the device, at least 1,024; 0: none
 
         Raises SettingsError (an argument), MissingStoreError, NotAStoreError, StoreLockedError,
         CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
@@ -114,6 +116,7 @@ class FasterKv(Checkpoints):
                 flush=flush,
                 keep=keep,
                 disk=disk,
+                read_cache=read_cache,
             )
         )
 

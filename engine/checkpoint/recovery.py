@@ -66,6 +66,7 @@ def recover(
     version: Version | None = None,
     mode: Mode,
     disk_bytes: int | None = None,
+    read_cache: int = 0,
 ) -> Parts:
     """Open what is on the device; with `create`, make a store where none is. Raises MissingStoreError,
     NotAStoreError, SettingsError, CorruptionError, UnsupportedVersionError, PoisonedError, OSError.
@@ -83,7 +84,7 @@ def recover(
         root = reading.newest
     chosen = _agree(root, settings)
     check_disk(disk_bytes, chosen)
-    budget = plan_memory(chosen, memory, root.index_buckets)
+    budget = plan_memory(chosen, memory, root.index_buckets, read_cache)
     life = root.life if read_only else root.life + 1
     tables = Tables(device, disk.poison, root.store_id, chosen.write_unit, root.head)
     block, older, runs = _load_tables(tables, root, version, findings)
@@ -91,7 +92,7 @@ def recover(
     voids = voids_after(block) if block is not None else []
     if block is not None and block.final - block.begin > budget.ring_pages * chosen.page_bytes // 2:
         budget = budget.grown()  # What has left memory is split badly (`upkeep.growth`).
-    spaces = _allocate(chosen, budget, voids)
+    spaces = _allocate(chosen, budget, voids, read_cache)
     # What refuses has refused: from here on something may be written.
     # The first segment is the last of a new store's files, and it stays until there is a checkpoint.
     is_unmade = root.head == NO_BLOCK and segment_name(0) not in names
@@ -181,12 +182,12 @@ def _refuse_longer_roots(device: Device, names: list[str]) -> None:
         )
 
 
-def _allocate(settings: Settings, budget: Budget, voids: list[VoidRange]) -> Spaces:
+def _allocate(settings: Settings, budget: Budget, voids: list[VoidRange], read_cache: int) -> Spaces:
     """The store's memory. Raises SettingsError where the system does not give as much."""
     try:
-        return Spaces(settings, budget, voids)
+        return Spaces(settings, budget, voids, read_cache)
     except (MemoryError, OSError, OverflowError, ValueError) as error:
-        ring = budget.ring_pages * settings.page_bytes
+        ring = budget.ring_pages * settings.page_bytes + read_cache
         index = (budget.index_buckets + budget.overflow_buckets) * BUCKET_BYTES
         raise SettingsError(
             f"{ring} bytes of log and {index} of index: the system does not give as much ({error}); "

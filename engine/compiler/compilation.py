@@ -35,14 +35,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernels import batch, moves, near, probe, records, settling, slots, splits, walks, words
+from ..kernels import batch, cached, moves, near, probe, records, settling, slots, splits, walks, words
 from ..kernels import operations as kernels
 from . import entries, objects
 from .sources import CompilationError, source_of
 
 __all__ = ["CompilationError", "Compiled", "available", "load_compiled", "load_from"]
 
-KERNELS = (probe, slots, records, moves, kernels, near, batch, walks, splits, settling)
+KERNELS = (probe, slots, records, cached, moves, kernels, near, batch, walks, splits, settling)
 ENTRIES = (
     "run",
     "run_key",

@@ -65,7 +65,7 @@ ENTRIES = {
     why = entry_work(batch)
     if why != 0:
         return c_object(why << w.RESULT_BITS)
-    if batch[w.OP_RESULT] == w.FOUND and batch[w.OP_PLACE] == w.WARM:
+    if batch[w.OP_RESULT] == w.FOUND and batch[w.OP_PLACE] != w.COLD:
         return c_bytes(c_place(batch, batch[w.OP_VALUE]), batch[w.OP_VALUE_BYTES])
     return c_object(batch[w.OP_RESULT])
 """,

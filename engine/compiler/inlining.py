@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from ..kernels import (
     atomics,
     batch,
+    cached,
     moves,
     near,
     operations,
@@ -45,6 +46,7 @@ KERNELS = (
     probe,
     slots,
     records,
+    cached,
     moves,
     operations,
     near,

@@ -60,7 +60,7 @@ def put(control: Space, batch: Space, number: int) -> None:
     if batch[w.OP_KIND] == w.READ:
         if result == w.LEFT:
             told = result | batch[w.OP_ADDRESS] << w.RESULT_BITS
-        elif result == w.FOUND and place == w.WARM:
+        elif result == w.FOUND and place != w.COLD:
             told = result | batch[w.OP_VALUE_BYTES] << w.RESULT_BITS
             if batch[w.B_TABLE] != 0:
                 batch[batch[w.B_TABLE] + number * w.T_WORDS + w.T_VALUE] = batch[w.B_CURSOR]
@@ -73,7 +73,7 @@ def put(control: Space, batch: Space, number: int) -> None:
             batch[w.N_MUTABLE] += 1
         else:
             batch[w.N_FROZEN] += 1
-    elif place == w.COLD:
+    elif place != w.NOWHERE:
         batch[w.N_COLD] += 1
     else:
         batch[w.N_ABSENT] += 1

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from . import words as w
 from .atomics import Space, cas, load, store
+from .cached import recall
 from .moves import move
 from .probe import claim_slot, find_record, find_slot, is_of_tag, is_shut, noted_slot
 from .records import (
@@ -216,7 +217,9 @@ def locate(
             return w.SHIFT
         batch[w.OP_PLACE] = w.COLD
         if batch[w.B_COLD_STATE] == w.COLD_UNKNOWN or batch[w.B_COLD_ADDRESS] != address:
-            return w.ON_DEVICE
+            why = recall(control, log, batch, address, begin)
+            if why != w.DONE:
+                return why
         if batch[w.B_COLD_STATE] != w.COLD_ABSENT:
             batch[w.OP_RESULT] = w.FOUND
         return w.DONE

@@ -9,6 +9,7 @@
     control    the named words below, then VOID_COUNT triples (version bits, low, high)
     epochs     one row of ROW_ words a live session
     batch      a header of B_, OP_ and N_ words; keys, values and results where it says
+    kept       an entry of the read cache: asked again | tag 15 | word number 48     0 = free
 
 Addresses are bytes of log, multiples of 8, below 2**47; word number = address >> 3, taken modulo
 the ring. `NO_ADDRESS` ends a chain. The allocated size never changes once a record is published:
@@ -65,6 +66,11 @@ TAG_FROM: Final = 64 - TAG_BITS  # The tag is the hash's top bits.
 TAG_MASK: Final = (1 << TAG_BITS) - 1
 TENTATIVE: Final = 1 << 63
 
+# -- read cache: behind the ring, in the same space (`cached`) -----------------------------------
+KEPT_WAYS: Final = 4  # Entries of a set.
+KEPT_HEADER: Final = 1  # Words before the record: the address that was asked for.
+ASKED_AGAIN: Final = 1 << 63
+
 # -- control: one word each, then the void ranges ------------------------------------------------
 BEGIN: Final = 0
 HEAD: Final = 1
@@ -91,7 +97,12 @@ UNIT_MASK: Final = 21  # In bytes.
 HASH_MASK: Final = 22
 VOID_TOP: Final = 23  # No void range reaches this address.
 VOID_COUNT: Final = 24
-CONTROL_WORDS: Final = 25
+KEPT_SETS: Final = 25  # 0: there is no read cache.
+KEPT_TABLE: Final = 26  # Word number of the first set,
+KEPT_TURNS: Final = 27  # of the first page's turn,
+KEPT_PAGES: Final = 28  # and of the first page, of so many words as a power of two:
+KEPT_SHIFT: Final = 29
+CONTROL_WORDS: Final = 30
 VOID_WORDS: Final = 3
 
 NOT_COPIED: Final = 0  # No image is under way: slots come back.
@@ -158,7 +169,7 @@ OP_KEY_BYTES: Final = 34
 OP_VALUE: Final = 35
 OP_VALUE_BYTES: Final = 36
 OP_ADDRESS: Final = 37  # Out: the record, or the address at which the device must be asked.
-OP_PLACE: Final = 38  # NOWHERE, WARM or COLD.
+OP_PLACE: Final = 38  # NOWHERE, WARM, COLD or KEPT.
 OP_RESULT: Final = 39
 OP_SUM: Final = 40
 OP_BEFORE: Final = 41  # An APPEND that copies: where the value before is, in the log,
@@ -172,9 +183,12 @@ N_MUTABLE: Final = 48  # Keys found in the mutable region,
 N_FROZEN: Final = 49  # in memory below it,
 N_COLD: Final = 50  # below head,
 N_ABSENT: Final = 51  # or nowhere.
-B_SLOTS: Final = 52  # One word an operation: the entry that its key was seen to have; REFUSED: none.
-OP_SLOT: Final = 53
-B_MOVED: Final = 54  # The record that a MOVE writes anew.
+N_HIT: Final = 52  # Times that the read cache answered in place of the device,
+N_MISSED: Final = 53  # and that it did not.
+B_SLOTS: Final = 54  # One word an operation: the entry that its key was seen to have; REFUSED: none.
+OP_SLOT: Final = 55
+B_MOVED: Final = 56  # The record that a MOVE writes anew.
+B_EXPECTED_ROOM: Final = 57  # Bytes there are at B_EXPECTED.
 BATCH_WORDS: Final = 64
 
 T_WORDS: Final = 4
@@ -229,6 +243,7 @@ COLD_OTHER: Final = 3  # Present with another value, or, for an APPEND, one that
 NOWHERE: Final = 0
 WARM: Final = 1
 COLD: Final = 2
+KEPT: Final = 3  # Below head, and what a READ or a PEEK asks for came from the read cache.
 
 FOUND: Final = 1
 ABSENT: Final = 2

@@ -2,7 +2,7 @@
 (`segments`), records below head (`cold`).
 
     a batch that finds no room  ->  ring.open_page  ->  flushing.flush  ->  segments.write
-    a batch that leaves memory  ->  cold.find       ->  segments.read
+    a batch that leaves memory  ->  cold.find       ->  segments.read, cache.keep
     a checkpoint                ->  ring.fold_over, flushing.flush      ->  segments.sync
 
 The hash `index` over it has the chains' heads.
@@ -20,6 +20,7 @@ from ..settings import Settings
 from ..shared.pins import Pins
 from ..shared.shared import Shared
 from ..shared.spaces import Spaces
+from .cache import ReadCache
 from .cold import ColdLog
 from .flushing import Flushing
 from .ring import Ring
@@ -49,7 +50,8 @@ class HybridLog:
         has_readers = getattr(disk.device, "has_readers", None)
         pins = Pins(shared.spaces.control, *(() if has_readers is None else (has_readers,)))
         segments = Segments(disk, settings, places, life, extents, pins)
-        cold = ColdLog(segments, shared.spaces.control, pins)
+        cache = ReadCache(shared.spaces, shared.mode, disk.runtime) if shared.spaces.cache_bytes else None
+        cold = ColdLog(segments, shared.spaces.control, pins, cache)
         flushing = Flushing(settings, shared.spaces, segments, disk.runtime)
         ring = Ring(settings, shared, segments.extents, flushing, disk.runtime)
         return cls(settings, shared.spaces, extents, pins, segments, cold, flushing, ring)

@@ -18,6 +18,7 @@ from ..kernels.atomics import Space
 from ..kernels.probe import is_void
 from ..metadata.layout import Extent
 from ..shared.pins import Pins
+from .cache import ReadCache
 from .segments import Segments
 
 __all__ = ["ColdLog", "ColdRecord"]
@@ -38,10 +39,13 @@ class ColdRecord(NamedTuple):
 class ColdLog:
     """Reads records from the segments."""
 
-    def __init__(self, segments: Segments, control: Space, pins: Pins) -> None:
+    def __init__(
+        self, segments: Segments, control: Space, pins: Pins, cache: ReadCache | None = None
+    ) -> None:
         self._segments = segments
         self._control = control
         self._pins = pins
+        self._cache = cache
         self._loaded = (Extent(0, 0, 0, 0), b"")  # The last one read, and its bytes.
 
     def load_extent(self, extent: Extent) -> bytes:
@@ -87,10 +91,13 @@ class ColdLog:
             return self.follow(address, key, begin)
 
     def follow(self, address: int, key: bytes, begin: int) -> ColdRecord | None:
-        """`find` for a caller who has pinned the log from `begin` up."""
+        """`find` for a caller who has pinned the log from `begin` up; the read cache keeps what is found."""
+        asked = address
         while address >= max(begin, w.FIRST_ADDRESS):
             record = self.load_record(address)
             if record.key == key and not is_void(self._control, address, record.link):
+                if self._cache is not None:
+                    self._cache.keep(asked, address, record.link, key, record.value)
                 return record
             address = record.previous
         return None

@@ -50,7 +50,7 @@ class Bulk:
         self._expected_words = 0  # None before there is an append that needs them.
 
     def counters(self) -> list[int]:
-        """N_IN_PLACE to N_ABSENT, over all stages."""
+        """N_IN_PLACE to N_MISSED, over all stages."""
         stage = self._stage
         return stage.counters() if stage is not None else [0] * len(COUNTERS)
 

@@ -33,10 +33,10 @@ from .session import Session
 
 __all__ = ["COUNTERS", "Handles"]
 
-# In the order of `words`, N_IN_PLACE to N_ABSENT, and one that the driver keeps.
+# In the order of `words`, N_IN_PLACE to N_MISSED, and one that the driver keeps.
 COUNTERS: Final = (
     *("in_place", "copied", "appended", "left", "retries"),
-    *("hits_mutable", "hits_frozen", "hits_cold", "absent", "device_reads"),
+    *("hits_mutable", "hits_frozen", "hits_cold", "absent", "cache_hits", "cache_misses", "device_reads"),
 )
 
 _Live = tuple[Callable[[], Session | None], Owner | None]  # A handle, and the thread that has opened it.

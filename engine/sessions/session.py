@@ -285,7 +285,7 @@ class Session(Handle):
         self.close()
 
     def counters(self) -> list[int]:
-        """N_IN_PLACE to N_ABSENT of `words`, then device reads, over the handle's life."""
+        """N_IN_PLACE to N_MISSED of `words`, then device reads, over the handle's life."""
         own = self._one.stage.counters()
         if self._bulk is not None:
             own = [a + b for a, b in zip(own, self._bulk.counters(), strict=True)]

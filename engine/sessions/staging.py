@@ -20,7 +20,7 @@ from ..shared.spaces import Spaces, put_bytes, words_of
 
 __all__ = ["COUNTERS", "Rooms", "Stage"]
 
-COUNTERS: Final = range(w.N_IN_PLACE, w.N_ABSENT + 1)
+COUNTERS: Final = range(w.N_IN_PLACE, w.N_MISSED + 1)
 
 
 class Rooms(NamedTuple):
@@ -80,6 +80,7 @@ class Stage:
         batch[w.B_VALUE_STRIDE] = value_words
         batch[w.B_ROOM] = value_words * w.WORD_BYTES
         batch[w.B_EXPECTED] = expected
+        batch[w.B_EXPECTED_ROOM] = expected_words * w.WORD_BYTES
         batch[w.B_APPLY] = 1
         self.kernels: Final = mode.bind(spaces, batch)
 
@@ -113,5 +114,5 @@ class Stage:
             self.batch[word] = old.batch[word]
 
     def counters(self) -> list[int]:
-        """N_IN_PLACE to N_ABSENT."""
-        return list(self.batch[w.N_IN_PLACE : w.N_ABSENT + 1])
+        """N_IN_PLACE to N_MISSED."""
+        return list(self.batch[w.N_IN_PLACE : w.N_MISSED + 1])

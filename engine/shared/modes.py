@@ -127,7 +127,7 @@ class _BoundInterpreted:
         batch = self._batch
         if why := self.run_key(kind, key):
             return why << w.RESULT_BITS
-        if batch[w.OP_RESULT] != w.FOUND or batch[w.OP_PLACE] != w.WARM:
+        if batch[w.OP_RESULT] != w.FOUND or batch[w.OP_PLACE] == w.COLD:
             return batch[w.OP_RESULT]
         start = batch[w.OP_VALUE] * w.WORD_BYTES
         return bytes(self._bytes[start : start + batch[w.OP_VALUE_BYTES]])

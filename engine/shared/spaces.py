@@ -2,7 +2,7 @@
 
     control   boundaries and masks (`words`), then the void ranges; shape (CONTROL_WORDS + 3 n,)
     index     main buckets from the start on, overflow buckets from the end down; shape (8 * buckets,)
-    log       the ring of pages; shape (ring bytes / 8,)
+    log       the ring of pages, and behind it the read cache, if any; shape ((ring + cache bytes) / 8,)
     epochs    one row a live session or walk; shape (8 * ROWS_MAX,)
 
 All are uint64. Void ranges are known when the spaces are made and never change: only a recovery
@@ -49,6 +49,10 @@ READERS_MAX = 64  # and so many walks besides, whatever sessions there are.
 ROWS_MAX = SESSIONS_MAX + READERS_MAX
 MAPPED_BYTES = 1 << 20  # From here on a space is mapped,
 HUGE_BYTES = 1 << 21  # and from here on in huge pages, which are as large on x86-64.
+CACHE_WORDS: Final = 6  # The least that a kept record takes with its entry.
+CACHE_PAGES: Final = 8  # So many pages of it or more, each of at least and at most so many words.
+CACHE_PAGE_LEAST: Final = 32
+CACHE_PAGE_MOST: Final = 2048
 POPULATE_WRITE: Final = 23  # Advice of Linux 5.14 and later; others refuse it.
 SWITCH: Final = Path("/sys/kernel/mm/transparent_hugepage/enabled")  # "always [madvise] never": in brackets.
 MAPPINGS: Final = Path("/proc/self/smaps")
@@ -57,14 +61,17 @@ MAPPINGS: Final = Path("/proc/self/smaps")
 class Spaces:
     """The four spaces of a store, and the ring as bytes."""
 
-    def __init__(self, settings: Settings, budget: Budget, voids: Sequence[VoidRange]) -> None:
+    def __init__(
+        self, settings: Settings, budget: Budget, voids: Sequence[VoidRange], cache_bytes: int = 0
+    ) -> None:
         buckets = budget.index_buckets
         overflow = budget.overflow_buckets
         self.ring_bytes = budget.ring_pages * settings.page_bytes
         self.control = words_of(w.CONTROL_WORDS + len(voids) * w.VOID_WORDS)
         self.index = words_of((buckets + overflow) * w.BUCKET_WORDS)
-        self.log = words_of(self.ring_bytes // w.WORD_BYTES)
-        self.log_bytes = self.log.cast("B")
+        self.cache_bytes = cache_bytes
+        self.log = words_of((self.ring_bytes + cache_bytes) // w.WORD_BYTES)
+        self.log_bytes = self.log.cast("B")[: self.ring_bytes]
         self.huge_pages = _told(max(self.index.nbytes, self.log.nbytes))
         self.epochs = words_of((ROWS_MAX + 1) * w.ROW_WORDS)  # The last is where closed sessions write.
         self.rows_used = 0  # Rows from here on were never anybody's.
@@ -79,6 +86,7 @@ class Spaces:
         control[w.UNIT_MASK] = settings.write_unit - 1
         control[w.HASH_MASK] = settings.hash_mask
         control[w.VOID_COUNT] = len(voids)
+        _lay_out(control, self.ring_bytes // w.WORD_BYTES, cache_bytes // w.WORD_BYTES)
         for number, void in enumerate(sorted(voids, key=attrgetter("high"))):  # As `is_void` wants them.
             base = w.CONTROL_WORDS + number * w.VOID_WORDS
             control[base] = void.counter & w.VERSION_BITS
@@ -90,10 +98,23 @@ class Spaces:
         """A copy of `size` bytes of the ring from address `start` on, each word whole; others write on."""
         target = memoryview(bytearray(size)).cast("Q")
         frame, words = (start >> 3) & self.control[w.RING_MASK], len(target)
-        first = min(words, len(self.log) - frame)
+        first = min(words, (self.ring_bytes >> 3) - frame)
         copy(self.log, frame, target, 0, first)
         copy(self.log, 0, target, first, words - first)
         return target.cast("B")
+
+
+def _lay_out(control: memoryview, start: int, words: int) -> None:
+    """Divide the words of the read cache, from `start` on: an entry to so many words of the whole, the rest
+    pages, each with its turn. None: no sets.
+    """
+    if not words:
+        return
+    shift = min(max(words // CACHE_PAGES, CACHE_PAGE_LEAST), CACHE_PAGE_MOST).bit_length() - 1
+    control[w.KEPT_SETS] = sets = words // CACHE_WORDS // w.KEPT_WAYS
+    control[w.KEPT_TABLE], control[w.KEPT_SHIFT] = start, shift
+    control[w.KEPT_TURNS] = turns = start + sets * w.KEPT_WAYS
+    control[w.KEPT_PAGES] = turns + (start + words - turns) // ((1 << shift) + 1)
 
 
 def words_of(count: int) -> memoryview:

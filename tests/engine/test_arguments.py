@@ -75,6 +75,7 @@ OPEN: dict[str, Bad] = {
     "kernels": (5, "", "fast", [], b"auto"),
     "flush": (5, "on", {}, True, FlushSettings),
     "keep": (0, -1, 33, 1.0, "2", None, True),
+    "read_cache": (-1, 1, 1023, 64 << 20, 1e6, "1 MB", None, True),
     "disk": (0, -1, 65_535, 1e9, "10 MB", [], True),
 }
 KINDS: Bad = (*ODD, "FOLD_OVER", 1, Unhashable())

@@ -193,6 +193,7 @@ _MEMORY: Final = (
     *(16383, 16384, 16385, 65536, 100_000, 1 << 20, 1 << 21, 1 << 22, 1 << 25),
 )
 _LEASTS: Final = (0, 1, 4, 64)
+_CACHES: Final = (0, 1024, 3000)  # A read cache goes first, and what is left is planned as it would be alone.
 
 
 def _floor(value: int) -> int:
@@ -226,24 +227,25 @@ def _named(error: SettingsError) -> int | None:
     return None if found is None else int(found[1])
 
 
-def _budgets() -> Iterator[tuple[dict[str, int], int, int, int]]:
-    yield from product(_PLANS, _PAGES, _MEMORY, _LEASTS)
+def _budgets() -> Iterator[tuple[dict[str, int], int, int, int, int]]:
+    yield from product(_PLANS, _PAGES, _MEMORY, _LEASTS, _CACHES)
 
 
 def asked_memory() -> Asked:
     """Plans for so much memory, and a few stores that are opened with it."""
     expected: list[object] = []
     found: list[object] = []
-    for given, page, memory, least in _budgets():
+    for given, page, memory, least, cache in _budgets():
         settings = Settings(page, page, 512, 512, **given)
-        expected.append(_planned(given, page, memory, least))
+        expected.append(_planned(given, page, memory - cache, least))
         try:
-            found.append(tuple(plan_memory(settings, memory, least)))
+            found.append(tuple(plan_memory(settings, memory, least, cache)))
         except SettingsError as error:
             found.append(_REFUSED)
             if (enough := _named(error)) is not None and not given.get("index_buckets"):
                 expected.append((True, False))
-                found.append((_is_enough(settings, enough, least), _is_enough(settings, enough - 1, least)))
+                tried = (_is_enough(settings, each, least, cache) for each in (enough, enough - 1))
+                found.append(tuple(tried))
     for memory in (4096, 20_000, 1 << 20):
         planned = _planned({}, 512, memory, 0)
         assert isinstance(planned, tuple)
@@ -261,9 +263,9 @@ def asked_memory() -> Asked:
     return expected, found
 
 
-def _is_enough(settings: Settings, memory: int, least: int) -> bool:
+def _is_enough(settings: Settings, memory: int, least: int, cache: int) -> bool:
     try:
-        plan_memory(settings, memory, least)
+        plan_memory(settings, memory, least, cache)
     except SettingsError:
         return False
     return True

@@ -62,6 +62,9 @@ GEOMETRIES: Final = {
 
 # A limit to the disk (`DISKS`) that a dozen large values reach.
 GEOMETRIES["bounded"] = GEOMETRIES["paired"]
+# A read cache (`CACHES`), where each key has a chain of its own, and where some share one.
+GEOMETRIES["kept"] = GEOMETRIES["slim"]
+GEOMETRIES["shared"] = GEOMETRIES["paired"]
 # Stores with a flush worker; of many pages, so that what is frozen need not be flushed at once.
 _PAGES: Final = _TINY | {"page_bytes": 512, "ring_pages": 16}
 GEOMETRIES.update({name: Settings(**_PAGES) for name in FLUSHES})

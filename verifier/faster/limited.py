@@ -17,10 +17,11 @@ from powercut.faultfs import Effect, EventKind, FaultDevice, PlannedDevice
 
 from .listening import Listener
 
-__all__ = ["DISKS", "Limited"]
+__all__ = ["CACHES", "DISKS", "Limited"]
 
 # Of the geometries that have one: 32 segments, the least that there can be.
 DISKS: Final = dict.fromkeys(("bounded", "brimming"), 32 * 512)
+CACHES: Final = dict.fromkeys(("kept", "shared"), 1024)  # Of those that have a read cache: the least.
 
 
 _DAMAGING: Final = frozenset({Effect.ROT, Effect.LOST, Effect.MISDIRECTED, Effect.STALE})

@@ -38,7 +38,7 @@ from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
 from .forging import Forgeries
 from .leftovers import Leftovers
-from .limited import Limited
+from .limited import CACHES, Limited
 from .listening import Listener
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
@@ -121,6 +121,7 @@ class FasterSubject:
             kernels=kernels,
             flush=FLUSHES[geometry]() if geometry in FLUSHES else None,
             disk=self._limited.disk,
+            read_cache=CACHES.get(geometry, 0),
         )
         if self.store.spaces[0][w.VOID_COUNT]:
             anew("voids")

@@ -193,6 +193,7 @@ def _openings(store: FasterKv, session: Session) -> Iterator[Refusal]:
         "version": (5, "1.1", (1,), (1, 2, 3), Version(1, 1), [1, 1]),
         "kernels": (5, "", "fast", [], b"auto"),
         "flush": (5, "on", {}, True, FlushSettings),
+        "read_cache": (-1, 1023, 1e6, "1 MB", None, True, [], 1 << 40),
         "disk": ("10 MB", 0, -1, 1.5, True, [], 65_535),
     }
     for name, given in wrong.items():

@@ -2,6 +2,7 @@
 
     truncated   the log is truncated at every kind of address, before, between and after the steps of a
                 checkpoint, and what lay there is used again; pages turned before it
+    cached      a read cache: what is kept, and all that may come between that and who asks again
     compacted   the log is compacted, around the steps of a checkpoint and truncations
     bounded     it is because its disk has a limit: under a fill, in every phase, around a power cut
     grown       the index has twice the buckets (`growing`)
@@ -32,6 +33,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from .cached import cached
 from .growing import grown, mixed
 from .indexed import indexed
 from .logged import LOGGED_CRASHES, logged
@@ -269,7 +271,7 @@ def _kinds(geometry: str) -> Iterator[Run]:
 _EVERYWHERE: Final = (
     *("tiny", "colliding", "narrow", "long", "paired", "parted", "parting", "slim", "roomy", "single"),
     *("many", "whole", "wide", "broad", "flushed", "lagging", "ageing", "behind", "gathered", "wrapping"),
-    *("chained", "rewritten", "high", "ending", "voided", "crowded", "full", *_LIMITED),
+    *("chained", "rewritten", "high", "ending", "voided", "crowded", "full", *("kept", "shared"), *_LIMITED),
 )
 _AGES: Final = ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
 FAMILIES: Final[dict[str, Family]] = {
@@ -286,6 +288,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "kinds": Family(_kinds, ("tiny", "long", "roomy")),
     "indexed": Family(indexed, ("tiny", "paired")),
     "logged": Family(logged, ("tiny", "many"), LOGS, LOGGED_CRASHES),
+    "cached": Family(cached, ("kept", "shared")),
 }
 # Kinds that random programs have only where they are asked for, by name.
 LETTERS: Final = {

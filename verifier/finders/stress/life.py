@@ -49,7 +49,8 @@ AUDIT_BYTES_MAX: Final = 1 << 23  # Of log: the audit walks it in Python.
 # What Session.counters gives, in its order.
 COUNTERS: Final = (
     *("in place", "copied", "appended", "left", "retries"),
-    *("found mutable", "found read-only", "found cold", "found nowhere", "device reads"),
+    *("found mutable", "found read-only", "found cold", "found nowhere"),
+    *("cache hits", "cache misses", "device reads"),
 )
 
 _KINDS: Final = tuple(CheckpointKind)

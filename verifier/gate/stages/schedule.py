@@ -18,6 +18,7 @@ import msgspec
 
 from ...concurrency.again import again_tapes
 from ...concurrency.aside import aside_tapes
+from ...concurrency.cached import cached_tapes
 from ...concurrency.flushed import flushed_tapes
 from ...concurrency.halves import halves
 from ...concurrency.kinds import kinds_tapes
@@ -58,6 +59,7 @@ _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "skewed": skewed_tapes,
     "again": again_tapes,
     "rarer": rarer_tapes,
+    "cached": cached_tapes,
     "flushed": flushed_tapes,
     "kinds": kinds_tapes,
     "appenders": appenders_tapes,
@@ -108,6 +110,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     halves: FamilyPlan | None = None  # Something between the two halves of an operation.
     skewed: FamilyPlan | None = None  # A checkpoint that has begun before the sessions part.
     again: FamilyPlan | None = None  # Two checkpoints, one after the other, beside pages that turn.
+    cached: FamilyPlan | None = None  # A store with a read cache, and sessions that ask, change, or fill it.
     rarer: FamilyPlan | None = None  # Operations of the rarer kinds beside each other.
     flushed: FamilyPlan | None = None  # The flush worker beside sessions, checkpoints and truncations.
     kinds: FamilyPlan | None = None  # A checkpoint of each kind but the usual one.

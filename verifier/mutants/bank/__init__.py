@@ -15,6 +15,7 @@ from .ages import AGED
 from .answers import ANSWERED
 from .appenders import APPENDING
 from .boundaries import BOUNDARIES
+from .cached import CACHED
 from .compaction import COMPACTED
 from .cpr import CPR
 from .damage import DAMAGED
@@ -58,6 +59,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *AGED,
         *REOPENED,
         *FLUSHED,
+        *CACHED,
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS, *COMPACTED, *GROWN),
     *(*LOGGED, *APPENDING, *BACKS),

@@ -17,6 +17,7 @@ from typing import Final
 from ...concurrency import aside
 from ...concurrency.again import again_tapes
 from ...concurrency.appenders import lanes_of_log
+from ...concurrency.cached import cached_tapes
 from ...concurrency.flushed import flushed_tapes
 from ...concurrency.kinds import kinds_tapes
 from ...concurrency.lanes import FAR_LANE, lanes_of, split
@@ -41,7 +42,12 @@ def count_beside(tape: Tape) -> tuple[int, int]:
 def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
     """The tapes searched with at most so many preemptions for a planted bug of that oracle."""
     more = {
-        1: chain(again_tapes("many"), kinds_tapes("narrow"), moved_tapes("narrow")),
+        1: chain(
+            again_tapes("many"),
+            kinds_tapes("narrow"),
+            moved_tapes("narrow"),
+            *map(cached_tapes, ("kept", "shared")),
+        ),
         2: skewed_tapes("narrow"),
     }
     flushed = chain(flushed_tapes("gathered"), flushed_tapes("behind"))
