@@ -255,12 +255,15 @@ class FasterKv(Checkpoints):
         No key changes. The files go with the next checkpoint that is started, and slots of deleted keys come
         back; older checkpoints can no longer be opened then, as after `truncate_before`.
 
+        With a `disk` the store compacts by itself, and this one waits for that; no key is lost where
+        there is no room for what it moves.
+
         Raises OperationError (`until`, or one is under way), SessionError (256 sessions are live),
-        DeviceError, CorruptionError, PoisonedError; then begin has not moved. O(until - begin), and a read of
-        the device for each record whose chain leaves memory at a newer one.
+        DiskFullError, DeviceError, CorruptionError, PoisonedError; then begin has not moved. O(until -
+        begin), and a read of the device for each record whose chain leaves memory at a newer one.
         """
         self._check_writable()
-        return self._compactor.run(until)
+        return self._compactor.run(until, is_patient=self._room is not None)
 
     def grow_index(self) -> int:
         """Double the main buckets of the index, beside sessions; how many there are then.

@@ -88,15 +88,22 @@ class Compactor:
         self._shared = shared
         self._disk = disk
         self._lock = disk.runtime.lock()
-        self._is_busy = False
+        self._runner: int | None = None  # The thread or task that compacts.
+
+    @property
+    def is_here(self) -> bool:
+        """True in the thread or task that compacts."""
+        return self._runner == self._disk.runtime.current()
 
     def check_at_rest(self) -> None:
         """Raises SessionError while one is under way."""
-        if self._is_busy:
+        if self._runner is not None:
             raise SessionError("a compaction is under way: wait for it first")
 
-    def run(self, until: int | None) -> Compacted:
+    def run(self, until: int | None, *, is_patient: bool = False) -> Compacted:
         """Compact the log below `until`, or below what may still be written (None).
+
+        `is_patient`: behind one that is under way, whose end it waits for.
 
         Raises OperationError (`until`, or one is under way), SessionError (no row is left), DeviceError,
         CorruptionError, PoisonedError.
@@ -104,16 +111,23 @@ class Compactor:
         tail = load(self._log.spaces.control, w.TAIL)
         if until is not None and (type(until) is not int or not 0 <= until <= tail):
             raise OperationError(f"until is {until!r}: expected an address up to the tail, {tail}, or None")
-        with self._lock:
-            if self._is_busy:
+        while not self._claim():
+            if not is_patient:
                 raise OperationError("a compaction is under way: wait for it first")
-            self._is_busy = True
+            self._disk.runtime.until("a compaction to end", lambda: self._runner is None)
         try:
             return self._compact(until)
         except OSError as error:
             raise DeviceError(error.errno, f"compacting the log: {error}") from error
         finally:
-            self._is_busy = False
+            self._runner = None
+
+    def _claim(self) -> bool:
+        with self._lock:
+            if self._runner is not None:
+                return False
+            self._runner = self._disk.runtime.current()
+            return True
 
     def _compact(self, until: int | None) -> Compacted:
         log = self._log

@@ -100,6 +100,13 @@ class Room(Worker):
         """
         if self._mover == self.runtime.current() or self.used < self._due:
             return
+        if self._compactor.is_here:  # Somebody's own: to wait for room would be to wait for itself.
+            if self._has_passed(self.refusing):
+                raise DiskFullError(
+                    f"{self.used} of {self.limit} bytes on the disk are in use: no room for what a "
+                    "compaction moves; the store compacts by itself before its disk is full"
+                )
+            return
         self.ring()
         if not self.is_driven and self._claim():
             self._make()
@@ -203,7 +210,7 @@ class Room(Worker):
                 raise DiskFullError("nothing is left for a compaction; open the store with a larger `disk`")
             self._stepping = count
             self._freeze(until)
-            done = self._compactor.run(until)
+            done = self._compactor.run(until, is_patient=True)
             is_dear = 2 * done.bytes > done.freed
             self._due = min(self._due + self._segment, self.refusing) if is_dear else self.limit * DUE // 16
         if is_new or newest is not self._futile:  # M5
