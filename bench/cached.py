@@ -1,8 +1,8 @@
 """Cold reads of a skewed set with a read cache and without: python bench/cached.py [--keys N] [--reads N]
 
-Two stores of the same keys and values, most of each on the device, under one and the same `memory`; the same
-reads of both, in turns, by the law of Zipf (exponent 0.99) over shuffled keys, which are read as long before it
-is measured as in WARM rounds. Asserts nothing.
+Two stores of the same keys and values, most of each on the device, under one and the same `memory`; the
+same reads of both, in turns, by the law of Zipf (exponent 0.99) over shuffled keys. WARM rounds of them come
+before those that are measured. Asserts nothing.
 """
 
 from __future__ import annotations

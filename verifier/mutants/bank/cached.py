@@ -25,6 +25,7 @@ CACHED: Final[tuple[Mutant, ...]] = (
         "        if entry != 0:\n"
         "            asked = load(log, entry & w.ADDRESS_MASK)\n"
         "            why = believe(control, log, batch, asked, begin, word, entry)\n",
+        around=("shared",),
     ),
     _beside(
         "kept-value-outlives-a-truncation",
