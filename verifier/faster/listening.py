@@ -7,7 +7,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from weakref import ref
 
@@ -25,6 +25,7 @@ class Listener:
         self._sessions = sessions
         self._durable = dict(store.serials())  # By session, what it was last told to be durable.
         self._told_at: int | None = None
+        self.on_told: Callable[[], None] = _nothing
         held = ref(self)
 
         def look() -> None:
@@ -39,6 +40,7 @@ class Listener:
         with suppress(EngineError):  # Of a store that ends, which wakes those who wait as well.
             if self._told_at is None and any(map(self._is_more, self._sessions.values())):
                 self._told_at = len(self._device.trace)
+                self.on_told()
 
     def _is_more(self, session: Session) -> bool:
         more = self._durable.get(session.name, 0) + 1
@@ -56,3 +58,7 @@ class Listener:
         """The length of the trace when the last checkpoint let those go who waited; once."""
         told_at, self._told_at = self._told_at, None
         return told_at
+
+
+def _nothing() -> None:
+    """Do nothing: no other listens."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Final
-from weakref import ref
 
 from powercut.engine import (
     CheckpointError,
@@ -37,6 +36,7 @@ from ..tapes.tape import STORE, Kind, Operation
 from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
 from .forging import Forgeries
+from .labels import labels
 from .leftovers import Leftovers
 from .limited import CACHES, Limited
 from .listening import Listener
@@ -125,7 +125,7 @@ class FasterSubject:
         )
         if self.store.spaces[0][w.VOID_COUNT]:
             anew("voids")
-        device.label = _labels(self.store)
+        device.label = labels(self.store)
         self._runtime = runtime
         self._sessions: dict[int, Session] = {}
         self._ticket: CheckpointTicket | None = None
@@ -244,6 +244,10 @@ class FasterSubject:
         """The length of the trace when the last checkpoint let those go who waited for it."""
         return self._listener.told_at()
 
+    def on_told(self, call: Callable[[], None]) -> None:
+        """Have it called when those are next let go who wait."""
+        self._listener.on_told = call
+
     def _told(self, serials: Mapping[str, int]) -> dict[int, int]:
         """The bound of a checkpoint."""
         return self._bound(self._listener.told(serials), self._started)
@@ -332,18 +336,3 @@ class FasterSubject:
         self.ran(Kind.REOPEN)
         self.store.close()
         check_stopped(self.store)
-
-
-def _labels(store: FasterKv) -> Callable[[], str]:
-    """The names of the phase under way; the function holds no store that holds the device that holds it.
-
-    Such a ring would be left to the garbage collector, once for every opening of a search.
-    """
-    held = ref(store)
-
-    def label() -> str:
-        store = held()
-        phase = None if store is None else store.entering
-        return "" if phase is None else phase._name_  # As `name`, which costs as much as the call.
-
-    return label

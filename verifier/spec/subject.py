@@ -201,6 +201,9 @@ class TellsDurable(Protocol):
     def told_at(self) -> int | None:
         """The length of the device's trace when those were first let go that the last checkpoint held."""
 
+    def on_told(self, call: Callable[[], None]) -> None:
+        """Have it called, in place of what was, when the next are first let go."""
+
 
 class CountsSerials(Protocol):
     """Counts the operations of each session, those that raised and took a serial among them."""

@@ -34,7 +34,7 @@ from powercut.verifier.finders.kill.points import Death, KillPoint, Life, Way, W
 from powercut.verifier.runs.world import World
 from powercut.verifier.spec.model import Issued, Result
 from powercut.verifier.spec.subject import MakeStore
-from powercut.verifier.tapes.tape import LOGS, Era, Kind, Operation, Tape
+from powercut.verifier.tapes.tape import LOGS, SIZES, Era, Kind, Operation, Tape
 
 PROGRAM = (
     *(Operation(), Operation(Kind.CHECKPOINT), Operation(Kind.RMW)),
@@ -199,6 +199,24 @@ def silent(home: Path, way: Called | Traced) -> Tally:
         return sweep(home, way, make_file_device)
 
 
+def removing(home: Path, way: Called | Traced) -> list[Tally]:
+    """A checkpoint that removes files once it is told; and a life that does not hear that it is."""
+    large = tuple(Operation(Kind.UPSERT, 0, key, SIZES - 1) for key in range(7))
+    sweeper = Sweeper(home, way=way)
+    program = (
+        *large,
+        Operation(Kind.TRUNCATE_AT, 0, 2, 3),
+        Operation(Kind.CHECKPOINT),
+        Operation(Kind.REOPEN),
+    )
+    tape = Tape((Era(program),), law="pagecache")
+    sweeper.sweep(tape, start_step=len(program) - 1)
+    whole, sweeper.tally = sweeper.tally, Tally()
+    with patch.object(Marks, "tell", lambda _: None):
+        sweeper.sweep(tape, start_step=len(program) - 1)
+    return [whole, sweeper.tally]
+
+
 def forgetful(home: Path, way: Called | Traced) -> list[Tally]:
     """A log that forgets the commits behind the one that its root names, and before it one that does not."""
     sweeper = Sweeper(home, way=way)
@@ -295,6 +313,7 @@ CASES: dict[str, Callable[[Path, Called | Traced], object]] = {
     "silent": silent,
     "talkative": lambda home, way: sweep(home, way, make_file_device, Talkative),
     "forgetful": forgetful,
+    "removing": removing,
     "wavering": wavering,
     "images": images,
     "endless": endless,

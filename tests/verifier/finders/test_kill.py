@@ -218,6 +218,17 @@ def test_log_is_killed_at_every_call_and_one_that_forgets_is_told(way: str, plan
     assert (forgetful.violation.oracle, forgetful.violation.breach) == ("prefix", Breach.LOST_ACK)
 
 
+def test_who_waits_is_told_before_files_are_removed_and_a_life_that_does_not_hear_it_is_told(
+    way: str, planted: Planted
+) -> None:
+    whole, deaf = (msgspec.convert(told, Tally) for told in planted("removing", way))
+    assert (whole.violation, whole.unknown) == (None, "")
+    assert any(what in whole.reached for what in ("remove segment", "unlink segment", "unlinkat segment"))
+    assert deaf.violation is not None
+    assert (deaf.violation.oracle, deaf.violation.breach) == ("pagecache", Breach.WRONG_SERIAL)
+    assert "acknowledged {}; simulated" in deaf.violation.detail
+
+
 def test_life_that_does_not_come_to_its_place_is_a_fault_of_the_harness(
     planted: Planted, why_not: str
 ) -> None:

@@ -12,6 +12,7 @@ from powercut.verifier.finders.kill import Tally
 from powercut.verifier.gate.chunks import Deadline
 from powercut.verifier.gate.stages.kill import LAW, Killed, KillPlan, kill_chunks, result_of
 from powercut.verifier.tapes.programs import count_programs
+from powercut.verifier.tapes.removing import TURNED
 from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
 from powercut.verifier.verdict import Breach, Violation
 
@@ -74,6 +75,18 @@ def test_random_lives_long_writes_and_crash_states_have_their_share() -> None:
     assert sum(len(chunk.tapes) for chunk in images) == 7
     assert {tape.law for chunk in images for tape in chunk.tapes} == {"posix"}
     assert len({chunk.seed for chunk in images}) == len(images)
+
+
+def test_programs_whose_checkpoints_remove_files_are_drawn_by_their_number() -> None:
+    few, every = (_chunks(replace(_PLAN, removed=removed)) for removed in (7, 1))
+    some, whole = ([chunk for chunk in chunks if TURNED + 1 in chunk.start_steps] for chunks in (few, every))
+    assert [len(chunk.tapes) for chunk in (*some, *whole)] == [4, 24]
+    assert whole[0].tapes[::7] == some[0].tapes
+    for tape, start in zip(whole[0].tapes, whole[0].start_steps, strict=True):
+        kinds = [operation.kind for operation in tape.eras[0].program[start - 1 :]]
+        assert kinds[:3] == kinds[4:] == [Kind.TRUNCATE_AT, Kind.CHECKPOINT, Kind.REOPEN]
+    taken = [{(step.kind, step.size) for step in tape.eras[0].program} for tape in some[0].tapes]
+    assert len({size for steps in taken for kind, size in steps if kind is Kind.TRUNCATE_AT}) == 4
 
 
 def test_chunk_counts_what_its_worker_counted() -> None:

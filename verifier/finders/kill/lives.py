@@ -110,6 +110,8 @@ def live(beginning: Beginning, era: Era, stage: Stage, trap: Trap, arm: Callable
         marks.begin_step(issued, world.segment.acked_by(0))
         if marks.steps == stage.start_step:
             arm()
+        if world.mounted is not None and world.mounted.durable is not None:
+            world.mounted.durable.on_told(marks.tell)
         is_fine = step(world, operation)
         _say(world, marks)
     is_fine = is_fine and world.inspect()

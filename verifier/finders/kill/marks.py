@@ -5,6 +5,7 @@ point at which one is killed, and a killed process takes nothing of it away.
 
     begun, done   device calls that change something: entered, returned
     steps         steps of the program begun
+    told          calls done when the store first told who waits of more than the word says, if it has
     word          what may be in effect, what was acknowledged, who objects
 
 Invariants
@@ -28,8 +29,9 @@ from ...verdict import Violation
 
 __all__ = ["Marks", "Word"]
 
-_COUNTERS: Final = struct.Struct("=4Q")
+_COUNTERS: Final = struct.Struct("=5Q")
 _COUNTER: Final = struct.Struct("=Q")
+_TOLD: Final = 32
 _BYTES: Final = 1 << 20
 
 
@@ -52,7 +54,7 @@ class Marks:
 
     def clear(self) -> None:
         """Clear the page before a new life."""
-        _COUNTERS.pack_into(self._page, 0, 0, 0, 0, 0)
+        _COUNTERS.pack_into(self._page, 0, 0, 0, 0, 0, 0)
 
     def begin_call(self) -> int:
         """Mark that a device call that changes something is entered; its number, counted from 1."""
@@ -73,6 +75,10 @@ class Marks:
         """Record what may be in effect from now on, and what was acknowledged."""
         self._write(Word(issued, acked if isinstance(acked, int) else dict(acked), objection))
 
+    def tell(self) -> None:
+        """Mark that somebody who waited was let go: what he waited for is acknowledged."""
+        _COUNTER.pack_into(self._page, _TOLD, 1 + self.done)
+
     def fail(self, error: str) -> None:
         """The harness broke, not the store."""
         self._write(Word(error=error))
@@ -89,6 +95,11 @@ class Marks:
     def steps(self) -> int:
         return int(_COUNTER.unpack_from(self._page, 16)[0])
 
+    @property
+    def told(self) -> int | None:
+        told = int(_COUNTER.unpack_from(self._page, _TOLD)[0])
+        return told - 1 if told else None
+
     def word(self) -> Word:
         """The last word."""
         size = _COUNTERS.unpack_from(self._page, 0)[3]
@@ -103,3 +114,4 @@ class Marks:
         start = _COUNTERS.size
         self._page[start : start + len(data)] = data
         _COUNTER.pack_into(self._page, 24, len(data))
+        _COUNTER.pack_into(self._page, _TOLD, 0)

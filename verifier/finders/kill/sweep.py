@@ -204,9 +204,10 @@ class _Sweep:
         marks, image = self._marks, read_folder(self._folder)
         states = act.allowed.states(marks.done, marks.begun)
         state = states.get(image.key())
-        self._distinct.add((image.key(), _frozen(word.acked)))
+        acked = _acked(act, word, marks.told)
+        self._distinct.add((image.key(), _frozen(acked)))
         opened = self._open(image.key())
-        verdict = opened.error or judge_recovery(word.issued, word.acked, opened.recovered, opened.content)
+        verdict = opened.error or judge_recovery(word.issued, acked, opened.recovered, opened.content)
         if isinstance(verdict, Violation):
             # Without a state of the law there is no crash of the simulator that leads here.
             crash = None if state is None else crash_at(act.trace, state[0], state[1])
@@ -218,7 +219,8 @@ class _Sweep:
             detail = f"{marks.done} calls changed something, simulated {act.allowed.calls}"
             self._tally.violation = Violation(SIMULATOR, Breach.WRONG_RESULT, detail)
         elif is_end or marks.begun > marks.done:
-            self._tally.violation = _unlike_accounts(act, act.allowed.index_before(marks.done + 1), word)
+            index = act.allowed.index_before(marks.done + 1)
+            self._tally.violation = _unlike_accounts(act, index, word, acked)
 
     def _open(self, key: int) -> Opened:
         known = (self._tape.geometry, key)
@@ -271,13 +273,24 @@ def _unlike(image: Image, nearest: Image, where: str) -> Violation:
     return Violation(SIMULATOR, Breach.WRONG_VALUE, f"{where} left no state of the law: {'; '.join(told)}")
 
 
-def _unlike_accounts(act: _Act, index: int, word: Word) -> Violation | None:
+def _acked(act: _Act, word: Word, told: int | None) -> Bound:
+    """The bound that the life had acknowledged: its word's, or what who waits was told of since.
+
+    A checkpoint lets those go who wait before it returns with its serials, and calls of the device come in
+    between. A life tells only that somebody was let go, and after which call: the simulator knows of what.
+    """
+    if told is None:
+        return word.acked
+    return act.world.segment.acked_by(act.allowed.index_before(told + 1))
+
+
+def _unlike_accounts(act: _Act, index: int, word: Word, acked: Bound) -> Violation | None:
     """A violation if the life was not as far as the simulator's when the call before `index` returns."""
     segment = act.world.segment
-    issued, acked = segment.issued_by(index), segment.acked_by(index)
-    if [each.stamp for each in word.issued] == [each.stamp for each in issued] and word.acked == acked:
+    issued, simulated = segment.issued_by(index), segment.acked_by(index)
+    if [each.stamp for each in word.issued] == [each.stamp for each in issued] and acked == simulated:
         return None
-    detail = f"{len(word.issued)} issued, acknowledged {word.acked}; simulated {len(issued)}, {acked}"
+    detail = f"{len(word.issued)} issued, acknowledged {acked}; simulated {len(issued)}, {simulated}"
     return Violation(SIMULATOR, Breach.WRONG_SERIAL, detail)
 
 

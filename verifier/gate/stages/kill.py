@@ -6,6 +6,8 @@
     broad     programs whose pages turn in a store of large pages: writes that a kill can end early
     images    crash states of random tapes, written into folders
     logs      small programs of a log, and a few of several lives
+    removed   programs whose checkpoints remove files once they are told: truncations, checkpoints of each
+              kind, reopenings
 
 Counting: `reached` by system call and what it was for, `fired` by where in a call the kill was. `by system
 calls` among the reached says how kills were dealt; `by device calls` stands there with the reason where
@@ -26,6 +28,7 @@ from ...finders.crashes import Coverage, Finding
 from ...finders.kill import Tally, Task, run_task
 from ...tapes.logged import killed_lives, killed_runs
 from ...tapes.programs import random_tapes, small_programs
+from ...tapes.removing import TURNED, removing
 from ...tapes.tape import KEYS_MAX, LOGS, SIZES, Crash, Era, Kind, Operation, Tape
 from ...verdict import Violation
 from ..chunks import Chunk, Deadline, Definition, Result
@@ -48,6 +51,7 @@ class KillPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     images     random tapes of which `states` crash states each are written into folders
     chunk      small programs a chunk; images go by a half of it, random tapes by a tenth
     logs       geometries of a log, for its small programs
+    removed    every so many-th program whose checkpoints remove files; 0 for none
     """
 
     geometries: Names
@@ -61,6 +65,7 @@ class KillPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk: Positive
     floor: Floor
     logs: tuple[str, ...] = ()
+    removed: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,8 @@ def kill_chunks(plan: KillPlan, law: str, seed: int) -> Iterator[Chunk]:
     if plan.broad:
         yield _broad(Random(f"{seed}:broad"), plan.broad)
     yield from _logs(plan.logs)
+    if plan.removed:
+        yield _removed(plan.geometries, plan.removed)
     images = _random(plan, f"{seed}:images", plan.images, "posix")
     half = max(1, plan.chunk // 2)
     for start in range(0, len(images), half):
@@ -145,6 +152,16 @@ def _logs(geometries: Sequence[str]) -> Iterator[Killed]:
             for first, second, last in killed_lives()
         ]
         yield Killed(tuple(lives))
+
+
+def _removed(geometries: Sequence[str], every: int) -> Killed:
+    """Programs of each truncation and kind of checkpoint, killed from the truncation on."""
+    tapes = [
+        Tape((Era(program),), geometries[number % len(geometries)], LAW)
+        for number, program in enumerate(removing())
+    ]
+    some = tuple(tapes[::every])
+    return Killed(some, (TURNED + 1,) * len(some))
 
 
 def _sampled(plan: KillPlan, random: Random) -> Iterator[Killed]:
