@@ -100,6 +100,28 @@ def use_pickledb(what: str, path: str, value: str) -> None:
         data.save()
 
 
+def use_zipfile(what: str, path: str, value: str) -> None:
+    """Append one member to an archive that has another."""
+    with import_module("zipfile").ZipFile(path, {"init": "w", "put": "a", "get": "r"}[what]) as archive:
+        if what == "get":
+            print({name: archive.read(name) for name in archive.namelist()})
+        else:
+            archive.writestr(what, value)
+
+
+def use_diskcache(what: str, path: str, value: str) -> None:
+    """Set one small and one large value, which has a file of its own, in one transaction."""
+    data = import_module("diskcache").Cache(path)
+    if what == "get":
+        print(data["small"], len(data["large"]), set(data["large"].decode()))
+    else:
+        with data.transact():
+            data["small"] = value
+            data["large"] = value.encode() * data.disk_min_file_size
+        print("ok", flush=True)
+    data.close()
+
+
 if __name__ == "__main__":
     name, what, folder, *value = sys.argv[1:]
     globals()[f"use_{name}"](what, str(Path(folder) / "x"), *value or ("",))

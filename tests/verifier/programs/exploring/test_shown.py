@@ -73,6 +73,29 @@ def test_an_idiom_is_told_as_the_table_says(name: str, row: str) -> None:
     assert shown(workload, LAWS) == row.split(" | ")
 
 
+def test_each_package_that_is_run_by_hand_has_a_row() -> None:
+    section = FOUND.partition("## Installed packages")[2].partition("\n## ")[0]
+    rows = " ".join(re.findall(r"^\| (.*?) \|", section, re.MULTILINE)).lower()
+    programs = (DOCS / "programs" / "packages.py").read_text(encoding="utf-8")
+    used = re.findall(r"^def use_(\w+)", programs, re.MULTILINE)
+    assert "diskcache" in used
+    assert [name for name in used if name not in rows] == []
+
+
+def test_an_append_to_a_zip_is_told_as_its_row_says() -> None:
+    (row,) = re.findall(r"^\| `zipfile` .*? \| (.*?) \| (.*?) \|", FOUND, re.MULTILINE)
+    python = "python3 -S -E packages.py zipfile"
+    workload = Workload(
+        read=f"{python} get {{root}}",
+        steps=[f"{python} put {{root}} 1"],
+        init=[f"{python} init {{root}} 0"],
+        sector=4096,
+        limit=4096,
+        folder=str(DOCS / "programs"),
+    )
+    assert shown(workload, (Law.POSIX, Law.EXT4)) == list(row)
+
+
 @pytest.mark.parametrize("path", sorted((DOCS / "programs" / "installed").glob("*.toml")))
 def test_a_program_that_is_run_by_hand_has_a_row_and_a_workload(path: Path) -> None:
     assert load_workload(path).laws == ["ext4", "xfs", "btrfs"]
