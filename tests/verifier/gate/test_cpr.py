@@ -6,11 +6,12 @@ import pytest
 
 from powercut.verifier.concurrency.cpr import KINDS
 from powercut.verifier.faster.subject import FasterSubject
-from powercut.verifier.finders.cpr import cutting
+from powercut.verifier.finders.cpr import cutting, killed
 from powercut.verifier.finders.cpr.cutting import Searched
+from powercut.verifier.finders.cpr.killed import KillsTally
 from powercut.verifier.gate.chunks import Deadline
 from powercut.verifier.gate.profile import ProfileError, load_profile, parse_profile
-from powercut.verifier.gate.stages.cpr import STAGE, CutLanes, Loads, StuckPrograms, cpr_chunks
+from powercut.verifier.gate.stages.cpr import STAGE, CutLanes, KilledLoads, Loads, StuckPrograms, cpr_chunks
 from powercut.verifier.verdict import Breach, Unknown, Violation
 
 TEXT = """
@@ -82,6 +83,25 @@ def test_a_load_that_is_undecided_says_why_and_one_that_fails_is_no_pass(
     assert load.run(Deadline()).objection == wrong
 
 
+def test_killed_loads_are_counted_and_one_that_fails_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    kills = "[cpr.kills]\nfolders = 5\nlives = 3\nchunk = 2\n"
+    plan = parse_profile(TEXT + kills, "kills").cpr
+    assert plan is not None
+    chunks = [chunk for chunk in cpr_chunks(plan, "posix", 7) if isinstance(chunk, KilledLoads)]
+    assert [(chunk.folders, chunk.lives) for chunk in chunks] == [(2, 3), (2, 3), (1, 3)]
+    assert len({chunk.seed for chunk in chunks}) == 3
+    wrong = Violation("prefix", Breach.HOLE, "one is missing")
+    tallies = iter((KillsTally({"kills": 6}), KillsTally(violation=wrong), KillsTally(is_cut=True)))
+    monkeypatch.setattr(killed, "run_kills", lambda *_: next(tallies))
+    whole, told = (chunks[0].run(Deadline()) for _ in range(2))
+    assert (whole.objection, whole.unknown) == (None, "")
+    assert (whole.coverage.checked, whole.coverage.programs) == (6, 1)
+    assert told.objection == wrong
+    over = Deadline(0.0)
+    assert chunks[0].run(over).coverage.programs == 0
+    assert over.has_cut
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [('"snapshot"', '"index"'), ('"narrow"', '"wrong"'), ('"posix"', '"none"'), ("chunk = 2", "chunk = 0")],
@@ -103,3 +123,6 @@ def test_shipped_profiles_owe_every_part_of_it() -> None:
         assert reached["operations"] == plan.load.rounds * plan.load.operations * 12
         assert reached["checkpoints"] == plan.load.rounds * plan.load.checkpoints
         assert reached["cuts"] == plan.load.rounds * plan.load.cuts
+        assert plan.kills is not None
+        assert reached["kills"] == plan.kills.folders * plan.kills.lives
+        assert reached["in a later life"] == plan.kills.folders * (plan.kills.lives - 1)

@@ -1,1 +1,1 @@
-"""Checkpoints beside sessions, and the power cut meanwhile: small programs, a real load, a stuck device."""
+"""Checkpoints beside sessions, power cuts and kills: small programs, a real load, a stuck device."""

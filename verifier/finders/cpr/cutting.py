@@ -31,9 +31,18 @@ from ...oracles.columns import Content, judge_columns
 from ...oracles.columns import History as Rows
 from ...tapes.tape import Kind
 from ...verdict import OK, Breach, Unknown, Verdict, Violation
-from .load import SETTINGS, WRITERS, Load, Loaded, run_load
+from .load import SETTINGS, WRITERS, Load, Loaded, Words, run_load
 
-__all__ = ["Searched", "cut_load", "judge_load", "judge_readers", "judge_told", "search_load"]
+__all__ = [
+    "Searched",
+    "columns",
+    "cut_load",
+    "judge_load",
+    "judge_readers",
+    "judge_told",
+    "rows_of",
+    "search_load",
+]
 
 WORD_BYTES: Final = 8
 _WAYS: Final = ("nothing is lost", "drawn", "strict")  # What is left of what was not synced.
@@ -76,13 +85,13 @@ def _blame(error: BaseException) -> Verdict:
 def judge_load(loaded: Loaded, cuts: int, seed: str, kernels: str) -> tuple[Verdict, Counter[str]]:
     """Judge what the load was told, its content at the end, and so many power cuts."""
     reached: Counter[str] = Counter()
-    rows = _rows_of(loaded)
+    rows = rows_of(loaded.keys, loaded.content)
     if isinstance(rows, Violation):
         return rows, reached
     verdict: Verdict = judge_told(loaded)
     if verdict == OK:
         everything = {number: len(keys) for number, keys in enumerate(loaded.keys)}
-        content = _columns(loaded.content)
+        content = columns(loaded.content)
         verdict = content if isinstance(content, Violation) else judge_columns(rows, {}, everything, content)
     if verdict == OK:
         verdict = judge_readers(loaded, reached)
@@ -106,7 +115,7 @@ def judge_told(loaded: Loaded) -> Verdict:
 def judge_readers(loaded: Loaded, reached: Counter[str]) -> Verdict:
     """Require that no read of a version has seen a stamp of the next one (P6)."""
     for read in loaded.reads:
-        content = _columns(read.values)
+        content = columns(read.values)
         if isinstance(content, Violation):
             return content
         reached["values read"] += len(read.values)
@@ -187,7 +196,7 @@ def _judge_cut(
     if newest is not None and newest.version in told and serials != told[newest.version]:
         detail = f"version {newest.version.counter} was told with {told[newest.version]}, it has {serials}"
         return Violation("serials", Breach.WRONG_SERIAL, detail)
-    content = _columns(values)
+    content = columns(values)
     if isinstance(content, Violation):
         return content
     recovered = {number: serials.get(f"s{number}", 0) for number in range(WRITERS)}
@@ -206,7 +215,7 @@ def _acked_by(loaded: Loaded, index: int) -> dict[int, int]:
     return least
 
 
-def _columns(values: Sequence[bytes | None]) -> Content | Violation:
+def columns(values: Sequence[bytes | None]) -> Content | Violation:
     """The stamps in these values; keys are places in the list."""
     sizes = np.array([len(value or b"") for value in values], np.int64)
     if (sizes % WORD_BYTES).any():
@@ -221,16 +230,16 @@ def _columns(values: Sequence[bytes | None]) -> Content | Violation:
     return Content(keys, sessions.astype(np.uint8), (words & np.uint64(0xFFFFFFFF)).astype(np.uint32))
 
 
-def _rows_of(loaded: Loaded) -> Rows | Violation:
-    """All appends, those of a key in the order in which the load's own store has them at its end."""
-    content = _columns(loaded.content)
+def rows_of(taken: Sequence[Words], values: Sequence[bytes | None]) -> Rows | Violation:
+    """All appends to the keys that each writer took, those of a key in the order of their stamps there."""
+    content = columns(values)
     if isinstance(content, Violation):
         return content
-    counts = np.array([len(keys) for keys in loaded.keys])
+    counts = np.array([len(keys) for keys in taken])
     starts = np.cumsum(counts) - counts
     sessions = np.repeat(np.arange(WRITERS, dtype=np.uint8), counts)
     serials = np.concatenate([np.arange(1, count + 1, dtype=np.uint32) for count in counts])
-    keys = np.concatenate(loaded.keys).astype(np.uint32)
+    keys = np.concatenate(taken).astype(np.uint32)
     is_known = (content.serials > 0) & (content.serials <= counts[content.sessions])
     places = (starts[content.sessions] + content.serials.astype(np.int64) - 1)[is_known]
     ranks = np.full(len(keys), len(keys), np.int64)

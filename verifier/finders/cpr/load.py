@@ -31,7 +31,26 @@ from powercut.engine import CheckpointKind, CheckpointPoint, FasterKv, Session, 
 from powercut.engine.flush import FlushSettings
 from powercut.faultfs import FaultDevice
 
-__all__ = ["SECTOR_BYTES", "SETTINGS", "WRITERS", "Acked", "Load", "Loaded", "Read", "run_load", "stamps_of"]
+__all__ = [
+    "BATCH",
+    "FLUSH",
+    "KINDS",
+    "SECTOR_BYTES",
+    "SETTINGS",
+    "SINGLE",
+    "STRIDE",
+    "TICK_SECONDS",
+    "WINDOW",
+    "WRITERS",
+    "Acked",
+    "Load",
+    "Loaded",
+    "Read",
+    "Words",
+    "appending",
+    "run_load",
+    "stamps_of",
+]
 
 Words = NDArray[np.uint64]
 
@@ -51,8 +70,8 @@ SETTINGS: Final = Settings(
     ring_pages=16,
     index_buckets=128,
 )
-_KINDS: Final = [(kind, index) for index in (False, True) for kind in CheckpointKind]
-_FLUSH: Final = FlushSettings(threshold_pages=1, threshold_bytes=1 << 14, interval=0.005)
+KINDS: Final = [(kind, index) for index in (False, True) for kind in CheckpointKind]
+FLUSH: Final = FlushSettings(threshold_pages=1, threshold_bytes=1 << 14, interval=0.005)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +130,8 @@ def stamps_of(session: int, first: int, count: int) -> Words:
     return np.arange(first, first + count, dtype=np.uint64) | np.uint64(session << 32)
 
 
-def _appending(stamp: bytes) -> Callable[[bytes | None], bytes]:
+def appending(stamp: bytes) -> Callable[[bytes | None], bytes]:
+    """The change that appends it."""
     return lambda found: (found or b"") + stamp
 
 
@@ -153,7 +173,7 @@ class _Crew:
             stamps = stamps_of(number, serial + 1, count)
             if batches % SINGLE == number % SINGLE:
                 for key, stamp in zip(keys, stamps, strict=True):
-                    session.rmw(key.tobytes(), _appending(stamp.tobytes()))
+                    session.rmw(key.tobytes(), appending(stamp.tobytes()))
             else:
                 session.append_many(keys, stamps)
             self.ended[number] = serial + count
@@ -189,7 +209,7 @@ class _Crew:
                 if self.stop.wait(TICK_SECONDS):
                     return
             least = {f"s{each}": count for each, count in enumerate(self.ended)}
-            kind, is_indexed = _KINDS[number % len(_KINDS)]
+            kind, is_indexed = KINDS[number % len(KINDS)]
             point = self.store.checkpoint(kind, index=is_indexed, timeout=None)
             issued = {f"s{each}": count for each, count in enumerate(self.issued)}
             self.loaded.acks.append(Acked(len(self.loaded.device.trace), point, least, issued))
@@ -199,7 +219,7 @@ class _Crew:
 def run_load(load: Load) -> Loaded:
     """Run the load to its end. What a thread raised is in `errors`; `unknown` says why it was not ended."""
     device = FaultDevice(record_reads=False, sector_bytes=SECTOR_BYTES)
-    store = FasterKv.open(device, create=True, settings=SETTINGS, kernels=load.kernels, flush=_FLUSH, keep=4)
+    store = FasterKv.open(device, create=True, settings=SETTINGS, kernels=load.kernels, flush=FLUSH, keep=4)
     loaded = Loaded(device, keys=[np.empty(0, np.uint64)] * WRITERS)
     crew = _Crew(load, store, loaded)
     readers = [_started(crew, f"r{number}", partial(crew.read, number)) for number in range(READERS)]

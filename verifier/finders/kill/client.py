@@ -32,7 +32,7 @@ from ...reach.seen import Seen, is_watching, note_seen
 from ...tapes.tape import Tape
 from .tally import Tally
 
-__all__ = ["Answer", "Task", "run_task", "scratch"]
+__all__ = ["Answer", "Task", "ask", "run_task", "scratch"]
 
 _SHARED_MEMORY: Final = Path("/dev/shm")
 
@@ -62,13 +62,26 @@ def run_task(task: Task, *, deadline: float = inf) -> Tally:
     Raises HarnessError where it breaks.
     """
     task = msgspec.structs.replace(task, is_watched=is_watching())
+    line = ask(f"{__package__}.worker", msgspec.json.encode(task), deadline)
+    answer = msgspec.json.decode(line, type=Answer)
+    if answer.tally is None:
+        raise HarnessError(answer.error)
+    note_seen(answer.seen)
+    return answer.tally
+
+
+def ask(module: str, task: bytes, deadline: float) -> bytes:
+    """Have that module, run as a process of its own, answer. Raises HarnessError where it does not.
+
+    It is given a folder as its argument, and a line as its input; where that is closed it is wanted no more.
+    """
     with scratch() as home:
-        process = _start(home)
+        process = _start(module, home)
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             with suppress(BrokenPipeError):  # It ended early; what it said, if anything, tells why.
-                process.stdin.write(msgspec.json.encode(task) + b"\n")
+                process.stdin.write(task + b"\n")
                 process.stdin.flush()
             if not _is_answering(process.stdout, deadline):
                 process.stdin.close()  # No more is wanted, and this tells it so.
@@ -80,11 +93,7 @@ def run_task(task: Task, *, deadline: float = inf) -> Tally:
             status = process.wait()
     if not line:
         raise HarnessError(f"the worker of the kills ended with status {status}")
-    answer = msgspec.json.decode(line, type=Answer)
-    if answer.tally is None:
-        raise HarnessError(answer.error)
-    note_seen(answer.seen)
-    return answer.tally
+    return line
 
 
 def _is_answering(answers: IO[bytes], deadline: float) -> bool:
@@ -100,13 +109,13 @@ def scratch() -> TemporaryDirectory[str]:
     return TemporaryDirectory(prefix="powercut-", dir=_SHARED_MEMORY if is_ours else None)
 
 
-def _start(home: str) -> subprocess.Popen[bytes]:
+def _start(module: str, home: str) -> subprocess.Popen[bytes]:
     root = str(Path(__file__).parents[4])  # Where the package powercut is found.
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Invariant 2.
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", f"{__package__}.worker", home],
+            [sys.executable, "-P", "-m", module, home],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

@@ -2,7 +2,8 @@
 
 Small programs of each kind of checkpoint, under every schedule of few preemptions, the power cut at every
 device call of each; then sessions on threads of their own over a disk that is cut afterwards, at many calls,
-and what is recovered proved by value; and checkpoints that a device keeps waiting until they are given up.
+and over a folder, their process killed at a call and again in its next life, and what is recovered proved by
+value; and checkpoints that a device keeps waiting until they are given up.
 
 Invariants
   1  which programs a chunk holds is fixed by profile, seed and number
@@ -34,7 +35,7 @@ from ..document import Bound, Stage
 from ..plans import Floor, Names, Positive, check_geometries, check_names
 from ..stopping import Stopping
 
-__all__ = ["STAGE", "CprPlan", "CutLanes", "CutsPlan", "cpr_chunks"]
+__all__ = ["STAGE", "CprPlan", "CutLanes", "CutsPlan", "KilledLoads", "cpr_chunks"]
 
 _RUN: Final = "schedules run"
 STUCK: Final = len(list(stuck_programs()))
@@ -72,6 +73,18 @@ class LoadPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kernels: Literal["compiled", "interpreted"] = "compiled"
 
 
+class KillsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So many folders, on each of which so many processes of the load are killed, one after the other.
+
+    chunk   folders a chunk
+    """
+
+    folders: Positive
+    lives: Positive
+    chunk: Positive
+    kernels: Literal["compiled", "interpreted"] = "compiled"
+
+
 class CprPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Checkpoints of every kind beside sessions, and the power cut meanwhile."""
 
@@ -80,6 +93,7 @@ class CprPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     floor: Floor
     stuck: StuckPlan | None = None
     load: LoadPlan | None = None
+    kills: KillsPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +194,28 @@ class Loads:
         return result
 
 
+@dataclass(frozen=True, slots=True)
+class KilledLoads:
+    """Folders of loads whose processes are killed, by a process of its own. What dies where is the seed's."""
+
+    seed: str
+    folders: int
+    lives: int
+    kernels: str
+
+    def run(self, deadline: Deadline) -> Result:
+        from ...finders.cpr.killed import Kills, run_kills  # It brings numpy.
+
+        if deadline.is_over():
+            return Result()
+        tally = run_kills(Kills(self.seed, self.folders, self.lives, self.kernels), deadline.at)
+        if tally.is_cut:
+            deadline.is_over()
+        reached = dict(tally.reached)
+        coverage = Coverage(programs=1, checked=reached.get("kills", 0), reached=reached)
+        return Result(coverage, objection=tally.violation, unknown=tally.unknown)
+
+
 def _opened() -> Opened:
     return {}
 
@@ -216,6 +252,9 @@ def _more_chunks(plan: CprPlan, law: str, seed: int) -> Iterator[Chunk]:
                 *(f"{seed}:{number}", load.operations, load.checkpoints, load.cuts),
                 *(load.cap_seconds, load.kernels),
             )
+    if (kills := plan.kills) is not None:
+        for start, stop in in_parts(kills.folders, kills.chunk):
+            yield KilledLoads(f"{seed}:killed:{start}", stop - start, kills.lives, kills.kernels)
 
 
 def _bounds(plan: CprPlan, law: str) -> list[Bound]:
@@ -238,10 +277,11 @@ def _bounds(plan: CprPlan, law: str) -> list[Bound]:
 
 
 def _describe(stage: Stage) -> str:
-    schedules, proved = stage.reached.get("schedules", 0), stage.reached.get("operations proved", 0)
+    schedules, kills = stage.reached.get("schedules", 0), stage.reached.get("kills", 0)
+    proved = sum(stage.reached.get(f"operations proved{way}", 0) for way in ("", " after a kill"))
     return (
         f"{stage.programs:,} programs, {schedules:,} schedules, {stage.distinct:,} crash states in them; "
-        f"{proved:,} operations of threads proved by value"
+        f"{kills:,} kills; {proved:,} operations of threads proved by value"
     )
 
 
