@@ -69,7 +69,7 @@ def check_flag(name: str, given: object, error: type[EngineError] = OperationErr
         raise error(f"{name} is {given!r}: expected True or False")
 
 
-def seconds_of(timeout: object) -> float | None:
+def seconds_of(timeout: object, name: str = "timeout") -> float | None:
     """The seconds to wait, None for ever. Raises OperationError for what is no number of seconds."""
     if timeout is None:
         return None
@@ -79,7 +79,7 @@ def seconds_of(timeout: object) -> float | None:
             seconds = float(timeout)
     if isinstance(timeout, bool) or not seconds >= 0:  # Neither a flag nor what is not a number.
         raise OperationError(
-            f"timeout is {timeout!r}: expected seconds from now, at least 0, or None for ever"
+            f"{name} is {timeout!r}: expected seconds from now, at least 0, or None for ever"
         )
     return seconds
 
@@ -99,11 +99,11 @@ def bytes_of(given: object) -> bytes:
     if type(given) is bytes:
         return given
     if not isinstance(given, bytes | bytearray | memoryview):
-        raise OperationError(f"expected bytes for key and value, found {type(given).__name__}")
+        raise OperationError(f"expected bytes, found {type(given).__name__}")
     try:
         return bytes(memoryview(given))  # A subclass has no say in what it holds.
     except ValueError as error:
-        raise OperationError(f"expected bytes for key and value: {error}") from None
+        raise OperationError(f"expected bytes: {error}") from None
 
 
 def check_opening(

@@ -129,7 +129,7 @@ class Checkpoints:
 
         seconds   an operation is in a checkpoint that begins at most so long after it
         bytes     of log that were written since the newest checkpoint, looked at ten times a second
-        index     each with an image of the hash index, as of `checkpoint`
+        index     each with an image of the hash index, as of `checkpoint`; with neither: an OperationError
 
         Nothing new, no checkpoint. One that fails is tried again; `automatic` tells. Raises OperationError,
         CheckpointError (the kind, or no thread is to be had).

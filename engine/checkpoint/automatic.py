@@ -50,7 +50,7 @@ class Every:
 def every_of(seconds: object, count: object, kind: object, index: object) -> Every | None:
     """The setting; None where neither is given. Raises OperationError, CheckpointError (the kind)."""
     check_flag("index", index)
-    given = seconds_of(seconds)
+    given = seconds_of(seconds, "seconds")
     if given is not None and not (given > 0 and isfinite(given)):
         raise OperationError(f"seconds is {seconds!r}: expected more than 0, or None")
     number = None
@@ -59,7 +59,11 @@ def every_of(seconds: object, count: object, kind: object, index: object) -> Eve
         if number < 1:
             raise OperationError(f"bytes is {count!r}: expected 1 or more, or None")
     checked = check_kind(kind)
-    return None if given is None and number is None else Every(given, number, checked, bool(index))
+    if given is not None or number is not None:
+        return Every(given, number, checked, bool(index))
+    if index:
+        raise OperationError("index=True: expected seconds or bytes beside it")
+    return None
 
 
 class Automatic(Worker):

@@ -34,7 +34,7 @@ class CommitEvery:
 
 def commit_every_of(seconds: object, count: object, entries: object) -> CommitEvery | None:
     """The setting; None where none is given. Raises OperationError."""
-    given = seconds_of(seconds)
+    given = seconds_of(seconds, "seconds")
     if given is not None and not (given > 0 and isfinite(given)):
         raise OperationError(f"seconds is {seconds!r}: expected more than 0, or None")
     every = CommitEvery(given, _number("bytes", count), _number("entries", entries))

@@ -169,9 +169,13 @@ class Grower:
         if not width.is_whole:
             return
         wide = 2 * width.buckets
-        room, least = control[w.OVERFLOW_END] - wide, width.buckets // 2
-        if room < max(least, load(control, w.OVERFLOW_NEXT) + width.buckets // 8):
-            raise self._index.full()
+        room = control[w.OVERFLOW_END] - wide
+        least = max(width.buckets // 2, load(control, w.OVERFLOW_NEXT) + width.buckets // 8)
+        if room < least:
+            raise IndexFullError(
+                f"no room for {wide} main buckets and {least} overflow buckets beside them: reopen with more "
+                "memory, or with more `index_buckets` where the settings fix them"
+            )
         store(control, w.MAIN_ROOM, wide)
         if load(control, w.OVERFLOW_NEXT) > room:  # Somebody was faster.
             store(control, w.MAIN_ROOM, width.buckets)

@@ -314,9 +314,15 @@ def test_checkpoints_by_themselves_that_are_refused_do_not_begin(used: FasterKv,
     error, bad = EVERY[name]
     every: dict[str, Any] = {"seconds": 60.0}
     for given in bad:
-        with pytest.raises(error):
+        with pytest.raises(error, match=rf"\b{name}\b"):
             used.checkpoint_every(**every | {name: given})
         assert used.automatic.state == "off"
+
+
+def test_an_image_with_each_checkpoint_of_which_none_is_due_is_refused(used: FasterKv) -> None:
+    with pytest.raises(OperationError, match="expected seconds or bytes"):
+        used.checkpoint_every(index=True)
+    assert used.automatic.state == "off"
 
 
 @pytest.mark.parametrize(("call", "name", "number"), each(SESSION))

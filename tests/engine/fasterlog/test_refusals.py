@@ -131,5 +131,5 @@ def test_a_call_that_is_refused_does_nothing(used: FasterLog, call: str, name: s
     function = getattr(used, call)
     fine = {each: FINE[each] for each in names(function) - {name} if each in FINE}
     for given in CALLS[call][name]:
-        with pytest.raises(OperationError):
+        with pytest.raises(OperationError, match=rf"\b{name}\b" if call == "commit_every" else None):
             done(function, fine | {name: given})

@@ -95,6 +95,15 @@ def test_overflow_buckets_that_are_left_over_are_used_again() -> None:
         store.checkpoint(index=True)
 
 
+def test_a_growth_that_finds_no_room_says_how_many_buckets_it_wanted() -> None:
+    """Nothing is in the index: none of its overflow buckets is used."""
+    with FasterKv.open(MemoryDevice(), create=True, settings=settings_of(64)) as store:
+        assert (store.grow_index(), store.grow_index()) == (128, 256)
+        with pytest.raises(IndexFullError, match=r"no room for 512 main buckets and 128 overflow"):
+            store.grow_index()
+        assert (store.stats().buckets, store.stats().overflow_buckets) == (256, 0)
+
+
 def test_a_growth_without_room_stops_where_it_is_and_goes_on_when_there_is_some() -> None:
     """Records on the device belong to both halves, so their entries need as many overflow buckets again."""
     device, settings = MemoryDevice(), settings_of(8, ring_pages=2)
