@@ -20,6 +20,7 @@ from .log.index import HashIndex
 from .sessions.handles import COUNTERS
 from .settings import BUCKET_BYTES
 from .shared.spaces import Spaces
+from .upkeep.found import Found
 
 __all__ = ["COUNTERS", "Stats", "stats_of"]
 
@@ -49,6 +50,8 @@ class Stats:
     pending         operations begun and not completed
     epoch, drains, deferred    the current epoch; actions run after a drain; actions waiting for one
     begin .. tail   the boundaries of the log
+    live_found      bytes of log, begin to tail, that compactions of this opening have moved: live when they
+                    were; 0 after an opening
     page_bytes, ring_bytes, cache_bytes, index_bytes    in memory; the last counts main and used overflow
                     buckets
     buckets, overflow_buckets    these, as numbers; growths: times that the former were doubled since opening
@@ -83,6 +86,7 @@ class Stats:
     safe_read_only: int
     read_only: int
     tail: int
+    live_found: int
     page_bytes: int
     ring_bytes: int
     cache_bytes: int
@@ -104,21 +108,36 @@ class Stats:
         return self.tail - self.begin
 
     @property
+    def dead_most(self) -> float:
+        """The fraction of the log that may be dead: all but what compactions have found live.
+
+        Overwritten records, tombstones and the ends of pages are in it, and live records that no compaction
+        of this opening has come to: after an opening it is 1. What has died since it was found live is not.
+        """
+        return 1 - self.live_found / max(self.log_bytes, 1)
+
+    @property
     def memory_bytes(self) -> int:
         """Log in memory: head to tail."""
         return self.tail - self.head
 
 
-def stats_of(parts: Parts, counters: dict[str, int], pending: int, flusher: FlushMetrics) -> Stats:
-    """The snapshot of a store with these counters, and so many operations pending in its handles."""
+def stats_of(
+    parts: Parts, counters: dict[str, int], pending: int, flusher: FlushMetrics, found: Found
+) -> Stats:
+    """The snapshot of a store with these counters, so many operations pending in its handles, and what
+    compactions had found live before.
+    """
     shared, serials = parts.shared, parts.sessions.serials()
+    boundaries = _of_spaces(shared.spaces)
     return Stats(
         operations=sum(serials.values()),
         **counters,
         pending=pending,
         epoch=shared.epochs.current,
         deferred=shared.epochs.waiting,
-        **_of_spaces(shared.spaces),
+        **boundaries,
+        live_found=found.above(boundaries["begin"]),
         **_of_index(parts.index),
         page_bytes=parts.settings.page_bytes,
         sessions=len(serials),

@@ -193,7 +193,8 @@ class FasterKv(Checkpoints):
     def stats(self) -> Stats:
         """Counters and boundaries of the store at this moment. O(sessions); sessions may run meanwhile."""
         self._check_open()
-        return stats_of(self._parts, self.counters(), self._handles.pending, self._flusher.metrics())
+        found = self._compactor.found
+        return stats_of(self._parts, self.counters(), self._handles.pending, self._flusher.metrics(), found)
 
     def counters(self) -> dict[str, int]:
         """Those numbers of `stats` that sessions and epochs count, in less time."""

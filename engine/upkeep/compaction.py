@@ -39,6 +39,7 @@ from ..sessions.staging import Rooms, Stage
 from ..sessions.walks import Walk
 from ..shared.shared import Shared
 from ..shared.spaces import put_bytes
+from .found import Found
 
 __all__ = ["Compacted", "Compactor"]
 
@@ -88,6 +89,7 @@ class Compactor:
         self._shared = shared
         self._disk = disk
         self._lock = disk.runtime.lock()
+        self.found = Found()
         self._runner: int | None = None  # The thread or task that compacts.
 
     @property
@@ -138,7 +140,7 @@ class Compactor:
         state = self._registry.open(None)
         mover = Mover(state, self._registry, log, self._index, self._shared.epochs, self._disk.runtime)
         move = _Move(mover, self._shared)
-        records = 0
+        records, tail = 0, load(log.spaces.control, w.TAIL)
         try:
             with SharedReader(log, self._registry, self._shared.mode, self._disk.runtime) as reader:
                 begin = reader.begin
@@ -156,6 +158,7 @@ class Compactor:
         log.ring.evict(end)
         # K2; a truncation meanwhile may have gone further.
         now = log.ring.truncate(end)
+        self.found = self.found.after(now, tail, load(log.spaces.control, w.TAIL), move.bytes)
         return Compacted(now, records, move.count, move.bytes, end - begin)
 
 

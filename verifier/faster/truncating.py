@@ -26,6 +26,7 @@ from ..tapes.tape import Kind, Operation
 __all__ = ["truncate"]
 
 _WORD_BYTES: Final = 8
+_HEADER_BYTES: Final = 16
 
 
 def truncate(store: FasterKv, operation: Operation) -> Truncation:
@@ -65,7 +66,31 @@ def _compact(store: FasterKv, until: int) -> Truncation:
     stats, page = store.stats(), store.settings.page_bytes
     lowest = min(until, stats.safe_read_only, stats.tail - 1)
     expected = max(stats.begin, lowest - lowest % page)
-    return Truncation(stats.begin, store.compact(until).begin, expected, frozenset())
+    moved, begin = _live_bytes(store, expected), store.compact(until).begin
+    _check_found(store, stats.live_found, moved)
+    return Truncation(stats.begin, begin, expected, frozenset())
+
+
+def _live_bytes(store: FasterKv, end: int) -> int:
+    """Bytes of the records below `end` that are their keys' newest, and no tombstones."""
+    newest = {record.key: record for record in store.scan()}
+    return sum(
+        _HEADER_BYTES + _padded(record.key) + _padded(record.value)
+        for record in newest.values()
+        if record.address < end and record.value is not None
+    )
+
+
+def _padded(data: bytes) -> int:
+    return -(-len(data) // _WORD_BYTES) * _WORD_BYTES
+
+
+def _check_found(store: FasterKv, before: int, moved: int) -> None:
+    """Of what is found live nothing is dead: what was moved now, and no more than what was known besides."""
+    stats = store.stats()
+    found = stats.live_found
+    assert stats.log_bytes * (1 - stats.dead_most) <= found + 1, stats
+    assert moved <= found <= before + moved, f"{found} bytes found live, {before} before, {moved} are moved"
 
 
 def _address(store: FasterKv, operation: Operation, newest: Mapping[bytes, int]) -> int:

@@ -69,6 +69,27 @@ COMPACTED: Final = (
         1,
         ("compact", "scan"),
     ),
+    # What is told of it.
+    Mutant(
+        "live-is-all-that-was-gone-over",
+        "constructed: tombstones and what was overwritten count as live: nothing is compacted any more",
+        _COMPACTION,
+        "load(log.spaces.control, w.TAIL), move.bytes)\n",
+        "load(log.spaces.control, w.TAIL), end - begin)\n",
+        "model",
+        "ERROR",
+        around=("compact",),
+    ),
+    Mutant(
+        "live-is-what-could-not-be-moved",
+        "constructed: a record that a newer one hides is counted as moved",
+        _COMPACTION,
+        "        if self._mover.finish(stage, self._run(), run=self._run) == w.DONE:\n",
+        "        if self._mover.finish(stage, self._run(), run=self._run) is not None:\n",
+        "model",
+        "ERROR",
+        around=("compact",),
+    ),
     # The disk's limit.
     Mutant(
         "room-is-not-asked-for-a-page",
