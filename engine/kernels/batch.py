@@ -31,6 +31,8 @@ def take(batch: Space, number: int) -> None:
     table = batch[w.B_TABLE]
     batch[w.OP_HASH] = batch[batch[w.B_HASHES] + number]
     batch[w.OP_SLOT] = batch[batch[w.B_SLOTS] + number]
+    if batch[w.OP_KIND] == w.MOVE:
+        batch[w.B_MOVED] = batch[batch[w.B_RESULTS] + number]  # Until there is a result.
     if table == 0:
         batch[w.OP_KEY] = batch[w.B_KEYS] + number * batch[w.B_KEY_STRIDE]
         batch[w.OP_KEY_BYTES] = batch[w.B_KEY_BYTES]

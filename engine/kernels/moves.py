@@ -43,16 +43,19 @@ def is_newest(control: Space, log: Space, batch: Space, entry: int) -> int:
 
 
 def move(control: Space, index: Space, log: Space, batch: Space, version: int) -> int:
-    """Write the record at B_MOVED anew: DONE; CHANGED if it is not the newest of its key; or why not yet."""
+    """Write the record at B_MOVED anew: DONE, and FOUND if it was the newest of its key; or why not yet."""
     batch[w.OP_PLACE] = w.NOWHERE
     batch[w.OP_RESULT] = w.ABSENT
     slot = find_slot(control, index, batch[w.OP_HASH])
     if slot >= w.REFUSED:
-        return w.CHANGED
+        return w.DONE
     entry = load(index, slot)
     if not is_of_tag(entry, batch[w.OP_HASH]):
         return w.RETRY
     why = is_newest(control, log, batch, entry)
     if why != w.DONE:
-        return why
-    return append(control, index, log, batch, slot, entry, version, 0)
+        return w.DONE if why == w.CHANGED else why
+    why = append(control, index, log, batch, slot, entry, version, 0)
+    if why == w.DONE:
+        batch[w.OP_RESULT] = w.FOUND
+    return why

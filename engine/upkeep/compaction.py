@@ -1,7 +1,7 @@
 """Compaction: what is live in the oldest part of the log is written anew at the tail, and that part given up.
 
-    [begin, until)   record by record, oldest first: one that is the newest of its key, and no tombstone, is
-                     moved (`kernels.moves`); all others are passed by
+    [begin, until)   oldest first, MOVES records at a time: those that are the newest of their keys, and no
+                     tombstones, are moved (`kernels.moves`); all others are passed by
     then             memory below `until` is evicted, begin = until: as a truncation
     next checkpoint  it has that begin, and all that was moved; then the files go
 
@@ -23,7 +23,7 @@ Source: compaction by lookup of FASTER (docs, "Log compaction"); begin of a chec
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..device import Disk
 from ..errors import DeviceError, OperationError, SessionError
@@ -42,6 +42,9 @@ from ..shared.spaces import put_bytes
 from .found import Found
 
 __all__ = ["Compacted", "Compactor"]
+
+MOVES: Final = {"compiled": 64, "interpreted": 1}  # In one call of a kernel.
+DATA_WORDS: Final = 1 << 12  # For their keys and values, unless one needs more.
 
 
 class Compacted(NamedTuple):
@@ -139,7 +142,7 @@ class Compactor:
         end -= end % log.settings.page_bytes
         state = self._registry.open(None)
         mover = Mover(state, self._registry, log, self._index, self._shared.epochs, self._disk.runtime)
-        move = _Move(mover, self._shared)
+        moves = _Moves(mover, self._shared)
         records, tail = 0, load(log.spaces.control, w.TAIL)
         try:
             with SharedReader(log, self._registry, self._shared.mode, self._disk.runtime) as reader:
@@ -152,49 +155,74 @@ class Compactor:
                     self._disk.poison.check()
                     records += 1
                     if record.value is not None:
-                        move(record, record.value)
+                        moves.add(record, record.value)
+                moves.flush()
         finally:
             mover.retire()
         log.ring.evict(end)
         # K2; a truncation meanwhile may have gone further.
         now = log.ring.truncate(end)
-        self.found = self.found.after(now, tail, load(log.spaces.control, w.TAIL), move.bytes)
-        return Compacted(now, records, move.count, move.bytes, end - begin)
+        self.found = self.found.after(now, tail, load(log.spaces.control, w.TAIL), moves.bytes)
+        return Compacted(now, records, moves.count, moves.bytes, end - begin)
 
 
-class _Move:
-    """Moves one record at a time, and counts."""
+class _Moves:
+    """Moves records, some at a time, and counts."""
 
     def __init__(self, mover: Mover, shared: Shared) -> None:
         self._mover = mover
         self._shared = shared
-        self._stage = self._roomy(16, 128)
+        self._most: Final = MOVES[shared.mode.name]
+        self._stage = self._roomy(DATA_WORDS)
+        self._end = self._stage.keys  # Of the keys and values that are staged,
+        self._sizes: list[int] = []  # and the bytes that each of the records takes in the log.
         self.count = 0
         self.bytes = 0
 
-    def _roomy(self, key_words: int, value_words: int) -> Stage:
-        rooms = Rooms(1, key_words, value_words, 0)
+    def _roomy(self, words: int) -> Stage:
+        count = max(self._most, 2)  # A table is there from two operations on.
+        rooms = Rooms(count, 1, words // count, 0)
         stage = Stage(self._mover.log.spaces, self._shared.mode, self._mover.state.row, rooms)
-        stage.batch[w.B_APPLY] = 0  # It is no operation.
+        batch = stage.batch
+        batch[w.B_KIND], batch[w.B_TABLE], batch[w.B_APPLY] = w.MOVE, stage.table, 0  # It is no operation.
         return stage
 
-    def __call__(self, record: LogRecord, value: bytes) -> None:
-        """Move the record, whose value this is, if it is live."""
-        key = record.key
-        key_words, value_words = (len(key) + 7) >> 3, (len(value) + 7) >> 3
-        if key_words > self._stage.key_words or value_words > self._stage.value_words:
-            self._stage = self._roomy(
-                max(key_words, self._stage.key_words), max(value_words, self._stage.value_words)
-            )
-        stage, batch = self._stage, self._stage.batch
-        batch[w.B_KIND], batch[w.B_START], batch[w.B_COUNT], batch[w.B_ISSUE] = w.MOVE, 0, 1, 0
-        batch[w.B_MOVED], batch[w.B_COLD_STATE] = record.address, w.COLD_UNKNOWN
-        batch[w.B_KEY_BYTES], batch[w.B_VALUE_BYTES] = len(key), len(value)
-        put_bytes(stage.bytes, stage.keys, key)
-        put_bytes(stage.bytes, stage.values, value)
-        if self._mover.finish(stage, self._run(), run=self._run) == w.DONE:
-            self.count += 1
-            self.bytes += record_bytes(len(key), len(value))
+    def add(self, record: LogRecord, value: bytes) -> None:
+        """Move the record, whose value this is, if it is live; at once, or with others that follow."""
+        key, number = record.key, len(self._sizes)
+        size = record_bytes(len(key), len(value))
+        if self._end + size // w.WORD_BYTES > self._stage.expected:
+            self.flush()
+            if self._end + size // w.WORD_BYTES > self._stage.expected:
+                self._stage = self._roomy(size)
+                self._end = self._stage.keys
+            number = 0
+        stage, batch, at = self._stage, self._stage.batch, self._end
+        behind = at + ((len(key) + 7) >> 3)
+        put_bytes(stage.bytes, at, key)
+        put_bytes(stage.bytes, behind, value)
+        row = stage.table + number * w.T_WORDS
+        batch[row + w.T_KEY], batch[row + w.T_KEY_BYTES] = at, len(key)
+        batch[row + w.T_VALUE], batch[row + w.T_VALUE_BYTES] = behind, len(value)
+        batch[stage.results + number] = record.address
+        self._end = behind + ((len(value) + 7) >> 3)
+        self._sizes.append(size)
+        if len(self._sizes) == self._most:
+            self.flush()
+
+    def flush(self) -> None:
+        """Move what is staged."""
+        stage, batch, count = self._stage, self._stage.batch, len(self._sizes)
+        batch[w.B_START], batch[w.B_COUNT], batch[w.B_ISSUE] = 0, count, 0
+        batch[w.B_COLD_STATE] = w.COLD_UNKNOWN
+        if count:
+            self._mover.finish(stage, self._run(), run=self._run)
+        for size, told in zip(self._sizes, batch[stage.results : stage.results + count], strict=True):
+            if told == w.FOUND:
+                self.count += 1
+                self.bytes += size
+        self._sizes.clear()
+        self._end = stage.keys
 
     def _run(self) -> int:
         """Run the kernels, while begin stays where it is (K3)."""
