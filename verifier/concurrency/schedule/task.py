@@ -67,12 +67,13 @@ class Task:
             raise self.error
         return self.result_
 
-    def in_line(self, spinner: int) -> tuple[bool, bool]:
-        """Its place where one has asked in vain: who asks comes last, and first who is next behind `spinner`.
+    def in_line(self, spinner: int) -> tuple[bool, bool, bool]:
+        """Its place where one has asked in vain: `spinner` comes last, before it who asks, and first who is
+        next behind it.
 
         Else a task that spins and one that asks could go on by turns, and nobody else.
         """
-        return isinstance(self.ready, partial), self.number <= spinner
+        return self.number == spinner, isinstance(self.ready, partial), self.number <= spinner
 
 
 def all_done(tasks: Sequence[Task]) -> Callable[[], bool]:
