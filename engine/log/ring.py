@@ -57,6 +57,9 @@ class Room(Protocol):
     def ask(self, *, is_relief: bool) -> None:
         """Take in that a page is to be opened. Raises DiskFullError."""
 
+    def has_left(self, count: int) -> bool:
+        """True if a file of so many bytes beside the log leaves room for what is written. Raises OSError."""
+
 
 class Ring:
     """Pages and boundaries.

@@ -22,6 +22,8 @@ Invariants
   M4  who makes room waits for nobody's room, and holds no lock meanwhile
   M5  a step that freed nothing is tried again at the next page, and takes no second checkpoint while the
       newest is the one that it took: so it costs no byte
+  M6  no image of the index is begun that is longer than a sixteenth of the limit, or takes `used` to where a
+      step is due
 
 Threads: `ask` any, with no row of the epoch table and no lock held; steps in the worker's thread, or in that
 of the writer where the Runtime gives none. The flush worker cannot do it: who moves records opens pages, and
@@ -48,6 +50,7 @@ from .compaction import Compactor
 __all__ = ["Room"]
 
 DUE, REFUSED = 12, 15  # Sixteenths of the limit.
+SHARE: Final = 16  # An image of the index has at most one part of so many: it may stay for ever.
 _NEVER: Final = object()
 
 
@@ -85,6 +88,10 @@ class Room(Worker):
             files = [name for name in device.list() if segment_number(name) is None]
             self._others, self._seen = sum(map(device.size, files)), newest
         return load(self._control, w.PAGE_END) + self._page - self._listed() + 2 * self._others
+
+    def has_left(self, count: int) -> bool:
+        """True if another file of so many bytes leaves room for what is written. Raises OSError."""
+        return SHARE * count <= self.limit and self.used + 2 * count < self._due
 
     def _listed(self) -> int:
         """The start of the oldest segment that is there."""

@@ -20,6 +20,7 @@ Invariants
       bucket is left, the image is given up in its place (SPOILED): the checkpoint goes on without it
   I6  it has as many main buckets from the first to the last: a growth that begins gives it up too, and where
       one has begun none is taken
+  I7  none is taken where it would leave a limited store too little for what is written (`upkeep.room`, M6)
 
 The file has the overflow buckets right behind the main ones, and links by their place there. A link to a
 bucket that was linked later, or has come back, is none; a word that is tentative is no entry
@@ -47,9 +48,12 @@ STEP_BYTES: Final = 8 << 20  # Of log or index that one step of a checkpoint wri
 
 
 def take_image(parts: Parts, running: Running) -> bool:
-    """Write some of the buckets, and when all are, the record; whether it was that. Raises OSError."""
+    """Write some of the buckets, and when all are, the record; whether that is done. Raises OSError."""
     version = Version(parts.root.life, running.version)
     if running.imaging is None:
+        room = parts.log.ring.room
+        if room is not None and not room.has_left(parts.index.width.buckets * BUCKET_BYTES):
+            return True  # I7
         running.imaging = _begin(parts, image_name(version))
     imaging = running.imaging
     if imaging.next == imaging.used:

@@ -321,3 +321,21 @@ def test_a_budget_that_its_segments_do_not_fit_is_refused_and_nothing_is_changed
         FasterKv.open(device, disk=4_000_000)
     with FasterKv.open(device) as store:
         assert store.newest is None or store.newest.version >= Version(0, 0)
+
+
+@pytest.mark.parametrize("buckets", [32, 64, 512])
+def test_an_image_of_the_index_is_left_out_where_the_disk_has_no_room_for_it(buckets: int) -> None:
+    """It would stand there while checkpoints name it, and nothing could be written or deleted."""
+    device, taken = MemoryDevice(), set[bool]()
+    settings = Settings(512, 512, 512, 512, ring_pages=4, index_buckets=buckets)
+    with (
+        FasterKv.open(device, create=True, settings=settings, disk=DISK, runtime=SteppedRuntime()) as store,
+        store.session("s") as session,
+    ):
+        for turn in range(400):
+            session.upsert(b"%d" % (turn % 40), bytes(100))
+            if turn % 5 == 0:
+                taken.add(store.checkpoint(index=True).index is not None)
+                assert sum(map(device.size, device.list())) <= DISK
+        assert all(session.delete(b"%d" % number) for number in range(40))
+    assert (True in taken) is (buckets == 32)

@@ -187,6 +187,26 @@ def test_spinning_on_what_another_must_do_is_no_hang(with_turn: bool) -> None:
     assert len(record.points) < (40 if with_turn else 2_100)
 
 
+def test_who_asks_in_vain_leaves_the_turn_to_another_who_asks_and_not_to_the_spinner() -> None:
+    """Task 1 asks anew after each move of the spinner, and comes before task 2 by number."""
+    space, has_ended = words(2), [False]
+    scheduler = Scheduler()
+    scheduler.share(space, "cells")
+
+    def spin() -> None:
+        while atomics.load(space, 0) == 0:
+            atomics.store(space, 1, atomics.load(space, 1) + 1)
+            scheduler.turn("another to let go")
+        has_ended[0] = True
+
+    def let_go() -> None:
+        scheduler.until("moves of the spinner", lambda: atomics.load(space, 1) > 20)
+        atomics.store(space, 0, 1)
+
+    record = scheduler.run([spin, lambda: scheduler.until("its end", lambda: has_ended[0]), let_go])
+    assert record.verdict == OK
+
+
 def test_priorities_do_not_starve_who_is_spun_for() -> None:
     for seed in range(40):
         space = words(1)
