@@ -5,6 +5,7 @@
     missed     two sessions ask the device at once, and both keep what it says
     stale      the key was changed, deleted or moved since it was kept
     made free  the page with the key is the next to be made free: who misses does that beside a reader
+    walked     who goes over everything, or comes back to a session, beside who reads or writes many
 
 Invariant: the first reader is overtaken by one preemption; what was kept before is asked for by the writer.
 """
@@ -55,7 +56,9 @@ _OF_PAGE: Final = 5  # Records of two words, of which there is room for three pa
 
 def cached_tapes(geometry: str) -> Iterator[Tape]:
     """All of them, in this geometry."""
-    yield from (tape_of(program, geometry) for program in (*_stale(), *_made_free(), *_missed(), *_kept()))
+    yield from (
+        tape_of(program, geometry) for program in (*_stale(), *_made_free(), *_missed(), *_kept(), *_walked())
+    )
 
 
 def _stale() -> Iterator[Program]:
@@ -78,6 +81,12 @@ def _missed() -> Iterator[Program]:
     other = Operation(Kind.READ, 1, 1)
     for one in (_READ, Operation(Kind.RMW), Operation(Kind.START_READ)):
         yield (*_lap(range(3), ()), _FORK, one, Operation(Kind.READ, 0, 1), _READ, other)
+
+
+def _walked() -> Iterator[Program]:
+    kept = _lap(range(3), range(3))
+    yield (*kept, _FORK, Operation(Kind.ITEMS), Operation(Kind.UPSERT_MANY, 1))
+    yield (*kept, _FORK, Operation(Kind.SCAN), Operation(Kind.RESUME, 1), Operation(Kind.READ_MANY, 1))
 
 
 def _made_free() -> Iterator[Program]:

@@ -234,8 +234,12 @@ def test_a_region_is_the_statement_wherever_it_comes_to_stand(ring: list[Generic
 
 
 def test_no_piece_plants_a_bug_of_its_own() -> None:
-    """Of stress it is the campaign alone: its planted bugs run over an engine of their own."""
+    """Of stress these are the campaigns alone: its planted bugs run over an engine of their own."""
     pieces = msgspec.json.decode(answer({"task": "pieces", "profile": "ci", "seed": None}))
-    assert [kind for stage, _, kind in pieces if stage == "stress"] == ["Stressed, compiled", "StressedLog"]
+    assert [kind for stage, _, kind in pieces if stage == "stress"] == [
+        "Stressed, compiled",
+        "StressedLog",
+        "StressedWeek, compiled",
+    ]
     assert {"model", "crash"} < {stage for stage, _, _ in pieces}
     assert not {stage for stage, _, _ in pieces} & {"mutants", "power"}

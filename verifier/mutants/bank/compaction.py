@@ -20,7 +20,7 @@ COMPACTED: Final = (
         "    if address >= head or address < moved:\n        return w.CHANGED\n",
         "    if address >= head or address < moved:\n        return w.DONE\n",
         "model",
-        "WRONG_VALUE",
+        "ERROR",
         around=("compact",),
     ),
     Mutant(
@@ -44,7 +44,7 @@ COMPACTED: Final = (
         "                log.ring.truncate(end)\n"
         "                for record in Walk(",
         "model",
-        "WRONG_RESULT",
+        "ERROR",
         around=("compact",),
     ),
     Mutant(
