@@ -76,28 +76,25 @@ def _checkpoint() -> list[Line]:
 def _session() -> list[Line]:
     device = Counting()
     with FasterKv.open(device, create=True, runtime=SteppedRuntime()) as store, store.session("s") as session:
+
+        def updated() -> int:
+            """The bytes that a checkpoint of one update writes, beside nothing else that is new."""
+            store.checkpoint()
+            device.take()
+            session.upsert(b"k", b"v")
+            store.checkpoint()
+            return device.take()[0]
+
         session.upsert(b"k", b"v")
-        store.checkpoint()
-        device.take()
-        session.upsert(b"k", b"w")
-        store.checkpoint()
-        alone = device.take()[0]
+        alone = updated()
         for number in range(NAMES):
             with store.session(f"name-{number:05d}") as other:
                 other.read(b"k")
-        store.checkpoint()
-        device.take()
-        session.upsert(b"k", b"x")
-        store.checkpoint()
-        named = device.take()[0]
+        named = updated()
         each = (named - alone) / NAMES
         for number in range(NAMES):
             store.forget_session(f"name-{number:05d}")
-        store.checkpoint()
-        device.take()
-        session.upsert(b"k", b"y")
-        store.checkpoint()
-        after = device.take()[0]
+        after = updated()
     return [
         Line(
             "a name that is known, a checkpoint", f"{each:.1f} bytes", f"{NAMES:,} of them, of 10 bytes each"

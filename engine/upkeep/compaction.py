@@ -189,15 +189,14 @@ class _Moves:
 
     def add(self, record: LogRecord, value: bytes) -> None:
         """Move the record, whose value this is, if it is live; at once, or with others that follow."""
-        key, number = record.key, len(self._sizes)
-        size = record_bytes(len(key), len(value))
-        if self._end + size // w.WORD_BYTES > self._stage.expected:
+        key, size = record.key, record_bytes(len(record.key), len(value))
+        words = size // w.WORD_BYTES
+        if self._end + words > self._stage.expected:
             self.flush()
-            if self._end + size // w.WORD_BYTES > self._stage.expected:
-                self._stage = self._roomy(size)
+            if self._end + words > self._stage.expected:
+                self._stage = self._roomy(words)
                 self._end = self._stage.keys
-            number = 0
-        stage, batch, at = self._stage, self._stage.batch, self._end
+        stage, batch, at, number = self._stage, self._stage.batch, self._end, len(self._sizes)
         behind = at + ((len(key) + 7) >> 3)
         put_bytes(stage.bytes, at, key)
         put_bytes(stage.bytes, behind, value)
