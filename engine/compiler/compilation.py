@@ -35,14 +35,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernels import batch, cached, moves, near, probe, records, settling, slots, splits, walks, words
+from ..kernels import batch, cached, moves, near, picks, probe, records, settling, slots, splits, walks, words
 from ..kernels import operations as kernels
 from . import entries, objects
 from .sources import CompilationError, source_of
 
 __all__ = ["CompilationError", "Compiled", "available", "load_compiled", "load_from"]
 
-KERNELS = (probe, slots, records, cached, moves, kernels, near, batch, walks, splits, settling)
+KERNELS = (probe, slots, records, cached, moves, picks, kernels, near, batch, walks, splits, settling)
 ENTRIES = (
     "run",
     "run_key",
@@ -50,6 +50,7 @@ ENTRIES = (
     "run_pair",
     "relink",
     "run_walk",
+    "run_pick",
     "split",
     "settle",
     "cas",
@@ -79,6 +80,7 @@ class Compiled:
     run_pair: Callable[[int, int, bytes, bytes], int]  # batch, kind, key, value
     relink: Callable[[int, int, int, int, int, int], tuple[int, int]]  # three spaces, group, address, end
     run_walk: Callable[[int], int]  # walk
+    run_pick: Callable[[int], int]  # batch
     split: Callable[[int, int, int, int, int, int], int]  # three spaces, spare, start, stop
     settle: Callable[[int, int, int, int, int], int]  # control, index, chart, start, stop
     cas: Callable[[int, int, int], bool]  # address of a word, expected, value

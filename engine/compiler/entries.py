@@ -93,6 +93,14 @@ ENTRIES = {
     c_regain(state)
     return c_object(why)
 """,
+    "run_pick(batch: Space)": """
+    state = c_release()
+    control = c_space(batch[w.B_CONTROL])
+    index = c_space(batch[w.B_INDEX])
+    why = run_pick(control, index, c_space(batch[w.B_LOG]), c_space(batch[w.B_EPOCHS]), batch)
+    c_regain(state)
+    return c_object(why)
+""",
     "split(control: Space, index: Space, log: Space, spare: Space, start: int, stop: int)": """
     state = c_release()
     why = split(control, index, log, spare, start, stop)

@@ -29,6 +29,7 @@ from ..kernels import (
     moves,
     near,
     operations,
+    picks,
     probe,
     records,
     settling,
@@ -48,6 +49,7 @@ KERNELS = (
     records,
     cached,
     moves,
+    picks,
     operations,
     near,
     batch,
@@ -63,6 +65,7 @@ class Inlined(NamedTuple):
     run_batch: Callable[[Space, Space, Space, Space, Space], int]
     relink: Callable[[Space, Space, Space, Space, int, int], tuple[int, int]]
     run_walk: Callable[[Space, Space, Space, Space, Space], int]
+    run_pick: Callable[[Space, Space, Space, Space, Space], int]
     split: Callable[[Space, Space, Space, Space, int, int], int]
     settle: Callable[[Space, Space, int, int], int]
     free_rest: Callable[[Space, Space, Space], None]

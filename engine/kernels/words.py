@@ -189,6 +189,11 @@ B_SLOTS: Final = 54  # One word an operation: the entry that its key was seen to
 OP_SLOT: Final = 55
 B_MOVED: Final = 56  # The record that a MOVE writes anew.
 B_EXPECTED_ROOM: Final = 57  # Bytes there are at B_EXPECTED.
+B_PAGE: Final = 58  # Frozen log that stands in the batch: the word number of its first word,
+B_PAGE_ADDRESS: Final = 59  # the address of that one,
+B_PAGE_END: Final = 60  # and the address behind the last.
+B_NEXT: Final = 61  # The record in it that is looked at next,
+B_LISTED: Final = 62  # and how many were; only ever added to.
 BATCH_WORDS: Final = 64
 
 T_WORDS: Final = 4

@@ -19,6 +19,7 @@ Source: scans of FASTER (Chandramouli et al., SIGMOD 2018, section 5), there ove
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -161,6 +162,26 @@ class SharedReader(Reader):
         finally:
             self._registry.release(self.row)
 
+    def frozen(self, address: int, stop: int) -> bytes:
+        """What is frozen from `address` up to `stop`, within a page; up to head where that is in between."""
+        control, length = self.log.spaces.control, stop - address
+        if (head := load(control, w.HEAD)) <= address:
+            with self._entered():
+                if (head := load(control, w.HEAD)) <= address:
+                    at = address & (self.log.spaces.ring_bytes - 1)
+                    return bytes(self.log.spaces.log_bytes[at : at + length])
+        return self.log.cold.load(address, min(length, head - address))
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        epochs, state = self.log.spaces.epochs, self.row + w.ROW_STATE
+        is_entered = self._mode.cas(epochs, state, w.IDLE, load(self.log.spaces.control, w.EPOCH))
+        assert is_entered, "a leased row is nobody else's"
+        try:
+            yield
+        finally:
+            store(epochs, state, w.IDLE)
+
     def record(self, address: int) -> ColdRecord:
         return self._once_fit(address, w.LOCK, "another session to let go of a record")
 
@@ -181,18 +202,13 @@ class SharedReader(Reader):
 
     def _try(self, address: int, unfit: int) -> ColdRecord | None:
         """The record; None where it changed meanwhile, or its link has a bit of `unfit`."""
-        spaces = self.log.spaces
-        state = self.row + w.ROW_STATE
-        is_entered = self._mode.cas(spaces.epochs, state, w.IDLE, load(spaces.control, w.EPOCH))
-        assert is_entered, "a leased row is nobody else's"
-        try:
-            if address >= load(spaces.control, w.HEAD):
+        control = self.log.spaces.control
+        with self._entered():
+            if address >= load(control, w.HEAD):
                 # Before it is read: what freezes meanwhile may have been written meanwhile.
-                is_frozen = address < load(spaces.control, w.SAFE_READ_ONLY)
+                is_frozen = address < load(control, w.SAFE_READ_ONLY)
                 record, is_still = self._in_ring(address)
                 return record if is_frozen or (is_still and not record.link & unfit) else None
-        finally:
-            store(spaces.epochs, state, w.IDLE)
         return self._on_device(address)
 
     def _in_ring(self, address: int) -> tuple[ColdRecord, bool]:

@@ -28,6 +28,7 @@ from ..errors import SettingsError
 from ..kernels import words as w
 from ..kernels.atomics import Space, cas, fetch_add, is_watched, store
 from ..kernels.batch import run_batch
+from ..kernels.picks import run_pick
 from ..kernels.splits import split
 from ..kernels.walks import relink, run_walk
 from ..runtime import Runtime
@@ -45,6 +46,9 @@ class Bound(Protocol):
 
     def run(self) -> int:
         """Run the staged batch; why it stopped."""
+
+    def pick(self) -> int:
+        """`picks.run_pick` over the frozen log that is staged."""
 
     def run_key(self, kind: int, key: bytes) -> int:
         """Stage one operation without a value, which fits, and run it."""
@@ -100,11 +104,16 @@ class _BoundInterpreted:
         self._spaces = spaces
         self._batch = batch
         self._bytes = batch.cast("B")
-        self._run_inlined = load_inlined().run_batch
+        self._inlined = load_inlined()
 
     def run(self) -> int:
+        return self._work(run_batch if is_watched() else self._inlined.run_batch)
+
+    def pick(self) -> int:
+        return self._work(run_pick if is_watched() else self._inlined.run_pick)
+
+    def _work(self, work: Callable[[Space, Space, Space, Space, Space], int]) -> int:
         spaces = self._spaces
-        work = run_batch if is_watched() else self._run_inlined
         try:
             return work(spaces.control, spaces.index, spaces.log, spaces.epochs, self._batch)
         except BaseException:
@@ -144,9 +153,9 @@ class _BoundParallel(_BoundInterpreted):
         super().__init__(spaces, batch)
         self._lock = lock
 
-    def run(self) -> int:
+    def _work(self, work: Callable[[Space, Space, Space, Space, Space], int]) -> int:
         with self._lock:
-            return super().run()
+            return super()._work(work)
 
 
 class Interpreted:
@@ -220,6 +229,7 @@ class Code(Protocol):
         self, control: int, index: int, log: int, group: int, address: int, end: int
     ) -> tuple[int, int]: ...
     def run_walk(self, walk: int) -> int: ...
+    def run_pick(self, batch: int) -> int: ...
     def split(self, control: int, index: int, log: int, spare: int, start: int, stop: int) -> int: ...
     def cas(self, address: int, expected: int, value: int) -> bool: ...
     def fetch_add(self, address: int, delta: int) -> int: ...
@@ -230,6 +240,7 @@ class _BoundCompiled:
         address = address_of(batch)
         self._batch = batch  # Kept alive, for the code knows only where it is.
         self.run = partial(code.run, address)
+        self.pick = partial(code.run_pick, address)
         self.run_key = partial(code.run_key, address)
         self.read_key = partial(code.read_key, address)
         self.run_pair = partial(code.run_pair, address)

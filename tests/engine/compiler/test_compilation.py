@@ -16,7 +16,7 @@ import pytest
 from powercut.engine.compiler import compilation
 from powercut.engine.compiler.compilation import Compiled
 from powercut.engine.compiler.sources import source_of
-from powercut.engine.kernels import probe, records, settling, splits, walks, words
+from powercut.engine.kernels import picks, probe, records, settling, splits, walks, words
 
 pytestmark = pytest.mark.skipif(not compilation.available(), reason="needs powercut[speed]")
 
@@ -31,6 +31,7 @@ SAMPLE = (
     + '''
 from .probe import claim_slot, find_slot, hash_words
 from .splits import split
+from .picks import run_pick
 from .walks import next_record, relink, run_walk
 
 MASK64 = (1 << 64) - 1
@@ -107,6 +108,7 @@ def wait(control: Space) -> int:
 SOURCES = {
     "probe": source_of(probe),
     "records": source_of(records),
+    "picks": source_of(picks),
     "walks": source_of(walks),
     "splits": source_of(splits),
     "settling": source_of(settling),

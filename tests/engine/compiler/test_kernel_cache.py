@@ -30,6 +30,8 @@ def relink(control: Space, index: Space, log: Space, group: Space, address: int,
     return address, end
 def run_walk(control: Space, index: Space, log: Space, epochs: Space, walk: Space) -> int:
     return 0
+def run_pick(control: Space, index: Space, log: Space, epochs: Space, batch: Space) -> int:
+    return 0
 def split(control: Space, index: Space, log: Space, spare: Space, start: int, stop: int) -> int:
     return stop
 def settle(index: Space, chart: Space, start: int, stop: int) -> int:

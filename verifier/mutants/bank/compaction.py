@@ -10,6 +10,8 @@ __all__ = ["COMPACTED"]
 
 _MOVES: Final = "powercut.engine.kernels.moves"
 _COMPACTION: Final = "powercut.engine.upkeep.compaction"
+_MOVING: Final = "powercut.engine.upkeep.moving"
+_PICKS: Final = "powercut.engine.kernels.picks"
 _ROOM: Final = "powercut.engine.upkeep.room"
 
 COMPACTED: Final = (
@@ -39,10 +41,10 @@ COMPACTED: Final = (
         "begin-raised-before-the-moves",
         "FASTER C1: what is shifted away must have been copied before",
         _COMPACTION,
-        "                for record in Walk(",
+        "                while address < end:\n",
         "                log.ring.evict(end)\n"
         "                log.ring.truncate(end)\n"
-        "                for record in Walk(",
+        "                while address < end:\n",
         "model",
         "ERROR",
         around=("compact",),
@@ -69,12 +71,55 @@ COMPACTED: Final = (
         1,
         ("compact", "scan"),
     ),
+    # What is passed by, a page at a time.
+    Mutant(
+        "passed-by-where-the-chain-leaves-memory",
+        "constructed: a chain that goes on below head is taken for one with a newer record of the key",
+        _PICKS,
+        "            if found < head or found <= address:\n",
+        "            if found <= address:\n",
+        "model",
+        "ERROR",
+        around=("compact",),
+    ),
+    Mutant(
+        "passed-by-behind-the-record-of-another-key",
+        "FASTER C1, lookup: what the device has above a record is a newer one only if it has its key",
+        _MOVING,
+        "            if record.key == key and not is_void(",
+        "            if not is_void(",
+        "model",
+        "ERROR",
+        around=("compact",),
+    ),
+    Mutant(
+        "picked-rows-close-up-without-their-addresses",
+        "constructed: of the rows that are left, one is moved as the record of another",
+        _MOVING,
+        "                batch[stage.results + kept] = addresses[number]\n",
+        "",
+        "model",
+        "ERROR",
+        around=("compact",),
+    ),
+    Mutant(
+        "page-of-a-frame-that-was-looked-at-before",
+        "FASTER A5: a frame below head is another page's; head is read again inside the row",
+        "powercut.engine.sessions.reader",
+        "                if (head := load(control, w.HEAD)) <= address:\n",
+        "                if head <= address:\n",
+        "linearizable",
+        "WRONG_VALUE",
+        SCHEDULES,
+        1,
+        ("compact",),
+    ),
     # What is told of it.
     Mutant(
         "live-is-all-that-was-gone-over",
         "constructed: tombstones and what was overwritten count as live: nothing is compacted any more",
         _COMPACTION,
-        "load(log.spaces.control, w.TAIL), moves.bytes)\n",
+        "load(log.spaces.control, w.TAIL), moving.bytes)\n",
         "load(log.spaces.control, w.TAIL), end - begin)\n",
         "model",
         "ERROR",
@@ -83,7 +128,7 @@ COMPACTED: Final = (
     Mutant(
         "live-is-what-could-not-be-moved",
         "constructed: a record that a newer one hides is counted as moved",
-        _COMPACTION,
+        _MOVING,
         "            if told == w.FOUND:\n",
         "            if told is not None:\n",
         "model",
