@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from . import words as w
 from .atomics import Space, cas, load, store
-from .probe import fetch_records, find_record, find_slot, hash_keys, is_shut, is_void
+from .probe import fetch_records, find_record, find_slot, hash_keys, is_shut, is_void, noted_slot
 
 __all__ = ["run_pick"]
 
@@ -54,12 +54,13 @@ def stage_rows(control: Space, batch: Space, count: int, most: int) -> int:
 
 def led_to(control: Space, index: Space, log: Space, batch: Space, number: int, head: int) -> int:
     """The key's newest record in memory, or the first address of its chain below head; 0: not known."""
-    hashed = batch[batch[w.B_HASHES] + number]
-    if is_shut(control, hashed):
+    batch[w.OP_HASH] = batch[batch[w.B_HASHES] + number]
+    batch[w.OP_SLOT] = batch[batch[w.B_SLOTS] + number]
+    if is_shut(control, batch[w.OP_HASH]):
         return 0
-    slot = batch[batch[w.B_SLOTS] + number]
+    slot = noted_slot(index, batch)
     if slot >= w.REFUSED:
-        slot = find_slot(control, index, hashed)
+        slot = find_slot(control, index, batch[w.OP_HASH])
     if slot >= w.REFUSED:
         return 0
     row = batch[w.B_TABLE] + number * w.T_WORDS

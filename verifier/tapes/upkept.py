@@ -47,6 +47,11 @@ def compacted(geometry: str) -> Iterator[Run]:
         # The newest one is on the device too, and the chain leaves memory there.
         above = (*paged, used, *_large(3, 4, 5), _CHECKPOINT, Operation(Kind.COMPACT, 0, 0, 2))
         yield ((*above, Operation(Kind.READ), used, _CHECKPOINT),)
+    # So it is of one of three on a page, and the others are live.
+    small = tuple(Operation(Kind.UPSERT, 0, key) for key in range(3))
+    for used in small:
+        cold = (*small, *_large(3, 4, 5), used, *_large(3, 4, 5), _CHECKPOINT)
+        yield ((*cold, Operation(Kind.COMPACT, 0, 1), _CHECKPOINT), (Operation(Kind.READ), used))
     compact = Operation(Kind.COMPACT)
     for phase in range(_PHASES):
         started = (*paged, _CHECKPOINT, Operation(Kind.RMW), Operation(Kind.START))
