@@ -163,14 +163,16 @@ class SharedReader(Reader):
             self._registry.release(self.row)
 
     def frozen(self, address: int, stop: int) -> bytes:
-        """What is frozen from `address` up to `stop`, within a page; up to head where that is in between."""
+        """The frozen log from `address` up to `stop`, within a page; up to head where that is in between."""
         control, length = self.log.spaces.control, stop - address
-        if (head := load(control, w.HEAD)) <= address:
+        if address >= load(control, w.HEAD):
             with self._entered():
-                if (head := load(control, w.HEAD)) <= address:
+                if (
+                    load(control, w.HEAD) <= address
+                ):  # Still: no frame from there up goes before the row is left.
                     at = address & (self.log.spaces.ring_bytes - 1)
                     return bytes(self.log.spaces.log_bytes[at : at + length])
-        return self.log.cold.load(address, min(length, head - address))
+        return self.log.cold.load(address, min(length, load(control, w.HEAD) - address))
 
     @contextmanager
     def _entered(self) -> Iterator[None]:

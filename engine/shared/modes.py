@@ -21,7 +21,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ..compiler.inlining import load_inlined
 from ..errors import SettingsError
@@ -33,6 +33,9 @@ from ..kernels.splits import split
 from ..kernels.walks import relink, run_walk
 from ..runtime import Runtime
 from .spaces import Spaces, address_of, put_bytes, words_of
+
+if TYPE_CHECKING:
+    from ..compiler.compilation import Compiled as Code
 
 __all__ = ["MODES", "Bound", "Compiled", "Interpreted", "Mode", "Stamps", "choose_mode"]
 
@@ -216,23 +219,6 @@ class Interpreted:
             return fetch_add(space, word, delta)
         with self._lock:
             return fetch_add(space, word, delta)
-
-
-class Code(Protocol):
-    """The compiled kernels that `compilation` makes: functions of addresses."""
-
-    def run(self, batch: int) -> int: ...
-    def run_key(self, batch: int, kind: int, key: bytes) -> int: ...
-    def read_key(self, batch: int, kind: int, key: bytes) -> bytes | int: ...
-    def run_pair(self, batch: int, kind: int, key: bytes, value: bytes) -> int: ...
-    def relink(
-        self, control: int, index: int, log: int, group: int, address: int, end: int
-    ) -> tuple[int, int]: ...
-    def run_walk(self, walk: int) -> int: ...
-    def run_pick(self, batch: int) -> int: ...
-    def split(self, control: int, index: int, log: int, spare: int, start: int, stop: int) -> int: ...
-    def cas(self, address: int, expected: int, value: int) -> bool: ...
-    def fetch_add(self, address: int, delta: int) -> int: ...
 
 
 class _BoundCompiled:

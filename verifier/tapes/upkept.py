@@ -31,6 +31,7 @@ def compacted(geometry: str) -> Iterator[Run]:
     paged = (Operation(Kind.UPSERT), Operation(Kind.UPSERT, 1, 1), *_large(2, 3, 4, 5))
     if geometry == "paired":  # A page holds one large value.
         paged = _large(0, 1, 2)
+    yield ((*_large(0, 1, 2, 3), Operation(Kind.COMPACT)),)  # The chain of the first leaves memory above it.
     gone = Operation(Kind.DELETE, 0, 0)
     uses = (Operation(Kind.RMW), Operation(Kind.INSERT), gone)
     for size in (0, 2):

@@ -102,18 +102,6 @@ COMPACTED: Final = (
         "ERROR",
         around=("compact",),
     ),
-    Mutant(
-        "page-of-a-frame-that-was-looked-at-before",
-        "FASTER A5: a frame below head is another page's; head is read again inside the row",
-        "powercut.engine.sessions.reader",
-        "                if (head := load(control, w.HEAD)) <= address:\n",
-        "                if head <= address:\n",
-        "linearizable",
-        "WRONG_VALUE",
-        SCHEDULES,
-        1,
-        ("compact",),
-    ),
     # What is told of it.
     Mutant(
         "live-is-all-that-was-gone-over",
