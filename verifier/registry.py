@@ -5,7 +5,7 @@
     sessions          FasterKv with its sessions side by side: played by `concurrency`, made by no maker
     appenders         FasterLog with several tasks side by side, likewise
     answers           FasterKv with every answer judged: played by `answers`, likewise
-    module:factory    one's own: a callable that takes a device, or a StoreMachine
+    module:factory    one's own: a callable that takes a device and makes a store or a log, or a StoreMachine
 
 Invariants
   1  a subject that cannot be loaded is refused, and no other store is played in its place
@@ -19,19 +19,35 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache, reduce
 from importlib import import_module
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, cast, runtime_checkable
+
+from powercut.faultfs import FaultDevice
 
 from .errors import SubjectError
-from .spec.spec import Spec, StoreMaker
+from .spec.appended import Appended
+from .spec.spec import APPENDED, Spec, StoreMaker
 from .spec.subject import MakeStore
 from .tapes.kept import UnsupportedTapeError
-from .tapes.tape import ANSWERS, APPENDERS, COMPILED, INTERPRETED, LOGS, SESSIONS, SIDE_BY_SIDE, STORE, Tape
+from .tapes.tape import (
+    ANSWERS,
+    APPENDERS,
+    COMPILED,
+    INTERPRETED,
+    LOGS,
+    SESSIONS,
+    SIDE_BY_SIDE,
+    STORE,
+    Kind,
+    Tape,
+)
 
-__all__ = ["load", "maker_of", "name_of"]
+__all__ = ["load", "machine_of", "maker_of", "name_of"]
 
 _OWN: Final = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 _MAIN: Final = "__main__"
@@ -39,10 +55,11 @@ _MAIN: Final = "__main__"
 
 @runtime_checkable
 class _Machine(Protocol):
-    """A StoreMachine, which opens stores and says which spec they are held against."""
+    """A StoreMachine, which opens stores, and says what they are held against and what they are given."""
 
     make_store: MakeStore
     spec: Spec
+    kinds: Collection[Kind]
 
 
 def maker_of(tape: Tape, make_store: MakeStore | None = None) -> StoreMaker:
@@ -73,18 +90,51 @@ def load(name: str) -> StoreMaker:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        found: object = import_module(named[1])
-        for part in named[2].split("."):
-            found = getattr(found, part)
+        found = _found(name)
         if isinstance(found, type) and isinstance(found, _Machine):
             machine = found()
             assert isinstance(machine, _Machine)
-            return StoreMaker(machine.make_store, machine.spec)
+            kinds = machine.spec.kinds & frozenset(machine.kinds)
+            maker = StoreMaker(machine.make_store, replace(machine.spec, kinds=kinds))
+            return _offering(maker) if Kind.ENQUEUE in kinds else maker
     except Exception as error:  # noqa: BLE001 (whatever its module raises, it cannot be loaded)
         raise SubjectError(f"subject {name} cannot be loaded: {type(error).__name__}: {error}") from None
     if not callable(found):
         raise SubjectError(f"subject {name} cannot be loaded: it is no callable")
-    return StoreMaker.of(found)
+    maker = StoreMaker.of(found)
+    return maker if isinstance(found, type) else _offering(maker)
+
+
+def machine_of(name: str) -> type | None:
+    """The StoreMachine that `module:factory` names; None where it names a maker. Raises SubjectError."""
+    load(name)
+    found = _found(name)
+    return found if isinstance(found, type) and isinstance(found, _Machine) else None
+
+
+def _found(name: str) -> object:
+    """The object of this name, in a module that can be imported."""
+    module, _, path = name.partition(":")
+    return reduce(getattr, path.split("."), cast("object", import_module(module)))
+
+
+def _offering(maker: StoreMaker) -> StoreMaker:
+    """The maker, given what its log takes, if it is one of a log: that is seen on an empty disk."""
+    subject = None
+    with suppress(Exception):  # What it cannot do there is told of by whoever asks it for more.
+        subject = maker(FaultDevice())
+    if subject is None:
+        return maker
+    kinds = subject.offered if isinstance(subject, Appended) else None
+    with suppress(Exception):
+        subject.close()
+    if kinds is None:
+        return maker
+    spec = maker.spec
+    if Kind.ENQUEUE not in spec.kinds:  # Of a function, which does not tell what it makes.
+        errors = replace(spec.errors, invariants=APPENDED.errors.invariants)
+        spec = replace(APPENDED, errors=errors)
+    return replace(maker, spec=replace(spec, kinds=spec.kinds & kinds))
 
 
 def name_of(factory: Callable[..., object]) -> str:

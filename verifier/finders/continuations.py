@@ -16,8 +16,8 @@ among them.
 
 Invariants
   1  a verdict is a function of content and continuation
-  2  stamps are those of a first life after a power cut, of the width of all others: a record that is written
-     again lies where the one lay that was lost
+  2  stamps are those of a first life after a power cut, of a log of the last that there is, of the width of
+     all others: a record that is written again lies where the one lay that was lost
 
 Complexity: for each distinct set of answers and each continuation, one opening and as many more as its crash
 states ask for.
@@ -25,7 +25,7 @@ states ask for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -41,19 +41,23 @@ from ..oracles.structure import audit, recovered_bound
 from ..runs.steps import take_steps
 from ..runs.world import World
 from ..spec.history import Life, Segment, crash_at
-from ..spec.model import Issued, Model
+from ..spec.model import MARKS, Issued, Model
 from ..spec.spec import StoreMaker
 from ..spec.subject import Bound, MakeStore, mount
-from ..tapes.tape import Era, Kind, Operation
+from ..tapes.tape import SIZES, Era, Kind, Operation
 from ..verdict import Violation
 from .judgements import Judgements
 from .recoveries import Recoveries
 
-__all__ = ["Continuations", "Fails", "continuations"]
+__all__ = ["Continuations", "Fails", "continuations", "few_continuations", "log_continuations"]
 
 Program = tuple[Operation, ...]
 _END: Final = (Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN))
-_WRITES: Final = (Kind.UPSERT, Kind.DELETE, Kind.RMW, Kind.INSERT, Kind.ENQUEUE)
+_WRITES: Final = (Kind.UPSERT, Kind.DELETE, Kind.RMW, Kind.INSERT, Kind.ENQUEUE, Kind.OWN)
+_LONG: Final = Operation(Kind.ENQUEUE, 0, 0, SIZES - 1)
+_DROPS: Final = (Operation(Kind.TRUNCATE_AT), Operation(Kind.TRUNCATE_AT, 0, 0, 1))
+_FOUND: Final = -5  # A session of what an opening showed: no operation of a tape is of it.
+_LATEST: Final = len(MARKS) - 1  # Entries of a log are others than all before them.
 _KEPT_MAX: Final = 1 << 14  # Verdicts by content; those by answers are as many as there are.
 
 
@@ -68,7 +72,23 @@ def continuations(
     alphabet = [Operation(kind, 0, 0, size) for kind in given for size in range(sizes)]
     alphabet = [each for each in alphabet if each.kind != Kind.DELETE or not each.size]
     alphabet += [Operation(kind, 0, key) for kind in given[:1] for key in range(1, keys)]
-    return tuple((*each, *_END) for count in range(steps + 1) for each in product(alphabet, repeat=count))
+    return _ended(alphabet, range(steps + 1))
+
+
+def log_continuations(steps: int, kinds: Collection[Kind]) -> tuple[Program, ...]:
+    """The same for a log: a short entry, a long one, a batch; its oldest dropped, all or one operation's."""
+    alphabet = (Operation(Kind.ENQUEUE), _LONG, Operation(Kind.ENQUEUE_MANY), *_DROPS)
+    return _ended([each for each in alphabet if each.kind in kinds], range(steps + 1))
+
+
+def few_continuations(steps: int, kinds: Collection[Kind]) -> tuple[Program, ...]:
+    """One of each length up to this, of the first kind that writes alone; an empty one if none does."""
+    given = [Operation(kind) for kind in _WRITES if kind in kinds][:1]
+    return _ended(given, range(1, steps + 1) if steps and given else range(1))
+
+
+def _ended(alphabet: Sequence[Operation], counts: Iterable[int]) -> tuple[Program, ...]:
+    return tuple((*each, *_END) for count in counts for each in product(alphabet, repeat=count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +232,12 @@ def _opened(make_store: StoreMaker, device: WatchedDevice) -> World | None:
     if history is None:
         return None
     model = world.model = Model()
-    model.history, model.content, model.recoveries = history, dict(content), 1
+    model.history, model.content = history, dict(content)
+    model.recoveries = _LATEST if Kind.ENQUEUE in make_store.spec.kinds else 1
     if isinstance(recovered, Mapping):
         model.issued = {session: serial for session, serial in recovered.items() if serial}
+    elif content:
+        model.issued = {_FOUND: len(content)}
     named: Bound = len(history) if recovered is None else recovered
     life = Life(0, list(history), len(device.trace), recovered, list(history), len(history))
     world.segment = Segment(device.trace, named, [life])
@@ -223,10 +246,18 @@ def _opened(make_store: StoreMaker, device: WatchedDevice) -> World | None:
 
 
 def _history(content: dict[bytes, bytes], recovered: Bound | None) -> list[Issued] | None:
-    """Operations that make this content, in every prefix, and reads: as many as the store counts."""
-    history = [Issued(Kind.UPSERT, 0, 0, key, value, b"") for key, value in sorted(content.items())]
+    """Operations that make this content, and reads: as many as the store counts.
+
+    Where it names a prefix they are in every one; else they are a session's of their own, for the next
+    checkpoint of a store that promises all that it was given holds them too.
+    """
+    pairs = sorted(content.items())
     if isinstance(recovered, Mapping):
+        history = [Issued(Kind.UPSERT, 0, 0, key, value, b"") for key, value in pairs]
         return history + [_read(session, serial) for session, serial in recovered.items() if serial]
+    history = [
+        Issued(Kind.UPSERT, _FOUND, serial, key, value, b"") for serial, (key, value) in enumerate(pairs, 1)
+    ]
     if not isinstance(recovered, int):
         return history
     more = recovered - len(history)

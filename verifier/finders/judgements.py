@@ -19,9 +19,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 
-from ..oracles.prefix import Prefix, judge_recovery
+from ..oracles.prefix import judge_recovery
 from ..spec.history import Segment
-from ..spec.model import Issued
+from ..spec.model import Issued, Prefix
 from ..spec.subject import Bound
 from ..verdict import Verdict, Violation
 from .recoveries import Nested, Outcome

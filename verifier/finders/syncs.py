@@ -16,6 +16,7 @@ many, as many as can go together, in the order in which they were found.
 Invariants
   1  sites are found by the programs that are searched, and by the openings of their crash states
   2  redundant is said within a bound: these programs, these laws, so many crash points not exhausted
+  3  of a store to which some oracle objects as it is nothing is said but that
 """
 
 from __future__ import annotations
@@ -68,13 +69,13 @@ class SyncBound:
     """The search that is made without each sync.
 
     limit   states of one crash point
-    more    operations after each recovery
+    further what follows each recovery
     """
 
     programs: tuple[Program, ...]
     laws: tuple[str, ...] = ("posix",)
     limit: int = 64
-    more: int = 1
+    further: tuple[Program, ...] = continuations(1)
 
 
 @dataclass(slots=True)
@@ -101,6 +102,7 @@ class Left:
 class LeftOut:
     """All sites of a store, and which of those that are not needed can go together."""
 
+    broken: Finding | None = None  # Of the store as it is: then nothing is told of its syncs.
     sites: list[Left] = field(default_factory=list)
     together: list[Site] = field(default_factory=list)
     calls: int = 0  # Syncs that the programs made in all,
@@ -112,7 +114,10 @@ def leave_out(make_store: StoreMaker, bound: SyncBound, subject: str) -> LeftOut
 
     subject   the store's name, for the tapes of what is found
     """
-    result = LeftOut(list(sites_of(make_store, bound).values()))
+    broken, _, _ = _search(make_store, bound, {}, subject)
+    if broken is not None:
+        return LeftOut(broken)
+    result = LeftOut(sites=list(sites_of(make_store, bound).values()))
     for left in result.sites:
         left.finding, left.law, left.bounded = _search(make_store, bound, {left.site: ""}, subject)
         if left.finding is not None and left.site.call == "sync":
@@ -165,8 +170,7 @@ def _search(
     maker, bounded = left_out(make_store, gone), 0
     for law in bound.laws:
         recoveries = Recoveries(maker, law, bound.limit)
-        programs = continuations(bound.more)
-        further = Continuations(maker, law, bound.limit, programs, recoveries)
+        further = Continuations(maker, law, bound.limit, bound.further, recoveries)
         for program in bound.programs:
             seen, finding = search_tape(
                 Tape((Era(program),), law=law, subject=subject),

@@ -29,9 +29,9 @@ import msgspec
 from powercut.faultfs import FaultDevice
 from powercut.faultfs.faults.rot import Damage, How
 
-from ..errors import SubjectError
+from ..appending import LogMachine
 from ..examples import run_machine
-from ..finders.continuations import Continuations, continuations
+from ..finders.continuations import Continuations
 from ..finders.coverage import Coverage
 from ..finders.crashes import CONTINUED, search_tape
 from ..finders.damage import OLDER_REFUSED, Sweep
@@ -46,10 +46,9 @@ from ..machine import StoreMachine
 from ..oracles.damage import CORRECTED, HARMLESS, REFUSED
 from ..reducing.mend import mend
 from ..reducing.shrink import shrink
-from ..registry import load
+from ..registry import load, machine_of
 from ..runs.play import play
 from ..tapes.kept import keep
-from ..tapes.programs import random_program, small_programs
 from ..tapes.tape import Era, Kind, Operation, Tape
 from ..telling.report import tell
 from ..verdict import Violation
@@ -65,18 +64,11 @@ from .own_plan import (
     OwnPlan,
     SyncsStage,
 )
+from .own_programs import programs_of
 from .profile import ProfileError
 from .workers import cpu_seconds
 
 __all__ = ["OwnReport", "OwnStage", "run_own"]
-
-_UPSERT, _CHECKPOINT, _RMW = Operation(Kind.UPSERT), Operation(Kind.CHECKPOINT), Operation(Kind.RMW)
-_FAULTED: Final = (
-    (_UPSERT, _CHECKPOINT, _RMW, _CHECKPOINT),
-    (_UPSERT, _CHECKPOINT, Operation(Kind.REOPEN), _RMW),
-)
-_ROTTEN: Final = ((_UPSERT, _CHECKPOINT, Operation(Kind.UPSERT, 0, 1), _CHECKPOINT),)
-
 
 _ENDINGS: Final = (CORRECTED, HARMLESS, OLDER_REFUSED, REFUSED)
 
@@ -154,24 +146,26 @@ class _Run:
     def __init__(self, store: str, plan: OwnPlan, findings: Path) -> None:
         self.report = OwnReport(store, plan.seed)
         self._maker = load(store)
-        if Kind.UPSERT not in self._maker.spec.kinds:  # All programs here are of operations on keys.
-            raise SubjectError(f"{store} takes no operations on keys: run its machine with pytest")
+        self._programs = programs_of(self._maker.spec.kinds)
         self._findings = findings
         self._seed = plan.seed
 
     # -- stages --------------------------------------------------------------------------------------------
 
     def model(self, stage: OwnStage, plan: ModelStage) -> None:
-        machine = StoreMachine.of(self._maker.make, spec=self._maker.spec, subject=self.report.store)
+        named, spec = self.report.store, self._maker.spec
+        bench: type[StoreMachine] = LogMachine if Kind.ENQUEUE in spec.kinds else StoreMachine
+        machine = machine_of(named) or bench.of(self._maker.make, spec=spec, subject=named)
         seen, finding = run_machine(machine, seed=self._seed, examples=plan.examples, steps=plan.steps)
         self._end(stage, seen, finding, f"{seen.programs:,} examples")
 
     def crash(self, stage: OwnStage, plan: CrashStage) -> None:
         total = Coverage()
+        steps, further_programs = plan.steps + self._programs.extra, self._programs.continued(plan.more)
         for law in plan.laws:
             recoveries = Recoveries(self._maker, law, plan.limit)
-            further = Continuations(self._maker, law, plan.limit, continuations(plan.more), recoveries)
-            for program in self._programs(plan.steps, plan.random, plan.length):
+            further = Continuations(self._maker, law, plan.limit, further_programs, recoveries)
+            for program in self._all(plan.steps, plan.random, plan.length):
                 seen, finding = search_tape(
                     self._tape(program, law),
                     limit=plan.limit,
@@ -184,7 +178,7 @@ class _Run:
                     self._end(stage, total, finding, f"under law {law}")
                     return
         stage.details.append(
-            f"complete: programs of at most {plan.steps} steps, and at most {plan.more} after each recovery"
+            f"complete: programs of at most {steps} steps, and at most {plan.more} after each recovery"
             if not total.bounded
             else f"{total.bounded:,} crash points not exhausted"
         )
@@ -201,7 +195,7 @@ class _Run:
 
     def faults(self, stage: OwnStage, plan: FaultsStage) -> None:
         total = Coverage()
-        for program in _FAULTED:
+        for program in self._programs.faulted:
             seen, finding = sweep(
                 program, "tiny", "posix", TEMPLATES, limit=plan.limit, subject=self.report.store
             )
@@ -213,22 +207,19 @@ class _Run:
 
     def damage(self, stage: OwnStage, plan: DamageStage) -> None:
         total = Coverage()
-        for program in _ROTTEN:
-            swept = Sweep(self._tape(program, "posix"), self._maker)
-            finding = swept.run(_damages(swept.content, plan.bytes))
-            total.merge(swept.coverage)
-            if finding is not None:
-                self._end(stage, total, finding, f"{sum(total.fired.values()):,} damages")
-                return
+        swept = Sweep(self._tape(self._programs.rotten, "posix"), self._maker)
+        finding = swept.run(_damages(swept.content, plan.bytes))
+        total.merge(swept.coverage)
+        if finding is not None:
+            self._end(stage, total, finding, f"{sum(total.fired.values()):,} damages")
+            return
         endings = {what: count for what, count in total.reached.items() if what in _ENDINGS}
         stage.details.append(", ".join(f"{count:,} {what}" for what, count in sorted(endings.items())))
         self._end(stage, total, None, f"{sum(total.fired.values()):,} damages, silent 0")
 
     def kill(self, stage: OwnStage, plan: KillStage) -> None:
         """In a process of its own, which loads the store by its name."""
-        programs = [*small_programs(plan.steps), *_FAULTED]
-        random = Random(self._seed)
-        programs += [random_program(random, plan.length) for _ in range(plan.random)]
+        programs = self._programs.killed(plan.steps, Random(self._seed), plan.random, plan.length)
         tapes = tuple(self._tape(program, KILL_LAW) for program in programs)
         # System calls are traced in one thread: of a store with others, calls of the device are killed at.
         tally = run_task(Task(tapes, traced=not self._has_threads()))  # From the opening on.
@@ -245,10 +236,15 @@ class _Run:
                 stage.details.append(tally.violation.detail)
 
     def syncs(self, stage: OwnStage, plan: SyncsStage) -> None:
-        programs = tuple(self._programs(plan.steps, plan.random, plan.length))
+        programs = tuple(self._all(plan.steps, plan.random, plan.length))
         left = leave_out(
-            self._maker, SyncBound(programs, plan.laws, plan.limit, plan.more), self.report.store
+            self._maker,
+            SyncBound(programs, plan.laws, plan.limit, self._programs.continued(plan.more)),
+            self.report.store,
         )
+        if left.broken is not None:
+            self._end(stage, Coverage(), left.broken, "no sync was left out")
+            return
         for each in left.sites:
             why = ""
             if each.finding is not None:
@@ -282,13 +278,12 @@ class _Run:
 
     # -- what they share -----------------------------------------------------------------------------------
 
-    def _programs(self, steps: int, count: int, length: int) -> Iterator[tuple[Operation, ...]]:
-        """All small ones, a few in which one key is written again and again, and random ones."""
-        yield from small_programs(steps)
-        for writes in range(steps + 1, length + 1):
-            yield (*[Operation(Kind.UPSERT, 0, number % 2) for number in range(writes)], _CHECKPOINT)
+    def _all(self, steps: int, count: int, length: int) -> Iterator[tuple[Operation, ...]]:
+        """All small ones, a few in which one thing is done again and again, and random ones."""
+        yield from self._programs.small(steps)
+        yield from self._programs.repeated(steps, length)
         random = Random(self._seed)
-        yield from (random_program(random, length) for _ in range(count))
+        yield from (self._programs.drawn(random, length) for _ in range(count))
 
     def _tape(self, program: tuple[Operation, ...], law: str) -> Tape:
         return Tape((Era(program),), law=law, subject=self.report.store)

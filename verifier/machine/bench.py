@@ -44,10 +44,11 @@ from hypothesis.stateful import (
 from powercut.faultfs import FaultDevice
 
 from ..errors import SubjectError
-from ..finders.continuations import Continuations, continuations
+from ..finders.continuations import Continuations, few_continuations
 from ..finders.crashes import Coverage, Finding, search_run
 from ..finders.recoveries import Recoveries
 from ..registry import name_of
+from ..runs.play import play
 from ..runs.run import Run
 from ..runs.steps import step
 from ..runs.world import World
@@ -257,7 +258,8 @@ class StoreMachine(RuleBasedStateMachine):
         recoveries = self.recoveries() or Recoveries(self._maker, self.law, self.states_max, opened=opened)
         further = None
         if self.more >= 0:
-            programs = continuations(self.more, self.kinds, 1, 1)[-self.more or None :]
+            own = {Kind.OWN} if self.operations else set()
+            programs = few_continuations(self.more, (self.spec.kinds & {*self.kinds} - {Kind.OWN}) | own)
             further = Continuations(
                 self._maker, self.law, self.states_max, programs, recoveries, most=_GONE_ON
             )
@@ -311,7 +313,7 @@ class StoreMachine(RuleBasedStateMachine):
         error = StoreViolationError(finding, lambda: shown(finding, segments, self._maker, self.tell))
         if not self._is_over and self._is_known(finding):
             reject()
-        raise error from raised
+        raise error from raised or play(finding.tape, self._maker).raised
 
     def _is_known(self, finding: Finding) -> bool:
         """True if it is a limitation that is known; one that is shown is taken down."""

@@ -16,6 +16,7 @@ from ..spec.spec import Spec
 from ..tapes.operations import OWN_MAX
 from ..tapes.tape import KEYED, KEYS_MAX, SESSIONS_MAX, SIZES, Kind
 from .known import Known
+from .names import check_names
 from .summary import Summary
 
 __all__ = ["check_machine"]
@@ -34,6 +35,7 @@ _FIGURES: Final = tuple(Summary("").figures)
 
 def check_machine(machine: type[Any]) -> None:
     """Check the attributes of a machine. Raises SubjectError."""
+    check_names(machine)
     named = machine.__qualname__
     for name, (least, most) in _NUMBERS.items():
         found = getattr(machine, name)

@@ -4,7 +4,8 @@
                                hi: issued when it first became legal
     content = replay(history, N)      nothing missing, nothing more, tombstones included
 
-A subject that does not name its prefix is given every prefix between its bounds, in issue order.
+A subject that does not name its prefix is given every prefix between its bounds, in issue order, with every
+number of the truncations that it was asked for.
 
 It does not look at structure, results of operations, or time; other oracles do.
 Complexity: O(operations) for a named prefix, O(operations**2) for a search.
@@ -16,22 +17,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
-from ..spec.model import MARKS, Issued, apply, replay
+from ..spec.model import MARKS, TRUNCATIONS, Issued, Prefix, prefixes, replay
 from ..spec.subject import Bound
 from ..verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["Prefix", "judge_listed", "judge_recovery", "judge_report", "meets"]
+__all__ = ["judge_listed", "judge_recovery", "judge_report", "meets"]
 
 _STAMP: Final = re.compile(rb"\d+[%b]\d+" % re.escape(MARKS))
-
-
-class Prefix(NamedTuple):
-    """So many operations in issue order: the dict after them, and the highest serial of each session."""
-
-    content: dict[bytes, bytes]
-    cut: dict[int, int]
 
 
 def judge_recovery(
@@ -39,17 +33,17 @@ def judge_recovery(
     acked: Bound,
     recovered: Bound | None,
     content: dict[bytes, bytes],
-    prefixes: list[Prefix] | None = None,
+    known: list[Prefix] | None = None,
 ) -> Verdict:
     """Judge whether `content`, recovered as `recovered` says, is a legal state of this history.
 
-    `prefixes`: a list, empty at first, that all judgements of the same history have in common.
+    `known`: a list of prefixes, empty at first, that all judgements of the same history have in common.
     """
     if isinstance(recovered, Mapping) and isinstance(acked, Mapping):
         return _judge_named(history, acked, recovered, content)
     if isinstance(recovered, int) and isinstance(acked, int):
         return _judge_counted(history, acked, recovered, content)
-    return _search(history, acked, content, [] if prefixes is None else prefixes)
+    return _search(history, acked, content, [] if known is None else known)
 
 
 def judge_report(
@@ -143,32 +137,25 @@ def _judge_counted(history: list[Issued], acked: int, recovered: int, content: d
     return _compare(history[:recovered], content, cut)
 
 
-def _search(
-    history: list[Issued], acked: Bound, content: dict[bytes, bytes], prefixes: list[Prefix]
-) -> Verdict:
+def _search(history: list[Issued], acked: Bound, content: dict[bytes, bytes], known: list[Prefix]) -> Verdict:
     """Any prefix in issue order that holds what was acknowledged and explains the content."""
-    if not prefixes:
-        prefixes += _prefixes(history)
+    if not known:
+        known += prefixes(history)
+    begins = 0
+    if isinstance(acked, int):
+        begins = sum(each.session == TRUNCATIONS for each in history[:acked])
     explained = False
-    for count in range(len(history), -1, -1):
-        expected, cut = prefixes[count]
-        if expected == content:
+    for prefix in known:
+        if prefix.content == content:
             explained = True
-            if meets(count if isinstance(acked, int) else cut, acked):
+            is_met = (
+                prefix.holds(acked - begins, begins) if isinstance(acked, int) else meets(prefix.cut, acked)
+            )
+            if is_met:
                 return OK
     if explained:
         return Violation("prefix", Breach.LOST_ACK, f"only a cut before the acknowledged {acked} explains it")
     return Violation("prefix", Breach.HOLE, f"no cut of {len(history)} operations explains {_text(content)}")
-
-
-def _prefixes(history: list[Issued]) -> list[Prefix]:
-    """The dict after each number of operations, none at first, and the highest serial of each session."""
-    content: dict[bytes, bytes] = {}
-    found = [Prefix({}, {})]
-    for issued in history:
-        apply(content, issued)
-        found.append(Prefix(content.copy(), {**found[-1].cut, issued.session: issued.serial}))
-    return found
 
 
 def _compare(history: list[Issued], content: dict[bytes, bytes], bounds: Mapping[int, int]) -> Verdict:

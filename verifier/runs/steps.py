@@ -16,16 +16,16 @@ from powercut.faultfs import EventKind
 
 from ..errors import SubjectError
 from ..oracles.faults import settle
-from ..oracles.prefix import judge_listed, judge_report
+from ..oracles.prefix import judge_listed
 from ..oracles.progress import bounded
 from ..reach.collector import anew
-from ..spec.history import Life
 from ..spec.mapping import called_on
-from ..spec.model import TRUNCATIONS, Issued, Result, progressed, session_name, truncation
-from ..spec.subject import Bound, TruncatesAtOnce, Truncation, bound_of
+from ..spec.model import TRUNCATIONS, Issued, Result, progressed, session_name
+from ..spec.subject import Bound
 from ..tapes.tape import Kind, Operation
 from ..verdict import OK, Breach, Violation
-from .run import plain, text
+from .run import text
+from .truncating import acknowledge, roll_back, truncate
 from .world import World
 
 __all__ = ["step", "take_steps"]
@@ -75,9 +75,9 @@ def _take(world: World, kind: Kind, operation: Operation) -> bool | None:
     if kind in (Kind.START, Kind.STEP):
         return _step_checkpoint(world, kind)
     if kind in (Kind.TRUNCATE, Kind.TRUNCATE_AT, Kind.COMPACT, Kind.GROW):
-        return _truncate(world, operation)
+        return truncate(world, operation)
     if kind is Kind.ROLLBACK:
-        return _roll_back(world, operation)
+        return roll_back(world, operation)
     if kind is Kind.ITERATE:
         return _iterate(world, operation)
     if kind is Kind.LOOK_ON:
@@ -139,7 +139,7 @@ def _checkpoint(world: World) -> bool:
         return False
     before = len(world.segment.acks)
     # A subject that counts nothing promises everything it was given.
-    is_fine = _acknowledge(world, dict(world.model.issued) if bound is None else bound, at_least)
+    is_fine = acknowledge(world, dict(world.model.issued) if bound is None else bound, at_least)
     if world.spec.confirms_late:
         world.segment.late.update(index for index, _ in world.segment.acks[before:])
     return is_fine
@@ -157,7 +157,7 @@ def _step_checkpoint(world: World, kind: Kind) -> bool:
         return world.has_returned(is_entry=not is_under_way)
     bound = steps.step()
     is_fine = world.has_returned(is_entry=is_under_way)
-    return is_fine and (bound is None or _acknowledge(world, bound, world.at_start))
+    return is_fine and (bound is None or acknowledge(world, bound, world.at_start))
 
 
 def _is_checkpointing(world: World) -> bool:
@@ -189,106 +189,6 @@ def _settle(world: World, issued: Issued) -> bool:
         return world.object_to(Violation("model", Breach.WRONG_VALUE, f"{what} raised and is half done"))
     life.history[-1] = settled
     world.model.apply(settled)
-    return True
-
-
-def _acknowledge(world: World, reported: object, at_least: Mapping[int, int]) -> bool:
-    bound = bound_of(reported, "checkpoint")
-    world.observe("checkpoint", -1, plain(bound), "")
-    verdict = judge_report(world.model.history, world.acked(), bound, at_least)
-    if verdict != OK:
-        return world.object_to(verdict)
-    index = len(world.device.trace)
-    durable = None if world.mounted is None else world.mounted.durable
-    told_at = None if durable is None else durable.told_at()
-    if told_at is not None:
-        index = min(index, told_at)  # Who waits for it may have reported it before the call returned.
-    world.segment.acks.append((index, bound))
-    world.segment.checkpointed = min(world.segment.checkpointed, index)
-    return True
-
-
-def _truncate(world: World, operation: Operation) -> bool:
-    """Truncate the log, if the subject can: below what is live, or where the operation says."""
-    assert world.mounted is not None
-    if world.mounted.truncates_at_once is not None:
-        return _truncate_at_once(world, world.mounted.truncates_at_once, operation)
-    if world.mounted.truncates_at is not None:
-        done = world.mounted.truncates_at.truncate_at(operation)
-        if operation.kind == Kind.COMPACT and done.begin > done.before:
-            world.segment.count("compacted")
-        if operation.kind == Kind.GROW:
-            world.segment.count("grown")
-        return world.has_returned() and _take_away(world, done)
-    truncates = world.mounted.truncates if operation.kind == Kind.TRUNCATE else None
-    if truncates is not None:
-        truncates.truncate()
-    return world.has_returned(is_entry=truncates is not None)
-
-
-def _truncate_at_once(world: World, truncates: TruncatesAtOnce, operation: Operation) -> bool:
-    """Hold a truncation against its plan; from before it begins its effect may be found."""
-    life = world.segment.lives[-1]
-    with world.fault_oracle.unharmed():
-        planned = truncates.plan_truncation(operation)
-    issued = truncation(planned.expected, planned.gone)
-    is_new = planned.expected > planned.before
-    if is_new:
-        world.issue(issued)
-    try:
-        begin, bound = truncates.truncate_at_once(operation)
-    except Exception as error:  # noqa: BLE001
-        if not world.fail("model", Breach.ERROR, error):
-            return False
-        if is_new and world.fault_oracle.is_poisoned:
-            world.model.history.append(issued)  # It may have been made; what is read tells nothing any more.
-        elif is_new:
-            del life.history[-1], life.issued_at[-1]
-        return True
-    if not world.has_returned():
-        return False
-    if begin != planned.expected:
-        detail = f"a truncation made {begin} the begin, expected {planned.expected}"
-        return world.object_to(Violation("model", Breach.WRONG_RESULT, detail))
-    world.observe("truncate", -1, str(begin), str(planned.expected))
-    if is_new:
-        world.segment.count("truncated at once")
-        world.model.apply(issued)
-    return _acknowledge(world, bound, {})
-
-
-def _take_away(world: World, done: Truncation) -> bool:
-    """Hold a truncation against its promise, and take what it took from the model."""
-    if done.begin != done.expected:
-        detail = f"a truncation made {done.begin} the begin, expected {done.expected}"
-        return world.object_to(Violation("model", Breach.WRONG_RESULT, detail))
-    world.observe("truncate", -1, str(done.begin), str(done.expected))
-    if done.begin == done.before:
-        return True
-    if done.gone:
-        world.segment.count("truncated away")
-    issued = truncation(done.begin, done.gone)
-    world.issue(issued)
-    world.model.apply(issued)
-    return True
-
-
-def _roll_back(world: World, operation: Operation) -> bool:
-    """Drop what is not durable, if the subject can: from here on it was never issued."""
-    assert world.mounted is not None
-    if world.mounted.rolls_back is None:
-        return True
-    life = Life(len(world.device.trace), list(world.model.history))
-    bound = world.mounted.rolls_back.roll_back(operation)
-    if not world.has_returned():
-        return False
-    world.segment.count("rolled back")
-    world.observe("rollback", -1, plain(bound), "")
-    world.model.recover(bound)
-    life.opened = len(world.device.trace)
-    life.history = list(world.model.history)
-    life.base = len(life.history)
-    world.segment.lives.append(life)
     return True
 
 

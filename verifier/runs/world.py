@@ -123,8 +123,10 @@ class World:
         if isinstance(recovered, Mapping):
             self.model.recover(recovered)
             return
-        count = recovered if recovered is not None else longest_cut(self.model.history, content)
-        self.model.history = self.model.history[:count]
+        if recovered is None:
+            self.model.recover(longest_cut(self.model.history, content))
+            return
+        self.model.history = self.model.history[:recovered]
         self.model.recover({each.session: each.serial for each in self.model.history})
 
     def _named(self, recovered: Bound | None) -> Bound:

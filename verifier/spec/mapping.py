@@ -12,6 +12,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, cast
 
 from ..errors import SubjectError
+from .appended import Appended, appended, is_log
 from .model import Issued, Result, apply
 from .subject import Bound, Subject, members
 
@@ -62,11 +63,13 @@ class MappingSubject:
 
 
 def subject_of(made: object) -> Subject:
-    """The subject that a maker made: itself, or a mapping on the bench. Raises SubjectError."""
+    """The subject that a maker made: itself, or a mapping or a log on the bench. Raises SubjectError."""
     if hasattr(made, "apply"):
         return cast("Subject", made)
     if isinstance(made, MutableMapping):
         return MappingSubject(made)
+    if is_log(made):
+        return appended(made)
     if hasattr(made, "__setitem__"):
         # Key-value stores mostly: they have the items of a mapping, and not all of its methods.
         named = type(made).__qualname__
@@ -75,8 +78,10 @@ def subject_of(made: object) -> Subject:
 
 
 def called_on(subject: Subject, name: str) -> Callable[..., Any]:
-    """The method of a store's own, of the mapping where it is one. Raises SubjectError."""
-    store = subject.mapping if isinstance(subject, MappingSubject) else subject
+    """The method of a store's own, of the mapping or the log where it is one. Raises SubjectError."""
+    store: object = subject
+    if isinstance(subject, MappingSubject | Appended):
+        store = subject.mapping if isinstance(subject, MappingSubject) else subject.log
     method = getattr(store, name, None)
     if not callable(method):
         raise SubjectError(f"{type(store).__qualname__} has no method {name}: an operation declares it")

@@ -21,10 +21,10 @@ Source: CPR's guarantee (Prasaad et al., SIGMOD 2019): exactly 1..N(s) of every 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from string import ascii_letters
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..tapes.operations import OPERATIONS, Effect, Kind, Result
 from ..tapes.tape import Operation
@@ -36,10 +36,12 @@ __all__ = [
     "TRUNCATIONS",
     "Issued",
     "Model",
+    "Prefix",
     "Result",
     "apply",
     "issue",
     "longest_cut",
+    "prefixes",
     "progressed",
     "replay",
     "session_name",
@@ -138,15 +140,60 @@ def replay(history: list[Issued], bounds: Mapping[int, int]) -> dict[bytes, byte
     return content
 
 
-def longest_cut(history: list[Issued], content: dict[bytes, bytes]) -> int:
-    """The length of the longest prefix, in issue order, that explains the content."""
-    for count in range(len(history), -1, -1):
-        candidate: dict[bytes, bytes] = {}
-        for issued in history[:count]:
-            apply(candidate, issued)
-        if candidate == content:
-            return count
-    return 0
+class Prefix(NamedTuple):
+    """The dict after a prefix of operations.
+
+    cut             the highest serial of each session in it
+    plain, begins   how many operations it holds, and how many truncations
+    """
+
+    content: dict[bytes, bytes]
+    cut: dict[int, int]
+    plain: int = 0
+    begins: int = 0
+
+    def holds(self, plain: int, begins: int) -> bool:
+        """True if there are at least so many of both in it."""
+        return self.plain >= plain and self.begins >= begins
+
+
+def prefixes(history: list[Issued]) -> Iterator[Prefix]:
+    """Every prefix in issue order, the longest first; each with every number of the truncations made.
+
+    A truncation may be durable where operations issued before it are lost, or lost where they are not.
+    """
+    begins = sum(each.session == TRUNCATIONS for each in history)
+    for made in range(begins, -1, -1):
+        yield from reversed(_stages(history, made))
+
+
+def _stages(history: list[Issued], made: int) -> list[Prefix]:
+    """The prefixes in which the first `made` truncations are in effect, the shortest first."""
+    plain = [each for each in history if each.session != TRUNCATIONS]
+    truncations = [each for each in history if each.session == TRUNCATIONS][:made]
+    serial = {TRUNCATIONS: truncations[-1].serial} if made else {}
+    if not made:  # Each goes on from the one before it.
+        found = [Prefix({}, {})]
+        for count, issued in enumerate(plain, 1):
+            content = dict(found[-1].content)
+            apply(content, issued)
+            found.append(Prefix(content, {**found[-1].cut, issued.session: issued.serial}, count))
+        return found
+    found, cut = [], dict[int, int]()
+    for count in range(len(plain) + 1):
+        if count:
+            cut = {**cut, plain[count - 1].session: plain[count - 1].serial}
+        left, content = {*map(id, plain[:count]), *map(id, truncations)}, dict[bytes, bytes]()
+        for issued in history:
+            if id(issued) in left:
+                apply(content, issued)
+        found.append(Prefix(content, {**cut, **serial}, count, made))
+    return found
+
+
+def longest_cut(history: list[Issued], content: dict[bytes, bytes]) -> dict[int, int]:
+    """The bounds of the longest prefix, in issue order, that explains the content; none if none does."""
+    return next((each.cut for each in prefixes(history) if each.content == content), {})
 
 
 class Model:

@@ -5,8 +5,9 @@
 
 A maker of one's own is any callable that takes a device. Its spec is its attribute `spec`, if it has
 one (a class that is its own maker has it as a class attribute), else `PLAIN`: a dict, OSError for what
-a device refused, and no other exception that is expected. An attribute `refusals`, a tuple of exception
-types, adds to what it may raise where the disk did something wrong: a fault, or damaged bytes.
+a device refused, and no other exception that is expected; of a class of logs (`appended`) it is `APPENDED`.
+An attribute `refusals`, a tuple of exception types, adds to what it may raise where the disk did something
+wrong: a fault, or damaged bytes.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from typing import Final, Protocol, runtime_checkable
 from powercut.faultfs import FaultDevice, Image
 
 from ..tapes.tape import ASKED, BESIDE, LOGGED, Kind, Operation
+from .appended import KINDS, EntriesError, is_log, kinds_of
 from .mapping import subject_of
 from .model import Model
 from .own import Own
 from .subject import MakeStore, Mounted, Subject, mount
 
-__all__ = ["PLAIN", "Errors", "Foreseen", "Forged", "Spec", "StoreMaker"]
+__all__ = ["APPENDED", "PLAIN", "Errors", "Foreseen", "Forged", "Spec", "StoreMaker"]
 
 Types = tuple[type[Exception], ...]
 
@@ -109,6 +111,7 @@ class Spec:
 
 
 PLAIN: Final = Spec()
+APPENDED: Final = Spec(errors=Errors(invariants=(EntriesError,)), kinds=KINDS)  # Of an append-only log.
 
 
 @runtime_checkable
@@ -138,6 +141,8 @@ class StoreMaker:
             return make_store
         maker: object = make_store
         spec = maker.spec if isinstance(maker, _Specified) else PLAIN
+        if isinstance(maker, type) and is_log(maker) and spec is PLAIN:
+            spec = replace(APPENDED, kinds=kinds_of(maker))
         return cls(make_store, spec.refusing(maker.refusals if isinstance(maker, _Refusing) else ()))
 
     def __call__(self, device: FaultDevice) -> Subject:

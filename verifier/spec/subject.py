@@ -142,6 +142,8 @@ class Truncation(NamedTuple):
     begin: int  # the one that the store says it has made,
     expected: int  # and the one that its documents promise for this address.
     gone: frozenset[bytes]  # The keys whose newest record lies below that.
+    # The begins that it comes by, each with what goes there: a power cut may leave it at one of them.
+    ways: tuple[tuple[int, frozenset[bytes]], ...] = ()
 
 
 class TruncatesAt(Protocol):
@@ -155,20 +157,21 @@ class TruncatesAt(Protocol):
 
 
 class TruncatesAtOnce(Protocol):
-    """The same; the begin is durable as soon as it is made, and with it all that was acknowledged."""
+    """The same; the begin is durable as soon as it is made, and with it all that was acknowledged; or it is
+    with the next checkpoint, and may be before."""
 
     def plan_truncation(self, operation: Operation) -> Truncation:
         """The truncation that the operation comes to; nothing is done."""
 
-    def truncate_at_once(self, operation: Operation) -> tuple[int, Bound]:
-        """Truncate where the operation says: the begin, and all that is durable now."""
+    def truncate_at_once(self, operation: Operation) -> tuple[int, Bound | None]:
+        """Truncate where the operation says: the begin, and all that is durable now; None: as before."""
 
 
 class RollsBack(Protocol):
     """Drops operations that are not durable, so that no crash brings them back."""
 
-    def roll_back(self, operation: Operation) -> Mapping[int, int]:
-        """Drop some, as the operation says; the serials of those that are left."""
+    def roll_back(self, operation: Operation) -> Mapping[int, int] | None:
+        """Drop some, as the operation says; the serials of those that are left, None: all of them are."""
 
 
 class Iterates(Protocol):

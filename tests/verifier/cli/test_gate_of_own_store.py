@@ -116,9 +116,83 @@ def test_what_cannot_be_meant_is_a_usage_error(home: Path, arguments: tuple[str,
     assert told in done.stderr
 
 
-def test_log_that_the_programs_of_the_gate_say_nothing_to_is_refused(home: Path) -> None:
-    log = "from powercut.verifier import LogMachine\n\n\nclass Machine(LogMachine):\n"
-    (home / "log.py").write_text(f"{log}    def make_log(self, device):\n        raise NotImplementedError\n")
-    done = _gate(home, "--store", "log:Machine")
-    assert done.returncode == 2
-    assert "log:Machine takes no operations on keys: run its machine with pytest" in done.stderr
+@pytest.fixture
+def ledger(home: Path) -> Path:
+    shutil.copy(_STORES / "ledger.py", home / "ledger.py")
+    (home / "own.toml").write_text(
+        _PROFILE.replace('[syncs]\nlaws = ["posix"]\nsteps = 1', '[syncs]\nlaws = ["posix"]\nsteps = 2')
+    )
+    return home
+
+
+def test_log_is_judged_as_a_store_is_and_its_syncs_are_told(ledger: Path) -> None:
+    (ledger / "make.py").write_text(
+        "from ledger import Ledger\n\n\ndef make(device):\n    return Ledger(device)\n"
+    )
+    done = _gate(ledger, "--store", "ledger:Ledger", "--profile", "own.toml")
+    assert done.returncode == 0
+    assert "consistent: 0 violations in 2 stages of ledger:Ledger" in done.stdout
+    assert "complete: programs of at most 2 steps, and at most 1 after each recovery" in done.stdout
+    assert "5 syncs: 5 needed, 0 redundant, 0 idle" in done.stdout
+    # However it is named, the same is searched: nothing that it takes is passed over.
+    (searched,) = (line[:80] for line in done.stdout.splitlines() if "programs, 1 laws" in line)
+    for store in ("ledger:LedgerMachine", "make:make"):
+        done = _gate(ledger, "--store", store, "--profile", "own.toml", "--stage", "crash")
+        assert searched in done.stdout
+
+
+def test_broken_log_is_told_with_a_tape_and_nothing_is_said_of_its_syncs(ledger: Path) -> None:
+    source = (ledger / "ledger.py").read_text()
+    (ledger / "ledger.py").write_text(source.replace("        device.sync_names()\n", ""))
+    done = _gate(ledger, "--store", "ledger:Ledger", "--profile", "own.toml")
+    assert done.returncode == 1
+    assert "VIOLATION  lost acknowledged operation" in done.stdout
+    assert "sync names after `OPEN create entries`" in done.stdout
+    assert "powercut replay powercut-findings/crash-" in done.stdout
+    assert "powercut replay powercut-findings/syncs-" in done.stdout
+    assert "no sync was left out" in done.stdout
+    assert "needed" not in done.stdout
+
+
+def test_log_is_killed_at_every_call(ledger: Path) -> None:
+    (ledger / "kill.toml").write_text("[kill]\nsteps = 0\nrandom = 0\n")
+    kill = ("--store", "ledger:Ledger", "--profile", "kill.toml")
+    assert _gate(ledger, *kill).returncode == 0
+    source = (ledger / "ledger.py").read_text()
+    early = source.replace(
+        "        self.device.sync_names()\n        self.device.write", "        self.device.write"
+    )
+    early = early.replace('        self.device.create(f"from-{self.head}")\n', "").replace(
+        "        if before:\n            self.device.remove",
+        '        self.device.create(f"from-{self.head}")\n        if before:\n            self.device.remove',
+    )
+    (ledger / "ledger.py").write_text(early)
+    done = _gate(ledger, *kill)
+    assert done.returncode == 1
+    assert "lost acknowledged operation" in done.stdout or "hole" in done.stdout
+
+
+def test_machine_of_the_user_is_what_the_model_stage_runs_and_its_kinds_are_what_is_given(home: Path) -> None:
+    (home / "few.py").write_text("""
+from powercut import StoreMachine
+from powercut.verifier import Kind
+from slotted import Slotted
+
+
+class Few(Slotted):
+    def apply(self, operation):
+        if operation.kind is not Kind.UPSERT:
+            raise NotImplementedError(operation.kind)
+        return super().apply(operation)
+
+
+class FewMachine(StoreMachine):
+    kinds = (Kind.UPSERT, Kind.CHECKPOINT, Kind.REOPEN)
+
+    def make_store(self, device):
+        return Few(device)
+""")
+    (home / "few.toml").write_text(_PROFILE + "[model]\nexamples = 10\n")
+    done = _gate(home, "--store", "few:FewMachine", "--profile", "few.toml")
+    assert done.returncode == 0, done.stdout
+    assert _gate(home, "--store", "few:Few", "--profile", "few.toml").returncode == 1

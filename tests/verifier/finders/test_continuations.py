@@ -17,7 +17,7 @@ from powercut.verifier.finders.recoveries import Recoveries
 from powercut.verifier.finders.shared import exhaust
 from powercut.verifier.runs.play import play
 from powercut.verifier.tapes.programs import small_programs
-from powercut.verifier.tapes.tape import Era, Kind, Tape
+from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
 from powercut.verifier.verdict import Breach
 
 _STORES = Path(__file__).parents[3] / "docs" / "own-store"
@@ -200,13 +200,6 @@ def test_subject_that_is_none_is_an_error_in_a_continuation_too() -> None:
         further.judge(next(iter(crash_states(device.trace, "posix"))))
 
 
-def test_continuations_are_all_sequences_of_their_alphabet() -> None:
-    assert [len(continuations(steps)) for steps in range(3)] == [1, 1 + 4, 1 + 4 + 16]
-    assert len(continuations(1, sizes=3)) == 1 + 3 + 1 + 3 + 1
-    assert [len(each) for each in continuations(1, {Kind.RMW}, keys=1)] == [2, 3]
-    assert all(each[-2].kind == Kind.CHECKPOINT and each[-1].kind == Kind.REOPEN for each in continuations(1))
-
-
 def test_faster_passes_and_the_stage_counts_what_it_went_on_from() -> None:
     coverage, finding = exhaust(small_programs(1), "tiny", "posix", more=1)
     assert finding is None
@@ -321,3 +314,27 @@ def test_bug_planted_in_the_continuations_lets_a_broken_store_pass(
     planted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert all(_found_with(planted, monkeypatch)) == (not planted)
+
+
+def test_checkpoint_that_loses_what_a_recovery_found_is_told_though_nothing_was_written_since() -> None:
+    # All is well where something is written between the opening and the checkpoint.
+    made = store(
+        "slotted",
+        (
+            '        self.device.sync("slots")\n\n    def read_all',
+            """        if not self.written:
+            self.device.truncate("slots", 0)
+        self.device.sync("slots")
+
+    def read_all""",
+        ),
+        (
+            "        self.count += 1\n        return result",
+            "        self.written = self.count = self.count + 1\n        return result",
+        ),
+        ("        self.count = 0\n", "        self.count = self.written = 0\n"),
+    )
+    _, finding, _ = exhausted(made.Slotted, 1, 0)
+    assert finding is not None
+    assert finding.tape.eras[-1].program == (Operation(Kind.CHECKPOINT), Operation(Kind.REOPEN))
+    assert finding.verdict.is_same_kind(play(finding.tape, made.Slotted).verdict)

@@ -129,13 +129,13 @@ def test_bug_planted_in_the_search_without_syncs_is_told(planted: str) -> None:
     idle = left(_slotted((_SYNC, f"        self.device.sync_names()\n{_SYNC}")))
     told = (
         _verdicts(plain),
-        plain.sites[-1].weaker,
+        [each.weaker for each in plain.sites][-1:],
         len(twice.together),
-        _verdicts(idle)["checkpoint sync_names"],
+        _verdicts(idle).get("checkpoint sync_names"),
     )
     expected = (
         {"__init__ sync": "needed", "__init__ sync_names": "needed", "checkpoint sync": "needed"},
-        "datasync",
+        ["datasync"],
         1,
         "idle",
     )

@@ -12,7 +12,9 @@ from powercut.verifier import Breach
 from powercut.verifier.finders.continuations import Continuations, continuations
 from powercut.verifier.finders.crashes import Finding, search_tape
 from powercut.verifier.finders.recoveries import Recoveries
+from powercut.verifier.gate.own_programs import programs_of
 from powercut.verifier.runs.play import play
+from powercut.verifier.spec.appended import kinds_of
 from powercut.verifier.tapes.programs import small_programs
 from powercut.verifier.tapes.tape import Era, Kind, Operation, Tape
 
@@ -94,6 +96,73 @@ _PLANTED = {
         "pass",
         {Breach.LOST_ACK},
     ),
+    "ledger: a commit that syncs nothing": (
+        'self.device.sync("entries")\n\n    def drop_oldest',
+        "pass\n\n    def drop_oldest",
+        {Breach.LOST_ACK},
+    ),
+    "ledger: its name is not synced": (
+        '        device.sync("entries")\n        device.sync_names()\n',
+        '        device.sync("entries")\n',
+        {Breach.LOST_ACK},
+    ),
+    "ledger: opened without a sync": (
+        '        device.sync("entries")\n        device.sync_names()\n',
+        "        device.sync_names()\n",
+        {Breach.LOST_ACK, Breach.HOLE},
+    ),
+    "ledger: a torn tail is taken as an entry": (
+        'len(body) < 4 + size or crc32(body) != int.from_bytes(data[self.end :][:4], "little")',
+        "len(body) < 4",
+        {Breach.BROKEN_INVARIANT, Breach.WRONG_VALUE},
+    ),
+    "ledger: what lies behind a bad record stays": (
+        'device.truncate("entries", self.end)\n        device.sync("entries")\n        device.sync_names',
+        'device.sync("entries")\n        device.sync_names',
+        None,
+    ),
+    "ledger: a dropped tail comes back": (
+        'self.device.truncate("entries", self.end)\n        self.device.sync("entries")',
+        'self.device.truncate("entries", self.end)',
+        {Breach.HOLE, Breach.BROKEN_INVARIANT},
+    ),
+    "ledger: bytes go before the name that says so": (
+        """        self.device.sync_names()
+        self.device.write("entries", before, bytes(self.head - before))  # Read no more.
+""",
+        """        self.device.write("entries", before, bytes(self.head - before))
+        self.device.sync_names()
+""",
+        {Breach.LOST_ACK, Breach.HOLE},
+    ),
+    "ledger: the old name goes first": (
+        """        self.device.create(f"from-{self.head}")
+        self.device.sync_names()
+        self.device.write("entries", before, bytes(self.head - before))  # Read no more.
+        if before:
+            self.device.remove(f"from-{before}")
+""",
+        """        if before:
+            self.device.remove(f"from-{before}")
+        self.device.write("entries", before, bytes(self.head - before))
+        self.device.create(f"from-{self.head}")
+        self.device.sync_names()
+""",
+        {Breach.LOST_ACK, Breach.HOLE},
+    ),
+    "ledger: the last entry of a batch is a record of its own": (
+        "        text = b",
+        """        if entries[1:]:
+            self.append_many(entries[:-1])
+            entries = entries[-1:]
+        text = b""",
+        {Breach.HOLE},
+    ),
+    "ledger: one entry too many goes from the front": (
+        "        while count > 0:\n            count -= len(self.records.pop(0)[1])",
+        "        while count >= 0 and self.records:\n            count -= len(self.records.pop(0)[1])",
+        {Breach.WRONG_VALUE, Breach.LOST_ACK},
+    ),
 }
 
 
@@ -109,6 +178,10 @@ def _search(store: Any) -> Finding | None:
     recoveries = Recoveries(store, "posix", _LIMIT)
     further = Continuations(store, "posix", _LIMIT, continuations(1), recoveries)
     programs = (*small_programs(1), *_FLUSHED) if store.__name__ == "Lsm" else (*small_programs(2), *_LONGER)
+    if store.__name__ == "Ledger":
+        logs = programs_of(kinds_of(store))
+        programs = (*logs.small(2), *logs.repeated(2, 5))
+        further = Continuations(store, "posix", _LIMIT, logs.continued(1), recoveries)
     for program in programs:
         _, finding = search_tape(
             Tape((Era(program),), subject="own:Store"),
@@ -122,7 +195,7 @@ def _search(store: Any) -> Finding | None:
     return None
 
 
-@pytest.mark.parametrize("name", ["slotted", "snapshots", "lsm", "threaded", "segmented"])
+@pytest.mark.parametrize("name", ["slotted", "snapshots", "lsm", "threaded", "segmented", "ledger"])
 def test_right_store_is_silent(name: str) -> None:
     assert _search(_store(name)) is None
 

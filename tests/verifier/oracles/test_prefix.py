@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from powercut.verifier.oracles.prefix import Prefix, judge_listed, judge_recovery, judge_report, show
-from powercut.verifier.spec.model import Issued, Model, replay
+from powercut.verifier.oracles.prefix import judge_listed, judge_recovery, judge_report, show
+from powercut.verifier.spec.model import TRUNCATIONS, Issued, Model, Prefix, longest_cut, replay, truncation
 from powercut.verifier.spec.subject import Bound
 from powercut.verifier.tapes.tape import Kind, Operation
 from powercut.verifier.verdict import OK, Breach, Verdict, Violation
@@ -146,3 +146,39 @@ def test_judgements_that_share_the_prefixes_of_a_history_are_those_of_each_alone
                 told.add(verdict is OK)
     assert told == {True, False}
     assert len(shared) == len(history) + 1
+
+
+def test_truncation_without_a_name_may_be_there_where_what_was_before_it_is_not() -> None:
+    model = Model()
+    for _ in range(2):
+        model.apply(model.next(Operation(Kind.ENQUEUE)))
+    first, second = (b"0.%d;" % serial for serial in (1, 2))
+    model.apply(truncation(1, frozenset({first})))
+    model.apply(model.next(Operation(Kind.ENQUEUE)))
+    third = b"0.3;"
+    history = model.history
+
+    def left(acked: Bound, *entries: bytes) -> Verdict:
+        return judge_recovery(history, acked, None, {entry: entry for entry in entries})
+
+    assert left({0: 1}) == OK  # The truncation is durable, and the second entry is lost.
+    assert left({0: 1}, first) == OK
+    assert left({0: 1}, first, second, third) == OK
+    assert left({0: 1}, second, third) == OK
+    assert _breach(left({0: 1}, third)) == ("prefix", Breach.HOLE)
+    assert _breach(left({0: 2}, first)) == ("prefix", Breach.LOST_ACK)
+    assert _breach(left({0: 2, TRUNCATIONS: 1}, first, second)) == ("prefix", Breach.LOST_ACK)
+    assert _breach(left(3, first, second)) == ("prefix", Breach.LOST_ACK)  # The third is the truncation.
+    assert left(3, second) == OK
+    assert left(2, first, second) == OK
+    assert longest_cut(history, {}) == {0: 1, TRUNCATIONS: 1}
+    assert longest_cut(history, {second: second}) == {0: 2, TRUNCATIONS: 1}
+    assert longest_cut(history, {third: third}) == {}
+
+
+def test_key_that_is_written_after_a_truncation_is_there_in_every_prefix_that_holds_it() -> None:
+    model = Model()
+    model.apply(model.next(Operation(Kind.UPSERT)))
+    model.apply(truncation(1, frozenset({b"key-0"})))
+    model.apply(model.next(Operation(Kind.UPSERT)))
+    assert judge_recovery(model.history, {0: 2, TRUNCATIONS: 1}, None, {b"key-0": b"0.2;"}) == OK

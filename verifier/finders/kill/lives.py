@@ -23,10 +23,11 @@ from powercut.faultfs import FaultDevice, Image
 
 from ...runs.play import play_eras
 from ...runs.steps import step
+from ...runs.truncating import truncations
 from ...runs.world import World
 from ...spec.model import Issued
 from ...spec.subject import Bound, MakeStore
-from ...tapes.tape import KEYED, Era, Tape
+from ...tapes.tape import KEYED, Era, Kind, Tape
 from ...verdict import Verdict, Violation
 from .folder import FolderDevice, MakeDevice, Trap
 from .marks import Marks
@@ -107,6 +108,9 @@ def live(beginning: Beginning, era: Era, stage: Stage, trap: Trap, arm: Callable
         issued = list(world.model.history)
         if operation.kind in KEYED:
             issued.append(world.model.next(operation))
+        truncates = None if world.mounted is None else world.mounted.truncates_at_once
+        if operation.kind == Kind.TRUNCATE_AT and truncates is not None:
+            issued += truncations(truncates.plan_truncation(operation))
         marks.begin_step(issued, world.segment.acked_by(0))
         if marks.steps == stage.start_step:
             arm()
