@@ -9,7 +9,7 @@ something else, and is green. So a name is refused
 
 and let pass are
 
-    names that begin with _, and all that Hypothesis has marked or takes: rules, invariants, bundles, strategies
+    names that begin with _, and all that Hypothesis takes or has marked: rules, invariants, bundles
     names beside the right one, where the user has given that as well: both cannot be meant
     methods, unless near to `make_store` or `make_log`, which are all that is to be overridden; properties
     and classes

@@ -149,7 +149,9 @@ def _search(history: list[Issued], acked: Bound, content: dict[bytes, bytes], kn
         if prefix.content == content:
             explained = True
             is_met = (
-                prefix.holds(acked - begins, begins) if isinstance(acked, int) else meets(prefix.cut, acked)
+                prefix.holds(acked - begins, begins)
+                if isinstance(acked, int)
+                else meets(prefix.bounds, acked)
             )
             if is_met:
                 return OK

@@ -143,12 +143,12 @@ def replay(history: list[Issued], bounds: Mapping[int, int]) -> dict[bytes, byte
 class Prefix(NamedTuple):
     """The dict after a prefix of operations.
 
-    cut             the highest serial of each session in it
+    bounds          the highest serial of each session in it
     plain, begins   how many operations it holds, and how many truncations
     """
 
     content: dict[bytes, bytes]
-    cut: dict[int, int]
+    bounds: dict[int, int]
     plain: int = 0
     begins: int = 0
 
@@ -177,23 +177,23 @@ def _stages(history: list[Issued], made: int) -> list[Prefix]:
         for count, issued in enumerate(plain, 1):
             content = dict(found[-1].content)
             apply(content, issued)
-            found.append(Prefix(content, {**found[-1].cut, issued.session: issued.serial}, count))
+            found.append(Prefix(content, {**found[-1].bounds, issued.session: issued.serial}, count))
         return found
-    found, cut = [], dict[int, int]()
+    found, bounds = [], dict[int, int]()
     for count in range(len(plain) + 1):
         if count:
-            cut = {**cut, plain[count - 1].session: plain[count - 1].serial}
+            bounds = {**bounds, plain[count - 1].session: plain[count - 1].serial}
         left, content = {*map(id, plain[:count]), *map(id, truncations)}, dict[bytes, bytes]()
         for issued in history:
             if id(issued) in left:
                 apply(content, issued)
-        found.append(Prefix(content, {**cut, **serial}, count, made))
+        found.append(Prefix(content, {**bounds, **serial}, count, made))
     return found
 
 
 def longest_cut(history: list[Issued], content: dict[bytes, bytes]) -> dict[int, int]:
     """The bounds of the longest prefix, in issue order, that explains the content; none if none does."""
-    return next((each.cut for each in prefixes(history) if each.content == content), {})
+    return next((each.bounds for each in prefixes(history) if each.content == content), {})
 
 
 class Model:
