@@ -47,6 +47,7 @@ from ..errors import SubjectError
 from ..finders.continuations import Continuations, few_continuations
 from ..finders.crashes import Coverage, Finding, search_run
 from ..finders.recoveries import Recoveries
+from ..garbage import collected_seldom
 from ..registry import name_of
 from ..runs.play import play
 from ..runs.run import Run
@@ -125,7 +126,8 @@ class StoreMachine(RuleBasedStateMachine):
     def run(cls, own: settings | None = None) -> str:
         """Run as a test; the line of what was looked at. Raises what is found, and below the floor."""
         cls._summary, cls._known_shown, cls._opened = Summary(cls.__name__, cls.budget), set(), None
-        run_state_machine_as_test(cls, settings=settings_of(own or settings(), cls.examples))
+        with collected_seldom():
+            run_state_machine_as_test(cls, settings=settings_of(own or settings(), cls.examples))
         summary = cls._summary
         missing = summary.shortfalls({**FLOOR, **cls.floor})
         missing += [f"known, and not found: {each}" for each in cls.known if each not in cls._known_shown]

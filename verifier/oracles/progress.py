@@ -20,8 +20,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
@@ -77,18 +75,24 @@ _clock: Final = _Clock()
 os.register_at_fork(after_in_child=_clock.stop)
 
 
-@contextmanager
-def bounded(device: FaultDevice) -> Iterator[None]:
+class bounded:  # noqa: N801 (used as a function is)
     """Bound what is done inside. Raises HungError where it goes beyond."""
-    if device.calls_max != sys.maxsize:  # Invariant 1.
-        yield
-        return
-    device.calls_max = len(device.trace) + CALLS_MAX
-    _clock.begin()
-    try:
-        yield
-    except RunawayError as error:
-        raise HungError(f"no end after {error}") from error
-    finally:
-        device.calls_max = sys.maxsize
+
+    __slots__ = ("_device", "_is_outer")
+
+    def __init__(self, device: FaultDevice) -> None:
+        self._device = device
+        self._is_outer = device.calls_max == sys.maxsize  # Invariant 1.
+
+    def __enter__(self) -> None:
+        if self._is_outer:
+            self._device.calls_max = len(self._device.trace) + CALLS_MAX
+            _clock.begin()
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if not self._is_outer:
+            return
+        self._device.calls_max = sys.maxsize
         _clock.end()
+        if isinstance(error, RunawayError):
+            raise HungError(f"no end after {error}") from error

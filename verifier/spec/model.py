@@ -162,33 +162,28 @@ def prefixes(history: list[Issued]) -> Iterator[Prefix]:
 
     A truncation may be durable where operations issued before it are lost, or lost where they are not.
     """
-    begins = sum(each.session == TRUNCATIONS for each in history)
-    for made in range(begins, -1, -1):
-        yield from reversed(_stages(history, made))
+    begins = [each for each in history if each.session == TRUNCATIONS]
+    plain = [each for each in history if each.session != TRUNCATIONS] if begins else history
+    for made in range(len(begins), 0, -1):
+        for count in range(len(plain), -1, -1):
+            yield _prefix(history, plain[:count], begins[:made])
+    content, bounds = dict[bytes, bytes](), dict[int, int]()
+    found = [Prefix({}, {})]
+    for count, issued in enumerate(plain, 1):  # Each goes on from the one before it.
+        apply(content, issued)
+        bounds[issued.session] = issued.serial
+        found.append(Prefix(content.copy(), bounds.copy(), count))
+    yield from reversed(found)
 
 
-def _stages(history: list[Issued], made: int) -> list[Prefix]:
-    """The prefixes in which the first `made` truncations are in effect, the shortest first."""
-    plain = [each for each in history if each.session != TRUNCATIONS]
-    truncations = [each for each in history if each.session == TRUNCATIONS][:made]
-    serial = {TRUNCATIONS: truncations[-1].serial} if made else {}
-    if not made:  # Each goes on from the one before it.
-        found = [Prefix({}, {})]
-        for count, issued in enumerate(plain, 1):
-            content = dict(found[-1].content)
+def _prefix(history: list[Issued], plain: list[Issued], begins: list[Issued]) -> Prefix:
+    """The prefix in which these operations and truncations are in effect, in the order of the history."""
+    left, content = {*map(id, plain), *map(id, begins)}, dict[bytes, bytes]()
+    for issued in history:
+        if id(issued) in left:
             apply(content, issued)
-            found.append(Prefix(content, {**found[-1].bounds, issued.session: issued.serial}, count))
-        return found
-    found, bounds = [], dict[int, int]()
-    for count in range(len(plain) + 1):
-        if count:
-            bounds = {**bounds, plain[count - 1].session: plain[count - 1].serial}
-        left, content = {*map(id, plain[:count]), *map(id, truncations)}, dict[bytes, bytes]()
-        for issued in history:
-            if id(issued) in left:
-                apply(content, issued)
-        found.append(Prefix(content, {**bounds, **serial}, count, made))
-    return found
+    bounds = {each.session: each.serial for each in (*plain, *begins)}
+    return Prefix(content, bounds, len(plain), len(begins))
 
 
 def longest_cut(history: list[Issued], content: dict[bytes, bytes]) -> dict[int, int]:
