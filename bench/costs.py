@@ -12,6 +12,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from bench.tables import Line, show
 from powercut.engine import FasterKv, MemoryDevice
+from powercut.engine.metadata.tables import CHAIN_BLOCKS_MAX
 from powercut.verifier.faster.stepped import SteppedRuntime
 
 KEYS = 100_000
@@ -44,7 +45,7 @@ class Counting(MemoryDevice):
 def main() -> None:
     show("a key of 8 bytes with a value of 8, and of 100", [_key(8), _key(100)])
     show("a checkpoint, bytes written and syncs", _checkpoint())
-    show("a session", _session())
+    show(f"a checkpoint of one update beside {NAMES:,} names of sessions, of 10 bytes each", _names())
 
 
 def _key(value_bytes: int) -> Line:
@@ -73,34 +74,39 @@ def _checkpoint() -> list[Line]:
     return lines
 
 
-def _session() -> list[Line]:
+def _names() -> list[Line]:
+    """A checkpoint of one update beside names that are known."""
     device = Counting()
     with FasterKv.open(device, create=True, runtime=SteppedRuntime()) as store, store.session("s") as session:
 
-        def updated() -> int:
-            """The bytes that a checkpoint of one update writes, beside nothing else that is new."""
-            store.checkpoint()
-            device.take()
+        def taken() -> int:
+            """The bytes that a checkpoint of one update writes, beside what else is new."""
             session.upsert(b"k", b"v")
+            device.take()
             store.checkpoint()
             return device.take()[0]
 
-        session.upsert(b"k", b"v")
-        alone = updated()
-        for number in range(NAMES):
-            with store.session(f"name-{number:05d}") as other:
-                other.read(b"k")
-        named = updated()
-        each = (named - alone) / NAMES
+        def use(count: int) -> int:
+            for number in range(count):
+                with store.session(f"name-{number:05d}") as other:
+                    other.read(b"k")
+            return taken()
+
+        alone = min(taken() for _ in range(2))
+        new = use(NAMES)
+        lines = [Line("without them", f"{alone:,} bytes")]
+        lines += [Line("all of them new", f"{new:,} bytes", f"{(new - alone) / NAMES:.1f} a name")]
+        lines += [Line("none of them changed", f"{taken():,} bytes")]
+        lines += [Line("one of them changed", f"{use(1):,} bytes")]
+        lines += [Line("all of them changed", f"{use(NAMES):,} bytes")]
+        many = 2 * CHAIN_BLOCKS_MAX
+        mean = sum(taken() for _ in range(many)) // many
+        lines += [Line("none of them changed, on average", f"{mean:,} bytes", f"over {many} checkpoints")]
         for number in range(NAMES):
             store.forget_session(f"name-{number:05d}")
-        after = updated()
-    return [
-        Line(
-            "a name that is known, a checkpoint", f"{each:.1f} bytes", f"{NAMES:,} of them, of 10 bytes each"
-        ),
-        Line("a checkpoint behind it, and once they are forgotten", f"{named:,} and {after:,} bytes"),
-    ]
+        lines += [Line("all of them forgotten", f"{taken():,} bytes")]
+        lines += [Line("once they are", f"{taken():,} bytes")]
+    return lines
 
 
 if __name__ == "__main__":

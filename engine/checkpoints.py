@@ -14,7 +14,7 @@ from .checkpoint.backup import copy_checkpoints
 from .checkpoint.driver import Checkpointer, CheckpointTicket
 from .checkpoint.parts import Parts
 from .checkpoint.retention import check_pin
-from .checkpoint.running import CheckpointPoint, point_of
+from .checkpoint.running import CheckpointPoint, points_of
 from .device import Device, telling
 from .errors import CheckpointError, ClosedError, ReadOnlyError
 from .metadata.layout import Version
@@ -78,8 +78,7 @@ class Checkpoints:
         self._check_open()
         tables, pins = self._parts.tables, self._parts.log.pins
         with telling("reading the tables"), pins.hold_all():
-            # Block by block: the extents of all of them would take more memory than the log.
-            return [point_of(block) for block in tables.chain(tables.head, [])]
+            return points_of(tables.chain(tables.head, []))
 
     def pin(self, name: str, version: Version | None = None) -> CheckpointPoint:
         """Keep a checkpoint under a name until it is dropped, with all that it needs; durable on return.

@@ -38,6 +38,7 @@ from .metadata.layout import (
 )
 from .metadata.marks import SessionMark
 from .metadata.places import Places
+from .metadata.rolls import follow, marks_of
 from .metadata.roots import ROOT_FILES, read_roots
 from .metadata.tables import Runs, Tables, check_extents, is_of_log, is_ours
 from .poison import Poison
@@ -74,7 +75,10 @@ class RootCopy:
 
 @dataclass(frozen=True, slots=True)
 class TableBlock:
-    """One checkpoint's metadata, and where it stands."""
+    """One checkpoint's metadata, and where it stands.
+
+    extents, sessions   that it lists: not those that are as the block before says; forgotten sessions, too
+    """
 
     version: Version
     offset: int
@@ -211,7 +215,7 @@ def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> Runs:
     """Walk the whole chain; the newest checkpoint's extents as far as they are known."""
     assert found.settings is not None
     tables = Tables(device, Poison(), root.store_id, found.settings.write_unit, root.head)
-    runs = Runs()
+    runs, blocks = Runs(), list[Block]()
     newer: Block | None = None
     is_whole = False
     try:
@@ -226,9 +230,13 @@ def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> Runs:
             is_whole = runs.is_whole
             found.chain.append(_view(block, pointer))
             newer = block
+            blocks.append(block._replace(extents=()))
         is_whole = True
+        for _ in follow(blocks):
+            pass
     except CorruptionError as error:
         _report(found, error)
+    found.sessions = marks_of(blocks)
     if found.chain and is_whole:
         try:
             check_extents(runs.extents(), found.tail, root.head, found.begin, found.settings.segment_bytes)
@@ -242,7 +250,6 @@ def _take_newest(found: StoreInspection, block: Block) -> None:
     found.begin = block.begin
     found.tail = block.final
     found.voids = list(block.voids)
-    found.sessions = list(block.sessions)
     found.image = block.image
 
 
@@ -254,7 +261,7 @@ def _view(block: Block, pointer: Pointer) -> TableBlock:
         block.is_full,
         len(block.extents),
         len(block.voids),
-        len(block.sessions),
+        len(block.sessions) + len(block.forgotten),
         block.fuzzy_start,
         block.final,
         block.image.version if block.image.used else None,

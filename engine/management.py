@@ -22,12 +22,13 @@ from .checkpoint.image import check_image
 from .checkpoint.parts import KEEP_DEFAULT
 from .checkpoint.recovery import read_newest
 from .checkpoint.retention import renamed, write_anew
-from .checkpoint.running import CheckpointPoint, point_of
+from .checkpoint.running import CheckpointPoint, point_of, points_of
 from .device import Device, Lease, telling
 from .errors import CorruptionError
 from .log.segments import read_extent
 from .metadata.agreement import check_block, check_newest, check_order
 from .metadata.layout import Extent, Root, Version
+from .metadata.rolls import follow, marks_of
 from .metadata.roots import RootReading, Roots
 from .metadata.tables import Link, Runs, Tables, check_extents, check_places
 from .poison import Poison
@@ -76,7 +77,7 @@ def list_checkpoints(where: AnyPath | Device) -> list[CheckpointPoint]:
     UnsupportedVersionError, CorruptionError (no root, or a block of the tables is damaged), DeviceError.
     """
     with _held(where, read_only=True) as (device, root, _):
-        return [point_of(block) for block in _tables(device, root).chain(root.head, [])]
+        return points_of(_tables(device, root).chain(root.head, []))
 
 
 def verify_checkpoints(where: AnyPath | Device) -> list[Verified]:
@@ -96,7 +97,8 @@ def _verify(
     links: list[Link],
     known: dict[tuple[str, int, Extent], CorruptionError | None],
 ) -> Verified:
-    block, runs = links[0].block, Runs()
+    blocks, runs = [link.block for link in links], Runs()
+    block = blocks[0]._replace(sessions=marks_of(blocks))
     _, segment_bytes, *_ = root.geometry
     error: CorruptionError | None = None
     try:
@@ -104,6 +106,8 @@ def _verify(
             check_order(older.block, newer.block)
         if links[0].pointer == root.head:
             check_newest(root, block)
+        for _ in follow(blocks):
+            pass
         for link in links:
             check_block(link.block, link.pointer.offset, root.geometry)
             runs.take(link.block)

@@ -33,6 +33,7 @@ from .log.segments import read_extent
 from .metadata.agreement import check_block, voids_after
 from .metadata.layout import ROOT_BYTES, Block, Extent, Root, Version, VoidRange, decode_root
 from .metadata.places import Places
+from .metadata.rolls import marks_of
 from .metadata.roots import ROOT_FILES, read_roots
 from .metadata.tables import Runs, Tables, is_ours
 from .poison import Poison
@@ -138,18 +139,19 @@ def _roots(device: Device, damage: list[CorruptionError]) -> list[Root]:
 
 def _read_chain(device: Device, root: Root, damage: list[CorruptionError]) -> _Found | None:
     tables = Tables(device, Poison(), root.store_id, root.geometry[2], root.head)
-    runs, newest = Runs(), None
+    runs, blocks = Runs(), list[Block]()
     try:
         for pointer, _, block in tables.links(root.head, []):
             check_block(block, pointer.offset, root.geometry)
-            newest = newest or block
+            blocks.append(block)
             runs.take(block)
             if runs.is_whole:
                 break
     except CorruptionError as error:
         damage.append(error)
-    if newest is None:
+    if not blocks:
         return None
+    newest = blocks[0]._replace(sessions=marks_of(blocks))
     return _Found(
         root, newest, runs.needed(newest.begin), runs.places(root.store_id, root.geometry[1]), damage
     )

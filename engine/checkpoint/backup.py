@@ -29,6 +29,7 @@ from ..log.segments import read_extent
 from ..metadata.images import record_at
 from ..metadata.layout import Block, Extent, Image, Root
 from ..metadata.places import Places, image_name
+from ..metadata.rolls import follow
 from ..metadata.roots import LIFE_SHIFT, ROOT_FILES, Roots
 from ..metadata.tables import TABLE_FILE, Runs, Tables, check_extents, is_ours, needed
 from ..poison import Poison
@@ -125,20 +126,21 @@ class _Copy:
         """Copy every block of the chain, and what it lists, to where it stands; the newest."""
         root = self._root
         tables = Tables(self._source, Poison(), root.store_id, self._unit, root.head)
-        newest: Block | None = None
+        blocks: list[Block] = []
         runs = Runs()
         self._create(TABLE_FILE)
         for pointer, data, block in tables.links(root.head, []):
-            newest = newest or block
+            blocks.append(block._replace(extents=()))
             runs.take(block)
             write_fully(self._target, TABLE_FILE, pointer.offset, data)
             places = Places(root.store_id, self._segment_bytes, block.places)
             for extent in needed(block.extents, block.begin):
                 self._copy_extent(places, extent)
             self._copy_image(block.image)
-        assert newest is not None
+        newest = blocks[0]
+        *_, (_, roll) = follow(blocks)
         check_extents(runs.extents(), newest.final, root.head, newest.begin, self._segment_bytes)
-        return newest
+        return newest._replace(sessions=roll.marks())
 
     def _copy_extent(self, places: Places, extent: Extent) -> None:
         name, offset = place = places.find(extent.start)

@@ -31,6 +31,7 @@ from ..log.index import HashIndex
 from ..metadata.agreement import check_block, check_newest, check_order, voids_after
 from ..metadata.extents import ExtentTable, segment_name
 from ..metadata.layout import NO_IMAGE, ROOT_BYTES, Block, Pointer, Root, Version, VoidRange
+from ..metadata.rolls import follow
 from ..metadata.roots import ROOT_FILES, Finding, RootReading, Roots, read_roots
 from ..metadata.tables import (
     NO_BLOCK,
@@ -238,7 +239,7 @@ def _load_tables(
     block: Block | None = None
     older: Block | None = None
     newer: Block | None = None
-    runs = Runs()
+    runs, blocks = Runs(), list[Block]()
     for pointer, _, each in tables.links(root.head, findings):
         check_block(each, pointer.offset, root.geometry)
         if newer is None:
@@ -247,6 +248,7 @@ def _load_tables(
             check_order(each, newer)
             older = older or (each if newer is block else None)
         newer = each
+        blocks.append(each._replace(extents=()))
         if block is None and version is not None and each.version != version:
             continue
         block = block or each
@@ -259,6 +261,8 @@ def _load_tables(
             f"no such checkpoint: version {tuple(version)}; checkpoints() lists what there is"
         )
     if block is not None:
+        marks = [roll.marks() for each, roll in follow(blocks) if each.version == block.version]
+        block = block._replace(sessions=marks[0], forgotten=())
         check_places(block, root.head)
         check_extents(runs.extents(), block.final, root.head, block.begin, root.geometry[1])
     return block, older, runs

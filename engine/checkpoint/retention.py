@@ -24,8 +24,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..errors import CheckpointError, CorruptionError
-from ..metadata.layout import NAME_BYTES_MAX, Block, Root, Version
+from ..metadata.layout import BLOCK_VERSION, NAME_BYTES_MAX, Block, Root, Version
 from ..metadata.places import image_name, snapshot_name
+from ..metadata.rolls import marks_of
 from ..metadata.roots import Roots
 from ..metadata.tables import NO_BLOCK, Link, Runs, Tables
 
@@ -68,12 +69,20 @@ def gather(tables: Tables, keep: int) -> Kept | None:
 
 def _whole(links: Sequence[Link], number: int) -> Block:
     """A block of the chain that needs none of the others."""
-    runs = Runs()
+    runs, blocks = Runs(), list[Block]()
     for link in links[number:]:
         runs.take(link.block)
+        blocks.append(link.block)
         if runs.is_whole:
             break
-    return links[number].block._replace(is_full=True, extents=runs.extents(), previous=NO_BLOCK)
+    return blocks[0]._replace(
+        is_full=True,
+        extents=runs.extents(),
+        previous=NO_BLOCK,
+        sessions=marks_of(blocks),
+        forgotten=(),
+        format_version=BLOCK_VERSION,
+    )
 
 
 def below(kept: Kept, start: int, segment_bytes: int) -> tuple[int, list[Block]]:

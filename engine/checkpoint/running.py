@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..metadata.layout import Block, Extent, Image, Place, Version
 from ..metadata.marks import SessionMark
+from ..metadata.rolls import follow
 from ..shared.phases import CheckpointKind
 
-__all__ = ["CheckpointPoint", "Copied", "Imaging", "Running", "point_of"]
+__all__ = ["CheckpointPoint", "Copied", "Imaging", "Running", "point_of", "points_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,20 @@ class CheckpointPoint:
 
 
 def point_of(block: Block) -> CheckpointPoint:
-    """The checkpoint that a table block says."""
+    """The checkpoint that a table block with all of its sessions says."""
     serials = {mark.name: mark.serial for mark in block.sessions}
     base = block.base if any(block.base) else None
     kind, length = CheckpointKind(block.kind), block.final - block.begin
     index = block.image.version if any(block.image.version) else None
     return CheckpointPoint(block.version, serials, kind, block.name, base, length, index)
+
+
+def points_of(blocks: Iterable[Block]) -> list[CheckpointPoint]:
+    """The checkpoints of a chain, newest first. Raises SerialError."""
+    # Block by block: the extents of all of them would take more memory than the log.
+    listed = [block._replace(extents=()) for block in blocks]
+    points = [point_of(block._replace(sessions=roll.marks())) for block, roll in follow(listed)]
+    return points[::-1]
 
 
 class Copied(NamedTuple):

@@ -15,14 +15,15 @@ Threads: functions of values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ..errors import CorruptionError, SerialError
 from ..kernels import words as w
 from .columns import Extents
 from .layout import NO_IMAGE, Block, Root, VoidRange
-from .roots import LIFE_SHIFT, LIVES_END
+from .marks import SessionMark
+from .roots import LIVES_END
 from .tables import TABLE_FILE
 
 __all__ = ["check_block", "check_newest", "check_order", "voids_after"]
@@ -45,8 +46,13 @@ def check_block(block: Block, at: int, geometry: tuple[int, int, int, int, int])
     """Check what a block says by itself, in a store of this geometry. Raises CorruptionError, SerialError."""
     for found, expected in _of_block(block, geometry):
         raise CorruptionError(TABLE_FILE, at, found, expected)
+    for marks in (block.sessions, block.forgotten):
+        _check_marks(block, marks, at)
+
+
+def _check_marks(block: Block, marks: Sequence[SessionMark], at: int) -> None:
     before = ""
-    for mark in block.sessions:
+    for mark in marks:
         if not before < mark.name:
             raise SerialError(TABLE_FILE, at, f"session {mark.name!r} after {before!r}", "names that ascend")
         before = mark.name
@@ -112,12 +118,13 @@ def _of_image(block: Block) -> Iterator[tuple[str, str]]:
 
 
 def check_order(older: Block, newer: Block) -> None:
-    """Check a block against the one before it: versions, addresses and each session's serial only grow, a
-    session keeps its number, and void ranges are those that a recovery between them has left.
-
-    Raises CorruptionError, SerialError.
+    """Check a block against the one before it: versions and addresses only grow, and void ranges are those
+    that a recovery between them has left. For sessions there is `rolls.follow`. Raises CorruptionError.
     """
     at = newer.previous.offset
+    if older.format_version > newer.format_version:
+        found = f"a block of format version {older.format_version}"
+        raise CorruptionError(TABLE_FILE, at, found, f"none above {newer.format_version}, as later")
     if (
         older.version >= newer.version
         or older.version.counter >= newer.version.counter
@@ -139,26 +146,6 @@ def check_order(older: Block, newer: Block) -> None:
     if not (newer.is_full or is_own or newer.image in (NO_IMAGE, older.image)):
         found = f"an image of version {tuple(older.image.version)}"
         raise CorruptionError(TABLE_FILE, at, found, f"that of {tuple(newer.image.version)}, as later")
-    _check_sessions(older, newer, at)
-
-
-def _check_sessions(older: Block, newer: Block, at: int) -> None:
-    known = {mark.number: mark for mark in older.sessions}
-    last = max(known, default=0)
-    for mark in newer.sessions:
-        before = known.get(mark.number)
-        if before is None:
-            # Born after the older checkpoint began: whoever was forgotten before never comes back.
-            if mark.number <= last or mark.number >> LIFE_SHIFT < older.version.life:
-                raise SerialError(
-                    TABLE_FILE, at, f"no session {mark.number}, later {mark.name!r}", "it, or a later number"
-                )
-        elif before.name != mark.name:
-            found = f"session {mark.number} as {before.name!r}"
-            raise SerialError(TABLE_FILE, at, found, f"{mark.name!r}, as later")
-        elif before.serial > mark.serial:
-            found = f"serial {before.serial} of {mark.name!r}"
-            raise SerialError(TABLE_FILE, at, found, "none above the later one")
 
 
 def voids_after(block: Block) -> list[VoidRange]:

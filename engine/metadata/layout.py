@@ -20,11 +20,12 @@ from typing import Final, NamedTuple
 
 from fastcrc import crc32
 
-from ..errors import CorruptionError, UnsupportedVersionError
+from ..errors import CorruptionError, SerialError, UnsupportedVersionError
 from .columns import EXTENT_BYTES, Extent, Extents
-from .marks import SessionMark, decode_marks, encode_mark
+from .marks import SessionMark, decode_marks, encode_marks
 
 __all__ = [
+    "BLOCK_VERSION",
     "FORMAT_VERSION",
     "KIND_LOG",
     "NO_IMAGE",
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 FORMAT_VERSION: Final = 1
+BLOCK_VERSION: Final = 2  # Of a block; one of version 1 lists all of its sessions.
 ROOT_BYTES: Final = 512
 ROOT_MAGIC: Final = b"PWRCUTRT"
 BLOCK_MAGIC: Final = b"PWRCUTTB"
@@ -63,7 +65,7 @@ NAME_BYTES_MAX: Final = 255
 _CRC_AT: Final = ROOT_BYTES - 4
 # magic .. geometry, buckets, begin, pointer, flags; zeros up to the checksum
 _ROOT = struct.Struct("<8sII16sQQ5QQQQQII380x")
-_BLOCK = struct.Struct("<8sIIIIII8QIIQQ6QI20x")
+_BLOCK = struct.Struct("<8sIIIIII8QIIQQ6QII16x")
 _PLACE = struct.Struct("<16sQQ")
 _VOID = struct.Struct("<QQQ")
 _PLACED = struct.Struct("<QQQQQ")
@@ -150,6 +152,9 @@ class Block(NamedTuple):
     is_full   its extents are all that there are
     places    all ranges of this checkpoint's log that do not stand in segments, ascending
     base      of an INCREMENTAL the checkpoint that it goes on from
+    sessions  where it `lists_all`, all of them; else those that are new or have come further since the block
+              before, and `forgotten` those that went, as that one has them; `total` how many it has with all
+              that is not listed (`rolls`)
     name      under which it is pinned; "": it is not
     image     of the index, from which an opening goes on; it may be that of an earlier checkpoint
     """
@@ -168,6 +173,14 @@ class Block(NamedTuple):
     base: Version = Version(0, 0)
     name: str = ""
     image: Image = NO_IMAGE
+    forgotten: Sequence[SessionMark] = ()
+    total: int = 0
+    format_version: int = BLOCK_VERSION
+
+    @property
+    def lists_all(self) -> bool:
+        """True if no session has to be looked for in the block before."""
+        return self.is_full or self.format_version == 1 or not self.previous.length
 
 
 # The class called with the fields does the same in Python, and takes four times as long.
@@ -234,18 +247,19 @@ def encode_block(block: Block) -> bytes:
     parts = [Extents.of(block.extents).data]
     parts += [_VOID.pack(*void) for void in block.voids]
     parts += [_PLACED.pack(*place.version, *place[1:]) for place in block.places]
-    parts += map(encode_mark, block.sessions)
+    parts.append(encode_marks(block.sessions, block.forgotten))
     if block.name:
         parts.append(block.name.encode())
     body = b"".join(parts)
+    total = len(block.sessions) if block.lists_all else block.total
     header = _BLOCK.pack(
         BLOCK_MAGIC,
-        FORMAT_VERSION,
+        block.format_version,
         block.kind,
         FLAG_FULL * block.is_full | FLAG_PLACED * bool(block.places) | FLAG_NAMED * bool(block.name),
         len(block.extents),
         len(block.voids),
-        len(block.sessions),
+        len(block.sessions) + len(block.forgotten),
         _BLOCK.size + len(body),
         block.version.life,
         block.version.counter,
@@ -257,6 +271,7 @@ def encode_block(block: Block) -> bytes:
         *block.base,
         *block.image.version,
         *block.image[1:],
+        0 if block.format_version == 1 else total,
     )
     return header + body
 
@@ -266,10 +281,10 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
     if len(data) < _BLOCK.size or data[:8] != BLOCK_MAGIC:
         raise CorruptionError(file, offset, "no table block", "a table block")
     f = _BLOCK.unpack_from(data)
-    if f[1] != FORMAT_VERSION or f[2] not in KINDS or f[3] & ~FLAGS:
+    if not 1 <= f[1] <= BLOCK_VERSION or f[2] not in KINDS or f[3] & ~FLAGS:
         raise UnsupportedVersionError(
             f"{file} at byte {offset}: table block of version {f[1]}, kind {f[2]}, flags {f[3]:#x}; "
-            f"this release reads version {FORMAT_VERSION}, kinds {KINDS}, flags {FLAGS}"
+            f"this release reads versions 1 to {BLOCK_VERSION}, kinds {KINDS}, flags {FLAGS}"
         )
     extents_count, voids_count, sessions_count, length = f[4:8]
     # Without the flag the count is a reserved word, which is not looked at.
@@ -283,13 +298,20 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
     voids = list(map(_void, _VOID.iter_unpack(data[ends[1] : ends[2]])))
     placed = _PLACED.iter_unpack(data[ends[2] : ends[3]])
     places = [_place((_version(each[:2]), *each[2:])) for each in placed]
-    sessions, at = decode_marks(data, ends[3], sessions_count, (file, offset))
+    is_full = bool(f[3] & FLAG_FULL)
+    sessions, forgotten, at = decode_marks(
+        data, ends[3], sessions_count, (file, offset), may_forget=f[1] > 1 and not is_full
+    )
     name = _decode_name(data, at, file, offset) if f[3] & FLAG_NAMED else ""
+    version, previous, base = _version(f[8:10]), _pointer(f[13:16]), _version(f[17:19])
+    total = f[26]
+    if f[1] > 1 and (is_full or not previous.length):
+        if total != len(sessions):
+            raise SerialError(file, offset, f"{len(sessions)} sessions", f"{total}, as it says")
+        total = 0
     if not name and at != len(data):
         raise CorruptionError(file, offset, f"{len(data) - at} bytes too many", "the end of the session list")
-    is_full = bool(f[3] & FLAG_FULL)
-    version, previous, base = _version(f[8:10]), _pointer(f[13:16]), _version(f[17:19])
-    image = _image((_version(f[19:21]), *f[21:])) if f[19] else NO_IMAGE
+    image = _image((_version(f[19:21]), *f[21:26])) if f[19] else NO_IMAGE
     fields = (
         version,
         *f[10:13],
@@ -303,6 +325,9 @@ def decode_block(data: bytes, file: str, offset: int) -> Block:
         base,
         name,
         image,
+        forgotten,
+        0 if f[1] == 1 else total,
+        f[1],
     )
     return _block(fields)
 

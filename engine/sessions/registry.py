@@ -73,12 +73,12 @@ class SessionRegistry:
         self.notes: dict[Callable[[str, int], None], None] = {}  # Called for each serial that has grown.
         self._next_number = life << LIFE_SHIFT | 1
         self._nameless = Nameless()
-        self._held = tuple(marks)  # What the newest durable checkpoint says.
+        self.held = tuple(marks)  # What the newest durable checkpoint says, by name.
         self._states = {
             mark.name: SessionState(
                 mark.name, mark.number, mark.serial, system.version, mark.serial, saved=mark.serial
             )
-            for mark in self._held
+            for mark in self.held
         }
 
     # -- who there is ------------------------------------------------------------------------------
@@ -262,7 +262,7 @@ class SessionRegistry:
     def save(self, version: int, marks: Sequence[SessionMark]) -> None:
         """Take in that the checkpoint of `version`, with these commit points, is durable."""
         with self._lock:
-            self._held = tuple(marks)
+            self.held = tuple(marks)
             self._nameless.save(version, self._spaces.epochs)
             for mark in marks:
                 state = self._states.get(mark.name)
@@ -314,7 +314,7 @@ class SessionRegistry:
                 SessionMark(name, state.number, self.serial(state))
                 for name, state in sorted(self._states.items())
             ]
-        return now != list(self._held)
+        return now != list(self.held)
 
     @property
     def live(self) -> int:

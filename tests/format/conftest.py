@@ -115,16 +115,44 @@ def indexed(device: MemoryDevice) -> None:
         store.close(checkpoint=False)
 
 
+def sessions(device: MemoryDevice) -> None:
+    """Sessions that come, go on, rest, are forgotten and come again; behind a chain that was written anew."""
+    with FasterKv.open(device, create=True, settings=TINY, runtime=FixedRuntime()) as store:
+        for name in ("first", "resting", "zwölf"):
+            with store.session(name) as session:
+                for number in range(40):
+                    session.upsert(b"%d of %b" % (number, name.encode()), b"%d" % number)
+        store.checkpoint()
+        store.forget_session("first")
+        with store.session("first") as again, store.session("late") as late:
+            again.read(b"of first")
+            late.read(b"of first")
+            store.checkpoint()
+            store.pin("kept")
+            late.upsert(b"of late", b"2")
+        store.forget_session("zwölf")
+        store.checkpoint()
+        store.close(checkpoint=False)
+    with FasterKv.open(device, settings=TINY, runtime=FixedRuntime()) as store:
+        store.forget_session("late")
+        with store.session("first") as first:
+            first.upsert(b"of first", b"3")
+        store.checkpoint()
+        store.close(checkpoint=False)
+
+
 PROGRAMS: dict[str, Callable[[MemoryDevice], None]] = {
     "empty": empty,
-    "two-checkpoints": two_checkpoints,
-    "snapshots": snapshots,
-    "deltas": deltas,
-    "described": indexed,
+    "two-checkpoints-2": two_checkpoints,
+    "snapshots-2": snapshots,
+    "deltas-2": deltas,
+    "described-2": indexed,
+    "sessions": sessions,
 }
-# Written by the same program when overflow buckets were taken in another order, and when the record of an
-# image did not say how long its extents are: they are of the format as well.
-EARLIER = ("indexed", "overflowing")
+# Written by the same programs when every block listed all of its sessions; of "described", also when overflow
+# buckets were taken in another order, and when the record of an image did not say how long its extents are.
+# They are of the format as well.
+EARLIER = ("two-checkpoints", "snapshots", "deltas", "described", "indexed", "overflowing")
 
 
 def image_of(device: MemoryDevice) -> dict[str, bytes]:

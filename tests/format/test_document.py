@@ -66,7 +66,7 @@ ROOT_FIELDS = {
 }
 BLOCK_FIELDS = {
     "magic": int.from_bytes(b"PWRCUTTB", "little"),
-    "format version": 1,
+    "format version": 2,
     "kind": 3,
     "flags": 7,
     "extent count": 1,
@@ -91,6 +91,7 @@ BLOCK_FIELDS = {
     "image buckets": 0xBF,
     "image used": 0xC0,
     "image checksum": 0xC9,
+    "session total": 3,
     "reserved": 0,
 }
 EXTENT_FIELDS = {"start": 0xC1, "length": 0xC2, "checksum": 0xC3, "life": 0xC4}

@@ -45,7 +45,7 @@ def test_a_golden_folder_opens_for_writing(folder: Path, tmp_path: Path) -> None
         assert dict(store.items()) == before | {b"later": b"yes"}
 
 
-@pytest.mark.parametrize("name", ["described", "indexed", "overflowing"])
+@pytest.mark.parametrize("name", ["described-2", "described", "indexed", "overflowing"])
 def test_an_image_of_the_index_is_read_whichever_release_wrote_it(name: str) -> None:
     where = Path(__file__).parent / "golden" / name
     settings = Settings(1024, 2048, 512, 512, index_buckets=2)  # As many buckets as it has.

@@ -10,8 +10,8 @@ A forged block has another checksum, so all blocks behind it and the roots are m
 Roots are forged all three alike, and the newest alone.
 
 Nothing on the disk contradicts (FORMAT.md says why)
-    serials    of a session, from what the block before says of it to what the block behind does
-    sessions   missing, where the block behind has them neither, or they can have come after this one
+    serials    of a session that a block lists, from above what the blocks before say of it to below what the
+               next one does that lists it; and its entry missing, so that the older serial is its own
     newest     roots that name an earlier block, or whose sequences make another copy the newest
     counter    of the newest block, higher
     previous   an earlier block, where nothing of those between is needed
@@ -25,14 +25,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import combinations, pairwise
+from itertools import combinations
 from struct import Struct
 from typing import Final, NamedTuple
 
 from fastcrc import crc32
 
 from powercut.engine.metadata.layout import ROOT_BYTES, Pointer, checksum, decode_root
-from powercut.engine.metadata.roots import LIFE_SHIFT, ROOT_FILES
+from powercut.engine.metadata.roots import ROOT_FILES
 from powercut.engine.metadata.tables import TABLE_FILE
 
 from .records import (
@@ -41,14 +41,12 @@ from .records import (
     ENTRIES,
     HEADER,
     LENGTH,
-    LIFE,
-    NUMBER,
     ROOT,
     Entry,
     Field,
     lists_of,
     name_of,
-    sessions_of,
+    rolls_of,
 )
 
 __all__ = ["Forgeries", "Forgery"]
@@ -62,7 +60,6 @@ _PREVIOUS: Final = 80
 _HEAD: Final = 104
 _CRC_BYTES: Final = 4
 _WORD: Final = 8
-_SERIALS: Final = (1 << 63) - 1
 _NOBODY: Final = bytes(_POINTER.size)
 
 
@@ -93,7 +90,7 @@ class Forgeries:
         valid = {file: root for file, root in found.items() if not isinstance(root, str)}
         self._roots = {file: roots[file] for file in valid}
         self._newest = max(valid, key=lambda file: valid[file].sequence, default="")
-        self._blocks: list[bytes] = []
+        self.tables: list[bytes] = []  # The blocks, oldest first.
         self._heads: dict[str, int] = {}  # By root: which block it names, -1 for none.
         self.every: list[Forgery] = []
         if not valid:
@@ -104,8 +101,8 @@ class Forgeries:
         self._heads = {
             file: places[root.head.offset] for file, root in valid.items() if root.head.offset in places
         }
-        self.every = [*_of_roots(self._roots, self._newest), *_of_blocks(self._blocks)]
-        self.every += _of_pointers(len(self._blocks))
+        self.every = [*_of_roots(self._roots, self._newest), *_of_blocks(self.tables)]
+        self.every += _of_pointers(len(self.tables))
 
     def _read(self, pointer: Pointer) -> dict[int, int]:
         """Read the chain; the number of the block at each offset."""
@@ -113,7 +110,7 @@ class Forgeries:
         offsets: list[int] = []
         while pointer.length:
             data = table[pointer.offset : pointer.offset + pointer.length]
-            self._blocks.insert(0, data)
+            self.tables.insert(0, data)
             offsets.insert(0, pointer.offset)
             pointer = Pointer(*_POINTER.unpack_from(data, _PREVIOUS))
         return {offset: number for number, offset in enumerate(offsets)}
@@ -142,30 +139,20 @@ class Forgeries:
             return words not in ("root head", "root sequence")
         if (words, way) == ("block previous", _names(0)):
             return False
-        own = self._blocks[block]
-        forged = change(own, [_NOBODY] * len(self._blocks))
+        own = self.tables[block]
+        forged = change(own, [_NOBODY] * len(self.tables))
         if words == "block counter":
-            return block < len(self._blocks) - 1 or COUNTER.get(forged) < COUNTER.get(own)
-        return not words.startswith("session") or not self._could_be(block, sessions_of(forged))
+            return block < len(self.tables) - 1 or COUNTER.get(forged) < COUNTER.get(own)
+        return not words.startswith("session") or not self._could_be(block, forged)
 
-    def _could_be(self, block: int, forged: list[tuple[bytes, int]]) -> bool:
-        """True if these sessions, each with its serial, could stand in that block."""
-        own = sessions_of(self._blocks[block])
-        least = dict(sessions_of(self._blocks[block - 1])) if block else {}
-        is_newest = block == len(self._blocks) - 1
-        most = {} if is_newest else dict(sessions_of(self._blocks[block + 1]))
-        who = [session for session, _ in forged]
-        known = {*(session for session, _ in own), *least, *most}
-        names = [each[ENTRIES[-1].size :] for each in who]
-        before = _last(self._blocks[block - 1], least) if block else 0
-        last = _last(self._blocks[block], who)
-        return (
-            known.issuperset(who)
-            and all(one < two for one, two in pairwise(names))
-            and all(NUMBER.get(each) > before for each in who if each not in least)
-            and all(NUMBER.get(each) > last for each in most if each not in who)
-            and all(least.get(each, 0) <= serial <= most.get(each, _SERIALS) for each, serial in forged)
-        )
+    def _could_be(self, block: int, forged: bytes) -> bool:
+        """True if the sessions of a block could be those that it lists then."""
+        blocks = self.tables
+        own, made = rolls_of(blocks), rolls_of([*blocks[:block], forged, *blocks[block + 1 :]])
+        if own is None or made is None:
+            return False
+        known = {(each.name, each.number) for roll in own for each in roll.values()}
+        return all((each.name, each.number) in known for roll in made for each in roll.values())
 
     def changes(self, number: int) -> Changes:
         """The files with forgery `number` in them that hold something else than they did."""
@@ -186,7 +173,7 @@ class Forgeries:
     def _lay(self, forgery: Forgery) -> tuple[bytes, list[bytes]]:
         """The tables, block by block, and the pointer to each."""
         table, pointers = bytearray(), [_NOBODY]
-        for number, block in enumerate(self._blocks):
+        for number, block in enumerate(self.tables):
             data = _placed(block, _PREVIOUS, pointers[-1])
             if number == forgery.block:
                 data = forgery.change(data, pointers[1:])
@@ -195,11 +182,6 @@ class Forgeries:
             crc = checksum(data, self._store_id, TABLE_FILE, offset, 0)
             pointers.append(_POINTER.pack(offset, len(data), crc))
         return bytes(table), pointers[1:]
-
-
-def _last(block: bytes, sessions: Iterable[bytes]) -> int:
-    """The number above which are those of sessions that came after a block with these sessions."""
-    return max(LIFE.get(block) << LIFE_SHIFT, *map(NUMBER.get, sessions), 0)
 
 
 def _placed(data: bytes, at: int, piece: bytes) -> bytes:

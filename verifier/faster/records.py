@@ -10,14 +10,19 @@ Threads: values.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 __all__ = [
-    *("BLOCK", "COUNTER", "ENTRIES", "HEADER", "LENGTH", "LIFE", "NUMBER", "ROOT"),
-    *("Entry", "Field", "lists_of", "name_of", "sessions_of"),
+    *("BLOCK", "COUNTER", "ENTRIES", "HEADER", "LENGTH", "LIFE", "ROOT"),
+    *("Entry", "Field", "Listed", "lists_of", "name_of", "rolls_of"),
 ]
 
 HEADER: Final = 192  # Bytes of a block before its lists.
+_FULL: Final = 1  # Of its flags.
+_GONE: Final = 1 << 63  # Of the word of a session's serial.
+_LIFE_BITS: Final = 32
 
 
 class Field(NamedTuple):
@@ -46,6 +51,15 @@ class Entry(NamedTuple):
     flag: int = 0  # Of the block, without which the count means nothing.
 
 
+class Listed(NamedTuple):
+    """A session as a block lists it; `is_gone` says that it was forgotten."""
+
+    name: bytes
+    number: int
+    serial: int
+    is_gone: bool = False
+
+
 ROOT: Final = (
     *(Field("format version", 8, 4), Field("kind", 12, 4), Field("store id", 16, 16)),
     *(Field("sequence", 32, 8), Field("life", 40, 8)),
@@ -58,8 +72,10 @@ _COUNTS: Final = (Field("extent count", 20, 4), Field("void count", 24, 4), Fiel
 _FLAGS: Final = Field("flags", 16, 4)
 LIFE: Final = Field("life", 40, 8)
 COUNTER: Final = Field("counter", 48, 8)
-NUMBER: Final = Field("number", 0, 8)
+_NUMBER: Final = Field("number", 0, 8)
+_SERIAL: Final = Field("serial", 8, 8)
 LENGTH: Final = Field("length", 32, 8, True)
+_TOTAL: Final = Field("session total", 172, 4)
 _PLACES: Final = Field("place count", 100, 4)
 BLOCK: Final = (
     *(Field("format version", 8, 4), Field("kind", 12, 4), _FLAGS, *_COUNTS, LENGTH),
@@ -69,7 +85,7 @@ BLOCK: Final = (
     *(_PLACES, Field("base life", 104, 8), Field("base counter", 112, 8)),
     *(Field("image life", 120, 8), Field("image counter", 128, 8)),
     *(Field("image start", 136, 8, True), Field("image final", 144, 8, True)),
-    *(Field("image buckets", 152, 8), Field("image used", 160, 8)),
+    *(Field("image buckets", 152, 8), Field("image used", 160, 8), _TOTAL),
 )
 _PLACED: Final = (
     *(Field("life", 0, 8), Field("counter", 8, 8)),
@@ -90,7 +106,7 @@ ENTRIES: Final = (
         "session",
         _COUNTS[2],
         18,
-        (NUMBER, Field("serial", 8, 8), Field("name length", 16, 2)),
+        (_NUMBER, _SERIAL, Field("name length", 16, 2)),
         is_named=True,
     ),
 )
@@ -117,7 +133,43 @@ def name_of(block: bytes) -> bytes:
     return block[HEADER + sum(len(each) for entries in lists_of(block) for each in entries) :]
 
 
-def sessions_of(block: bytes) -> list[tuple[bytes, int]]:
-    """Each session by its entry without the serial, with that."""
-    _, serial, _ = ENTRIES[-1].fields
-    return [(serial.put(each, 0), serial.get(each)) for each in lists_of(block)[-1]]
+def rolls_of(blocks: Iterable[bytes]) -> list[dict[int, Listed]] | None:
+    """All sessions of each block of a chain, oldest first, by number; None where they contradict others."""
+    rolls: list[dict[int, Listed]] = []
+    last = 0  # No session that comes has a number up to it.
+    for block in blocks:
+        before = rolls[-1] if rolls else {}
+        roll = _follow(before, block, last, lists_all=not rolls or bool(_FLAGS.get(block) & _FULL))
+        if roll is None or len(roll) != _TOTAL.get(block):
+            return None
+        rolls.append(roll)
+        last = max(last, LIFE.get(block) << _LIFE_BITS, *roll)
+    return rolls
+
+
+def _follow(
+    before: Mapping[int, Listed], block: bytes, last: int, *, lists_all: bool
+) -> dict[int, Listed] | None:
+    """The sessions behind those of the block before, as this one lists them."""
+    listed = [_listed(each) for each in lists_of(block)[-1]]
+    if any(one.name >= two.name for one, two in pairwise(listed)):
+        return None
+    names = {each.name for each in listed}
+    roll = {} if lists_all else {key: each for key, each in before.items() if each.name not in names}
+    for each in listed:
+        known = before.get(each.number)
+        if each.is_gone:
+            if lists_all or known != each._replace(is_gone=False):
+                return None
+            continue
+        if known is None and each.number <= last:
+            return None
+        if known is not None and (known.name != each.name or each.serial < known.serial + (not lists_all)):
+            return None
+        roll[each.number] = each
+    return roll
+
+
+def _listed(entry: bytes) -> Listed:
+    serial = _SERIAL.get(entry)
+    return Listed(entry[ENTRIES[-1].size :], _NUMBER.get(entry), serial % _GONE, serial >= _GONE)

@@ -31,6 +31,7 @@ from ...kernels import words as w
 from ...kernels.atomics import load, store
 from ...metadata.layout import Block, Pointer, Version
 from ...metadata.places import image_name, snapshot_name
+from ...metadata.rolls import changed
 from ...metadata.tables import CHAIN_BLOCKS_MAX, NO_BLOCK
 from ...shared.phases import Phase
 from ..parts import Parts
@@ -126,7 +127,7 @@ def _persist(parts: Parts, running: Running) -> None:
         image=running.image or parts.image,
     )
     if kept is None:
-        head = tables.append(block)
+        head = tables.append(block if is_full else changed(block, parts.sessions.held))
     else:
         parts.roots.settle()  # No copy may name the chain before the last one, whose bytes may be used.
         room = 0 if parts.log.pins.holds_all else kept.start

@@ -9,7 +9,6 @@ from powercut.engine import (
     CorruptionError,
     InvariantError,
     MemoryDevice,
-    SerialError,
     Settings,
     ThreadRuntime,
 )
@@ -174,14 +173,6 @@ def test_checkpoints_out_of_order_are_refused(older: Block) -> None:
     check_order(block(1), block(2))
     with pytest.raises(CorruptionError):
         check_order(older, block(2))
-
-
-def test_a_serial_that_went_back_is_refused() -> None:
-    with pytest.raises(SerialError, match="serial 7"):
-        check_order(block(1, sessions=[SessionMark("s", 1, 7)]), block(2))
-    # Another bearer of the name, who came later, may have fewer.
-    later = SessionMark("s", (1 << 32) + 2, 2)
-    check_order(block(1, sessions=[SessionMark("s", (1 << 32) + 1, 7)]), block(2, sessions=[later]))
 
 
 @pytest.mark.parametrize(

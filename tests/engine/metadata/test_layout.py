@@ -1,6 +1,7 @@
 """Roots and blocks come back as they were written, and nothing else is taken for one."""
 
 import struct
+from typing import Any
 
 import pytest
 from fastcrc import crc32
@@ -74,16 +75,47 @@ def test_a_root_of_unknown_version_kind_or_flag_is_unsupported(at: int) -> None:
 def test_a_block_without_places_is_what_a_release_without_them_wrote_and_reads() -> None:
     data = encode_block(BLOCK._replace(kind=KIND_FOLD_OVER, places=[]))
     assert data[12:20] == (1).to_bytes(4, "little") + bytes(4)  # Kind and flags.
-    assert data[100:192] == bytes(92)
+    assert data[100:192] == bytes(92)  # Of how many sessions there are with those that are not listed, too.
     reserved = bytearray(data)
     reserved[100] = 1  # A reserved word is not looked at.
     assert decode_block(bytes(reserved), "tables", 0).places == []
 
 
-@pytest.mark.parametrize("is_full", [True, False])
-def test_a_block_comes_back_as_it_was_written(is_full: bool) -> None:
-    block = BLOCK._replace(is_full=is_full)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"is_full": True},
+        {"is_full": False},
+        {"format_version": 1},
+        {"previous": Pointer(0, 0, 0)},
+        {"forgotten": [SessionMark("b", 3, 7), SessionMark("c", 4, 0)], "total": 9},
+    ],
+    ids=str,
+)
+def test_a_block_comes_back_as_it_was_written(changed: dict[str, Any]) -> None:
+    block = BLOCK._replace(**changed)
     assert decode_block(encode_block(block), "tables", 0) == block
+
+
+def test_sessions_and_forgotten_ones_stand_in_one_list_by_name() -> None:
+    data = encode_block(BLOCK._replace(forgotten=[SessionMark("b", 3, 7)], total=5))
+    assert data.index(b"a", 192) < data.index(b"b", 192) < data.index("zürich".encode(), 192)
+    assert struct.unpack_from("<I", data, 28) == (3,)
+    assert struct.unpack_from("<I", data, 172) == (5,)
+
+
+@pytest.mark.parametrize("changed", [{"is_full": True}, {"format_version": 1}], ids=str)
+def test_a_block_with_all_of_its_sessions_forgets_none(changed: dict[str, Any]) -> None:
+    data = encode_block(BLOCK._replace(**changed, forgotten=[SessionMark("b", 3, 7)]))
+    with pytest.raises(SerialError, match="expected a serial below"):
+        decode_block(data, "tables", 0)
+
+
+def test_a_full_block_that_says_another_number_of_sessions_is_a_serial_error() -> None:
+    data = bytearray(encode_block(BLOCK._replace(is_full=True)))
+    struct.pack_into("<I", data, 172, 3)
+    with pytest.raises(SerialError, match="found 2 sessions, expected 3"):
+        decode_block(bytes(data), "tables", 0)
 
 
 @pytest.mark.parametrize("at", [8, 12, 17])

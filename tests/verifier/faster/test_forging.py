@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-import powercut.engine.checkpoint.recovery
-from powercut.engine import FasterKv
+from powercut.engine import CorruptionError, EngineError, FasterKv, SerialError, UnsupportedVersionError
+from powercut.engine.metadata.rolls import Roll
 from powercut.faultfs import FaultDevice, Image
 from powercut.faultfs.faults.rot import Damage, How
 from powercut.verifier.faster.forging import Forgeries
-from powercut.verifier.faster.records import BLOCK, ENTRIES, ROOT, Field
+from powercut.verifier.faster.records import BLOCK, ENTRIES, ROOT, Field, rolls_of
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.finders.damage import OLDER_REFUSED, Sweep, search_damage
 from powercut.verifier.finders.sites import MEDIA
@@ -21,6 +23,8 @@ from powercut.verifier.runs.play import play
 from powercut.verifier.verdict import Breach
 
 _DOCUMENT = Path(__file__).parents[3] / "FORMAT.md"
+_GOLDEN = Path(__file__).parents[2] / "format" / "golden"
+_AROUND = ("block flags", "block format version")
 _SAY_NO_NUMBER = ("magic", "checksum", "reserved", "name")
 
 
@@ -80,8 +84,46 @@ def test_values_of_a_medium_end_as_they_may(medium: str, step: int) -> None:
     assert ends[REFUSED] > ends[HARMLESS] > 0
 
 
+def _held(content: Mapping[str, bytes]) -> object:
+    """All that checkpoints say of sessions; the class of a refusal."""
+    device = FaultDevice(Image.of(content))
+    try:
+        with FasterKv.open(device, read_only=True, runtime=SteppedRuntime(), memory=1 << 20) as store:
+            return store.serials(), store.checkpoints()
+    except EngineError as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("start", range(4))
+def test_wrong_values_of_sessions_that_come_and_go_are_refused_or_could_be(start: int) -> None:
+    """A part of the values each; all of those that say something of sessions."""
+    content = {path.name: path.read_bytes() for path in sorted((_GOLDEN / "sessions").iterdir())}
+    forged = Forgeries(content)
+    rolls = rolls_of(forged.tables)
+    assert rolls is not None
+    assert [len(roll) for roll in rolls] == [3, 4, 3, 2]
+    assert [sorted(mark.name for mark in roll.values()) for roll in rolls[2:]] == [
+        [b"first", b"late", b"resting"],
+        [b"first", b"resting"],
+    ]
+    sound = _held(content)
+    ends = Counter[str]()
+    about = [n for n, each in enumerate(forged.every) if "session" in each.words or each.words in _AROUND]
+    for number in about[start::4]:
+        changed = forged.changes(number)
+        found = _held({**content, **{name: data or b"" for name, data in changed.items()}})
+        if found in (sound, SerialError, CorruptionError, UnsupportedVersionError):
+            ends[HARMLESS if found == sound else REFUSED] += 1
+        else:
+            ends[UNCONTRADICTED] += 1
+            assert not forged.is_contradicted(number), forged.tell(number)
+    assert ends[REFUSED] > 80
+    assert ends[HARMLESS] > 0
+    assert ends[UNCONTRADICTED] > 0
+
+
 def test_a_store_that_does_not_look_at_serials_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(powercut.engine.checkpoint.recovery, "check_order", lambda *_: None)
+    monkeypatch.setattr(Roll, "check", lambda *_: None)
     sweep = Sweep(MEDIA["closed"])
     serials = [each for each in sweep.forgeries() if sweep.site(each) == "forged session serial"]
     finding = sweep.run(serials)
