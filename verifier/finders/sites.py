@@ -72,6 +72,10 @@ MEDIA: Final[dict[str, Tape]] = {
     "created": Tape((Era(),), "tiny"),
     "without a checkpoint": Tape((Era((Operation(Kind.UPSERT),)),), "tiny"),
     "one checkpoint": Tape((Era(_SMALL),), "tiny"),
+    # The newest block lists one session, and has two.
+    "a session later": Tape(
+        (Era((Operation(Kind.UPSERT), _CHECKPOINT, Operation(Kind.UPSERT, 1, 1), _CHECKPOINT)),), "tiny"
+    ),
     "closed": Tape(
         (
             Era((*_SMALL, Operation(Kind.UPSERT, 0, 2, 2), *_SHIFTED, Operation(Kind.DELETE, 1, 1))),

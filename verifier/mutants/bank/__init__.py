@@ -38,6 +38,7 @@ from .prefix import PREFIX
 from .programs import EXPLORED
 from .reopening import REOPENED
 from .rollbacks import BACKS
+from .rolls import ROLLS
 from .schedule import CONCURRENCY
 from .slots import SLOTS
 from .truncation import DROPPED, TRUNCATED
@@ -62,7 +63,7 @@ BANK: Final[tuple[Mutant, ...]] = (
         *CACHED,
     ),
     *(*ANSWERED, *MEMORY, *KEEPING, *KINDS, *NEWS, *CPR, *INDEXED, *HANDED, *SLOTS, *COMPACTED, *GROWN),
-    *(*LOGGED, *APPENDING, *BACKS),
+    *(*LOGGED, *APPENDING, *BACKS, *ROLLS),
     *EXPLORED,
 )
 

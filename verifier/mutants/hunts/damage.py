@@ -55,6 +55,8 @@ def small_media() -> Iterator[Tape]:
     yield Tape((Era((upsert, *shifted)),))
     yield Tape((Era(shifted[:-2]), Era((upsert, checkpoint))))
     yield Tape((Era((checkpoint,)), Era((upsert, checkpoint))))
+    # A session that the checkpoint before does not have.
+    yield MEDIA["a session later"]
     # An image of the index, and a checkpoint before it that has none.
     indexed = Operation(Kind.CHECKPOINT, 0, 0, CHECKPOINTS.index("fold_over with index"))
     yield Tape((Era((*large, upsert, indexed)),))
