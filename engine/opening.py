@@ -48,6 +48,7 @@ def open_parts(
     keep: int,
     disk: int | None,
     read_cache: int,
+    forget_after: int | None,
 ) -> Opened:
     """As `FasterKv.open`: what it takes, and what it raises."""
     check_opening(
@@ -56,6 +57,10 @@ def open_parts(
     check_flush(flush)
     if type(keep) is not int or not 1 <= keep <= KEEP_MAX:
         raise SettingsError(f"keep is {keep!r}: expected 1 to {KEEP_MAX} checkpoints")
+    if forget_after is not None and (type(forget_after) is not int or forget_after < keep):
+        raise SettingsError(
+            f"forget_after is {forget_after!r}: expected at least {keep} checkpoints, which are kept, or None"
+        )
     runtime = ThreadRuntime() if runtime is None else runtime
     mode = choose_mode(runtime, kernels)
     lease = Lease(where, create=create and not read_only, read_only=read_only)
@@ -76,5 +81,5 @@ def open_parts(
     except BaseException:
         lease.undo()
         raise
-    parts.keep = keep
+    parts.keep, parts.sessions.forget_after = keep, forget_after
     return Opened(lease, runtime, parts, read_only, flush, disk)

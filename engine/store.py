@@ -82,6 +82,7 @@ class FasterKv(Checkpoints):
         keep: int = KEEP_DEFAULT,
         disk: int | None = None,
         read_cache: int = 0,
+        forget_after: int | None = None,
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
@@ -98,6 +99,8 @@ class FasterKv(Checkpoints):
         disk      bytes below which the files are kept, by compactions and checkpoints of a thread as writes
                   need them; None: no such limit. A new store's segments are made to fit it
         read_cache  bytes of `memory` for records that were read from the device, at least 1,024; 0: none
+        forget_after  checkpoints of others' work, at least `keep`, after which a name that nobody has used is
+                  forgotten, as by `forget_session`; None: never
 
         Raises SettingsError (an argument), MissingStoreError, NotAStoreError, StoreLockedError,
         CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
@@ -117,6 +120,7 @@ class FasterKv(Checkpoints):
                 keep=keep,
                 disk=disk,
                 read_cache=read_cache,
+                forget_after=forget_after,
             )
         )
 
@@ -281,10 +285,7 @@ class FasterKv(Checkpoints):
         return self._grower.run()
 
     def check(self) -> None:
-        """Audit the invariants of index and log against each other. At rest only. O(log).
-
-        Raises InvariantError with the invariant's number.
-        """
+        """Audit index and log against each other, at rest. Raises InvariantError with its number. O(log)."""
         self._check_open()
         with self._room.resting() if self._room is not None else nullcontext():
             self._parts.index.check()
@@ -295,7 +296,6 @@ class FasterKv(Checkpoints):
         many operations of each session no checkpoint holds (where there are any): they are lost. Idempotent.
         Raises OperationError (an image without a checkpoint), SessionError while one is under way, and what
         `checkpoint` does; closed it is then all the same.
-
         A `with` block that ends without an exception asks, where there is anything new.
         """
         check_flag("checkpoint", checkpoint)

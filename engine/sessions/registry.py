@@ -31,8 +31,10 @@ from ..metadata.marks import SessionMark
 from ..runtime import Runtime
 from ..shared.shared import Shared
 from ..shared.spaces import ROWS_MAX, SESSIONS_MAX
+from .closable import closable
 from .nameless import Nameless
 from .state import FIELDS, NOWHERE, SessionState, check_name, read
+from .unused import unused
 
 __all__ = ["Handled", "SessionRegistry", "SessionState"]
 
@@ -68,6 +70,7 @@ class SessionRegistry:
         self._free: list[int] = []
         self._sessions = 0  # Rows that sessions have.
         self.handles: Callable[[], Handled | None] = lambda: None  # Those of the store, while it lasts.
+        self.forget_after: int | None = None  # So many checkpoints in which a name is not used.
         self.is_closed = False
         self.watchers: set[Callable[[], None]] = set()  # Called after a save, and at the end; none waits.
         self.notes: dict[Callable[[str, int], None], None] = {}  # Called for each serial that has grown.
@@ -158,15 +161,15 @@ class SessionRegistry:
         """Give the session a row."""
         if self._sessions == SESSIONS_MAX:
             handles = self.handles()
-            ended = ", ".join(map(repr, handles.orphans())) if handles is not None else ""
-            which = f", as {ended}, whose threads have ended" if ended else " first"
-            raise SessionError(f"{SESSIONS_MAX} sessions are live: close one{which}")
+            ended = handles.orphans() if handles is not None else []
+            which = closable(self._states.values(), ended, self._spaces.epochs)
+            raise SessionError(f"{SESSIONS_MAX} sessions are live: close one{which}; sessions() lists them")
         row = self.lease()
         self._sessions += 1
         for field, word in FIELDS:
             store(self._spaces.epochs, row + word, getattr(state, field))
         store(self._spaces.epochs, row + w.ROW_PENDING, 0)
-        state.row = row
+        state.row, state.idle = row, 0
 
     def retire(self, state: SessionState) -> None:
         """Take a closed session's numbers back from its row."""
@@ -263,6 +266,7 @@ class SessionRegistry:
         """Take in that the checkpoint of `version`, with these commit points, is durable."""
         with self._lock:
             self.held = tuple(marks)
+            used = {""} if self._nameless.unsaved(self._spaces.epochs) else set[str]()
             self._nameless.save(version, self._spaces.epochs)
             for mark in marks:
                 state = self._states.get(mark.name)
@@ -270,8 +274,12 @@ class SessionRegistry:
                     continue  # Forgotten, while the checkpoint was taken.
                 if state.saved != mark.serial:
                     state.saved = mark.serial
+                    used.add(mark.name)
                     for note in list(self.notes):
                         note(mark.name, mark.serial)
+            if used and self.forget_after is not None:
+                for name in unused(self._states, used, self.forget_after):
+                    del self._states[name]
         self._wake()
 
     def close(self) -> None:

@@ -39,6 +39,7 @@ class SessionState:
     commit_version: int = 0
     commit_serial: int = 0
     saved: int = 0  # What the newest durable checkpoint holds of it.
+    idle: int = 0  # Checkpoints since it was used that held something of others.
     row: int = NOWHERE
 
     @property

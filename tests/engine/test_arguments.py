@@ -66,8 +66,7 @@ ADDRESSES: Bad = ("x", b"x", 1.5, -1, 1 << 60, [], True)
 # Of each public call, the class of the error, and for each parameter what it cannot take.
 OPEN: dict[str, Bad] = {
     "where": PATHS,
-    "create": FLAGS,
-    "read_only": FLAGS,
+    **dict.fromkeys(("create", "read_only"), FLAGS),
     "memory": ("x", None, 0, -1, 1.5, True, 1000, 1 << 50, 1 << 62, 1 << 200, []),
     "settings": (5, "x", {}, Settings, Settings(index_buckets=1 << 60), Settings(ring_pages=1 << 50)),
     "runtime": (0, "", 5, object(), ThreadRuntime),
@@ -75,6 +74,7 @@ OPEN: dict[str, Bad] = {
     "kernels": (5, "", "fast", [], b"auto"),
     "flush": (5, "on", {}, True, FlushSettings),
     "keep": (0, -1, 33, 1.0, "2", None, True),
+    "forget_after": (0, -1, 1, 2.0, "3", [], True),
     "read_cache": (-1, 1, 1023, 64 << 20, 1e6, "1 MB", None, True),
     "disk": (0, -1, 65_535, 1e9, "10 MB", [], True),
 }

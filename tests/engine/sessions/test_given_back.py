@@ -158,6 +158,39 @@ def test_too_many_sessions_are_refused_with_those_whose_threads_have_ended(store
     assert len(held) == SESSIONS_MAX - 1
 
 
+@pytest.mark.parametrize(
+    ("resting", "told"),
+    [
+        (
+            SESSIONS_MAX,
+            "one, as 's000', 's001', .* 's007' or one of 248 others, which have issued nothing since",
+        ),
+        (2, "one, as 's000', 's001', which have issued nothing since the newest checkpoint; sessions"),
+        (0, r"one, as 's000', .* 's007' or one of 248 others; sessions\(\) lists them"),
+    ],
+)
+def test_too_many_sessions_are_refused_with_those_that_are_best_closed(
+    store: FasterKv, resting: int, told: str
+) -> None:
+    held = [store.session(f"s{number:03d}") for number in range(SESSIONS_MAX)]
+    for session in held:
+        session.upsert(b"k", b"v")
+    store.checkpoint()
+    for session in held[resting:]:
+        session.read(b"k")
+    with pytest.raises(SessionError, match=f"{SESSIONS_MAX} sessions are live: close {told}"):
+        store.session("more")
+    held[0].close()
+    store.session("more").close()
+
+
+def test_of_too_many_sessions_without_names_none_is_told(store: FasterKv) -> None:
+    held = [store.session() for _ in range(SESSIONS_MAX)]
+    with pytest.raises(SessionError, match=r"live: close one; sessions\(\) lists them"):
+        store.session()
+    assert len(held) == SESSIONS_MAX
+
+
 # ---- sessions without a name
 
 
