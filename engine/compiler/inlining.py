@@ -19,7 +19,6 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from ..kernels import (
@@ -76,15 +75,16 @@ def load_inlined() -> Inlined:
     """The kernels of this package; some 20 ms the first time."""
     names: dict[str, Any] = {name: getattr(atomics, name) for name in atomics.__all__}
     for module in KERNELS:
-        exec(_code(module), names)
+        exec(_code(source_of(module), module.__file__ or module.__name__), names)
     return Inlined(*(names[name] for name in Inlined._fields))
 
 
-def _code(module: ModuleType) -> Any:
-    tree = _Inliner().visit(ast.parse(source_of(module)))
+@functools.cache
+def _code(source: str, file: str) -> Any:
+    tree = _Inliner().visit(ast.parse(source))
     # What they import from each other stands in one namespace already.
     tree.body = [each for each in tree.body if not isinstance(each, ast.ImportFrom) or not each.level]
-    return compile(tree, module.__file__ or module.__name__, "exec")
+    return compile(tree, file, "exec")
 
 
 class _Inliner(ast.NodeTransformer):

@@ -24,7 +24,7 @@ from ..errors import HarnessError
 from .bank import find
 from .planted import Plantable
 
-__all__ = ["install", "plant", "plant_all", "planted", "read_source"]
+__all__ = ["edit_on_import", "install", "note_planted", "plant", "plant_all", "planted", "read_source"]
 
 _planted: list[str] = []
 
@@ -40,7 +40,7 @@ def plant(bug: Plantable) -> None:
     Raises HarnessError where its package is imported already, or its module is not what it was made for.
     """
     plant_all((bug,))
-    _planted.append(bug.name)
+    note_planted(bug)
 
 
 def plant_all(bugs: Sequence[Plantable]) -> None:
@@ -51,7 +51,23 @@ def plant_all(bugs: Sequence[Plantable]) -> None:
         if place in sys.modules:
             raise HarnessError(f"{bug.name}: {place} is imported already, the bug would not be in it")
         bug.edited(read_source(bug))
-    sys.meta_path.insert(0, _Finder(bugs))
+    edit_on_import(bugs)
+
+
+def edit_on_import(bugs: Sequence[Plantable], module: ModuleType | None = None) -> None:
+    """Make these edits in what is imported from now on.
+
+    module  that they are of and that is there already: whoever asks for its source is given the edited one
+    """
+    if module is None:
+        sys.meta_path.insert(0, _Finder(bugs))
+    elif module.__spec__ is not None and module.__spec__.origin is not None:
+        module.__spec__.loader = _Loader(bugs, module.__name__, module.__spec__.origin)
+
+
+def note_planted(bug: Plantable) -> None:
+    """Let `planted` tell of this bug."""
+    _planted.append(bug.name)
 
 
 def planted() -> str:

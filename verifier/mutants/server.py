@@ -4,6 +4,9 @@
       stem    one bug planted (or none), then everything imported; has run nothing
         child   one question: a search, or a replay
 
+A bug of the bank is grafted (`graft`) in a child of the stem that has none, where that is the same as to
+import everything with it; else it has a stem of its own.
+
 Run as a module by `client`, which says who answers and what is imported before. Lines of JSON are exchanged:
 
     request   {"task": ..., "bug": name or "", "limit_seconds": ..., "deadline": ..., ...}; "edits": (name,
@@ -13,7 +16,7 @@ Run as a module by `client`, which says who answers and what is imported before.
 
 Invariants
   1  every stem starts from a process in which nothing of the engine is imported, nor of what records and
-     judges programs, where all bugs are; every child starts from a stem in which nothing has run
+     judges programs, where all bugs are; every child starts from a stem in which nothing has run but imports
   2  requests are answered one at a time, in order; a child ends with its answer or is killed
   3  there are two stems at most: that of the unchanged code, which stays, and that of the last bug
   4  when the requests end, because the client closed them or died, so do child, stems and server
@@ -36,12 +39,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
 from ..garbage import collect_seldom
+from .bank import find
 from .compiled import Compiled
+from .graft import Imported
 from .hook import install, plant_all
 from .planted import Edit, Span
 
@@ -107,10 +112,19 @@ def _ask(line: bytes, stems: dict[str, _Stem], answers_by: str) -> bytes:
     """The answer of the right stem; made if need be, in the place of another bug's (invariant 3)."""
     request = json.loads(line)
     bug = request["bug"]
+    if bug and bug not in stems and not {"edits", "environment"} & request.keys():
+        told = _ask_stem("", line, request, stems, answers_by)
+        if not json.loads(told).get("takes_import"):
+            return told
+    return _ask_stem(bug, line, request, stems, answers_by)
+
+
+def _ask_stem(bug: str, line: bytes, request: Request, stems: dict[str, _Stem], answers_by: str) -> bytes:
+    """The answer of the stem that has this bug."""
     if bug not in stems:
         for other in [name for name in stems if name and bug]:
             stems.pop(other).end()
-        stems[bug] = _Stem(request, answers_by, stems.values())
+        stems[bug] = _Stem({**request, "bug": bug}, answers_by, stems.values())
     told = stems[bug].ask(line, _patience(request) + GRACE_SECONDS)
     if told:
         return told
@@ -185,13 +199,16 @@ def _listen(source: int, client: int, wall_seconds: float) -> bytes:
 
 def _grow(first: Request, answers_by: str, source: int, sink: int) -> NoReturn:
     """Plant the bug, import everything, and fork a child for each question."""
-    task, broken = _plant(first, answers_by)
+    imported = None if first["bug"] else Imported()
+    with imported or nullcontext():
+        task, broken = _plant(first, answers_by)
+    gc.freeze()
     spent = 0.0
     with suppress(BrokenPipeError, _ClientGoneError), open(source, "rb") as requests:
         while line := requests.readline():
             answer: Request = {"unknown": broken, "result": None, "broken": True}
             if task is not None:
-                answer = _answer(task, line, source)
+                answer = _answer(task, imported, line, source)
             total = _seconds(resource.RUSAGE_SELF) + _seconds(resource.RUSAGE_CHILDREN)
             answer["cpu_seconds"], spent = total - spent, total
             os.write(sink, json.dumps(answer).encode() + b"\n")
@@ -215,7 +232,6 @@ def _plant(first: Request, answers_by: str) -> tuple[Task | None, str]:
         import_module("powercut.engine.compiler.inlining").load_inlined()  # Once for all children.
     except (Exception, SystemExit):  # noqa: BLE001 (told to the client: it decided nothing)
         return None, traceback.format_exc(limit=-3)
-    gc.freeze()
     return task, ""
 
 
@@ -224,13 +240,13 @@ def _seconds(who: int) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _answer(task: Task, line: bytes, client: int) -> Request:
+def _answer(task: Task, imported: Imported | None, line: bytes, client: int) -> Request:
     """Fork, and wait for the child's answer within its limits."""
     request = json.loads(line)
     source, sink = os.pipe()
     child = os.fork()
     if child == 0:
-        _work(task, request, sink)
+        _work(task, imported, request, sink)
     os.close(sink)
     told = b""
     try:
@@ -250,12 +266,15 @@ def _answer(task: Task, line: bytes, client: int) -> Request:
     return {"unknown": f"no answer within {request['limit_seconds']} s", "result": None}
 
 
-def _work(task: Task, request: Request, sink: int) -> NoReturn:
-    """Do the task, and send its result."""
+def _work(task: Task, imported: Imported | None, request: Request, sink: int) -> NoReturn:
+    """Do the task, and send its result; a bug that the stem does not have is grafted before."""
     try:
         limit = request["limit_seconds"]
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + GRACE_SECONDS))
-        answer = b'{"unknown": "", "result": ' + task(request) + b"}"
+        if imported is not None and request["bug"] and not imported.graft(find(request["bug"])):
+            answer = json.dumps({"unknown": "", "result": None, "takes_import": True}).encode()
+        else:
+            answer = b'{"unknown": "", "result": ' + task(request) + b"}"
     except Exception:  # noqa: BLE001 (told to the client: it decided nothing)
         answer = json.dumps({"unknown": traceback.format_exc(limit=-3), "result": None}).encode()
     while answer:
