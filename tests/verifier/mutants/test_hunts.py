@@ -139,6 +139,19 @@ def test_wrong_hint_costs_time_and_hides_nothing(monkeypatch: pytest.MonkeyPatch
     assert row.programs > never_synced.programs
 
 
+def test_wrong_answer_of_a_likely_program_is_found_without_a_crash_state() -> None:
+    row = kill("begin-raised-before-the-moves", seed=1)
+    assert (row.killed, row.distinct, row.checked) == (True, 0, 0), matrix([row])
+    assert row.programs > 0
+
+
+def test_wrong_answer_of_no_likely_program_is_found_among_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = replace(find("begin-raised-before-the-moves"), around=("fold_over with index",))
+    monkeypatch.setattr(hunt, "find", lambda name: wrong)
+    row = kill(wrong.name, seed=1, programs_max=3)
+    assert (row.killed, row.programs) == (False, 6), matrix([row])  # Played, then searched.
+
+
 @pytest.mark.parametrize("around", [(), ("colliding", "rmw")])
 def test_only_the_last_step_is_left_where_every_prefix_was_searched_before(around: tuple[str, ...]) -> None:
     searched = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..planted import CONTRACT, KILLS, Mutant
+from ..planted import CONTRACT, KILLS, MODEL, Mutant
 
 __all__ = ["DEVICE", "OPERATIONS"]
 
@@ -30,6 +30,7 @@ OPERATIONS: Final[tuple[Mutant, ...]] = (
 """,
         "model",
         "WRONG_RESULT",
+        search=MODEL,
         around=("delete", "insert"),
     ),
     Mutant(
