@@ -107,6 +107,8 @@ class Sweep:
         self.past = versions(traces)
         forge = self._make_store.spec.forge
         self._forged = None if forge is None else forge(self.content)
+        self._names = sorted(self.content.keys() | self.past.keys())
+        self._sites: dict[tuple[int, int, int, int], str] = {}  # Words, by all that they tell of.
         self._met: dict[object, str] = {}  # By content; "" until it was judged.
         self._followed: dict[object, str] = {}
         # What each run that ended so has read, by `is_open`: an open store is asked other things.
@@ -202,8 +204,14 @@ class Sweep:
         """The words for a site: the role of its file, the unit, the kind of damage, and when it comes."""
         if damage.how == How.FORGE and self._forged is not None:
             return f"forged {self._forged.sites[min(damage.argument, len(self._forged.sites) - 1)]}"
-        names = sorted(self.content.keys() | self.past.keys())
-        role = names[min(damage.file, len(names) - 1)].partition("-")[0]
+        told = damage.file, damage.size, damage.how, damage.is_open
+        words = self._sites.get(told)
+        if words is None:
+            words = self._sites[told] = self._words(damage)
+        return words
+
+    def _words(self, damage: Damage) -> str:
+        role = self._names[min(damage.file, len(self._names) - 1)].partition("-")[0]
         role = role if self.tape.subject == STORE else f"{self.tape.subject} {role}"
         unit = {0: "file", 1: "bit", SECTOR_BYTES: "sector"}.get(damage.size, "extent")
         when = " while open" if damage.is_open else ""
