@@ -273,6 +273,8 @@ class FileDevice:
 
     def _file_number(self, name: str) -> int:
         """The open file of `name`, opened on first use."""
+        if type(name) is str and self._folder >= 0 and (known := self._files.get(name)) is not None:
+            return known
         check_name(name)
         with self._guard:
             self._check_open()

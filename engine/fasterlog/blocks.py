@@ -26,7 +26,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -99,10 +99,6 @@ class Header(NamedTuple):
         """The address of the next block."""
         return self.address + self.span
 
-    def sealed(self, crc: int) -> Header:
-        """The header with the checksum of its block."""
-        return header_of((crc, *self[1:]))
-
     @property
     def is_commit(self) -> bool:
         """True for the last block of a group."""
@@ -171,17 +167,20 @@ def round_up(count: int, unit: int) -> int:
 
 
 def encode_block(
-    header: Header, store_id: bytes, image: bytearray, lengths: array[int], trailer: bytes, unit: int
+    header: Header, store_id: bytes, image: memoryview, lengths: array[int], trailer: bytes
 ) -> Header:
-    """Make a block of `image`, room for the header and then the data; the header with its checksum."""
-    stored = header.stored(unit)
-    image += lengths.tobytes()
-    image += trailer
-    image += bytes(stored - len(image))
-    _HEADER.pack_into(image, 0, MAGIC, 0, *header[1:])
+    """Make a block of `image`, all its bytes, the data in place; the header with its checksum."""
+    table = HEADER_BYTES + header.data_bytes
+    after = table + ENTRY_BYTES * header.entry_count
+    end = after + header.trailer_bytes
+    image[table:after] = memoryview(lengths).cast("B")
+    image[after:end] = trailer
+    image[end:] = bytes(len(image) - end)
+    fields = header[1:]
+    _HEADER.pack_into(image, 0, MAGIC, 0, *fields)
     crc = _checksum(store_id, image)
     _CRC.pack_into(image, _CRC_AT, crc)
-    return header.sealed(crc)
+    return header_of((crc, *fields))
 
 
 def decode_header(data: Buffer, address: int, settings: tuple[int, int]) -> Header | str:
@@ -189,15 +188,16 @@ def decode_header(data: Buffer, address: int, settings: tuple[int, int]) -> Head
 
     settings   bytes of a page, and of the write unit
     """
-    if len(data) < HEADER_BYTES or data[:4] != MAGIC:
+    fields = _HEADER.unpack_from(data) if len(data) >= HEADER_BYTES else (b"",)
+    if fields[0] != MAGIC:
         return "no block"
     page, unit = settings
-    header = Header(*_HEADER.unpack_from(data)[1:])
+    header = header_of(fields[1:])
     if header.address != address:
         return f"the block of address {header.address}"
     room = page - address % page
     body = HEADER_BYTES + header.data_bytes + ENTRY_BYTES * header.entry_count + header.trailer_bytes
-    if header.span > room or header.span % unit or round_up(body, unit) > header.span:
+    if header.span > room or header.span % unit or body > header.span:
         return f"a block of {body} bytes in a span of {header.span}"
     return header
 
@@ -207,7 +207,7 @@ def verify(header: Header, store_id: bytes, image: Buffer) -> str:
 
     Raises UnsupportedVersionError for a whole block with flags that this release does not know.
     """
-    found = _checksum(store_id, image, is_stored=True)
+    found = _checksum(store_id, image)
     if found != header.crc:
         return f"CRC-32C {found:08x}, in the block itself {header.crc:08x}"
     if header.flags & ~FLAGS:
@@ -218,11 +218,12 @@ def verify(header: Header, store_id: bytes, image: Buffer) -> str:
     return ""
 
 
-def _checksum(store_id: bytes, image: Buffer, *, is_stored: bool = False) -> int:
-    """CRC-32C of the store and of the block, the checksum's own bytes as zeros."""
-    crc = crc32.iscsi(store_id)
-    if not is_stored:
-        return crc32.iscsi(image, crc)
-    view = memoryview(image)
-    crc = crc32.iscsi(bytes(view[:_CRC_AT]) + bytes(_CRC.size), crc)
-    return crc32.iscsi(view[_CRC_AT + _CRC.size :], crc)
+def _checksum(store_id: bytes, image: Buffer) -> int:
+    """CRC-32C of the store and of the block, which begins with MAGIC, the checksum's own bytes as zeros."""
+    return crc32.iscsi(memoryview(image)[_CRC_AT + _CRC.size :], _begun(store_id))
+
+
+@lru_cache(maxsize=16)
+def _begun(store_id: bytes) -> int:
+    """The checksum up to where the one of every block of the store goes on."""
+    return crc32.iscsi(store_id + MAGIC + bytes(_CRC.size))

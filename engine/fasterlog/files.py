@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from ..device import Buffer, Disk, give_up_behind, read_exactly, read_fully, write_fully
+from ..device import Buffer, Disk, give_up_behind, read_fully, write_fully
 from ..errors import CorruptionError
 from ..metadata.extents import segment_name, segment_number
 from .blocks import HEADER_BYTES, Block, decode_header, verify
@@ -127,32 +127,36 @@ class LogFiles:
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def find(self, address: int) -> Block | str:
+    def find(self, address: int, likely: int = 0) -> Block | str:
         """The block that starts at `address`, or the reason why none does. Raises OSError, and
         UnsupportedVersionError for one of another format.
+
+        likely   bytes that it may have, and that are there to be read: then one read is enough
         """
         name, offset = self.place(address)
         unit = self.settings.write_unit
         try:
-            image = memoryview(read_exactly(self._device, name, offset, unit))
-            header = decode_header(image, address, (self.settings.page_bytes, unit))
+            image = _room(max(likely, unit))
+            found = read_fully(self._device, name, offset, image)
+            begun = image if found == len(image) else image[:found]
+            header = decode_header(begun, address, (self.settings.page_bytes, unit))
             if isinstance(header, str):
-                return header if len(image) >= HEADER_BYTES else f"{len(image)} bytes"
-            found, stored = len(image), header.stored(unit)
-            if stored > unit:
-                begun, image = image, _room(stored)  # Read into its place: it may be a page.
+                return header if found >= HEADER_BYTES else f"{found} bytes"
+            stored = header.stored(unit)
+            if stored > len(image):
+                image = _room(stored)  # Read into its place: it may be a page.
                 image[:found] = begun
                 found += read_fully(self._device, name, offset + found, image[found:])
         except FileNotFoundError:
             return "no file"
         if found < stored:
             return f"{found} bytes of {stored}"
-        why = verify(header, self.store_id, image)
-        return why or Block(header, image.toreadonly())
+        image = image[:stored].toreadonly()
+        return verify(header, self.store_id, image) or Block(header, image)
 
-    def load(self, address: int) -> Block:
+    def load(self, address: int, likely: int = 0) -> Block:
         """The block that starts at `address`. Raises CorruptionError where none does, OSError."""
-        found = self.find(address)
+        found = self.find(address, likely)
         if isinstance(found, str):
             raise self.corruption(address, found, "a block")
         return found

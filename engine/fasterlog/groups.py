@@ -58,6 +58,8 @@ class Groups:
         runtime = parts.disk.runtime
         self.lock = lock
         self.turn = runtime.lock()
+        self._runtime = runtime
+        self._is_led = False  # Somebody commits: one for all who come meanwhile.
         self.waiters = Waiters(runtime)
         self.begin = parts.root.begin
         self.last = parts.last
@@ -102,6 +104,33 @@ class Groups:
 
         Raises DeviceError where it cannot be written (C2), PoisonedError.
         """
+        if not self._leads(wanted, cookie):
+            return self.committed
+        try:
+            return self._commit(wanted, cookie)
+        finally:
+            self._is_led = False
+
+    def _leads(self, wanted: int, cookie: bytes | None) -> bool:
+        """Wait for who commits now; False if that made durable what is wanted, True if the caller commits.
+
+        Who waits for a lock instead hears of it after all those who have gone on since, and may be the last
+        to whom it goes: who lets go of it takes it again before another one wakes up.
+        """
+
+        def is_had() -> bool:
+            return cookie is None and self.last.end >= wanted and self.progress == self.last.progress
+
+        while True:
+            self._runtime.until("the commit before", lambda: not self._is_led or is_had())
+            with self.lock:
+                if not self._is_led:
+                    self._is_led = True
+                    return True
+                if is_had():
+                    return False
+
+    def _commit(self, wanted: int, cookie: bytes | None) -> Commit:
         with self.turn:
             self.check_open()
             with self.lock:

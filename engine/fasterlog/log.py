@@ -13,7 +13,6 @@ Source: FasterLog of FASTER (Li, Chandramouli et al.); commits stand in the log 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -23,11 +22,11 @@ from ..arguments import AnyPath, Data, bytes_of, check_opening
 from ..device import Device, Lease, telling
 from ..errors import ClosedError, OperationError, SettingsError
 from ..runtime import Runtime, ThreadRuntime
-from ..sessions.arrays import rows_of, sequence_of
 from .automatic import AutoCommit, commit_every_of
+from .batches import batch_of
 from .groups import Commit
 from .progress import check_name
-from .reading import addresses_in, check_address
+from .reading import check_address
 from .recovery import LogParts, recover_log
 from .settings import LogSettings
 from .tail import FULL
@@ -128,19 +127,14 @@ class FasterLog(LogView):
 
         Raises what `enqueue` does; then none of them was appended. O(bytes).
         """
-        import numpy as np
-
-        data, lengths = _joined(entries)
-        if not lengths:
-            self._source.check_writable()
-            return np.zeros(0, np.int64)
+        batch = batch_of(entries)
         while True:
             with self._source.lock:
                 self._source.check_writable()
-                runs = self._source.tail.append_many(data, lengths)
+                runs = self._source.tail.append_many(batch)
                 self._automatic.appended()
             if runs is not None:
-                return addresses_in(runs, lengths)
+                return batch.addresses(runs)
             self._source.groups.relieve()
 
     # -- making durable ----------------------------------------------------------------------------
@@ -272,12 +266,3 @@ class FasterLog(LogView):
                 self.commit()
         finally:
             self.close()
-
-
-def _joined(entries: Sequence[Data] | NDArray[Any]) -> tuple[bytes, array[int]]:
-    """All bytes of the entries, one after another, and the length of each."""
-    if hasattr(entries, "dtype"):
-        rows = rows_of(entries, "entries")
-        return rows.tobytes(), array("I", [rows.shape[1]]) * len(rows)
-    items = sequence_of(entries, "entries")
-    return b"".join(items), array("I", map(len, items))

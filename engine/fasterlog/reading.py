@@ -8,7 +8,6 @@ Threads: any, beside whoever writes; what is read was committed before.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -16,17 +15,16 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import CorruptionError, OperationError
-from .blocks import ENTRY_BYTES, HEADER_BYTES, Block, addresses_of
+from .blocks import ENTRY_BYTES, HEADER_BYTES, Block
 from .files import LogFiles
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Entry", "LogArrays", "LogReader", "addresses_in", "arrays_of", "check_address", "entries_of"]
+__all__ = ["Entry", "LogArrays", "LogReader", "arrays_of", "check_address", "entries_of"]
 
 _PAGES_KEPT: Final = 16
-_FEW: Final = 16  # Entries whose addresses Python has sooner than numpy.
 
 
 class Entry(NamedTuple):
@@ -56,21 +54,6 @@ def check_address(given: Any) -> int:
     return int(given)
 
 
-def addresses_in(runs: list[tuple[int, int]], lengths: array[int]) -> NDArray[np.int64]:
-    """The addresses of entries of these lengths, which stand in runs of (address of the first, count)."""
-    import numpy as np
-
-    if len(lengths) <= _FEW and len(runs) == 1:
-        return np.array(addresses_of(runs[0][0], lengths), np.int64)
-    sizes = np.frombuffer(lengths, np.uint32).astype(np.int64) + ENTRY_BYTES
-    ends = np.cumsum(sizes)
-    addresses, done = ends - sizes, 0
-    for first, count in runs:
-        addresses[done : done + count] += first - addresses[done]
-        done += count
-    return addresses
-
-
 def entries_of(blocks: Iterable[Block], begin: int, end: int) -> Iterator[tuple[Entry, int]]:
     """The entries of the blocks with addresses in [begin, end), and after each where to go on."""
     for block in blocks:
@@ -84,17 +67,25 @@ def arrays_of(blocks: Iterable[Block], begin: int, end: int) -> Iterator[LogArra
     """The entries of the blocks with addresses in [begin, end), block by block."""
     import numpy as np
 
-    table, offsets, steps = b"", np.zeros(1, np.int64), np.zeros(0, np.int64)
+    table, offsets, steps, width = b"", np.zeros(1, np.int64), np.zeros(0, np.int64), 0
     for block in blocks:
-        if table != (found := bytes(block.table)):  # Entries of equal lengths make equal tables: made once.
-            table, lengths = found, np.frombuffer(found, np.uint32)
+        found = block.table
+        if len(table) != len(found) or not table.startswith(found):  # Equal lengths, equal tables: made once.
+            table = bytes(found)
+            lengths = np.frombuffer(table, np.uint32)
             offsets = np.zeros(len(lengths) + 1, np.int64)
             np.cumsum(lengths, out=offsets[1:])
             offsets.flags.writeable = False
-            steps = offsets[:-1] + np.arange(0, len(found), ENTRY_BYTES)
-        addresses = steps + (block.header.address + HEADER_BYTES)
+            steps = offsets[:-1] + np.arange(0, len(table), ENTRY_BYTES)
+            width = int(lengths[0]) if (lengths == lengths[0]).all() else -1
+        first = block.header.address + HEADER_BYTES
+        if width < 0:
+            addresses = steps + first
+        else:
+            step = width + ENTRY_BYTES
+            addresses = np.arange(first, first + len(steps) * step, step, dtype=np.int64)
         data = np.frombuffer(block.data, np.uint8)
-        if begin <= addresses[0] and addresses[-1] < end:
+        if begin <= first and block.header.end <= end:
             yield LogArrays(addresses, offsets, data)
             continue
         low, high = np.searchsorted(addresses, (begin, end))
@@ -168,16 +159,20 @@ class LogReader:
 
         Where a truncation overtakes it, it goes on at the begin.
         """
+        page = self._files.settings.page_bytes
         at, before = begin, None
+        sizes = (0, 0)  # Of the two blocks before: where both are large, the next one may be as well.
         while at < end:
             try:
-                block = self.block_at(at, end) if before is None else self._files.load(at)
+                likely = min(*sizes, end - at, page - at % page)
+                block = self.block_at(at, end) if before is None else self._files.load(at, likely)
             except CorruptionError:
                 if self._begin() <= at:
                     raise
                 at, before = self._begin(), None
                 continue
             header = block.header
+            sizes = sizes[1], len(block.image)
             if before is not None and header.link != before:
                 raise self._files.corruption(at, "a block that follows another one", "the next block")
             at, before = header.end, header.crc

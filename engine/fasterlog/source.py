@@ -34,7 +34,9 @@ class Source:
     def __init__(self, parts: LogParts, memory: int) -> None:
         disk, last = parts.disk, parts.last
         self.parts = parts
+        self.is_read_only = parts.read_only
         self.runtime = disk.runtime
+        self._poison = disk.poison
         self.lock = disk.runtime.lock()
         self.tail = Tail(parts.settings, parts.files.store_id, parts.root.life, memory)
         self.tail.adopt(last.end, last.number, last.crc, encode_progress(last.progress))
@@ -42,11 +44,6 @@ class Source:
         self.reader = LogReader(parts.files, lambda: self.groups.begin, disk.runtime.lock())
 
     # -- its state ---------------------------------------------------------------------------------
-
-    @property
-    def is_read_only(self) -> bool:
-        """True if it was opened to read."""
-        return self.parts.read_only
 
     @property
     def is_final(self) -> bool:
@@ -65,7 +62,7 @@ class Source:
 
     def has_ended(self) -> bool:
         """True if the log is closed or poisoned."""
-        return self.is_closed or self.parts.disk.poison.reason is not None
+        return self.is_closed or self._poison.reason is not None
 
     def check_open(self) -> None:
         """Raises ClosedError, PoisonedError."""
@@ -73,7 +70,8 @@ class Source:
 
     def check_writable(self) -> None:
         """Raises ReadOnlyError, ClosedError, PoisonedError."""
-        self.check_open()
+        if self.groups.is_closed or self._poison.reason is not None:
+            self.check_open()
         if self.is_read_only:
             raise ReadOnlyError("the log was opened read-only")
 
@@ -117,14 +115,15 @@ class Source:
 
     def guarded(self, found: Iterator[T]) -> Iterator[T]:
         """Each of `found`, as long as the log is open. Raises ClosedError, PoisonedError, DeviceError."""
+        groups, poison = self.groups, self._poison
         while True:
-            self.check_open()
+            if groups.is_closed or poison.reason is not None:
+                self.check_open()
             try:
-                with telling("reading the log"):
-                    each = next(found, None)
-            except DeviceError:
-                self.check_open()  # It was closed meanwhile.
-                raise
+                each = next(found, None)
+            except OSError:
+                with self.reading():
+                    raise
             if each is None:
                 return
             yield each

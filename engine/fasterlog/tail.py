@@ -34,11 +34,11 @@ from .blocks import (
     round_up,
 )
 from .progress import decode_progress
+from .room import Room
 from .settings import LogSettings
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from .batches import Batch
 
 __all__ = ["ADDRESS_LIMIT", "FULL", "Dropped", "Sealed", "Tail"]
 
@@ -51,10 +51,11 @@ class Sealed:
     """A block that takes no more entries; its image goes once it is written."""
 
     header: Header
-    image: bytearray | None
+    image: memoryview | None
     progress: bytes = b""  # In a block that ends a group: of named iterators,
     cookie: bytes = b""  # and what the caller gave it.
     is_tried: bool = False  # A write of it has begun, so the device may hold it.
+    is_shown: bool = False  # A reader has its image.
 
     @property
     def trailer(self) -> tuple[bytes, dict[str, int]]:
@@ -85,13 +86,12 @@ class Tail:
         self._memory = memory
         self.entry_max: Final = settings.page_bytes - HEADER_BYTES - ENTRY_BYTES
         self.sealed: list[Sealed] = []
-        self.held = 0  # Bytes of images.
+        self._block = Room(settings.page_bytes, memory)  # Of the open block.
         self._sealed_entries = 0
         self.watched: WeakSet[Dropped] = WeakSet()  # By those who see what is not committed.
         self.confirmed = 0
         self._durable = b""  # The progress in the last commit.
         self._number = self._link = self._turn = 0
-        self._data, self._lengths = bytearray(HEADER_BYTES), array("I")
         self._open(0)
 
     def adopt(self, end: int, number: int, link: int, progress: bytes) -> None:
@@ -105,7 +105,13 @@ class Tail:
         self.at = start + HEADER_BYTES  # The address of the next entry, if it fits.
         page = self._settings.page_bytes
         self._room = page - start % page - HEADER_BYTES
-        self._data, self._lengths = bytearray(HEADER_BYTES), array("I")
+        self._block.clear()
+        self._lengths = array("I")
+
+    @property
+    def held(self) -> int:
+        """Bytes that images keep."""
+        return self._block.held
 
     # -- entries -----------------------------------------------------------------------------------
 
@@ -115,29 +121,24 @@ class Tail:
         if need > self._room and not self._make_room(need):
             return FULL
         address = self.at
-        self._data += entry
+        self._block.add(entry)
         self._lengths.append(need - ENTRY_BYTES)
         self.at = address + need
         self._room -= need
         return address
 
-    def append_many(self, data: bytes, lengths: array[int]) -> list[tuple[int, int]] | None:
-        """Take entries that stand in `data` one after another, or none of them: None for FULL. T4.
+    def append_many(self, batch: Batch) -> list[tuple[int, int]] | None:
+        """Take the entries of a batch, or none of them: None for FULL. T4.
 
         They go into one block or several: for each the address of the first there, and how many there are.
         Raises OperationError where one is too long, or all of them are more than half of the memory.
         """
-        total = len(data) + ENTRY_BYTES * len(lengths)
+        count = len(batch)
+        total = batch.size + ENTRY_BYTES * count
         if total <= self._room:
-            run = (self.at, len(lengths))
-            self._take(data, lengths)
-            return [run]
-        import numpy as np  # Its caller gives addresses as an array.
-
-        sizes = np.frombuffer(lengths, np.uint32)
-        longest = int(sizes.max())
-        if longest > self.entry_max:
-            raise self._too_long(longest)
+            return [self._take(batch, 0, count)]
+        if batch.longest > self.entry_max:
+            raise self._too_long(batch.longest)
         if total > self._memory // 2:
             raise OperationError(
                 f"a batch of {total} bytes: expected at most {self._memory // 2}, half of the memory"
@@ -146,33 +147,28 @@ class Tail:
         if self.held + total + 2 * page > self._memory:
             return None
         self._check_space(2 * total + 2 * page)
-        ends = np.zeros(len(sizes) + 1, np.int64)
-        np.cumsum(sizes, out=ends[1:])
-        return self._spread(memoryview(data), lengths, ends)
-
-    def _spread(
-        self, data: memoryview, lengths: array[int], ends: NDArray[np.int64]
-    ) -> list[tuple[int, int]]:
-        """Take a batch over several blocks; `ends` tells where each of the entries begins, and all end."""
-        import numpy as np
-
         runs: list[tuple[int, int]] = []
-        taken = ends + ENTRY_BYTES * np.arange(len(ends))  # With their places in the table.
         first = 0
-        while first < len(lengths):
-            # So many more as their bytes and their places in the table have room for.
-            last = int(np.searchsorted(taken, taken[first] + self._room, side="right"))
-            if last - 1 == first:
+        while first < count:
+            last = batch.fit(first, self._room)
+            if last == first:
                 self._seal(to_page_end=True)
                 continue
-            runs.append((self.at, last - 1 - first))
-            self._take(data[ends[first] : ends[last - 1]], lengths[first : last - 1])
-            first = last - 1
+            runs.append(self._take(batch, first, last))
+            first = last
         return runs
 
-    def _take(self, data: bytes | memoryview, lengths: array[int]) -> None:
-        need = len(data) + ENTRY_BYTES * len(lengths)
-        self._data += data
+    def _take(self, batch: Batch, first: int, last: int) -> tuple[int, int]:
+        """Take the entries `first` to `last` - 1, for which there is room; the address of the first."""
+        address, size = self.at, batch.size_of(first, last)
+        batch.copy(first, last, self._block.more(size))
+        self._took(size, batch.lengths[first:last])
+        return address, last - first
+
+    def _took(self, size: int, lengths: array[int]) -> None:
+        """Take in that the open block has so many bytes more, entries of these lengths."""
+        need = size + ENTRY_BYTES * len(lengths)
+        self._block.filled += size
         self._lengths.extend(lengths)
         self.at += need
         self._room -= need
@@ -238,17 +234,17 @@ class Tail:
 
     def _seal(self, trailer: bytes = b"", flags: int = 0, *, to_page_end: bool = False) -> None:
         page, unit = self._settings.page_bytes, self._settings.write_unit
-        image, count = self._data, len(self._lengths)
-        body = len(image) + ENTRY_BYTES * count + len(trailer)
+        count, filled = len(self._lengths), self._block.filled
+        stored = round_up(filled + ENTRY_BYTES * count + len(trailer), unit)
         # The rest of the page is part of the span: the next block is where every page has one.
-        span = page - self.start % page if to_page_end else round_up(body, unit)
-        sizes = count, len(image) - HEADER_BYTES, len(trailer)
+        span = page - self.start % page if to_page_end else stored
+        sizes = count, filled - HEADER_BYTES, len(trailer)
         before = self.confirmed, self._link, self._turn
         header = header_of((0, flags, self._life, self.start, self._number + 1, *before, span, *sizes))
-        header = encode_block(header, self._store_id, image, self._lengths, trailer, unit)
+        image = self._block.seal(stored)
+        header = encode_block(header, self._store_id, image, self._lengths, trailer)
         self.sealed.append(Sealed(header, image))
         self._sealed_entries += header.entry_count
-        self.held += len(image)
         self._link = header.crc
         self._number += bool(flags)
         self._open(header.end)
@@ -256,7 +252,7 @@ class Tail:
     def wrote(self, block: Sealed) -> None:
         """Take in that a block is on the device: its image goes."""
         if block.image is not None:
-            self.held -= len(block.image)
+            self._block.free(block.image, is_shown=block.is_shown)
             block.image = None
 
     def commit(self, last: Sealed) -> None:
@@ -270,18 +266,20 @@ class Tail:
         """All that no commit holds: of each sealed block header and image, None for one that is written, and
         the open one as if it were sealed, ending where its next entry would be.
         """
-        count, size = len(self._lengths), len(self._data) - HEADER_BYTES
-        header = Header(0, 0, self._life, self.start, 0, 0, 0, 0, self.at - self.start, count, size, 0)
+        count, data = len(self._lengths), self._block.data
+        header = Header(0, 0, self._life, self.start, 0, 0, 0, 0, self.at - self.start, count, len(data), 0)
+        for each in self.sealed:
+            each.is_shown = True
         found: list[tuple[Header, Buffer | None]] = [(each.header, each.image) for each in self.sealed]
-        return [*found, (header, bytes(self._data) + self._lengths.tobytes())]
+        return [*found, (header, bytes(HEADER_BYTES) + bytes(data) + self._lengths.tobytes())]
 
     # -- going back --------------------------------------------------------------------------------
 
     def hold(self, block: Sealed, image: memoryview) -> None:
         """Take the image of a sealed block that was written back into memory: it has to be written again."""
         if block.image is None:
-            block.image = bytearray(image)
-            self.held += len(block.image)
+            block.image = memoryview(bytearray(image))
+            self._block.hold(block.image)
 
     def sealed_at(self, address: int) -> Sealed | None:
         """The sealed block in whose span an uncommitted address is; None: in the open one."""
@@ -299,10 +297,10 @@ class Tail:
         """Drop all entries from `address` on; the sealed block that it is in, if any, is held."""
         sealed = self.sealed_at(address)
         if sealed is None:
-            self._keep(memoryview(self._data)[HEADER_BYTES:], self._lengths, address)
+            self._keep(self._block.data, self._lengths, address)
         else:
             assert sealed.image is not None
-            block = Block(sealed.header, memoryview(sealed.image))
+            block = Block(sealed.header, sealed.image)
             place = self.sealed.index(sealed)
             for each in self.sealed[place:]:
                 self.wrote(each)
@@ -321,4 +319,5 @@ class Tail:
         kept = lengths[: sum(each < address for each in addresses)]
         held = bytes(data[: sum(kept)])
         self._open(self.start)
-        self._take(held, kept)
+        self._block.more(len(held))[:] = held
+        self._took(len(held), kept)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from .columns import Extent, Extents
@@ -26,6 +26,7 @@ SEGMENT_PREFIX: Final = "segment-"
 _extent = partial(tuple.__new__, Extent)  # As the class does, four times as fast.
 
 
+@lru_cache(maxsize=64)
 def segment_name(number: int) -> str:
     """The file of segment `number`."""
     return f"{SEGMENT_PREFIX}{number:08d}"

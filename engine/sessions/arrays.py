@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["dtype_of", "made_by", "rows_of", "same_width", "sequence_of"]
+__all__ = ["check_sequence", "dtype_of", "made_by", "rows_of", "same_width", "sequence_of"]
 
 
 def rows_of(given: Any, what: str) -> NDArray[np.uint8]:
@@ -66,11 +66,15 @@ def _check_padding(given: NDArray[Any], what: str) -> None:
 
 def sequence_of(given: Any, what: str) -> Sequence[bytes]:
     """The sequence with each item as bytes."""
+    items = check_sequence(given, what)
+    return items if {*map(type, items)} <= {bytes} else [bytes_of(item) for item in items]
+
+
+def check_sequence(given: Any, what: str) -> Sequence[Any]:
+    """The sequence. Raises OperationError for what is none, or is one entry itself."""
     if isinstance(given, str | bytes | bytearray | memoryview) or not isinstance(given, Sequence):
         raise OperationError(f"{what} are {type(given).__name__}: expected an array or a sequence of bytes")
-    if {*map(type, given)} <= {bytes}:
-        return given
-    return [bytes_of(item) for item in given]
+    return given
 
 
 def same_width(keys: Sequence[bytes]) -> NDArray[np.uint8]:

@@ -29,8 +29,8 @@ class Ordered:
         self._backs: Final = backs
         self._turns: dict[bytes, int] = {}  # By the bytes of a call's entries, of which no other has any.
         tail: Any = log._source.tail
-        tail.append = self._counting(tail.append)
-        tail.append_many = self._counting(tail.append_many)
+        tail.append = self._counting(tail.append, lambda entry: entry)
+        tail.append_many = self._counting(tail.append_many, lambda batch: b"".join(batch._entries))
         roll_back = tail.roll_back
 
         def counted(address: int) -> None:
@@ -39,10 +39,10 @@ class Ordered:
 
         tail.roll_back = counted
 
-    def _counting(self, append: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(data: bytes, *rest: Any) -> Any:
-            found = append(data, *rest)
-            self._turns[data] = len(self._backs)  # Of one that found no room the next try's stands.
+    def _counting(self, append: Callable[..., Any], data_of: Callable[[Any], bytes]) -> Callable[..., Any]:
+        def counted(given: Any) -> Any:
+            found = append(given)
+            self._turns[data_of(given)] = len(self._backs)  # Of one that found no room the next try's stands.
             return found
 
         return counted

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from powercut.engine import UnsupportedVersionError
+from powercut.engine.fasterlog.batches import addresses_in
 from powercut.engine.fasterlog.blocks import HEADER_BYTES, Header, decode_header, encode_block, verify
-from powercut.engine.fasterlog.reading import addresses_in
 
 STORE = bytes(16)
 
 
 def encoded(header: Header, store_id: bytes = STORE) -> tuple[bytearray, Header]:
-    image = bytearray(HEADER_BYTES) + b"abc"
-    made = encode_block(header, store_id, image, array("I", [3]), b"", 512)
+    image = bytearray(b"!" * 512)
+    image[HEADER_BYTES : HEADER_BYTES + 3] = b"abc"
+    made = encode_block(header, store_id, memoryview(image), array("I", [3]), b"")
     return image, made
 
 

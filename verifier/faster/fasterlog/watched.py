@@ -28,10 +28,11 @@ Share = Callable[[memoryview, str], None]  # A space of one word, and its name.
 _WATCHED: Final = (
     (
         "tail",
-        ("at", "start", "held", "confirmed", "_number", "_link", "_room", "_durable"),
-        ("sealed", "_data", "_lengths"),
+        ("at", "start", "confirmed", "_number", "_link", "_room", "_durable"),
+        ("sealed", "_lengths"),
     ),
-    ("groups", ("last", "begin", "is_closed", "_failure", "_root"), ("progress",)),
+    ("tail._block", ("held", "filled"), ("_view", "_spare")),
+    ("groups", ("last", "begin", "is_closed", "_failure", "_is_led", "_root"), ("progress",)),
     ("groups.waiters", (), ("_calls",)),
     ("parts.files", ("durable", "_has_new_names", "_punched"), ("_known", "_dirty")),
     ("reader", ("_last",), ("_pages",)),

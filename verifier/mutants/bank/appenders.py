@@ -51,8 +51,8 @@ _APPENDS: Final = (
             self._tail.seal_commit(cookie, encode_progress(progress))
             blocks = list(self._tail.sealed)
 """,
-        "committed",
-        "HOLE",
+        "model",
+        "ERROR",
         around=("enqueue", "checkpoint"),
     ),
     _planted(
@@ -61,11 +61,11 @@ _APPENDS: Final = (
         _LOG + "log",
         """            with self._source.lock:
                 self._source.check_writable()
-                runs = self._source.tail.append_many(data, lengths)
+                runs = self._source.tail.append_many(batch)
                 self._automatic.appended()
 """,
         """            self._source.check_writable()
-            runs = self._source.tail.append_many(data, lengths)
+            runs = self._source.tail.append_many(batch)
             self._automatic.appended()
 """,
         "committed",
@@ -103,18 +103,16 @@ _COMMITS: Final = (
         "log-commits-coalesce-to-the-last",
         "oxifaster faster_log.rs: commit requests coalesced to the last received, and not to the highest",
         _LOG + "groups",
-        """        with self.turn:
-            self.check_open()
+        """        while True:
+            self._runtime.until("the commit before", lambda: not self._is_led or is_had())
             with self.lock:
-                progress = dict(self.progress)
-                if cookie is None and self.last.end >= wanted and progress == self.last.progress:
 """,
         """        before = self.last
-        with self.turn:
-            self.check_open()
+        while True:
+            self._runtime.until("the commit before", lambda: not self._is_led or is_had())
             with self.lock:
-                progress = dict(self.progress)
-                if cookie is None and (self.last.end >= wanted or self.last is not before):
+                if cookie is None and self.last is not before:
+                    return False
 """,
         "committed",
         "LOST_ACK",

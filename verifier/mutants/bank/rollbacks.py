@@ -63,8 +63,8 @@ BACKS: Final[tuple[Mutant, ...]] = (
         """            if True:
                 self._tail.roll_back(address)
 """,
-        "model",
-        "ERROR",
+        "committed",
+        "WRONG_RESULT",
         around=("enqueue", "rollback"),
     ),
 )
