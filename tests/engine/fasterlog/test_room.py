@@ -48,7 +48,7 @@ def test_a_batch_of_many_blocks_comes_back(large: FasterLog, entries: Any, width
 
 @pytest.mark.parametrize("size", [100, 700, 900])
 def test_memory_that_was_written_serves_the_next_blocks(bench: Any, entries: Any, size: int) -> None:
-    log, seen = bench.open(memory=1 << 14), []
+    log, seen = bench.open(memory=1 << 14), list[bytearray]()
     given = [b"%03d" % number * (size // 3) for number in range(60)]
     for number, entry in enumerate(given):
         log.enqueue(entry)
