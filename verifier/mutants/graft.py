@@ -32,7 +32,7 @@ _INLINING: Final = "powercut.engine.compiler.inlining"
 
 
 class Imported:
-    """What is imported inside its `with`: code that ran, code of modules, functions by their code.
+    """The imports inside its `with`: code that ran, code of modules, functions by their code.
 
     The functions are those that are there when it ends.
     """
