@@ -15,6 +15,8 @@ Invariants
       fails if it has changed since; who locks or seals and does not publish undoes it
   P9  what lies below begin is absent only by a begin that was read before the entry: one that was raised
       since may have been raised over a record that another session had written anew
+  P10 who publishes a value that it has made of one from below head has published it before a begin above that
+      one is told: it does not begin while a truncation is under way, which waits for those that have
 
 Threads: any number, each inside a batch. The source is the one that is compiled (`compilation`), so
 every number is an unsigned 64-bit word.
@@ -213,10 +215,13 @@ def locate(
             return w.DONE
         if address < load(control, w.BEGIN):
             return w.RETRY
+        if batch[w.OP_KIND] != w.READ and load(control, w.TRUNCATING) != 0:
+            return w.RETRY
         if is_beyond(control, address, version, fuzzy, shifted):
             return w.SHIFT
         batch[w.OP_PLACE] = w.COLD
-        if batch[w.B_COLD_STATE] == w.COLD_UNKNOWN or batch[w.B_COLD_ADDRESS] != address:
+        is_for_this = batch[w.B_COLD_ADDRESS] == address and batch[w.B_COLD_BEGIN] == begin
+        if batch[w.B_COLD_STATE] == w.COLD_UNKNOWN or not is_for_this:
             why = recall(control, log, batch, address, begin)
             if why != w.DONE:
                 return why

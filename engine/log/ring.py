@@ -225,5 +225,11 @@ class Ring:
             begin = min(address, load(control, w.HEAD))
             begin -= begin % self.settings.page_bytes
             if begin > load(control, w.BEGIN):
-                store(control, w.BEGIN, begin)
+                store(control, w.TRUNCATING, 1)
+                try:
+                    # Who goes on from a value below it publishes that before it is absent to anybody (P10).
+                    self._epochs.drain("batches that may go on from what is truncated")
+                    store(control, w.BEGIN, begin)
+                finally:
+                    store(control, w.TRUNCATING, 0)
             return load(control, w.BEGIN)

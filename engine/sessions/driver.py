@@ -53,7 +53,8 @@ class Driver:
         self.state = state
         self.log = log
         self.runtime = runtime
-        self.cold: ColdRecord | None = None  # The device's last answer.
+        self.cold: ColdRecord | None = None  # The device's last answer,
+        self.cold_begin = 0  # and the log's begin when it was asked.
         self.device_reads = 0
         self._registry = registry
         self._index = index
@@ -113,12 +114,17 @@ class Driver:
         batch = stage.batch
         address = batch[w.OP_ADDRESS]
         self.device_reads += 1
-        self.tell(stage, address, self.log.cold.find(address, stage.key()), expected)
+        begin = load(
+            self.log.spaces.control, w.BEGIN
+        )  # Before it is asked: what was found may be gone since.
+        self.tell(stage, address, begin, self.log.cold.find(address, stage.key()), expected)
 
-    def tell(self, stage: Stage, address: int, record: ColdRecord | None, expected: bytes | None) -> None:
-        """Put the device's answer for `address` where the kernel looks for it."""
+    def tell(
+        self, stage: Stage, address: int, begin: int, record: ColdRecord | None, expected: bytes | None
+    ) -> None:
+        """Put the device's answer for `address` where the kernel looks for it; it was asked at this begin."""
         batch = stage.batch
-        self.cold = record
+        self.cold, self.cold_begin = record, begin
         if record is None or record.link & w.TOMBSTONE:
             state = w.COLD_ABSENT
         elif batch[w.B_KIND] == w.ADD:
@@ -129,6 +135,7 @@ class Driver:
         else:
             state = w.COLD_PRESENT if record.value == expected else w.COLD_OTHER
         batch[w.B_COLD_ADDRESS] = address
+        batch[w.B_COLD_BEGIN] = begin
         batch[w.B_COLD_STATE] = state
 
     # -- serials -----------------------------------------------------------------------------------

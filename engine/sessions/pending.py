@@ -76,6 +76,7 @@ class _Waiting:
     answer: rt.Ticket
     key: bytes
     address: int
+    begin: int
     serial: int
     function: Change | None  # None: a read.
 
@@ -115,7 +116,7 @@ class PendingQueue:
                 return log.cold.follow(address, key, begin)
 
         answer = self._driver.runtime.submit(ask)
-        self._waiting.append(_Waiting(Ticket(), answer, key, address, serial, function))
+        self._waiting.append(_Waiting(Ticket(), answer, key, address, begin, serial, function))
         return self._waiting[-1].ticket
 
     def complete(self, wait: bool, timeout: float | None) -> bool:
@@ -144,7 +145,7 @@ class PendingQueue:
             batch[w.B_APPLY] = 0
             single.make_room(len(each.key), 0)
             # The kernel takes this answer if the chain still leaves memory there, and asks again if not.
-            self._driver.tell(single.stage, each.address, record, None)
+            self._driver.tell(single.stage, each.address, each.begin, record, None)
             found = single.peek_again(each.key)
             return single.swap(each.key, each.function, found, is_cold=single.is_cold)
         finally:

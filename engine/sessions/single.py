@@ -165,7 +165,8 @@ class Single:
         stage, batch = self.stage, self.stage.batch
         stage.expect(found)
         batch[w.B_KIND] = w.SWAP
-        self.driver.tell(stage, batch[w.OP_ADDRESS], self.driver.cold, found)
+        driver = self.driver
+        driver.tell(stage, batch[w.OP_ADDRESS], driver.cold_begin, driver.cold, found)
 
     def peek_again(self, key: bytes) -> bytes | None:
         """Peek once more at the key, for an operation whose serial is taken."""

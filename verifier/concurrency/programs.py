@@ -61,6 +61,7 @@ Program = tuple[Operation, ...]
 _FORK: Final = Operation(Kind.FORK)
 _CHECKPOINT: Final = Operation(Kind.CHECKPOINT)
 _TRUNCATE: Final = Operation(Kind.TRUNCATE)
+_FAR: Final = Operation(Kind.TRUNCATE_AT, 0, 0, SIZES)  # The first page alone.
 _LARGE: Final = SIZES - 1
 _WRITER: Final = 3  # The session of the settings is none of those that follow.
 _TURNING: Final = tuple(Operation(Kind.UPSERT, _WRITER, 2 + number, _LARGE) for number in range(5))
@@ -156,8 +157,7 @@ def begun() -> Iterator[Program]:
 
 
 def resumed() -> Iterator[Program]:
-    """A session that is closed and taken up again between two operations, beside a checkpoint or while a
-    page turns."""
+    """A session closed and taken up again between two operations, beside a checkpoint or as a page turns."""
     upsert, change = (Kind.UPSERT, 0), (Kind.RMW, 0)
     for name in ("absent", "mutable", "on the device"):
         for first in (upsert, change):
@@ -206,6 +206,7 @@ def overtaken() -> Iterator[Program]:
     for kind in (Kind.START_READ, Kind.START_RMW):
         lane = (Operation(kind), Operation(Kind.COMPLETE))
         yield (*SETTINGS["on the device"], _FORK, *lane, upsert, _TRUNCATE)
+    yield (*SETTINGS["on the device"], _FORK, _TRUNCATE, Operation(Kind.READ), Operation(Kind.RMW, 1))
 
 
 def _removed() -> Iterator[Program]:
@@ -216,6 +217,7 @@ def _removed() -> Iterator[Program]:
             *[Operation(Kind.COMPLETE, 0)] * (kind in (Kind.START_READ, Kind.START_RMW)),
         )
         yield (*SETTINGS["on the device"], _FORK, *lane, _TRUNCATE, _CHECKPOINT)
+        yield (*SETTINGS["on the device"], _FORK, *lane, _FAR, _operation(_READ, 1))
 
 
 def _on_last_of_many() -> Iterator[Program]:
@@ -306,7 +308,7 @@ def _operation(what: tuple[Kind, int], session: int) -> Operation:
 
 
 def portfolio(random: Random) -> list[Strategy]:
-    """The strategies that take turns where not everything can be tried."""
+    """The strategies that take turns where there are too many schedules."""
     return [Pos(random)]
 
 

@@ -16,6 +16,7 @@ from ..planted import CRASHES, SCHEDULES, Mutant
 __all__ = ["DROPPED", "TRUNCATED"]
 
 _ANCESTOR: Final = "powercut: an overtaken read answered absent for a key that always had a value"
+_WENT_ON: Final = "powercut: a session went on from a value that a truncation had made absent to another"
 
 
 def _planted(name: str, module: str, old: str, new: str, *around: str) -> Mutant:
@@ -45,6 +46,42 @@ TRUNCATED: Final[tuple[Mutant, ...]] = (
         "        while address >= max(self.begin, w.FIRST_ADDRESS):\n",
         "        while address >= max(load(control, w.BEGIN), w.FIRST_ADDRESS):\n",
         "items",
+    ),
+    Mutant(
+        "what-the-device-said-outlives-a-truncation",
+        _WENT_ON,
+        "powercut.engine.kernels.operations",
+        " and batch[w.B_COLD_BEGIN] == begin\n",
+        "\n",
+        "linearizable",
+        "WRONG_RESULT",
+        SCHEDULES,
+        1,
+        ("truncate_at", "start_rmw"),
+    ),
+    Mutant(
+        "change-begun-while-a-truncation-waits",
+        _WENT_ON,
+        "powercut.engine.kernels.operations",
+        "        if batch[w.OP_KIND] != w.READ and load(control, w.TRUNCATING) != 0:\n",
+        "        if None:\n",
+        "linearizable",
+        "WRONG_RESULT",
+        SCHEDULES,
+        2,
+        ("truncate", "read", "rmw"),
+    ),
+    Mutant(
+        "truncation-waits-for-nobody",
+        _WENT_ON,
+        "powercut.engine.log.ring",
+        """                    self._epochs.drain("batches that may go on from what is truncated")\n""",
+        "",
+        "linearizable",
+        "WRONG_RESULT",
+        SCHEDULES,
+        2,
+        ("truncate", "read", "rmw"),
     ),
 )
 
