@@ -3,7 +3,7 @@
 Method: the key's record is on the device. A call on it is stopped before its n-th access to a shared word,
 n = 1, 2, ... until it makes no more: there another session writes the key anew, and the log is truncated
 above the record that the call may have found by then. Where the call holds a record that the other session
-waits for, nothing comes between.
+waits for, or is in a batch that a truncation waits for, nothing comes between.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ class _Impatient(SteppedRuntime):
     def turn(self, what: str) -> None:
         if what.startswith("another session"):
             raise _BlockedError(what)
+
+    def until(self, what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
+        if not condition():  # The truncation waits for the call's own batch.
+            raise _BlockedError(what)
+        return True
 
 
 def _begun(store: FasterKv, session: Session) -> object:
