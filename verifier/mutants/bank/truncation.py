@@ -27,13 +27,6 @@ def _planted(name: str, module: str, old: str, new: str, *around: str) -> Mutant
 
 TRUNCATED: Final[tuple[Mutant, ...]] = (
     _planted(
-        "begin-read-after-the-entry",
-        "powercut.engine.kernels.operations",
-        "        if address <= w.PENDING_ADDRESS or address < begin:\n",
-        "        if address <= w.PENDING_ADDRESS or address < load(control, w.BEGIN):\n",
-        "read",
-    ),
-    _planted(
         "log-pinned-after-the-chain-was-read",
         "powercut.engine.sessions.pending",
         "        begin, held = pinned.begin, pinned.held.pop_all()\n",
