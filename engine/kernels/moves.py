@@ -58,4 +58,7 @@ def move(control: Space, index: Space, log: Space, batch: Space, version: int) -
     why = append(control, index, log, batch, slot, entry, version, 0)
     if why == w.DONE:
         batch[w.OP_RESULT] = w.FOUND
+        words = ((batch[w.OP_KEY_BYTES] + 7) >> 3) + ((batch[w.OP_VALUE_BYTES] + 7) >> 3)
+        batch[w.N_MOVED] += 1
+        batch[w.N_MOVED_BYTES] += (w.RECORD_HEADER_WORDS + words) << 3
     return why

@@ -75,6 +75,7 @@ def pick(control: Space, index: Space, log: Space, batch: Space) -> int:
     head = load(control, w.HEAD)
     most = batch[w.B_COUNT]
     count = 0
+    batch[w.B_ASKED] = 0
     while count < most and batch[w.B_NEXT] < batch[w.B_PAGE_END]:
         first = count
         stop = stage_rows(control, batch, first, first + w.GROUP if first + w.GROUP < most else most)
@@ -90,6 +91,7 @@ def pick(control: Space, index: Space, log: Space, batch: Space) -> int:
                     batch[kept + word] = batch[row + word]
                 batch[batch[w.B_RESULTS] + count] = address
                 batch[batch[w.B_SLOTS] + count] = found
+                batch[w.B_ASKED] += 1 if found > address else 0
                 count += 1
     return count
 

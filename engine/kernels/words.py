@@ -196,7 +196,10 @@ B_PAGE_END: Final = 60  # and the address behind the last.
 B_NEXT: Final = 61  # The record in it that is looked at next,
 B_LISTED: Final = 62  # and how many were; only ever added to.
 B_COLD_BEGIN: Final = 63  # The log's begin when the device was asked: what it said holds while that stays.
-BATCH_WORDS: Final = 64
+B_ASKED: Final = 64  # So many of the rows that were picked have a chain that leaves memory above them.
+N_MOVED: Final = 65  # Records that were moved, and the bytes of log that they take; only ever added to.
+N_MOVED_BYTES: Final = 66
+BATCH_WORDS: Final = 72
 
 T_WORDS: Final = 4
 T_KEY: Final = 0

@@ -134,5 +134,5 @@ class Compactor:
         log.ring.evict(end)
         # K2; a truncation meanwhile may have gone further.
         now = log.ring.truncate(end)
-        self.found = self.found.after(now, tail, load(log.spaces.control, w.TAIL), moving.bytes)
-        return Compacted(now, moving.records, moving.count, moving.bytes, end - begin)
+        self.found = self.found.after(now, tail, load(log.spaces.control, w.TAIL), moving.live_bytes)
+        return Compacted(now, moving.records, moving.count, moving.live_bytes, end - begin)

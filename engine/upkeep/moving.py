@@ -18,7 +18,7 @@ from typing import Final
 
 from ..kernels import words as w
 from ..kernels.probe import is_void
-from ..sessions.driver import Driver, record_bytes
+from ..sessions.driver import Driver
 from ..sessions.reader import SharedReader
 from ..sessions.staging import Rooms, Stage
 from ..shared.shared import Shared
@@ -71,13 +71,21 @@ class Moving:
             0,
         )  # It is no operation.
         batch[w.B_PAGE] = self._stage.keys
-        self.count = 0
-        self.bytes = 0
 
     @property
     def records(self) -> int:
         """So many were looked at."""
         return self._stage.batch[w.B_LISTED]
+
+    @property
+    def count(self) -> int:
+        """So many were moved."""
+        return self._stage.batch[w.N_MOVED]
+
+    @property
+    def live_bytes(self) -> int:
+        """So much of the log those take at its tail."""
+        return self._stage.batch[w.N_MOVED_BYTES]
 
     def step(self, address: int, end: int) -> int:
         """Move what is live from `address` on, within a page and below `end`; where to go on.
@@ -98,12 +106,14 @@ class Moving:
     def _asked(self, count: int) -> int:
         """The rows without those that the device knows a newer record of; how many."""
         stage, batch = self._stage, self._stage.batch
+        if not batch[w.B_ASKED]:
+            return count
         addresses = batch[stage.results : stage.results + count].tolist()
         led_to = batch[batch[w.B_SLOTS] : batch[w.B_SLOTS] + count].tolist()
         asked = sorted((at, number) for number, at in enumerate(led_to) if at > addresses[number])
         gone = {n for at, n in asked if self._mover.newest(at, addresses[n], self._key(n)) > addresses[n]}
         kept = 0
-        for number in range(count) if gone else ():
+        for number in range(count):
             if number not in gone:
                 row, to = (stage.table + each * w.T_WORDS for each in (number, kept))
                 batch[to : to + w.T_WORDS] = batch[row : row + w.T_WORDS]
@@ -123,13 +133,6 @@ class Moving:
             batch[w.B_COUNT] = min(batch[w.B_START] + self._moves, count)
             batch[w.B_COLD_STATE] = w.COLD_UNKNOWN
             self._mover.finish(stage, self._run(), run=self._run)
-        results = batch[stage.results : stage.results + count].tolist()
-        sizes = batch[stage.table : stage.table + count * w.T_WORDS].tolist()
-        keys, values = sizes[w.T_KEY_BYTES :: w.T_WORDS], sizes[w.T_VALUE_BYTES :: w.T_WORDS]
-        for told, key_bytes, value_bytes in zip(results, keys, values, strict=True):
-            if told == w.FOUND:
-                self.count += 1
-                self.bytes += record_bytes(key_bytes, value_bytes)
 
     def _run(self) -> int:
         """Run the kernels, while begin stays where it is (K3)."""

@@ -212,10 +212,8 @@ def overtaken() -> Iterator[Program]:
 def _removed() -> Iterator[Program]:
     """Programs as `truncated`, where the files below go too. For the geometry _SHORT: a page a segment."""
     for kind in (Kind.START_READ, Kind.START_RMW, Kind.READ, Kind.RMW, Kind.SCAN):
-        lane = (
-            Operation(kind, 0),
-            *[Operation(Kind.COMPLETE, 0)] * (kind in (Kind.START_READ, Kind.START_RMW)),
-        )
+        is_begun = kind in (Kind.START_READ, Kind.START_RMW)
+        lane = (Operation(kind, 0), *[Operation(Kind.COMPLETE, 0)] * is_begun)
         yield (*SETTINGS["on the device"], _FORK, *lane, _TRUNCATE, _CHECKPOINT)
         yield (*SETTINGS["on the device"], _FORK, *lane, _FAR, _operation(_READ, 1))
 

@@ -109,7 +109,7 @@ COMPACTED: Final = (
         "live-is-all-that-was-gone-over",
         "constructed: tombstones and what was overwritten count as live: nothing is compacted any more",
         _COMPACTION,
-        "load(log.spaces.control, w.TAIL), moving.bytes)\n",
+        "load(log.spaces.control, w.TAIL), moving.live_bytes)\n",
         "load(log.spaces.control, w.TAIL), end - begin)\n",
         "model",
         "ERROR",

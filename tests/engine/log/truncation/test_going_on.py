@@ -1,4 +1,4 @@
-"""Nobody goes on from a value that a truncation has made absent, once another session has been told so."""
+"""Changes of a key that a truncation makes absent: none goes on from its value once another is told so."""
 
 import pytest
 
