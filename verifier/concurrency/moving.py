@@ -45,5 +45,3 @@ def _boundaries() -> Iterator[Program]:
             yield (*SETTINGS[name], _FORK, first, _TURNING)
     for first in (*_FIRST, Operation(Kind.READ), Operation(Kind.ITEMS)):
         yield (*SETTINGS["on the device"], _FORK, first, _TRUNCATE)
-    # The key is absent to one session, and another goes on from its value.
-    yield (*SETTINGS["on the device"], _FORK, _TRUNCATE, Operation(Kind.READ), Operation(Kind.RMW, 1))
