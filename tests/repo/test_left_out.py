@@ -26,4 +26,5 @@ def test_closing_line_counts_what_was_left_out(root: Path, tmp_path: Path, proce
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = once\n")
     call = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "not once", *processes, "."]
     ran = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.stdout, ran.stderr
     assert "1 passed, 3 deselected" in ran.stdout.splitlines()[-1], ran.stdout + ran.stderr

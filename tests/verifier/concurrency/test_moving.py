@@ -29,7 +29,7 @@ def test_in_each_something_moves_beside_one_session() -> None:
 def test_two_preemptions_are_completed_with_few_runs() -> None:
     """One program of each kind; the gate has all of them."""
     tapes = list(moving_tapes("narrow"))
-    for tape, most in ((tapes[1], 700), (tapes[9], 1_000), (tapes[-2], 80)):
+    for tape, most in ((tapes[1], 700), (tapes[9], 1_000), (tapes[-2], 200)):
         bounded = Bounded(2)
         searched = search_lanes(tape, [bounded], 2_000)
         assert searched.verdict is None
