@@ -174,7 +174,7 @@ def test_graft_in_the_engine_leaves_the_code_that_an_import_leaves() -> None:
     """The code of every function of the module, and of the kernels without calls."""
     asks = (
         "import gc, sys; from importlib import import_module\n"
-        "from types import FunctionType\n"
+        "from types import CodeType, FunctionType\n"
         "from powercut.verifier.mutants.bank import find\n"
         "from powercut.verifier.mutants.hook import install\n"
         "from powercut.verifier.mutants.graft import Imported\n"
@@ -187,7 +187,11 @@ def test_graft_in_the_engine_leaves_the_code_that_an_import_leaves() -> None:
         "inlined = import_module('powercut.engine.compiler.inlining').load_inlined()\n"
         "rows = [*inlined.run_batch.__globals__.values(), *vars(sys.modules[find(name).module]).values()]\n"
         "rows += [each for row in rows if type(row) is type for each in vars(row).values()]\n"
-        "codes = [each.__code__ for each in rows if type(each) is FunctionType]\n"
+        "def inner(code):\n"  # Before Python 3.12 a comprehension is a function of its own.
+        "    yield code\n"
+        "    for each in code.co_consts:\n"
+        "        if type(each) is CodeType: yield from inner(each)\n"
+        "codes = [code for each in rows if type(each) is FunctionType for code in inner(each.__code__)]\n"
         "for code in sorted(codes, key=lambda each: (each.co_qualname, each.co_firstlineno)):\n"
         "    kept = [sorted(map(repr, each)) if type(each) is frozenset else getattr(each, 'co_name', each)\n"
         "            for each in code.co_consts]\n"
