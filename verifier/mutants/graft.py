@@ -116,5 +116,10 @@ def _inner(code: CodeType) -> list[CodeType]:
 
 def _own(code: CodeType) -> CodeType:
     """The code without its lines, and with names in the place of the code inside it."""
-    constants = tuple(each.co_name if isinstance(each, CodeType) else each for each in code.co_consts)
+    # From Python 3.13 on a class is told its first line by a constant.
+    line = code.co_firstlineno if "__firstlineno__" in code.co_names else None
+    constants = tuple(
+        each.co_name if isinstance(each, CodeType) else None if each == line else each
+        for each in code.co_consts
+    )
     return code.replace(co_consts=constants, co_firstlineno=1, co_linetable=b"")
