@@ -114,9 +114,8 @@ class Driver:
         batch = stage.batch
         address = batch[w.OP_ADDRESS]
         self.device_reads += 1
-        begin = load(
-            self.log.spaces.control, w.BEGIN
-        )  # Before it is asked: what was found may be gone since.
+        # Before it is asked: what was found may be gone since.
+        begin = load(self.log.spaces.control, w.BEGIN)
         self.tell(stage, address, begin, self.log.cold.find(address, stage.key()), expected)
 
     def tell(

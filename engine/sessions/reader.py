@@ -167,9 +167,8 @@ class SharedReader(Reader):
         control, length = self.log.spaces.control, stop - address
         if address >= load(control, w.HEAD):
             with self._entered():
-                if (
-                    load(control, w.HEAD) <= address
-                ):  # Still: no frame from there up goes before the row is left.
+                # Still: no frame from there up goes before the row is left.
+                if load(control, w.HEAD) <= address:
                     at = address & (self.log.spaces.ring_bytes - 1)
                     return bytes(self.log.spaces.log_bytes[at : at + length])
         return self.log.cold.load(address, min(length, load(control, w.HEAD) - address))

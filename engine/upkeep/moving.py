@@ -65,12 +65,8 @@ class Moving:
         rooms = Rooms(self._rows, 1, self._page_bytes // w.WORD_BYTES // self._rows, 0)
         self._stage: Final = Stage(mover.log.spaces, shared.mode, mover.state.row, rooms)
         batch = self._stage.batch
-        batch[w.B_KIND], batch[w.B_TABLE], batch[w.B_APPLY] = (
-            w.MOVE,
-            self._stage.table,
-            0,
-        )  # It is no operation.
-        batch[w.B_PAGE] = self._stage.keys
+        batch[w.B_KIND], batch[w.B_TABLE], batch[w.B_PAGE] = w.MOVE, self._stage.table, self._stage.keys
+        batch[w.B_APPLY] = 0  # It is no operation.
 
     @property
     def records(self) -> int:
