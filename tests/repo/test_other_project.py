@@ -57,6 +57,8 @@ class Store:
             device.read_into(name, 0, data)
             if data[:8] == b"%08x" % crc32(data[8:]):
                 self.content, self.count = eval(data[8:]), int(name)
+            else:
+                device.remove(name)
         self.since = self.count
 
     def recovered(self):

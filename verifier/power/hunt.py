@@ -94,7 +94,7 @@ class Hunter:
         self._others = [piece for rung in others for piece in rung]
         self._passed: set[tuple[str, int]] = set()
         self._reaching: dict[str, list[Piece]] = {}
-        self.chunks = 0  # Asked.
+        self.chunks = 0  # Asked, of the unchanged store too.
 
     def close(self) -> None:
         """End the processes."""
@@ -109,6 +109,7 @@ class Hunter:
         unknown, answer = self._server.ask(self._gate | request | {"regions": _regions(mutants, edits)})
         if unknown:
             return  # All is asked of all.
+        self.chunks += len(answer["reached"])
         if answer["told"]:
             stage, number = keys[len(answer["reached"]) - 1]
             raise HarnessError(f"the unchanged store fails, in chunk {number} of {stage}: {answer['told']}")

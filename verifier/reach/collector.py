@@ -15,7 +15,7 @@ Threads: one begins and ends; whichever runs the code notes what it takes.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -57,7 +57,8 @@ class Collector:
         self._begun: set[str] = set()  # What has begun since it watches.
         self.codes: list[CodeType] = []
         of_path = {source.path: source for source in sources}
-        for code in _live(sources, more):
+        live, self._forget = _live(sources, more)
+        for code in live:
             self._add(code, of_path)
 
     def _add(self, code: CodeType, of_path: dict[str, Source]) -> None:
@@ -86,7 +87,9 @@ class Collector:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Note what is taken while it lasts; nothing is from before."""
+        """Note what is taken while it lasts; nothing is from before, nor what a function remembers."""
+        for forget in self._forget:
+            forget()
         self._taken[:] = bytes(len(self._taken))
         self._left = [SAME] * self._slots
         self._begun = set[str]()
@@ -133,36 +136,44 @@ class Collector:
         return None
 
 
-def _live(sources: list[Source], more: tuple[dict[str, Any], ...]) -> list[CodeType]:
-    """The code objects of the functions that stand in these modules, and in other namespaces."""
+def _live(
+    sources: list[Source], more: tuple[dict[str, Any], ...]
+) -> tuple[list[CodeType], list[Callable[[], None]]]:
+    """The code objects of the functions that stand in these modules, and in other namespaces.
+
+    And what makes those forget that remember what they were asked: they are not entered again for it.
+    """
     found: dict[int, CodeType] = {}
+    remembering: dict[int, Callable[[], None]] = {}
     modules = {source.module for source in sources}
+    seen: set[int] = set()
     for names in (*(vars(import_module(source.module)) for source in sources), *more):
         for value in list(names.values()):
-            _find(value, modules, found, set())
-    return list(found.values())
+            for function in _functions(value, modules, seen):
+                if hasattr(function, "cache_clear"):
+                    remembering[id(function)] = function.cache_clear
+                for each in (function, unwrap(function)):
+                    if isinstance(each, FunctionType):
+                        found.update((id(code), code) for code in within(each.__code__))
+    return list(found.values()), list(remembering.values())
 
 
-def _find(value: Any, modules: set[str], found: dict[int, CodeType], seen: set[int]) -> None:
+def _functions(value: Any, modules: set[str], seen: set[int]) -> Iterator[Any]:
+    """The functions behind a name, those of a class too, as they stand there: with all that wraps them."""
     match value:
-        case type() if value.__module__ in modules and id(value) not in seen:
-            seen.add(id(value))
-            for inner in list(vars(value).values()):
-                _find(inner, modules, found, seen)
+        case type():
+            if value.__module__ in modules and id(value) not in seen:
+                seen.add(id(value))
+                for inner in list(vars(value).values()):
+                    yield from _functions(inner, modules, seen)
         case property():
-            for function in (value.fget, value.fset, value.fdel):
-                _find(function, modules, found, seen)
+            yield from (each for each in (value.fget, value.fset, value.fdel) if each is not None)
         case staticmethod() | classmethod():
-            _find(value.__func__, modules, found, seen)
+            yield from _functions(value.__func__, modules, seen)
         case FunctionType():
-            _nested(value.__code__, found)
-            _nested(unwrap(value).__code__, found)
-        case _ if isinstance(wrapped := getattr(value, "__wrapped__", None), FunctionType):
-            _nested(unwrap(wrapped).__code__, found)
-
-
-def _nested(code: CodeType, found: dict[int, CodeType]) -> None:
-    found.update((id(each), each) for each in within(code))
+            yield value
+        case _ if isinstance(getattr(value, "__wrapped__", None), FunctionType):
+            yield value
 
 
 @cache

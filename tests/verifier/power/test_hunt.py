@@ -193,6 +193,7 @@ def test_what_the_unchanged_store_does_not_run_is_not_asked_again(small: str, ri
         aside = next(each for each in generate_all("engine", "compiler.dialect") if each.function)
         own.survey([common, aside])
         before = own.chunks
+        assert before == len(own._first), "what the unchanged store was asked counts too"
         assert not own.hunt(aside).is_reached
         assert own.chunks == before
         assert own.hunt(common).is_reached

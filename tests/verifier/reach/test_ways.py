@@ -19,6 +19,7 @@ from powercut.verifier.reach.ways import Source, Way, sources_of
 SHOP = '''
 """A module."""
 from contextlib import suppress
+from functools import cache
 
 class Till:
     total = sum(each for each in (1, 2))
@@ -46,6 +47,15 @@ class Till:
         def inner():
             return 1
         return inner()
+
+    @staticmethod
+    @cache
+    def fee(price):
+        return price // 10
+
+@cache
+def name(number):
+    return str(number)
 
 def refuse(what):
     match what:
@@ -126,6 +136,18 @@ def test_ways_are_taken_in_their_own_direction(shop: Source) -> None:
     assert not any(collector.taken()), "nothing is from before"
 
 
+@pytest.mark.skipif(not IS_WATCHING, reason="there is no monitor before Python 3.12")
+def test_function_that_remembers_is_entered_in_each_chunk(shop: Source) -> None:
+    collector = Collector([shop])
+    module = import_module("shop_of_ways")
+    for _ in range(2):
+        with collector.watching():
+            module.name(1)
+            module.Till.fee(1)
+        taken = told([way for way, was in zip(collector.ways, collector.taken(), strict=True) if was])
+        assert taken == {"name:  entered", "Till.fee:  entered"}
+
+
 def found(shop: Source, *calls: tuple[str, int]) -> tuple[int, ...]:
     collector = Collector([shop])
     module = import_module("shop_of_ways")
@@ -141,6 +163,8 @@ def test_only_the_first_of_what_was_not_taken_is_a_root(shop: Source) -> None:
     roots = told([each.way for each in judged.unreached])
     assert roots == {
         "Till.give:  entered",  # And nothing of what stands in it.
+        "Till.fee:  entered",
+        "name:  entered",
         "refuse:  entered",
         "Till.sell: price > 10 false",
         "Till.sell: discount true",

@@ -1,10 +1,11 @@
 """Stage `power`: a few bugs that nobody chose, drawn by the gate's seed, through the cheap parts of a gate.
 
-The whole measure is the command `powercut power`. Here a share of the sample is owed: every change of the
-engine draws another sample, and that one of it survives is no fault of the change.
+The whole measure is the command `powercut power`. Here at most a small share of the sample is owed: every
+change of the engine draws another sample, and that one of it survives is no fault of the change.
 
-Counting: `programs` mutants judged, `checked` chunks asked; `reached` how many were told, survived, or cannot
-be seen by anybody, and the name of each survivor.
+Counting: `programs` mutants judged, `checked` chunks asked, those of the unchanged store too that tell whose
+lines each runs; `reached` how many were told, survived, or cannot be seen by anybody, and the name of each
+survivor.
 
 Invariants
   1  the sample is a function of sources, plan and seed
