@@ -9,6 +9,8 @@
                stand, in each phase, and what comes next
     pending    an operation begun on a cold key, each thing in between, and each way in which it ends
     phases     an operation, a checkpoint taken so many steps on, another operation, and each way on
+    names      a session left or live, checkpoints of another one's work, one thing, more of these, and the
+               name again, forgotten or not
     apart      what a store stands on, and calls with what they cannot take: where keys stand, in each phase
     lives      all short programs of changes, checkpoints and ends of a life
 
@@ -30,8 +32,9 @@ from ..faster.geometries import GEOMETRIES
 from ..tapes.operations import OPERATIONS
 from ..tapes.tape import ANSWERS, INTERPRETED, KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
 from .edges import COUNTS, FORMS, KEYS, LENGTHS, LONG
+from .names import names
 
-__all__ = ["FAMILIES", "family", "random_answers"]
+__all__ = ["FAMILIES", "HOMES", "family", "random_answers"]
 
 Program = tuple[Operation, ...]
 _LONGEST: Final = LENGTHS - 2
@@ -279,6 +282,7 @@ FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] =
     "batches": batches,
     "forms": forms,
     "rarely": rarely,
+    "names": names,
     "pending": pending,
     "phases": phases,
     "apart": apart,
@@ -286,8 +290,12 @@ FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] =
 }
 
 
+HOMES: Final = {"names": "forgetful"}  # The geometry of a family that means nothing in any other.
+
+
 def family(name: str, geometry: str, kernels: str = INTERPRETED) -> Iterator[Tape]:
     """The tapes of a family, in a geometry; a power cut between two programs leaves what was synced."""
+    geometry = HOMES.get(name, geometry)
     pages = GEOMETRIES[geometry].ring_pages
     assert pages is not None
     for programs in dict.fromkeys(FAMILIES[name](turning(pages))):

@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from ..faster.limited import FORGETS
 from ..spec.model import TRUNCATIONS, session_name
 from ..tapes.tape import Tape
 from .hybrid import FIRST_ADDRESS, KEEP, HybridLog
+from .unused import Unused
 
 __all__ = ["Begun", "Effect", "Point", "Reference"]
 
@@ -103,6 +105,7 @@ class Reference:
         self.fixed: dict[Version, Point] = {}  # All whose prefix was ever fixed.
         self.life = 1
         self._saved: dict[int, int] = {}
+        self._unused = Unused(FORGETS.get(tape.geometry))
         self._effects: list[Effect] = []
         self._running: _Running | None = None
         self._removed = 0  # Whole segments below are gone.
@@ -115,12 +118,15 @@ class Reference:
             self.issued[session] = 0
             self._owned += 1
             self._owners[session] = self._owned
+        if session not in self.live:
+            self._unused.take_up(session)
         self.live.add(session)
 
     def forget(self, session: int) -> None:
         """A closed session is dropped; what it did stays."""
         self._forgotten[self._owners.pop(session)] = self.issued.pop(session)
         self._saved.pop(session, None)
+        self._unused.take_up(session)
 
     def _held(self) -> dict[int, int]:
         return self._forgotten | {self._owners[number]: serial for number, serial in self.issued.items()}
@@ -236,7 +242,11 @@ class Reference:
         self._removed = max(self._removed, start)
         self.log.kept = max(self.log.kept, point.begin)
         self.points = (point, *point.chain)
-        self._saved.update(self._still(point.serials, point.owners))
+        held = self._still(point.serials, point.owners)
+        used = {number for number, serial in held.items() if serial != self._saved.get(number, 0)}
+        self._saved.update(held)
+        for number in self._unused.count(self.issued, self._saved, self.live, used):
+            self.forget(number)
 
     def _still(self, serials: dict[int, int], owners: dict[int, int]) -> dict[int, int]:
         """Those of sessions that were not forgotten since they had these owners."""
@@ -283,6 +293,7 @@ class Reference:
             _take(self.content, each)
         self.issued, self._saved = dict(serials), dict(serials)
         self.live, self.begun = set(), []
+        self._unused.begin()
         self.life += 1
         self.points = () if point is None else (point, *point.chain)
         if point is None:

@@ -65,6 +65,8 @@ GEOMETRIES["bounded"] = GEOMETRIES["paired"]
 # A read cache (`CACHES`), where each key has a chain of its own, and where some share one.
 GEOMETRIES["kept"] = GEOMETRIES["slim"]
 GEOMETRIES["shared"] = GEOMETRIES["paired"]
+# Names that are not used are forgotten (`FORGETS`).
+GEOMETRIES["forgetful"] = GEOMETRIES["fleeting"] = GEOMETRIES["tiny"]
 # Stores with a flush worker; of many pages, so that what is frozen need not be flushed at once.
 _PAGES: Final = _TINY | {"page_bytes": 512, "ring_pages": 16}
 GEOMETRIES.update({name: Settings(**_PAGES) for name in FLUSHES})

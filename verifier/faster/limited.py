@@ -1,4 +1,4 @@
-"""Limited: stores with a budget of disk, and the oracle of it: what the files have is never more.
+"""Limited: what geometries have besides sizes; a budget of disk among it, which the files may never pass.
 
 The rule holds until a device damages what it was given, or says that it has not removed a file. From then
 on a store may have files that it cannot give up; it says so where it refuses a write, and checkpoints of its
@@ -17,11 +17,12 @@ from powercut.faultfs import Effect, EventKind, FaultDevice, PlannedDevice
 
 from .listening import Listener
 
-__all__ = ["CACHES", "DISKS", "Limited"]
+__all__ = ["CACHES", "DISKS", "FORGETS", "Limited"]
 
 # Of the geometries that have one: 32 segments, the least that there can be.
 DISKS: Final = dict.fromkeys(("bounded", "brimming"), 32 * 512)
 CACHES: Final = dict.fromkeys(("kept", "shared"), 1024)  # Of those that have a read cache: the least.
+FORGETS: Final = {"forgetful": 2, "fleeting": 1}  # Of those that forget names: after how many checkpoints.
 
 
 _DAMAGING: Final = frozenset({Effect.ROT, Effect.LOST, Effect.MISDIRECTED, Effect.STALE})

@@ -22,13 +22,14 @@ from powercut.engine import (
     Settings,
     Version,
 )
+from powercut.engine.checkpoint.parts import KEEP_DEFAULT
 from powercut.engine.kernels import words as w
 from powercut.engine.shared.phases import Phase
 from powercut.faultfs import FaultDevice
 
 from ..reach.collector import anew
 from ..reach.pairs import Life
-from ..spec.model import TRUNCATIONS, Issued, Result, session_name
+from ..spec.model import GENERATION, TRUNCATIONS, Issued, Result, session_name
 from ..spec.spec import Errors, Spec
 from ..spec.subject import Bound, Older, Subject, Truncation
 from ..tapes.operations import CHECKPOINTS, PLAIN
@@ -38,8 +39,9 @@ from .foresight import foresee
 from .forging import Forgeries
 from .labels import labels
 from .leftovers import Leftovers
-from .limited import CACHES, Limited
+from .limited import CACHES, FORGETS, Limited
 from .listening import Listener
+from .names import Names
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
 from .truncating import truncate
 
@@ -122,6 +124,8 @@ class FasterSubject:
             flush=FLUSHES[geometry]() if geometry in FLUSHES else None,
             disk=self._limited.disk,
             read_cache=CACHES.get(geometry, 0),
+            keep=min(FORGETS.get(geometry, KEEP_DEFAULT), KEEP_DEFAULT),
+            forget_after=FORGETS.get(geometry),
         )
         if self.store.spaces[0][w.VOID_COUNT]:
             anew("voids")
@@ -135,6 +139,7 @@ class FasterSubject:
         self._at_opening = self._bound(self.store.serials(), self.store.spaces[0][w.BEGIN])
         self._life = Life(family, geometry)
         self._leftovers = Leftovers(device)
+        self._names = Names(self.store, geometry)
         self._flushes = FlushBench(self.store, runtime, geometry)
 
     def ran(self, kind: Kind) -> None:
@@ -147,7 +152,7 @@ class FasterSubject:
     def open_session(self, number: int) -> Session:
         """The session of that number, opened if it is not."""
         if number not in self._sessions:
-            self._sessions[number] = self.store.session(session_name(number))
+            self._sessions[number] = self.store.session(session_name(number % GENERATION))
         return self._sessions[number]
 
     def resume_session(self, number: int) -> Session:
@@ -166,7 +171,7 @@ class FasterSubject:
             self._sessions.pop(number).close()
 
     def apply(self, issued: Issued) -> Result:
-        session = self._sessions.get(issued.session) or self.open_session(issued.session)
+        session = self._sessions.get(issued.session) or self._names.open(self.open_session, issued)
         kind, key = issued.kind, issued.key
         self.ran(kind)
         if kind is Kind.READ:
@@ -226,6 +231,10 @@ class FasterSubject:
             self._ticket = ticket
         newest = self.store.newest
         return None if newest is None or newest is before else self._told(newest.serials)
+
+    def forgotten(self) -> list[int]:
+        """The sessions whose names the store has forgotten since it was asked last."""
+        return self._names.forgotten()
 
     def abandon(self) -> Bound | None:
         """Give the running checkpoint up, if there is one; its bound where it was durable already."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 
-from ..oracles.prefix import judge_recovery
+from ..oracles.prefix import explained, judge_recovery
 from ..spec.history import Segment
 from ..spec.model import Issued, Prefix
 from ..spec.subject import Bound
@@ -79,7 +79,7 @@ class Judgements:
         place, acked = bisect_right(self._issues, span[0]), self.segment.acked_by(span[1])
         while isinstance(verdict, Violation) and verdict != self._judge_opening(outcome, place, acked):
             for nested in outcome.nested:
-                inner = _acked_inside(outcome, nested, acked)
+                inner = _acked_inside(outcome, nested, acked, self._issued[place])
                 if self._judge(nested.outcome, place, inner) == verdict:
                     path.append(nested)
                     outcome, acked = nested.outcome, inner
@@ -95,7 +95,8 @@ class Judgements:
             for nested in outcome.nested:
                 if isinstance(verdict, Violation):
                     break
-                verdict = self._judge(nested.outcome, place, _acked_inside(outcome, nested, acked))
+                inner = _acked_inside(outcome, nested, acked, self._issued[place])
+                verdict = self._judge(nested.outcome, place, inner)
             self._known[key] = verdict
         return verdict
 
@@ -107,9 +108,14 @@ class Judgements:
         return judge_recovery(issued, acked, outcome.recovered, outcome.content, prefixes)
 
 
-def _acked_inside(outcome: Outcome, nested: Nested, acked: Bound) -> Bound:
+def _acked_inside(outcome: Outcome, nested: Nested, acked: Bound, issued: list[Issued]) -> Bound:
     """The acknowledged bound after a crash inside an opening: the one it reported, if it had."""
-    return acked if not nested.is_reported or outcome.recovered is None else outcome.recovered
+    told = outcome.recovered
+    if not nested.is_reported or told is None:
+        return acked
+    if isinstance(told, Mapping) and isinstance(acked, Mapping):
+        return explained(issued, acked, told, outcome.content)[1]
+    return told
 
 
 def _frozen(bound: Bound) -> object:

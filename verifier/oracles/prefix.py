@@ -19,11 +19,11 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from ..spec.model import MARKS, TRUNCATIONS, Issued, Prefix, prefixes, replay
+from ..spec.model import FORGOTTEN, MARKS, TRUNCATIONS, Issued, Prefix, forgettings, named, prefixes, replay
 from ..spec.subject import Bound
 from ..verdict import OK, Breach, Verdict, Violation
 
-__all__ = ["judge_listed", "judge_recovery", "judge_report", "meets"]
+__all__ = ["explained", "judge_listed", "judge_recovery", "judge_report", "meets"]
 
 _STAMP: Final = re.compile(rb"\d+[%b]\d+" % re.escape(MARKS))
 
@@ -40,10 +40,23 @@ def judge_recovery(
     `known`: a list of prefixes, empty at first, that all judgements of the same history have in common.
     """
     if isinstance(recovered, Mapping) and isinstance(acked, Mapping):
-        return _judge_named(history, acked, recovered, content)
+        return explained(history, acked, recovered, content)[0]
     if isinstance(recovered, int) and isinstance(acked, int):
         return _judge_counted(history, acked, recovered, content)
     return _search(history, acked, content, [] if known is None else known)
+
+
+def explained(
+    history: list[Issued], acked: Mapping[int, int], recovered: Mapping[int, int], content: dict[bytes, bytes]
+) -> tuple[Verdict, Mapping[int, int]]:
+    """Judge a prefix that is told by name; the verdict, and the prefix with what was forgotten till then."""
+    forgot = forgettings(history)
+    for count in range(len(forgot), acked.get(FORGOTTEN, 0), -1):
+        bound = named(recovered, forgot[:count])
+        if _judge_named(history, acked, bound, content) == OK:
+            return OK, bound
+    bound = named(recovered, forgot[: acked.get(FORGOTTEN, 0)])
+    return _judge_named(history, acked, bound, content), bound
 
 
 def judge_report(

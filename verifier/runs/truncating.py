@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from ..oracles.prefix import judge_report
 from ..spec.history import Life
-from ..spec.model import Issued, truncation
+from ..spec.model import FORGOTTEN, Issued, forgettings, named, truncation
 from ..spec.subject import TruncatesAtOnce, Truncation, bound_of
 from ..tapes.tape import Kind, Operation
 from ..verdict import OK, Breach, Violation
@@ -110,6 +110,10 @@ def _take_away(world: World, done: Truncation) -> bool:
 
 def acknowledge(world: World, reported: object, at_least: Mapping[int, int]) -> bool:
     bound = bound_of(reported, "checkpoint")
+    if isinstance(bound, Mapping):
+        # What was forgotten since it began is in the next one.
+        forgot = forgettings(world.model.history)[: at_least.get(FORGOTTEN, 0)]
+        bound = named(bound, forgot)
     world.observe("checkpoint", -1, plain(bound), "")
     verdict = judge_report(world.model.history, world.acked(), bound, at_least)
     if verdict != OK:
@@ -121,6 +125,12 @@ def acknowledge(world: World, reported: object, at_least: Mapping[int, int]) -> 
         index = min(index, told_at)  # Who waits for it may have reported it before the call returned.
     world.segment.acks.append((index, bound))
     world.segment.checkpointed = min(world.segment.checkpointed, index)
+    if world.mounted is not None and world.mounted.forgets is not None:
+        for name in world.mounted.forgets.forgotten():
+            world.segment.count("forgotten")
+            issued = world.model.forgetting(name)
+            world.issue(issued)
+            world.model.apply(issued)
     return True
 
 

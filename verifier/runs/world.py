@@ -21,6 +21,7 @@ from powercut.faultfs.faults.rot import Damage
 from ..errors import SubjectError
 from ..oracles.damage import DamageOracle
 from ..oracles.faults import FaultOracle
+from ..oracles.prefix import explained
 from ..oracles.progress import bounded
 from ..oracles.structure import audit, compare_probe, failed, judge_spares, recovered_bound, release
 from ..spec.history import Life, Observation, Segment
@@ -110,6 +111,8 @@ class World:
         if verdict != OK:
             return self.object_to(verdict)
         self.fault_oracle.unresolved = None
+        if isinstance(recovered, Mapping) and isinstance(acked := self.acked(), Mapping):
+            recovered = explained(self.model.history, acked, recovered, content)[1]
         self._rebase(recovered, content)
         life.opened = index
         life.recovered = recovered

@@ -15,13 +15,17 @@ Semantics
                    An operation that has met a key which is gone stays as it was carried out, where the
                    truncation is in no checkpoint: what it has written is there, and nothing else changes
   progress         of a named iterator, likewise an operation of its own session, of ITERATORS
+  forgetting       of a session's name by the store, an operation of the session FORGOTTEN. A recovered state
+                   has the first so many of them, and none of their sessions by name; all operations of these
+                   are in it. A name that comes back is another session, GENERATION further each time
 
 Source: CPR's guarantee (Prasaad et al., SIGMOD 2019): exactly 1..N(s) of every session.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from string import ascii_letters
 from typing import Final, NamedTuple
@@ -30,6 +34,8 @@ from ..tapes.operations import OPERATIONS, Effect, Kind, Result
 from ..tapes.tape import Operation
 
 __all__ = [
+    "FORGOTTEN",
+    "GENERATION",
     "ITERATORS",
     "MARKS",
     "STAMPS_MAX",
@@ -39,8 +45,10 @@ __all__ = [
     "Prefix",
     "Result",
     "apply",
+    "forgettings",
     "issue",
     "longest_cut",
+    "named",
     "prefixes",
     "progressed",
     "replay",
@@ -51,7 +59,10 @@ __all__ = [
 STAMPS_MAX: Final = 128
 TRUNCATIONS: Final = -2  # -1 is nobody: who looks at a listing.
 ITERATORS: Final = (-3, -4)  # Each a session of its own; its serial is the address that it has come to.
-_STEPS: Final = frozenset((TRUNCATIONS, *ITERATORS))  # Whose operations are steps, and have no key.
+FORGOTTEN: Final = -6  # -5 is who made what was found (`finders.continuations`).
+GENERATION: Final = 10  # More than there are sessions in a tape.
+# Whose operations are steps, and have no key.
+_STEPS: Final = frozenset((TRUNCATIONS, *ITERATORS, FORGOTTEN))
 MARKS: Final = b".'" + ascii_letters.encode()  # By the recoveries before it; further ones take turns.
 _PADDING: Final = (b"", b"." * 150, b"." * 380)  # By size: one word or so, a third of a page, most of it.
 
@@ -70,6 +81,7 @@ class Issued:
     is_fresh: bool = False  # Its key had been taken away, and was not written since.
     effect: Effect | None = None  # Of an operation of the store's own, with
     name: str = ""  # its name.
+    forgot: tuple[int, int] | None = None  # The session that was forgotten, and its serial.
 
     @property
     def told(self) -> str:
@@ -113,6 +125,20 @@ def truncation(begin: int, gone: frozenset[bytes]) -> Issued:
 def progressed(session: int, address: int) -> Issued:
     """The step of a named iterator that brought its progress to this address."""
     return Issued(Kind.ITERATE, session, address, b"", b"", b"")
+
+
+def forgettings(history: Iterable[Issued]) -> list[tuple[int, int]]:
+    """The sessions that were forgotten, in their order, each with its serial."""
+    return [each.forgot for each in history if each.forgot is not None]
+
+
+def named(bounds: Mapping[int, int], forgot: Sequence[tuple[int, int]]) -> Mapping[int, int]:
+    """The serials that a store tells by name, as those of sessions, when it has forgotten these."""
+    if not forgot:
+        return bounds
+    came = Counter(session % GENERATION for session, _ in forgot)
+    told = {session + GENERATION * came[session]: serial for session, serial in bounds.items()}
+    return dict(forgot) | {FORGOTTEN: len(forgot)} | told
 
 
 def apply(content: dict[bytes, bytes], issued: Issued) -> Result:
@@ -203,6 +229,9 @@ class Model:
 
     def next(self, operation: Operation) -> Issued:
         """The operation with its session's next serial."""
+        if forgot := forgettings(self.history):
+            session = self._of_name(operation.session, forgot)
+            operation = Operation(operation.kind, session, operation.key, operation.size)
         serial = self.issued.get(operation.session, 0) + 1
         issued = issue(operation, serial, self.recoveries)
         return replace(issued, is_fresh=True) if issued.key in self.gone else issued
@@ -216,6 +245,16 @@ class Model:
         if issued.is_fresh and issued.key in self.content:
             self.gone.remove(issued.key)
         return result
+
+    def _of_name(self, name: int, forgot: Sequence[tuple[int, int]]) -> int:
+        return name + GENERATION * sum(session % GENERATION == name for session, _ in forgot)
+
+    def forgetting(self, name: int) -> Issued:
+        """The forgetting of the session that has this name now."""
+        forgot = forgettings(self.history)
+        session = self._of_name(name, forgot)
+        which = session, self.issued.get(session, 0)
+        return Issued(Kind.FORGET, FORGOTTEN, len(forgot) + 1, b"", b"", b"", forgot=which)
 
     def recover(self, bounds: Mapping[int, int]) -> None:
         """Go back to the prefix `bounds`."""

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from powercut.faultfs import FaultDevice
 
@@ -36,6 +36,7 @@ from ..errors import SubjectError
 from ..tapes.tape import Operation
 from .model import Issued, Result
 from .spelling import is_misspelt
+from .truncating import Bound, Truncates, TruncatesAt, TruncatesAtOnce, Truncation
 
 __all__ = [
     "Audits",
@@ -43,6 +44,7 @@ __all__ = [
     "ChoosesKinds",
     "CountsSerials",
     "Flushes",
+    "Forgets",
     "Iterates",
     "LooksOn",
     "MakeStore",
@@ -65,7 +67,6 @@ __all__ = [
     "mount",
 ]
 
-Bound = Mapping[int, int] | int
 # An older checkpoint: its version, how many operations of each session it holds, its content.
 Older = tuple[Sequence[int], Mapping[int, int], dict[bytes, bytes]]
 
@@ -128,45 +129,6 @@ class Probes(Protocol):
         """The values read under these keys; the absent ones left out."""
 
 
-class Truncates(Protocol):
-    """Gives up storage that nothing needs any more."""
-
-    def truncate(self) -> None:
-        """Do so; no content is lost."""
-
-
-class Truncation(NamedTuple):
-    """A truncation as it went."""
-
-    before: int  # The begin until then,
-    begin: int  # the one that the store says it has made,
-    expected: int  # and the one that its documents promise for this address.
-    gone: frozenset[bytes]  # The keys whose newest record lies below that.
-    # The begins that it comes by, each with what goes there: a power cut may leave it at one of them.
-    ways: tuple[tuple[int, frozenset[bytes]], ...] = ()
-
-
-class TruncatesAt(Protocol):
-    """Gives up storage below any address, with the keys whose newest record is there.
-
-    Once there is a begin, it stands under `TRUNCATIONS` in what `checkpoint` returns and `recovered` says.
-    """
-
-    def truncate_at(self, operation: Operation) -> Truncation:
-        """Truncate where the operation's key and size say."""
-
-
-class TruncatesAtOnce(Protocol):
-    """The same; the begin is durable as soon as it is made, and with it all that was acknowledged; or it is
-    with the next checkpoint, and may be before."""
-
-    def plan_truncation(self, operation: Operation) -> Truncation:
-        """The truncation that the operation comes to; nothing is done."""
-
-    def truncate_at_once(self, operation: Operation) -> tuple[int, Bound | None]:
-        """Truncate where the operation says: the begin, and all that is durable now; None: as before."""
-
-
 class RollsBack(Protocol):
     """Drops operations that are not durable, so that no crash brings them back."""
 
@@ -182,6 +144,17 @@ class Iterates(Protocol):
 
         Raise where it hands out anything else than what comes next.
         """
+
+
+class Forgets(Protocol):
+    """Forgets names of sessions by itself, as checkpoints become durable.
+
+    Its bounds have no such session then; all that it had issued is in the prefix. One that comes under its
+    name begins anew.
+    """
+
+    def forgotten(self) -> list[int]:
+        """The sessions that were forgotten since it was asked last."""
 
 
 class LooksOn(Protocol):
@@ -249,6 +222,7 @@ CAPABILITIES: Final[tuple[type, ...]] = (
         Flushes,
         TellsDurable,
         ChoosesKinds,
+        Forgets,
     ),
 )
 _SHORT: Final = 5  # One letter away from a shorter name are too many words.
@@ -276,6 +250,7 @@ class Mounted:
     flushes: Flushes | None
     durable: TellsDurable | None
     kinds: ChoosesKinds | None
+    forgets: Forgets | None
 
 
 def mount(subject: Subject) -> Mounted:

@@ -6,6 +6,7 @@
     compacted   the log is compacted, around the steps of a checkpoint and truncations
     bounded     it is because its disk has a limit: under a fill, in every phase, around a power cut
     grown       the index has twice the buckets (`growing`)
+    forgotten   names of sessions, where a store forgets those that are not used
     mixed       all mixes of three of {grow, compact, truncate, checkpoint, reopen}
     reopened    with more or less of the ring, of buckets, of memory; with others that want to open it too
     flushed     what is frozen goes to the device before it has to: between operations, in every phase, while
@@ -37,6 +38,7 @@ from .cached import cached
 from .growing import grown, mixed
 from .indexed import indexed
 from .logged import LOGGED_CRASHES, logged
+from .named import forgotten
 from .operations import PLAIN
 from .programs import random_tapes
 from .tape import KEYS_MAX, LOGS, SIZES, STORE, Crash, Era, Kind, Operation, Tape
@@ -272,6 +274,7 @@ _EVERYWHERE: Final = (
     *("tiny", "colliding", "narrow", "long", "paired", "parted", "parting", "slim", "roomy", "single"),
     *("many", "whole", "wide", "broad", "flushed", "lagging", "ageing", "behind", "gathered", "wrapping"),
     *("chained", "rewritten", "high", "ending", "voided", "crowded", "full", *("kept", "shared"), *_LIMITED),
+    *("fleeting", "forgetful"),
 )
 _AGES: Final = ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
 FAMILIES: Final[dict[str, Family]] = {
@@ -289,6 +292,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "indexed": Family(indexed, ("tiny", "paired")),
     "logged": Family(logged, ("tiny", "many"), LOGS, LOGGED_CRASHES),
     "cached": Family(cached, ("kept", "shared")),
+    "forgotten": Family(forgotten, ("fleeting", "forgetful")),
 }
 # Kinds that random programs have only where they are asked for, by name.
 LETTERS: Final = {

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from powercut.verifier.oracles.prefix import judge_listed, judge_recovery, judge_report, show
-from powercut.verifier.spec.model import TRUNCATIONS, Issued, Model, Prefix, longest_cut, replay, truncation
+from powercut.verifier.spec.model import (
+    FORGOTTEN,
+    TRUNCATIONS,
+    Issued,
+    Model,
+    Prefix,
+    longest_cut,
+    replay,
+    truncation,
+)
 from powercut.verifier.spec.subject import Bound
 from powercut.verifier.tapes.tape import Kind, Operation
 from powercut.verifier.verdict import OK, Breach, Verdict, Violation
@@ -182,3 +191,25 @@ def test_key_that_is_written_after_a_truncation_is_there_in_every_prefix_that_ho
     model.apply(truncation(1, frozenset({b"key-0"})))
     model.apply(model.next(Operation(Kind.UPSERT)))
     assert judge_recovery(model.history, {0: 2, TRUNCATIONS: 1}, None, {b"key-0": b"0.2;"}) == OK
+
+
+# ---- names that a store forgets
+
+
+def test_forgotten_name_takes_nothing_along_and_is_gone_once_that_is_acknowledged() -> None:
+    model = Model()
+    for operation in (Operation(Kind.UPSERT, 1), Operation(Kind.UPSERT, 0, 1)):
+        model.apply(model.next(operation))
+    model.apply(model.forgetting(1))
+    model.apply(model.next(Operation(Kind.RMW, 1)))
+    history, both = model.history, {b"key-0": b"1.1;", b"key-1": b"0.1;"}
+    assert judge_recovery(history, {1: 1}, {0: 1, 1: 1}, both) == OK
+    assert judge_recovery(history, {1: 1}, {0: 1}, both) == OK
+    assert judge_recovery(history, {1: 1}, {0: 1, 1: 1}, both | {b"key-0": b"1.1;11.1;"}) == OK
+    lost = judge_recovery(history, {1: 1}, {0: 1}, {b"key-1": b"0.1;"})
+    assert _breach(lost) == ("prefix", Breach.LOST_ACK)  # As if it had never been forgotten.
+    acked = {0: 1, 1: 1, FORGOTTEN: 1}
+    assert judge_recovery(history, acked, {0: 1}, both) == OK
+    assert _breach(judge_recovery(history, acked, {0: 1}, {b"key-1": b"0.1;"})) == ("prefix", Breach.HOLE)
+    back = judge_recovery(history[:-1], acked, {0: 1, 1: 1}, both)
+    assert _breach(back) == ("serials", Breach.WRONG_SERIAL)

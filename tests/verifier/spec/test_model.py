@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from powercut.verifier.spec.model import STAMPS_MAX, TRUNCATIONS, Model, issue, replay, truncation
+from powercut.verifier.spec.model import (
+    FORGOTTEN,
+    GENERATION,
+    STAMPS_MAX,
+    TRUNCATIONS,
+    Model,
+    forgettings,
+    issue,
+    named,
+    replay,
+    truncation,
+)
 from powercut.verifier.tapes.tape import Kind, Operation
 
 
@@ -84,3 +95,28 @@ def test_operation_on_a_key_that_is_gone_stays_as_it_went_where_the_truncation_i
     lost = replay(model.history, {0: 2})  # The truncation is in no checkpoint.
     assert lost == (model.content or {before.key: before.value})
     assert model.next(Operation(Kind.READ)).is_fresh == (not model.content)
+
+
+# ---- names that a store forgets
+
+
+def test_name_that_is_forgotten_comes_back_as_another_session_while_that_is_so() -> None:
+    model, _ = _played(Operation(Kind.UPSERT, 1), Operation(Kind.RMW, 1), Operation(Kind.UPSERT, 0, 1))
+    model.apply(model.forgetting(1))
+    again = model.next(Operation(Kind.RMW, 1))
+    assert (again.session, again.serial) == (1 + GENERATION, 1)
+    assert model.apply(again) == b"1.1;1.2;11.1;"
+    assert forgettings(model.history) == [(1, 2)]
+    model.recover(named({0: 1}, [(1, 2)]))
+    assert model.content == {b"key-0": b"1.1;1.2;", b"key-1": b"0.1;"}
+    assert model.next(Operation(Kind.RMW, 1)).session == 1 + GENERATION
+    model.recover({0: 1, 1: 2})  # A state from before.
+    found = model.next(Operation(Kind.RMW, 1))
+    assert (found.session, found.serial) == (1, 3)
+
+
+def test_bound_told_by_name_is_that_of_the_sessions_that_have_the_names() -> None:
+    assert named({0: 3, 1: 1}, []) == {0: 3, 1: 1}
+    assert named({0: 3, 1: 1}, [(1, 2)]) == {0: 3, 1: 2, 1 + GENERATION: 1, FORGOTTEN: 1}
+    twice = [(1, 2), (1 + GENERATION, 4)]
+    assert named({0: 3}, twice) == {0: 3, 1: 2, 1 + GENERATION: 4, FORGOTTEN: 2}

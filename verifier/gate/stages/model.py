@@ -20,7 +20,7 @@ import msgspec
 
 from powercut.faultfs import Law
 
-from ...answers.families import FAMILIES, family, random_answers
+from ...answers.families import FAMILIES, HOMES, family, random_answers
 from ...finders.answers import search_answers
 from ..chunks import SEEDS, Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..plans import Floor, Names, Positive, check_geometries, check_names
@@ -143,8 +143,10 @@ class AnswersTapes:
 
 def _answers_chunks(plan: AnswersPlan, kernels: tuple[str, ...], seed: int) -> Iterator[Chunk]:
     turns = cycle(kernels)
-    for geometry in plan.geometries:
+    for place, geometry in enumerate(plan.geometries):
         for name in plan.families:
+            if place and name in HOMES:
+                continue
             parts = list(in_parts(sum(1 for _ in family(name, geometry)), plan.chunk))
             for start, stop in parts:
                 for _ in kernels if len(parts) == 1 else kernels[:1]:

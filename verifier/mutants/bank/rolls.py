@@ -12,6 +12,11 @@ __all__ = ["ROLLS"]
 _ROLLS: Final = "powercut.engine.metadata.rolls"
 _LISTED: Final = "constructed: a session that did something since the block before is not listed"
 _PARTIAL: Final = "oxifaster ddaec3d: the check of sessions was skipped for some of them"
+_UNUSED: Final = "powercut.engine.sessions.unused"
+_RETAINED: Final = "constructed: a name is given up by a count, while or because something else is so"
+_unused: Final = partial(
+    Mutant, ancestor=_RETAINED, oracle="figures", breach="WRONG_RESULT", search=MODEL, around=("of names",)
+)
 _forged: Final = partial(Mutant, oracle=DAMAGE, breach="SILENT", search=DAMAGE, around=("forged", "session"))
 
 ROLLS: Final[tuple[Mutant, ...]] = (
@@ -52,6 +57,41 @@ ROLLS: Final[tuple[Mutant, ...]] = (
         "            self.held = self.held or tuple(marks)\n",
         "openable",
         "UNOPENABLE",
+    ),
+    _unused(
+        "name-is-forgotten-one-checkpoint-too-early",
+        module=_UNUSED,
+        old="        if state.idle >= limit and state.serial",
+        new="        if state.idle + 1 >= limit and state.serial",
+    ),
+    _unused(
+        "name-of-a-live-session-is-forgotten",
+        module=_UNUSED,
+        old="        state.idle = 0 if state.is_live or name in used else state.idle + 1\n",
+        new="        state.idle = 0 if name in used else state.idle + 1\n",
+    ),
+    _unused(
+        "checkpoint-counts-for-a-name-that-it-holds-something-new-of",
+        module=_UNUSED,
+        old="        state.idle = 0 if state.is_live or name in used else state.idle + 1\n",
+        new="        state.idle = 0 if state.is_live else state.idle + 1\n",
+    ),
+    _unused(
+        "checkpoint-in-which-nothing-was-done-counts-for-names",
+        module="powercut.engine.sessions.registry",
+        old="            if used and self.forget_after is not None:\n",
+        new="            if self.forget_after is not None:\n",
+    ),
+    Mutant(
+        "forgotten-name-is-in-the-next-checkpoint-again",
+        "constructed: sessions of a checkpoint are those of the one before, and what was done since",
+        "powercut.engine.checkpoint.kinds.cpr",
+        "    running.marks = parts.sessions.marks(running.version)\n",
+        "    all_marks = (*parts.sessions.held, *parts.sessions.marks(running.version))\n"
+        "    running.marks = list({mark.name: mark for mark in all_marks}.values())\n",
+        "serials",
+        "WRONG_SERIAL",
+        around=("fleeting",),
     ),
     _forged(
         "listed-session-may-be-as-it-was",
