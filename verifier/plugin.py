@@ -11,8 +11,9 @@
     crash_states               crash_states(device, law="posix"): images of what a power cut can leave
     try_program                try_program(steps=[...], read=..., ...): fails where a crash state is wrong
 
-What a machine has looked at, and the file of what it found, are properties of its report: so they stand in
-JUnit files, and cross from the workers of xdist.
+All of them bear the marker `powercut`, and so does a test of one's own that takes `crash_states` or
+`try_program`. What a machine or a program's search has looked at, and the file of what a machine found, are
+properties of its report: so they stand in JUnit files, and cross from the workers of xdist.
 
 It is no entry point: of a distribution that has one, pytest loads every module itself, to rewrite its assert
 statements, and from that loader nobody has the source of a kernel.
@@ -34,8 +35,10 @@ import pytest
 if TYPE_CHECKING:
     from powercut.faultfs import FaultDevice, Image
 
+_MARKER: Final = "powercut"
 _LINE: Final = "powercut"
 _TAPE: Final = "powercut tape"
+_SEARCHING: Final = frozenset(("crash_states", "try_program"))  # Fixtures.
 # What a profile can say of a machine.
 _ATTRIBUTES: Final = (
     *("law", "examples", "budget", "states_max", "depth", "more", "sessions", "keys", "sizes", "floor"),
@@ -60,7 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
-    config.addinivalue_line("markers", "powercut: a search of the crash states of a store")
+    config.addinivalue_line("markers", "powercut: a search of the crash states of a store or program")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -77,13 +80,16 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the machines, and give them what the options say."""
+    """Mark what searches, and give the machines what the options say."""
     for item in items:
         machine = _machine_of(item)
-        if machine is None:
+        if machine is not None:
+            _settle(machine, _asked(config))
+        elif not isinstance(item, _TapeItem | _WorkloadItem) and _SEARCHING.isdisjoint(
+            getattr(item, "fixturenames", ())
+        ):
             continue
-        item.add_marker("powercut")
-        _settle(machine, _asked(config))
+        item.add_marker(_MARKER)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -146,21 +152,21 @@ def crash_states() -> Callable[..., Iterator[Image]]:
 
 
 @pytest.fixture
-def try_program() -> Callable[..., None]:
+def try_program(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Record a program and judge every crash state: the keys of a workload file as arguments."""
 
     def judge(**values: Any) -> None:
         from .programs.exploring.workload import Workload
 
-        _judge_program(Workload(**values))
+        _judge_program(request.node, Workload(**values))
 
     return judge
 
 
-def _judge_program(workload: Any) -> None:
-    """Fail with the text of what is wrong; skip where nothing can be recorded."""
+def _judge_program(item: pytest.Item, workload: Any) -> None:
+    """Fail with the text of what is wrong; skip where nothing can be recorded. A line for each law."""
     from .programs.exploring.running import explore_recording, record_workload
-    from .programs.exploring.text import tell
+    from .programs.exploring.text import headline, searched, tell
     from .programs.reading.syscalls import why_not
     from .programs.record import record
 
@@ -168,6 +174,9 @@ def _judge_program(workload: Any) -> None:
         pytest.skip(reason)
     workload.check_values()
     reports = explore_recording(record_workload(workload, record), workload)
+    item.user_properties += [
+        (_LINE, f"{item.nodeid}: {headline(report)}; {searched(report)}") for report in reports
+    ]
     if wrong := [report for report in reports if report.kinds or report.gone]:
         raise AssertionError("\n".join(tell(report) for report in wrong))
 
@@ -272,7 +281,7 @@ class _WorkloadItem(pytest.Item):
     def runtest(self) -> None:
         from .programs.exploring.workload import load_workload
 
-        _judge_program(load_workload(self.path))
+        _judge_program(self, load_workload(self.path))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         return (

@@ -157,6 +157,15 @@ def test_a_program_is_a_test_by_a_fixture_or_by_a_workload_file(tmp_path: Path) 
         f'folder = ".."\ninit = ["{start}"]\nsteps = ["{python} put.py {{root}}"]\n'
         f'read = "cat {{root}}/f"\n{known}'
     )
-    done = _pytest(tmp_path)
+    (tmp_path / "workloads" / "idle.toml").write_text('steps = ["true"]\nread = "true"\n')
+    done = _pytest(tmp_path, "-m", "powercut", "--junitxml", "junit.xml")
     assert "found: lost acknowledged (" in done.stdout
-    assert "1 failed, 1 passed" in done.stdout
+    assert "no event" in done.stdout, "a search of nothing fails"
+    assert "2 failed, 1 passed" in done.stdout, "each of them is marked"
+    lines = [line for line in done.stdout.splitlines() if "crash states of" in line and "::" in line]
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["test_program.py::test_it", "found"],
+        ["workloads/put.toml::workload", "as known"],
+    ]
+    properties = ElementTree.parse(tmp_path / "junit.xml").iter("property")
+    assert sorted(str(each.get("value")) for each in properties) == lines

@@ -14,7 +14,7 @@ from typing import Final
 from .report import Kind, Report
 from .story import Told
 
-__all__ = ["headline", "states_told", "tell"]
+__all__ = ["headline", "searched", "states_told", "tell"]
 
 _MARKS: Final = {"lost": "LOST", "in part": "LOST IN PART", "sync": "=" * 12}
 _COLUMN: Final = 72
@@ -39,14 +39,19 @@ def headline(report: Report) -> str:
     return "consistent: no crash state is wrong"
 
 
+def searched(report: Report) -> str:
+    """The figures of what was looked at, in a line."""
+    return (
+        f"law {report.law}: {states_told(report.states)} of {report.events} events with {report.points - 1} "
+        f"acknowledged; {report.judged} judged, {report.read} read; {report.completeness}"
+    )
+
+
 def _lines(report: Report) -> list[str]:
     lines = [headline(report)]
     if report.era:
         lines.append(f"after {report.era}")
-    lines.append(
-        f"law {report.law}: {states_told(report.states)} of {report.events} events with {report.points - 1} "
-        f"acknowledged; {report.judged} judged, {report.read} read; {report.completeness}"
-    )
+    lines.append(searched(report))
     lines += [f"note: {note}" for note in report.notes]
     lines += [f"known: {each}" for each in report.known]
     lines += [f"known, and did not occur: {each}" for each in report.gone]
