@@ -132,25 +132,26 @@ def address() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-@dataclass(frozen=True)
-class Lethal:
-    """A chunk that kills its worker the first time."""
+def _lethal(path: str, count: int) -> list[Any]:
+    """Chunks of which number 1 kills its worker the first time; their class, which no worker has, goes along."""
 
-    path: str
-    number: int
+    @dataclass(frozen=True)
+    class Lethal:
+        number: int
 
-    def run(self, deadline: Deadline) -> Result:
-        if self.number == 1 and not os.path.exists(self.path):
-            Path(self.path).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return Result(Coverage(programs=self.number))
+        def run(self, deadline: Deadline) -> Result:
+            if self.number == 1 and not os.path.exists(path):
+                Path(path).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return Result(Coverage(programs=self.number))
+
+    return [Lethal(number) for number in range(count)]
 
 
 def test_a_lost_workers_chunk_is_done_again(address: str, tmp_path: Path) -> None:
-    pytest.importorskip("cloudpickle").register_pickle_by_value(sys.modules[__name__])
     path = str(tmp_path / "killed")
     with cluster_at(address) as cluster, Workers(cluster.jobs, cluster) as workers:
-        told = workers.results([Lethal(path, number) for number in range(5)])
+        told = workers.results(_lethal(path, 5))
         counts = [result.coverage.programs for _, result in told if isinstance(result, Result)]
     assert counts == [0, 1, 2, 3, 4]
     assert os.path.exists(path)
