@@ -133,7 +133,7 @@ def address() -> Iterator[str]:
 
 
 def _lethal(path: str, count: int) -> list[Any]:
-    """Chunks of which number 1 kills its worker the first time; their class, which no worker has, goes along."""
+    """Chunks, of which number 1 kills its worker the first time. Their class goes along: no worker has it."""
 
     @dataclass(frozen=True)
     class Lethal:
