@@ -1,8 +1,8 @@
-"""Cuts: the crash states inside an opening, worked out once for all that do the same to equal disks.
+"""Cuts: the crash states inside an opening, worked out once for all that make the same calls on equal files.
 
-What power cuts inside an opening leave is a function of the content that it began with and of its device
-calls; the store, the program and the history have no part in it. Short programs come to few contents, so most
-openings of a search of many have been seen before, by the same search or by another.
+What power cuts inside an opening leave is a function of its device calls and of the files that these change;
+the store, the program and the history have no part in it, nor has what else lies on the disk, which stays as
+it is. Most openings change the same few files alike, whatever the log holds.
 
 Invariants
   1  cuts_of(trace, stop, law, limit) is what crash_states(trace, law, stop=stop, limit=limit) finds, without
@@ -18,51 +18,107 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
-from powercut.faultfs import SYNC_KINDS, CrashState, EventKind, Law, Trace, crash_states
+from powercut.faultfs import SYNC_KINDS, CrashState, Event, EventKind, Image, Law, Trace, crash_states
+from powercut.faultfs.disk.tree import FLAT
 from powercut.faultfs.law.journal import RULES
 
-__all__ = ["Cuts", "cuts_of"]
+__all__ = ["Cut", "Cuts", "cuts_of"]
 
-_STILL: Final = SYNC_KINDS | {EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK}
+_LOOKS: Final = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK})
+_STILL: Final = SYNC_KINDS | _LOOKS
 _KEPT_MAX: Final = 512
-_BYTES_MAX: Final = 1 << 13  # Of a disk whose cuts are kept.
+_BYTES_MAX: Final = 1 << 13  # Of files that are changed, where the cuts are kept.
+
+
+class Cut(NamedTuple):
+    """A content that a power cut leaves: a crash state of the files that are changed, and all others."""
+
+    key: int
+    state: CrashState
+    others: Image
+
+    @property
+    def image(self) -> Image:
+        """The content itself."""
+        changed, others = self.state.image, self.others
+        if not others.names:
+            return changed
+        names, files = {**others.names, **changed.names}, {**others.files, **changed.files}
+        return Image(names, files, changed.folders, changed.links)
 
 
 class Cuts(NamedTuple):
     """The contents that power cuts leave, but for the first; version vectors; points not exhausted."""
+
+    states: list[Cut]
+    vectors: int
+    bounded: int
+
+
+class _Found(NamedTuple):
+    """The same of the files that are changed."""
 
     states: list[CrashState]
     vectors: int
     bounded: int
 
 
-_kept: OrderedDict[object, Cuts] = OrderedDict()
+_kept: OrderedDict[object, _Found] = OrderedDict()
 
 
 def cuts_of(trace: Trace, stop: int, law: str, limit: int) -> Cuts:
     """The contents that power cuts at the indices up to `stop` leave. Invariant 1."""
     if _is_still(trace, stop, law):
         return Cuts([], stop + 1, 0)
-    if sum(map(len, trace.initial.files.values())) > _BYTES_MAX:
-        return _found(trace, stop, law, limit)
     events = trace.events[:stop]
-    key = law, limit, trace.sector_bytes, trace.initial, tuple(events)
-    cuts = _kept.get(key)
-    if cuts is None:
-        # Of its own: the other trace grows, or is rewound.
-        own = Trace(trace.initial, events, sector_bytes=trace.sector_bytes)
-        cuts = _kept[key] = _found(own, stop, law, limit)
+    changed, others = _parted(trace.initial, events)
+    # Of its own: the other trace grows, or is rewound.
+    found = _known(Trace(changed, events, sector_bytes=trace.sector_bytes), law, limit)
+    shift = others.key()
+    return Cuts(
+        [Cut(state.key ^ shift, state, others) for state in found.states], found.vectors, found.bounded
+    )
+
+
+def _parted(image: Image, events: list[Event]) -> tuple[Image, Image]:
+    """The files that these calls may change, and the others; where there are folders all may."""
+    if image.forest is not FLAT:
+        return image, Image({}, {})
+    touching = [event for event in events if event.kind not in _LOOKS]
+    inodes = {event.inode for event in touching}
+    inodes |= {image.names.get(name, 0) for event in touching for name in (event.name, event.target)}
+    parts = (
+        {name: inode for name, inode in image.names.items() if (inode in inodes) is is_changed}
+        for is_changed in (True, False)
+    )
+    changed, others = (
+        Image(names, {inode: image.files[inode] for inode in names.values()}) for names in parts
+    )
+    return changed, others
+
+
+def _known(trace: Trace, law: str, limit: int) -> _Found:
+    """The states of this trace, or of an equal one before, inodes too."""
+    initial = trace.initial
+    if initial.forest is not FLAT or sum(map(len, initial.files.values())) > _BYTES_MAX:
+        return _found(trace, law, limit)
+    # Equal images may number their files otherwise.
+    files = *initial.names.items(), *initial.files.items()
+    key = law, limit, trace.sector_bytes, files, tuple(trace.events)
+    found = _kept.get(key)
+    if found is None:
+        found = _kept[key] = _found(trace, law, limit)
         if len(_kept) > _KEPT_MAX:
             _kept.popitem(last=False)
     else:
         _kept.move_to_end(key)
-    return cuts
+    return found
 
 
-def _found(trace: Trace, stop: int, law: str, limit: int) -> Cuts:
-    states = crash_states(trace, law, stop=stop, limit=limit)
+def _found(trace: Trace, law: str, limit: int) -> _Found:
+    states = crash_states(trace, law, limit=limit)
     begun = trace.initial.key()
-    return Cuts([state for state in states if state.key != begun], states.legal, states.bounded_points)
+    return _Found([state for state in states if state.key != begun], states.legal, states.bounded_points)
 
 
 def _is_still(trace: Trace, stop: int, law: str) -> bool:

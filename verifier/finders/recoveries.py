@@ -50,7 +50,7 @@ from ..oracles.structure import audit, failed, judge_probe, judge_spares, recove
 from ..spec.spec import StoreMaker
 from ..spec.subject import Bound, MakeStore, Mounted, mount
 from ..verdict import Breach, Violation
-from .cuts import cuts_of
+from .cuts import Cut, cuts_of
 
 __all__ = ["Nested", "Opened", "Outcome", "Recoveries"]
 
@@ -121,7 +121,7 @@ class Recoveries:
         self._kept, self._paths = self._all.kept, self._all.paths
         self._met: dict[int, Outcome] = {}  # By its id: it stays alive.
 
-    def of(self, state: CrashState | Witness, depth: int) -> Outcome:
+    def of(self, state: CrashState | Witness | Cut, depth: int) -> Outcome:
         """The outcome of opening `state`, with `depth` more power cuts inside. Invariant 3."""
         kept = self._kept.get((state.key, depth))
         if kept is None:
@@ -212,12 +212,12 @@ class Recoveries:
         return opened
 
     def _cut_again(self, outcome: Outcome, device: WatchedDevice, opened: int, depth: int) -> None:
-        states, outcome.vectors, outcome.bounded = cuts_of(device.trace, opened, self._law, self._limit)
+        cuts, outcome.vectors, outcome.bounded = cuts_of(device.trace, opened, self._law, self._limit)
         asked = dict.fromkeys(outcome.asked)
         asked.update(dict.fromkeys((int(Ask.FILE), name, 0, 0) for name in device.changed))
-        for state in states:
-            nested = self.of(state, depth - 1)
-            shift = nested.key ^ state.key
+        for cut in cuts:
+            nested, state = self.of(cut, depth - 1), cut.state
+            shift = nested.key ^ cut.key
             # Only what was itself opened is told, and only there digits are asked for.
             digits = () if self.is_pruned else state.digits
             outcome.nested.append(Nested(state.index, digits, state.last >= opened, nested, shift))
