@@ -24,7 +24,7 @@ Source: FORMAT.md; in FASTER's metadata the checksum leaves out every serial, so
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import combinations
 from struct import Struct
 from typing import Final, NamedTuple
@@ -49,7 +49,7 @@ from .records import (
     rolls_of,
 )
 
-__all__ = ["Forgeries", "Forgery"]
+__all__ = ["Forgeries", "Forgery", "forgeries_of"]
 
 Changes = dict[str, bytes | None]
 Change = Callable[[bytes, Sequence[bytes]], bytes]
@@ -61,6 +61,7 @@ _HEAD: Final = 104
 _CRC_BYTES: Final = 4
 _WORD: Final = 8
 _NOBODY: Final = bytes(_POINTER.size)
+_KEPT: Final = 4  # Contents: forgeries of one are planted one after another.
 
 
 class Forgery(NamedTuple):
@@ -93,6 +94,7 @@ class Forgeries:
         self.tables: list[bytes] = []  # The blocks, oldest first.
         self._heads: dict[str, int] = {}  # By root: which block it names, -1 for none.
         self.every: list[Forgery] = []
+        self.sites: list[str] = []
         if not valid:
             return
         newest = valid[self._newest]
@@ -103,6 +105,7 @@ class Forgeries:
         }
         self.every = [*_of_roots(self._roots, self._newest), *_of_blocks(self.tables)]
         self.every += _of_pointers(len(self.tables))
+        self.sites = [forgery.words for forgery in self.every]  # The record and field of each.
 
     def _read(self, pointer: Pointer) -> dict[int, int]:
         """Read the chain; the number of the block at each offset."""
@@ -114,11 +117,6 @@ class Forgeries:
             offsets.insert(0, pointer.offset)
             pointer = Pointer(*_POINTER.unpack_from(data, _PREVIOUS))
         return {offset: number for number, offset in enumerate(offsets)}
-
-    @property
-    def sites(self) -> list[str]:
-        """The record and field of each."""
-        return [forgery.words for forgery in self.every]
 
     @property
     def blocks(self) -> int:
@@ -182,6 +180,16 @@ class Forgeries:
             crc = checksum(data, self._store_id, TABLE_FILE, offset, 0)
             pointers.append(_POINTER.pack(offset, len(data), crc))
         return bytes(table), pointers[1:]
+
+
+def forgeries_of(content: Mapping[str, bytes]) -> Forgeries:
+    """The forgeries of a content, made once for all that have these roots and tables."""
+    return _forgeries(tuple((name, content[name]) for name in (*ROOT_FILES, TABLE_FILE) if name in content))
+
+
+@lru_cache(maxsize=_KEPT)
+def _forgeries(files: tuple[tuple[str, bytes], ...]) -> Forgeries:
+    return Forgeries(dict(files))
 
 
 def _placed(data: bytes, at: int, piece: bytes) -> bytes:

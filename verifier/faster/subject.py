@@ -36,7 +36,7 @@ from ..tapes.operations import CHECKPOINTS, PLAIN
 from ..tapes.tape import STORE, Kind, Operation
 from .flushing import FLUSHES, FlushBench, check_stopped
 from .foresight import foresee
-from .forging import Forgeries
+from .forging import forgeries_of
 from .labels import labels
 from .leftovers import Leftovers
 from .limited import CACHES, FORGETS, Limited
@@ -75,7 +75,7 @@ FASTER: Final = Spec(
     copies=("root-",),
     spares=("index-",),
     foresee=foresee,
-    forge=Forgeries,
+    forge=forgeries_of,
 )
 
 

@@ -13,7 +13,7 @@ from powercut.engine import CorruptionError, EngineError, FasterKv, SerialError,
 from powercut.engine.metadata.rolls import Roll
 from powercut.faultfs import FaultDevice, Image
 from powercut.faultfs.faults.rot import Damage, How
-from powercut.verifier.faster.forging import Forgeries
+from powercut.verifier.faster.forging import Forgeries, forgeries_of
 from powercut.verifier.faster.records import BLOCK, ENTRIES, ROOT, Field, rolls_of
 from powercut.verifier.faster.stepped import SteppedRuntime
 from powercut.verifier.finders.damage import OLDER_REFUSED, Sweep, search_damage
@@ -68,6 +68,18 @@ def test_a_forgery_changes_what_it_names_and_checksums_are_right() -> None:
     assert not forged.is_contradicted(number)
     assert forged.changes(len(forged.every)) == {}
     assert Forgeries({}).every == []
+
+
+def test_contents_share_their_forgeries_where_roots_and_tables_are_equal() -> None:
+    content = Sweep(MEDIA["closed"]).content
+    first = forgeries_of(content)
+    assert first.sites == Forgeries(content).sites
+    assert forgeries_of({**content, "segment-00000000": b""}) is first
+    for name in ("root-a", "tables"):
+        other = forgeries_of({**content, name: content[name][:-1]})
+        assert other is not first
+        assert other.changes(0) != first.changes(0)
+    assert forgeries_of({}).every == []
 
 
 @pytest.mark.parametrize(("medium", "step"), [("created", 1), ("closed", 3)])
