@@ -29,11 +29,10 @@ from ..tapes.tape import Tape, decode_tape
 from ..verdict import Breach
 from .bank import find
 from .client import Answer, Server
-from .planted import SCHEDULES, Mutant
+from .planted import OPERATIONS_MAX, SCHEDULES, Mutant
 
 __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection"]
 
-OPERATIONS_MAX: Final = 6
 PROGRAMS_MAX: Final = 15_000  # More than any hunt has.
 # Processor time of one child: a cap for a bug that goes round in circles, far above the work of any hunt.
 LIMIT_SECONDS: Final = 900

@@ -21,7 +21,7 @@ from ..errors import HarnessError
 
 __all__ = [
     *("CONTRACT", "CRASHES", "DAMAGE", "FAULTS", "KILLS", "MODEL", "SCHEDULES", "STRESS", "CUTS", "PROGRAMS"),
-    *("Edit", "Mutant", "Plantable", "Span"),
+    *("OPERATIONS_MAX", "Edit", "Mutant", "Plantable", "Span"),
 ]
 
 # The stages of the gate that must find a bug, by name; DAMAGE and FAULTS have oracles of the same name.
@@ -36,6 +36,7 @@ KILLS: Final = "kill"
 STRESS: Final = "stress"  # In compiled kernels; a bank of its own, for it shows no tape.
 # And what no stage can see, for no disk of ours is below the device: its contract, an oracle as well.
 CONTRACT: Final = "contract"
+OPERATIONS_MAX: Final = 6  # Of a tape that shows one.
 _LOG: Final = "powercut.engine.fasterlog."
 
 

@@ -2,12 +2,13 @@
 
 Two ways to try a smaller tape: play it as it is; or, since dropping an operation moves the device
 calls under a crash, search all crash states of its program again. The second is dear, so it comes
-only where the first has ended.
+only where the first has ended, and not for a tape that is small enough.
 
 Invariants
   1  the result shows the same oracle and the same breach as the tape that was given
   2  every tape that is taken weighs less than the one before, so shrinking ends
-  3  unless the budget is spent, the result is 1-minimal: no era, crash, operation or digit can go alone
+  3  unless the budget is spent, the result is 1-minimal: no era, crash, operation or digit can go alone;
+     of at most `enough` operations, no other than the crash or the damage stays as it is
   4  the budget counts runs and not seconds: equal tapes shrink to equal tapes
 
 It knows nothing of the store: a run is whatever `run` says, a search whatever `search` says.
@@ -54,9 +55,16 @@ Search = Callable[[Tape], tuple[Tape | None, int]]
 
 
 def shrink(
-    tape: Tape, make_store: MakeStore | None = None, *, verdict: Violation | None = None, budget: int = BUDGET
+    tape: Tape,
+    make_store: MakeStore | None = None,
+    *,
+    verdict: Violation | None = None,
+    budget: int = BUDGET,
+    enough: int = -1,
 ) -> Tape:
     """The smallest tape found that shows the kind of `verdict`, or else of what this tape shows.
+
+    enough  operations of a tape for which no smaller one is searched
 
     A tape that does not show it is handed back as it is.
     """
@@ -69,6 +77,7 @@ def shrink(
         lambda each: play(each, make_store),
         lambda each: search_programs(each, make_store),
         budget,
+        enough,
     )
 
 
@@ -78,9 +87,10 @@ def descend(
     run: Callable[[Tape], Judged],
     search: Search | None = None,
     budget: int = BUDGET,
+    enough: int = -1,
 ) -> Tape:
     """The same for whatever `run` and `search` say; no search: tapes are only played as they are."""
-    descent = _Descent(tape, verdict, run, search, budget)
+    descent = _Descent(tape, verdict, run, search, budget, enough)
     descent.go()
     return descent.best
 
@@ -95,12 +105,14 @@ class _Descent:
         run: Callable[[Tape], Judged],
         search: Search | None,
         budget: int,
+        enough: int,
     ) -> None:
         self.best = tape
         self.verdict = verdict
         self.run = run
         self.search = search
         self.budget = budget
+        self.enough = enough
         self._played: set[Tape] = set()
         self._searched: set[Tape] = set()
 
@@ -140,6 +152,8 @@ class _Descent:
     def recurs(self, candidate: Tape) -> bool:
         """Take the candidate, under whichever crash, if its programs can still show the same kind."""
         assert self.search is not None
+        if count_operations(self.best) <= self.enough:
+            return False
         opened = open_ended(candidate)
         if opened in self._searched or not self._is_smaller(candidate):
             return False

@@ -135,6 +135,26 @@ def test_search_finds_the_crash_that_dropping_an_operation_has_moved() -> None:
     assert small == Tape((Era((Operation(),), Crash(2)),))
 
 
+@pytest.mark.parametrize(("enough", "left"), [(0, 1), (2, 2), (3, 3), (5, 3), (6, 6)])
+def test_nothing_smaller_is_searched_where_a_tape_is_small_enough(enough: int, left: int) -> None:
+    """As above; a search drops the half of what is there first."""
+    searches: list[Tape] = []
+
+    def is_bad(tape: Tape) -> bool:
+        crash = tape.eras[0].crash
+        return crash is not None and crash.sync == 2 * count_operations(tape) and count_operations(tape) >= 1
+
+    def search(tape: Tape) -> tuple[Tape | None, int]:
+        searches.append(tape)
+        return Tape((Era(tape.eras[0].program, Crash(2 * count_operations(tape))),)), 1
+
+    small = descend(
+        *(Tape((Era((Operation(),) * 6, Crash(12)),)), _LOST, _judging(is_bad), search), enough=enough
+    )
+    assert count_operations(small) == left
+    assert bool(searches) == (left < 6)
+
+
 def test_spent_budget_ends_it_with_the_best_so_far() -> None:
     runs = []
 

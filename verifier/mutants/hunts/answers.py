@@ -20,6 +20,7 @@ from ...reducing.passes import count_operations
 from ...reducing.shrink import shrink
 from ...tapes.tape import Tape, encode_tape
 from ...verdict import Breach, Violation
+from ..planted import OPERATIONS_MAX
 from .order import features, likely_first
 
 __all__ = ["FAMILY_FEATURES", "answers_order", "hunt_answers"]
@@ -61,7 +62,7 @@ def hunt_answers(request: Answer) -> Answer:
         if finding is None:
             continue
         if wanted.is_same_kind(finding.verdict):
-            small = shrink(tape, verdict=finding.verdict, budget=SHRINK_RUNS)
+            small = shrink(tape, verdict=finding.verdict, budget=SHRINK_RUNS, enough=OPERATIONS_MAX)
             answer["tape"] = encode_tape(replace(small, bug=request["bug"])).decode()
             answer["operations"] = max(1, count_operations(small))  # None at all is a kill too.
             answer["drawn"] = tape in _drawn(request["seed"])

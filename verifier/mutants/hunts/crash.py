@@ -39,7 +39,19 @@ from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
 from ..bank import BANK
-from ..planted import CONTRACT, CRASHES, CUTS, DAMAGE, FAULTS, KILLS, MODEL, PROGRAMS, SCHEDULES, Mutant
+from ..planted import (
+    CONTRACT,
+    CRASHES,
+    CUTS,
+    DAMAGE,
+    FAULTS,
+    KILLS,
+    MODEL,
+    OPERATIONS_MAX,
+    PROGRAMS,
+    SCHEDULES,
+    Mutant,
+)
 from .answers import hunt_answers
 from .contract import judge_contract
 from .cpr import hunt_appenders, hunt_cuts
@@ -223,7 +235,9 @@ def _shrunk(
         seen, found = searches.search(tape)
         return (None if found is None else found.tape), 1 + seen.checked
 
-    tape = descend(finding.tape, finding.verdict, play, search if searches else None, SHRINK_RUNS)
+    tape = descend(
+        *(finding.tape, finding.verdict, play, search if searches else None, SHRINK_RUNS, OPERATIONS_MAX)
+    )
     return {
         "tape": encode_tape(replace(tape, bug=request["bug"])).decode(),
         "operations": count_operations(tape),

@@ -29,6 +29,7 @@ from ...reducing.shrink import shrink
 from ...tapes.operations import CHECKPOINTS
 from ...tapes.tape import LOGS, SIZES, Crash, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
+from ..planted import OPERATIONS_MAX
 
 __all__ = ["features", "hunt_damage", "ordered", "small_media"]
 
@@ -92,7 +93,15 @@ def ordered(
     """The damages of each medium that are around these words, or those that are not, in the hunt's order."""
 
     def is_meant(sweep: Sweep) -> Callable[[Damage], bool]:
-        return lambda damage: around.issubset(features(sweep, damage)) is is_likely
+        meant: dict[str, bool] = {}  # By site: most of its damages differ in a number alone.
+
+        def judge(damage: Damage) -> bool:
+            site = sweep.site(damage)
+            if site not in meant:
+                meant[site] = around.issubset(features(sweep, damage)) is is_likely
+            return meant[site]
+
+        return judge
 
     for damages in (_pieces, _bits_of_bytes, _every_bit):
         for sweep in sweeps:
@@ -108,7 +117,7 @@ def _told(bug: str, found: Finding | None, coverage: Coverage, others: dict[str,
     answer: Answer = {"tape": "", "operations": 0, "others": others}
     answer |= {"programs": coverage.programs, "distinct": coverage.distinct, "checked": coverage.checked}
     if found is not None:
-        tape = shrink(found.tape, verdict=found.verdict, budget=SHRINK_RUNS)
+        tape = shrink(found.tape, verdict=found.verdict, budget=SHRINK_RUNS, enough=OPERATIONS_MAX)
         answer["tape"] = encode_tape(replace(tape, bug=bug)).decode()
         answer["operations"] = max(1, count_operations(tape))  # None at all is a kill too.
     return answer

@@ -28,6 +28,7 @@ from ...reducing.shrink import descend
 from ...runs.play import play
 from ...tapes.tape import SIZES, STORE, Era, Kind, Operation, Tape, encode_tape
 from ...verdict import Breach, Violation
+from ..planted import OPERATIONS_MAX
 from .order import likely_first
 
 __all__ = ["STRUCK_FEATURES", "Struck", "hunt_faults", "programs", "sweeps"]
@@ -95,7 +96,7 @@ def hunt_faults(request: Answer) -> Answer:
     answer: Answer = {"tape": "", "operations": 0, "others": others}
     answer |= {"programs": coverage.programs, "distinct": coverage.distinct, "checked": coverage.checked}
     if found is not None:
-        tape = descend(found.tape, found.verdict, play, _again, SHRINK_RUNS)
+        tape = descend(found.tape, found.verdict, play, _again, SHRINK_RUNS, OPERATIONS_MAX)
         answer["tape"] = encode_tape(replace(tape, bug=request["bug"])).decode()
         answer["operations"] = max(1, count_operations(tape))  # None at all is a kill too.
     return answer
