@@ -18,6 +18,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cache
 from typing import Final, TypeVar
 
 from ...concurrency.lanes import split
@@ -52,19 +53,21 @@ def features(tape: Tape) -> set[str]:
         operations = [operation for era in tape.eras for operation in era.program]
     if len(tape.eras) > 1:
         found.add(LIVES)
-    found.update(word for operation in operations for word in _words(operation))
+    found.update(*map(_words, operations))
     return found & FEATURES
 
 
-def _words(operation: Operation) -> Iterator[str]:
+@cache
+def _words(operation: Operation) -> tuple[str, ...]:
     kind = Kind(operation.kind)
-    yield _KINDS[kind]
+    words = [_KINDS[kind]]
     if kind in (Kind.CHECKPOINT, Kind.START):
-        yield CHECKPOINTS[operation.size % len(CHECKPOINTS)]
+        words.append(CHECKPOINTS[operation.size % len(CHECKPOINTS)])
     if kind is Kind.START:
-        yield PHASES
+        words.append(PHASES)
     elif kind in KEYED and operation.size:
-        yield PAGES if operation.size == SIZES - 1 else GROWTH
+        words.append(PAGES if operation.size == SIZES - 1 else GROWTH)
+    return tuple(words)
 
 
 def likely_first(
