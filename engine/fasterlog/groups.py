@@ -59,7 +59,7 @@ class Groups:
         self.lock = lock
         self.turn = runtime.lock()
         self._runtime = runtime
-        self._is_led = False  # Somebody commits: one for all who come meanwhile.
+        self._leader: object = None  # Who commits, for all who come meanwhile.
         self.waiters = Waiters(runtime)
         self.begin = parts.root.begin
         self.last = parts.last
@@ -104,14 +104,14 @@ class Groups:
 
         Raises DeviceError where it cannot be written (C2), PoisonedError.
         """
-        if not self._leads(wanted, cookie):
-            return self.committed
-        try:
-            return self._commit(wanted, cookie)
+        caller = object()
+        try:  # Ctrl-C may come as soon as the caller is the leader.
+            return self._commit(wanted, cookie) if self._leads(caller, wanted, cookie) else self.committed
         finally:
-            self._is_led = False
+            if self._leader is caller:
+                self._leader = None
 
-    def _leads(self, wanted: int, cookie: bytes | None) -> bool:
+    def _leads(self, caller: object, wanted: int, cookie: bytes | None) -> bool:
         """Wait for who commits now; False if that made durable what is wanted, True if the caller commits.
 
         Who waits for a lock instead hears of it after all those who have gone on since, and may be the last
@@ -122,10 +122,10 @@ class Groups:
             return cookie is None and self.last.end >= wanted and self.progress == self.last.progress
 
         while True:
-            self._runtime.until("the commit before", lambda: not self._is_led or is_had())
+            self._runtime.until("the commit before", lambda: self._leader is None or is_had())
             with self.lock:
-                if not self._is_led:
-                    self._is_led = True
+                if self._leader is None:
+                    self._leader = caller
                     return True
                 if is_had():
                     return False

@@ -122,11 +122,12 @@ class Durability:
 
     def tell(self) -> None:
         """Call what is to be called. From whoever has taken a step of a checkpoint, holding no lock."""
-        with self._guard:
-            if self._is_telling or not self._told:
-                return  # Who is at it comes to these, too, in their order.
-            self._is_telling = True
+        is_mine = False
         try:
+            with self._guard:
+                if self._is_telling or not self._told:
+                    return  # Who is at it comes to these, too, in their order.
+                is_mine = self._is_telling = True
             while (told := self._next()) is not None:
                 function, name, serial = told
                 try:
@@ -134,7 +135,8 @@ class Durability:
                 except Exception:  # (U3)
                     logger.exception("a callback for durable operations raised")
         except BaseException:
-            self._is_telling = False
+            if is_mine:
+                self._is_telling = False
             raise
 
     def _next(self) -> tuple[OnDurable, str, int] | None:

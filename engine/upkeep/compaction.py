@@ -70,12 +70,13 @@ class Compactor:
         self._disk = disk
         self._lock = disk.runtime.lock()
         self.found = Found()
-        self._runner: int | None = None  # The thread or task that compacts.
+        self._runner: tuple[int] | None = None  # The thread or task that compacts, in a tuple of its call.
 
     @property
     def is_here(self) -> bool:
         """True in the thread or task that compacts."""
-        return self._runner == self._disk.runtime.current()
+        runner = self._runner
+        return runner is not None and runner[0] == self._disk.runtime.current()
 
     def check_at_rest(self) -> None:
         """Raises SessionError while one is under way."""
@@ -93,22 +94,24 @@ class Compactor:
         tail = load(self._log.spaces.control, w.TAIL)
         if until is not None and (type(until) is not int or not 0 <= until <= tail):
             raise OperationError(f"until is {until!r}: expected an address up to the tail, {tail}, or None")
-        while not self._claim():
-            if not is_patient:
-                raise OperationError("a compaction is under way: wait for it first")
-            self._disk.runtime.until("a compaction to end", lambda: self._runner is None)
-        try:
+        runner = (self._disk.runtime.current(),)
+        try:  # Ctrl-C may come as soon as it has claimed.
+            while not self._claim(runner):
+                if not is_patient:
+                    raise OperationError("a compaction is under way: wait for it first")
+                self._disk.runtime.until("a compaction to end", lambda: self._runner is None)
             return self._compact(until)
         except OSError as error:
             raise DeviceError(error.errno, f"compacting the log: {error}") from error
         finally:
-            self._runner = None
+            if self._runner is runner:
+                self._runner = None
 
-    def _claim(self) -> bool:
+    def _claim(self, runner: tuple[int]) -> bool:
         with self._lock:
             if self._runner is not None:
                 return False
-            self._runner = self._disk.runtime.current()
+            self._runner = runner
             return True
 
     def _compact(self, until: int | None) -> Compacted:

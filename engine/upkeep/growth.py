@@ -61,7 +61,7 @@ class Grower:
         self._shared = shared
         self._disk = disk
         self._lock = disk.runtime.lock()
-        self._is_busy = False
+        self._owner: object = None  # Of a growth that is under way.
         self._is_stopped = False
         self._is_refused = False  # There is no room: it is not tried again by itself.
         self._ticket: Ticket | None = None  # Of one that runs by itself.
@@ -76,26 +76,28 @@ class Grower:
         Raises OperationError (one is under way), IndexFullError (no room), SessionError (no row is left),
         PoisonedError.
         """
-        if not self._begin():
-            raise OperationError("a growth of the index is under way: wait for it first")
-        self._ticket = None
-        try:
+        owner = object()
+        try:  # Ctrl-C may come as soon as it is the owner.
+            if not self._begin(owner):
+                raise OperationError("a growth of the index is under way: wait for it first")
+            self._ticket = None
             self._grow()
             return self._index.width.buckets
         finally:
-            self._is_busy = False
+            self._end(owner)
 
     def look(self) -> None:
         """Begin to grow behind the caller's back if `memory` has room for more, and it is time to."""
         spaces, count = self._index.spaces, self._index.width.buckets
         if 2 * count > spaces.index_most or self._is_refused:
             return
-        if self._is_due(count) and self._begin():
-            try:
-                self._ticket = self._disk.runtime.submit(self._run_behind)
-            except BaseException:
-                self._is_busy = False
-                raise
+        owner = object()
+        try:
+            if self._is_due(count) and self._begin(owner):
+                self._ticket = self._disk.runtime.submit(lambda: self._run_behind(owner))
+        except BaseException:
+            self._end(owner)
+            raise
 
     def _is_due(self, count: int) -> bool:
         """True if it is crowded, with room for chains that are in both halves, or about to leave memory."""
@@ -108,18 +110,18 @@ class Grower:
 
     def wait(self) -> bool:
         """Wait for a growth that is under way; whether there was one."""
-        if not self._is_busy:
+        if self._owner is None:
             return False
         runtime, ticket = self._disk.runtime, self._ticket
         if ticket is not None:
             runtime.wait([ticket])
         else:
-            runtime.until("a growth of the index", lambda: not self._is_busy)
+            runtime.until("a growth of the index", lambda: self._owner is None)
         return True
 
     def check_at_rest(self) -> None:
         """Raises SessionError while one is under way that somebody called."""
-        if self._is_busy and self._ticket is None:
+        if self._owner is not None and self._ticket is None:
             raise SessionError("a growth of the index is under way: wait for it first")
 
     def stop(self) -> None:
@@ -128,14 +130,18 @@ class Grower:
         if self._ticket is not None:
             self._disk.runtime.wait([self._ticket])
 
-    def _begin(self) -> bool:
+    def _begin(self, owner: object) -> bool:
         with self._lock:
-            if self._is_busy or self._is_stopped:
+            if self._owner is not None or self._is_stopped:
                 return False
-            self._is_busy = True
+            self._owner = owner
             return True
 
-    def _run_behind(self) -> None:
+    def _end(self, owner: object) -> None:
+        if self._owner is owner:
+            self._owner = None
+
+    def _run_behind(self, owner: object) -> None:
         try:
             self._grow()
         except IndexFullError:
@@ -143,7 +149,7 @@ class Grower:
         except EngineError:
             pass  # No row is left, or the store is poisoned: whoever is hurt by that is told.
         finally:
-            self._is_busy = False
+            self._end(owner)
 
     def _grow(self) -> None:
         self._disk.poison.check()

@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
-from powercut.engine import FasterKv, MemoryDevice, Session, Settings
+from powercut.engine import FasterKv, FasterLog, LogSettings, MemoryDevice, Session, Settings
 from powercut.engine.compiler.compilation import available
 
 TINY = Settings(
     page_bytes=1024, segment_bytes=2048, write_unit=512, extent_bytes=512, ring_pages=2, index_buckets=2
 )
+SMALL = LogSettings(page_bytes=1024, segment_bytes=2048, write_unit=512)
 needs_compiled = pytest.mark.skipif(not available(), reason="numba is not installed")
 
 SESSIONS = "powercut.engine.sessions"
@@ -141,3 +142,60 @@ def test_an_interrupted_entry_leaves_the_session_free() -> None:
         (f"{SESSIONS}.single", {"make_room", "_lay_out"}),
     ):
         assert every_line(module, functions, lambda store: session_of(store).start_read(large), then) > 3
+
+
+@needs_compiled
+@pytest.mark.parametrize(
+    ("module", "functions", "do"),
+    [
+        ("powercut.engine.upkeep.growth", {"run", "_begin"}, FasterKv.grow_index),
+        ("powercut.engine.upkeep.compaction", {"run", "_claim"}, FasterKv.compact),
+    ],
+)
+def test_an_interrupted_growth_or_compaction_is_not_under_way_for_ever(
+    module: str, functions: set[str], do: Callable[[FasterKv], object]
+) -> None:
+    def then(store: FasterKv) -> None:
+        do(store)
+        assert session_of(store).read(b"key") == b"value"
+        assert store.checkpoint(timeout=None).serials == {"s": 2}
+
+    assert every_line(module, functions, do, then) > 6
+
+
+@needs_compiled
+def test_who_is_interrupted_while_it_tells_leaves_the_rest_to_the_next() -> None:
+    told: list[int] = []
+
+    def do(store: FasterKv) -> None:
+        told.clear()
+        store.on_durable(lambda name, serial: told.append(serial))
+        store.checkpoint(timeout=None)
+
+    def then(store: FasterKv) -> None:
+        session_of(store).upsert(b"key", b"again")
+        assert store.checkpoint(timeout=None).serials == {"s": 2}
+        assert told[-1] == 2
+
+    assert every_line(f"{SESSIONS}.durable", {"tell"}, do, then) > 6
+
+
+@pytest.mark.parametrize("functions", [{"commit", "_leads"}, {"_commit", "_publish"}, {"_write"}])
+def test_an_interrupted_commit_of_a_log_lets_the_next_one_lead(functions: set[str]) -> None:
+    at, lines = 0, 0
+    while lines == at:
+        at += 1
+        device = MemoryDevice()
+        log = FasterLog.open(device, create=True, settings=SMALL)
+        log.enqueue(b"one")
+        module = "powercut.engine.fasterlog.groups"
+        with interrupting(module, functions, at) as seen, suppress(KeyboardInterrupt):
+            log.commit()
+        lines = seen[0]
+        assert log._source.groups._leader is None, "or whoever commits next waits for it for ever"
+        log.enqueue(b"two")
+        log.commit()
+        log.close()
+        with FasterLog.open(device) as again:
+            assert [bytes(entry) for _, entry in again.scan()] == [b"one", b"two"]
+    assert at > 4

@@ -32,7 +32,7 @@ _WATCHED: Final = (
         ("sealed", "_lengths"),
     ),
     ("tail._block", ("held", "filled"), ("_view", "_spare")),
-    ("groups", ("last", "begin", "is_closed", "_failure", "_is_led", "_root"), ("progress",)),
+    ("groups", ("last", "begin", "is_closed", "_failure", "_leader", "_root"), ("progress",)),
     ("groups.waiters", (), ("_calls",)),
     ("parts.files", ("durable", "_has_new_names", "_punched"), ("_known", "_dirty")),
     ("reader", ("_last",), ("_pages",)),

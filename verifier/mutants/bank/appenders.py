@@ -104,12 +104,12 @@ _COMMITS: Final = (
         "oxifaster faster_log.rs: commit requests coalesced to the last received, and not to the highest",
         _LOG + "groups",
         """        while True:
-            self._runtime.until("the commit before", lambda: not self._is_led or is_had())
+            self._runtime.until("the commit before", lambda: self._leader is None or is_had())
             with self.lock:
 """,
         """        before = self.last
         while True:
-            self._runtime.until("the commit before", lambda: not self._is_led or is_had())
+            self._runtime.until("the commit before", lambda: self._leader is None or is_had())
             with self.lock:
                 if cookie is None and self.last is not before:
                     return False
