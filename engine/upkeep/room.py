@@ -74,7 +74,7 @@ class Room(Worker):
         self._others = 0
         self._seen: object = _NEVER  # The checkpoint at which the other files were looked at.
         self._stepping = 0  # Bytes that the step under way may move.
-        self._mover: int | None = None  # The thread or task that makes room.
+        self._mover: tuple[int] | None = None  # The thread or task that makes room, in a tuple of its call.
         self._futile: object = _NEVER  # The checkpoint that had all that a step can give, and nothing went.
         self._begun = self._ended = 0  # Passes: room that was made, or tried to be.
         self._failed, self._reason = 0, ""  # The number of the last one that failed, and why.
@@ -88,6 +88,11 @@ class Room(Worker):
             files = [name for name in device.list() if segment_number(name) is None]
             self._others, self._seen = sum(map(device.size, files)), newest
         return load(self._control, w.PAGE_END) + self._page - self._listed() + 2 * self._others
+
+    @property
+    def _is_here(self) -> bool:
+        mover = self._mover
+        return mover is not None and mover[0] == self.runtime.current()
 
     def has_left(self, count: int) -> bool:
         """True if another file of so many bytes leaves room for what is written. Raises OSError."""
@@ -105,7 +110,7 @@ class Room(Worker):
 
         Raises DiskFullError, PoisonedError; OSError where files cannot be looked at.
         """
-        if self._mover == self.runtime.current() or self.used < self._due:
+        if self._is_here or self.used < self._due:
             return
         if self._compactor.is_here:  # Somebody's own: to wait for room would be to wait for itself.
             if self._has_passed(self.refusing):
@@ -115,7 +120,7 @@ class Room(Worker):
                 )
             return
         self.ring()
-        if not self.is_driven and self._claim():
+        if not self.is_driven:
             self._make()
         most = self.limit - self._segment if is_relief else self.refusing
         begun = self._begun
@@ -133,7 +138,7 @@ class Room(Worker):
         """Wait until there is room, or the end of a pass; or make one."""
         seen = self._ended
         self.ring()
-        if not self.is_driven and self._claim():
+        if not self.is_driven:
             self._make()
         self.runtime.until(
             "room on the disk",
@@ -149,39 +154,46 @@ class Room(Worker):
 
     def round(self) -> bool:
         """Make room if it is due; whether any was made. Raises EngineError where it could not be."""
-        if self.used < self._due or not self._claim():
+        if self.used < self._due:
             return False
-        error = self._make()
+        is_made, error = self._make()
         if error is not None:
             raise error
-        return True
+        return is_made
 
     def next_look(self) -> float | None:
         """None: whoever opens a page rings."""
         return None
 
-    def _claim(self) -> bool:
+    def _claim(self, mover: tuple[int]) -> bool:
         with self._guard:
             if self._mover is not None:
                 return False
-            self._mover = self.runtime.current()
+            self._mover = mover
             return True
 
     @contextmanager
     def resting(self) -> Iterator[None]:
         """A context in which no room is made; what is under way ends before."""
-        while not self._claim():
-            self.runtime.until("the room on the disk to be made", lambda: self._mover is None)
-        try:
+        mover = (self.runtime.current(),)
+        try:  # Ctrl-C may come as soon as it has claimed.
+            while not self._claim(mover):
+                self.runtime.until("the room on the disk to be made", lambda: self._mover is None)
             yield
         finally:
-            self._mover = None
-            self.ring()
+            if self._mover is mover:
+                self._mover = None
+                self.ring()
 
-    def _make(self) -> EngineError | None:
-        """Take a step, or so many that writers are not refused; the error because of which it is full."""
-        self._begun += 1
+    def _make(self) -> tuple[bool, EngineError | None]:
+        """Take a step, or so many that writers are not refused, unless another does; (whether it did, the
+        error because of which the disk is full).
+        """
+        mover, error = (self.runtime.current(),), None
         try:
+            if not self._claim(mover):
+                return False, None
+            self._begun += 1
             self._pass()
         except PoisonedError:
             raise
@@ -189,12 +201,12 @@ class Room(Worker):
             own = found if isinstance(found, EngineError) else None
             error = own or DiskFullError(f"making room failed: {found}")
             self._failed, self._reason = self._begun, str(error)
-            return error
         finally:
-            self._stepping = 0
-            self._ended += 1
-            self._mover = None
-        return None
+            if self._mover is mover:
+                self._stepping = 0
+                self._ended += 1
+                self._mover = None
+        return True, error
 
     def _pass(self) -> None:
         tail = load(self._control, w.TAIL)
