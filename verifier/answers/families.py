@@ -1,4 +1,4 @@
-"""Families: all programs of one shape whose every answer is judged, and random ones.
+"""Families: all programs of one shape whose every answer is judged.
 
     sizes      a value of each length under each key, then each operation on it: where it stands, once it is
                cold, and after a power cut
@@ -11,6 +11,7 @@
     phases     an operation, a checkpoint taken so many steps on, another operation, and each way on
     names      a session left or live, checkpoints of another one's work, one thing, more of these, and the
                name again, forgotten or not
+    grown      the index has twice the buckets (`grown`)
     apart      what a store stands on, and calls with what they cannot take: where keys stand, in each phase
     lives      all short programs of changes, checkpoints and ends of a life
 
@@ -21,20 +22,20 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import product
-from random import Random
 from typing import Final
 
 from msgspec.structs import replace
 
 from ..faster.geometries import GEOMETRIES
 from ..tapes.operations import OPERATIONS
-from ..tapes.tape import ANSWERS, INTERPRETED, KEYS_MAX, SIZES, Crash, Era, Kind, Operation, Tape
+from ..tapes.tape import ANSWERS, INTERPRETED, SIZES, Crash, Era, Kind, Operation, Tape
 from .edges import COUNTS, FORMS, KEYS, LENGTHS, LONG
+from .grown import grown
 from .names import names
 
-__all__ = ["FAMILIES", "HOMES", "family", "random_answers"]
+__all__ = ["FAMILIES", "HOMES", "family"]
 
 Program = tuple[Operation, ...]
 _LONGEST: Final = LENGTHS - 2
@@ -283,6 +284,7 @@ FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] =
     "forms": forms,
     "rarely": rarely,
     "names": names,
+    "grown": grown,
     "pending": pending,
     "phases": phases,
     "apart": apart,
@@ -290,7 +292,10 @@ FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] =
 }
 
 
-HOMES: Final = {"names": "forgetful"}  # The geometry of a family that means nothing in any other.
+HOMES: Final = {
+    "names": "forgetful",
+    "grown": "parting",
+}  # The geometry of a family that means nothing in any other.
 
 
 def family(name: str, geometry: str, kernels: str = INTERPRETED) -> Iterator[Tape]:
@@ -301,47 +306,3 @@ def family(name: str, geometry: str, kernels: str = INTERPRETED) -> Iterator[Tap
     for programs in dict.fromkeys(FAMILIES[name](turning(pages))):
         eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
         yield Tape(eras, geometry, _STRICT, subject=ANSWERS, kernels=kernels)
-
-
-_WEIGHTS: Final[dict[Kind, int]] = {
-    **dict.fromkeys((Kind.UPSERT, Kind.RMW, Kind.CHECKPOINT, Kind.DELETE, Kind.READ, Kind.INSERT), 2),
-    **dict.fromkeys((Kind.START, Kind.START_READ, Kind.START_RMW), 2),
-    **dict.fromkeys(
-        (Kind.TRUNCATE, Kind.RESUME, Kind.LEAVE, Kind.SCAN_FROM, Kind.SAVE, Kind.REOPEN, Kind.ITEMS), 1
-    ),
-    **dict.fromkeys((Kind.PUT_MANY, Kind.APPEND_MANY, Kind.ADD_MANY, Kind.GET_MANY), 1),
-    **dict.fromkeys((Kind.RMW_ODD, Kind.START_ODD), 1),
-    **dict.fromkeys((Kind.FORGET, Kind.ABANDON, Kind.MISUSE, Kind.VIEWED, Kind.FAILED, Kind.WRONG), 1),
-    Kind.PUT: 7,
-    Kind.STEP: 4,
-    Kind.COMPLETE: 4,
-}
-
-
-def random_answers(
-    random: Random,
-    count: int,
-    geometries: Sequence[str],
-    steps: int,
-    kernels: str = INTERPRETED,
-) -> Iterator[Tape]:
-    """`count` tapes of up to `steps` steps an era; geometries take turns, and every third has a power cut."""
-    for number in range(count):
-        eras = [Era(_random_program(random, random.randint(2, steps)))]
-        if number % 3 == 0:
-            digits = tuple(random.randrange(3) for _ in range(random.randrange(8)))
-            crash = Crash(random.randrange(5), random.randrange(3), digits)
-            eras.insert(0, Era(_random_program(random, steps // 2 + 1), crash))
-        geometry = geometries[number % len(geometries)]
-        yield Tape(tuple(eras), geometry, subject=ANSWERS, kernels=kernels)
-
-
-def _random_program(random: Random, steps: int) -> Program:
-    kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
-    program = []
-    for kind in random.choices(kinds, weights, k=steps):
-        size = random.randint(0, OPERATIONS[kind].size_max)
-        if size % len(COUNTS) >= len(COUNTS) - 3 and kind.name.endswith("_MANY"):
-            size -= 3  # A thousand operations are for the family.
-        program.append(Operation(kind, random.randrange(2), random.randrange(KEYS_MAX), size))
-    return tuple(program)

@@ -200,7 +200,11 @@ class HybridLog:
         self.begin = max(self.begin, begin - begin % self.page)
         return self.begin
 
-    def recover(self, begin: int, low: int, end: int, version: int) -> None:
+    def grow(self) -> int:
+        """Double the main buckets of the index; how many there are then, 0: there is no room."""
+        return self.chains.buckets if self.chains.grow(self.head, self.kept) else 0
+
+    def recover(self, begin: int, low: int, end: int, version: int, buckets: int = 0) -> None:
         """Come back to a checkpoint of `version`: L_s at `low`, the log's end at `end`; 0: to none."""
         self.version = version + 1
         self.shifted_at = 0
@@ -211,7 +215,7 @@ class HybridLog:
         self.begin = self.kept = max(begin, FIRST_ADDRESS)
         self._page_end = self.tail + -self.tail % self.page
         self.head = max(self.begin, self._page_end - self.ring)
-        self.chains.relink(max(begin, FIRST_ADDRESS), self.tail, low, self.version)
+        self.chains.relink(max(begin, FIRST_ADDRESS), self.tail, low, self.version, buckets)
 
     def value_max(self, key: bytes) -> int:
         """The longest value that the key can have; negative: none."""

@@ -42,7 +42,7 @@ from .asking import Answered, Answers, Asker, Raised, named, shorten, told_by
 from .back import look_back
 from .batches import add_many, append_many, get_many, put_many
 from .closed import knock, roots_of
-from .rarely import failed, forget, misuse, viewed
+from .rarely import failed, forget, grow, misuse, viewed
 from .reference import Point, Reference
 from .refusing import RefusingDevice
 
@@ -155,6 +155,7 @@ class _Player:
             Kind.FAILED: partial(failed, ask),
             Kind.WRONG: partial(wrong, ask),
             Kind.GROUND: ground,
+            Kind.GROW: partial(grow, ask),
         }
         self._calls = calls
 

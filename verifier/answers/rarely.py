@@ -3,6 +3,7 @@
     forget    a session is closed and dropped: what it did stays, and its name comes back as another session
     misuse    a call that is refused, and changes nothing
     viewed    key and value as anything that is bytes
+    grow      the index has twice the buckets, where there is room
     failed    while the device answers no read: what asks it says so and has no effect; what does not, goes on
 
 Threads: none.
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 from ..faster.seams import (
     DeviceError,
+    IndexFullError,
     OperationError,
     SessionError,
     UnknownSessionError,
@@ -26,7 +28,7 @@ from ..tapes.tape import Operation
 from .asking import Answered, Answers, Asker, Raised, told_by
 from .edges import key_of
 
-__all__ = ["failed", "forget", "misuse", "viewed"]
+__all__ = ["failed", "forget", "grow", "misuse", "viewed"]
 
 _NOBODY: Final = "nobody"
 _ROWS: Final = 256 + 64  # Sessions and iterators that may be live at once, if most are iterators.
@@ -48,6 +50,12 @@ def forget(asker: Asker, operation: Operation) -> Answers:
     reference.forget(number)
     found = told_by(lambda: store.forget_session(session_name(number)))
     return Answers([left.expected, None], [left.found, found])
+
+
+def grow(asker: Asker, operation: Operation) -> Answers:
+    """The index grown."""
+    buckets = asker.reference.log.grow()
+    return Answers(buckets or _raised(IndexFullError), told_by(asker.store.grow_index))
 
 
 def misuse(asker: Asker, operation: Operation) -> Answers:

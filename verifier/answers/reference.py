@@ -46,6 +46,7 @@ class Point:
     begin: int
     low: int  # L_s: what is of the next version from here on is void.
     final: int
+    buckets: int = 0  # When it became durable.
     held: dict[int, int] = field(default_factory=dict)  # Serials by owner, of those forgotten since too.
     owners: dict[int, int] = field(default_factory=dict)  # Of the sessions then.
     chain: tuple[Point, ...] = ()  # Those before it that can be opened.
@@ -141,14 +142,7 @@ class Reference:
         self._effects.append(Effect(self._owners[session], serial, key, value))
         _take(self.content, self._effects[-1])
 
-    def swap(
-        self,
-        session: int,
-        serial: int,
-        key: bytes,
-        make: Callable[[bytes | None], bytes | None],
-        told: int = 0,
-    ) -> bytes | None:
+    def swap(self, session: int, serial: int, key: bytes, make: Make, told: int = 0) -> bytes | None:
         """A read-modify-write, from its peek on; what it gives. What `make` raises goes through."""
         place, before = self.log.read(key, told)
         value = make(before)
@@ -226,7 +220,7 @@ class Reference:
             version = self.life, self.log.version - 1
             serials = self._still(running.ends, running.owners)
             bounds = running.begin, running.low, self.log.fold()
-            running.point = Point(version, serials, *bounds, running.held, running.owners)
+            running.point = Point(version, serials, *bounds, 0, running.held, running.owners)
             self.fixed[version] = running.point
         elif running.phase == "PERSIST":
             self._persist(running)
@@ -237,6 +231,7 @@ class Reference:
     def _persist(self, running: _Running) -> None:
         point = running.point
         assert point is not None
+        point.buckets = self.log.chains.buckets
         start = point.begin - point.begin % self.log.settings.segment_bytes
         point.chain = () if start > self._removed else self.points
         self._removed = max(self._removed, start)
@@ -300,7 +295,7 @@ class Reference:
             self.log.recover(0, 0, 0, 0)
             self._removed = 0
         else:
-            self.log.recover(point.begin, point.low, point.final, point.version[1])
+            self.log.recover(point.begin, point.low, point.final, point.version[1], point.buckets)
             self._removed = point.begin - point.begin % self.log.settings.segment_bytes
 
     # -- what it says of itself --------------------------------------------------------------------
@@ -334,7 +329,7 @@ class Reference:
             "memory_bytes": log.tail - log.head,
             "page_bytes": log.page,
             "ring_bytes": log.ring,
-            "index_bytes": log.chains.index_bytes,
+            **log.chains.figures,
             "version": log.version,
             "phase": self.phase,
             "kernels": self.kernels,

@@ -6,9 +6,10 @@ from random import Random
 
 import pytest
 
+from powercut.verifier.answers.drawn import random_answers
 from powercut.verifier.answers.edges import KEYS, LENGTHS, length_of
 from powercut.verifier.answers.edges import key_of as key_of_number
-from powercut.verifier.answers.families import FAMILIES, family, random_answers
+from powercut.verifier.answers.families import FAMILIES, family
 from powercut.verifier.answers.hybrid import HybridLog
 from powercut.verifier.answers.player import play_answers
 from powercut.verifier.faster.geometries import GEOMETRIES

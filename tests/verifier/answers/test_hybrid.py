@@ -33,6 +33,31 @@ def test_third_page_evicts_the_first() -> None:
     assert (log.counters["device_reads"], log.counters["hits_cold"]) == (1, 1)
 
 
+def _is_beside(log: HybridLog, key: bytes) -> bool:
+    """True if the key shared a chain with `a` until it was on the device."""
+    return log.chains.slot(key)[0] % 4 == log.chains.slot(b"a")[0] % 4
+
+
+def test_keys_of_a_chain_part_where_the_index_grows_and_share_what_is_on_the_device() -> None:
+    log = HybridLog("parting")
+    for key in (b"a", b"b", b"c", b"d"):
+        log.upsert(key, b"x")
+    newest = {key: log.chains.find(key, 0) for key in (b"a", b"b", b"c", b"d")}
+    assert len({log.chains.slot(key) for key in newest}) == 1
+    assert [log.grow(), log.grow()] == [2, 4]
+    assert len({log.chains.slot(key) for key in newest}) > 1
+    assert {key: log.chains.find(key, 0) for key in newest} == newest
+    assert log.chains.figures["buckets"] == 4
+    for _ in range(4):
+        log.open_page()
+    assert log.grow() == 8
+    assert [log.read(key)[1] for key in newest] == [b"x"] * 4
+    assert log.chains.find(b"a", log.head) == max(newest[key] for key in newest if _is_beside(log, key))
+    while grown := log.grow():
+        assert grown == log.chains.buckets
+    assert log.chains.figures["growths"] == log.chains.buckets.bit_length() - 1
+
+
 def test_fold_freezes_all_and_begins_a_write_unit() -> None:
     log = HybridLog("tiny")
     log.upsert(b"a", bytes(8))

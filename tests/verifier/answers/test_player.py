@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from powercut.engine import FasterKv, Session
-from powercut.verifier.answers.families import FAMILIES, family, random_answers
+from powercut.verifier.answers.drawn import random_answers
+from powercut.verifier.answers.families import FAMILIES, family
 from powercut.verifier.answers.player import play_answers
 from powercut.verifier.cli.tapes import opened
 from powercut.verifier.faster.subject import FasterSubject

@@ -20,7 +20,8 @@ import msgspec
 
 from powercut.faultfs import Law
 
-from ...answers.families import FAMILIES, HOMES, family, random_answers
+from ...answers.drawn import random_answers
+from ...answers.families import FAMILIES, HOMES, family
 from ...finders.answers import search_answers
 from ..chunks import SEEDS, Chunk, Deadline, Definition, Result, in_parts, search_each, until
 from ..plans import Floor, Names, Positive, check_geometries, check_names

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from ...answers.families import FAMILIES, family, random_answers
+from ...answers.drawn import random_answers
+from ...answers.families import FAMILIES, family
 from ...finders.answers import search_answers
 from ...finders.coverage import Coverage
 from ...reducing.passes import count_operations
