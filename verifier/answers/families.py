@@ -292,17 +292,17 @@ FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] =
 }
 
 
-HOMES: Final = {
-    "names": "forgetful",
-    "grown": "parting",
-}  # The geometry of a family that means nothing in any other.
+# The geometries of a family that means nothing, or less, in any other.
+HOMES: Final = {"names": ("forgetful",), "grown": ("parting", "narrow")}
 
 
 def family(name: str, geometry: str, kernels: str = INTERPRETED) -> Iterator[Tape]:
-    """The tapes of a family, in a geometry; a power cut between two programs leaves what was synced."""
-    geometry = HOMES.get(name, geometry)
-    pages = GEOMETRIES[geometry].ring_pages
-    assert pages is not None
-    for programs in dict.fromkeys(FAMILIES[name](turning(pages))):
-        eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
-        yield Tape(eras, geometry, _STRICT, subject=ANSWERS, kernels=kernels)
+    """The tapes of a family, in a geometry, or in those where it is at home; a power cut between two programs
+    leaves what was synced.
+    """
+    for place in HOMES.get(name, (geometry,)):
+        pages = GEOMETRIES[place].ring_pages
+        assert pages is not None
+        for programs in dict.fromkeys(FAMILIES[name](turning(pages))):
+            eras = (*[Era(program, Crash()) for program in programs[:-1]], Era(programs[-1]))
+            yield Tape(eras, place, _STRICT, subject=ANSWERS, kernels=kernels)

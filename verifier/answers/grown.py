@@ -30,11 +30,8 @@ def grown(cold: Program) -> Iterator[tuple[Program, ...]]:
     befores += [(*put, *cold, Operation(Kind.START_RMW, 0, 1)), (*put, *cold, Operation(Kind.DELETE, 0, 1))]
     # What is claimed and nothing written: an insert of what is there on the device.
     befores += [(*put, *cold, *(Operation(Kind.INSERT, 0, key) for key in keys))]
-    afters: list[Program] = [
-        (Operation(kind, 0, key),)
-        for kind in (Kind.UPSERT, Kind.RMW, Kind.DELETE, Kind.INSERT)
-        for key in (1, 2)
-    ]
+    kinds = (Kind.UPSERT, Kind.RMW, Kind.DELETE, Kind.INSERT)
+    afters: list[Program] = [(Operation(kind, 0, 1),) for kind in kinds]
     afters += [(grow, *put), (*cold, grow), (Operation(Kind.TRUNCATE), grow), (checkpoint, grow)]
     afters += [(Operation(Kind.REOPEN), grow), (Operation(Kind.SAVE), grow)]
     for before, after in product(befores, afters):
