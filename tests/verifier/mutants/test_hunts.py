@@ -87,9 +87,18 @@ def test_hint_names_features_that_some_program_has(mutant: Mutant) -> None:
         assert not mutant.around
 
 
+@pytest.mark.parametrize("around", [(), ("paired", "pages")])
+def test_seed_draws_what_is_told_to_be_drawn_and_nothing_else(around: tuple[str, ...]) -> None:
+    first, other = (list(search_order(seed, around)) for seed in (1, 2))
+    assert sum(each.is_drawn for each in first) == 420
+    assert [each for each in first if not each.is_drawn] == [each for each in other if not each.is_drawn]
+    alike = sum(one == two for one, two in zip(first, other, strict=True) if one.is_drawn)
+    assert alike < 42
+
+
 def test_hint_orders_and_excludes_nothing() -> None:
-    plain = [tape for tape, _ in search_order(1)]
-    hinted = [tape for tape, _ in search_order(1, ("paired", "pages"))]
+    plain = [each.tape for each in search_order(1)]
+    hinted = [each.tape for each in search_order(1, ("paired", "pages"))]
     assert plain != hinted
     assert sorted(map(repr, plain)) == sorted(map(repr, hinted))
     given, drawn, families = plain[:LISTED], plain[LISTED:-OF_FAMILIES], plain[-OF_FAMILIES:]
@@ -156,7 +165,7 @@ def test_wrong_answer_of_no_likely_program_is_found_among_the_others(monkeypatch
 def test_only_the_last_step_is_left_where_every_prefix_was_searched_before(around: tuple[str, ...]) -> None:
     searched = set()
     continued = 0
-    for tape, is_continued in islice(search_order(1, around), LISTED + 50):
+    for tape, is_continued, _ in islice(search_order(1, around), LISTED + 50):
         program = tape.eras[-1].program
         if is_continued:
             continued += 1

@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice, product, tee
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -96,11 +96,16 @@ def _surveyed() -> list[Mutant]:
     return [bug for bug in BANK if bug.search == SCHEDULES and not bug.is_of_log]
 
 
-def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, bool]]:
-    """The programs to search, in order, and whether the last step of each is all that is left to judge.
+class Searched(NamedTuple):
+    """One to search."""
 
-    Tapes that have all features of `around` come first.
-    """
+    tape: Tape
+    is_continued: bool = False  # The last step is all that is left to judge.
+    is_drawn: bool = False  # Another seed would not have it.
+
+
+def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[Searched]:
+    """The programs to search, in order; those that have all features of `around` come first."""
     small = [(program,) for program in small_programs(SMALL_STEPS + 1) if program]
     short = [programs for programs in small if len(programs[0]) <= SMALL_STEPS]
     long = small[len(short) :]
@@ -112,16 +117,12 @@ def search_order(seed: int, around: Iterable[str] = ()) -> Iterator[tuple[Tape, 
     closed = {programs[0] for programs in small}
     for tape, is_likely in likely_first(given, around, features):
         is_continued = len(tape.eras) == 1 and tape.eras[0].program in closed
-        yield tape, is_continued and not is_likely
-    yield from ((tape, False) for tape in _drawn(seed))
-    yield from ((tape, False) for tape in families if tape not in likely)
-
-
-def _drawn(seed: int) -> Iterator[Tape]:
-    """The tapes that another seed would not have."""
+        yield Searched(tape, is_continued and not is_likely)
     random = Random(seed)
     for steps in RANDOM_STEPS:
-        yield from random_tapes(random, RANDOM_TAPES, GEOMETRIES, "posix", steps)
+        for tape in random_tapes(random, RANDOM_TAPES, GEOMETRIES, "posix", steps):
+            yield Searched(tape, is_drawn=True)
+    yield from (Searched(tape) for tape in families if tape not in likely)
 
 
 def _in_all_geometries(runs: Iterable[tuple[Program, ...]]) -> Iterator[Tape]:
@@ -193,27 +194,27 @@ def _hunt(request: Answer) -> Answer:
     if oracle == _ANSWERS:
         finding, coverage.programs = _play_likely(ahead, request)
         if finding is not None:
-            return _shrunk(request, finding, None, coverage, others)
+            return _shrunk(request, finding, None, coverage, others)  # What is likely is never drawn.
     del ahead  # What it has not come to yet need not be kept for it.
-    for tape, is_continued in order:
-        start = len(tape.eras[0].program) - 1 if is_continued else None
-        seen, finding = searches.search(tape, start)
+    for each in order:
+        start = len(each.tape.eras[0].program) - 1 if each.is_continued else None
+        seen, finding = searches.search(each.tape, start)
         coverage.merge(seen)
         if finding is None:
             continue
         if (finding.verdict.oracle, finding.verdict.breach) == (oracle, wanted):
-            return _shrunk(request, finding, searches, coverage, others)
+            return _shrunk(request, finding, searches, coverage, others) | {"drawn": each.is_drawn}
         kind = f"{finding.verdict.oracle}: {finding.verdict.breach.value}"
         others[kind] = others.get(kind, 0) + 1
     return {"tape": "", "operations": 0, "others": others, **_counts(coverage)}
 
 
-def _play_likely(ahead: Iterable[tuple[Tape, bool]], request: Answer) -> tuple[Finding | None, int]:
+def _play_likely(ahead: Iterable[Searched], request: Answer) -> tuple[Finding | None, int]:
     """Play the programs that come first as they are; (the first with the wanted answer, how many it took)."""
     around = frozenset(request["around"])
     wanted = Violation(request["oracle"], Breach[request["breach"]], "")
     played = 0
-    for tape, _ in ahead:
+    for tape, *_ in ahead:
         if not around or not around <= features(tape):
             break
         played += 1
@@ -242,7 +243,6 @@ def _shrunk(
         "tape": encode_tape(replace(tape, bug=request["bug"])).decode(),
         "operations": count_operations(tape),
         "others": others,
-        "drawn": finding.tape in _drawn(request["seed"]),
         **_counts(coverage),
     }
 
