@@ -75,7 +75,7 @@ MEMORY: Final[tuple[Mutant, ...]] = (
         "log",
         "WRONG_RESULT",
         MODEL,
-        around=("scan_from",),
+        around=("scan_from", "tiny"),
     ),
     Mutant(
         "walk-takes-a-shadowed-record-for-live",
