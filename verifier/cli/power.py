@@ -20,6 +20,8 @@ __all__ = ["sample"]
 
 def sample(asked: Asked, *, is_json: bool, is_list: bool) -> int:
     """Take the measure; print each mutant, or one document at the end."""
+    if not is_list:
+        _check(asked)  # Before the mutants are made, which takes seconds.
     mutants = generate_all(asked.of, asked.module)
     if not mutants:
         raise UsageError(f"--module {asked.module}: no module of {asked.of} has that name, or a mutant")
@@ -31,12 +33,6 @@ def sample(asked: Asked, *, is_json: bool, is_list: bool) -> int:
             if not asked.only or each.name in asked.only:
                 typer.echo(f"{each.name}  line {each.line}")
         return 0
-    if asked.tests is None and asked.of == HARNESS:
-        raise UsageError("--of harness: its mutants are told by tests alone: name them with --tests FOLDER")
-    if asked.tests is not None and not asked.tests.is_dir():
-        raise UsageError(f"--tests {asked.tests}: no such folder")
-    if asked.of == ENGINE and asked.profile is not None:
-        load_profile(asked.profile)  # Those processes would refuse it too, and in many lines.
 
     def tell(fate: Fate) -> None:
         if not is_json:
@@ -49,3 +45,13 @@ def sample(asked: Asked, *, is_json: bool, is_list: bool) -> int:
     else:
         typer.echo(tell_report(report))
     return report.exit
+
+
+def _check(asked: Asked) -> None:
+    """Refuse what could not be measured, whichever mutants there are."""
+    if asked.tests is None and asked.of == HARNESS:
+        raise UsageError("--of harness: its mutants are told by tests alone: name them with --tests FOLDER")
+    if asked.tests is not None and not asked.tests.is_dir():
+        raise UsageError(f"--tests {asked.tests}: no such folder")
+    if asked.of == ENGINE and asked.profile is not None:
+        load_profile(asked.profile)  # Those processes would refuse it too, and in many lines.

@@ -170,12 +170,19 @@ def test_an_image_of_fewer_buckets_is_left_alone_and_not_named_again(at: Any) ->
 LARGE = Settings(page_bytes=1 << 16, segment_bytes=1 << 20, extent_bytes=4096, index_buckets=1 << 14)
 
 
-def filled(settings: Settings, keys: int) -> MemoryDevice:
-    """A store with an image, and chains of buckets in it."""
+# A MiB of buckets, a quarter-thousand of which have all keys: in chains of four, behind that MiB.
+PARTS = replace(LARGE, hash_mask=0xFFFC_0000_0000_0FF0, write_bytes=1 << 16)
+KEYS = 6_000
+
+
+def filled(settings: Settings, keys: int, width: int = 8) -> MemoryDevice:
+    """A store with an image, and chains of buckets in it; with values of this width."""
     device = MemoryDevice()
     with FasterKv.open(device, create=True, settings=settings) as kv, kv.session("s") as session:
         numbers = np.arange(keys, dtype="<u8")
-        session.upsert_many(numbers, numbers)
+        values = np.zeros((keys, width), np.uint8)
+        values[:, :8] = numbers.view(np.uint8).reshape(keys, 8)
+        session.upsert_many(numbers, values)
         kv.checkpoint(index=True)
         session.upsert_many(numbers[:9], numbers[:9] + 1)
         kv.checkpoint()
@@ -191,10 +198,10 @@ def listed(device: MemoryDevice, settings: Settings) -> tuple[dict[bytes, bytes]
 
 @pytest.mark.parametrize("write_bytes", [1 << 16, 1 << 20, 1 << 21])
 def test_an_image_in_parts_is_read_by_two_at_once(at: Any, write_bytes: int) -> None:
-    settings = replace(LARGE, hash_mask=0xFFFC_0000_0000_3FF0, write_bytes=write_bytes)
-    device = filled(settings, 60_000)
+    settings = replace(PARTS, write_bytes=write_bytes)
+    device = filled(settings, KEYS, 400)  # So that the log which an image spares is longer.
     content, found = listed(at.copy_of(device), settings)
-    assert len(content) == 60_000
+    assert len(content) == KEYS
     assert content[bytes(8)] == (1).to_bytes(8, "little")
     assert {verdict for verdict, *_ in found} == {"accepted"}
     record, *parts = (offset for _, offset, _ in found)
@@ -208,12 +215,11 @@ def test_an_image_in_parts_is_read_by_two_at_once(at: Any, write_bytes: int) -> 
 
 @pytest.mark.parametrize("part", [0, 1])
 def test_a_part_that_is_wrong_is_told_whoever_read_it(at: Any, part: int) -> None:
-    settings = replace(LARGE, hash_mask=0xFFFC_0000_0000_3FF0, write_bytes=1 << 16)
-    device = at.copy_of(filled(settings, 60_000))
+    device = at.copy_of(filled(PARTS, KEYS, 400))
     (name,) = at.images(device)
-    device.write(name, (part << 20) + 70_000, b"\xff\xfe\xff")
-    content, found = listed(device, settings)
-    assert len(content) == 60_000
+    device.write(name, (part << 20) + 7_000, b"\xff\xfe\xff")
+    content, found = listed(device, PARTS)
+    assert len(content) == KEYS
     assert [offset for verdict, offset, _ in found if verdict == "rejected"] == [part << 20]
 
 
