@@ -15,6 +15,7 @@ import pytest
 
 ALLOWED = {"msgspec", "pytest", "tests", "_typeshed"}  # The last two are there for a type checker alone.
 MARK = "pytest.mark.once"
+pytestmark = pytest.mark.once
 
 
 def imports_of(source: str, name: str) -> Iterator[str]:
@@ -53,8 +54,14 @@ def others(root: Path, source: str) -> set[str]:
             found |= {name.partition(".")[0]} - sys.stdlib_module_names
         elif (file := file_of(root, name)) is not None and file not in seen:
             seen.add(file)
-            waiting += imports_of(file.read_text(encoding="utf-8"), name_of(root, file))
+            waiting += brought(root, file)
     return found
+
+
+@cache
+def brought(root: Path, file: Path) -> tuple[str, ...]:
+    """The modules that one of our files imports; many bring the same ones."""
+    return tuple(imports_of(file.read_text(encoding="utf-8"), name_of(root, file)))
 
 
 def marked(root: Path) -> list[Path]:

@@ -76,13 +76,28 @@ class Shown(NamedTuple):
 
 def generate_all(of: str, only: str = "") -> list[Generic]:
     """Every mutant of `engine` or of the `harness`; `only` names one module, by the end of its name."""
-    return [each for each in _every(of) if not only or f".{each.module}".endswith(f".{only}")]
+    return [
+        each
+        for number, source in enumerate(_sources(of))
+        if not only or f".{source.module}".endswith(f".{only}")
+        for each in _of_module(of, number)
+    ]
 
 
 @cache
-def _every(of: str) -> tuple[Generic, ...]:
-    known = know(read_sources(_WITHIN[of]))
-    return tuple(each for source in read_sources(FOLDERS[of]) for each in generate(source, known))
+def _sources(of: str) -> tuple[Source, ...]:
+    return tuple(read_sources(FOLDERS[of]))
+
+
+@cache
+def _known(of: str) -> Known:
+    return know(read_sources(_WITHIN[of]))
+
+
+@cache
+def _of_module(of: str, number: int) -> tuple[Generic, ...]:
+    """The mutants of one source; each module's by itself, for most who ask name one."""
+    return tuple(generate(_sources(of)[number], _known(of)))
 
 
 def generate(source: Source, known: Known) -> list[Generic]:

@@ -67,7 +67,7 @@ def test_document_is_one_line_of_json_that_fits_its_schema(run: Run, profile: st
 
 
 def test_text_names_the_mutant_and_the_share(run: Run, profile: str) -> None:
-    done = run("--only", PREFETCH, "--profile", profile)
+    done = run("--module", "kernels.probe", "--only", PREFETCH, "--profile", profile)
     assert done.returncode == 0
     assert "nobody sees it" in done.stdout
     assert "told by the gate            0 of 0" in done.stdout
@@ -85,7 +85,7 @@ def test_mutants_are_listed_without_a_hunt(run: Run) -> None:
     ("arguments", "why"),
     [
         (("--module", "no.such"), "no module of engine"),
-        (("--only", "no:such"), "no such mutant"),
+        (("--module", "log.ring", "--only", "no:such"), "no such mutant"),
         (("--of", "harness"), "--tests FOLDER"),
         (("--tests", "/no/such"), "no such folder"),
         (("--sample", "0"), "sample"),

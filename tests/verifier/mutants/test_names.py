@@ -14,6 +14,8 @@ from powercut.verifier.mutants.bank import BANK, CONTROL
 from powercut.verifier.mutants.hook import read_source
 from powercut.verifier.mutants.planted import Mutant
 
+pytestmark = pytest.mark.once
+
 
 def codes(code: CodeType) -> Iterator[CodeType]:
     yield code

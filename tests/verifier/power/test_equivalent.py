@@ -6,6 +6,8 @@ import pytest
 from powercut.verifier.power.equivalent import Reason, Reasons, parse_reasons, read_reasons
 from powercut.verifier.power.generic import Generic, generate_all
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def every() -> list[Generic]:

@@ -271,6 +271,7 @@ def test_assertions_annotations_docstrings_and_texts_of_errors_stay() -> None:
     assert [each.operator for each in generate(source, know([source]))] == ["statement"]
 
 
+@pytest.mark.once
 def test_no_operator_is_idle_on_the_engine_and_names_are_unique() -> None:
     every = generate_all("engine")
     assert {each.operator for each in every} == set(OPERATORS)
