@@ -9,7 +9,7 @@ import pytest
 from powercut.verifier.mutants.client import Server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def eighth() -> Iterator[Server]:
     """A server of its own, whose hunts among schedules have an eighth of the programs."""
     with pytest.MonkeyPatch.context() as patched:
