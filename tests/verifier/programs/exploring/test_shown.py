@@ -59,6 +59,7 @@ def test_the_table_has_the_eight_idioms() -> None:
     assert len(ROWS) == 8
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("name", "row"), ROWS)
 def test_an_idiom_is_told_as_the_table_says(name: str, row: str) -> None:
     python = f"python3 -S -E idioms.py {name}"
