@@ -78,8 +78,7 @@ def _is_damaged(around: tuple[str, ...]) -> bool:
 @cache
 def _searched() -> set[frozenset[str]]:
     """The features of the programs among crashes, each once; but for those of the random ones."""
-    found = [frozenset(features(tape)) for tape, _ in search_order(1)]
-    return {*found[:LISTED], *found[-OF_FAMILIES:]}
+    return {frozenset(features(each.tape)) for each in search_order(1) if not each.is_drawn}
 
 
 @cache
