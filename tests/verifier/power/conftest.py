@@ -39,9 +39,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def no_plugins() -> Iterator[None]:
-    """A pytest in a process of its own loads no plugin that none of its tests has a use for."""
+    """A pytest in a process of its own loads no plugin that none of its tests has a use for.
+
+    For as long as a module takes: other tests of this process start a pytest that has a use for one.
+    """
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         yield
