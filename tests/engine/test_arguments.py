@@ -75,7 +75,6 @@ OPEN: dict[str, Bad] = {
     "flush": (5, "on", {}, True, FlushSettings),
     "keep": (0, -1, 33, 1.0, "2", None, True),
     "forget_after": (0, -1, 1, 2.0, "3", [], True),
-    "compact_at": (0, 1, 0.0, 1.0, -0.5, 2.0, float("nan"), "half", [], True),
     "read_cache": (-1, 1, 1023, 64 << 20, 1e6, "1 MB", None, True),
     "disk": (0, -1, 65_535, 1e9, "10 MB", [], True),
 }

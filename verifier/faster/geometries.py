@@ -86,12 +86,10 @@ AGES: Final = {
     "crowded": Age(tombstones=w.BUCKET_ENTRIES),  # the first key needs an overflow bucket,
     "full": Age(tombstones=_FULL - 1),  # and has the last entry.
     "brimming": Age(tombstones=232),  # The limit to its disk is near.
-    "thinned": Age(tombstones=300),  # Nearly all of its log is dead (`SHARES`).
 }
 GEOMETRIES.update({name: Settings(**(_NARROW if age.tombstones else _TINY)) for name, age in AGES.items()})
 GEOMETRIES["voided"] = GEOMETRIES["colliding"]
 GEOMETRIES["brimming"] = Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}))
-GEOMETRIES["thinned"] = Settings(**(_TINY | {"page_bytes": 512}))
 
 
 def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:

@@ -103,7 +103,7 @@ class FasterSubject:
         self._settings = settings
         self._device = device
         self._limited = Limited(device, geometry)
-        self._base = w.ADDRESS_LIMIT if self._limited.is_by_itself else base
+        self._base = base if self._limited.disk is None else w.ADDRESS_LIMIT  # There it goes on by itself.
         anew(geometry if reopening is None else f"reopened {reopening.key} {reopening.size}")
         where: FaultDevice | Guarded = device
         own: Settings | None = settings
@@ -126,7 +126,6 @@ class FasterSubject:
             read_cache=CACHES.get(geometry, 0),
             keep=min(FORGETS.get(geometry, KEEP_DEFAULT), KEEP_DEFAULT),
             forget_after=FORGETS.get(geometry),
-            compact_at=self._limited.share,
         )
         if self.store.spaces[0][w.VOID_COUNT]:
             anew("voids")
