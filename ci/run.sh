@@ -71,7 +71,7 @@ rm -rf .tox/ci/* .tox/gate/gate.json
 
 readme() { stage "$2" "$3" "$1"; }
 
-readme 'python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox -e gate' gate 30m
+readme 'python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox -e gate' gate 45m
 export TOX_RESULT_JSON=.tox/ci/matrix.json
 readme '.venv/bin/tox' matrix 50m
 export TOX_RESULT_JSON=.tox/ci/oldest.json
