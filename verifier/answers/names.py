@@ -31,10 +31,6 @@ def names(cold: Program) -> Iterator[tuple[Program, ...]]:
     for steps in range(1, 6):
         started = (lap[0], start, *[step] * steps)
         things += [(*started, read, leave), (*started, Operation(Kind.ABANDON))]
-    for laps, thing, more in product(range(4), things, range(3)):
-        program = (_PUT, leave, *lap * laps, *thing, *lap * more)
-        yield ((*program, used, leave, *lap * 3, used, checkpoint), (read, *lap))
-        yield (program, (used, leave, *lap * 4, used))
     opened = [Operation(Kind.FORGET, session, 0, 1) for session in range(4)]  # They issue nothing.
     for laps in range(5):
         for known in ((_PUT,), (opened[1],), (opened[1], leave)):
@@ -42,5 +38,9 @@ def names(cold: Program) -> Iterator[tuple[Program, ...]]:
     # Checkpoints in which names alone are new.
     newer = (opened[2], checkpoint, opened[3], checkpoint)
     yield ((opened[1], leave, checkpoint, *newer, used, checkpoint), (used, *lap))
+    for laps, thing, more in product(range(4), things, range(3)):
+        program = (_PUT, leave, *lap * laps, *thing, *lap * more)
+        yield ((*program, used, leave, *lap * 3, used, checkpoint), (read, *lap))
+        yield (program, (used, leave, *lap * 4, used))
     every = [Operation(kind, 0, 1) for kind, row in OPERATIONS.items() if not (row.is_logged or row.is_apart)]
     yield ((*every, *every),)
