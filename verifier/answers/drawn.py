@@ -29,8 +29,6 @@ _WEIGHTS: Final[dict[Kind, int]] = {
     Kind.STEP: 4,
     Kind.COMPLETE: 4,
 }
-
-
 _GROWING: Final = 7  # The index grows in one of so many; a number that no number of geometries shares.
 
 

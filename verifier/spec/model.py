@@ -24,7 +24,6 @@ Source: CPR's guarantee (Prasaad et al., SIGMOD 2019): exactly 1..N(s) of every 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from string import ascii_letters
@@ -136,9 +135,13 @@ def named(bounds: Mapping[int, int], forgot: Sequence[tuple[int, int]]) -> Mappi
     """The serials that a store tells by name, as those of sessions, when it has forgotten these."""
     if not forgot:
         return bounds
-    came = Counter(session % GENERATION for session, _ in forgot)
-    told = {session + GENERATION * came[session]: serial for session, serial in bounds.items()}
+    told = {_of_name(session, forgot): serial for session, serial in bounds.items()}
     return dict(forgot) | {FORGOTTEN: len(forgot)} | told
+
+
+def _of_name(name: int, forgot: Sequence[tuple[int, int]]) -> int:
+    """The session that has this name, when these were forgotten."""
+    return name + GENERATION * sum(session % GENERATION == name for session, _ in forgot)
 
 
 def apply(content: dict[bytes, bytes], issued: Issued) -> Result:
@@ -230,7 +233,7 @@ class Model:
     def next(self, operation: Operation) -> Issued:
         """The operation with its session's next serial."""
         if forgot := forgettings(self.history):
-            session = self._of_name(operation.session, forgot)
+            session = _of_name(operation.session, forgot)
             operation = Operation(operation.kind, session, operation.key, operation.size)
         serial = self.issued.get(operation.session, 0) + 1
         issued = issue(operation, serial, self.recoveries)
@@ -246,13 +249,10 @@ class Model:
             self.gone.remove(issued.key)
         return result
 
-    def _of_name(self, name: int, forgot: Sequence[tuple[int, int]]) -> int:
-        return name + GENERATION * sum(session % GENERATION == name for session, _ in forgot)
-
     def forgetting(self, name: int) -> Issued:
         """The forgetting of the session that has this name now."""
         forgot = forgettings(self.history)
-        session = self._of_name(name, forgot)
+        session = _of_name(name, forgot)
         which = session, self.issued.get(session, 0)
         return Issued(Kind.FORGET, FORGOTTEN, len(forgot) + 1, b"", b"", b"", forgot=which)
 
