@@ -14,11 +14,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import blake2b
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol
-
-import msgspec
 
 from powercut.faultfs import Event, EventKind, FaultDevice, Image
 
@@ -42,11 +39,6 @@ class End(NamedTuple):
     told: tuple[Hashable, ...]
     serials: tuple[tuple[int, int], ...]
     acked: tuple[tuple[int, int], ...] | None
-
-    def hash(self) -> bytes:
-        """The same for equal ones, in whichever process."""
-        told = msgspec.msgpack.encode(self[1:])
-        return blake2b(told, digest_size=16, key=blake2b(self.words).digest()).digest()
 
 
 class State(NamedTuple):
@@ -85,7 +77,6 @@ class Kept:
     changed the device alone, a verdict of these and of the calls with their stamps. Nothing else of a run is
     seen by another.
 
-    ends   hashes of ends that stand, so that they need not be judged; None: no end is hashed
     cuts   who searches the power cuts in every run; None: nobody does
     """
 
@@ -94,7 +85,6 @@ class Kept:
     words: dict[bytes, int] = field(default_factory=dict)
     contents: dict[State, dict[bytes, bytes] | Violation] = field(default_factory=dict)
     verdicts: dict[Hashable, Verdict] = field(default_factory=dict)
-    ends: set[bytes] | None = None
     cuts: Searching | None = None
 
 

@@ -24,7 +24,7 @@ from .ends import Kept, forget_recoveries
 from .lanes import SessionsProgram, SessionsRun, created, split
 from .schedule import Begun, Program, Repeated, Scheduler, replay_schedule
 
-__all__ = ["forget", "ground_of", "play_beside", "prepare", "program_of", "repeated"]
+__all__ = ["forget", "ground_of", "play_beside", "program_of", "repeated"]
 
 _GROUNDS: Final = 32  # Settings times geometries of a search, that are kept.
 _FORK: Final = Operation(Kind.FORK)
@@ -93,12 +93,6 @@ def repeated(tape: Tape, kept: Kept) -> Repeated:
 def ground_of(tape: Tape) -> tuple[str, str, tuple[Operation, ...]]:
     """The name of the state in which the tape's sessions begin: programs of equal names share it."""
     return tape.subject, tape.geometry, tuple(split(tape.eras[-1].program)[0])
-
-
-def prepare(tape: Tape) -> None:
-    """Build anew where the tape's sessions begin, with nothing that was kept from other programs."""
-    forget()
-    _ground(*ground_of(tape))
 
 
 def forget() -> None:

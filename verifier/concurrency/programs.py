@@ -326,16 +326,14 @@ def search_lanes(
     tape: Tape,
     strategies: Sequence[Strategy],
     schedules: int,
-    ends: set[bytes] | None = None,
     *,
     share: float = 0.0,
 ) -> Searched:
     """Run the tape's program under the strategies' schedules until one fails; its shortest schedule.
 
     share  of schedules with an order of their own, below which no more are tried
-    ends   hashes of ends of runs that are known to stand
     """
-    kept = Kept(ends=ends)
+    kept = Kept()
     make = repeated(tape, kept)
     found = explore(make, strategies, schedules, share=share)
     searched = Searched(found, dict(kept.reached))

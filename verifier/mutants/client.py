@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HarnessError
-from ..reach.monitor import IS_WATCHING
 
 __all__ = ["Answer", "Server"]
 
@@ -33,8 +32,6 @@ class Server:
     def __init__(self, answers: str = "", warm: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
         self.cpu_seconds = 0.0
         self.is_broken = False  # With the bug of the last question in it nothing can be imported.
-        self._hunts = 0  # Among schedules.
-        self._surveys: Answer | None = None
         home = str(Path(__file__).parents[3])  # Where the package powercut is found.
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         # It keeps for life what is held back at birth: Ctrl-C is for this process to tell.
@@ -62,18 +59,6 @@ class Server:
         self.cpu_seconds += answer["cpu_seconds"]
         self.is_broken = answer.get("broken", False)
         return answer["unknown"], answer["result"] or {}
-
-    def survey(self, bug: str, limit_seconds: int, deadline: float | None = None) -> Answer | None:
-        """The programs to skip in the hunt, told of the unchanged code; None: that is not known.
-
-        To find out costs as much as a hunt, for all bugs at once. So it is asked when a second one is hunted.
-        """
-        self._hunts += 1
-        if self._surveys is None and self._hunts > 1 and IS_WATCHING:
-            limits = {"limit_seconds": limit_seconds, "deadline": deadline}
-            unknown, surveys = self.ask({"task": "survey", "bug": "", **limits})
-            self._surveys = None if unknown else surveys
-        return None if self._surveys is None else self._surveys.get(bug)
 
     def close(self) -> None:
         """End the server, with all that descends from it."""

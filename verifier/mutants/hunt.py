@@ -9,9 +9,7 @@ Another violation or exception is no kill, and a child that exceeds its limit is
 decided, so not killed.
 
 The children of one hunt descend from one process in which nothing but the planting was done; the
-unchanged code has such a process of its own, which serves all hunts that share a server. It is asked
-once in which programs each bug can be seen, of those that are searched for all of them without a
-preemption (`reach`); the others are counted, for they were judged there.
+unchanged code has such a process of its own, which serves all hunts that share a server.
 
 Threads: any number of hunts at once, each has a server for itself while it lasts.
 """
@@ -29,7 +27,7 @@ from ..tapes.tape import Tape, decode_tape
 from ..verdict import Breach
 from .bank import find
 from .client import Answer, Server
-from .planted import OPERATIONS_MAX, SCHEDULES, Mutant
+from .planted import OPERATIONS_MAX, Mutant
 
 __all__ = ["OPERATIONS_MAX", "PROGRAMS_MAX", "Row", "kill", "matrix", "objection"]
 
@@ -119,8 +117,6 @@ def _ask_all(
         "deadline": None if deadline == inf else deadline,
     }
     hunt = {"task": "hunt", "bug": mutant.name, "seed": seed, "programs_max": programs_max, **common}
-    if mutant.search == SCHEDULES and not mutant.is_of_log:
-        hunt["survey"] = server.survey(mutant.name, limit_seconds, common["deadline"])
     unknown, found = server.ask(hunt)
     if unknown or not (found["tape"] or found["operations"]):  # Some need no operation, some have no tape.
         others = found.get("others", {})

@@ -67,7 +67,7 @@ OURS: Final = (
     *("powercut.faultfs", "powercut.verifier.finders.crashes", "powercut.verifier.finders.damage"),
     *("powercut.verifier.finders.faults", "powercut.verifier.finders.shared"),
     *("powercut.verifier.oracles.committed", "powercut.verifier.oracles.linear"),
-    *("powercut.verifier.reach.monitor", "powercut.verifier.reach.pairs"),
+    "powercut.verifier.reach.pairs",
     *("powercut.verifier.reducing.shrink", "powercut.verifier.tapes.appenders"),
     "powercut.verifier.tapes.families",
 )

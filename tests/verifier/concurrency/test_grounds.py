@@ -78,12 +78,3 @@ def test_an_end_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = search_lanes(tape, [Bounded(1)], 400)
     assert seen.verdict is None
     assert 1 < len(judged) < seen.exploration.schedules / 2
-
-    ends: set[bytes] = set()
-    assert search_lanes(tape, [Bounded(0)], 1, ends).exploration.distinct == 1
-    (end,) = ends
-    judged.clear()
-    search_lanes(tape, [Bounded(0)], 1, {end})
-    assert not judged
-    search_lanes(tape_of((*SETTINGS["full"], FORK, *TWO), "narrow"), [Bounded(0)], 1, {end})
-    assert len(judged) == 1

@@ -6,17 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import chain, islice
-from random import Random
-from typing import Any
 
 import pytest
 
 from powercut.engine.checkpoint.retention import Kept, gather
-from powercut.verifier.concurrency.programs import search_lanes, small_tapes
-from powercut.verifier.concurrency.schedule import Bounded, Record
 from powercut.verifier.finders.damage import Sweep
 from powercut.verifier.finders.sites import MEDIA
-from powercut.verifier.gate.stages.mutants import PlantedBug
 from powercut.verifier.mutants import client, hunt
 from powercut.verifier.mutants.bank import BANK, CONTROL, find
 from powercut.verifier.mutants.hunt import Row, kill, matrix
@@ -29,7 +24,6 @@ from powercut.verifier.mutants.hunts.damage import ordered, small_media
 from powercut.verifier.mutants.hunts.faults import Struck, sweeps
 from powercut.verifier.mutants.hunts.order import FEATURES, features, likely_first
 from powercut.verifier.mutants.hunts.preempt import programs
-from powercut.verifier.mutants.hunts.schedule import Scattered
 from powercut.verifier.mutants.planted import CRASHES, CUTS, DAMAGE, FAULTS, MODEL, SCHEDULES, Mutant
 from powercut.verifier.mutants.planted import PROGRAMS as EXPLORED
 from powercut.verifier.programs.exploring.suite import PROGRAMS
@@ -203,29 +197,6 @@ def test_only_the_last_step_is_left_where_every_prefix_was_searched_before(aroun
     assert continued > 1_000
 
 
-def test_scattered_schedules_are_those_of_the_bound_in_another_order() -> None:
-    class Noting(Bounded):
-        def learn(self, record: Record) -> None:
-            run.append((tuple(record.deviations), record.order()))
-            super().learn(record)
-
-    class NotingScattered(Noting, Scattered):
-        pass
-
-    tape = next(tape for tape in programs(1, "linearizable") if "absent" in features(tape))
-    orders = []
-    for strategy in (Noting(1, 10_000), NotingScattered(1, 10_000, Random(1))):
-        run: list[Any] = []
-        assert search_lanes(tape, [strategy], 10_000).verdict is None
-        assert strategy.is_complete
-        orders.append(run)
-    assert len(orders[0]) > 20
-    assert orders[0] != orders[1]
-    assert len(set(orders[1])) == len(orders[1])
-    first, second = ({order for _, order in run} for run in orders)
-    assert first == second
-
-
 # ---- the fork server
 
 
@@ -316,19 +287,6 @@ def test_server_ends_with_its_stems_when_nobody_asks_any_more() -> None:
     assert server.ask(request | {"tape": '{"eras": []}'})[0] == ""
     server.close()
     assert server._process.returncode == 0
-
-
-def test_hunts_among_schedules_of_two_preemptions_are_the_dearest() -> None:
-    costs = {mutant.name: PlantedBug(mutant.name, 1).cost for mutant in BANK}
-    assert costs["fuzzy-region-copied"] > costs["copier-does-not-seal"] > costs["data-never-synced"]
-
-
-def test_room_for_all_that_is_known_of_means_that_no_seed_passes_a_schedule_over() -> None:
-    tape = next(islice(small_tapes("narrow"), 300, None))
-    for limit, has_room in ((10_000, True), (2, False)):
-        scattered = Scattered(1, limit, Random(1))
-        search_lanes(tape, [scattered], limit)
-        assert scattered.has_room is has_room
 
 
 def test_a_checkpoint_that_went_before_one_that_cannot_be_read_is_told(

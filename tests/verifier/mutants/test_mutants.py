@@ -18,6 +18,7 @@ from powercut.verifier.mutants.client import Server
 from powercut.verifier.mutants.hook import install, read_source
 from powercut.verifier.mutants.hunt import OPERATIONS_MAX, Row, kill, matrix
 from powercut.verifier.mutants.hunts.preempt import programs
+from powercut.verifier.mutants.hunts.schedule import FEW
 from powercut.verifier.mutants.planted import CONTRACT, MODEL, SCHEDULES, Mutant
 from powercut.verifier.programs.reading.syscalls import why_not
 from powercut.verifier.runs.play import play
@@ -165,8 +166,9 @@ def test_a_bug_of_two_sessions_is_killed_with_one_preemption_and_not_without(unl
     tape = unlooked_at.tape
     assert tape is not None
     assert tape.eras[-1].switches
-    # All programs without a preemption came before, one session alone among them.
-    assert unlooked_at.programs > sum(1 for _ in islice(programs(0, unlooked_at.oracle), 0, None, 8))
+    # A few programs without a preemption came before, one session alone among them, and few with one.
+    few = sum(1 for _ in islice(programs(0, unlooked_at.oracle), 0, None, 8 * FEW))
+    assert few < unlooked_at.programs < few + 12
     assert not isinstance(play(tape).verdict, Violation)
 
 

@@ -1,8 +1,8 @@
 """Planted bugs that take two sessions, or a checkpoint beside one: found among schedules.
 
 Families: index insert, publication, seal and lock, torn value, region shift, eviction, epoch drain,
-the prefix. Each is looked for without a preemption first, and must not be found; then with as many as it is
-said to take, and fewer.
+the prefix. Each is looked for without a preemption in a few programs first, and must not be found; then with
+as many as it is said to take, and fewer.
 """
 
 from __future__ import annotations

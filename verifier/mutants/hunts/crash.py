@@ -2,7 +2,6 @@
 
     hunt     search programs in size order for a violation of the kind expected; shrink it
     replay   play one tape; verdict and digest
-    survey   which programs run what each bug edits (`reach`); with no bug planted
 
 The order: every program of one step, then two; those with a second life; those around one checkpoint
 taken apart into its steps; those in which pages turn; those in which values outgrow their place; every
@@ -38,7 +37,6 @@ from ...tapes.families import FAMILIES, family_tapes
 from ...tapes.programs import random_tapes, small_programs
 from ...tapes.tape import SIZES, Crash, Era, Kind, Operation, Tape, decode_tape, encode_tape
 from ...verdict import Breach, Violation
-from ..bank import BANK
 from ..planted import (
     CONTRACT,
     CRASHES,
@@ -50,7 +48,6 @@ from ..planted import (
     OPERATIONS_MAX,
     PROGRAMS,
     SCHEDULES,
-    Mutant,
 )
 from .answers import hunt_answers
 from .contract import judge_contract
@@ -58,7 +55,7 @@ from .cpr import hunt_appenders, hunt_cuts
 from .damage import hunt_damage
 from .faults import hunt_faults
 from .order import features, likely_first
-from .schedule import hunt_schedules, survey_schedules
+from .schedule import hunt_schedules
 
 __all__ = [
     "answer",
@@ -85,15 +82,9 @@ def answer(request: Answer) -> bytes:
     """Do what the server was asked; the result as JSON."""
     if request["task"] == "replay":
         return msgspec.json.encode(_replay(request))
-    if request["task"] == "survey":
-        return msgspec.json.encode(survey_schedules(_surveyed()))
     is_of_log = request["search"] == SCHEDULES and request.get("is_of_log", False)
     hunt = hunt_appenders if is_of_log else _CHASES[request["search"]]
     return msgspec.json.encode(hunt(request))
-
-
-def _surveyed() -> list[Mutant]:
-    return [bug for bug in BANK if bug.search == SCHEDULES and not bug.is_of_log]
 
 
 class Searched(NamedTuple):

@@ -5,7 +5,7 @@
         beside a key that moves, under schedules of one preemption
     2   two sessions where a page turns, or a checkpoint runs or has begun, under schedules of two
 
-The bank says whether 1 or 2 are tried after 0, `interleavings` which programs those are.
+The bank says whether a bug takes 1 or 2, `interleavings` which programs those are.
 """
 
 from __future__ import annotations
