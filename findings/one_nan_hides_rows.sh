@@ -12,7 +12,7 @@
 # Source:  tables/indexesextension.pyx: _search_bin_na_d compares with the range of a part by <= alone;
 #          where tables/index.py searches in Python it is aware of NaN
 # Output:
-#   | rows where            x >= 0.5    x < 0.5  x == 0.25
+#   | rows where             x >= 0.5    x < 0.5  x == 0.25
 #   | in memory:               100000      99999        200
 #   | pandas:                   22352      99999         44
 #   | pandas index=False:      100000      99999        200
