@@ -93,7 +93,8 @@ class Windows:
         self._changed.pop(FOREVER, None)
         self._starts = sorted(self._changed)
         self._kept: dict[int, Window] = {}
-        self._asked = -1, self._open(0)  # The index asked for last, and its window.
+        first = self._kept[0] = self._open(0)
+        self._asked = 0, first  # The index asked for last, and its window.
 
     def at(self, index: int) -> Window:
         """The window that a crash index falls into."""

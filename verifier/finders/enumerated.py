@@ -23,13 +23,10 @@ from powercut.faultfs.law.survival import chains_at, choose, image_of
 __all__ = ["LOOKS", "Enumerated", "Enumerations"]
 
 LOOKS: Final = frozenset({EventKind.READ, EventKind.SIZE, EventKind.LIST, EventKind.MARK})
-_CHANGES: Final = SYNC_KINDS | {
-    EventKind.CREATE,
-    EventKind.REMOVE,
-    EventKind.WRITE,
-    EventKind.TRUNCATE,
-    EventKind.ALLOCATE,
-}
+_ISSUED: Final = frozenset(
+    {EventKind.CREATE, EventKind.REMOVE, EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE}
+)
+_CHANGES: Final = SYNC_KINDS | _ISSUED
 _KEPT: Final = 32  # Programs that differ in their last step follow one another.
 
 
@@ -50,8 +47,7 @@ class Enumerated:
     def lossy(self) -> int:
         """The number of contents that lack, at some index at which they are legal, what had been issued."""
         if self._lossy is None:
-            changes = (event.kind in _CHANGES - SYNC_KINDS for event in self._trace.events)
-            issued = [0, *accumulate(changes)]
+            issued = [0, *accumulate(event.kind in _ISSUED for event in self._trace.events)]
             self._lossy = sum(
                 issued[state.last] > issued[state.first] or bool(state.digits) for state in self.contents
             )

@@ -39,6 +39,8 @@ def judge_recovery(
 
     `known`: a list of prefixes, empty at first, that all judgements of the same history have in common.
     """
+    if recovered is None:
+        return _search(history, acked, content, [] if known is None else known)
     if isinstance(recovered, Mapping) and isinstance(acked, Mapping):
         return explained(history, acked, recovered, content)[0]
     if isinstance(recovered, int) and isinstance(acked, int):

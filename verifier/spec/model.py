@@ -172,14 +172,19 @@ def replay(history: list[Issued], bounds: Mapping[int, int]) -> dict[bytes, byte
 class Prefix(NamedTuple):
     """The dict after a prefix of operations.
 
-    bounds          the highest serial of each session in it
+    issued          begins with what it holds
     plain, begins   how many operations it holds, and how many truncations
     """
 
     content: dict[bytes, bytes]
-    bounds: dict[int, int]
+    issued: list[Issued]
     plain: int = 0
     begins: int = 0
+
+    @property
+    def bounds(self) -> dict[int, int]:
+        """The highest serial of each session in it."""
+        return {each.session: each.serial for each in self.issued[: self.plain + self.begins]}
 
     def holds(self, plain: int, begins: int) -> bool:
         """True if there are at least so many of both in it."""
@@ -196,12 +201,11 @@ def prefixes(history: list[Issued]) -> Iterator[Prefix]:
     for made in range(len(begins), 0, -1):
         for count in range(len(plain), -1, -1):
             yield _prefix(history, plain[:count], begins[:made])
-    content, bounds = dict[bytes, bytes](), dict[int, int]()
-    found = [Prefix({}, {})]
+    content = dict[bytes, bytes]()
+    found = [Prefix({}, plain)]
     for count, issued in enumerate(plain, 1):  # Each goes on from the one before it.
         apply(content, issued)
-        bounds[issued.session] = issued.serial
-        found.append(Prefix(content.copy(), bounds.copy(), count))
+        found.append(Prefix(content.copy(), plain, count))
     yield from reversed(found)
 
 
@@ -211,8 +215,7 @@ def _prefix(history: list[Issued], plain: list[Issued], begins: list[Issued]) ->
     for issued in history:
         if id(issued) in left:
             apply(content, issued)
-    bounds = {each.session: each.serial for each in (*plain, *begins)}
-    return Prefix(content, bounds, len(plain), len(begins))
+    return Prefix(content, [*plain, *begins], len(plain), len(begins))
 
 
 def longest_cut(history: list[Issued], content: dict[bytes, bytes]) -> dict[int, int]:

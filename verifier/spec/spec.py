@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol
 
 from powercut.faultfs import FaultDevice, Image
 
@@ -114,16 +114,6 @@ PLAIN: Final = Spec()
 APPENDED: Final = Spec(errors=Errors(invariants=(EntriesError,)), kinds=KINDS)  # Of an append-only log.
 
 
-@runtime_checkable
-class _Specified(Protocol):
-    spec: Spec
-
-
-@runtime_checkable
-class _Refusing(Protocol):
-    refusals: Types
-
-
 @dataclass(frozen=True, slots=True)
 class StoreMaker:
     """Opens a store; with the spec that it is held against."""
@@ -139,11 +129,10 @@ class StoreMaker:
         """The maker itself, or a callable with its own spec, or with PLAIN."""
         if isinstance(make_store, StoreMaker):
             return make_store
-        maker: object = make_store
-        spec = maker.spec if isinstance(maker, _Specified) else PLAIN
-        if isinstance(maker, type) and is_log(maker) and spec is PLAIN:
-            spec = replace(APPENDED, kinds=kinds_of(maker))
-        return cls(make_store, spec.refusing(maker.refusals if isinstance(maker, _Refusing) else ()))
+        spec: Spec = getattr(make_store, "spec", PLAIN)
+        if isinstance(make_store, type) and spec is PLAIN and is_log(make_store):
+            spec = replace(APPENDED, kinds=kinds_of(make_store))
+        return cls(make_store, spec.refusing(getattr(make_store, "refusals", ())))
 
     def __call__(self, device: FaultDevice) -> Subject:
         return subject_of(self.make(device))
