@@ -34,6 +34,7 @@ def _blocks(language: str, document: str = "README.md") -> list[str]:
 _SNAPSHOT, _SNAPSHOT_MEND, _FIRST = _blocks("python")
 _MACHINE, _MEND = _blocks("python", "docs/your-store.md")
 _EXAMPLES = [_FIRST, *_blocks("python", "docs/store.md"), *_blocks("python", "docs/checkpoints.md")]
+_COMMAND = "from powercut.verifier.cli import main; main()"
 # The folder of its store, by which an example is named.
 _FOLDER = re.compile(r'FasterKv\.open\("(\w+)"')
 
@@ -92,6 +93,20 @@ def test_store_of_a_document_loses_what_the_document_says(document: str) -> None
 @pytest.mark.parametrize("mended", [_mended_snapshot(_SNAPSHOT), _mended(_MACHINE)], ids=["README", "docs"])
 def test_one_line_mends_it(mended: str) -> None:
     run_state_machine_as_test(_machine(mended), settings=settings(_SETTINGS, max_examples=10))
+
+
+@pytest.mark.parametrize(
+    "store", [_mended_snapshot(_SNAPSHOT) + "Store = Snapshot\n", _mended(_MACHINE) + "Store = Log\n"]
+)
+def test_what_is_mended_stands_the_one_command(
+    store: str, tmp_path: Path, forked: Callable[..., subprocess.CompletedProcess[bytes]]
+) -> None:
+    """No law of its default may ask for what no store can do."""
+    (tmp_path / "own.py").write_text(store)
+    command = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {_COMMAND}"
+    done = forked(command, "gate", "--store", "own:Store", "--stage", "crash", folder=tmp_path)
+    assert done.returncode == 0, done.stdout.decode()
+    assert b"            complete: programs of at most 2 steps, and at most 2 after each recovery" in done.stdout
 
 
 @pytest.mark.parametrize("edit", [_without_checksum, _without_first_sync])

@@ -160,27 +160,37 @@ class _Run:
         self._end(stage, seen, finding, f"{seen.programs:,} examples")
 
     def crash(self, stage: OwnStage, plan: CrashStage) -> None:
-        total = Coverage()
-        steps, further_programs = plan.steps + self._programs.extra, self._programs.continued(plan.more)
+        total, bounded = Coverage(), [0, 0]
+        parts = (
+            (tuple(self._programs.small(plan.steps)), plan.more),
+            (tuple(self._longer(plan.steps, plan.random, plan.length)), min(plan.more, 1)),
+        )
         for law in plan.laws:
             recoveries = Recoveries(self._maker, law, plan.limit)
-            further = Continuations(self._maker, law, plan.limit, further_programs, recoveries)
-            for program in self._all(plan.steps, plan.random, plan.length):
-                seen, finding = search_tape(
-                    self._tape(program, law),
-                    limit=plan.limit,
-                    make_store=self._maker,
-                    recoveries=recoveries,
-                    continuations=further,
-                )
-                total.merge(seen)
-                if finding is not None:
-                    self._end(stage, total, finding, f"under law {law}")
-                    return
+            for part, (programs, more) in enumerate(parts):
+                followed = self._programs.continued(more)
+                further = Continuations(self._maker, law, plan.limit, followed, recoveries)
+                for program in programs:
+                    seen, finding = search_tape(
+                        self._tape(program, law),
+                        limit=plan.limit,
+                        make_store=self._maker,
+                        recoveries=recoveries,
+                        continuations=further,
+                    )
+                    total.merge(seen)
+                    bounded[part] += seen.bounded
+                    if finding is not None:
+                        self._end(stage, total, finding, f"under law {law}")
+                        return
+        small = f"programs of at most {plan.steps + self._programs.extra} steps, and at most {plan.more} after"
         stage.details.append(
-            f"complete: programs of at most {steps} steps, and at most {plan.more} after each recovery"
-            if not total.bounded
-            else f"{total.bounded:,} crash points not exhausted"
+            f"{'not ' if bounded[0] else ''}complete: {small} each recovery"
+            + "".join(
+                f"; {count:,} crash points of {which} not exhausted"
+                for which, count in zip(("them", "longer ones"), bounded, strict=True)
+                if count
+            )
         )
         stage.details.append(
             ", ".join(f"{law} lost something in {count:,}" for law, count in sorted(total.fired.items()))
@@ -279,8 +289,12 @@ class _Run:
     # -- what they share -----------------------------------------------------------------------------------
 
     def _all(self, steps: int, count: int, length: int) -> Iterator[tuple[Operation, ...]]:
-        """All small ones, a few in which one thing is done again and again, and random ones."""
+        """All small ones, and longer ones."""
         yield from self._programs.small(steps)
+        yield from self._longer(steps, count, length)
+
+    def _longer(self, steps: int, count: int, length: int) -> Iterator[tuple[Operation, ...]]:
+        """A few in which one thing is done again and again, and random ones."""
         yield from self._programs.repeated(steps, length)
         random = Random(self._seed)
         yield from (self._programs.drawn(random, length) for _ in range(count))
