@@ -25,7 +25,7 @@ from ..errors import CorruptionError
 from ..kernels import words as w
 from ..log import HybridLog
 from ..log.index import HashIndex
-from ..log.segments import check_extent
+from ..log.segments import check_extent, count_intact
 from ..metadata.images import image_bytes
 from ..metadata.layout import Block, Extent
 from ..metadata.places import Places
@@ -86,7 +86,7 @@ def load_log(
     finally:
         if ticket is not None:
             disk.runtime.wait([ticket])  # It writes into the ring.
-    _clear_behind(log, block.final)
+    _clear_behind(log, low, block.final)
 
 
 def stamps_of(block: Block, older: Block | None) -> Stamps:
@@ -118,10 +118,10 @@ def _chunks(extents: list[Extent], chunk_bytes: int) -> Iterator[Chunk]:
         yield list(each)
 
 
-def _clear_behind(log: HybridLog, final: int) -> None:
-    """Zeros from the log's end to its page's: an older page may have stood in the frame."""
+def _clear_behind(log: HybridLog, low: int, final: int) -> None:
+    """Zeros from the log's end to its page's, where a page that was loaded before has stood in the frame."""
     page, ring = log.settings.page_bytes, log.spaces.ring_bytes
-    if behind := -final % page:
+    if (behind := -final % page) and final + behind - low > ring:
         frame = final & (ring - 1)
         log.spaces.log_bytes[frame : frame + behind] = bytes(behind)
 
@@ -156,7 +156,10 @@ class _Loader:
             count = read_fully(self._device, file, offset, room)
         except FileNotFoundError:
             count = -1
-        for extent in extents:
+        intact = count_intact(self._places.store_id, (file, offset), extents, room[: max(count, 0)])
+        away = offset - start
+        self._findings += [Finding(file, away + at, size, "accepted") for at, size, *_ in extents[:intact]]
+        for extent in extents[intact:]:  # Most often none.
             at = extent.start - start
             self._verify(file, offset + at, extent, room[at : at + extent.length], count - at)
 

@@ -22,10 +22,13 @@ from ..metadata.layout import Image, checksum
 from ..metadata.places import image_name
 from ..metadata.roots import Finding
 from ..settings import Settings
+from ..shared.spaces import HUGE_BYTES
 
 __all__ = ["ImageReader", "Room", "read_image"]
 
-READ_BYTES: Final = 1 << 20  # At once: verified and settled while it is in the processor's cache.
+# At once: verified and settled while the processor's caches have it, and no less than a huge page, so that of
+# two threads that read side by side one alone has the system make it.
+READ_BYTES: Final = HUGE_BYTES
 ZEROS: Final = 1 << 20  # Bytes cleared at once.
 
 

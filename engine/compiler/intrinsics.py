@@ -75,8 +75,7 @@ def _intrinsic(kernel: Kernel, emit: Callable[..., Any]) -> Any:
 
 
 def _at(builder: Any, space: Any, word: Any) -> Any:
-    address = builder.add(space, builder.shl(word, _WORD(3)))
-    return builder.inttoptr(address, _WORD.as_pointer())
+    return builder.gep(builder.inttoptr(space, _WORD.as_pointer()), [word])
 
 
 def _swapped(builder: Any, place: Any, expected: Any, value: Any) -> Any:

@@ -37,25 +37,42 @@ def mend(index: Space, chart: Space, base: int) -> bool:
     return True
 
 
+def count_odd(index: Space, start: int, stop: int, least: int) -> int:
+    """Words of the buckets [start, stop) that, taken for entries, are tentative or name no record in `least`
+    words of log. One compare for each and no branch: compiled, some of them at once.
+    """
+    count = 0
+    for word in range(start * w.BUCKET_WORDS, stop * w.BUCKET_WORDS):
+        named = index[word] & w.LOOKED_AT
+        if named >> 3 | (named & 7) << 61 >= least:
+            count += 1
+    return count
+
+
 def settle(index: Space, chart: Space, start: int, stop: int) -> int:
-    """Settle the buckets [start, stop) of the index (N2): `stop`, or the first that none can have."""
+    """Settle the buckets [start, stop) of the index (N2): `stop`, or one that none can have."""
     mains = chart[w.C_MAINS]
     used = chart[w.C_USED]
     behind = chart[w.C_BEHIND]
-    rest = w.ADDRESS_MASK + 1 - chart[w.C_FINAL]
-    for bucket in range(start, stop):
-        base = bucket * w.BUCKET_WORDS
-        seen = 0
-        for slot in range(base, base + w.BUCKET_ENTRIES):
-            # What is at or above `final` carries into the bits above an address: no branch for each entry.
-            named = index[slot] & w.LOOKED_AT
-            seen |= (named + rest) & w.ABOVE | named
-        if seen & (w.ABOVE | w.WORD_BYTES - 1) != 0 and not mend(index, chart, base):
-            return bucket
-        link = index[base + w.BUCKET_ENTRIES]
-        if link >= used:
-            index[base + w.BUCKET_ENTRIES] = 0
-        elif link != 0:
+    least = chart[w.C_FINAL] >> 3
+    while start < stop:
+        end = start + w.SETTLED_AT_ONCE if start + w.SETTLED_AT_ONCE < stop else stop
+        count = 0
+        for bucket in range(start, end):
+            chart[w.C_FOUND + count] = bucket
+            if index[bucket * w.BUCKET_WORDS + w.BUCKET_ENTRIES] != 0:
+                count += 1  # Few have a link: whether one has is nothing to guess.
+        odd = count_odd(index, start, end, least)
+        for number in range(count):
+            bucket = chart[w.C_FOUND + number]
+            place = bucket * w.BUCKET_WORDS + w.BUCKET_ENTRIES
+            link = index[place]
+            named = link & w.LOOKED_AT
+            if named >> 3 | (named & 7) << 61 >= least:
+                odd -= 1
+            if link >= used:
+                index[place] = 0
+                continue
             # Main buckets are in no chain but their own, and each other bucket in one.
             if link < mains:
                 return bucket
@@ -64,7 +81,12 @@ def settle(index: Space, chart: Space, start: int, stop: int) -> int:
             if chart[word] & bit != 0:
                 return bucket
             chart[word] |= bit
-            index[base + w.BUCKET_ENTRIES] = link + behind
+            index[place] = link + behind
+        if odd != 0:  # Entries, for links are not among them any more.
+            for bucket in range(start, end):
+                if not mend(index, chart, bucket * w.BUCKET_WORDS):
+                    return bucket
+        start = end
     return stop
 
 

@@ -49,13 +49,13 @@ def relink(control: Space, index: Space, log: Space, group: Space, address: int,
     """Make the index name every live record of [address, end), oldest first (R6).
 
     (address, why): DONE at `end`, else OVERFLOW at the record that found no overflow bucket, or STRANGE at
-    one of a version that it cannot have. `group` has room for the addresses and the hashes of GROUP records,
+    one of a version that it cannot have. `group` has room for the addresses and hashes of RELINKED records,
     whose buckets are fetched at once, and says what versions there can be.
     """
     ring = control[w.RING_MASK]
     while address < end:
         count = 0
-        while count < w.GROUP:
+        while count < w.RELINKED:
             address = next_record(control, log, address, end)
             if address >= end:
                 break
@@ -72,14 +72,14 @@ def relink(control: Space, index: Space, log: Space, group: Space, address: int,
                 hashed = hash_words(log, at + w.RECORD_HEADER_WORDS, key_bytes, control[w.HASH_MASK])
                 prefetch(index, bucket_of(control, hashed) * w.BUCKET_WORDS)
                 group[count] = address | link >> 63  # A tombstone's is odd.
-                group[w.GROUP + count] = hashed
+                group[w.RELINKED + count] = hashed
                 count += 1
                 if link & w.TRANSIENT:
                     # Sealed for a copy that is void now, or caught under its lock: no one is in it any more.
                     store(log, at + w.LINK, link & ~w.TRANSIENT)
             address += (sizes & w.ALLOCATED_MASK) << 3
         for number in range(count):
-            hashed = group[w.GROUP + number]
+            hashed = group[w.RELINKED + number]
             slot, free = seek_slot(control, index, hashed)
             if group[number] & 1:
                 group[number] -= 1

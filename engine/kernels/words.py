@@ -210,7 +210,8 @@ T_VALUE_BYTES: Final = 3
 BATCH_MAX: Final = 1024
 GROUP: Final = 16  # Operations whose cache lines are fetched at once.
 # -- relinking: addresses and hashes of a group of records, and what their versions are held against ----
-G_CHECKED: Final = 2 * GROUP  # From this address on,
+RELINKED: Final = 128  # Records whose buckets are fetched at once: so many cover the wait for the first.
+G_CHECKED: Final = 2 * RELINKED  # From this address on,
 G_FUZZY: Final = G_CHECKED + 1  # L_s,
 G_VERSION: Final = G_CHECKED + 2  # and the counter of the checkpoint.
 GROUP_WORDS: Final = G_CHECKED + 3
@@ -219,14 +220,16 @@ G_FIRST: Final = 0
 G_LAST: Final = 1
 G_COUNT: Final = 2
 SPARE_WORDS: Final = 3
-# -- settling: what an image of the index says, then a bit for each of its overflow buckets -----------------
+# -- settling: what an image of the index says, then numbers of buckets that have a link, then a bit for each
+# of its overflow buckets ------------------------------------------------------------------------------------
 C_FINAL: Final = 0
 C_MAINS: Final = 1  # Main buckets,
 C_USED: Final = 2  # and all that it has.
 C_BEHIND: Final = 3  # So many buckets further back than in the image its overflow buckets stand.
-C_LINKED: Final = 4
+C_FOUND: Final = 4
+SETTLED_AT_ONCE: Final = 64  # Buckets: they stay in the nearest cache while they are gone over twice.
+C_LINKED: Final = C_FOUND + SETTLED_AT_ONCE
 LOOKED_AT: Final = ADDRESS_MASK | 3 << 62  # Of an entry: all but its tag.
-ABOVE: Final = MASK64 - ADDRESS_MASK
 
 ATTEMPTS: Final = 4  # A kernel does not spin: so often it tries a word that another session changes.
 RESULT_BITS: Final = 8

@@ -29,7 +29,7 @@ from ..metadata.places import Places, version_beside
 from ..settings import Settings
 from ..shared.pins import Pins
 
-__all__ = ["Segments", "check_extent", "read_extent"]
+__all__ = ["Segments", "check_extent", "count_intact", "read_extent"]
 
 
 class Segments:
@@ -269,6 +269,21 @@ def read_extent(device: Device, places: Places, extent: Extent) -> bytes:
         data, count = b"", -1
     check_extent(places.store_id, (name, offset), extent, data, count)
     return data
+
+
+def count_intact(store_id: bytes, place: tuple[str, int], extents: Sequence[Extent], data: memoryview) -> int:
+    """The number of extents, side by side in `data`, that are as they were written before one is not.
+
+    What is wrong with that one `check_extent` says.
+    """
+    file, offset = place
+    at, count = 0, 0
+    for _, length, crc, life in extents:
+        end = at + length
+        if end > len(data) or checksum(data[at:end], store_id, file, offset + at, life) != crc:
+            break
+        at, count = end, count + 1
+    return count
 
 
 def check_extent(store_id: bytes, place: tuple[str, int], extent: Extent, data: Buffer, count: int) -> None:

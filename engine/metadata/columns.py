@@ -25,7 +25,6 @@ __all__ = ["EXTENT_BYTES", "Extent", "Extents"]
 
 _EXTENT: Final = struct.Struct("<QIIQ")
 EXTENT_BYTES: Final = _EXTENT.size
-_TOP: Final = 1 << 63
 _START_LIMIT: Final = 1 << 62  # With a length, which has 32 bits, and as much again, no sum comes to 2^64.
 _LENGTH: Final = (1 << 32) - 1
 
@@ -79,34 +78,31 @@ class Extents(Sequence[Extent]):
 
     def are_whole(self, unit: int, longest: int) -> bool:
         """True if each is of whole units, and within one run of `longest` bytes; both powers of two."""
-        starts, lengths = _packed(self.starts), self._lengths()
-        within = (starts & self._each(longest - 1)) + lengths
-        is_short = not _any(within + self._each(_TOP - 1 - longest), len(self)) & _TOP
-        return is_short and self._are_some(lengths) and not _any(starts | lengths, len(self)) & (unit - 1)
+        starts, lengths, ones = self._packed()
+        if not _are_some(lengths, ones):
+            return False
+        last = (starts & ones * (longest - 1)) + lengths - ones  # Of each the last byte, in its run.
+        return _any(last, len(self)) < longest and not _any(starts | lengths, len(self)) & (unit - 1)
 
     def follow(self) -> bool:
         """True if none is empty, and each starts where the one before it ends."""
-        starts, lengths = _packed(self.starts), self._lengths()
-        if _any(starts, len(self)) >= _START_LIMIT or not self._are_some(lengths):
+        starts, lengths, ones = self._packed()
+        if _any(starts, len(self)) >= _START_LIMIT or not _are_some(lengths, ones):
             return False
         behind = max(0, len(self) - 1) * 64
         return starts >> 64 == (starts + lengths) & ((1 << behind) - 1)
 
-    def _lengths(self) -> int:
-        return _packed(self.shapes) & self._each(_LENGTH)
-
-    def _are_some(self, lengths: int) -> bool:
-        """True if none of them is 0."""
-        tops = self._each(_TOP)
-        return (lengths + self._each(_TOP - 1)) & tops == tops
-
-    def _each(self, number: int) -> int:
-        """A column of this number alone."""
-        return int.from_bytes(number.to_bytes(8, "little") * len(self), "little")
+    def _packed(self) -> tuple[int, int, int]:
+        """The columns of starts and of lengths, and one of ones."""
+        starts, shapes = (int.from_bytes(each.tobytes(), "little") for each in (self.starts, self.shapes))
+        ones = int.from_bytes((1).to_bytes(8, "little") * len(self), "little")
+        return starts, shapes & (ones << 32) - ones, ones
 
 
-def _packed(column: array[int]) -> int:
-    return int.from_bytes(column.tobytes(), "little")
+def _are_some(lengths: int, ones: int) -> bool:
+    """True if none of them is 0."""
+    tops = ones << 63
+    return (lengths + (tops - ones)) & tops == tops
 
 
 def _any(column: int, count: int) -> int:

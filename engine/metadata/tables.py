@@ -70,6 +70,7 @@ class Runs:
         self.is_whole = False
         self._runs: list[Sequence[Extent]] = []
         self._ranges: Sequence[Place] | None = None
+        self._all: Extents | None = None  # Once they were asked for.
 
     def take(self, block: Block) -> None:
         """Take in the next block of the chain, if it is needed."""
@@ -82,11 +83,14 @@ class Runs:
             run = run[: bisect_left(run, self._runs[-1][0].start, key=_START)]
         if run:
             self._runs.append(run)
+            self._all = None
         self.is_whole = block.is_full
 
     def extents(self) -> Extents:
         """All of them, oldest first."""
-        return Extents(b"".join(Extents.of(run).data for run in reversed(self._runs)))
+        if self._all is None:
+            self._all = Extents(b"".join(Extents.of(run).data for run in reversed(self._runs)))
+        return self._all
 
     def needed(self, begin: int) -> list[Extent]:
         """Those that the checkpoint needs whose begin this is: what lies below may be holes by now."""

@@ -170,7 +170,8 @@ def test_an_image_of_fewer_buckets_is_left_alone_and_not_named_again(at: Any) ->
 LARGE = Settings(page_bytes=1 << 16, segment_bytes=1 << 20, extent_bytes=4096, index_buckets=1 << 14)
 
 
-# A MiB of buckets, a quarter-thousand of which have all keys: in chains of four, behind that MiB.
+# A MiB of buckets, a quarter-thousand of which have all keys: in chains of four, behind that MiB, which is
+# what the tests have read at once.
 PARTS = replace(LARGE, hash_mask=0xFFFC_0000_0000_0FF0, write_bytes=1 << 16)
 KEYS = 6_000
 
@@ -196,8 +197,15 @@ def listed(device: MemoryDevice, settings: Settings) -> tuple[dict[bytes, bytes]
         return dict(kv.items()), [(each.verdict, each.offset, each.file) for each in found]
 
 
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The bytes that are read at once."""
+    monkeypatch.setattr("powercut.engine.checkpoint.reading.READ_BYTES", 1 << 20)
+    return 1 << 20
+
+
 @pytest.mark.parametrize("write_bytes", [1 << 16, 1 << 20, 1 << 21])
-def test_an_image_in_parts_is_read_by_two_at_once(at: Any, write_bytes: int) -> None:
+def test_an_image_in_parts_is_read_by_two_at_once(at: Any, write_bytes: int, in_parts: int) -> None:
     settings = replace(PARTS, write_bytes=write_bytes)
     device = filled(settings, KEYS, 400)  # So that the log which an image spares is longer.
     content, found = listed(at.copy_of(device), settings)
@@ -205,14 +213,15 @@ def test_an_image_in_parts_is_read_by_two_at_once(at: Any, write_bytes: int) -> 
     assert content[bytes(8)] == (1).to_bytes(8, "little")
     assert {verdict for verdict, *_ in found} == {"accepted"}
     record, *parts = (offset for _, offset, _ in found)
-    assert parts == list(range(0, record, max(1 << 20, settings.piece_bytes)))
-    assert len(parts) > 1 or write_bytes > 1 << 20
+    assert parts == list(range(0, record, max(in_parts, settings.piece_bytes)))
+    assert len(parts) > 1 or write_bytes > in_parts
     assert parts == sorted(parts)
     other, found = listed(at.copy_of(device, without="index-"), settings)
     assert other == content
     assert [verdict for verdict, *_ in found] == ["absent"]
 
 
+@pytest.mark.usefixtures("in_parts")
 @pytest.mark.parametrize("part", [0, 1])
 def test_a_part_that_is_wrong_is_told_whoever_read_it(at: Any, part: int) -> None:
     device = at.copy_of(filled(PARTS, KEYS, 400))

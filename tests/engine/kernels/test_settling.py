@@ -91,9 +91,40 @@ def test_none_that_is_left_over_is_none_that_comes_back() -> None:
     assert (control[w.OVERFLOW_NEXT], control[w.OVERFLOW_FREE]) == (1, 0)
 
 
+@pytest.mark.parametrize("place", [0, w.SETTLED_AT_ONCE - 1, w.SETTLED_AT_ONCE, 2 * w.SETTLED_AT_ONCE + 1])
+@pytest.mark.parametrize(
+    ("slot", "value", "left"),
+    [
+        (0, 1 << 62 | 64, None),
+        (6, 3 << w.TAG_SHIFT | FINAL, None),
+        (3, 3 << w.TAG_SHIFT | 68, None),
+        (LINK, 1, None),
+        (0, w.TENTATIVE | 5 << w.TAG_SHIFT | 64, 0),
+        (6, w.TENTATIVE, 0),
+        (6, 3 << w.TAG_SHIFT | w.PENDING_ADDRESS, 3 << w.TAG_SHIFT | w.PENDING_ADDRESS),
+        (LINK, 500, 0),
+    ],
+)
+def test_one_among_many_is_seen_wherever_it_stands(
+    place: int, slot: int, value: int, left: int | None
+) -> None:
+    mains = 2 * w.SETTLED_AT_ONCE + 2
+    index, chart = words_of(2 * mains * w.BUCKET_WORDS), chart_of(mains, 2 * mains, 0)
+    for bucket in range(mains):  # All have a link, and entries beside it.
+        index[bucket * 8 + 1] = bucket << w.TAG_SHIFT | 8 * (bucket + 1) % FINAL
+        index[bucket * 8 + LINK] = 2 * mains - 1 - bucket
+    index[place * 8 + slot] = value
+    before = index.tolist()
+    reached = settle(index, chart, 0, 2 * mains)
+    assert reached == (place if left is None else 2 * mains)
+    if left is not None:
+        before[place * 8 + slot] = left
+        assert index.tolist() == before
+
+
 def drawn(chosen: random.Random) -> tuple[memoryview, memoryview, int, int]:
     """An image, right or wrong in a place or two."""
-    mains, more, behind = 1 << chosen.randrange(6), chosen.randrange(150), chosen.randrange(3)
+    mains, more, behind = 1 << chosen.randrange(9), chosen.randrange(150), chosen.randrange(3)
     used = mains + more
     index = words_of((used + behind) * w.BUCKET_WORDS)
     places = [*range(mains), *range(mains + behind, used + behind)]

@@ -134,6 +134,16 @@ def decode_root(data: bytes, file: str, wanted: int = KIND_STORE) -> Root | str:
         DAMAGE,
     ),
     Mutant(
+        "run-of-extents-believed-after-its-first",
+        "constructed: what is read at once is verified at its beginning",
+        "powercut.engine.log.segments",
+        "        if end > len(data) or checksum(data[at:end],",
+        "        if end > len(data) or count == 0 and checksum(data[at:end],",
+        DAMAGE,
+        "SILENT",
+        DAMAGE,
+    ),
+    Mutant(
         "checksum-of-the-first-sector",
         "FASTER C# Contexts.cs: a checksum over the number of sessions, and not over what they hold",
         "powercut.engine.metadata.layout",
