@@ -49,7 +49,7 @@ KINDS: Final = (
         "        at += len(piece)\n        parts.copied = running.digests\n",
         breach="ERROR",
         search=FAULTS,
-        around=("write", "error"),
+        around=("write", "error", "snapshot"),
     ),
     _snapshot(
         "snapshot-never-synced",

@@ -28,6 +28,7 @@ ROLLS: Final[tuple[Mutant, ...]] = (
         "        sessions=[mark for mark in block.sessions if mark.name not in old],\n",
         "prefix",
         "LOST_ACK",
+        around=("wrapping", "reopen"),
     ),
     Mutant(
         "sessions-held-against-their-own-checkpoint",
@@ -57,6 +58,7 @@ ROLLS: Final[tuple[Mutant, ...]] = (
         "            self.held = self.held or tuple(marks)\n",
         "openable",
         "UNOPENABLE",
+        around=("wrapping", "reopen"),
     ),
     _unused(
         "name-is-forgotten-one-checkpoint-too-early",

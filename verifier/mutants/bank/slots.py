@@ -47,7 +47,7 @@ SLOTS: Final = (
         "                if True:\n",
         "structure",
         "BROKEN_INVARIANT",
-        around=("delete",),
+        around=("slim", "delete"),
     ),
     _beside(
         "slot-given-back-without-cas",

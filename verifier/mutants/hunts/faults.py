@@ -2,7 +2,7 @@
 
 Sweeps that have the features which the bank names for the bug come first, in the same order:
 
-    feature   the effect of a fault, the call that it strikes, or one of
+    feature   the effect of a fault, the call that it strikes, the name of the program, or one of
                   torn   after a life and an opening that a power cut ended
                   cut    with the power cuts behind it
 
@@ -43,7 +43,7 @@ Answer = dict[str, Any]
 _TORN: Final = "torn"
 _CUT: Final = "cut"
 STRUCK_FEATURES: Final = frozenset(
-    (*(each.name.lower() for each in (*Effect, *CALLS)), _TORN, _CUT, *OF_GEOMETRY, *OF_SUBJECT)
+    (*(each.name.lower() for each in (*Effect, *CALLS)), _TORN, _CUT, *PROGRAMS)
 )
 
 
@@ -58,7 +58,7 @@ class Struck(NamedTuple):
     def features(self) -> set[str]:
         """The features of the sweep."""
         found = {self.template.effect.name.lower(), self.template.call.name.lower()}
-        found |= {name for name in (*OF_GEOMETRY, *OF_SUBJECT) if self.program == PROGRAMS[name]}
+        found |= {name for name, program in PROGRAMS.items() if self.program == program}
         return found | ({_TORN} if self.before else set()) | ({_CUT} if self.limit else set())
 
 
