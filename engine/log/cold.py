@@ -10,6 +10,7 @@ Threads: any. No lock is held while the device is asked.
 
 from __future__ import annotations
 
+from functools import partial
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -21,9 +22,10 @@ from ..shared.pins import Pins
 from .cache import ReadCache
 from .segments import Segments
 
-__all__ = ["ColdLog", "ColdRecord"]
+__all__ = ["PADDING", "ColdLog", "ColdRecord"]
 
 _HEADER: Final = Struct("<QQ")  # Of a record: sizes and link.
+_NO_SIZES: Final = bytes(w.WORD_BYTES)
 
 
 class ColdRecord(NamedTuple):
@@ -34,6 +36,10 @@ class ColdRecord(NamedTuple):
     key: bytes
     value: bytes
     words: int
+
+
+_cold_record = partial(tuple.__new__, ColdRecord)
+PADDING: Final = ColdRecord(w.NO_ADDRESS, 0, b"", b"", 0)
 
 
 class ColdLog:
@@ -73,7 +79,30 @@ class ColdLog:
         return b"".join(parts)
 
     def load_record(self, address: int) -> ColdRecord:
-        """The record at `address`, from the device."""
+        """The record at `address`, from the device; PADDING where no record begins."""
+        extent, data = self._loaded
+        at = address - extent.start
+        if 0 <= at <= extent.length - _HEADER.size:  # Most: it lies in the extent that was read last.
+            sizes, link = _HEADER.unpack_from(data, at)
+            if not sizes:
+                return PADDING
+            key = at + _HEADER.size
+            key_end = key + ((sizes >> w.KEY_SHIFT) & w.KEY_MASK)
+            value = (key_end + 7) // 8 * 8  # An extent starts at a write unit, so words in it are aligned.
+            end = value + (sizes >> w.VALUE_SHIFT)
+            if end <= extent.length:
+                return _cold_record(
+                    (
+                        link & w.ADDRESS_MASK,
+                        link,
+                        data[key:key_end],
+                        data[value:end],
+                        sizes & w.ALLOCATED_MASK,
+                    )
+                )
+        # The sizes word alone first: behind padding of one word the device may hold nothing.
+        elif self.load(address + w.SIZES * w.WORD_BYTES, w.WORD_BYTES) == _NO_SIZES:
+            return PADDING
         sizes, link = _HEADER.unpack(self.load(address, _HEADER.size))
         key_bytes = (sizes >> w.KEY_SHIFT) & w.KEY_MASK
         padded = (key_bytes + 7) // 8 * 8

@@ -28,7 +28,7 @@ from ..kernels import words as w
 from ..kernels.atomics import copy, is_watched, load, store
 from ..kernels.probe import is_void
 from ..log import HybridLog
-from ..log.cold import ColdRecord
+from ..log.cold import PADDING, ColdRecord
 from ..log.index import HashIndex, Width
 from ..runtime import Runtime
 from ..shared.modes import Mode
@@ -36,9 +36,6 @@ from ..shared.spaces import words_of
 from .registry import SessionRegistry
 
 __all__ = ["LogRecord", "Reader", "SharedReader", "chain_items"]
-
-NO_SIZES: Final = bytes(w.WORD_BYTES)
-PADDING: Final = ColdRecord(w.NO_ADDRESS, 0, b"", b"", 0)
 
 
 class LogRecord(NamedTuple):
@@ -61,7 +58,7 @@ class Reader:
         spaces = self.log.spaces
         control, log, log_bytes = spaces.control, spaces.log, spaces.log_bytes
         if address < control[w.HEAD]:
-            return self._on_device(address)
+            return self.log.cold.load_record(address)
         at = (address >> 3) & control[w.RING_MASK]
         if not (sizes := log[at + w.SIZES]):
             return PADDING
@@ -126,12 +123,6 @@ class Reader:
             at = found + record.words * w.WORD_BYTES
         unit = self.log.settings.write_unit
         return at == address or (at < address and address % unit == 0)
-
-    def _on_device(self, address: int) -> ColdRecord:
-        # The sizes word alone first: behind padding of one word the device may hold nothing.
-        if self.log.cold.load(address + w.SIZES * w.WORD_BYTES, w.WORD_BYTES) == NO_SIZES:
-            return PADDING
-        return self.log.cold.load_record(address)
 
 
 class SharedReader(Reader):
@@ -210,7 +201,7 @@ class SharedReader(Reader):
                 is_frozen = address < load(control, w.SAFE_READ_ONLY)
                 record, is_still = self._in_ring(address)
                 return record if is_frozen or (is_still and not record.link & unfit) else None
-        return self._on_device(address)
+        return self.log.cold.load_record(address)
 
     def _in_ring(self, address: int) -> tuple[ColdRecord, bool]:
         """The record in the ring, and whether it stood still while it was read."""

@@ -13,7 +13,6 @@ Invariants
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -115,7 +114,7 @@ class Behind:
             if found is None or states.history.trace.events[index - 1].kind not in LOOKS | {EventKind.FAULT}:
                 found = recoveries.explore(states, index, 0, self._known.limit)
             for outcome, witness in found.outcomes:
-                there = dataclasses.replace(witness, index=index)
+                there = witness.at(index)
                 verdict = self._judge(self._world.segment, firings, (there, outcome), keys)
                 if isinstance(verdict, Violation):
                     return self._found(place, there, verdict, firings, is_closing=is_closing)

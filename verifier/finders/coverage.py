@@ -20,8 +20,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from powercut.faultfs.states.branching import Witness
 from powercut.faultfs.states.enumeration import CrashState
+from powercut.faultfs.states.point import Witness
 
 from .judgements import Judgements
 from .recoveries import Outcome

@@ -13,7 +13,7 @@ asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -258,7 +258,7 @@ class _Search:
             if found is None or states.history.trace.events[index - 1].kind not in LOOKS:
                 found = self._recoveries.explore(states, index, self._bounds.depth, self._bounds.limit)
             for outcome, witness in found.outcomes:
-                there = replace(witness, index=index)  # What looks on changes neither content nor digits.
+                there = witness.at(index)  # What looks on changes neither content nor digits.
                 finding = self._judge(stretch, there, outcome)
                 if finding is not None and not self._bounds.excuses(finding):
                     return finding

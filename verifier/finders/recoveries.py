@@ -40,8 +40,9 @@ from dataclasses import dataclass, field
 
 from powercut.faultfs import EventKind, FaultDevice, Image
 from powercut.faultfs.law.survival import PRODUCTS
-from powercut.faultfs.states.branching import Exploration, Witness, explore
+from powercut.faultfs.states.branching import Exploration, explore
 from powercut.faultfs.states.enumeration import CrashState, Enumeration
+from powercut.faultfs.states.point import Witness
 from powercut.faultfs.states.readset import Ask, Question, ReadTree, WatchedDevice
 
 from ..errors import SubjectError

@@ -131,6 +131,7 @@ def test_branching_in_a_tree_finds_every_answer(law: Law, traces: list[Trace]) -
         for outcome, witness in found.outcomes:
             assert tuple(answer(witness.image, each) for each in asked_of(witness.image)) == outcome
             assert survivor_image(trace, index, witness.digits, law) == witness.image
+            assert witness.key == witness.image.key()
     assert opened < listed
 
 

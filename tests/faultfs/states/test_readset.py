@@ -183,6 +183,7 @@ def test_branching_finds_the_outcomes_of_every_content_and_counts_every_vector(
             assert {repr(outcome) for outcome, _ in found.outcomes} == expected
             for outcome, witness in found.outcomes:
                 assert witness.image == survivor_image(trace, index, witness.digits, law)
+                assert witness.key == witness.image.key()
                 assert repr(search.plain(witness.image)) == repr(outcome)
             opened += search.opened
             contents += states.distinct
