@@ -8,7 +8,7 @@ Threads: none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from ..faster.inspection import backup_store, inspect_store
 from ..faster.seams import DeviceError, FasterKv, MissingStoreError, ReadOnlyError, Session, StoreExistsError
 from ..faster.stepped import SteppedRuntime
 from ..spec.model import session_name
+from ..spec.subject import Older
 from ..tapes.tape import KEYS_MAX
 from .asking import Answers, Raised, told_by
 from .edges import key_of
@@ -31,21 +32,27 @@ _BATCH_REFUSED: Final = Raised(ReadOnlyError.__name__, 0)
 
 
 def look_back(
-    opened: Callable[[tuple[int, int] | None], FasterKv], reference: Reference, device: FaultDevice
-) -> Answers:
-    """Open the newest checkpoint, and each older one by its version; the answers of all of them."""
+    read_older: Callable[[Callable[[FasterKv], object]], Iterable[Older]],
+    reference: Reference,
+    device: FaultDevice,
+) -> tuple[object, Answers]:
+    """Open the newest checkpoint, and each older one by its version: (what is told of the older ones, the
+    answers of all of them).
+    """
     before = len(device.trace)
-    expected: list[object] = []
+    expected: list[object] = [
+        _expected(point, reference.content_at(point), reference) for point in reference.points
+    ]
     found: list[object] = []
-    for place, point in enumerate(reference.points):
-        content = reference.content_at(point)
-        expected.append(_expected(point, content, reference))
-        found.append(told_by(partial(_found, opened, point.version if place else None, reference)))
+    keys = _keys(reference)
+    older = told_by(
+        lambda: list(read_older(lambda store: found.append(told_by(partial(_found, store, keys)))))
+    )
     if before % _EVERY == 0:
         expected.append(_COPIES)
         found.append(_copies(device))
     written = sum(event.kind not in READING for event in device.trace.events[before:])
-    return Answers([*expected, 0], [*found, written])
+    return older, Answers([*expected, 0], [*found, written])
 
 
 def _expected(point: Point, content: Mapping[bytes, bytes], reference: Reference) -> dict[str, object]:
@@ -63,30 +70,24 @@ def _expected(point: Point, content: Mapping[bytes, bytes], reference: Reference
     }
 
 
-def _found(
-    opened: Callable[[tuple[int, int] | None], FasterKv],
-    version: tuple[int, int] | None,
-    reference: Reference,
-) -> dict[str, object]:
-    keys = _keys(reference)
-    with opened(version) as store:
-        newest = store.newest
-        found: dict[str, object] = {
-            "version": newest and tuple(newest.version),
-            "serials": store.serials(),
-            "is_read_only": store.is_read_only,
-            "items": sorted(store.items()),
-        }
-        with store.session("looker") as session:
-            found["read"] = [session.read(key) for key in keys]
-            tickets = [session.start_read(key) for key in keys]
-            session.complete_pending()
-            found["start_read"] = [ticket.result() for ticket in tickets]
-            found["read_many"] = session.read_many(keys)
-            found |= {name: told_by(call) for name, call in _changes(session, keys[0]).items()}
-        found |= {name: told_by(call) for name, call in _store_changes(store).items()}
-        found["check"] = told_by(store.check)
-        return found
+def _found(store: FasterKv, keys: list[bytes]) -> dict[str, object]:
+    newest = store.newest
+    found: dict[str, object] = {
+        "version": newest and tuple(newest.version),
+        "serials": store.serials(),
+        "is_read_only": store.is_read_only,
+        "items": sorted(store.items()),
+    }
+    with store.session("looker") as session:
+        found["read"] = [session.read(key) for key in keys]
+        tickets = [session.start_read(key) for key in keys]
+        session.complete_pending()
+        found["start_read"] = [ticket.result() for ticket in tickets]
+        found["read_many"] = session.read_many(keys)
+        found |= {name: told_by(call) for name, call in _changes(session, keys[0]).items()}
+    found |= {name: told_by(call) for name, call in _store_changes(store).items()}
+    found["check"] = told_by(store.check)
+    return found
 
 
 def _keys(reference: Reference) -> list[bytes]:

@@ -189,18 +189,19 @@ class _Player:
     def _look_at_older(self) -> None:
         """Each checkpoint before the newest, opened: its serials and its content."""
         if self._reference.points[1:]:
-            self._look_at_checkpoints("older checkpoints", 1, lambda: self._device)
-            opened = partial(self._subject.open_to_read, self._device)
-            self._compare("looking back", *look_back(opened, self._reference, self._device), "prefix")
+            read_older = partial(self._subject.read_older, self._device, 1)
+            older, answers = look_back(read_older, self._reference, self._device)
+            self._hold_checkpoints("older checkpoints", 1, older)
+            self._compare("looking back", *answers, "prefix")
 
     def _look_at_copy(self) -> None:
         """A copy of the store while it is open: every checkpoint is in it."""
-        self._look_at_checkpoints("checkpoints of a copy", 0, self._subject.copy)
+        found = told_by(lambda: list(self._subject.read_older(self._subject.copy(), 0)))
+        self._hold_checkpoints("checkpoints of a copy", 0, found)
 
-    def _look_at_checkpoints(self, what: str, newest: int, where: Callable[[], FaultDevice]) -> None:
+    def _hold_checkpoints(self, what: str, newest: int, found: object) -> None:
         points = self._reference.points[newest:]
         expected = [(point.version, point.bound, self._reference.content_at(point)) for point in points]
-        found = told_by(lambda: list(self._subject.read_older(where(), newest)))
         self._compare(what, expected, found, "prefix", Breach.WRONG_VALUE)
         self._run.reached.add(what)
 

@@ -79,6 +79,7 @@ FASTER: Final = Spec(
 )
 
 
+_Ask = Callable[[FasterKv], object]
 _KINDS: Final = [(CheckpointKind[name.upper()], index) for index in (False, True) for name in PLAIN]
 assert len(_KINDS) == len(CHECKPOINTS)
 _PHASES: Final = tuple(phase.name for phase in Phase)
@@ -309,13 +310,14 @@ class FasterSubject:
         self.store.backup(device)
         return device
 
-    def read_older(self, device: FaultDevice, newest: int = 1) -> Iterator[Older]:
-        """After `close`: every checkpoint but so many of the newest, with its serials and what it holds."""
-
+    def read_older(self, device: FaultDevice, newest: int = 1, ask: _Ask = id) -> Iterator[Older]:
+        """After `close`: each checkpoint but the newest, with what it holds; `ask` has all of the stores."""
         with self.open_to_read(device) as store:
+            ask(store)
             older = store.checkpoints()[newest:]
         for point in older:
             with self.open_to_read(device, point.version) as store:
+                ask(store)
                 yield point.version, self._bound(point.serials, store.spaces[0][w.BEGIN]), dict(store.items())
 
     def open_to_read(self, device: FaultDevice, version: tuple[int, int] | None = None) -> FasterKv:
