@@ -54,7 +54,11 @@ def check_log(log: HybridLog, index: HashIndex) -> None:
     at_rest = reader.Reader(log)
     width = index.width
     for bucket, entry in index.entries():
+        seen = set[bytes]()
         for address, record in at_rest.chain(entry & w.ADDRESS_MASK):
+            if record.key in seen:
+                continue
+            seen.add(record.key)
             if record.key not in reached and index.is_home(width, bucket, entry, record.key):
                 reached[record.key] = address
                 is_warm = address >= control[w.HEAD]

@@ -240,7 +240,7 @@ def chain_items(
     """Every live key that this entry of this main bucket, of so many, names, with its value."""
     seen: set[bytes] = set()
     for _, record in reader.chain(entry & w.ADDRESS_MASK):
-        if record.key not in seen and index.is_home(width, bucket, entry, record.key):
+        if record.key not in seen:
             seen.add(record.key)
-            if not record.link & w.TOMBSTONE:
+            if index.is_home(width, bucket, entry, record.key) and not record.link & w.TOMBSTONE:
                 yield record.key, record.value
