@@ -265,7 +265,7 @@ _READERS: Final = (
 """,
         "model",
         "ERROR",
-        around=("scan", "truncate_at"),
+        around=("pages", "truncate_at"),
     ),
 )
 

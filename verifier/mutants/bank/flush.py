@@ -32,7 +32,7 @@ FLUSHED: Final = (
         "openable",
         "UNOPENABLE",
         preemptions=1,
-        around=("checkpoint", "flush"),
+        around=("checkpoint", "flush", "pages"),
     ),
     _among_schedules(
         "writer-held-back-under-the-lock-of-the-ring",
@@ -45,7 +45,7 @@ FLUSHED: Final = (
         "progress",
         "DEADLOCK",
         preemptions=1,
-        around=("gathered", "flush", "pages"),
+        around=("gathered", "flush", "pages", "growth"),
     ),
     _among_schedules(
         "held-writer-let-go-before-there-is-room",
@@ -56,7 +56,7 @@ FLUSHED: Final = (
         "model",
         "ERROR",
         preemptions=1,
-        around=("flush", "pages"),
+        around=("flush", "pages", "growth"),
     ),
     Mutant(
         "last-page-lost-on-stopping",

@@ -104,6 +104,7 @@ KINDS: Final = (
         "        _begin_at(running, log.extents.end)\n        running.base = running.low\n",
         "        _begin_at(running, log.extents.end)\n        parts.shared.system.set_fuzzy_start(0)\n"
         "        running.base = running.low\n",
+        around=("snapshot", "page almost full"),
     ),
     _beside(
         "snapshot-of-a-frame-that-has-turned",
@@ -112,5 +113,6 @@ KINDS: Final = (
         "    if load(log.spaces.control, w.HEAD) > max(start, w.FIRST_ADDRESS):\n"
         "        _begin_at(running, log.extents.end)\n        return\n",
         "",
+        around=("snapshot", "page almost full"),
     ),
 )
