@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -109,9 +110,12 @@ def pytest_runtest_makereport(
     """Write the tape of what was found, and say where."""
     report = yield
     if call.excinfo is not None and type(call.excinfo.value).__name__ == "StoreViolationError":
-        path = _keep(item, call.excinfo.value)
-        report.user_properties.append((_TAPE, str(path)))
-        report.sections.append(("powercut", f"powercut replay {path}"))
+        from .machine.objection import NondeterministicStoreError
+
+        with suppress(NondeterministicStoreError):  # It has no tape that another run would show.
+            path = _keep(item, call.excinfo.value)
+            report.user_properties.append((_TAPE, str(path)))
+            report.sections.append(("powercut", f"powercut replay {path}"))
     return report
 
 

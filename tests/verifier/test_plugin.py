@@ -105,6 +105,17 @@ def test_findings_of_one_kind_of_several_machines_are_a_file_each(home: Path) ->
     ]
 
 
+def test_store_that_differs_from_run_to_run_is_told_so_and_the_other_tests_run(home: Path) -> None:
+    source = (home / "test_slotted.py").read_text()
+    at_times = "device.sync_names() if __import__('os').urandom(1)[0] < 128 else None"
+    broken = source.replace("device.sync_names()", at_times)
+    (home / "test_slotted.py").write_text(f"{broken}\n\ndef test_other():\n    pass\n")
+    done = _pytest(home)
+    assert done.returncode == 1, done.stdout
+    assert "1 failed, 1 passed" in done.stdout
+    assert "INTERNALERROR" not in done.stdout
+
+
 def test_fixtures_are_a_device_and_the_states_of_it(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "def test_it(fault_device, crash_states):\n"

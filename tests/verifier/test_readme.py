@@ -106,7 +106,8 @@ def test_what_is_mended_stands_the_one_command(
     command = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {_COMMAND}"
     done = forked(command, "gate", "--store", "own:Store", "--stage", "crash", folder=tmp_path)
     assert done.returncode == 0, done.stdout.decode()
-    assert b"            complete: programs of at most 2 steps, and at most 2 after each recovery" in done.stdout
+    bound = b"            complete: programs of at most 2 steps, and at most 2 after each recovery"
+    assert bound in done.stdout
 
 
 @pytest.mark.parametrize("edit", [_without_checksum, _without_first_sync])

@@ -211,7 +211,7 @@ def _opened(make_store: StoreMaker, device: WatchedDevice) -> World | None:
 
     None too where it names more operations than its content can be of: another oracle says so.
     """
-    world = World(make_store)
+    world = World(make_store, is_cut=True)
     world.device = device
     device.label = "OPEN"
     try:

@@ -183,9 +183,9 @@ class _Run:
                     if finding is not None:
                         self._end(stage, total, finding, f"under law {law}")
                         return
-        small = f"programs of at most {plan.steps + self._programs.extra} steps, and at most {plan.more} after"
+        steps, whole = plan.steps + self._programs.extra, "not complete" if bounded[0] else "complete"
         stage.details.append(
-            f"{'not ' if bounded[0] else ''}complete: {small} each recovery"
+            f"{whole}: programs of at most {steps} steps, and at most {plan.more} after each recovery"
             + "".join(
                 f"; {count:,} crash points of {which} not exhausted"
                 for which, count in zip(("them", "longer ones"), bounded, strict=True)

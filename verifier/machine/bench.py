@@ -26,7 +26,7 @@ Threads: none. Source: rule-based state machines, Hypothesis.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import replace
 from types import new_class
 from typing import Any, ClassVar, Final, Self, cast
@@ -57,14 +57,14 @@ from ..spec.history import Segment, crash_index
 from ..spec.own import Own
 from ..spec.spec import PLAIN, Spec, StoreMaker
 from ..spec.subject import MakeStore, Subject
-from ..tapes.operations import KEYED, OPERATIONS, Row
+from ..tapes.operations import KEYED, OPERATIONS
 from ..tapes.tape import INTERPRETED, SIZES, Crash, Era, Kind, Operation, Tape
 from ..verdict import Violation
 from .case import CaseOf, off_the_clock, settings_of
 from .declared import check_machine
-from .drawn import KEY, SESSION, SIZE, gives, gives_steps, own_number
+from .drawn import KEY, SESSION, gives, gives_steps, own_number, rule_of
 from .known import Known
-from .objection import StoreViolationError, shown, tell_briefly
+from .objection import StoreViolationError, show_all, shown, tell_briefly
 from .opened import Opened, opened_before
 from .summary import FLOOR, Summary
 
@@ -124,11 +124,19 @@ class StoreMachine(RuleBasedStateMachine):
 
     @classmethod
     def run(cls, own: settings | None = None) -> str:
-        """Run as a test; the line of what was looked at. Raises what is found, and below the floor."""
+        """Run as a test; the line of what was looked at.
+
+        Raises what is found, NondeterministicStoreError where that comes and goes, and below the floor.
+        """
         cls._summary, cls._known_shown, cls._opened = Summary(cls.__name__, cls.budget), set(), None
         with collected_seldom():
-            run_state_machine_as_test(cls, settings=settings_of(own or settings(), cls.examples))
+            try:
+                run_state_machine_as_test(cls, settings=settings_of(own or settings(), cls.examples))
+            except BaseException as error:
+                show_all(error)
+                raise
         summary = cls._summary
+        summary.known = [known.line() for known in cls.known if known in cls._known_shown]
         missing = summary.shortfalls({**FLOOR, **cls.floor})
         missing += [f"known, and not found: {each}" for each in cls.known if each not in cls._known_shown]
         if missing:
@@ -324,25 +332,6 @@ class StoreMachine(RuleBasedStateMachine):
         return bool(alike)
 
 
-def _rule_of(kind: Kind, row: Row) -> Callable[..., None]:
-    """The rule that gives the store an operation on a key."""
-
-    def sized(machine: StoreMachine, session: int, key: int, size: int) -> None:
-        machine.give(Operation(kind, session, key, size))
-
-    def bare(machine: StoreMachine, session: int, key: int) -> None:
-        machine.give(Operation(kind, session, key))
-
-    named = sized if row.sign else bare
-    named.__name__ = kind.name.lower()
-    drawn: dict[str, Any] = {"session": SESSION, "key": KEY}
-    if row.sign:
-        drawn["size"] = SIZE
-    with_rule: Any = rule(**drawn)
-    given: Callable[..., None] = precondition(gives(kind))(with_rule(named))
-    return given
-
-
 for _kind, _row in OPERATIONS.items():
     if _kind in KEYED and _row.weight:
-        setattr(StoreMachine, _kind.name.lower(), _rule_of(_kind, _row))
+        setattr(StoreMachine, _kind.name.lower(), rule_of(_kind, _row))

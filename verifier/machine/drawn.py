@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import hypothesis.strategies as st
+from hypothesis.stateful import precondition, rule
 
-from ..tapes.tape import KEYS_MAX, SESSIONS_MAX, SIZES, Kind
+from ..tapes.operations import Row
+from ..tapes.tape import KEYS_MAX, SESSIONS_MAX, SIZES, Kind, Operation
 
-__all__ = ["KEY", "SESSION", "SIZE", "gives", "gives_steps", "own_number"]
+__all__ = ["KEY", "SESSION", "SIZE", "gives", "gives_steps", "own_number", "rule_of"]
 
 _STEPPED: Final = frozenset({Kind.START, Kind.STEP})
 
@@ -34,3 +36,22 @@ def gives(kind: Kind) -> Callable[[Any], bool]:
 
 def gives_steps(machine: Any) -> bool:
     return set(machine.kinds) >= _STEPPED and machine.has_steps
+
+
+def rule_of(kind: Kind, row: Row) -> Callable[..., None]:
+    """The rule that gives the store an operation on a key."""
+
+    def sized(machine: Any, session: int, key: int, size: int) -> None:
+        machine.give(Operation(kind, session, key, size))
+
+    def bare(machine: Any, session: int, key: int) -> None:
+        machine.give(Operation(kind, session, key))
+
+    named = sized if row.sign else bare
+    named.__name__ = kind.name.lower()
+    drawn: dict[str, Any] = {"session": SESSION, "key": KEY}
+    if row.sign:
+        drawn["size"] = SIZE
+    with_rule: Any = rule(**drawn)
+    given: Callable[..., None] = precondition(gives(kind))(with_rule(named))
+    return given

@@ -25,3 +25,7 @@ class Known:
     def is_shown_by(self, verdict: Violation) -> bool:
         """True if a violation is this one."""
         return verdict.breach is self.kind and self.place in verdict.detail
+
+    def line(self) -> str:
+        """The limitation, and the reason, for people."""
+        return f"{self.kind.value} ({self.reason})"

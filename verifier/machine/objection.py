@@ -28,7 +28,7 @@ from ..spec.spec import StoreMaker
 from ..tapes.tape import Tape
 from ..verdict import Verdict, Violation
 
-__all__ = ["NondeterministicStoreError", "Shown", "StoreViolationError", "shown", "tell_briefly"]
+__all__ = ["NondeterministicStoreError", "Shown", "StoreViolationError", "show_all", "shown", "tell_briefly"]
 
 _RUNS: Final = 4_000  # Of the shrinker: a small store is played so often in about a second.
 
@@ -49,9 +49,8 @@ class StoreViolationError(AssertionError):
         self._show = show
         self._shown: Shown | None = None
 
-    @property
-    def shown(self) -> Shown:
-        """All that is told of it."""
+    def show(self) -> Shown:
+        """Make all that is told of it. Raises NondeterministicStoreError."""
         if self._shown is None:
             self._shown = self._show()
         return self._shown
@@ -59,23 +58,38 @@ class StoreViolationError(AssertionError):
     @property
     def tape(self) -> Tape:
         """The smallest tape that shows it; it names its store."""
-        return self.shown.tape
+        return self.show().tape
 
     @property
     def verdict(self) -> Violation:
         """Which oracle objects to what, on that tape."""
-        return self.shown.verdict
+        return self.show().verdict
 
     def __str__(self) -> str:
-        return self.shown.story
+        try:
+            return self.show().story
+        except NondeterministicStoreError as error:  # Nobody who prints an exception expects another.
+            return f"{error}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _again, (self.shown,)
+        return _again, (self.show(),)
 
 
 def _again(shown: Shown) -> StoreViolationError:
     """The exception, made from what crossed to another process."""
     return StoreViolationError(Finding(shown.tape, shown.verdict), lambda: shown)
+
+
+def show_all(error: BaseException) -> None:
+    """Make what is told of each violation in it, a group of exceptions maybe.
+
+    Raises NondeterministicStoreError.
+    """
+    if isinstance(error, StoreViolationError):
+        error.show()
+    elif isinstance(error, BaseExceptionGroup):  # Of Hypothesis, where an example fails now and then.
+        for each in error.exceptions:
+            show_all(each)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Summary:
         """`budget`: processor seconds after which examples are no more searched; 0.0: all are."""
         self.name = name
         self.unsearched = 0  # Examples that came after that.
+        self.known: list[str] = []  # Limitations that are no news, and were shown.
         self.has_found = False  # From then on all are: one that fails is played again.
         self._until = process_time() + budget if budget else inf
         self.coverage = Coverage()
@@ -79,7 +80,8 @@ class Summary:
             f"{what.removeprefix('law ')} lost something in {count:,}"
             for what, count in sorted(self.coverage.fired.items())
         )
-        return f"{self.name}: {', '.join(parts)}; {lost or 'nothing was ever lost'}"
+        known = "".join(f"; known: {each}" for each in self.known)
+        return f"{self.name}: {', '.join(parts)}; {lost or 'nothing was ever lost'}{known}"
 
     def shortfalls(self, floor: Mapping[str, int]) -> list[str]:
         """The figures below the floor."""

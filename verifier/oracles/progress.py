@@ -25,10 +25,15 @@ from typing import Final
 
 from powercut.faultfs import FaultDevice, RunawayError
 
-__all__ = ["CALLS_MAX", "SECONDS_MAX", "HungError", "bounded"]
+from ..verdict import Breach, Verdict, Violation
+
+__all__ = ["CALLS_MAX", "SECONDS_MAX", "HungError", "bounded", "runs_worth"]
 
 CALLS_MAX: Final = 100_000  # Of one call of the store; a recovery of a small disk makes some hundreds.
 SECONDS_MAX: Final = 10  # Of the processor's time, likewise.
+_SPENT: Final = f"{SECONDS_MAX} s of the processor's time"
+# A run of a small store takes a millisecond; one of so many calls a few tenths of a second.
+_OF_CALLS, _OF_TIME = 300, 2_000
 
 
 class HungError(Exception):
@@ -68,7 +73,7 @@ class _Clock:
     def _tick(self, number: int, frame: FrameType | None) -> None:
         seen, self._seen = self._seen, self.call
         if self.call and seen == self.call:
-            raise RunawayError(f"{SECONDS_MAX} s of the processor's time")
+            raise RunawayError(_SPENT)
 
 
 _clock: Final = _Clock()
@@ -96,3 +101,10 @@ class bounded:  # noqa: N801 (used as a function is)
         _clock.end()
         if isinstance(error, RunawayError):
             raise HungError(f"no end after {error}") from error
+
+
+def runs_worth(verdict: Verdict) -> int:
+    """The runs that come to an end of which one with this verdict takes the time: a budget counts so."""
+    if not isinstance(verdict, Violation) or verdict.breach is not Breach.HANG:
+        return 1
+    return _OF_TIME if _SPENT in verdict.detail else _OF_CALLS

@@ -39,6 +39,7 @@ from powercut.faultfs.law.chains import ChainKind
 from powercut.faultfs.law.survival import choose, history_under
 
 from ..finders.crashes import Finding, search_tape
+from ..oracles.progress import runs_worth
 from ..registry import maker_of
 from ..runs.play import play
 from ..spec.history import Segment, crash_index
@@ -51,6 +52,7 @@ from .passes import open_ended
 __all__ = ["AddedSync", "Mend", "mend"]
 
 SEARCHES_MAX: Final = 120
+_RUNS: Final = 100  # Of a search, about.
 SYNCS_MAX: Final = 4
 STATES_MAX: Final = 1024  # Of one crash point; where there are more,
 DRAWS: Final = 200  # so many are drawn besides.
@@ -126,6 +128,7 @@ class _Search:
         self._shown = tape
         self._make_store = make_store
         self._mend = Mend(tape.law)
+        self._spent = 0  # Searches; one that ends in a hang counts for as many as it takes the time of.
 
     def run(self) -> Mend:
         witnesses = [_saviours(self._shown, self._make_store)]
@@ -138,8 +141,8 @@ class _Search:
             finding = self._find([AddedSync(place) for place in chosen])
             if finding is None:
                 break
-            if self._mend.searches >= SEARCHES_MAX:
-                return self._gave_up(f"undecided after {SEARCHES_MAX} searches")
+            if self._spent >= SEARCHES_MAX:
+                return self._gave_up(f"undecided after {self._mend.searches} searches")
             witnesses.append(_saviours(finding.tape, self._mended([AddedSync(place) for place in chosen])))
         syncs = [AddedSync(place) for place in chosen]
         for number, sync in enumerate(syncs):
@@ -154,7 +157,7 @@ class _Search:
     def _put_off(self, syncs: list[AddedSync], number: int, sync: AddedSync) -> AddedSync:
         """Put the sync off as long as it still mends."""
         for place in reversed(self._later(sync.after)):
-            if self._mend.searches >= SEARCHES_MAX:
+            if self._spent >= SEARCHES_MAX:
                 break
             late = AddedSync(sync.after, place)
             if self._find([*syncs[:number], late, *syncs[number + 1 :]]) is None:
@@ -179,6 +182,7 @@ class _Search:
         seen, finding = search_tape(self._tape, limit=STATES_MAX, make_store=self._mended(syncs), draws=DRAWS)
         if finding is None:
             self._mend.bounded = seen.bounded
+        self._spent += 1 if finding is None else -(-runs_worth(finding.verdict) // _RUNS)
         return finding
 
     def _mended(self, syncs: list[AddedSync]) -> StoreMaker:

@@ -9,7 +9,7 @@ Invariants
   2  every tape that is taken weighs less than the one before, so shrinking ends
   3  unless the budget is spent, the result is 1-minimal: no era, crash, operation or digit can go alone;
      of at most `enough` operations, no other than the crash or the damage stays as it is
-  4  the budget counts runs and not seconds: equal tapes shrink to equal tapes
+  4  the budget counts runs and not seconds, one that hangs as many: equal tapes shrink to equal tapes
 
 It knows nothing of the store: a run is whatever `run` says, a search whatever `search` says.
 Source: delta debugging (Zeller and Hildebrandt, 2002); the order by weight is Hypothesis's idea.
@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from ..finders.search import search_programs
+from ..oracles.progress import runs_worth
 from ..runs.play import play
 from ..spec.subject import MakeStore
 from ..tapes.tape import Tape
@@ -166,8 +167,9 @@ class _Descent:
         return self.budget > 0 and weigh(candidate) < weigh(self.best)
 
     def _is_same(self, candidate: Tape) -> bool:
-        self.budget -= 1
-        return self.verdict.is_same_kind(self.run(candidate).verdict)
+        verdict = self.run(candidate).verdict
+        self.budget -= runs_worth(verdict)
+        return self.verdict.is_same_kind(verdict)
 
     # -- passes ------------------------------------------------------------------------------------
 

@@ -39,8 +39,14 @@ class World:
     """All that a run consists of while it goes on; plays eras one by one, and the caller may look around."""
 
     def __init__(
-        self, make_store: MakeStore, floor: Bound | None = None, *, has_faults: bool = False
+        self,
+        make_store: MakeStore,
+        floor: Bound | None = None,
+        *,
+        has_faults: bool = False,
+        is_cut: bool = False,
     ) -> None:
+        """`is_cut`: the power was cut before, in another world."""
         self.make_store = StoreMaker.of(make_store)
         self.spec = self.make_store.spec
         self.model = self.spec.model()
@@ -50,7 +56,8 @@ class World:
         self.mounted: Mounted | None = None
         self.verdict: Verdict = OK
         self.raised: Exception | None = None  # By the store, where the verdict is on that.
-        self._breach = Breach.ERROR  # Of an opening that raises, until the power was cut.
+        # Of an opening that raises; a power cut may show in any that comes later.
+        self._breach = Breach.UNOPENABLE if is_cut else Breach.ERROR
         self.is_stopped = False  # By an objection, if only to what the damage of a medium excuses.
         self.damage_oracle = DamageOracle(spec=self.spec)
         self.at_start: Mapping[int, int] = {}

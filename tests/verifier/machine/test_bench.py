@@ -244,11 +244,28 @@ def test_nondeterministic_store_is_told_as_such_with_both_sides() -> None:
             super().checkpoint()
 
     with pytest.raises(NondeterministicStoreError) as raised:
-        str(_found(_machine(Random)))
+        _machine(Random).run(_FEW)
     told = str(raised.value)
+    with pytest.raises(StoreViolationError) as plain:  # Whoever runs it otherwise may print it all the same.
+        run_state_machine_as_test(_machine(Random), settings=_FEW)
+    assert "two runs of one program differ" in str(plain.value)
     assert "two runs of one program differ, at device call" in told
     assert "once:" in told
     assert "again:" in told
+
+
+def test_store_that_does_not_open_again_is_told_by_its_tape_however_that_was_found() -> None:
+    """First by going on after a recovery: such a tape has a power cut, and none of the run has."""
+
+    class Full(Store):
+        def __init__(self, device: FaultDevice) -> None:
+            super().__init__(device)
+            if len(self.content) == 3:
+                raise KeyError("mine")
+
+    error = _found(_machine(Full))
+    assert error.verdict.is_same_kind(play(error.tape, Full).verdict)
+    assert "KeyError: 'mine'" in str(error)
 
 
 def test_exception_of_the_store_keeps_its_traceback() -> None:
@@ -288,7 +305,8 @@ def test_exception_crosses_to_another_process() -> None:
 def test_known_limitation_is_no_news_and_one_that_is_gone_is() -> None:
     reason = "aside is renamed before it is synced: see #1"
     known = [Known(Breach.UNOPENABLE, "", reason), Known(Breach.LOST_ACK, "", reason)]
-    _machine(_variant(syncs=False), known=known[:1]).run(_FEW)
+    line = _machine(_variant(syncs=False), known=known[:1]).run(_FEW)
+    assert line.endswith(f"; known: cannot be opened after a power cut ({reason})")
     with pytest.raises(AssertionError, match=r"known, and not found: .*LOST_ACK"):
         _machine(_variant(syncs=False), known=known).run(_FEW)
     with pytest.raises(AssertionError, match="known, and not found"):

@@ -169,6 +169,22 @@ def test_spent_budget_ends_it_with_the_best_so_far() -> None:
     assert count_operations(descend(tape, _LOST, run)) == 1
 
 
+@pytest.mark.parametrize(
+    ("after", "most"), [("100,009 calls on the device", 14), ("10 s of the processor's time", 2)]
+)
+def test_runs_that_hang_count_for_as_many_as_they_take_the_time_of(after: str, most: int) -> None:
+    runs = []
+    hang = Violation("progress", Breach.HANG, f"no end after {after}")
+
+    def run(tape: Tape) -> _Answer:
+        runs.append(tape)
+        return _Answer(hang)
+
+    tape = Tape((Era((Operation(Kind.RMW, 1, 1, 1),) * 40),))
+    descend(tape, hang, run, budget=4_000)
+    assert 1 < len(runs) <= most
+
+
 class _Forgetful:
     """A dict in one file, written as a whole at a checkpoint and not synced: a bug to shrink."""
 
