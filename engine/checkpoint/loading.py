@@ -29,7 +29,7 @@ from ..log.segments import check_extent, count_intact
 from ..metadata.images import image_bytes
 from ..metadata.layout import Block, Extent
 from ..metadata.places import Places
-from ..metadata.roots import Finding, Verdict
+from ..metadata.roots import Finding
 from ..runtime import Ticket
 from ..shared.modes import Mode, Stamps
 
@@ -146,7 +146,7 @@ class _Loader:
             self._load_run(file, list(extents))
 
     def _load_run(self, file: str, extents: Chunk) -> None:
-        """Read extents that follow one another in one file, at once."""
+        """Read extents that follow one another in one file, at once. Raises CorruptionError."""
         start = extents[0].start
         _, offset = self._places.find(start)
         frame = start & (self._log.spaces.ring_bytes - 1)
@@ -159,18 +159,8 @@ class _Loader:
         intact = count_intact(self._places.store_id, (file, offset), extents, room[: max(count, 0)])
         away = offset - start
         self._findings += [Finding(file, away + at, size, "accepted") for at, size, *_ in extents[:intact]]
-        for extent in extents[intact:]:  # Most often none.
-            at = extent.start - start
-            self._verify(file, offset + at, extent, room[at : at + extent.length], count - at)
-
-    def _verify(self, file: str, offset: int, extent: Extent, data: memoryview, read: int) -> None:
-        """Judge the extent, of which the device gave `read` bytes or more; -1: there is no file.
-
-        Raises CorruptionError.
-        """
-        verdict: Verdict = "rejected"
-        try:
-            check_extent(self._places.store_id, (file, offset), extent, data, read)
-            verdict = "accepted"
-        finally:
-            self._findings.append(Finding(file, offset, extent.length, verdict))
+        if intact < len(extents):
+            wrong = extents[intact]
+            at, size = wrong.start - start, wrong.length
+            self._findings.append(Finding(file, offset + at, size, "rejected"))
+            check_extent(self._places.store_id, (file, offset + at), wrong, room[at : at + size], count - at)

@@ -157,14 +157,9 @@ def decode_root(data: bytes, file: str, wanted: int = KIND_STORE) -> Root | str:
         "damaged-extent-read-as-padding",
         "oxifaster FasterLog: a zero header inside the committed range ended the scan without an error",
         "powercut.engine.checkpoint.loading",
-        """            verdict = "accepted"
-        finally:
-""",
-        """            verdict = "accepted"
-        except Exception:
-            data[:] = bytes(extent.length)
-        finally:
-""",
+        "            check_extent(self._places.store_id, (file, offset + at), wrong, room[at : at + size], "
+        "count - at)\n",
+        "            room[at : at + size] = bytes(size)\n",
         DAMAGE,
         "SILENT",
         DAMAGE,
