@@ -1,13 +1,14 @@
 """Rewinding: everything that is reachable from a few objects, put back as it was.
 
 A snapshot copies the content of each mutable object once: attributes, slots, cells, lists, dicts, sets,
-deques, byte arrays and arrays. `rewind` puts it back in place, so whatever refers to an object (a bound
-method, a closure, a view of a space) finds it as it was; what was made since is garbage.
+deques, what is derived from these, byte arrays and arrays. `rewind` puts it back in place, so whatever
+refers to an object (a bound method, a closure, a view of a space) finds it as it was; what was made since is
+garbage.
 
 Invariants
   1  after `rewind` each object in reach has the content that it had at the snapshot, in the same order
-  2  an object whose content cannot be put back (a generator under way, a file, a lock that is taken) is an
-     error at the snapshot and never left out in silence
+  2  an object whose content cannot be put back (a generator under way, a file, a lock that is taken) is a
+     RewindError at the snapshot and never left out in silence
   3  modules, classes and what is `spared` are not looked into: nothing that a run changes may be kept there
 
 Threads: one. A greenlet in reach must not be under way.
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import array
 import types
-from collections import deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import fields
@@ -31,7 +32,7 @@ import msgspec
 
 from .errors import HarnessError
 
-__all__ = ["Snapshot"]
+__all__ = ["RewindError", "Snapshot"]
 
 _ATOMS: Final = (
     *(type, types.ModuleType, types.CodeType, types.NoneType, types.NotImplementedType, types.EllipsisType),
@@ -45,8 +46,12 @@ _PLAIN_LOCK: Final = type(Lock())
 _OWNED_LOCK: Final = type(RLock())  # Nobody else can hold it: there is one thread.
 
 
+class RewindError(HarnessError):
+    """Something in reach cannot be put back as it was."""
+
+
 class Snapshot:
-    """The state that `roots` reach, as it is now. `spared` objects are not looked into."""
+    """State that `roots` reach, as it is now; `spared` objects are not looked into. Raises RewindError."""
 
     def __init__(self, roots: Iterable[object], spared: Iterable[object] = ()) -> None:
         self._seen: dict[int, object] = {id(each): each for each in spared}  # Held, so that ids stay theirs.
@@ -99,12 +104,19 @@ class Snapshot:
         self._refilled.append((found.clear, found.extend, tuple(found)))
         return tuple(found)
 
+    def _take_derived(self, found: Any, base: Any) -> Iterable[object]:
+        """The content that `base` holds of what is derived from it, whatever that overrides."""
+        content = tuple(base.items(found) if issubclass(base, dict) else base.__iter__(found))
+        clear, refill = partial(base.clear, found), partial(_REFILLS[base], found)
+        self._refilled.append((clear, refill, content))
+        return [each for pair in content for each in pair] if issubclass(base, dict) else content
+
     def _take_cell(self, found: types.CellType) -> Iterable[object]:
         return self._take_slots(found, (_CELL,))
 
     def _take_lock(self, found: Any) -> Iterable[object]:
         if found.locked() if isinstance(found, _PLAIN_LOCK) else found._is_owned():
-            raise HarnessError(f"a {type(found).__qualname__} that is taken cannot be put back as it was")
+            raise RewindError(f"a {type(found).__qualname__} that is taken cannot be put back as it was")
         return ()
 
     def _take_slots(self, found: object, slots: Iterable[Any]) -> list[object]:
@@ -158,13 +170,20 @@ def _way_of_instances(kind: Any) -> _Way | None:
         if all(isinstance(each, type) and issubclass(each, _ATOMS) for each in types_):
             return None
         return _constants(tuple(kind.__struct_fields__))
-    if not _is_plain(kind):
-        raise HarnessError(f"a {kind.__module__}.{kind.__qualname__} cannot be put back as it was")
+    base = next((each for each in _REFILLS if issubclass(kind, each)), None)
+    if not _is_plain(kind, base):
+        raise RewindError(f"a {kind.__module__}.{kind.__qualname__} cannot be put back as it was")
     params = getattr(kind, "__dataclass_params__", None)
     if params is not None and params.frozen and not kind.__dictoffset__:
         return _constants(tuple(each.name for each in fields(kind)))
     members = [slot for base in kind.__mro__ for slot in vars(base).values()]
     slots = tuple(each for each in members if isinstance(each, types.MemberDescriptorType))
+    if base is not None:
+        return lambda snapshot, found: [
+            *snapshot._take_derived(found, base),
+            *([vars(found)] if kind.__dictoffset__ else []),
+            *snapshot._take_slots(found, slots),
+        ]
     if not kind.__dictoffset__:
         return lambda snapshot, found: snapshot._take_slots(found, slots)
     if not slots:
@@ -192,10 +211,30 @@ _KNOWN: Final[dict[Any, _Way]] = {
 _WAYS: Final = _Ways()
 
 
-def _is_plain(kind: Any) -> bool:
-    """True if all state of an instance is in its attributes: none of its classes is made in C."""
+def _fill_ordered(found: OrderedDict[object, object], pairs: Iterable[tuple[object, object]]) -> None:
+    for key, value in pairs:  # Its `update` asks the instance, which may be of a class that overrides that.
+        OrderedDict.__setitem__(found, key, value)
+
+
+# What is derived from one of these is emptied and filled by that one's own methods; the first that fits.
+_REFILLS: Final[dict[Any, Callable[[Any, Any], None]]] = {
+    OrderedDict: _fill_ordered,
+    defaultdict: dict.update,
+    dict: dict.update,
+    list: list.extend,
+    set: set.update,
+    deque: deque.extend,
+}
+
+
+def _is_plain(kind: Any, base: Any) -> bool:
+    """True if all state of an instance is in its attributes, and in what `base` holds of it.
+
+    So none of its other classes is made in C.
+    """
+    held = frozenset(() if base is None else base.__mro__) | {object}
     return all(
-        base is object or base.__module__ == "typing" or not _is_made_in_c(base) for base in kind.__mro__
+        each in held or each.__module__ == "typing" or not _is_made_in_c(each) for each in kind.__mro__
     )
 
 

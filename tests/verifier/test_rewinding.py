@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import deque
+from collections import Counter, OrderedDict, UserDict, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +66,64 @@ def test_attributes_are_put_back_and_new_ones_are_gone() -> None:
     snapshot.rewind()
     assert vars(plain) == {"value": 1, "inner": [1, [2]]}
     assert plain.inner is inner
+
+
+class Guarded(dict[str, int]):
+    """Whoever writes into it is counted; putting back is no writing."""
+
+    writes = 0
+
+    def __setitem__(self, key: str, value: int) -> None:
+        self.writes += 1
+        super().__setitem__(key, value)
+
+    def clear(self) -> None:
+        raise AssertionError("nobody asked for that")
+
+
+class Ranked(list[int]):
+    __slots__ = ("name",)
+
+
+def _more(found: Any) -> None:
+    found["c"] = 3
+    del found["a"]
+
+
+@pytest.mark.parametrize(
+    ("made", "change"),
+    [
+        (lambda: defaultdict(list, a=[1], b=[2]), lambda found: found["c"].append(3)),
+        (lambda: Counter("aab"), lambda found: found.update("cc")),
+        (lambda: OrderedDict(a=1, b=2), lambda found: found.move_to_end("a")),
+        (lambda: UserDict(a=1), _more),
+        (lambda: Guarded(a=1, b=2), _more),
+        (lambda: Ranked([1, 2]), lambda found: found.append(3)),
+        (lambda: type("Heap", (set,), {})({1}), lambda found: found.add(2)),
+        (lambda: type("Line", (deque,), {})([1]), lambda found: found.append(2)),
+    ],
+)
+def test_what_is_derived_from_a_container_is_put_back(
+    made: Callable[[], Any], change: Callable[[Any], object]
+) -> None:
+    found = made()
+    snapshot = Snapshot([found])
+    change(found)
+    assert found != made()
+    snapshot.rewind()
+    assert found == made()
+    assert list(found) == list(made())  # In the same order.
+    assert getattr(found, "writes", 0) == 0
+
+
+def test_default_of_a_dict_is_put_back_and_is_looked_into() -> None:
+    seen: list[int] = []
+    found: defaultdict[str, int] = defaultdict(lambda: len(seen))
+    snapshot = Snapshot([found])
+    seen.append(1)
+    found.default_factory = None
+    snapshot.rewind()
+    assert found["a"] == 0
 
 
 def test_slots_are_put_back_and_an_empty_one_is_empty_again() -> None:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from powercut.faultfs import Effect, Fault, Plan
 
 from ..reach.pairs import FAULT, Pair, pair
+from ..rewinding import RewindError
 from ..runs.play import run_era
 from ..runs.walk import Walk
 from ..runs.world import World
@@ -123,8 +124,12 @@ class Known:
             world.cut(index, ended.crash.survivors, tape.law)
         begun.before = tuple(before)
         world.fault_oracle.arm(world.device, ())  # What is counted begins here.
-        begun.walk = Walk(world)
-        begun.walk.play(era.program, is_last_marked=True)
+        try:
+            begun.walk = Walk(world)
+            begun.walk.play(era.program, is_last_marked=True)
+        except RewindError:  # Somebody else's store may hold anything: each strike begins by itself then.
+            begun.walk = None
+            world.let_go()
 
     def begin(self, eras: tuple[Era, ...]) -> tuple[World, int, int]:
         """A world that has eras behind it, and steps of the one after: it, how many eras, and how many steps.

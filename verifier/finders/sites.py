@@ -204,6 +204,8 @@ def alike(damage: Damage, content: Content, past: Past, forgeries: int = 0) -> I
         yield from (damage._replace(argument=number) for number in range(forgeries))
         return
     names = sorted(content.keys() | past.keys())
+    if not names:
+        return  # A store that has not made its files yet.
     role = _role(names[min(damage.file, len(names) - 1)])
     choices = (
         len(names) if not damage.size else sum(-(-len(data) // damage.size) for data in content.values())

@@ -216,16 +216,29 @@ class _Run:
         self._end(stage, total, None, f"{total.programs:,} runs, {sum(total.fired.values()):,} faults fired")
 
     def damage(self, stage: OwnStage, plan: DamageStage) -> None:
-        total = Coverage()
         swept = Sweep(self._tape(self._programs.rotten, "posix"), self._maker)
-        finding = swept.run(_damages(swept.content, plan.bytes))
-        total.merge(swept.coverage)
+        # By their number, those that are gone as well; what has no byte has none that is flipped.
+        names = sorted(swept.content.keys() | swept.past.keys())
+        flips = [
+            Damage(How.FLIP, 1, file, position, position % 8)
+            for file, name in enumerate(names)
+            for position in _spread(len(swept.content.get(name, b"")), plan.bytes)
+        ]
+        whole = [Damage(how, 0, file) for file in range(len(names)) for how in (How.CUT, How.ZERO, How.STALE)]
+        total = swept.coverage
+        finding = swept.run(flips)
+        if finding is None:
+            flipped = sum(total.fired.values())
+            stage.details.append(f"{flipped:,} bytes of {len(names)} files flipped: silent 0")
+            stage.short = "" if 0 < flipped == len(flips) else f"{flipped:,} of {len(flips):,} bytes flipped"
+            finding = swept.run(whole if plan.files else ())
+        damages = f"{sum(total.fired.values()):,} damages"
         if finding is not None:
-            self._end(stage, total, finding, f"{sum(total.fired.values()):,} damages")
+            self._end(stage, total, finding, damages)
             return
         endings = {what: count for what, count in total.reached.items() if what in _ENDINGS}
         stage.details.append(", ".join(f"{count:,} {what}" for what, count in sorted(endings.items())))
-        self._end(stage, total, None, f"{sum(total.fired.values()):,} damages, silent 0")
+        self._end(stage, total, None, f"{damages}, silent 0")
 
     def kill(self, stage: OwnStage, plan: KillStage) -> None:
         """In a process of its own, which loads the store by its name."""
@@ -324,11 +337,6 @@ class _Run:
         stage.found.append(f"{verdict.oracle}: {verdict.breach.value}: powercut replay {path}")
 
 
-def _damages(content: dict[str, bytes], most: int) -> Iterator[Damage]:
-    """Bytes flipped, each file lost, empty, and as it was before."""
-    for file, name in enumerate(sorted(content)):
-        for how in (How.CUT, How.ZERO, How.STALE):
-            yield Damage(how, 0, file)
-        stride = -(-len(content[name]) // most) or 1
-        for position in range(0, len(content[name]), stride):
-            yield Damage(How.FLIP, 1, file, position, position % 8)
+def _spread(size: int, most: int) -> range:
+    """So many positions in so many bytes, evenly spread; every one where there are no more."""
+    return range(0, size, -(-size // most) or 1)

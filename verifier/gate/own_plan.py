@@ -61,9 +61,13 @@ class FaultsStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DamageStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bytes of each file that are flipped: every one, up to so many, and evenly spread where it has more."""
+    """Bytes of each file that are flipped: every one, up to so many, and evenly spread where it has more.
+
+    files   each file is lost, emptied and taken back to what it was as well; a store of one file cannot know
+    """
 
     bytes: Positive = 4096
+    files: bool = True
 
 
 class KillStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

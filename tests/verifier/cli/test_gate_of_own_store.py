@@ -99,6 +99,72 @@ def test_every_byte_that_is_damaged_is_told_where_a_store_cannot_see_it(home: Pa
     assert "damage" in done.stdout
 
 
+_CHECKED = """
+from zlib import crc32
+
+
+class TornError(Exception):
+    pass
+
+
+class Checked(dict):
+    refusals = (TornError,)
+
+    def __init__(self, device):
+        self.device = device
+        if "now" in device.list():
+            data = device.read("now")
+            if data[:8] != b"%08x" % crc32(data[8:]):
+                raise TornError
+            self.update(eval(data[8:]))
+
+    def checkpoint(self):
+        if "aside" in self.device.list():
+            self.device.remove("aside")
+        body = repr(dict(self)).encode()
+        self.device.create("aside")
+        self.device.write("aside", 0, b"%08x" % crc32(body) + body)
+        self.device.sync("aside")
+        self.device.rename("aside", "now")
+        self.device.sync_names()
+"""
+
+
+def test_every_byte_is_flipped_though_names_came_and_went_and_what_no_sum_covers_is_found(home: Path) -> None:
+    """A dict, as README's store is; the name of its file comes behind that of one that is gone."""
+    damage = ("--store", "checked:Checked", "--stage", "damage")
+    (home / "checked.py").write_text(_CHECKED)
+    (home / "own.toml").write_text("[damage]\nfiles = false\n")
+    done = _gate(home, *damage, "--profile", "own.toml")
+    assert done.returncode == 0, done.stdout
+    size = 8 + len({b"key-0": b"0.1;", b"key-1": b"0.2;"}.__repr__())
+    assert f"{size} bytes of 2 files flipped: silent 0" in done.stdout
+    assert f"{size} refused" in done.stdout
+    whole = _gate(home, *damage)
+    assert whole.returncode == 1
+    assert "cut: now from byte 0" in whole.stdout
+    uncovered = _CHECKED.replace("crc32(data[8:])", "crc32(data[18:])").replace(
+        "crc32(body)", "crc32(body[10:])"
+    )
+    (home / "checked.py").write_text(uncovered)
+    done = _gate(home, *damage, "--profile", "own.toml")
+    assert done.returncode == 1, done.stdout
+    assert "flip: now from byte" in done.stdout
+
+
+def test_stage_of_faults_takes_a_store_of_any_kind(home: Path) -> None:
+    """One that is a dict, and one whose memory cannot be put back, where each fault begins anew."""
+    faults = ("--store", "checked:Checked", "--stage", "faults")
+    (home / "checked.py").write_text(_CHECKED)
+    plain = _gate(home, *faults)
+    held = "self.device = device\n        self.hash = __import__('hashlib').sha256()"
+    (home / "checked.py").write_text(_CHECKED.replace("self.device = device", held))
+    other = _gate(home, *faults)
+    (line,) = (line for line in plain.stdout.splitlines() if "faults fired" in line)
+    assert line.partition("faults fired")[0] in other.stdout
+    assert plain.returncode == other.returncode == 1  # A sync failed, and the store went on.
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
