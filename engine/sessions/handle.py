@@ -19,13 +19,14 @@ __all__ = ["Handle"]
 class Handle:
     """All of a session but its operations."""
 
+    on_drop: Callable[[Any], None] | None = None  # Called once nobody has it any more.
+
     def __init__(self, driver: Driver, durability: Durability) -> None:
         self._driver = driver
         self._durability = durability
         self._is_closed = self._is_closing = False
         self._is_busy = False  # True for ever, once it is closed: the fast path asks no more than this.
         self.order = 0  # Of the handles of its store.
-        self.on_drop: Callable[[Any], None] | None = None  # Called once nobody has it any more.
 
     def __del__(self) -> None:
         if self.on_drop is not None:

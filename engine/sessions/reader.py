@@ -157,7 +157,7 @@ class SharedReader(Reader):
         """The frozen log from `address` up to `stop`, within a page; up to head where that is in between."""
         control, length = self.log.spaces.control, stop - address
         if address >= load(control, w.HEAD):
-            with self._entered():
+            with self.entered():
                 # Still: no frame from there up goes before the row is left.
                 if load(control, w.HEAD) <= address:
                     at = address & (self.log.spaces.ring_bytes - 1)
@@ -165,11 +165,12 @@ class SharedReader(Reader):
         return self.log.cold.load(address, min(length, load(control, w.HEAD) - address))
 
     @contextmanager
-    def _entered(self) -> Iterator[None]:
+    def entered(self) -> Iterator[None]:
+        """Enter the epoch until the block ends: what is in memory stays there."""
         epochs, state = self.log.spaces.epochs, self.row + w.ROW_STATE
-        is_entered = self._mode.cas(epochs, state, w.IDLE, load(self.log.spaces.control, w.EPOCH))
-        assert is_entered, "a leased row is nobody else's"
-        try:
+        try:  # From the entry on: a row that Ctrl-C left entered would hold back the epoch for ever.
+            is_entered = self._mode.cas(epochs, state, w.IDLE, load(self.log.spaces.control, w.EPOCH))
+            assert is_entered, "a leased row is nobody else's"
             yield
         finally:
             store(epochs, state, w.IDLE)
@@ -195,7 +196,7 @@ class SharedReader(Reader):
     def _try(self, address: int, unfit: int) -> ColdRecord | None:
         """The record; None where it changed meanwhile, or its link has a bit of `unfit`."""
         control = self.log.spaces.control
-        with self._entered():
+        with self.entered():
             if address >= load(control, w.HEAD):
                 # Before it is read: what freezes meanwhile may have been written meanwhile.
                 is_frozen = address < load(control, w.SAFE_READ_ONLY)

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import DeviceError, OperationError
 from ..kernels import words as w
-from ..kernels.atomics import load, store
+from ..kernels.atomics import load
 from ..log import HybridLog
 from ..log.index import HashIndex, Width
 from ..runtime import Runtime
@@ -169,18 +169,14 @@ class Walk:
 
     def _cell_items(self, cell: int, cells: int) -> Iterator[tuple[bytes, bytes]]:
         """The items of a cell, some of whose buckets may be split or are going to be."""
-        spaces, state = self._reader.log.spaces, self._reader.row + w.ROW_STATE
+        control = self._reader.log.spaces.control
         width, entries = self._index.width, list[tuple[int, int]]()
         is_taken = False
         while not is_taken:
-            is_entered = self._mode.cas(spaces.epochs, state, w.IDLE, load(spaces.control, w.EPOCH))
-            assert is_entered, "a leased row is nobody else's"
-            try:
-                if not load(spaces.control, w.MAIN_SHUT):
+            with self._reader.entered():
+                if not load(control, w.MAIN_SHUT):
                     width, entries = self._index.width, list(self._index.entries(cell, cells))
                     is_taken = True
-            finally:
-                store(spaces.epochs, state, w.IDLE)
             if not is_taken:
                 self._runtime.turn("buckets that are split")
         for bucket, entry in entries:

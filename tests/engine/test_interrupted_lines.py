@@ -129,6 +129,25 @@ def test_an_interrupted_close_is_closed_by_the_next() -> None:
 
 
 @needs_compiled
+def test_an_interrupted_walk_leaves_the_epoch() -> None:
+    """A chain into the device is followed by hand, through the records in memory that come before it."""
+    content = {b"%d" % number: bytes(60) for number in range(24)}
+
+    def do(store: FasterKv) -> None:
+        for key, value in content.items():
+            session_of(store).upsert(key, value)
+        assert dict(store.items()) == {b"key": b"value", **content}
+
+    def then(store: FasterKv) -> None:
+        assert dict(store.items()) == {b"key": b"value", **content}
+        for key, value in content.items():  # Pages turn where nobody is in the epoch.
+            session_of(store).upsert(key, value)
+        assert store.checkpoint(timeout=None).serials == {"s": 49}
+
+    assert every_line(f"{SESSIONS}.reader", {"entered"}, do, then) > 20
+
+
+@needs_compiled
 def test_an_interrupted_entry_leaves_the_session_free() -> None:
     large = bytes(400)
 

@@ -88,7 +88,7 @@ def test_a_page_whose_frame_goes_before_it_is_looked_at_comes_from_the_device(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store = filled("interpreted", 8, (1 << 64) - 1, 1)
-    content, entered, turned = dict(store.items()), SharedReader._entered, list[int]()
+    content, entered, turned = dict(store.items()), SharedReader.entered, list[int]()
 
     def turn(self: SharedReader) -> AbstractContextManager[None]:
         """Another session fills the ring, once, after head was looked at."""
@@ -100,7 +100,7 @@ def test_a_page_whose_frame_goes_before_it_is_looked_at_comes_from_the_device(
                     content[b"%d" % number] = bytes(4000)
         return entered(self)
 
-    monkeypatch.setattr(SharedReader, "_entered", turn)
+    monkeypatch.setattr(SharedReader, "entered", turn)
     assert store.compact().moved == len(KEYS)
     assert store.stats().head > turned[0]
     assert dict(store.items()) == content
