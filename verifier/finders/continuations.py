@@ -231,6 +231,7 @@ def _opened(make_store: StoreMaker, device: WatchedDevice) -> World | None:
     history = _history(content, recovered)
     if history is None:
         return None
+    world.is_unnamed = recovered is None
     model = world.model = Model()
     model.history, model.content = history, dict(content)
     model.recoveries = _LATEST if Kind.ENQUEUE in make_store.spec.kinds else 1

@@ -110,6 +110,10 @@ def _take_away(world: World, done: Truncation) -> bool:
 
 def acknowledge(world: World, reported: object, at_least: Mapping[int, int]) -> bool:
     bound = bound_of(reported, "checkpoint")
+    if world.is_unnamed:  # It counts from before what is known here: of sessions all that is due holds.
+        if not isinstance(bound, Mapping):
+            return True
+        bound = dict(at_least)
     if isinstance(bound, Mapping):
         # What was forgotten since it began is in the next one.
         forgot = forgettings(world.model.history)[: at_least.get(FORGOTTEN, 0)]

@@ -61,6 +61,9 @@ class World:
         self.is_stopped = False  # By an objection, if only to what the damage of a medium excuses.
         self.damage_oracle = DamageOracle(spec=self.spec)
         self.at_start: Mapping[int, int] = {}
+        self.is_unnamed = (
+            False  # It goes on from a content of which nothing tells how many operations made it.
+        )
         self.segment = Segment(self.device.trace, {} if floor is None else floor)
 
     @property

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, TypeGuard
 
 from powercut.faultfs import FaultDevice
 
@@ -269,6 +269,9 @@ def _capabilities(subject: object) -> frozenset[type]:
         for name, member in _members(protocol).items():
             if name not in names:
                 raise SubjectError(f"{_named(subject)} has no {name}: {protocol.__name__} needs it")
+            if callable(member) and not callable(getattr(subject, name)):
+                why = f"{name} is no method, and {protocol.__name__} has one of that name"
+                raise SubjectError(f"{_named(subject)}: {why}")
             if callable(member):
                 _check_call(subject, name, member)
             elif callable(getattr(subject, name)):
@@ -287,12 +290,19 @@ def _capabilities(subject: object) -> frozenset[type]:
 def bound_of(told: object, method: str) -> Bound:
     """The bound that a method of a subject told. Raises SubjectError for True, a text and the like.
 
-    Many a store tells by its result that it has saved; True as a number would be one operation.
+    Many a store tells by its result that it has saved; True as a number would be one operation. An integer of
+    another kind, as numpy's are, is that number.
     """
-    if isinstance(told, bool) or not isinstance(told, Integral | Mapping):
-        expected = "None, a number of operations or a mapping of serials"
-        raise SubjectError(f"{method} returned {told!r}: {expected} is expected")
-    return cast("Bound", told)
+    if _is_count(told):
+        return int(told)
+    if isinstance(told, Mapping) and all(map(_is_count, (*told.keys(), *told.values()))):
+        return {int(session): int(serial) for session, serial in told.items()}
+    expected = "None, a number of operations or a mapping from session numbers to serials"
+    raise SubjectError(f"{method} returned {told!r}: {expected} is expected")
+
+
+def _is_count(told: object) -> TypeGuard[Integral]:
+    return isinstance(told, Integral) and not isinstance(told, bool)
 
 
 @cache

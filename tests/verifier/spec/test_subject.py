@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pytest
 
 from powercut.faultfs import FaultDevice
@@ -102,8 +105,8 @@ def test_a_store_and_a_log_have_every_capability_between_them() -> None:
         (Halved(), "the subject Halved has no is_checkpointing: Steps needs it"),
         (Called(), "the subject Called: is_checkpointing is a method, and a property is expected"),
         (Greedy(), r"the subject Greedy: probe cannot be called with \(keys\)"),
-        (Flat(), r"the subject Flat: recovered cannot be called with \(\)"),
-        (Mute(), r"the subject Mute: read_all cannot be called with \(\)"),
+        (Flat(), "the subject Flat: recovered is no method, and Recovers has one of that name"),
+        (Mute(), "the subject Mute: read_all is no method, and Subject has one of that name"),
         (object(), r"the subject object has no apply: Subject needs it"),
     ],
     ids=lambda value: type(value).__name__,
@@ -135,10 +138,10 @@ def test_other_names_are_the_subjects_own_and_so_is_a_near_one_beside_the_right_
     assert mount(both()).recovers is not None
 
 
-@pytest.mark.parametrize("told", [True, False, "all", 1.5])
+@pytest.mark.parametrize("told", [True, False, "all", 1.5, {"0": 1}, {0: True}, {0: None}])
 def test_a_bound_is_a_number_or_a_mapping(told: object) -> None:
     restored = type("Restored", (Plain,), {"recovered": lambda self: told})
-    with pytest.raises(SubjectError, match=f"recovered returned {told!r}: None, a number"):
+    with pytest.raises(SubjectError, match=re.escape(f"recovered returned {told!r}: None, a number")):
         recovered_bound(mount(restored()))
 
 
@@ -146,6 +149,21 @@ def test_a_bound_is_a_number_or_a_mapping(told: object) -> None:
 def test_a_bound_is_taken_as_it_is(told: Bound | None) -> None:
     restored = type("Restored", (Plain,), {"recovered": lambda self: told})
     assert recovered_bound(mount(restored())) == told
+
+
+@pytest.mark.parametrize("told", [np.int64(3), {np.int32(0): np.int64(2)}])
+def test_integers_of_another_kind_are_the_numbers_that_they_are(told: object) -> None:
+    restored = type("Restored", (Plain,), {"recovered": lambda self: told})
+    bound = recovered_bound(mount(restored()))
+    assert bound == told
+    found = [bound] if not isinstance(bound, Mapping) else [*bound.keys(), *bound.values()]
+    assert {type(each) for each in found} == {int}
+
+
+def test_attribute_that_has_the_name_of_a_method_is_told_as_such() -> None:
+    named = type("Named", (Plain,), {"serials": {0: 1}})
+    with pytest.raises(SubjectError, match="serials is no method, and CountsSerials has one of that name"):
+        mount(named())
 
 
 # -- specs ---------------------------------------------------------------------------------------------
