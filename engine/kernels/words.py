@@ -54,7 +54,6 @@ VALUE_SHIFT: Final = ALLOCATED_BITS + KEY_BITS
 VALUE_BITS: Final = 25
 ALLOCATED_MASK: Final = (1 << ALLOCATED_BITS) - 1
 KEY_MASK: Final = (1 << KEY_BITS) - 1
-VALUE_MASK: Final = (1 << VALUE_BITS) - 1
 assert VALUE_SHIFT + VALUE_BITS == 64
 
 # -- index -------------------------------------------------------------------------------------

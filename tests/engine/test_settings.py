@@ -49,6 +49,12 @@ def test_memory_too_small_names_what_is_needed(memory: int) -> None:
         plan_memory(Settings(), memory)
 
 
+@pytest.mark.parametrize(("least", "more"), [(0, ""), (8, " and an index of 8 buckets")])
+def test_memory_too_small_names_the_index_where_there_is_one(least: int, more: str) -> None:
+    with pytest.raises(SettingsError, match=f" for pages of 1048576{more}$"):
+        plan_memory(Settings(), 1000, least)
+
+
 def test_explicit_sizes_go_before_memory() -> None:
     budget = plan_memory(Settings(ring_pages=2, index_buckets=4), 1)
     assert (budget.ring_pages, budget.index_buckets) == (2, 4)

@@ -188,7 +188,7 @@ def test_record_words_have_their_bits_where_the_document_draws_them() -> None:
     assert {field: bits for bits, field, _ in rows_after("The sizes word:")} == {
         "allocated": bits_of(words.ALLOCATED_MASK),
         "key": bits_of(words.KEY_MASK << words.KEY_SHIFT),
-        "value": bits_of(words.VALUE_MASK << words.VALUE_SHIFT),
+        "value": bits_of((1 << words.VALUE_BITS) - 1 << words.VALUE_SHIFT),
     }
 
 

@@ -11,6 +11,8 @@
     phases     an operation, a checkpoint taken so many steps on, another operation, and each way on
     names      a session left or live, checkpoints of another one's work, one thing, more of these, and the
                name again, forgotten or not
+    large      values longer than the space that a batch or a walk has at first, warm, frozen and cold, asked
+               for one by one and in each form
     grown      the index has twice the buckets (`grown`)
     apart      what a store stands on, and calls with what they cannot take: where keys stand, in each phase
     lives      all short programs of changes, checkpoints and ends of a life
@@ -169,6 +171,19 @@ def forms(cold: Program) -> Iterator[tuple[Program, ...]]:
     yield ((many, many, Operation(Kind.READ)),)
 
 
+def large(cold: Program) -> Iterator[tuple[Program, ...]]:
+    """Programs of family `large`."""
+    key, saved = 0, Operation(Kind.CHECKPOINT)
+    many = [*range(2 * len(COUNTS) + 1, 2 * len(COUNTS) + 6), LONG * len(COUNTS) + 2]
+    asked = [Operation(Kind.GET_MANY, 0, key, size) for size in (1, *many)]
+    asked += [Operation(Kind.APPEND_MANY, 0, key, size) for size in (1, *many[:3])]
+    asked += [Operation(kind, 0, key) for kind in (Kind.ITEMS, Kind.RMW, Kind.START_READ, Kind.SCAN_FROM)]
+    last = Operation(Kind.GET_MANY, 0, key, many[1]), Operation(Kind.ITEMS)
+    for length, between, one in product((LENGTHS - 5, _LONGEST - 2), ((), (saved,), cold), asked):
+        yield ((put(1, 3), put(key, length), *between, one, *last),)
+        yield ((put(key, length), put(1, _LONGEST - 1), *between, one, *last),)
+
+
 def rarely(cold: Program) -> Iterator[tuple[Program, ...]]:
     """Programs of family `rarely`; a second one comes after a power cut."""
     key, read, again = 1, Operation(Kind.READ, 0, 1), Operation(Kind.RMW, 0, 1)
@@ -283,6 +298,7 @@ FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] =
     "batches": batches,
     "forms": forms,
     "rarely": rarely,
+    "large": large,
     "names": names,
     "grown": grown,
     "pending": pending,
@@ -293,7 +309,7 @@ FAMILIES: Final[dict[str, Callable[[Program], Iterator[tuple[Program, ...]]]]] =
 
 
 # The geometries of a family that means nothing, or less, in any other.
-HOMES: Final = {"names": ("forgetful",), "grown": ("parting", "narrow")}
+HOMES: Final = {"large": ("vast",), "names": ("forgetful",), "grown": ("parting", "narrow")}
 
 
 def family(name: str, geometry: str, kernels: str = INTERPRETED) -> Iterator[Tape]:

@@ -214,13 +214,18 @@ def recover_log(image: Image, geometry: str) -> Left | Violation:
 
 
 def _judge_older(image: Image, geometry: str, left: Left) -> Violation | None:
-    """Hold that the log comes back to the commit before, exactly, and to none that there never was."""
+    """Hold that the log comes back to the commit before, exactly, and to none that there never was.
+
+    Only what is truncated may have taken the commit before with it.
+    """
     for number in (left.number - 1, left.number + 1):
         try:
             older = open_log(
                 FaultDevice(image, record_reads=False), geometry, SteppedRuntime(), commit=number
             )
-        except SettingsError:
+        except SettingsError as error:
+            if 0 < number < left.number and not left.begin:
+                return Violation(ORACLE, Breach.WRONG_SERIAL, f"asked for commit {number}: {error}")
             continue
         with older:
             found = older.committed

@@ -57,6 +57,10 @@ GEOMETRIES: Final = {
     "broad": Settings(
         **(_TINY | {"page_bytes": 16384, "segment_bytes": 32768, "extent_bytes": 16384}),
     ),
+    # A page holds a value that no stage, nor a walk's space, has room for before it is made for it.
+    "vast": Settings(
+        **(_TINY | {"page_bytes": 1 << 18, "segment_bytes": 1 << 19, "extent_bytes": 1 << 15}),
+    ),
 }
 
 

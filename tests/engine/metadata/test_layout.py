@@ -8,6 +8,7 @@ from fastcrc import crc32
 
 from powercut.engine import CorruptionError, SerialError, UnsupportedVersionError
 from powercut.engine.metadata.layout import (
+    BLOCK_VERSION,
     KIND_FOLD_OVER,
     KIND_SNAPSHOT,
     Block,
@@ -123,6 +124,14 @@ def test_a_block_of_unknown_version_kind_or_flag_is_unsupported(at: int) -> None
     data = bytearray(encode_block(BLOCK))
     data[at] ^= 8
     with pytest.raises(UnsupportedVersionError, match="tables"):
+        decode_block(bytes(data), "tables", 0)
+
+
+@pytest.mark.parametrize("version", [0, BLOCK_VERSION + 1])
+def test_a_block_of_a_version_next_to_those_that_are_read_is_unsupported(version: int) -> None:
+    data = bytearray(encode_block(BLOCK))
+    struct.pack_into("<I", data, 8, version)
+    with pytest.raises(UnsupportedVersionError, match=f"version {version}, "):
         decode_block(bytes(data), "tables", 0)
 
 

@@ -12,6 +12,7 @@ _SPACES: Final = "powercut.engine.shared.spaces"
 _LOADING: Final = "powercut.engine.checkpoint.loading"
 _LISTED: Final = "powercut.engine.kernels.walks"
 _WALKS: Final = "powercut.engine.sessions.walks"
+_NO_ROOM: Final = "constructed: what has no room beside nothing else is passed over, not given more"
 
 MEMORY: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -98,5 +99,27 @@ MEMORY: Final[tuple[Mutant, ...]] = (
         SCHEDULES,
         preemptions=1,
         around=("items",),
+    ),
+    Mutant(
+        "read-of-what-no-stage-has-room-for-passed-over",
+        _NO_ROOM,
+        "powercut.engine.sessions.bulk",
+        "                room = max(room, (batch[w.OP_VALUE_BYTES] + 7) >> 3)\n",
+        "                done = done or 1\n",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+        around=("of large",),
+    ),
+    Mutant(
+        "item-longer-than-all-room-passed-over",
+        _NO_ROOM,
+        _WALKS,
+        "                why = w.RETRY\n            if why in",
+        "                continue\n            if why in",
+        "model",
+        "WRONG_RESULT",
+        MODEL,
+        around=("of large",),
     ),
 )

@@ -1,4 +1,5 @@
-"""Planted bugs in the rollback of a log, beside who commits, appends or reads ahead of the commits."""
+"""Planted bugs in the rollback of a log, beside who commits, appends or reads ahead of the commits, and in
+its way back to an older commit."""
 
 from __future__ import annotations
 
@@ -66,5 +67,17 @@ BACKS: Final[tuple[Mutant, ...]] = (
         "committed",
         "WRONG_RESULT",
         around=("enqueue", "rollback"),
+    ),
+    _planted(
+        "log-comes-back-to-no-older-commit",
+        "powercut power, seed 7103: who asked for an older commit took a refusal for an answer",
+        _LOG + "recovery",
+        """    if found is None:
+        raise SettingsError(f"no such commit""",
+        """    if found is None or last.number > 1:
+        raise SettingsError(f"no such commit""",
+        "committed",
+        "WRONG_SERIAL",
+        preemptions=0,
     ),
 )
