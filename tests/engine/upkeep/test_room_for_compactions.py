@@ -1,11 +1,14 @@
 """Somebody's own compactions of a store on a limited disk, beside those that it makes by itself."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
 
 from powercut.engine import DiskFullError, FasterKv, MemoryDevice, Settings
+from powercut.engine.kernels import words as w
+from powercut.engine.kernels.atomics import load, store
 from powercut.engine.upkeep.compaction import Compacted, Compactor
 from powercut.verifier.faster.stepped import SteppedRuntime
 
@@ -53,3 +56,32 @@ def test_a_compaction_waits_for_that_of_the_store_and_the_other_way_round(
         session = store.session("s")
         for turn in range(500):
             session.upsert(b"%d" % (turn % 5), bytes(200))
+
+
+def test_what_room_is_made_of_is_frozen_once_whoever_is_in_a_batch_has_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FasterKv.open(
+        MemoryDevice(), create=True, settings=SMALL, disk=DISK, runtime=SteppedRuntime()
+    ) as kv:
+        session = kv.session("s")
+        for number in range(4):  # The second page is the last.
+            session.upsert(b"%d" % number, bytes(200))
+        spaces, state = kv._parts.log.spaces, w.ROW_STATE
+        store(spaces.epochs, state, load(spaces.control, w.EPOCH))  # In a batch.
+        waited: list[str] = []
+
+        def until(what: str, condition: Callable[[], bool], deadline: float | None = None) -> bool:
+            waited.append(what)
+            assert not condition()
+            store(spaces.epochs, state, w.IDLE)
+            assert condition()
+            return True
+
+        with monkeypatch.context() as patch:
+            patch.setattr(kv._parts.disk.runtime, "until", until)
+            room = kv._room
+            assert room is not None
+            room._freeze(512)
+        assert waited == ["batches that may still write what is compacted"]
+        assert load(spaces.control, w.SAFE_READ_ONLY) == 512
