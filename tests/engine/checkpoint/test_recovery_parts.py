@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
@@ -98,6 +99,27 @@ def test_roots_of_two_stores_are_refused(device: MemoryDevice) -> None:
         device.write(file, 0, encode_root(Root(store_id, 5, 0, ROOT.geometry, NO_BLOCK)))
     with pytest.raises(CorruptionError, match="root-c"):
         read_roots(device, device.list(), [])
+
+
+class Beside(MemoryDevice):
+    """A device that another process writes to."""
+
+    is_beside = True
+
+
+@pytest.mark.parametrize(("ends", "newest"), [((300, 300, 600), 12), ((300, 600, 600), 13)])
+def test_beside_a_writer_the_newest_is_what_two_copies_name_wherever_they_stand(
+    ends: tuple[int, ...], newest: int
+) -> None:
+    for files in permutations(ROOT_FILES):
+        device = Beside()
+        for file, sequence, end in zip(files, (11, 12, 13), ends, strict=True):
+            root = ROOT._replace(sequence=sequence, life=0, head=Pointer(end - 300, 300, end), begin=64)
+            device.create(file)
+            device.write(file, 0, encode_root(root))
+        found = read_roots(device, device.list(), []).newest
+        assert found is not None
+        assert found.sequence == newest
 
 
 def test_what_is_read_is_told(device: MemoryDevice) -> None:
