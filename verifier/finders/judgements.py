@@ -44,6 +44,10 @@ class Judgements:
         turns = [at for life in segment.lives for at in (life.start, *life.issued_at)]
         self._issues = sorted(turns + [p.opened for p in segment.lives if p.opened is not None])
         self._acks = [index for index, _ in segment.acks]
+        # From there on less may be in effect than before: a store was opened without it, or has dropped it.
+        self._drops = [
+            life.opened for life in segment.lives if life.opened is not None and life.base < len(life.before)
+        ]
         self._owed: dict[int, object] = {}
 
     def owed(self, index: int) -> object:
@@ -57,13 +61,15 @@ class Judgements:
         """The spans over which to judge a content that is legal from first to last.
 
         A prefix that is named is the same at every index, so the least issued and the most acknowledged are
-        one question. A prefix that is looked for may be another one after each acknowledgement.
+        one question. A prefix that is looked for may be another one after each acknowledgement. And where
+        something was dropped less is issued than before.
         """
-        if outcome.error is not None or outcome.recovered is not None:
+        if outcome.error is not None:
             return [(first, last)]
-        return [
-            (index, index) for index in (first, *(index for index in self._acks if first < index <= last))
-        ]
+        named = outcome.recovered is not None
+        later = self._drops if named else sorted({*self._acks, *self._drops})
+        spans = [(index, index) for index in later if first < index <= last]
+        return [(first, last if named else first), *spans]
 
     def judge(self, outcome: Outcome, span: Span) -> Verdict:
         """The verdict over a span, of the opening and of every opening after a power cut inside it."""
