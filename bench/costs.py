@@ -10,13 +10,17 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
+from random import Random
+
 from bench.tables import Line, show
-from powercut.engine import FasterKv, MemoryDevice
+from powercut.engine import FasterKv, MemoryDevice, Settings
 from powercut.engine.metadata.tables import CHAIN_BLOCKS_MAX
 from powercut.verifier.faster.stepped import SteppedRuntime
 
 KEYS = 100_000
 NAMES = 20_000
+LIVE, UPDATES = 2_000, 60_000
+SMALL = Settings(4096, 8192, extent_bytes=4096, ring_pages=8, index_buckets=1024)  # 32 segments are live.
 
 
 class Counting(MemoryDevice):
@@ -46,6 +50,8 @@ def main() -> None:
     show("a key of 8 bytes with a value of 8, and of 100", [_key(8), _key(100)])
     show("a checkpoint, bytes written and syncs", _checkpoint())
     show(f"a checkpoint of one update beside {NAMES:,} names of sessions, of 10 bytes each", _names())
+    live = f"{LIVE:,} keys of 8 bytes, values of 100: {LIVE * 128:,} bytes of log"
+    show(f"{UPDATES:,} updates at random of {live}", [_given_back(share) for share in (0.25, 0.5, 0.75)])
 
 
 def _key(value_bytes: int) -> Line:
@@ -107,6 +113,21 @@ def _names() -> list[Line]:
         lines += [Line("all of them forgotten", f"{taken():,} bytes")]
         lines += [Line("once they are", f"{taken():,} bytes")]
     return lines
+
+
+def _given_back(share: float) -> Line:
+    """The longest log, and what is written, where so large a part of it may be dead."""
+    device, random, longest, keys = Counting(), Random(0), 0, [b"%08d" % number for number in range(LIVE)]
+    store = FasterKv.open(
+        device, create=True, settings=SMALL, runtime=SteppedRuntime(), compact_at=share, keep=1
+    )
+    with store, store.session("s") as session:
+        session.upsert_many(keys, [bytes(100)] * LIVE)
+        for number in range(UPDATES):
+            session.upsert(random.choice(keys), b"%0100d" % number)
+            longest = max(longest, store.stats().log_bytes)
+        times = device.written / ((LIVE + UPDATES) * 128)
+    return Line(f"compact_at={share}", f"{longest:,} bytes at most", f"{times:.2f} written a byte of log")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,11 @@ class Checkpoints:
         self._checkpointer = Checkpointer(parts, self._durability.tell)
         self._automatic = Automatic(parts, self._checkpointer)
 
+    @property
+    def is_read_only(self) -> bool:
+        """True if opening wrote nothing, and nothing will be written."""
+        return self._read_only
+
     def checkpoint(
         self,
         kind: CheckpointKind = CheckpointKind.FOLD_OVER,

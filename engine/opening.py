@@ -32,6 +32,7 @@ class Opened(NamedTuple):
     read_only: bool
     flush: FlushSettings | None
     disk: int | None
+    compact_at: float | None
 
 
 def open_parts(
@@ -49,6 +50,7 @@ def open_parts(
     disk: int | None,
     read_cache: int,
     forget_after: int | None,
+    compact_at: float | None,
 ) -> Opened:
     """As `FasterKv.open`: what it takes, and what it raises."""
     check_opening(
@@ -61,6 +63,8 @@ def open_parts(
         raise SettingsError(
             f"forget_after is {forget_after!r}: expected at least {keep} checkpoints, which are kept, or None"
         )
+    if compact_at is not None and (type(compact_at) is not float or not 0 < compact_at < 1):
+        raise SettingsError(f"compact_at is {compact_at!r}: expected a share above 0 and below 1, or None")
     runtime = ThreadRuntime() if runtime is None else runtime
     mode = choose_mode(runtime, kernels)
     lease = Lease(where, create=create and not read_only, read_only=read_only)
@@ -82,4 +86,4 @@ def open_parts(
         lease.undo()
         raise
     parts.keep, parts.sessions.forget_after = keep, forget_after
-    return Opened(lease, runtime, parts, read_only, flush, disk)
+    return Opened(lease, runtime, parts, read_only, flush, disk, compact_at)

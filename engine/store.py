@@ -49,7 +49,7 @@ class FasterKv(Checkpoints):
     """A hash key-value store over a hybrid log; made by `open`."""
 
     def __init__(self, opened: Opened) -> None:
-        self._lease, runtime, parts, read_only, flush, disk = opened
+        self._lease, runtime, parts, read_only, flush, disk, share = opened
         super().__init__(parts, runtime, is_read_only=read_only)
         self._lock, shared = runtime.lock(), parts.shared
         self._handles = Handles(parts.sessions, parts.log, parts.index, shared, parts.disk, self._durability)
@@ -60,8 +60,8 @@ class FasterKv(Checkpoints):
         self._compactor = Compactor(parts.log, parts.index, parts.sessions, shared, parts.disk)
         self._grower = Grower(parts.index, parts.sessions, shared, parts.disk)
         self._room: Room | None = None
-        if disk is not None and not read_only:
-            self._room = parts.log.ring.room = Room(parts, self._checkpointer, self._compactor, disk)
+        if not (disk is None and share is None) and not read_only:
+            self._room = parts.log.ring.room = Room(parts, self._checkpointer, self._compactor, disk, share)
             self._room.run()
             finalize(self, self._room.forsake).atexit = False
         self._readers = Readers(parts.log, parts.index, parts.sessions, shared.epochs, shared.mode, runtime)
@@ -83,6 +83,7 @@ class FasterKv(Checkpoints):
         disk: int | None = None,
         read_cache: int = 0,
         forget_after: int | None = None,
+        compact_at: float | None = None,
     ) -> Self:
         """Open the store in a folder or on a Device; with `create`, make one where none is.
 
@@ -101,6 +102,8 @@ class FasterKv(Checkpoints):
         read_cache  bytes of `memory` for records that were read from the device, at least 1,024; 0: none
         forget_after  checkpoints of others' work, at least `keep`, after which a name that nobody has used is
                   forgotten, as by `forget_session`; None: never
+        compact_at  share of the log, above 0 and below 1, that may be dead (`stats().dead_most`) before the
+                  oldest of it is compacted, by the thread of `disk`; None: what `disk` asks for alone
 
         Raises SettingsError (an argument), MissingStoreError, NotAStoreError, StoreLockedError,
         CorruptionError, UnsupportedVersionError, PoisonedError, DeviceError; a refusal changes nothing there,
@@ -121,6 +124,7 @@ class FasterKv(Checkpoints):
                 disk=disk,
                 read_cache=read_cache,
                 forget_after=forget_after,
+                compact_at=compact_at,
             )
         )
 
@@ -168,11 +172,6 @@ class FasterKv(Checkpoints):
     def flusher(self) -> Flusher:
         """The flush worker: its state and metrics, and how to stop and start it."""
         return self._flusher
-
-    @property
-    def is_read_only(self) -> bool:
-        """True if opening wrote nothing, and nothing will be written."""
-        return self._read_only
 
     @property
     def settings(self) -> Settings:

@@ -1,5 +1,7 @@
 """Room on the disk: the log is compacted, and a checkpoint taken, before the files pass what they may take.
 
+Or where so much of the log may be dead that the store was asked to give it back (`dead`).
+
     0                        due                 refused               limit
     |------------------------|-------------------|---------------------|
       nothing is done          a step now and      no more is written,   the last of it is for what a step
@@ -13,6 +15,9 @@ has its room already, and a checkpoint of the user's too.
 A step freezes and compacts the oldest whole segments, up to half of what is left, and takes a checkpoint,
 with which they go. Where more than half of them was live the next step is due later, nearer to `refused`: the
 older a segment grows, the less of it is live. At `refused` steps follow each other, once over the log.
+
+A pass for dead log goes over whole segments alone that are frozen by themselves, a checkpoint behind each
+step; nobody waits for it, and what stops it is told, and tried again when the log has grown.
 
 Invariants
   M1  a step moves no more than it goes over, and while it does others leave it that room: used <= limit
@@ -46,21 +51,31 @@ from ..metadata.extents import segment_number
 from ..shared.phases import CheckpointKind
 from ..shared.worker import Worker
 from .compaction import Compactor
+from .dead import DeadLog
 
 __all__ = ["Room"]
 
 DUE, REFUSED = 12, 15  # Sixteenths of the limit.
 SHARE: Final = 16  # An image of the index has at most one part of so many: it may stay for ever.
 _NEVER: Final = object()
+_BOUNDLESS: Final = 1 << 62  # The limit of a store that has none.
 
 
 class Room(Worker):
-    """Keeps one store's files below a limit, in bytes."""
+    """Keeps one store's files below a limit, in bytes, and the dead part of its log below a share."""
 
     what: ClassVar[str] = "compaction"
 
-    def __init__(self, parts: Parts, checkpointer: Checkpointer, compactor: Compactor, limit: int) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        checkpointer: Checkpointer,
+        compactor: Compactor,
+        limit: int | None,
+        share: float | None = None,
+    ) -> None:
         super().__init__(parts.disk)
+        limit = _BOUNDLESS if limit is None else limit
         self.limit: Final = limit
         self.refusing: Final = limit * REFUSED // 16
         self._parts = parts
@@ -70,6 +85,9 @@ class Room(Worker):
         self._page = parts.settings.page_bytes
         self._checkpointer = checkpointer
         self._compactor = compactor
+        self._dead = (
+            None if share is None else DeadLog(self._control, compactor, share, parts.settings.segment_bytes)
+        )
         self._due = limit * DUE // 16
         self._others = 0
         self._seen: object = _NEVER  # The checkpoint at which the other files were looked at.
@@ -88,6 +106,10 @@ class Room(Worker):
             files = [name for name in device.list() if segment_number(name) is None]
             self._others, self._seen = sum(map(device.size, files)), newest
         return load(self._control, w.PAGE_END) + self._page - self._listed() + 2 * self._others
+
+    @property
+    def _is_due(self) -> bool:
+        return self.used >= self._due or (self._dead is not None and self._dead.is_due)
 
     @property
     def _is_here(self) -> bool:
@@ -110,7 +132,7 @@ class Room(Worker):
 
         Raises DiskFullError, PoisonedError; OSError where files cannot be looked at.
         """
-        if self._is_here or self.used < self._due:
+        if self._is_here or not self._is_due:
             return
         if self._compactor.is_here:  # Somebody's own: to wait for room would be to wait for itself.
             if self._has_passed(self.refusing):
@@ -154,7 +176,7 @@ class Room(Worker):
 
     def round(self) -> bool:
         """Make room if it is due; whether any was made. Raises EngineError where it could not be."""
-        if self.used < self._due:
+        if not self._is_due:
             return False
         is_made, error = self._make()
         if error is not None:
@@ -210,9 +232,28 @@ class Room(Worker):
 
     def _pass(self) -> None:
         tail = load(self._control, w.TAIL)
-        self._step(tail)
+        if self.used >= self._due:
+            self._step(tail)
+        elif self._dead is not None:
+            self._sweep(self._dead)
         while self.used >= self.refusing:
             self._step(tail)
+
+    def _sweep(self, dead: DeadLog) -> None:
+        """Let dead log go, from begin on, as long as that is worth it and nobody is short of room."""
+        end, step = load(self._control, w.SAFE_READ_ONLY) // self._segment * self._segment, dead.step_bytes
+        try:
+            while (until := min(self._listed() + step, end)) > load(self._control, w.BEGIN):
+                if self.used + step >= self._due:
+                    return
+                self._stepping = step
+                done = self._compactor.run(until, is_patient=True)
+                self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)
+                self._checkpointer.give_back_at_rest()
+                if not dead.is_worth(done) or self._is_over():
+                    return
+        finally:
+            dead.settle()
 
     def _step(self, tail: int) -> None:
         """Let the oldest segments go, or some of them; nothing from `tail` on is moved."""

@@ -54,10 +54,8 @@ SECONDS: Bad = ("x", -1, -0.5, math.nan, -math.inf, 10**400, True, [], 1j, "5")
 KEYS: Bad = (None, 5, "k", [b"k"], b"", bytearray(), bytes(1 << 17), np.array([b"k"]), np.str_("k"), object())
 VALUES: Bad = (*(each for each in KEYS if not isinstance(each, bytes | bytearray)), bytes(1000))
 FUNCTIONS: Bad = (None, 5, b"v", [])
-MANY: Bad = (
-    *(None, 5, b"ab", "ab", bytearray(b"ab"), {b"a"}, {b"a": 1}, iter([b"a"])),
-    *([5], ["a"], [b"a", None]),
-)
+MANY: Bad = (None, 5, b"ab", "ab", bytearray(b"ab"), {b"a"}, {b"a": 1}, iter([b"a"]))
+MANY += ([5], ["a"], [b"a", None])
 DELTAS: Bad = (None, "1", 1.5, [1.5], [1, 2], ["a"], [[1], [2, 3]], 1 << 64, object())
 DTYPES: Bad = (5, object, "S0", "no such type", "(2,)u4", [], "V1000", "V2000000000")
 NAMES: Bad = (None, 5, b"s", "", "x" * 256, "\ud800", [], Unhashable())
@@ -75,6 +73,7 @@ OPEN: dict[str, Bad] = {
     "flush": (5, "on", {}, True, FlushSettings),
     "keep": (0, -1, 33, 1.0, "2", None, True),
     "forget_after": (0, -1, 1, 2.0, "3", [], True),
+    "compact_at": (0, 1, 0.0, 1.0, -0.5, 2.0, float("nan"), "half", [], True),
     "read_cache": (-1, 1, 1023, 64 << 20, 1e6, "1 MB", None, True),
     "disk": (0, -1, 65_535, 1e9, "10 MB", [], True),
 }

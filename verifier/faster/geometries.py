@@ -90,10 +90,12 @@ AGES: Final = {
     "crowded": Age(tombstones=w.BUCKET_ENTRIES),  # the first key needs an overflow bucket,
     "full": Age(tombstones=_FULL - 1),  # and has the last entry.
     "brimming": Age(tombstones=232),  # The limit to its disk is near.
+    "thinned": Age(tombstones=48),  # Nearly all of its log is dead (`SHARES`).
 }
 GEOMETRIES.update({name: Settings(**(_NARROW if age.tombstones else _TINY)) for name, age in AGES.items()})
 GEOMETRIES["voided"] = GEOMETRIES["colliding"]
 GEOMETRIES["brimming"] = Settings(**(_TINY | {"page_bytes": 512, "segment_bytes": 512}))
+GEOMETRIES["thinned"] = GEOMETRIES["brimming"]
 
 
 def make_faster(geometry: str, kernels: str = INTERPRETED) -> StoreMaker:

@@ -22,7 +22,6 @@ from powercut.engine import (
     Settings,
     Version,
 )
-from powercut.engine.checkpoint.parts import KEEP_DEFAULT
 from powercut.engine.kernels import words as w
 from powercut.engine.shared.phases import Phase
 from powercut.faultfs import FaultDevice
@@ -39,7 +38,7 @@ from .foresight import foresee
 from .forging import forgeries_of
 from .labels import labels
 from .leftovers import Leftovers
-from .limited import CACHES, FORGETS, Limited
+from .limited import Limited
 from .listening import Listener
 from .names import Names
 from .reopening import MEMORY, Guarded, check_refusals, knock, variant
@@ -104,7 +103,7 @@ class FasterSubject:
         self._settings = settings
         self._device = device
         self._limited = Limited(device, geometry)
-        self._base = base if self._limited.disk is None else w.ADDRESS_LIMIT  # There it goes on by itself.
+        self._base = w.ADDRESS_LIMIT if self._limited.is_by_itself else base
         anew(geometry if reopening is None else f"reopened {reopening.key} {reopening.size}")
         where: FaultDevice | Guarded = device
         own: Settings | None = settings
@@ -123,10 +122,7 @@ class FasterSubject:
             runtime=runtime,
             kernels=kernels,
             flush=FLUSHES[geometry]() if geometry in FLUSHES else None,
-            disk=self._limited.disk,
-            read_cache=CACHES.get(geometry, 0),
-            keep=min(FORGETS.get(geometry, KEEP_DEFAULT), KEEP_DEFAULT),
-            forget_after=FORGETS.get(geometry),
+            **self._limited.options,
         )
         if self.store.spaces[0][w.VOID_COUNT]:
             anew("voids")
@@ -175,6 +171,7 @@ class FasterSubject:
         session = self._sessions.get(issued.session) or self._names.open(self.open_session, issued)
         kind, key = issued.kind, issued.key
         self.ran(kind)
+        self._limited.uses(key)
         if kind is Kind.READ:
             return session.read(key)
         if kind is Kind.UPSERT:
@@ -271,11 +268,14 @@ class FasterSubject:
         return {number: session.serial for number, session in self._sessions.items()}
 
     def read_all(self) -> dict[bytes, bytes]:
-        return dict(self.store.items())
+        content = dict(self.store.items())
+        self._limited.uses(*content)
+        return content
 
     def check(self) -> None:
-        """The engine's own audit."""
+        """The engine's own audit, and what the store has done by itself since it was looked at last."""
         self.store.check()
+        self._limited.look_back(self.store, self._listener)
 
     def probe(self, keys: list[bytes]) -> dict[bytes, bytes]:
         """The values that operations read under these keys, by the kernels; `read_all` reads as audits do."""

@@ -194,6 +194,7 @@ def _openings(store: FasterKv, session: Session) -> Iterator[Refusal]:
         "kernels": (5, "", "fast", [], b"auto"),
         "flush": (5, "on", {}, True, FlushSettings),
         "read_cache": (-1, 1023, 1e6, "1 MB", None, True, [], 1 << 40),
+        "compact_at": (0, 1, 0.0, 1.0, float("nan"), "half", True, []),
         "disk": ("10 MB", 0, -1, 1.5, True, [], 65_535),
     }
     for name, given in wrong.items():

@@ -5,6 +5,7 @@
     cached      a read cache: what is kept, and all that may come between that and who asks again
     compacted   the log is compacted, around the steps of a checkpoint and truncations
     bounded     it is because its disk has a limit: under a fill, in every phase, around a power cut
+    thinned     it is because much of it may be dead, likewise
     grown       the index has twice the buckets (`growing`)
     forgotten   names of sessions, where a store forgets those that are not used
     mixed       all mixes of three of {grow, compact, truncate, checkpoint, reopen}
@@ -42,7 +43,7 @@ from .named import forgotten
 from .operations import PLAIN
 from .programs import random_tapes
 from .tape import KEYS_MAX, LOGS, SIZES, STORE, Crash, Era, Kind, Operation, Tape
-from .upkept import bounded, compacted
+from .upkept import bounded, compacted, thinned
 
 __all__ = ["FAMILIES", "LETTERS", "Family", "family_tapes", "sprinkled"]
 
@@ -203,8 +204,9 @@ def _lettered(geometry: str) -> Iterator[Run]:
         Operation(Kind.TRUNCATE),
         Operation(Kind.TRUNCATE_AT, 0, 1, 1),
     )
-    if (
-        geometry in _LIMITED
+    if geometry in (
+        *_LIMITED,
+        "thinned",
     ):  # There begin goes on by itself: nobody foresees what moves it, and what is kept.
         letters = tuple(each for each in letters[:-3] if each.kind != Kind.LOOK_ON)
     otherwise = Operation(Kind.REOPEN_AS, 0, 7)  # As before.
@@ -274,13 +276,14 @@ _EVERYWHERE: Final = (
     *("tiny", "colliding", "narrow", "long", "paired", "parted", "parting", "slim", "roomy", "single"),
     *("many", "whole", "wide", "broad", "flushed", "lagging", "ageing", "behind", "gathered", "wrapping"),
     *("chained", "rewritten", "high", "ending", "voided", "crowded", "full", *("kept", "shared"), *_LIMITED),
-    *("fleeting", "forgetful"),
+    *("thinned", "fleeting", "forgetful"),
 )
 _AGES: Final = ("wrapping", "chained", "rewritten", "high", "ending", "voided", "crowded", "full")
 FAMILIES: Final[dict[str, Family]] = {
     "truncated": Family(_truncated, ("slim", "paired", "colliding")),
     "compacted": Family(compacted, ("paired", "colliding")),
     "bounded": Family(bounded, _LIMITED),
+    "thinned": Family(thinned, ("thinned",)),
     "grown": Family(grown, ("parting", "parted", "narrow", "crowded")),
     "mixed": Family(mixed, ("parted",)),
     "reopened": Family(_reopened, ("parting", "tiny")),

@@ -1,4 +1,5 @@
-"""Upkept: programs in which the log is compacted, by an operation or because its disk has a limit.
+"""Upkept: programs in which the log is compacted, by an operation, or because its disk has a limit or much of
+it may be dead.
 
 The oldest part of the log goes, around the steps of a checkpoint and truncations, and what was moved
 is written anew or deleted; of a limited disk under a fill, with a checkpoint under way or not, before a power
@@ -12,7 +13,7 @@ from typing import Final
 
 from .tape import SIZES, Kind, Operation
 
-__all__ = ["bounded", "compacted"]
+__all__ = ["bounded", "compacted", "thinned"]
 
 Run = tuple[tuple[Operation, ...], ...]  # A program an era.
 
@@ -85,3 +86,15 @@ def bounded(geometry: str) -> Iterator[Run]:
     for used in uses:
         yield ((*kept, *fill[:9], used, *fill[9:], used, _CHECKPOINT),)
     yield ((*kept, *fill[:16], uses[0]), (uses[0], *fill[:16], uses[1], _CHECKPOINT))
+
+
+def thinned(geometry: str) -> Iterator[Run]:
+    """Dead log is let go as soon as a store has grown, whatever is under way, and again after a power cut."""
+    uses = (Operation(Kind.RMW, 1, 1), Operation(Kind.DELETE, 1, 1))
+    grown = _large(0, 1, 2)
+    for used in uses:
+        yield ((*grown, used, _CHECKPOINT, *grown), (used, *grown))
+    for phase in range(_PHASES):
+        steps = [Operation(Kind.STEP)] * phase
+        yield ((*_large(0, 1), Operation(Kind.START), *steps, *grown, uses[0]),)
+    yield ((*_large(*range(4)), _CHECKPOINT, *_large(*range(5)), _CHECKPOINT, *_large(*range(5))),)

@@ -13,6 +13,14 @@ _COMPACTION: Final = "powercut.engine.upkeep.compaction"
 _MOVING: Final = "powercut.engine.upkeep.moving"
 _PICKS: Final = "powercut.engine.kernels.picks"
 _ROOM: Final = "powercut.engine.upkeep.room"
+_DEAD: Final = "powercut.engine.upkeep.dead"
+
+
+def _of_dead(name: str, module: str, old: str, new: str) -> Mutant:
+    """A bug that lets dead log stay."""
+    ancestor = "powercut 71c2047: 1,000 live keys, overwritten, filled a disk"
+    return Mutant(name, ancestor, module, old, new, "structure", "BROKEN_INVARIANT", around=("thinned",))
+
 
 COMPACTED: Final = (
     Mutant(
@@ -140,8 +148,8 @@ COMPACTED: Final = (
         "step-without-its-checkpoint",
         "FASTER T1: truncation gives files back with a durable checkpoint only, compaction alone does not",
         _ROOM,
-        "            self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)\n",
-        "            pass\n",
+        "# M5\n            self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)\n",
+        "# M5\n            pass\n",
         "model",
         "ERROR",
         around=("brimming",),
@@ -155,5 +163,31 @@ COMPACTED: Final = (
         "model",
         "ERROR",
         around=("brimming", "phases"),
+    ),
+    # The share of the log that may be dead.
+    _of_dead(
+        "what-was-found-live-is-taken-for-dead",
+        _DEAD,
+        "return tail - begin - self._compactor.found.above(begin) >= self._share * (tail - begin)",
+        "return self._compactor.found.above(begin) >= self._share * (tail - begin)",
+    ),
+    _of_dead(
+        "pass-ends-with-a-step-that-was-worth-it",
+        _ROOM,
+        "if not dead.is_worth(done) or self._is_over():",
+        "if dead.is_worth(done) or self._is_over():",
+    ),
+    _of_dead(
+        "steps-for-dead-log-without-a-checkpoint",
+        _ROOM,
+        "                self._checkpointer.run_by_itself(CheckpointKind.FOLD_OVER, 0.0)\n"
+        "                self._checkpointer.give_back_at_rest()\n",
+        "                self._checkpointer.give_back_at_rest()\n",
+    ),
+    _of_dead(
+        "dead-log-is-looked-for-at-every-page",
+        _DEAD,
+        "if tail < self._next or tail - begin <",
+        "if tail - begin <",
     ),
 )
