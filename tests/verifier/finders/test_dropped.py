@@ -1,4 +1,4 @@
-"""What a store has dropped, and said so, is not issued any more: a power cut that brings it back is told."""
+"""An entry that a store has dropped is not issued any more: a power cut that brings it back is told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PUT, _DROP = Operation(Kind.ENQUEUE), Operation(Kind.ROLLBACK)
 
 
 class Dropping:
-    """Entries of one byte and a newline; what is dropped is cut off, and that is synced or is not."""
+    """An entry is a line; the file is made shorter where one is dropped, and that is synced or is not."""
 
     syncs = False
 
