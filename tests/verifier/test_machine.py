@@ -284,7 +284,7 @@ def test_machine_without_a_store_or_over_half_a_store_is_an_error_and_no_finding
 
     for machine, told in (
         (Bare, "Bare does not override make_store"),
-        (type("Machine", (SnapshotMachine,), {"store_class": Missing}), "apply cannot be called with"),
+        (type("Machine", (SnapshotMachine,), {"store_class": Missing}), "apply is no method"),
     ):
         with pytest.raises(SubjectError, match=told):
             run_state_machine_as_test(machine, settings=_FEW)

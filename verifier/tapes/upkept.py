@@ -90,7 +90,7 @@ def bounded(geometry: str) -> Iterator[Run]:
 
 def thinned(geometry: str) -> Iterator[Run]:
     """Dead log is let go as soon as a store has grown, whatever is under way, and again after a power cut."""
-    uses = (Operation(Kind.RMW, 1, 1), Operation(Kind.DELETE, 1, 1))
+    uses = (Operation(Kind.RMW, 1, 1), Operation(Kind.DELETE, 1, 1), Operation(Kind.INSERT, 1, 1))
     grown = _large(0, 1, 2)
     for used in uses:
         yield ((*grown, used, _CHECKPOINT, *grown), (used, *grown))
@@ -98,3 +98,4 @@ def thinned(geometry: str) -> Iterator[Run]:
         steps = [Operation(Kind.STEP)] * phase
         yield ((*_large(0, 1), Operation(Kind.START), *steps, *grown, uses[0]),)
     yield ((*_large(*range(4)), _CHECKPOINT, *_large(*range(5)), _CHECKPOINT, *_large(*range(5))),)
+    yield ((*grown, _CHECKPOINT, _REOPEN, *grown, uses[0], _CHECKPOINT),)
