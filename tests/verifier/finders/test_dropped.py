@@ -54,7 +54,7 @@ class Synced(Dropping):
 
 
 class DroppingMachine(LogMachine):
-    kinds = LogMachine.kinds - {Kind.ENQUEUE_MANY, Kind.TRUNCATE_AT}
+    kinds = frozenset(LogMachine.kinds) - {Kind.ENQUEUE_MANY, Kind.TRUNCATE_AT}
 
     def make_log(self, device: FaultDevice) -> Dropping:
         return Dropping(device)
