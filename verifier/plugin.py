@@ -235,10 +235,10 @@ def _keep(item: pytest.Item, error: Any) -> Path:
     from .tapes.tape import encode_tape
 
     folder = Path(item.config.getoption("--powercut-findings"))
-    folder.mkdir(parents=True, exist_ok=True)
     named = item.nodeid.replace(".py::", "-").replace("::", "-")
     name = "".join(each if each.isalnum() else "-" for each in named).strip("-")
     path = folder / f"{name}-{error.verdict.breach.name.lower()}.json"
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encode_tape(error.tape) + b"\n")
     return path
 

@@ -174,9 +174,9 @@ def _way_of_instances(kind: Any) -> _Way | None:
     if not _is_plain(kind, base):
         raise RewindError(f"a {kind.__module__}.{kind.__qualname__} cannot be put back as it was")
     params = getattr(kind, "__dataclass_params__", None)
-    if params is not None and params.frozen and not kind.__dictoffset__:
+    if base is None and params is not None and params.frozen and not kind.__dictoffset__:
         return _constants(tuple(each.name for each in fields(kind)))
-    members = [slot for base in kind.__mro__ for slot in vars(base).values()]
+    members = [slot for each in kind.__mro__ for slot in vars(each).values()]
     slots = tuple(each for each in members if isinstance(each, types.MemberDescriptorType))
     if base is not None:
         return lambda snapshot, found: [

@@ -90,6 +90,11 @@ def _more(found: Any) -> None:
     del found["a"]
 
 
+@dataclass(frozen=True, slots=True)
+class Row(list[int]):
+    name: str
+
+
 @pytest.mark.parametrize(
     ("made", "change"),
     [
@@ -99,6 +104,7 @@ def _more(found: Any) -> None:
         (lambda: UserDict(a=1), _more),
         (lambda: Guarded(a=1, b=2), _more),
         (lambda: Ranked([1, 2]), lambda found: found.append(3)),
+        (lambda: Row("frozen"), lambda found: found.append(3)),
         (lambda: type("Heap", (set,), {})({1}), lambda found: found.add(2)),
         (lambda: type("Line", (deque,), {})([1]), lambda found: found.append(2)),
     ],

@@ -48,6 +48,7 @@ class Judgements:
         self._drops = [
             life.opened for life in segment.lives if life.opened is not None and life.base < len(life.before)
         ]
+        self._turns = sorted({*self._acks, *self._drops})
         self._owed: dict[int, object] = {}
 
     def owed(self, index: int) -> object:
@@ -67,7 +68,7 @@ class Judgements:
         if outcome.error is not None:
             return [(first, last)]
         named = outcome.recovered is not None
-        later = self._drops if named else sorted({*self._acks, *self._drops})
+        later = self._drops if named else self._turns
         spans = [(index, index) for index in later if first < index <= last]
         return [(first, last if named else first), *spans]
 

@@ -161,28 +161,12 @@ class _Run:
 
     def crash(self, stage: OwnStage, plan: CrashStage) -> None:
         total, bounded = Coverage(), [0, 0]
-        parts = (
-            (tuple(self._programs.small(plan.steps)), plan.more),
-            (tuple(self._longer(plan.steps, plan.random, plan.length)), min(plan.more, 1)),
-        )
-        for law in plan.laws:
-            recoveries = Recoveries(self._maker, law, plan.limit)
-            for part, (programs, more) in enumerate(parts):
-                followed = self._programs.continued(more)
-                further = Continuations(self._maker, law, plan.limit, followed, recoveries)
-                for program in programs:
-                    seen, finding = search_tape(
-                        self._tape(program, law),
-                        limit=plan.limit,
-                        make_store=self._maker,
-                        recoveries=recoveries,
-                        continuations=further,
-                    )
-                    total.merge(seen)
-                    bounded[part] += seen.bounded
-                    if finding is not None:
-                        self._end(stage, total, finding, f"under law {law}")
-                        return
+        for is_longer, law, seen, finding in self._searches(plan):
+            total.merge(seen)
+            bounded[is_longer] += seen.bounded
+            if finding is not None:
+                self._end(stage, total, finding, f"under law {law}")
+                return
         steps, whole = plan.steps + self._programs.extra, "not complete" if bounded[0] else "complete"
         stage.details.append(
             f"{whole}: programs of at most {steps} steps, and at most {plan.more} after each recovery"
@@ -202,6 +186,25 @@ class _Run:
             None,
             f"{total.programs:,} programs, {len(plan.laws)} laws, {gone_on:,} gone on from",
         )
+
+    def _searches(self, plan: CrashStage) -> Iterator[tuple[bool, str, Coverage, Finding | None]]:
+        """Search the small programs and the longer ones, under each law."""
+        small = tuple(self._programs.small(plan.steps))
+        longer = tuple(self._longer(plan.steps, plan.random, plan.length))
+        for law in plan.laws:
+            recoveries = Recoveries(self._maker, law, plan.limit)
+            for is_longer, programs in ((False, small), (True, longer)):
+                followed = self._programs.continued(min(plan.more, 1) if is_longer else plan.more)
+                further = Continuations(self._maker, law, plan.limit, followed, recoveries)
+                for program in programs:
+                    found = search_tape(
+                        self._tape(program, law),
+                        limit=plan.limit,
+                        make_store=self._maker,
+                        recoveries=recoveries,
+                        continuations=further,
+                    )
+                    yield is_longer, law, *found
 
     def faults(self, stage: OwnStage, plan: FaultsStage) -> None:
         total = Coverage()

@@ -61,9 +61,8 @@ class World:
         self.is_stopped = False  # By an objection, if only to what the damage of a medium excuses.
         self.damage_oracle = DamageOracle(spec=self.spec)
         self.at_start: Mapping[int, int] = {}
-        self.is_unnamed = (
-            False  # It goes on from a content of which nothing tells how many operations made it.
-        )
+        # It goes on from a content, and nothing tells how many operations made that.
+        self.is_unnamed = False
         self.segment = Segment(self.device.trace, {} if floor is None else floor)
 
     @property

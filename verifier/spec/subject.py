@@ -269,12 +269,13 @@ def _capabilities(subject: object) -> frozenset[type]:
         for name, member in _members(protocol).items():
             if name not in names:
                 raise SubjectError(f"{_named(subject)} has no {name}: {protocol.__name__} needs it")
-            if callable(member) and not callable(getattr(subject, name)):
+            is_method = callable(getattr(subject, name))
+            if callable(member) and is_method:
+                _check_call(subject, name, member)
+            elif callable(member):
                 why = f"{name} is no method, and {protocol.__name__} has one of that name"
                 raise SubjectError(f"{_named(subject)}: {why}")
-            if callable(member):
-                _check_call(subject, name, member)
-            elif callable(getattr(subject, name)):
+            elif is_method:
                 raise SubjectError(f"{_named(subject)}: {name} is a method, and a property is expected")
     absent = {
         name: member for each in CAPABILITIES if each not in has for name, member in _members(each).items()

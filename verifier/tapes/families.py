@@ -56,6 +56,7 @@ _PHASES: Final = 6
 _CHAINED: Final = 5  # Deltas behind each other, one more than a chain has.
 _SHORT: Final = ("slim", "paired")  # A page holds one large value.
 _LIMITED: Final = ("bounded", "brimming")
+_BY_ITSELF: Final = (*_LIMITED, "thinned")  # Begin goes on: nobody foresees what moves it, and what is kept.
 
 
 def _large(*keys: int) -> tuple[Operation, ...]:
@@ -204,10 +205,7 @@ def _lettered(geometry: str) -> Iterator[Run]:
         Operation(Kind.TRUNCATE),
         Operation(Kind.TRUNCATE_AT, 0, 1, 1),
     )
-    if geometry in (
-        *_LIMITED,
-        "thinned",
-    ):  # There begin goes on by itself: nobody foresees what moves it, and what is kept.
+    if geometry in _BY_ITSELF:
         letters = tuple(each for each in letters[:-3] if each.kind != Kind.LOOK_ON)
     otherwise = Operation(Kind.REOPEN_AS, 0, 7)  # As before.
     yield ((*letters, *letters, _REOPEN, *letters, otherwise, *letters[:3]),)
