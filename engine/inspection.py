@@ -239,7 +239,7 @@ def _look_at_tables(device: Device, found: StoreInspection, root: Root) -> Runs:
     found.sessions = marks_of(blocks)
     if found.chain and is_whole:
         try:
-            check_extents(runs.extents(), found.tail, root.head, found.begin, found.settings.segment_bytes)
+            check_extents(runs, found.tail, root.head, found.begin, found.settings.segment_bytes)
         except CorruptionError as error:
             _report(found, error)
     return runs

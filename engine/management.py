@@ -112,7 +112,7 @@ def _verify(
             check_block(link.block, link.pointer.offset, root.geometry)
             runs.take(link.block)
         check_places(block, links[0].pointer)
-        check_extents(runs.extents(), block.final, links[0].pointer, block.begin, segment_bytes)
+        check_extents(runs, block.final, links[0].pointer, block.begin, segment_bytes)
     except CorruptionError as found:
         error = found
     extents, places = runs.needed(block.begin), runs.places(root.store_id, segment_bytes)

@@ -139,7 +139,7 @@ class _Copy:
             self._copy_image(block.image)
         newest = blocks[0]
         *_, (_, roll) = follow(blocks)
-        check_extents(runs.extents(), newest.final, root.head, newest.begin, self._segment_bytes)
+        check_extents(runs, newest.final, root.head, newest.begin, self._segment_bytes)
         return newest._replace(sessions=roll.marks())
 
     def _copy_extent(self, places: Places, extent: Extent) -> None:

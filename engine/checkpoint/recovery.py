@@ -104,7 +104,7 @@ def recover(
         names = device.list()
     spaces.on_break = lambda: disk.poison.set("a batch of interpreted kernels was interrupted")
     shared = Shared.over(spaces, mode, disk.runtime, block.version.counter + 1 if block else 1)
-    log = HybridLog.over(disk, shared, chosen, places, life, ExtentTable(runs.extents()))
+    log = HybridLog.over(disk, shared, chosen, places, life, ExtentTable(runs))
     index = HashIndex(spaces, mode)
     begin, final = (block.begin, block.final) if block else (w.FIRST_ADDRESS, w.FIRST_ADDRESS)
     low, image = begin, NO_IMAGE
@@ -264,7 +264,7 @@ def _load_tables(
         marks = [roll.marks() for each, roll in follow(blocks) if each.version == block.version]
         block = block._replace(sessions=marks[0], forgotten=())
         check_places(block, root.head)
-        check_extents(runs.extents(), block.final, root.head, block.begin, root.geometry[1])
+        check_extents(runs, block.final, root.head, block.begin, root.geometry[1])
     return block, older, runs
 
 

@@ -87,8 +87,9 @@ class Compiled:
     fetch_add: Callable[[int, int], int]  # address of a word, delta; the value before
 
 
+@functools.cache
 def available() -> bool:
-    """True if kernels can be compiled here; imports nothing."""
+    """True if kernels can be compiled here; imports nothing. Looked for once a process."""
     # Boundaries are read in an order that x86 keeps by itself, and others need not.
     is_fit = platform.machine().lower() in ("x86_64", "amd64") and sys.implementation.name == "cpython"
     return is_fit and all(importlib.util.find_spec(name) is not None for name in ("numba", "llvmlite"))

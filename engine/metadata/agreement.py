@@ -79,7 +79,7 @@ def _of_block(block: Block, geometry: tuple[int, int, int, int, int]) -> Iterato
     extents = Extents.of(block.extents)
     # What it lists since the block before it was written with it; a full one lists older extents, too.
     oldest = 1 if block.is_full else life
-    are_of_it = all(oldest <= each <= life for each in set(extents.lives))
+    are_of_it = all(oldest <= each <= life for each in extents.all_lives())
     are_right = are_of_it and extents.are_whole(unit, extent_bytes)
     for extent in () if are_right else extents:
         end = extent.start + extent.length

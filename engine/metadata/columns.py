@@ -17,7 +17,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import starmap
 from typing import Any, Final, NamedTuple
 
@@ -76,9 +76,14 @@ class Extents(Sequence[Extent]):
             return self.data == other.data
         return isinstance(other, Sequence) and list(self) == list(other)
 
+    def all_lives(self) -> set[int]:
+        """The lives in which they were written: one, as a rule."""
+        first = self.lives[:1]
+        return set(first if self.lives == first * len(self) else self.lives)
+
     def are_whole(self, unit: int, longest: int) -> bool:
         """True if each is of whole units, and within one run of `longest` bytes; both powers of two."""
-        starts, lengths, ones = self._packed()
+        starts, lengths, ones = self._packed
         if not _are_some(lengths, ones):
             return False
         last = (starts & ones * (longest - 1)) + lengths - ones  # Of each the last byte, in its run.
@@ -86,14 +91,15 @@ class Extents(Sequence[Extent]):
 
     def follow(self) -> bool:
         """True if none is empty, and each starts where the one before it ends."""
-        starts, lengths, ones = self._packed()
+        starts, lengths, ones = self._packed
         if _any(starts, len(self)) >= _START_LIMIT or not _are_some(lengths, ones):
             return False
         behind = max(0, len(self) - 1) * 64
         return starts >> 64 == (starts + lengths) & ((1 << behind) - 1)
 
+    @cached_property
     def _packed(self) -> tuple[int, int, int]:
-        """The columns of starts and of lengths, and one of ones."""
+        """The columns of starts and of lengths, and one of ones; made once, for an opening asks twice."""
         starts, shapes = (int.from_bytes(each.tobytes(), "little") for each in (self.starts, self.shapes))
         ones = int.from_bytes((1).to_bytes(8, "little") * len(self), "little")
         return starts, shapes & (ones << 32) - ones, ones

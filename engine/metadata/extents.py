@@ -40,13 +40,14 @@ def segment_number(name: str) -> int | None:
 
 
 class ExtentTable:
-    """All extents of the log, oldest first."""
+    """All extents of the log, oldest first; made of runs of them."""
 
-    def __init__(self, extents: Iterable[Extent] = ()) -> None:
+    def __init__(self, runs: Iterable[Iterable[Extent]] = ()) -> None:
         self._starts = array("Q")
         self._shapes = array("Q")  # crc << 32 | length
         self._lives = array("Q")
-        self.extend(extents)
+        for run in runs:
+            self.extend(run)
         self.first = 0
         self.named = len(self._starts)
 

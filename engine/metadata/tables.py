@@ -15,7 +15,7 @@ Threads: appended to under the checkpoint's driver.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -68,9 +68,8 @@ class Runs:
 
     def __init__(self) -> None:
         self.is_whole = False
-        self._runs: list[Sequence[Extent]] = []
+        self._runs: list[Extents] = []
         self._ranges: Sequence[Place] | None = None
-        self._all: Extents | None = None  # Once they were asked for.
 
     def take(self, block: Block) -> None:
         """Take in the next block of the chain, if it is needed."""
@@ -78,19 +77,20 @@ class Runs:
             return
         if self._ranges is None:
             self._ranges = block.places
-        run = block.extents
-        if self._runs:
-            run = run[: bisect_left(run, self._runs[-1][0].start, key=_START)]
+        run = Extents.of(block.extents)
+        if self._runs and run and (newer := self._runs[-1][0].start) <= run[-1].start:
+            run = run[: bisect_left(run, newer, key=_START)]
         if run:
             self._runs.append(run)
-            self._all = None
         self.is_whole = block.is_full
 
+    def __iter__(self) -> Iterator[Extents]:
+        """The runs, oldest first; none is empty."""
+        return reversed(self._runs)
+
     def extents(self) -> Extents:
-        """All of them, oldest first."""
-        if self._all is None:
-            self._all = Extents(b"".join(Extents.of(run).data for run in reversed(self._runs)))
-        return self._all
+        """All of them, oldest first. O(their number)."""
+        return Extents(b"".join(run.data for run in self))
 
     def needed(self, begin: int) -> list[Extent]:
         """Those that the checkpoint needs whose begin this is: what lies below may be holes by now."""
@@ -271,22 +271,26 @@ def check_places(block: Block, head: Pointer) -> None:
 
 
 def check_extents(
-    extents: Sequence[Extent], final: int, head: Pointer, begin: int = 0, segment_bytes: int = 1
+    runs: Iterable[Extents], final: int, head: Pointer, begin: int = 0, segment_bytes: int = 1
 ) -> None:
     """Check that extents follow one another to `final`, from the start of `begin`'s segment or earlier.
 
+    runs   oldest first, none of them empty
+
     Raises CorruptionError.
     """
-    at = extents[0].start if extents else 0
+    runs = list(runs)
+    at = runs[0][0].start if runs else 0
     if at > begin or at % segment_bytes:
         raise CorruptionError(
             TABLE_FILE, head.offset, f"a first extent at {at}", f"the start of a segment, at most {begin}"
         )
-    columns = Extents.of(extents)
-    for extent in () if columns.follow() else columns:
-        if extent.start != at or not extent.length:
-            raise CorruptionError(TABLE_FILE, head.offset, f"an extent at {extent.start}", f"one at {at}")
-        at += extent.length
-    at = columns[-1].start + columns[-1].length if columns else at
+    for run in runs:
+        follows = run[0].start == at and run.follow()
+        for extent in () if follows else run:
+            if extent.start != at or not extent.length:
+                raise CorruptionError(TABLE_FILE, head.offset, f"an extent at {extent.start}", f"one at {at}")
+            at += extent.length
+        at = run[-1].start + run[-1].length
     if at != final:
         raise CorruptionError(TABLE_FILE, head.offset, f"extents up to {at}", f"up to {final}")

@@ -72,7 +72,6 @@ class Spaces:
         self.cache_bytes = cache_bytes
         self.log = words_of((self.ring_bytes + cache_bytes) // w.WORD_BYTES)
         self.log_bytes = self.log.cast("B")[: self.ring_bytes]
-        self.huge_pages = _told(max(self.index.nbytes, self.log.nbytes))
         self.epochs = words_of((ROWS_MAX + 1) * w.ROW_WORDS)  # The last is where closed sessions write.
         self.rows_used = 0  # Rows from here on were never anybody's.
         self.on_break: Callable[[], None] = lambda: None  # Called where a batch broke off in the middle.
@@ -93,6 +92,11 @@ class Spaces:
             control[base + 1] = void.low
             control[base + 2] = void.high
             control[w.VOID_TOP] = max(control[w.VOID_TOP], void.high)
+
+    @property
+    def huge_pages(self) -> str:
+        """The word for `Stats.huge_pages`."""
+        return _told(max(self.index.nbytes, self.log.nbytes))
 
     def copy_log(self, start: int, size: int) -> memoryview:
         """A copy of `size` bytes of the ring from address `start` on, each word whole; others write on."""

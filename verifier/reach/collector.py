@@ -17,7 +17,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from inspect import unwrap
 from mmap import mmap
@@ -168,6 +168,8 @@ def _functions(value: Any, modules: set[str], seen: set[int]) -> Iterator[Any]:
                     yield from _functions(inner, modules, seen)
         case property():
             yield from (each for each in (value.fget, value.fset, value.fdel) if each is not None)
+        case cached_property():
+            yield value.func
         case staticmethod() | classmethod():
             yield from _functions(value.__func__, modules, seen)
         case FunctionType():

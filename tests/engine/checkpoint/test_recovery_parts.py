@@ -19,6 +19,7 @@ from powercut.engine.kernels.probe import claim_slot, extend_bucket, find_slot, 
 from powercut.engine.log import HybridLog
 from powercut.engine.log.segments import read_extent
 from powercut.engine.metadata.agreement import check_order
+from powercut.engine.metadata.columns import Extents
 from powercut.engine.metadata.extents import ExtentTable, segment_name
 from powercut.engine.metadata.layout import (
     Block,
@@ -202,18 +203,26 @@ def test_checkpoints_out_of_order_are_refused(older: Block) -> None:
     [([512], 1024), ([0, 1024], 1536), ([0, 0], 512), ([0], 1024), ([], 512)],
 )
 def test_extents_with_a_gap_or_an_overlap_are_refused(starts: list[int], final: int) -> None:
-    check_extents([Extent(0, 512, 0, 1), Extent(512, 512, 0, 1)], 1024, NO_BLOCK)
+    check_extents([Extents.of([Extent(0, 512, 0, 1), Extent(512, 512, 0, 1)])], 1024, NO_BLOCK)
     with pytest.raises(CorruptionError):
-        check_extents([Extent(start, 512, 0, 1) for start in starts], final, NO_BLOCK)
+        check_extents(
+            [Extents.of([Extent(start, 512, 0, 1) for start in starts])] if starts else [], final, NO_BLOCK
+        )
 
 
 @pytest.mark.parametrize(
     ("first", "length"), [(512, 512), (1024, 512), (0, 0)], ids=["inside a segment", "past begin", "empty"]
 )
 def test_extents_that_cannot_be_the_first_are_refused(first: int, length: int) -> None:
-    check_extents([Extent(0, 512, 0, 1)], 512, NO_BLOCK, begin=512, segment_bytes=1024)
+    check_extents([Extents.of([Extent(0, 512, 0, 1)])], 512, NO_BLOCK, begin=512, segment_bytes=1024)
     with pytest.raises(CorruptionError):
-        check_extents([Extent(first, length, 0, 1)], first + length, NO_BLOCK, begin=512, segment_bytes=1024)
+        check_extents(
+            [Extents.of([Extent(first, length, 0, 1)])],
+            first + length,
+            NO_BLOCK,
+            begin=512,
+            segment_bytes=1024,
+        )
 
 
 # -- the log's cold side -----------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The kept machine code: what names it, when it is made anew, and that it is made once."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -176,6 +177,7 @@ def test_source_is_what_the_loader_gives(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_without_numba_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(compilation, "available", inspect.unwrap(compilation.available))
     assert not compilation.available()
     with pytest.raises(CompilationError, match="speed"):
         compilation.load_from({"small": SMALL}, CONSTANTS, tmp_path)

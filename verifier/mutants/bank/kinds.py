@@ -86,7 +86,7 @@ KINDS: Final = (
         "snapshot-taken-into-a-later-log",
         "oxifaster: an incremental checkpoint says that it has a snapshot, and its folder has none",
         "powercut.engine.metadata.tables",
-        "            run = run[: bisect_left(run, self._runs[-1][0].start, key=_START)]\n",
+        "            run = run[: bisect_left(run, newer, key=_START)]\n",
         "            pass\n",
     ),
     _beside(

@@ -18,6 +18,7 @@ from powercut.engine import (
 )
 from powercut.engine.inspection import inspect_store
 from powercut.engine.metadata.agreement import check_order
+from powercut.engine.metadata.columns import Extents
 from powercut.engine.metadata.extents import ExtentTable
 from powercut.engine.metadata.layout import Block, Extent
 from powercut.engine.metadata.tables import NO_BLOCK, check_extents
@@ -240,11 +241,11 @@ def test_what_lies_below_the_page_of_begin_is_not_read(
 
 def test_extents_start_at_a_segment_that_is_not_above_begin() -> None:
     extents = [Extent(1024, 512, 0, 1), Extent(1536, 512, 0, 1)]
-    check_extents(extents, 2048, NO_BLOCK, 1024, 1024)
-    check_extents(extents, 2048, NO_BLOCK, 1536, 512)
+    check_extents([Extents.of(extents)], 2048, NO_BLOCK, 1024, 1024)
+    check_extents([Extents.of(extents)], 2048, NO_BLOCK, 1536, 512)
     for begin, segment_bytes in ((512, 1024), (1536, 2048), (64, 1024)):
         with pytest.raises(CorruptionError, match="the start of a segment"):
-            check_extents(extents, 2048, NO_BLOCK, begin, segment_bytes)
+            check_extents([Extents.of(extents)], 2048, NO_BLOCK, begin, segment_bytes)
 
 
 def test_no_checkpoint_has_a_lower_begin_than_the_one_before() -> None:
@@ -255,7 +256,7 @@ def test_no_checkpoint_has_a_lower_begin_than_the_one_before() -> None:
 
 
 def test_extents_of_truncated_segments_are_not_listed() -> None:
-    table = ExtentTable([Extent(start, 512, 0, 1) for start in range(0, 2048, 512)])
+    table = ExtentTable([[Extent(start, 512, 0, 1) for start in range(0, 2048, 512)]])
     assert (table.start, table.below(1024), table.below(1025)) == (0, 2, 3)
     table.name_until(4, 1024)
     assert table.start == 1024
