@@ -93,6 +93,15 @@ def test_kill_finds_what_only_a_process_that_ends_shows(home: Path) -> None:
     assert "lost acknowledged operation" in done.stdout
 
 
+def test_store_with_folders_cannot_be_killed_and_that_is_no_bug_of_it(home: Path) -> None:
+    shutil.copy(_STORES / "segmented.py", home)
+    done = _gate(home, "--store", "segmented:Segmented", "--stage", "kill")
+    assert done.returncode == 3
+    assert "0 violations" in done.stdout
+    assert "has no resolve(): leave out the kills of such a store" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_every_byte_that_is_damaged_is_told_where_a_store_cannot_see_it(home: Path) -> None:
     done = _gate(home, "--store", "slotted:Slotted", "--stage", "damage")
     assert done.returncode == 1

@@ -14,11 +14,12 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from powercut.engine.device import Buffer, Device, FileDevice, read_exactly
 from powercut.faultfs import FaultDevice, Image, Trace
 
+from ...errors import SubjectError
 from .marks import Marks
 
 __all__ = ["FolderDevice", "MakeDevice", "Trap", "make_file_device", "no_trap", "read_folder", "write_folder"]
@@ -38,6 +39,10 @@ def make_file_device(folder: Path) -> Device:
 def no_trap(number: int, is_done: bool, size: int) -> int:
     """Let everything pass."""
     return size
+
+
+class NotOverFolderError(SubjectError, AttributeError):
+    """A call of a fault device that a real folder on the bench has not; `hasattr` is False for it."""
 
 
 class FolderDevice:
@@ -129,6 +134,13 @@ class FolderDevice:
         device, self._device = self._device, None
         if device is not None:
             device.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse what a fault device has and this has not: who asks for it is no store for a kill, and no bug."""
+        if hasattr(FaultDevice, name):
+            told = f"over a real folder the device has no {name}(): leave out the kills of such a store"
+            raise NotOverFolderError(told)
+        raise AttributeError(name)
 
     def _opened(self) -> Device:
         if self._is_closed:

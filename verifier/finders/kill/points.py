@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NoReturn, Protocol
 
+from ...errors import SubjectError
 from . import ptrace
 from .folder import Trap, no_trap
 from .marks import Marks
@@ -204,6 +205,8 @@ def _live(parent: int, life: Life, marks: Marks, point: KillPoint | None, sink: 
             status = PLAYED if life(trap, trap.arm) else OBJECTED
         if point is not None and point.where is Where.END:
             _kill_oneself()
+    except SubjectError as error:  # The store cannot be put on this bench: where it was asked is no matter.
+        marks.fail(str(error))
     except BaseException:  # noqa: BLE001 (told to whoever forked it)
         marks.fail(traceback.format_exc(limit=-3))
     finally:
