@@ -31,12 +31,13 @@ from enum import IntEnum
 from random import Random
 from typing import Final, NamedTuple
 
-from ..disk.events import EventKind
+from ..disk.events import Event, EventKind
+from ..disk.paths import Paths
 from ..disk.trace import SECTOR_BYTES, Trace
 
-__all__ = ["Changes", "Damage", "How", "Past", "Span", "changes", "describe", "spans", "versions"]
+__all__ = ["Changes", "Damage", "How", "Past", "Span", "changes", "describe", "spans", "touches", "versions"]
 
-# What each file held, oldest first, each content once and the one it holds now among them.
+# What each path held, oldest first, each content once and the one it holds now among them.
 Past = Mapping[str, list[bytes]]
 # What files hold after the damage, where that is something else; None: the file is gone.
 Changes = dict[str, bytes | None]
@@ -98,27 +99,70 @@ class Span(NamedTuple):
 
 
 def versions(traces: Iterable[Trace]) -> dict[str, list[bytes]]:
-    """All contents that each file had in the course of these traces, one after another."""
+    """All contents that were at each path in the course of these traces, one after another."""
     past: dict[str, dict[bytes, None]] = {}
     for trace in traces:
-        live = dict(trace.initial.content())
-        for name, data in live.items():
-            past.setdefault(name, {})[data] = None
-        for event in trace.events:
-            kind, name = event.kind, event.name
-            if kind is EventKind.CREATE:
-                live[name] = b""
-            elif kind is EventKind.WRITE:
-                data = live.get(name, b"").ljust(event.offset, b"\0")
-                live[name] = data[: event.offset] + event.data + data[event.offset + len(event.data) :]
-            elif kind is EventKind.TRUNCATE:
-                live[name] = live.get(name, b"")[: event.size].ljust(event.size, b"\0")
-            else:
-                if kind is EventKind.REMOVE:
-                    del live[name]
-                continue
-            past.setdefault(name, {})[live[name]] = None
+        paths = Paths(trace.initial, trace.events)
+        names, files = dict(trace.initial.names), dict(trace.initial.files)
+        changed = set(files)
+        for index in range(len(trace.events) + 1):
+            if index:
+                event = trace.events[index - 1]
+                is_moved, is_filled = _bind(names, event), _fill(files, event)
+                changed = set(files) if is_moved else {event.inode} if is_filled else set()
+            for key, inode in names.items():
+                if inode in changed:
+                    past.setdefault(paths.path(key, index), {})[files[inode]] = None
     return {name: list(contents) for name, contents in past.items()}
+
+
+def _bind(names: dict[str, int], event: Event) -> bool:
+    """Do what the event does to names, of folders too; True if a file may have come to another path."""
+    match event.kind:
+        case EventKind.CREATE | EventKind.FOLDER:
+            names[event.name] = event.inode
+        case EventKind.REMOVE:
+            names.pop(event.name, None)
+        case EventKind.RENAME if names.get(event.target) != event.inode:
+            names.pop(event.name, None)
+            names[event.target] = event.inode
+            return True
+        case EventKind.LINK:
+            names[event.target] = event.inode
+            return True
+        case EventKind.EXCHANGE:
+            names[event.name], names[event.target] = names[event.target], names[event.name]
+            return True
+    return False
+
+
+def _fill(files: dict[int, bytes], event: Event) -> bool:
+    """Do what the event does to the bytes of its file; False if that is nothing."""
+    data = files.get(event.inode, b"")
+    match event.kind:
+        case EventKind.CREATE | EventKind.UNNAMED:
+            data = b""
+        case EventKind.WRITE:
+            before, after = data[: event.offset], data[event.offset + len(event.data) :]
+            data = before.ljust(event.offset, b"\0") + event.data + after
+        case EventKind.TRUNCATE:
+            data = data[: event.size].ljust(event.size, b"\0")
+        case EventKind.ALLOCATE:
+            data = data.ljust(event.offset + event.size, b"\0")
+        case _:
+            return False
+    files[event.inode] = data
+    return True
+
+
+def touches(trace: Trace, since: int = 0) -> list[tuple[EventKind, str, int, int]]:
+    """Reads and writes from that event on: the path, the first byte and how many."""
+    paths = Paths(trace.initial, trace.events)
+    return [
+        (event.kind, paths.path(event.name, index), event.offset, event.size)
+        for index, event in enumerate(trace.events[since:], since)
+        if event.kind in (EventKind.READ, EventKind.WRITE)
+    ]
 
 
 def changes(damage: Damage, content: Mapping[str, bytes], past: Past) -> Changes:

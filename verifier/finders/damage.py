@@ -29,7 +29,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from powercut.faultfs import SECTOR_BYTES, CrashState, EventKind, FaultDevice, crash_states
-from powercut.faultfs.faults.rot import Changes, Damage, How, changes, spans, versions
+from powercut.faultfs.faults.rot import Changes, Damage, How, changes, spans, touches, versions
 
 from ..oracles.damage import HARMLESS, DamageOracle
 from ..registry import maker_of
@@ -276,8 +276,8 @@ class Sweep:
         is_fine = not world.is_stopped
         outcome = world.damage_oracle.outcome
         if is_fine and outcome == HARMLESS and self._keeps_sizes(self._changes(damage)):
-            events = world.device.trace.events
-            reads = [(e.name, e.offset, e.size) for e in events if e.kind is EventKind.READ]
+            touched = touches(world.device.trace)
+            reads = [each[1:] for each in touched if each[0] is EventKind.READ]
             self._harmless.setdefault(damage.is_open, []).append(reads)
         return OLDER_REFUSED if is_fine and world.damage_oracle.older_refused else outcome
 

@@ -25,8 +25,10 @@ Operations past the newest checkpoint are not lost by damage; they are lost by e
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from itertools import accumulate
+from typing import Final
 
 from powercut.faultfs import EventKind, FaultDevice, Trace
 from powercut.faultfs.faults.rot import (
@@ -39,6 +41,7 @@ from powercut.faultfs.faults.rot import (
     changes,
     describe,
     spans,
+    touches,
     versions,
 )
 
@@ -221,7 +224,7 @@ class DamageOracle:
         """Judge after a close: whether damaged bytes were read all the same, and the older checkpoints."""
         if not self.is_struck:
             return OK
-        events = device.trace.events[self._since :]
+        events = touches(device.trace, self._since)
         before = len(self.spans)
         self.spans = [span for span in self.spans if not _is_touched(span, EventKind.WRITE, events)]
         read = [span for span in self.spans if _is_touched(span, EventKind.READ, events)]
@@ -283,13 +286,23 @@ def _put(device: FaultDevice, content: Mapping[str, bytes], changed: Changes) ->
             device.remove(name)
             continue
         if name not in content:
-            device.create(name)
+            _create(device, name)
         if len(data) < len(content.get(name, b"")):
             device.truncate(name, len(data))
         device.write(name, 0, data)
         device.sync(name)
-    device.sync_names()
+    for folder in sorted({"", *(name.rpartition("/")[0] for name in changed)}):
+        device.sync_names(folder)
 
 
-def _is_touched(span: Span, kind: EventKind, events: list[Any]) -> bool:
-    return any(e.kind is kind and span.meets(e.name, e.offset, e.size) for e in events)
+def _create(device: FaultDevice, name: str) -> None:
+    """Make a file that is gone, and the folders above it."""
+    *folders, _ = accumulate(name.split("/"), "{}/{}".format)
+    for folder in folders:
+        with suppress(FileExistsError):
+            device.make_folder(folder)
+    device.create(name)
+
+
+def _is_touched(span: Span, kind: EventKind, events: Iterable[tuple[EventKind, str, int, int]]) -> bool:
+    return any(each is kind and span.meets(name, offset, size) for each, name, offset, size in events)

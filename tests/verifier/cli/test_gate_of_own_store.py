@@ -161,6 +161,16 @@ def test_every_byte_is_flipped_though_names_came_and_went_and_what_no_sum_covers
     assert "flip: now from byte" in done.stdout
 
 
+def test_damage_of_a_file_in_a_folder_is_known_by_its_path(home: Path) -> None:
+    """A log is not asked to see it: a torn tail and a damaged one are the same to it."""
+    shutil.copy(_STORES / "segmented.py", home)
+    damage = ("--store", "segmented:Segmented", "--stage", "damage")
+    done = _gate(home, *damage)
+    assert done.returncode == 1, done.stdout
+    assert "damaged bytes were read, and neither refused nor mended" in done.stdout
+    assert "flip: log/00000001 from byte 0 to 1" in done.stdout
+
+
 def test_stage_of_faults_takes_a_store_of_any_kind(home: Path) -> None:
     """One that is a dict, and one whose memory cannot be put back, where each fault begins anew."""
     faults = ("--store", "checked:Checked", "--stage", "faults")

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from powercut.faultfs import FaultDevice, Image
-from powercut.faultfs.faults.rot import Damage, How, changes, describe, spans, versions
+from powercut.faultfs import EventKind, FaultDevice, Image
+from powercut.faultfs.faults.rot import Damage, How, changes, describe, spans, touches, versions
 from powercut.verifier.finders.damage import Sweep, damaged_tape
 from powercut.verifier.finders.sites import MEDIA, alike, bits, sites
 from powercut.verifier.runs.play import play
@@ -94,6 +94,44 @@ def test_past_is_every_content_that_a_file_really_had() -> None:
     device.write("a", 0, b"ab")
     device.remove("a")
     assert versions([device.trace]) == {"kept": [b"k"], "a": [b"", b"\0\0cd", b"abcd", b"abc"]}
+
+
+def test_past_of_a_path_is_what_came_to_it_under_other_names_and_in_folders_too() -> None:
+    device = FaultDevice()
+    for number in range(3):  # As a store that replaces its file, and keeps the one before.
+        device.create("new")
+        device.write("new", 0, b"%d" % number)
+        if number:
+            device.rename("now", "old")
+        device.rename("new", "now")
+    device.remove("old")
+    device.make_folder("at")
+    device.create("at/log")
+    device.write("at/log", 1, b"e")
+    device.link("at/log", "other")
+    device.exchange("other", "now")
+    device.rename("at", "to")
+    device.allocate("now", 0, 3)
+    assert versions([device.trace]) == {
+        "new": [b"", b"0", b"1", b"2"],
+        "now": [b"0", b"1", b"2", b"\0e", b"\0e\0"],
+        "old": [b"0", b"1"],
+        "other": [b"\0e", b"2"],
+        "at/log": [b"", b"\0e"],
+        "to/log": [b"\0e", b"\0e\0"],
+    }
+
+
+def test_what_is_read_in_a_folder_is_known_by_its_path() -> None:
+    device = FaultDevice()
+    device.make_folder("at")
+    device.create("at/log")
+    device.write("at/log", 0, b"abc")
+    since = len(device.trace)
+    device.rename("at", "to")
+    device.read_into("to/log", 1, bytearray(2))
+    assert touches(device.trace, since) == [(EventKind.READ, "to/log", 1, 2)]
+    assert touches(device.trace)[0] == (EventKind.WRITE, "at/log", 0, 3)
 
 
 def test_sites_are_distinct_and_fall_on_every_byte() -> None:

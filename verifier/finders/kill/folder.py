@@ -136,7 +136,7 @@ class FolderDevice:
             device.close()
 
     def __getattr__(self, name: str) -> Any:
-        """Refuse what a fault device has and this has not: who asks for it is no store for a kill, and no bug."""
+        """Refuse what a fault device has and this has not: such a store is none for a kill, and no bug."""
         if hasattr(FaultDevice, name):
             told = f"over a real folder the device has no {name}(): leave out the kills of such a store"
             raise NotOverFolderError(told)
