@@ -8,6 +8,7 @@ progress   how far a gate has come, on stderr
 summary    the verdict of a gate, and the lines beneath
 """
 
+import os
 import sys
 from typing import Final, NoReturn
 
@@ -16,6 +17,9 @@ from .interrupt import end_interrupted, ending_at_once
 __all__ = ["main"]
 
 ENVIRONMENT: Final = 3  # The exit code; `errors` needs what may be missing here.
+# Linear algebra is nobody's work here, and the threads that numpy's library makes for it, anew in each child,
+# take 30 ms of a processor before they sleep. What somebody has set stays.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def main() -> NoReturn:

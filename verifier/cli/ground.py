@@ -13,7 +13,7 @@ from powercut.faultfs.ground import campaign, claims, evidence, judging
 from powercut.faultfs.ground.rig import Options
 from powercut.faultfs.ground.scenarios import OTHERS, SCENARIOS
 
-from ..gate.runner import Progress
+from ..gate.progress import Progress
 from .errors import OK, VIOLATION, UsageError
 from .progress import ProgressLine
 

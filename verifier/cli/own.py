@@ -38,9 +38,11 @@ def gate_own(asked: OwnGate, named: Mapping[str, object]) -> int:
     from ..gate.own import run_own
     from ..gate.own_plan import load_plan
     from .pages import page_of_own
+    from .progress import ProgressLine
 
     plan = load_plan(asked.profile)
-    report = run_own(asked.store, plan, asked.findings, asked.stages, lambda name: typer.echo(name, err=True))
+    with ProgressLine() as line:
+        report = run_own(asked.store, plan, asked.findings, asked.stages, line.show)
     typer.echo("\n".join(report.lines()))
     document = {
         "schema": 1,

@@ -14,7 +14,7 @@ from ..telling.html.page import facts, frame, table, tag, text_of
 
 if TYPE_CHECKING:
     from ..gate.document import GateReport, Hunted, Stage
-    from ..gate.own import OwnReport
+    from ..gate.own_report import OwnReport
 
 __all__ = ["page_of_gate", "page_of_own"]
 
@@ -146,21 +146,19 @@ def _cell(bug: Hunted) -> str:
 
 def page_of_own(report: OwnReport) -> str:
     """The page of a gate of a store of one's own."""
-    verdict = {0: "consistent", 1: "violation", 3: "below its floor"}[report.exit]
-    return frame(f"Gate of {report.store}: {verdict}", ["<main>", *_own(report, verdict), "</main>"])
+    return frame(f"Gate of {report.store}: {report.verdict}", ["<main>", *_own(report), "</main>"])
 
 
-def _own(report: OwnReport, verdict: str) -> Iterator[str]:
-    yield _badge(verdict, is_good=report.exit == 0)
+def _own(report: OwnReport) -> Iterator[str]:
+    yield _badge(report.verdict, is_good=report.exit == 0)
     yield tag("h1", report.store)
     yield facts([("seed", report.seed), ("stages", len(report.stages))])
     for stage in report.stages:
-        is_good = not (stage.found or stage.short)
+        is_good = not (stage.found or stage.unsteady or stage.short)
         took = tag("span", f"{stage.cpu_seconds:,.1f} processor seconds", "soft")
         yield f'<section class="stage"><h3>{_badge(stage.name, is_good=is_good)}{took}</h3>'
         yield tag("p", stage.line)
-        details = [*stage.found, *stage.details, *filter(None, [stage.short])]
-        items = "".join(tag("li", each, "mono") for each in details if each)
+        items = "".join(tag("li", each, "mono") for each in stage.told() if each)
         yield f'<ul class="plain">{items}</ul></section>'
     yield from (f"<pre>{text_of(story)}</pre>" for story in _stories(report.stories))
 

@@ -1,7 +1,8 @@
 """The progress of a gate, on stderr.
 
 Invariants
-  1  bars are drawn on a terminal only; elsewhere a line is told, and at most one in PAUSE_SECONDS
+  1  bars are drawn on a terminal only; elsewhere a line is told, and at most one in PAUSE_SECONDS, but for
+     the name of a stage whose work has no pieces
   2  NO_COLOR is honoured
 """
 
@@ -68,10 +69,12 @@ class ProgressLine:
 
     def _say(self, progress: Progress) -> None:
         now = monotonic()
-        if now - self._told < PAUSE_SECONDS:
+        if progress.unit and now - self._told < PAUSE_SECONDS:
             return
         self._told = now
-        where = f"{progress.stage}: {progress.done} of {progress.total} chunks"
+        where = progress.stage
+        if progress.unit:
+            where += f": {progress.done} of {progress.total} {progress.unit}"
         typer.echo(f"{where}, {told}" if (told := describe(progress)) else where, err=True)
 
 

@@ -27,6 +27,7 @@ from .chunks import Chunk, Definition, Result
 from .document import Bound, GateReport, Stage, Violated
 from .findings import add_finding
 from .profile import Profile, ProfileError
+from .progress import Progress
 from .stages import STAGES
 from .workers import Workers
 
@@ -36,16 +37,6 @@ _FIGURES: Final = (
     *("programs", "vectors", "contents", "distinct", "checked", "judged", "read_paths"),
     *("bounded", "closed", "sampled", "missed", "after_checkpoint", "several_eras"),
 )
-
-
-class Progress(NamedTuple):
-    """The progress of a stage."""
-
-    stage: str
-    done: int  # Chunks,
-    total: int  # of so many.
-    states: int  # Crash states, or what else the stage tells apart.
-    seconds: float  # Since it began.
 
 
 class _Run(NamedTuple):

@@ -59,6 +59,39 @@ def test_right_store_is_consistent_and_its_syncs_are_told(home: Path) -> None:
     assert [stage["name"] for stage in document["stages"]] == ["crash", "syncs"]
 
 
+_UNSTEADY = """
+from slotted import Slotted
+
+class Unsteady(Slotted):
+    openings = 0
+
+    def __init__(self, device):
+        super().__init__(device)
+        Unsteady.openings += 1
+        if Unsteady.openings == 30:
+            self.content = {b"of nobody": b"seen once"}
+"""
+
+
+def test_finding_that_its_tape_does_not_show_is_no_violation(home: Path) -> None:
+    (home / "unsteady.py").write_text(_UNSTEADY)
+    asked = (
+        "--store",
+        "unsteady:Unsteady",
+        "--profile",
+        "own.toml",
+        "--stage",
+        "crash",
+        "--html",
+        "gate.html",
+    )
+    done = _gate(home, *asked)
+    assert done.returncode == 5
+    assert "nondeterminism: 0 violations in 1 stages of unsteady:Unsteady" in done.stdout
+    assert "was found, and its tape does not show it: powercut replay " in done.stdout
+    assert "nondeterminism" in (home / "gate.html").read_text()
+
+
 def test_broken_store_is_told_with_a_tape_that_plays_it(home: Path) -> None:
     source = (home / "slotted.py").read_text()
     (home / "slotted.py").write_text(source.replace("device.sync_names()", "pass"))
