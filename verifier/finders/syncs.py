@@ -218,15 +218,16 @@ class _Passing:
         setattr(self._device, name, value)
 
     def _passing(self, call: Callable[..., Any], kind: str) -> Callable[..., Any]:
-        def passed(name: str = "", *rest: Any) -> Any:
+        def passed(*given: Any, **named: Any) -> Any:
+            name = (*given, *named.values(), "")[0]
             frame = sys._getframe(1)
             while frame.f_code.co_filename in _BETWEEN and frame.f_back is not None:
                 frame = frame.f_back
             code = frame.f_code
             site = Site(Path(code.co_filename).name, frame.f_lineno, code.co_name, kind, role_of(name))
             if self._takes(site, self._device, name):
-                return self._device.write(name, *rest) if kind == "write_through" else None
-            return call(*(name,) if name else (), *rest)
+                return self._device.write(*given, **named) if kind == "write_through" else None
+            return call(*given, **named)
 
         return passed
 

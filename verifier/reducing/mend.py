@@ -1,8 +1,9 @@
 """Mending: the smallest set of added syncs under which a violation shows no more.
 
 A place is a call that the store makes, whenever it makes it: (step of the store, call, role of the
-file), as in `WAIT_FLUSH write segment`. Adding a sync at a place means: each time, right after the
-call, its file is synced, or the names if the call changed names. The program is played over a device
+file), as in `WAIT_FLUSH write segment`; in a folder the role begins with its path, and numbers are one.
+Adding a sync at a place means: each time, right after the call, its file is synced, or the names of
+its folder if the call changed names. The program is played over a device
 that does so, and every crash state of it is searched again.
 
 A witness is a crash at index t that lost some versions. The sync of file f added behind event j of f
@@ -11,7 +12,8 @@ makes the versions of f up to j durable for every crash after it, so with
     saviours(witness) = places of the events j with  i <= j < t - 1  on a file, or the names, of which
                         the witness lost the version that event i made
 
-Where there is none, the last event before the cut: a sync behind it comes before what is acknowledged next.
+Where there is none, or the cut is right behind an acknowledgement, the last event before the cut as well: a
+sync behind it comes before what is acknowledged there.
 
 Invariants
   1  under `posix` a set of places disjoint from saviours(w) leaves w legal: syncs take states away,
@@ -29,16 +31,21 @@ answers it for files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Final
 
-from powercut.faultfs import EventKind, FaultDevice, History, Law
+from powercut.faultfs import Event, EventKind, FaultDevice, History, Law
+from powercut.faultfs.disk.events import NAME_KINDS
+from powercut.faultfs.disk.paths import Paths
+from powercut.faultfs.disk.places import split
 from powercut.faultfs.faults.place import Place
 from powercut.faultfs.law.chains import ChainKind
 from powercut.faultfs.law.survival import choose, history_under
 
 from ..finders.crashes import Finding, search_tape
+from ..finders.syncs import role_of
 from ..oracles.progress import runs_worth
 from ..registry import maker_of
 from ..runs.play import play
@@ -49,7 +56,7 @@ from ..tapes.tape import Era, Tape
 from ..verdict import Violation
 from .passes import open_ended
 
-__all__ = ["AddedSync", "Mend", "mend"]
+__all__ = ["AddedSync", "Mend", "mend", "place_of"]
 
 SEARCHES_MAX: Final = 120
 _RUNS: Final = 100  # Of a search, about.
@@ -57,19 +64,33 @@ SYNCS_MAX: Final = 4
 STATES_MAX: Final = 1024  # Of one crash point; where there are more,
 DRAWS: Final = 200  # so many are drawn besides.
 
-_NAMES: Final = {EventKind.CREATE, EventKind.REMOVE, EventKind.LINK, EventKind.RENAME}
 _BYTES: Final = {EventKind.WRITE, EventKind.TRUNCATE, EventKind.ALLOCATE}
+# The event that each method of the device makes.
 _KINDS: Final = {
     "create": EventKind.CREATE,
     "remove": EventKind.REMOVE,
     "link": EventKind.LINK,
     "rename": EventKind.RENAME,
+    "exchange": EventKind.EXCHANGE,
+    "make_folder": EventKind.FOLDER,
+    "remove_folder": EventKind.REMOVE,
+    "symlink": EventKind.SYMLINK,
     "write": EventKind.WRITE,
     "truncate": EventKind.TRUNCATE,
     "allocate": EventKind.ALLOCATE,
     "sync": EventKind.SYNC,
     "sync_names": EventKind.SYNC_NAMES,
 }
+_MOVES: Final = {EventKind.LINK, EventKind.RENAME, EventKind.EXCHANGE}
+_CALLS: Final = {kind.name.lower() for kind in _KINDS.values()}
+_NAMING: Final = {kind.name.lower() for kind in NAME_KINDS}
+
+
+def place_of(event: Event, index: int, paths: Paths) -> Place:
+    """The place of an event of a trace, that with this index."""
+    is_folder = event.kind is EventKind.SYNC_NAMES
+    path = paths.folder(event.inode, index) if is_folder else paths.path(event.name, index)
+    return Place.at(event.label, event.kind, role_of(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +103,12 @@ class AddedSync:
     @property
     def is_of_names(self) -> bool:
         """True if the change at its place is made durable with the names."""
-        return _KINDS[self.after.call] in _NAMES
+        return self.after.call in _NAMING
 
     def __str__(self) -> str:
-        what = "names" if self.is_of_names else f"the {self.after.role}"
+        folder = self.after.role.rpartition("/")[0]
+        names = f"names of {folder}" if folder else "names"
+        what = names if self.is_of_names else f"the {self.after.role}"
         until = "at once" if self.before is None else f"before `{self.before}` at the latest"
         return f"sync {what} after `{self.after}`, {until}"
 
@@ -170,9 +193,10 @@ class _Search:
         seen: dict[Place, None] = {}
         is_behind = False
         for segment in play(whole, self._make_store).segments:
-            for event in segment.trace.events:
-                place = Place.of(event)
-                if is_behind and place.call in _KINDS and place != after:
+            paths = Paths(segment.trace.initial, segment.trace.events)
+            for index, event in enumerate(segment.trace.events):
+                place = place_of(event, index, paths)
+                if is_behind and place.call in _CALLS and place != after:
                     seen.setdefault(place)
                 is_behind = is_behind or place == after
         return list(seen)
@@ -215,28 +239,38 @@ def _saving(segment: Segment, index: int, digits: tuple[int, ...], law: str) -> 
     """The set of invariant 1, of one power cut."""
     history = history_under(History(segment.trace), Law.of(law))
     choice = choose(history, index, digits, law)
-    names_lost, lost = index, dict[int, int]()  # By inode: the first event of which something was lost.
+    # By inode, of names that of their folder: the first event of which something was lost.
+    names_lost, lost = dict[int, int](), dict[int, int]()
     for chain in history.pending(index):
         newest = chain.legal(index)[-1]
         version = choice.get(chain, newest)
         if version < newest:
             event = chain.births[version + 1] - 1
             if chain.kind is ChainKind.NAME:
-                names_lost = min(names_lost, event)
+                folder = split(chain.name)[0]
+                names_lost[folder] = min(event, names_lost.get(folder, event))
             else:
                 lost[chain.inode] = min(event, lost.get(chain.inode, event))
     places = []
+    paths = history.paths
     for number, issued in enumerate(segment.trace.events[:index]):
-        is_name = issued.kind in _NAMES and number >= names_lost
+        folders = {split(name)[0] for name in (issued.name, _target_of(issued))}
+        is_name = issued.kind in NAME_KINDS and any(number >= names_lost.get(each, index) for each in folders)
         if is_name or (issued.kind in _BYTES and number >= lost.get(issued.inode, index)):
-            places.append((number, Place.of(issued)))
-    early = [place for number, place in places if number < index - 1]
+            places.append((number, place_of(issued, number, paths)))
+    is_told = any(at == index for at, _ in segment.acks)
+    early = [place for number, place in places if number < index - 1 or is_told]
     yield from early or [place for _, place in places]
+
+
+def _target_of(event: Event) -> str:
+    """The second name that an event binds; its only one where there is no second."""
+    return event.name if event.kind is EventKind.SYMLINK or not event.target else event.target
 
 
 @dataclass(slots=True)
 class _Rule:
-    """An added sync at work: the files, or the names, that it still owes one."""
+    """An added sync at work: the files, or the folders of names, that it still owes one."""
 
     sync: AddedSync
     unsynced: set[str] = field(default_factory=set)
@@ -258,14 +292,19 @@ class _SyncingDevice:
         setattr(self._device, name, value)
 
     def _calling(self, call: Callable[..., Any], kind: EventKind) -> Callable[..., Any]:
-        def called(name: str = "", *rest: Any) -> Any:
+        def called(*given: Any, **named: Any) -> Any:
+            arguments = (*given, *named.values())
+            # A symbolic link is named behind its target; what moves a name has a second one.
+            names = arguments[1:2] if kind is EventKind.SYMLINK else arguments[: 1 + (kind in _MOVES)]
             label = self._device.label
-            place = Place.at(label if isinstance(label, str) else label(), kind, name)
+            step = label if isinstance(label, str) else label()
+            place = Place.at(step, kind, role_of(names[0] if names else ""))
             self._settle(lambda rule: rule.sync.before == place)
-            result = call(*(name,) if name else (), *rest)
+            result = call(*given, **named)
             for rule in self._rules:
                 if rule.sync.after == place:
-                    rule.unsynced.add(name)
+                    is_of_names = rule.sync.is_of_names
+                    rule.unsynced.update(each.rpartition("/")[0] if is_of_names else each for each in names)
             self._settle(lambda rule: rule.sync.before is None)
             return result
 
@@ -273,9 +312,8 @@ class _SyncingDevice:
 
     def _settle(self, is_due: Callable[[_Rule], bool]) -> None:
         for rule in filter(is_due, self._rules):
-            if rule.unsynced and rule.sync.is_of_names:
-                self._device.sync_names()
-            elif rule.unsynced:
-                for name in sorted(rule.unsynced.intersection(self._device.list())):
-                    self._device.sync(name)
+            sync = self._device.sync_names if rule.sync.is_of_names else self._device.sync
+            for name in sorted(rule.unsynced):
+                with suppress(FileNotFoundError):  # It is gone, and needs none.
+                    sync(name)
             rule.unsynced.clear()

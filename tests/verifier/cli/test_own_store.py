@@ -159,7 +159,7 @@ def test_tape_is_shrunk_kept_and_mended_over_the_store_it_names(
     assert (told["outcome"], told["digest"]) == ("exact", small.digest)
     mended = powercut(tmp_path, "mend", "small.json")
     assert mended.returncode == 1
-    assert "sync the 000001 after `RUN write 000001`, before `RUN sync_names` at the latest" in mended.stdout
+    assert "sync the N after `RUN write N`, before `RUN sync_names` at the latest" in mended.stdout
 
     _write(tmp_path, "self.device.sync(name)")
     gone = powercut(tmp_path, "replay", "small.json")

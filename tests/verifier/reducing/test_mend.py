@@ -173,6 +173,56 @@ def test_sync_behind_the_last_call_is_named_where_nothing_follows_it() -> None:
     assert [str(sync) for sync in found.syncs] == ["sync the all after `RUN write all`, at once"]
 
 
+class _Foldered:
+    """Each operation in a file of its own in a folder, made aside; some syncs are forgotten."""
+
+    def __init__(self, device: FaultDevice, *forgotten: str) -> None:
+        self.device, self.omits = device, forgotten
+        if "all" not in device.list():
+            device.make_folder(name="all")
+        if "above" not in forgotten:
+            device.sync_names()
+        self.names = [name for name in device.list("all") if name.startswith("r")]
+
+    def apply(self, issued: Issued) -> Result:
+        name, data = f"r{len(self.names)}", issued.key + b" " + issued.value
+        if "new" in self.device.list("all"):
+            self.device.remove("all/new")
+        self.device.create("all/new")
+        self.device.write("all/new", offset=0, buffer=data)
+        if "bytes" not in self.omits:
+            self.device.sync(name="all/new")
+        self.device.rename("all/new", new=f"all/{name}")
+        self.names.append(name)
+        return None
+
+    def checkpoint(self) -> None:
+        if "names" not in self.omits:
+            self.device.sync_names(folder="all")
+
+    def read_all(self) -> dict[bytes, bytes]:
+        held = (self.device.read(f"all/{name}").partition(b" ") for name in self.names)
+        return {key: value for key, _, value in held}
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "sync"),
+    [
+        ("above", "sync names after `OPEN folder all`, before `RUN sync_names all` at the latest"),
+        ("bytes", "sync the all/new after `RUN write all/new`, before `RUN rename all/new` at the latest"),
+        ("names", "sync names of all after `RUN rename all/new`, at once"),
+    ],
+)
+def test_sync_that_was_forgotten_in_a_folder_is_named(forgotten: str, sync: str) -> None:
+    make: Callable[..., Any] = _Foldered
+    assert _is_mended(make, ())
+    found = _mend(lambda device: make(device, forgotten))
+    assert [str(each) for each in found.syncs] == [sync], found.why
+
+
 def test_it_is_the_same_every_time() -> None:
     assert _mend(_forgetting("segment")) == _mend(_forgetting("segment"))
 

@@ -31,7 +31,7 @@ from .ignoring import without
 from .legality import NothingToExploreError
 from .report import Report, report_of
 from .search import Exploration, Wanted, explore
-from .workload import ROOT, Workload, WorkloadError, command_of
+from .workload import ROOT, Workload, WorkloadError, check_found, command_of
 
 __all__ = ["Record", "explore_recording", "record_workload"]
 
@@ -57,7 +57,10 @@ def record_workload(workload: Workload, record: Record) -> Recording:
             )
             if done.returncode:
                 raise WorkloadError(f"init: {text!r} ended with status {done.returncode}")
-        return record([command_of(text, root) for text in workload.steps], root, folder=workload.folder)
+        commands = [command_of(text, root) for text in workload.steps]
+        for text, command in zip(workload.steps, commands, strict=True):
+            check_found(text, command, workload.folder)
+        return record(commands, root, folder=workload.folder)
 
 
 def explore_recording(
@@ -78,8 +81,13 @@ def explore_recording(
     missing = missing_folders(root)
     Path(root).mkdir(parents=True, exist_ok=True)
     folder = os.path.abspath(workload.folder)
-    check = command_of(workload.check, root) if workload.check else ()
-    command = Command(command_of(workload.read, root), folder, check)
+    read, check, after = (
+        command_of(text, root) if text else () for text in (workload.read, workload.check, workload.after)
+    )
+    for text, words in ((workload.read, read), (workload.check, check), (workload.after, after)):
+        if words:
+            check_found(text, words, folder)
+    command = Command(read, folder, check)
     try:
         with Readings(recording, command, jobs=jobs, is_pruned=is_pruned, executor=executor) as readings:
             reports = []

@@ -22,10 +22,13 @@ Commands stand in the folder of the file. Raises WorkloadError for what is none.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +39,7 @@ from powercut.faultfs import Law, SectorSizeError, Trace
 from ...errors import VerifierError
 from .verdicts import Verdict
 
-__all__ = ["Known", "Workload", "WorkloadError", "command_of", "load_workload"]
+__all__ = ["Known", "Workload", "WorkloadError", "check_found", "command_of", "load_workload"]
 
 ROOT: Final = "{root}"
 _FUNCTION: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -129,6 +132,13 @@ def load_workload(path: Path) -> Workload:
     workload.folder = str(path.absolute().parent / workload.folder)
     workload.check_values()
     return workload
+
+
+def check_found(text: str, command: Sequence[str], folder: str) -> None:
+    """Refuse a command whose program is nowhere: a shell would end with 127. Raises WorkloadError."""
+    program = command[0]
+    if shutil.which(os.path.join(folder, program) if os.sep in program else program) is None:
+        raise WorkloadError(f"{text!r}: no such command: {program}")
 
 
 def command_of(text: str, root: str) -> tuple[str, ...]:

@@ -18,7 +18,9 @@ from typing import Final
 
 from powercut.faultfs import SYNC_KINDS, Event, EventKind, render_trace
 from powercut.faultfs.faults.place import Place
+from powercut.faultfs.law.history import history_of
 
+from ...reducing.mend import place_of
 from ...spec.history import Life, Segment
 from ...spec.model import session_name
 from ..comparison import count_of, tell_bound
@@ -195,7 +197,9 @@ class SegmentRows:
         text = text_of(said) + (tag("span", told, f"tag {word}") if told else "") + label
         alive = "" if fate is None or self.cut is None else _alive(index, said, fate)
         yield row(f"call {word}", index, mark(kind, lane), text, alive)
-        missing = self.mends.get(Place.of(event))
+        if not self.mends:
+            return
+        missing = self.mends.get(place_of(event, index, history_of(self.segment.trace).paths))
         if missing is not None:
             yield row("mended", "", mark("mend", lane), text_of(f"missing here: {missing}"))
 
