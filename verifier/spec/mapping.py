@@ -74,6 +74,8 @@ def subject_of(made: object) -> Subject:
         # Key-value stores mostly: they have the items of a mapping, and not all of its methods.
         named = type(made).__qualname__
         raise SubjectError(f"{named} has no apply, and is no MutableMapping of collections.abc: it needs one")
+    if hasattr(made, "append"):
+        return appended(made)  # A log that lacks something, which is said.
     return cast("Subject", made)
 
 

@@ -118,12 +118,21 @@ def test_close_is_the_mapping_s_own_if_it_has_one() -> None:
     assert saved.is_closed
 
 
+class Appending:
+    """A log without a commit."""
+
+    def append(self, entry: bytes) -> None: ...
+
+    def entries(self) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("made", "complaint"),
     [
         ({}, "dict has no checkpoint and no sync"),
         (Telling(FaultDevice()), "Telling has recovered: it needs apply"),
         (Keyed(), "Keyed has no apply, and is no MutableMapping"),
+        (Appending(), r"the log Appending has no commit\(\)"),
     ],
 )
 def test_a_mapping_that_lacks_or_has_too_much_is_refused(made: Any, complaint: str) -> None:
