@@ -90,8 +90,8 @@ class Checkpoints:
 
         version   of one that `checkpoints()` lists; None: of the newest
 
-        What is beyond `keep` and not pinned goes. Raises CheckpointError (the name, no such checkpoint, one
-        runs), CorruptionError, PoisonedError. O(log).
+        What is beyond `keep` and not pinned goes. Raises CheckpointError (the name, no such checkpoint, or it
+        has a name, one runs), CorruptionError, PoisonedError. O(log).
         """
         self._check_writable()
         check_pin(name)

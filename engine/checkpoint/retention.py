@@ -120,8 +120,9 @@ def renamed(tables: Tables, keep: int, which: Version | str, name: str) -> Kept:
     if not name and not found and not links[0].block.name:
         raise CheckpointError("the newest checkpoint is what an opening goes on from: it is never dropped")
     pinned = {link.block.name for link in links if link.block.name}
-    if name in pinned:
-        raise CheckpointError(f"a checkpoint is pinned as {name!r} already: drop that one first")
+    taken = name if name in pinned else links[found].block.name
+    if name and taken:
+        raise CheckpointError(f"a checkpoint is pinned as {taken!r} already: drop that one first")
     if name and len(pinned) >= NAMES_MAX:
         raise CheckpointError(f"{NAMES_MAX} checkpoints are pinned already: drop one first")
     # One that is dropped by its version goes; by its name it goes with the others, once it is old.

@@ -110,6 +110,8 @@ def test_a_pinned_checkpoint_stays_with_the_segments_that_it_needs(
         assert store.pin("second", first[1]).version == first[1]
         with pytest.raises(CheckpointError, match="pinned as"):
             store.pin("third", first[1])
+        with pytest.raises(CheckpointError, match="pinned as 'third' already"):
+            store.pin("another")  # Of the same one: the name that it has would be gone.
         take(store, 2 * LONGEST)
         newest = max(record.address for record in store.scan())
         store.truncate_before(newest)
