@@ -22,7 +22,7 @@ self=$(realpath "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check pyarrow==26.0.1 obstore==0.12.1 s3fs==2026.9.0 smart_open==9.0.2 boto3==1.43.117 "moto[server]"==5.2.5
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check pyarrow==26.0.1 obstore==0.12.1 s3fs==2026.9.0 smart_open==9.0.2 boto3==1.43.117 moto==5.2.5 flask==3.1.3 flask-cors==6.0.5 PyYAML==6.0.4
 cd "$folder"
 export AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=secret AWS_DEFAULT_REGION=us-east-1
 venv/bin/python - >seen.txt 2>log.txt <<'PROGRAM' || { cat log.txt >&2; exit 1; }

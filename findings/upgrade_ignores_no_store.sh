@@ -78,7 +78,10 @@ with client(**options) as session:
 PROGRAM
 for release in 1.4.0 2.0.0; do
     "${PYTHON:-python3}" -m venv "venv-$release"
-    "venv-$release/bin/pip" install --quiet --disable-pip-version-check "hishel[httpx]==$release" httpx==0.28.1
+done
+venv-1.4.0/bin/pip install --quiet --disable-pip-version-check hishel==1.4.0 httpx==0.28.1 anyio==4.16.0 anysqlite==0.0.5
+venv-2.0.0/bin/pip install --quiet --disable-pip-version-check hishel==2.0.0 httpx==0.28.1 anyio==4.16.0 anysqlite==0.0.5
+for release in 1.4.0 2.0.0; do
     (mkdir "run-$release" && cd "run-$release" && "../venv-$release/bin/python" ../program.py "$release")
 done >seen.txt
 (mkdir run-rfc && cd run-rfc && ../venv-2.0.0/bin/python ../program.py "2.0.0, rfc" rfc) >>seen.txt
