@@ -57,6 +57,12 @@ def test_every_sync_of_a_store_that_makes_none_too_many_is_needed_and_told_with_
         assert play(each.finding.tape, _slotted()).verdict != each.finding.verdict
 
 
+def test_syncs_whose_file_is_named_by_a_keyword_are_left_out_like_any_other() -> None:
+    said = _left(_slotted((_SYNC, _SYNC.replace('sync("slots")', 'sync(name="slots")'))))
+    assert _verdicts(said) == _verdicts(_left(_slotted()))
+    assert str(said.sites[-1].site).endswith("checkpoint: sync(slots)")
+
+
 def test_sync_of_bytes_alone_would_do_where_no_size_is_cut() -> None:
     weaker = {f"{each.site.function} {each.site.call}": each.weaker for each in _left(_slotted()).sites}
     assert weaker["checkpoint sync"] == "datasync"
