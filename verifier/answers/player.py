@@ -34,6 +34,7 @@ from ..faster.subject import FasterSubject
 from ..reach.collector import anew
 from ..spec.history import crash_index
 from ..spec.model import session_name
+from ..spec.subject import Older
 from ..tapes.tape import ANSWERS, ASKED, Crash, Kind, Operation, Tape, clamp
 from ..verdict import OK, Breach, Verdict, Violation
 from .abandoned import abandon
@@ -195,9 +196,15 @@ class _Player:
             self._compare("looking back", *answers, "prefix")
 
     def _look_at_copy(self) -> None:
-        """A copy of the store while it is open: every checkpoint is in it."""
-        found = told_by(lambda: list(self._subject.read_older(self._subject.copy(), 0)))
-        self._hold_checkpoints("checkpoints of a copy", 0, found)
+        """A copy of the store while it is open: every checkpoint is in it, also once the power was cut."""
+
+        def survived() -> list[Older]:
+            trace = self._subject.copy().trace
+            return list(
+                self._subject.read_older(_Device(survivor_image(trace, len(trace), (), self._tape.law)), 0)
+            )
+
+        self._hold_checkpoints("checkpoints of a copy", 0, told_by(survived))
 
     def _hold_checkpoints(self, what: str, newest: int, found: object) -> None:
         points = self._reference.points[newest:]

@@ -30,6 +30,7 @@ _LETTERS: Final = (
 )
 _STEPS: Final = 3
 _KILLED_STEPS: Final = 2
+_OFTEN: Final = 8
 _CHOICES: Final = 4  # Sectors of which each is lost or not.
 LOGGED_CRASHES: Final = (
     Crash(),
@@ -52,6 +53,8 @@ def logged(geometry: str) -> Iterator[Run]:
         # So much that some of it is on the device before it is dropped.
         yield ((_MANY, _MANY, back, _LONG, back, _SHORT, _COMMIT, _REOPEN, _SHORT),)
         yield ((_MANY, _MANY, back, _COMMIT, truncate, _LONG),)
+    # So often that the memory of a block which was dropped, and not let go of, would be missed.
+    yield ((*(_MANY, Operation(Kind.ROLLBACK)) * _OFTEN, _MANY, _COMMIT),)
     for first in ((_MANY, _COMMIT), (_SHORT, _COMMIT, _MANY, _COMMIT)):
         for second in ((_SHORT, _COMMIT), (_LONG, _COMMIT), (_LONG, _LONG, _SHORT, _COMMIT)):
             yield (first, second)

@@ -33,6 +33,17 @@ ANSWERED: Final[tuple[Mutant, ...]] = (
         around=("checkpoint", "of pending"),
     ),
     Mutant(
+        "copy-told-before-it-is-durable",
+        "powercut power: a sync left out; nothing cut the power behind a backup",
+        "powercut.engine.checkpoint.backup",
+        "            self._target.sync(name)\n",
+        "            pass\n",
+        "prefix",
+        "WRONG_VALUE",
+        MODEL,
+        around=("checkpoint", "of pending"),
+    ),
+    Mutant(
         "longest-record-refused",
         "constructed: the edge of a comparison of sizes",
         "powercut.engine.sessions.single",
