@@ -8,6 +8,7 @@ index is crowded by keys that were deleted. So whatever is searched from there h
     blocks       checkpoints in the chain; the oldest one is full
     tombstones   deleted keys whose records the log still has, of as many tags: the last value of each, and
                  what hides it
+    value_bytes  of each of those last values: a log that is long, of few records
     dead         write units in front of the tables, of blocks that are no more
     voids        records in a void range that a recovery has left, of keys of the programs; the deleted keys'
                  records stand behind them, in chains that lead through them
@@ -57,6 +58,7 @@ class Age:
     start: int = 0
     blocks: int = 1
     tombstones: int = 0
+    value_bytes: int = 0
     dead: int = 0
     voids: int = 0
 
@@ -112,7 +114,7 @@ def _log(settings: Settings, age: Age) -> tuple[bytes, list[VoidRange]]:
     own = (age.counter & w.VERSION_BITS) << w.VERSION_SHIFT
     for key in _keys(settings, age):
         # Else nothing would name the tombstone.
-        hidden = age.start + _append(log, settings, key, b"", own | newest)
+        hidden = age.start + _append(log, settings, key, bytes(age.value_bytes), own | newest)
         last = _append(log, settings, key, b"", w.TOMBSTONE | own | hidden)
         newest = age.start + last if age.voids else w.NO_ADDRESS
     tail = bytes(-len(log) % settings.write_unit or (0 if log else settings.write_unit))

@@ -89,7 +89,7 @@ AGES: Final = {
     "voided": Age(counter=3, voids=6, tombstones=1),
     "crowded": Age(tombstones=w.BUCKET_ENTRIES),  # the first key needs an overflow bucket,
     "full": Age(tombstones=_FULL - 1),  # and has the last entry.
-    "brimming": Age(tombstones=232),  # The limit to its disk is near.
+    "brimming": Age(tombstones=22, value_bytes=432),  # The limit to its disk is near.
     "thinned": Age(tombstones=48),  # Nearly all of its log is dead (`SHARES`).
 }
 GEOMETRIES.update({name: Settings(**(_NARROW if age.tombstones else _TINY)) for name, age in AGES.items()})

@@ -61,7 +61,7 @@ def compacted(geometry: str) -> Iterator[Run]:
         yield ((*started, *steps, compact, _CHECKPOINT, gone, _CHECKPOINT), (Operation(Kind.READ),))
         yield ((*started, *steps, gone, compact, Operation(Kind.STEP), Operation(Kind.UPSERT), _CHECKPOINT),)
     # What the first has moved is overwritten, and gone over by the second.
-    again = (*paged, *paged, _CHECKPOINT, compact, _CHECKPOINT)
+    again = (*paged, _CHECKPOINT, *paged, _CHECKPOINT, compact, _CHECKPOINT)
     yield ((*paged, _CHECKPOINT, compact, *again, *again),)
     truncate = Operation(Kind.TRUNCATE_AT, 0, 1)
     yield ((*paged, _CHECKPOINT, compact, truncate, _CHECKPOINT, *paged, truncate, compact, _CHECKPOINT),)
