@@ -176,6 +176,7 @@ def test_what_is_ignored_is_not_judged(called: Called, app: Path) -> None:
             b"'./no 1': no such command: ./no",
         ),
         (("try", "--root", "new", "--write", "touch new/f", "--read", "./no"), 2, b"no such command: ./no"),
+        (("try", "--write", "touch g", "--read", "app:no"), 3, b"ends with status 1 at every point"),
         (("try", "--write", "touch g", "--read", "ls", "--check", "no-such"), 2, b"no such command: no-such"),
         (("try", "--write", "touch g", "--read", "ls", "--after", "no-such"), 2, b"no such command: no-such"),
         (("try", "--root", "new", "--init", "false", "--write", "true", "--read", "ls"), 2, b"status 1"),

@@ -97,6 +97,11 @@ def legality_of(recording: Recording, trace: Trace, readings: Readings, wanted: 
         if reading.why:
             raise NothingToExploreError(f"nothing lost, and the command that reads hangs at {point.told}")
         answers.append(reading.answer)
+    if answers[0].status and len(set(answers)) == 1:
+        raise NothingToExploreError(
+            f"nothing lost, and the command that reads ends with status {answers[0].status} at every point, "
+            "with one answer: it reads nothing"
+        )
     between = {} if wanted.is_atomic else _between(trace, points, readings)
     return Legality(points, answers, len(trace), between)
 
