@@ -62,6 +62,7 @@ class Groups:
         self._leader: object = None  # Who commits, for all who come meanwhile.
         self.waiters = Waiters(runtime)
         self.begin = parts.root.begin
+        self.life = parts.root.life
         self.last = parts.last
         self.progress = dict(parts.last.progress)  # Of named iterators, as the next commit keeps it.
         is_beside = getattr(parts.disk.device, "is_beside", False)
@@ -95,7 +96,12 @@ class Groups:
         """Take in what another process has confirmed, if one writes. Raises CorruptionError, DeviceError."""
         if self._beside is not None:
             with self.turn, telling("reading the log"):
-                self.last, self.begin = self._beside.look()
+                root, last, kept = self._beside.look()
+                with self.lock:
+                    if kept < self.last.end:
+                        self._tail.tell_dropped(kept)
+                    self.last, self.begin, self.life = last, root.begin, root.life
+                    self.progress = dict(last.progress)
 
     # -- commits -----------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ Invariants
   I2  the progress of a name only rises; it is kept by every commit that begins after it was told, closing
       the iterator does not take it away, and what is below it is not handed out again
   I3  what is not committed is seen only if it is asked for; what a rollback drops is forgotten, and the
-      entries that come in its place are handed out
+      entries that come in its place are handed out; so it is with commits that another process gives up,
+      when it opens the log at an older one
 
 Threads: any, and several at once: each entry goes to one of them.
 """
@@ -49,7 +50,8 @@ class LogIterator:
         self.position = start
         self.skipped = 0
         self._source = source
-        self._dropped = dropped  # For one that sees what is not committed.
+        self._dropped = dropped  # For one that sees what may be taken back.
+        self._is_uncommitted = dropped is not None and not source.is_read_only
         self._lock = source.runtime.lock()
         self._ready: list[tuple[Entry, int]] = []  # Of one block, the next one last.
         self._end = _UNKNOWN  # Where all end, once all that there is was handed out.
@@ -100,14 +102,18 @@ class LogIterator:
         return self._is_closed or self._source.is_final
 
     def _has_news(self) -> bool:
-        return self._is_closed or self._source.has_ended() or self._last() != self._end
+        return self._is_closed or self._source.has_ended() or self._last() != self._end or self._is_ahead
+
+    @property
+    def _is_ahead(self) -> bool:
+        return self._dropped is not None and self._dropped.address is not None
 
     def _last(self) -> int:
-        return self._source.end(is_uncommitted=self._dropped is not None)
+        return self._source.end(is_uncommitted=self._is_uncommitted)
 
     async def _wait(self) -> None:
         """Wait for a commit; whoever closes the iterator ends that too."""
-        if self._dropped is not None or self._source.is_beside:
+        if self._dropped is not None:
             await pause(LOOK_SECONDS)
             return
         future, call = future_of(self._source.groups.waiters, self._end)
@@ -126,9 +132,9 @@ class LogIterator:
             if self._is_closed:
                 return None
             self._source.check_open()
+            begin = self._source.begin
             self._go_back()
-            before, begin = self.position, self._source.begin
-            if before < begin:
+            if self.position < begin:
                 self._pass_to(begin)
                 self._ready.clear()
             if not self._ready and self._last() != self._end:
@@ -137,6 +143,8 @@ class LogIterator:
                 return None
             entry, onward = self._ready.pop()
             begin = self._source.begin
+            if self._go_back():
+                return None
             if self.position < begin:  # A truncation was faster meanwhile.
                 self._pass_to(min(entry.address, begin))
             self.position = onward
@@ -144,7 +152,7 @@ class LogIterator:
 
     def _look(self) -> None:
         """Look for the entries that there are now."""
-        if self._dropped is None:
+        if not self._is_uncommitted:
             found, end = self._source.next_entries(self.position)
         else:
             with self._source.lock:  # So nothing is dropped in between.
@@ -155,13 +163,15 @@ class LogIterator:
         if not found:
             self.position = max(self.position, end)
 
-    def _go_back(self) -> None:
-        """Forget what was rolled back (I3)."""
-        if self._dropped is not None and self._dropped.address is not None:
-            with self._source.lock:
-                self.position = min(self.position, self._dropped.address)
-                self._dropped.address = None
-            self._ready, self._end = [], _UNKNOWN
+    def _go_back(self) -> bool:
+        """Forget what was taken back (I3); whether anything was."""
+        if self._dropped is None or self._dropped.address is None:
+            return False
+        with self._source.lock:
+            self.position = min(self.position, self._dropped.address)
+            self._dropped.address = None
+        self._ready, self._end = [], _UNKNOWN
+        return True
 
     def _pass_to(self, address: int) -> None:
         self.skipped += address - self.position

@@ -218,7 +218,7 @@ class FasterLog(LogView):
             raise OperationError(f"address {address}: expected at most {end}, where the last commit ends")
         if self.begin < address < end:
             with self._source.reading():
-                block = self._source.reader.find(address, end)
+                block = self._source.reader.find(address, end, self._source.groups.life)
             if block is not None and address not in self._source.tail.boundaries(block):
                 raise OperationError(f"address {address} is in an entry, or between two: expected one's own")
         return self._source.groups.truncate(address)

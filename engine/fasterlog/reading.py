@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Entry", "LogArrays", "LogReader", "arrays_of", "check_address", "entries_of"]
+__all__ = ["Entry", "LogArrays", "LogReader", "OvertakenError", "arrays_of", "check_address", "entries_of"]
 
 _PAGES_KEPT: Final = 16
+
+
+class OvertakenError(OperationError):
+    """Raised to who reads entries that are given up: another process opened the log at an older commit."""
 
 
 class Entry(NamedTuple):
@@ -97,55 +101,74 @@ def arrays_of(blocks: Iterable[Block], begin: int, end: int) -> Iterator[LogArra
 class LogReader:
     """Reads what is committed.
 
-    begin   the log's begin now
+    now   the log's begin, and its life, as they are now
+
+    What is read is as it was in the `life` that is given, when the last commit ended at `end`.
     """
 
     def __init__(
-        self, files: LogFiles, begin: Callable[[], int], lock: AbstractContextManager[object]
+        self, files: LogFiles, now: Callable[[], tuple[int, int]], lock: AbstractContextManager[object]
     ) -> None:
         self._files = files
-        self._begin = begin
+        self._now = now
         self._lock = lock  # Of the pages that are known; no read is made under it.
-        self._pages: dict[
-            int, tuple[list[int], int]
-        ] = {}  # Where blocks start, and up to where that is known.
-        self._last: Block | None = None
+        # By life and start: where blocks start, and up to where that is known.
+        self._pages: dict[tuple[int, int], tuple[list[int], int]] = {}
+        self._last: tuple[int, Block] | None = None
 
-    def block_at(self, address: int, end: int) -> Block:
+    def block_at(self, address: int, end: int, life: int) -> Block:
         """The block in whose span the address is; `end` is where the last commit does."""
         page = self._files.settings.page_bytes
         start = address - address % page
-        starts, known = self._pages.get(start, ([], start))
+        starts, known = self._pages.get((life, start), ([], start))
         if address >= known:
             starts = list(starts)
             while known <= address and known < min(end, start + page):
-                block = self._last = self._files.load(known)
+                block = self._load(known, life)
+                self._last = life, block
                 starts.append(known)
                 known = block.header.end
             with self._lock:
-                self._pages[start] = (starts, known)
+                self._pages[life, start] = (starts, known)
                 while len(self._pages) > _PAGES_KEPT:
                     del self._pages[next(iter(self._pages))]
         at = starts[bisect_right(starts, address) - 1]
         held = self._last
-        if held is None or held.header.address != at:
-            held = self._last = self._files.load(at)
-        return held
+        if held is None or (held[0], held[1].header.address) != (life, at):
+            held = self._last = life, self._load(at, life)
+        return held[1]
 
-    def find(self, address: int, end: int) -> Block | None:
+    def _load(self, address: int, life: int, likely: int = 0) -> Block:
+        """The block that stood there in that life; CorruptionError where there is another one by now."""
+        block = self._files.load(address, likely)
+        if block.header.life > life:
+            found = f"a block of life {block.header.life}"
+            raise self._files.corruption(address, found, f"one of life {life} at most, that")
+        return block
+
+    def _begin(self, life: int) -> int:
+        """The begin now. Raises OvertakenError where another life has begun."""
+        begin, now = self._now()
+        if now != life:
+            raise OvertakenError(
+                "another process has opened the log at an older commit: read it again from there"
+            )
+        return begin
+
+    def find(self, address: int, end: int, life: int) -> Block | None:
         """`block_at`; None where a truncation was faster."""
         try:
-            return self.block_at(address, end)
+            return self.block_at(address, end, life)
         except CorruptionError:
-            if self._begin() <= address:
+            if self._begin(life) <= address:
                 raise
             return None
 
-    def read(self, address: int, end: int) -> bytes:
+    def read(self, address: int, end: int, life: int) -> bytes:
         """The entry at the address. Raises OperationError where none begins."""
-        block = self.find(address, end)
+        block = self.find(address, end, life)
         if block is None:
-            raise OperationError(f"address {address}: expected at least {self._begin()}, the log's begin")
+            raise OperationError(f"address {address}: expected at least {self._begin(life)}, the log's begin")
         addresses = block.addresses()
         place = bisect_left(addresses, address)
         if place == len(addresses) or addresses[place] != address:
@@ -154,8 +177,8 @@ class LogReader:
         start = sum(lengths[:place])
         return bytes(block.data[start : start + lengths[place]])
 
-    def blocks(self, begin: int, end: int) -> Iterator[Block]:
-        """The blocks that have entries in [begin, end). Raises CorruptionError, OSError.
+    def blocks(self, begin: int, end: int, life: int) -> Iterator[Block]:
+        """The blocks that have entries in [begin, end). Raises OvertakenError, CorruptionError, OSError.
 
         Where a truncation overtakes it, it goes on at the begin.
         """
@@ -165,16 +188,16 @@ class LogReader:
         while at < end:
             try:
                 likely = min(*sizes, end - at, page - at % page)
-                block = self.block_at(at, end) if before is None else self._files.load(at, likely)
+                block = self.block_at(at, end, life) if before is None else self._load(at, life, likely)
+                header = block.header
+                if before is not None and header.link != before:
+                    raise self._files.corruption(at, "a block that follows another one", "the next block")
             except CorruptionError:
-                if self._begin() <= at:
+                if (first := self._begin(life)) <= at:
                     raise
-                at, before = self._begin(), None
+                at, before = first, None
                 continue
-            header = block.header
             sizes = sizes[1], len(block.image)
-            if before is not None and header.link != before:
-                raise self._files.corruption(at, "a block that follows another one", "the next block")
             at, before = header.end, header.crc
             if header.entry_count:
                 yield block

@@ -8,7 +8,7 @@ Threads: any, beside whoever appends, commits and truncates.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from ..device import Buffer, telling
@@ -16,7 +16,7 @@ from ..errors import DeviceError, OperationError, ReadOnlyError
 from .blocks import HEADER_BYTES, Block, Header
 from .groups import Groups
 from .progress import encode_progress
-from .reading import Entry, LogReader, entries_of
+from .reading import Entry, LogReader, OvertakenError, entries_of
 from .recovery import LogParts
 from .tail import Tail
 
@@ -41,7 +41,7 @@ class Source:
         self.tail = Tail(parts.settings, parts.files.store_id, parts.root.life, memory)
         self.tail.adopt(last.end, last.number, last.crc, encode_progress(last.progress))
         self.groups = Groups(parts, self.tail, self.lock)
-        self.reader = LogReader(parts.files, lambda: self.groups.begin, disk.runtime.lock())
+        self.reader = LogReader(parts.files, self._now, disk.runtime.lock())
 
     # -- its state ---------------------------------------------------------------------------------
 
@@ -93,10 +93,21 @@ class Source:
         self.groups.look()
         return self.tail.at if is_uncommitted and not self.is_read_only else self.groups.last.end
 
-    def blocks(self, begin: int, end: int, *, is_uncommitted: bool = False) -> Iterable[Block]:
+    def span(self, *, is_uncommitted: bool = False) -> tuple[int, int, int]:
+        """The begin, the end, and the life in which they are so, for who reads what stands between."""
+        end = self.end(is_uncommitted=is_uncommitted)
+        with self.lock:
+            groups = self.groups
+            return groups.begin, groups.last.end if self.is_read_only else end, groups.life
+
+    def _now(self) -> tuple[int, int]:
+        self.groups.look()
+        return self.groups.begin, self.groups.life
+
+    def blocks(self, begin: int, end: int, life: int, *, is_uncommitted: bool = False) -> Iterable[Block]:
         """The blocks of [begin, end); of what is not committed, what is there now."""
-        if not is_uncommitted:
-            return self.reader.blocks(begin, end)
+        if not is_uncommitted or self.is_read_only:
+            return self.reader.blocks(begin, end, life)
         with self.lock:
             return self._all(begin, self.groups.last.end, self.tail.uncommitted())
 
@@ -104,14 +115,17 @@ class Source:
         self, begin: int, *, is_uncommitted: bool = False
     ) -> tuple[list[tuple[Entry, int]], int]:
         """The entries of the first block that has any from `begin` on, after each where to go on; and where
-        all end. Raises ClosedError, CorruptionError, DeviceError. O(page).
+        all end; none where they were taken back meanwhile. Raises ClosedError, CorruptionError, DeviceError.
+        O(page).
         """
-        end = self.end(is_uncommitted=is_uncommitted)
-        for block in self.guarded(iter(self.blocks(begin, end, is_uncommitted=is_uncommitted))):
-            found = list(entries_of([block], begin, end))
-            if found:
-                return found, end
-        return [], end
+        _, end, life = self.span(is_uncommitted=is_uncommitted)
+        with suppress(OvertakenError):
+            for block in self.guarded(iter(self.blocks(begin, end, life, is_uncommitted=is_uncommitted))):
+                found = list(entries_of([block], begin, end))
+                if found:
+                    return found, end
+            return [], end
+        return [], begin
 
     def guarded(self, found: Iterator[T]) -> Iterator[T]:
         """Each of `found`, as long as the log is open. Raises ClosedError, PoisonedError, DeviceError."""
@@ -140,7 +154,7 @@ class Source:
 
     def _all(self, begin: int, end: int, ahead: list[tuple[Header, Buffer | None]]) -> Iterator[Block]:
         """The committed blocks from `begin` on, and what stood behind them."""
-        yield from self.reader.blocks(begin, end)
+        yield from self.reader.blocks(begin, end, self.groups.life)
         for header, image in ahead:
             if header.end > begin and header.entry_count:
                 block = self._written(header) if image is None else Block(header, memoryview(image))

@@ -64,7 +64,7 @@ class Sealed:
 
 
 class Dropped:
-    """The lowest address from which on entries were rolled back since its owner looked; None: nowhere."""
+    """The lowest address from which on entries were taken back since its owner looked; None: nowhere."""
 
     __slots__ = ("__weakref__", "address")
 
@@ -88,7 +88,7 @@ class Tail:
         self.sealed: list[Sealed] = []
         self._block = Room(settings.page_bytes, memory)  # Of the open block.
         self._sealed_entries = 0
-        self.watched: WeakSet[Dropped] = WeakSet()  # By those who see what is not committed.
+        self.watched: WeakSet[Dropped] = WeakSet()  # By those who see what may be taken back.
         self.confirmed = 0
         self._durable = b""  # The progress in the last commit.
         self._number = self._link = self._turn = 0
@@ -309,9 +309,13 @@ class Tail:
             self._link = sealed.header.link
             self._open(sealed.header.address)
             self._keep(block.data, block.lengths, address)
+        self.tell_dropped(address)
+        self._turn += 1  # So no block that is made now is one that was dropped.
+
+    def tell_dropped(self, address: int) -> None:
+        """Let those who watch know that entries from `address` on are gone."""
         for dropped in self.watched:
             dropped.address = address if dropped.address is None else min(dropped.address, address)
-        self._turn += 1  # So no block that is made now is one that was dropped.
 
     def _keep(self, data: memoryview, lengths: array[int], address: int) -> None:
         """Leave in the open block those of these entries that stand below `address`."""

@@ -6,6 +6,7 @@ Threads: any, beside whoever appends, commits and truncates.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from ..arguments import check_flag, seconds_of
@@ -13,7 +14,7 @@ from ..errors import OperationError
 from .groups import Commit
 from .iterator import LogIterator
 from .progress import check_name
-from .reading import Entry, LogArrays, arrays_of, check_address, entries_of
+from .reading import Entry, LogArrays, OvertakenError, arrays_of, check_address, entries_of
 from .recovery import LogParts
 from .settings import LogSettings
 from .source import Source
@@ -88,9 +89,11 @@ class LogView:
         check_address(address)
         source = self._source
         source.check_open()
-        while source.is_beside and source.end() <= address:
-            await pause(LOOK_SECONDS)
-            source.check_open()
+        if source.is_beside:
+            while source.end() <= address:
+                await pause(LOOK_SECONDS)
+                source.check_open()
+            return
         future, _ = future_of(source.groups.waiters, address)
         source.check_open()  # Who closed it, or failed, meanwhile has told those who waited by then.
         failure = source.groups.failure_of(address)
@@ -105,11 +108,12 @@ class LogView:
         """The committed entry at `address`. Raises OperationError, CorruptionError, DeviceError. O(page)."""
         check_address(address)
         self._source.check_open()
-        end = self._source.end()
-        if not self.begin <= address < end:
-            raise OperationError(f"address {address}: expected one of [{self.begin}, {end})")
-        with self._source.reading():
-            return self._source.reader.read(address, end)
+        while True:
+            begin, end, life = self._source.span()
+            if not begin <= address < end:
+                raise OperationError(f"address {address}: expected one of [{begin}, {end})")
+            with self._source.reading(), suppress(OvertakenError):
+                return self._source.reader.read(address, end, life)
 
     def scan(
         self, begin: int | None = None, end: int | None = None, *, uncommitted: bool = False
@@ -117,22 +121,23 @@ class LogView:
         """The committed entries with addresses in [begin, end), oldest first, beside whoever appends.
 
         begin, end    None: all there is when the scan begins. Where a truncation overtakes it, it goes on at
-                      the new begin
+                      the new begin; where another process opens the log at an older commit and so gives up
+                    what it reads, it is an OperationError
         uncommitted   also those that no commit holds yet; a crash or a rollback may take them
 
         Raises OperationError, at once; the iterator ClosedError, CorruptionError, DeviceError. O(bytes).
         """
         check_flag("uncommitted", uncommitted)
         self._source.check_open()
-        low, high = self._range(begin, end, is_uncommitted=uncommitted)
-        blocks = self._source.blocks(low, high, is_uncommitted=uncommitted)
+        low, high, life = self._range(begin, end, is_uncommitted=uncommitted)
+        blocks = self._source.blocks(low, high, life, is_uncommitted=uncommitted)
         return self._source.guarded(entry for entry, _ in entries_of(blocks, low, high))
 
     def scan_arrays(self, begin: int | None = None, end: int | None = None) -> Iterator[LogArrays]:
         """`scan`, as arrays of many entries each: every block at once, without a copy."""
         self._source.check_open()
-        low, high = self._range(begin, end)
-        return self._source.guarded(arrays_of(self._source.blocks(low, high), low, high))
+        low, high, life = self._range(begin, end)
+        return self._source.guarded(arrays_of(self._source.blocks(low, high, life), low, high))
 
     def follow(
         self, name: str | None = None, *, begin: int | None = None, uncommitted: bool = False
@@ -155,7 +160,7 @@ class LogView:
                     "uncommitted with a name: expected one of the two, for progress is durable"
                 )
             start = source.begin_of(check_name(name), start)
-        dropped = Dropped() if uncommitted else None
+        dropped = Dropped() if uncommitted or source.is_beside else None
         iterator = LogIterator(source, name, start, dropped)
         if dropped is not None:
             with source.lock:
@@ -167,10 +172,12 @@ class LogView:
         """For each named iterator the address below which all is done, as the next commit keeps it."""
         return self._source.progress()
 
-    def _range(self, begin: int | None, end: int | None, *, is_uncommitted: bool = False) -> tuple[int, int]:
-        last = self._source.end(is_uncommitted=is_uncommitted)
-        low = self.begin if begin is None else check_address(begin)
+    def _range(
+        self, begin: int | None, end: int | None, *, is_uncommitted: bool = False
+    ) -> tuple[int, int, int]:
+        first, last, life = self._source.span(is_uncommitted=is_uncommitted)
+        low = first if begin is None else check_address(begin)
         high = last if end is None else check_address(end)
         if high > last:
             raise OperationError(f"end {high}: expected at most {last}, where the last commit ends")
-        return max(low, self.begin), high
+        return max(low, first), high, life

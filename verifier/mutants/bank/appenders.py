@@ -242,7 +242,7 @@ _READERS: Final = (
         "log-truncation-taken-for-damage",
         "powercut: a read that a truncation overtook said that the log is damaged",
         _LOG + "reading",
-        """            if self._begin() <= address:
+        """            if self._begin(life) <= address:
                 raise
             return None
 """,
