@@ -1,7 +1,9 @@
 """Roots: three copies of the record that names the newest checkpoint.
 
 A commit writes the stalest copy and syncs it, then the next, and is acknowledged; the third copy
-follows, before any other root write begins. At no moment are two copies in flight.
+follows, before any other root write begins. At no moment are two copies in flight. Where the third
+cannot be written, on a full disk, it is one of three that is damaged, and is written again before
+the next. Of the other two none may fail: which commit the disk names would not be known.
 
 Invariants
   1  every root write has a sequence above all before it, in this life or an earlier one, those of
@@ -19,6 +21,7 @@ Threads: `commit` and `settle` under one lock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from ..device import Device, read_exactly, write_fully
@@ -118,6 +121,7 @@ class Roots:
         self._sequences = dict(sequences)
         self._last = max(sequences.values())
         self._third: Ticket | None = None
+        self._again: Callable[[], None] | None = None  # The third copy, where the disk was full.
 
     def take_over(self, root: Root) -> None:
         """Begin the life of `root`: `commit` it, after nothing of an earlier process is in flight any more.
@@ -147,12 +151,15 @@ class Roots:
             self._write(first, root, self._last + 1)
             self._write(second, root, self._last + 1)
             sequence = self._last + 1
-            self._third = self._runtime.submit(lambda: self._write(third, root, sequence))
+            self._third = self._runtime.submit(lambda: self._write(third, root, sequence, may_wait=True))
 
     def settle(self) -> None:
         """Wait for the third copy. Raises PoisonedError if it could not be written."""
         with self._lock:
             ticket = self.await_third()
+            again, self._again = self._again, None
+            if again is not None:
+                again()
             if ticket is not None:
                 ticket.result()
             self._poison.check()
@@ -171,14 +178,19 @@ class Roots:
         ticket = self._third
         return ticket is not None and not ticket.done()
 
-    def _write(self, file: str, root: Root, sequence: int) -> None:
+    def _write(self, file: str, root: Root, sequence: int, *, may_wait: bool = False) -> None:
+        """Write a copy and sync it. One that may wait, and cannot be written, is left to `settle`."""
         if sequence <= self._last:
             raise InvariantError("roots 1", f"sequence {sequence} after {self._last}")
         self._runtime.turn(f"write {file}")
         try:
             write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
+            may_wait = False
             self._device.sync(file)
         except OSError as error:
+            if may_wait:
+                self._again = lambda: self._write(file, root, sequence)
+                return
             raise self._poison.failed(f"writing {file}", error) from error
         self._sequences[file] = sequence
         self._last = sequence

@@ -140,6 +140,7 @@ def test_a_failed_sync_poisons_every_entry_until_the_store_is_opened_again(
 
 def test_a_failed_write_of_a_root_poisons(failing: MemoryDevice, tiny: Settings, fail_once: FailOnce) -> None:
     store = FasterKv.open(failing, create=True, settings=tiny)
+    store._parts.roots.settle()  # The third copy would wait for room.
     failing.fails = fail_once("write", "root")  # type: ignore[attr-defined]
     with pytest.raises(PoisonedError):
         store.checkpoint()

@@ -52,7 +52,7 @@ FOLD_OVER: Final = _Late(_write)
             self._write(first, root, self._last + 1)
             self._write(second, root, self._last + 1)
             sequence = self._last + 1
-            self._third = self._runtime.submit(lambda: self._write(third, root, sequence))
+            self._third = self._runtime.submit(lambda: self._write(third, root, sequence, may_wait=True))
 """,
         """            before = self._third
             first, second, third = sorted(ROOT_FILES, key=lambda file: (self._sequences[file], file))
@@ -128,7 +128,7 @@ FOLD_OVER: Final = _Late(_write)
         """            self._write(first, root, self._last + 1)
             self._write(second, root, self._last + 1)
             sequence = self._last + 1
-            self._third = self._runtime.submit(lambda: self._write(third, root, sequence))
+            self._third = self._runtime.submit(lambda: self._write(third, root, sequence, may_wait=True))
 """,
         """            writes = (first, second, third)
             self._third = self._runtime.submit(
@@ -143,6 +143,7 @@ FOLD_OVER: Final = _Late(_write)
         "oxifaster 27f927e: a completed checkpoint that no sync stood behind",
         "powercut.engine.metadata.roots",
         """            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
+            may_wait = False
             self._device.sync(file)
 """,
         """            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))

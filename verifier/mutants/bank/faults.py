@@ -48,6 +48,9 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "powercut.engine.metadata.roots",
         """            self._device.sync(file)
         except OSError as error:
+            if may_wait:
+                self._again = lambda: self._write(file, root, sequence)
+                return
             raise self._poison.failed(f"writing {file}", error) from error
 """,
         """            try:
@@ -55,6 +58,9 @@ FAULTED: Final[tuple[Mutant, ...]] = (
             except OSError:
                 pass
         except OSError as error:
+            if may_wait:
+                self._again = lambda: self._write(file, root, sequence)
+                return
             raise self._poison.failed(f"writing {file}", error) from error
 """,
         FAULTS,
@@ -165,9 +171,11 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "constructed: what an opening mends is thought to be of no consequence",
         "powercut.engine.metadata.roots",
         """            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
+            may_wait = False
             self._device.sync(file)
 """,
         """            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
+            may_wait = False
             try:
                 self._device.sync(file)
             except OSError:
@@ -185,6 +193,7 @@ FAULTED: Final[tuple[Mutant, ...]] = (
         "constructed: what follows a short write is done on another path, and that one ends without the sync",
         "powercut.engine.metadata.roots",
         """            write_fully(self._device, file, 0, encode_root(root.numbered(sequence)))
+            may_wait = False
             self._device.sync(file)
 """,
         """            data = encode_root(root.numbered(sequence))
