@@ -5,10 +5,6 @@ The session reads or changes a key whose record the truncation takes away, or th
 the tail, or a truncation to the start of the log's second page. A compaction also meets a truncation, and a
 session that looks twice. A growth parts two keys of one chain, and meets whatever else moves.
 
-A session that goes on from a value which a truncation takes, and another that looks meanwhile, are programs
-of their own: with two preemptions the second finds nothing before the first has written, if the truncation
-does not wait for that.
-
 Of {grow, compact, checkpoint, truncate} each two stand beside each other and beside a session, in lanes of
 their own, whichever begins.
 """
@@ -22,7 +18,7 @@ from typing import Final
 from ..tapes.tape import SIZES, Kind, Operation, Tape
 from .programs import SETTINGS, hunted_tapes, tape_of
 
-__all__ = ["aside_tapes", "programs", "witnessed_tapes"]
+__all__ = ["aside_tapes", "programs"]
 
 _GEOMETRIES: Final = (
     "paired",
@@ -63,14 +59,6 @@ def aside_tapes() -> Iterator[Tape]:
         yield tape_of((*SETTINGS["on the device"], _FORK, _COMPACT, walk), "paired")
     yield from grown_tapes()
     yield from paired_tapes()
-
-
-def witnessed_tapes(geometry: str) -> Iterator[Tape]:
-    """Truncations beside a session that goes on from what is taken, and one that looks."""
-    going_on = ((Operation(Kind.RMW),), (Operation(Kind.START_RMW), Operation(Kind.COMPLETE)))
-    for first in going_on:
-        beside = (*first, Operation(Kind.TRUNCATE_AT), Operation(Kind.READ, 1))
-        yield tape_of((*SETTINGS["on the device"], _FORK, *beside), geometry)
 
 
 def grown_tapes() -> Iterator[Tape]:

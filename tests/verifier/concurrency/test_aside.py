@@ -9,8 +9,7 @@ from msgspec.structs import replace
 
 from powercut.engine.checkpoint import driver
 from powercut.engine.checkpoint.running import Running
-from powercut.engine.shared.epoch import Epochs
-from powercut.verifier.concurrency.aside import aside_tapes, witnessed_tapes
+from powercut.verifier.concurrency.aside import aside_tapes
 from powercut.verifier.concurrency.grounds import play_beside
 from powercut.verifier.concurrency.lanes import APART_LANE, ASIDE_LANE, FAR_LANE, lanes_of, split
 from powercut.verifier.concurrency.programs import search_lanes
@@ -84,16 +83,3 @@ def test_profile_that_does_not_name_them_has_the_chunks_of_before() -> None:
     assert sum(chunk.stop - chunk.start for chunk in added) == len(TAPES)
     assert {chunk.geometry for chunk in added} == {ASIDE}
     assert [bound.programs for bound in STAGE.bounds(plan, "none")][-1] == len(TAPES)
-
-
-def test_truncation_that_waits_for_nobody_is_witnessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    drain = Epochs.drain
-
-    def drained(self: Epochs, what: str) -> None:
-        if what != "batches that may go on from what is truncated":
-            drain(self, what)
-
-    monkeypatch.setattr(Epochs, "drain", drained)
-    searched = search_lanes(next(witnessed_tapes("paired")), [Bounded(2)], 10_000)
-    assert searched.verdict is not None
-    assert searched.verdict.oracle == "linearizable"

@@ -17,7 +17,8 @@ from typing import Annotated, Final
 import msgspec
 
 from ...concurrency.again import again_tapes
-from ...concurrency.aside import aside_tapes, witnessed_tapes
+from ...concurrency.aside import aside_tapes
+from ...concurrency.between import between_tapes
 from ...concurrency.cached import cached_tapes
 from ...concurrency.flushed import flushed_tapes
 from ...concurrency.halves import halves
@@ -57,7 +58,7 @@ ASIDE: Final = "their own, truncations aside"
 _FAMILIES: Final[dict[str, Callable[[str], Iterator[Tape]]]] = {
     "halves": halves,
     "skewed": skewed_tapes,
-    "witnessed": witnessed_tapes,
+    "between": between_tapes,
     "again": again_tapes,
     "rarer": rarer_tapes,
     "cached": cached_tapes,
@@ -110,7 +111,7 @@ class SchedulePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     moving: LanesPlan | None = None  # The smallest in which a boundary or a phase moves beside a session.
     halves: FamilyPlan | None = None  # Something between the two halves of an operation.
     skewed: FamilyPlan | None = None  # A checkpoint that has begun before the sessions part.
-    witnessed: FamilyPlan | None = None  # A truncation of what one goes on from, and another looks at.
+    between: FamilyPlan | None = None  # Two sessions on one key, and what moves a boundary beside them.
     again: FamilyPlan | None = None  # Two checkpoints, one after the other, beside pages that turn.
     cached: FamilyPlan | None = None  # A store with a read cache, and sessions that ask, change, or fill it.
     rarer: FamilyPlan | None = None  # Operations of the rarer kinds beside each other.

@@ -48,7 +48,7 @@ def programs(preemptions: int, oracle: str) -> Iterator[Tape]:
             moved_tapes("narrow"),
             *map(cached_tapes, ("kept", "shared")),
         ),
-        2: chain(aside.witnessed_tapes("paired"), skewed_tapes("narrow")),
+        2: skewed_tapes("narrow"),
     }
     flushed = chain(flushed_tapes("gathered"), flushed_tapes("behind"))
     # The worker is at work in these alone, and whoever does not touch it has no use for them.
