@@ -220,7 +220,9 @@ def confirmed_of(files: LogFiles, root: Root) -> Point:
 
 def _find(files: LogFiles, root: Root, last: Point, wanted: int | bytes) -> Point:
     """The newest commit up to `last` with that number, or cookie (V6). O(log)."""
-    at, link, found = root.begin & -files.settings.page_bytes, -1, None
+    at, link = root.begin & -files.settings.page_bytes, -1
+    found = {last.number: last, last.cookie: last}.get(wanted)  # Also where nothing of it is left.
+    oldest = last.number
     while at < last.end:
         block = files.load(at)
         header = block.header
@@ -230,8 +232,10 @@ def _find(files: LogFiles, root: Root, last: Point, wanted: int | bytes) -> Poin
         if header.is_commit and at >= root.begin:
             point = point_of(files, block)
             found = point if wanted in (point.number, point.cookie) else found
+            oldest = min(oldest, point.number)
+    there = f"those that no truncation took are number {oldest} to {last.number}"
     if found is None:
-        raise SettingsError(f"no such commit: {wanted!r}; there are those up to number {last.number}")
+        raise SettingsError(f"no such commit: {wanted!r}; {there}")
     return found
 
 

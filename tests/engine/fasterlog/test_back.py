@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from powercut.engine import CorruptionError, FasterLog, LogSettings, OperationError
+from powercut.engine import CorruptionError, FasterLog, LogSettings, OperationError, SettingsError
 from powercut.engine.fasterlog.iterator import LogIterator
 from powercut.engine.fasterlog.reading import LogReader
 
@@ -178,3 +178,26 @@ def test_a_block_of_a_later_life_that_no_root_tells_of_is_damage(tmp_path: Path)
     with pytest.raises(CorruptionError, match="life 1"):
         beside._source.reader.block_at(0, beside.committed.address, 0)
     beside.close()
+
+
+def test_a_commit_below_the_begin_is_told_as_truncated_and_the_last_one_is_always_there(
+    tmp_path: Path,
+) -> None:
+    log = opened(tmp_path, create=True, settings=SMALL)
+    ends = []
+    for _ in range(3):
+        log.enqueue(b"e" * 900)  # A page.
+        ends.append(log.commit().address)
+    log.truncate_before(ends[1])
+    log.close()
+    with pytest.raises(
+        SettingsError, match="no such commit: 2; those that no truncation took are number 3 to 3"
+    ):
+        opened(tmp_path, commit=2)
+    log = opened(tmp_path)
+    log.truncate_before(ends[2])
+    log.close()
+    for wanted in (3, b""):
+        log = opened(tmp_path, read_only=True, commit=wanted)
+        assert log.committed.number == 3
+        log.close()
