@@ -171,7 +171,7 @@ def refuse_without_root(names: list[str], reading: RootReading, *, create: bool)
             f"no store here: found {names[:3]}, expected {ROOT_FILES[0]}; create=True makes one beside them"
         )
     what = "a creation that was cut short" if names else "an empty folder"
-    raise MissingStoreError(f"no store here: found {what}; open it with create=True to make one")
+    raise MissingStoreError(f"no store here: found {what}; opened to write, create=True makes one")
 
 
 def _refuse_longer_roots(device: Device, names: list[str]) -> None:

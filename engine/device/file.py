@@ -87,7 +87,7 @@ class FileDevice:
         if not self.path.exists():
             if not create:
                 raise MissingStoreError(
-                    f"{self.path} does not exist; open it with create=True to make a store"
+                    f"{self.path} does not exist; opened to write, create=True makes a store"
                 )
             self._make_folder()
         self._folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)

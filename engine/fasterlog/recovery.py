@@ -144,7 +144,7 @@ def _refuse(device: Device, names: list[str], reading: RootReading, *, create: b
                 f"no log here: found {names[:3]}, expected {ROOT_FILES[0]}; create=True makes one beside them"
             )
         what = "a creation that was cut short" if names else "an empty folder"
-        raise MissingStoreError(f"no log here: found {what}; open it with create=True to make one")
+        raise MissingStoreError(f"no log here: found {what}; opened to write, create=True makes one")
     longer = [name for name in ROOT_FILES if name in names and device.size(name) > ROOT_BYTES]
     if longer:
         raise NotAStoreError(

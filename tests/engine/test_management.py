@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from powercut.engine import (
     CheckpointError,
     CorruptionError,
     FasterKv,
+    FasterLog,
     FileDevice,
     MemoryDevice,
     MissingStoreError,
@@ -214,3 +216,11 @@ def test_without_a_root_there_is_nothing_to_be_leased(tmp_path: Path) -> None:
     with pytest.raises(StoreLockedError):
         FileDevice(tmp_path / "s", read_only=True)
     device.close()
+
+
+@pytest.mark.parametrize("kind", [FasterKv, FasterLog])
+def test_who_opens_to_read_is_told_that_only_a_writer_makes_one(kind: Any, tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(MissingStoreError, match="opened to write, create=True makes"):
+            kind.open(folder, create=True, read_only=True)
+        assert list(tmp_path.iterdir()) == []
