@@ -32,9 +32,7 @@ _GOING_ON: Final = ((_RMW,), (Operation(Kind.START_RMW), Operation(Kind.COMPLETE
 def between_tapes(geometry: str) -> Iterator[Tape]:
     """All of them, in this geometry."""
     programs = [
-        ("absent", (_RMW, _OTHER, _CHECKPOINT)),
         ("mutable", (_UPSERT, _OTHER, _CHECKPOINT)),
-        ("frozen", (_RMW, _OTHER, _CHECKPOINT)),
         ("on the last mutable page", (_RMW, _OTHER, _TURN)),
         ("on the last mutable page", (Operation(Kind.SCAN), _ANEW, _TURN)),
         *(("on the device", (*first, _ANEW, Operation(Kind.TRUNCATE))) for first in _LATER),
