@@ -68,7 +68,7 @@ def test_a_geometry_that_no_log_has_is_refused() -> None:
 
 def test_programs_go_on_after_each_way_of_losing_a_part_of_a_commit() -> None:
     tapes = list(family_tapes("logged"))
-    assert len(tapes) == 748
+    assert len(tapes) == 750
     assert len({tape.eras[0].crash for tape in tapes if len(tape.eras) > 1}) == 18
     assert {tape.subject for tape in tapes} == {LOGS}
 
