@@ -65,11 +65,14 @@ class ProgressLine:
         told = describe(progress)
         if progress.stage not in self._tasks:
             self._tasks[progress.stage] = self._bars.add_task(progress.stage, total=progress.total, told=told)
-        self._bars.update(self._tasks[progress.stage], completed=progress.done, told=told)
+        # A stage may know only once it has begun how many pieces there are.
+        self._bars.update(
+            self._tasks[progress.stage], total=progress.total, completed=progress.done, told=told
+        )
 
     def _say(self, progress: Progress) -> None:
         now = monotonic()
-        if progress.unit and now - self._told < PAUSE_SECONDS:
+        if now - self._told < PAUSE_SECONDS if progress.unit else progress.done:
             return
         self._told = now
         where = progress.stage

@@ -94,10 +94,12 @@ def run_own(
         if name not in (stages or [each for each in there if plan is not ALL or each not in ASKED]):
             continue
         started, stage = cpu_seconds(), OwnStage(name)
-        show(Progress(name, 0, 1, 0, 0.0, ""))
+        run.show(Progress(name, 0, 1, 0, 0.0, ""))
         run.report.stages.append(stage)
         getattr(run, name)(stage, getattr(plan, name))
         stage.cpu_seconds = round(cpu_seconds() - started, 1)
+        if not (stage.found or stage.unsteady):  # It came to its end.
+            run.show(run.shown._replace(done=run.shown.total))
     return run.report
 
 
@@ -111,6 +113,12 @@ class _Run:
         self._findings = findings
         self._seed = plan.seed
         self._show = show
+        self.shown = Progress("", 0, 0, 0, 0.0)  # Last.
+
+    def show(self, progress: Progress) -> None:
+        """Tell how far a stage has come."""
+        self.shown = progress
+        self._show(progress)
 
     # -- stages --------------------------------------------------------------------------------------------
 
@@ -163,7 +171,7 @@ class _Run:
                 further = Continuations(self._maker, law, plan.limit, followed, recoveries)
                 for program in programs:
                     seconds = monotonic() - began
-                    self._show(Progress("crash", total.programs, asked, total.distinct, seconds, "programs"))
+                    self.show(Progress("crash", total.programs, asked, total.distinct, seconds, "programs"))
                     found = search_tape(
                         self._tape(program, law),
                         limit=plan.limit,

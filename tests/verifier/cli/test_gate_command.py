@@ -154,6 +154,7 @@ def test_terminal_is_drawn_a_bar_with_or_without_colour(
     with open(follower, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
         with ProgressLine() as line:
+            line.show(Progress("crash", 0, 1, 0, 0.0, ""))  # How many there are it knows later.
             line.show(Progress("crash", 2, 8, 3000, 30.0))
     drawn = b""
     try:
