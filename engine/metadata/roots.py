@@ -121,7 +121,7 @@ class Roots:
         self._sequences = dict(sequences)
         self._last = max(sequences.values())
         self._third: Ticket | None = None
-        self._again: Callable[[], None] | None = None  # The third copy, where the disk was full.
+        self._again: Callable[[], None] | None = None  # The third copy, if it could not be written.
 
     def take_over(self, root: Root) -> None:
         """Begin the life of `root`: `commit` it, after nothing of an earlier process is in flight any more.
